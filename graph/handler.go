@@ -1,0 +1,43 @@
+package graph
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+const (
+	// maxTokens bounds a document: the parser stops there, before validation,
+	// which takes quadratic time.
+	maxTokens = 15_000
+	// cachedDocuments is how many parsed and validated documents are kept.
+	cachedDocuments = 1000
+)
+
+// NewHandler returns the GraphQL endpoint. client returns the REST client of
+// the credential that a request's context carries; transports are the ways in
+// which operations come over HTTP.
+func NewHandler(client func(context.Context) *upstream.Client, transports ...graphql.Transport) http.Handler {
+	s := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}}))
+	for _, t := range transports {
+		s.AddTransport(t)
+	}
+	s.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
+	s.SetParserTokenLimit(maxTokens)
+	s.SetErrorPresenter(present)
+	s.SetRecoverFunc(recovered)
+	s.Use(extension.Introspection{})
+	s.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		return next(loader.With(ctx, loader.New(ctx, client(ctx))))
+	})
+	return s
+}

@@ -1,0 +1,101 @@
+// Package loader is where a request's REST calls are deduplicated, batched and
+// run side by side. Its dataloaders live for one operation: what one caller may
+// see is never another's answer, and nothing grows stale.
+package loader
+
+import (
+	"context"
+	"sync"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Loaders fetches what one operation asks for, each record and each page once.
+// It is safe for concurrent use.
+//
+// All calls run on the operation's context and not on that of the field that
+// asked first: another field may be waiting for the same answer.
+type Loaders struct {
+	ctx    context.Context //nolint:containedctx // Loaders live as long as it does
+	client *upstream.Client
+
+	// given are the subdomains that the caller named, by workspace id. They
+	// count for this operation only: a wrong one harms nobody else.
+	given sync.Map
+	once  sync.Map
+
+	Teams              *Records[upstream.Team]
+	Users              *Records[upstream.User]
+	Workspaces         *Records[upstream.Workspace]
+	Contacts           *Records[upstream.Contact]
+	EngagedContacts    *Records[upstream.Contact] // with EmailEngagement
+	ContactTags        *Records[upstream.ContactTag]
+	AppliedContactTags *Records[upstream.AppliedContactTag]
+	nodes              map[upstream.Kind]nodes
+
+	TeamList              *Lists[upstream.Team]
+	UserList              *Lists[upstream.User]
+	WorkspaceList         *Lists[upstream.Workspace]         // of a team
+	ContactList           *Lists[upstream.Contact]           // of a workspace
+	ContactTagList        *Lists[upstream.ContactTag]        // of a workspace
+	AppliedContactTagList *Lists[upstream.AppliedContactTag] // of a contact
+}
+
+type contextKey struct{}
+
+// With returns a context that carries the loaders.
+func With(ctx context.Context, l *Loaders) context.Context {
+	return context.WithValue(ctx, contextKey{}, l)
+}
+
+// From returns the loaders of the operation that the context belongs to.
+func From(ctx context.Context) *Loaders {
+	l, _ := ctx.Value(contextKey{}).(*Loaders)
+	return l
+}
+
+// Give names a workspace's subdomain, which saves the call that finds it out.
+func (l *Loaders) Give(workspaceID, subdomain string) { l.given.Store(workspaceID, subdomain) }
+
+// Located reports whether a workspace's own subdomain can be called without
+// fetching the workspace first.
+func (l *Loaders) Located(workspaceID string) bool {
+	_, ok := l.locate(workspaceID)
+	return ok
+}
+
+func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
+	if subdomain, ok := l.given.Load(workspaceID); ok {
+		return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
+	}
+	return l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
+}
+
+// place returns where a workspace's records are found. A workspace that has to
+// be fetched for it is the same record that the query's fields get.
+func (l *Loaders) place(workspaceID string) (upstream.Place, error) {
+	if p, ok := l.locate(workspaceID); ok {
+		return p, nil
+	}
+	w, err := l.Workspaces.Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspaceID})
+	if err != nil {
+		return upstream.Place{}, err
+	}
+	return w.Place(), nil
+}
+
+// WorkspaceID returns the id by which a workspace's records are known: its raw
+// one wherever that is known or has to be fetched anyway.
+func (l *Loaders) WorkspaceID(id string) (string, error) {
+	if upstream.IsRawID(id) {
+		return id, nil
+	}
+	p, err := l.place(id)
+	return p.WorkspaceID, err
+}
+
+// Once runs f for the first call with the key.
+func (l *Loaders) Once(key any, f func()) {
+	once, _ := l.once.LoadOrStore(key, new(sync.Once))
+	once.(*sync.Once).Do(f)
+}

@@ -1,0 +1,250 @@
+package loader
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/graph-gophers/dataloader/v7"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// settle is how long a batch stays open after the last newcomer. What one list,
+// one `nodes` or one object's aliases ask for is handed over whole, so this
+// only waits for other parts of the query that are about to ask as well; a
+// kind that REST cannot batch does not wait at all.
+const (
+	settle    = 250 * time.Microsecond
+	maxSettle = 5 * time.Millisecond
+)
+
+// never is for dataloader's own timer: batches are dispatched by [Records],
+// since a timer that fires in the middle of a hand-over would split it.
+const never = time.Hour
+
+// row is what every record is.
+type row[T any] interface {
+	*T
+	Ref() upstream.Ref
+	IDs() []string
+}
+
+// source is how a kind of record is fetched by id.
+type source[T any] struct {
+	// one fetches a record by its member path.
+	one func(context.Context, upstream.Ref) (*T, error)
+	// many fetches records of one parent by their raw ids, at most
+	// [upstream.PageSize], in any order, and may leave some out. It is nil
+	// where REST has no such call.
+	many func(ctx context.Context, parent string, ids []string) ([]*T, error)
+}
+
+// Records fetches records of one kind by id, each once, together where REST can.
+type Records[T any] struct {
+	ctx     context.Context //nolint:containedctx // the operation's
+	source  source[T]
+	address func(*T) (upstream.Ref, []string)
+	cache   *dataloader.InMemoryCache[upstream.Ref, *T]
+	loader  *dataloader.Loader[upstream.Ref, *T]
+
+	// gate keeps a dispatch out of a hand-over.
+	gate     sync.RWMutex
+	arrivals atomic.Int64
+	settling atomic.Bool
+}
+
+func newRecords[T any, P row[T]](ctx context.Context, s source[T]) *Records[T] {
+	r := &Records[T]{
+		ctx:    ctx,
+		source: s,
+		address: func(t *T) (upstream.Ref, []string) {
+			return P(t).Ref(), P(t).IDs()
+		},
+		cache: dataloader.NewCache[upstream.Ref, *T](),
+	}
+	options := []dataloader.Option[upstream.Ref, *T]{dataloader.WithCache[upstream.Ref, *T](r.cache), dataloader.WithWait[upstream.Ref, *T](never)}
+	if s.many == nil {
+		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, *T](1))
+	}
+	r.loader = dataloader.NewBatchedLoader(r.batch, options...)
+	return r
+}
+
+// Load returns a record.
+func (r *Records[T]) Load(ref upstream.Ref) (*T, error) { return r.request(ref)[0]() }
+
+// LoadAll returns records in the order of their refs, each with its own error
+// or nil.
+func (r *Records[T]) LoadAll(refs []upstream.Ref) ([]*T, []error) {
+	rows, errs := make([]*T, len(refs)), make([]error, len(refs))
+	for i, thunk := range r.request(refs...) {
+		rows[i], errs[i] = thunk()
+	}
+	return rows, errs
+}
+
+// Request asks for records without waiting for them.
+func (r *Records[T]) Request(refs ...upstream.Ref) { r.request(refs...) }
+
+// Prime makes a record known that came by another way, under each of its ids.
+func (r *Records[T]) Prime(t *T) {
+	ref, ids := r.address(t)
+	for _, ref.ID = range ids {
+		if ref.ID != "" {
+			r.loader.Prime(r.ctx, ref, t)
+		}
+	}
+}
+
+func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
+	thunks := make([]dataloader.Thunk[*T], len(refs))
+	missing := false
+	r.gate.RLock()
+	for i, ref := range refs {
+		if _, known := r.cache.Get(r.ctx, ref); !known {
+			missing = true
+		}
+		thunks[i] = r.loader.Load(r.ctx, ref)
+	}
+	r.gate.RUnlock()
+	if missing && r.source.many != nil {
+		r.dispatch()
+	}
+	return thunks
+}
+
+// dispatch closes the open batch as soon as nobody has joined it for a moment.
+// Whoever calls it has put its keys in before, so that the batch it finds being
+// settled holds them.
+func (r *Records[T]) dispatch() {
+	r.arrivals.Add(1)
+	if !r.settling.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		for end := time.Now().Add(maxSettle); time.Now().Before(end); {
+			before := r.arrivals.Load()
+			time.Sleep(settle)
+			// On a busy machine, whoever could join may be waiting for a
+			// processor: let them go first.
+			runtime.Gosched()
+			if r.arrivals.Load() == before {
+				break
+			}
+		}
+		r.settling.Store(false)
+		r.gate.Lock()
+		r.loader.Flush()
+		r.gate.Unlock()
+	}()
+}
+
+// batch fetches what has come together, side by side: raw ids of one parent a
+// page at a time, all else by member path.
+func (r *Records[T]) batch(_ context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
+	b := batch[T]{Records: r, results: make([]*dataloader.Result[*T], len(refs))}
+	byParent := make(map[string][]int)
+	for i, ref := range refs {
+		if r.source.many == nil || !upstream.IsRawID(ref.ID) {
+			b.run([]int{i}, func() { b.one(i, ref) })
+			continue
+		}
+		byParent[ref.Parent] = append(byParent[ref.Parent], i)
+	}
+	for parent, all := range byParent {
+		for part := range slices.Chunk(all, upstream.PageSize) {
+			b.run(part, func() { b.many(parent, part, refs) })
+		}
+	}
+	b.calls.Wait()
+	return b.results
+}
+
+// batch is one run of [Records.batch].
+type batch[T any] struct {
+	*Records[T]
+	calls   sync.WaitGroup
+	results []*dataloader.Result[*T]
+}
+
+// run makes a call of its own goroutine, which answers for the keys of the
+// indices: a panic there is their error, and nobody else's.
+func (b *batch[T]) run(indices []int, call func()) {
+	b.calls.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				for _, i := range indices {
+					b.results[i] = &dataloader.Result[*T]{Error: fmt.Errorf("panic while loading: %v", v)}
+				}
+			}
+		}()
+		call()
+	})
+}
+
+func (b *batch[T]) one(i int, ref upstream.Ref) {
+	t, err := b.source.one(b.ctx, ref)
+	if err != nil {
+		b.results[i] = &dataloader.Result[*T]{Error: err}
+		return
+	}
+	b.results[i] = &dataloader.Result[*T]{Data: t}
+	b.Prime(t)
+}
+
+// many fetches up to a page of one parent's records in one call. A single one
+// goes by its member path, which finds what lists leave out, and so do those
+// that the list did leave out.
+func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
+	if len(indices) == 1 {
+		b.one(indices[0], refs[indices[0]])
+		return
+	}
+	ids := make([]string, len(indices))
+	for k, i := range indices {
+		ids[k] = refs[i].ID
+	}
+	rows, err := b.source.many(b.ctx, parent, ids)
+	if err != nil {
+		for _, i := range indices {
+			b.results[i] = &dataloader.Result[*T]{Error: err}
+		}
+		return
+	}
+	found := make(map[string]*T, len(rows))
+	for _, t := range rows {
+		ref, _ := b.address(t)
+		found[ref.ID] = t
+		b.Prime(t)
+	}
+	for _, i := range indices {
+		if t, ok := found[refs[i].ID]; ok {
+			b.results[i] = &dataloader.Result[*T]{Data: t}
+			continue
+		}
+		b.run([]int{i}, func() { b.one(i, refs[i]) })
+	}
+}
+
+// nodes are records of any kind.
+type nodes interface {
+	Request(refs ...upstream.Ref)
+	Node(ref upstream.Ref) (Node, error)
+}
+
+// Node is a record of any kind.
+type Node interface{ Ref() upstream.Ref }
+
+// Node is [Records.Load] for whoever takes any kind.
+func (r *Records[T]) Node(ref upstream.Ref) (Node, error) {
+	t, err := r.Load(ref)
+	if err != nil {
+		return nil, err
+	}
+	return any(t).(Node), nil
+}

@@ -1,0 +1,123 @@
+// Package model holds the shapes that only GraphQL has: global ids,
+// connections, scalars and inputs.
+package model
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Node is an object with a global id.
+type Node interface{ Ref() upstream.Ref }
+
+// idVersion begins every global id, so that another form can follow one day
+// while the ids that clients keep go on working.
+const idVersion = "1"
+
+// kinds are the kinds that global ids are made for, and whether such an id
+// names a parent: the workspace on whose subdomain the record is found, or the
+// team that carries it.
+var kinds = map[upstream.Kind]struct{ hasParent bool }{
+	upstream.KindTeam:              {false},
+	upstream.KindUser:              {false},
+	upstream.KindWorkspace:         {false},
+	upstream.KindContact:           {true},
+	upstream.KindContactTag:        {true},
+	upstream.KindAppliedContactTag: {true},
+	upstream.KindMembership:        {true},
+	upstream.KindSubscription:      {true},
+}
+
+// GlobalID returns the opaque id of a record, such as the Base64 of
+// "1:contact:42:99".
+func GlobalID(ref upstream.Ref) string {
+	text := make([]byte, 0, 64)
+	text = append(text, idVersion+":"...)
+	text = append(text, ref.Kind...)
+	if kinds[ref.Kind].hasParent {
+		text = append(append(text, ':'), ref.Parent...)
+	}
+	text = append(append(text, ':'), ref.ID...)
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// ParseGlobalID returns what a global id stands for, and false for any other
+// text. No raw or public id can be taken for a global one.
+func ParseGlobalID(id string) (upstream.Ref, bool) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	if err != nil {
+		return upstream.Ref{}, false
+	}
+	parts := strings.Split(string(text), ":")
+	if len(parts) < 3 || parts[0] != idVersion {
+		return upstream.Ref{}, false
+	}
+	ref := upstream.Ref{Kind: upstream.Kind(parts[1]), ID: parts[len(parts)-1]}
+	kind, known := kinds[ref.Kind]
+	want := 3
+	if kind.hasParent {
+		want, ref.Parent = 4, parts[2]
+	}
+	if !known || len(parts) != want || slices.ContainsFunc(parts[2:], func(part string) bool { return !plainID(part) }) {
+		return upstream.Ref{}, false
+	}
+	return ref, true
+}
+
+// ParseID reads an argument that names a record of a kind in any of the three
+// forms: global, raw or public. parent is the record's workspace if the field
+// knows it; a global id that names another is not found there.
+func ParseID(kind upstream.Kind, parent, id string) (upstream.Ref, error) {
+	if ref, ok := ParseGlobalID(id); ok {
+		switch {
+		case ref.Kind != kind:
+			return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,
+				"This is the id of a "+spoken(ref.Kind)+", where the id of a "+spoken(kind)+" is expected.")
+		case parent != "" && ref.Parent != "" && ref.Parent != parent && upstream.IsRawID(parent):
+			return upstream.Ref{}, upstream.NewError(upstream.NotFound, "There is no such "+spoken(kind)+" in this workspace.")
+		}
+		return ref, nil
+	}
+	if !plainID(id) {
+		return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,
+			"This is not the id of a "+spoken(kind)+": give its id, rawId or publicId.")
+	}
+	return upstream.Ref{Kind: kind, Parent: parent, ID: id}, nil
+}
+
+// maxIDBytes is far above any raw or public id.
+const maxIDBytes = 64
+
+// plainID reports whether the text can be a raw or public id.
+func plainID(id string) bool {
+	return id != "" && len(id) <= maxIDBytes && !strings.ContainsFunc(id, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	})
+}
+
+func spoken(kind upstream.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }
+
+// MarshalGlobalID writes a record's global id.
+func MarshalGlobalID(ref upstream.Ref) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		_, _ = io.WriteString(w, `"`+GlobalID(ref)+`"`) // Base64 needs no escaping
+	})
+}
+
+// UnmarshalGlobalID exists since gqlgen wants both directions; arguments are
+// read as text, by [ParseID].
+func UnmarshalGlobalID(v any) (upstream.Ref, error) {
+	if s, ok := v.(string); ok {
+		if ref, ok := ParseGlobalID(s); ok {
+			return ref, nil
+		}
+	}
+	return upstream.Ref{}, errors.New("not a global id")
+}

@@ -1,0 +1,154 @@
+// Package config reads what the server is started with: flags, and for each an
+// environment variable.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Config is what the server is started with. The names and defaults are the
+// README's table.
+type Config struct {
+	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to serve on."`
+	Demo            bool             `name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
+	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" placeholder:"URL" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
+	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long one REST call may take."`
+	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" placeholder:"NAME" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
+	CORSOrigins     []string         `name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas. With --demo, localhost on any port as well."`
+	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
+
+	// Token is the server-held ClickFunnels token; empty means that each caller
+	// brings their own. There is no flag for it, on purpose: other users of the
+	// machine can read a process's arguments.
+	Token upstream.Token `kong:"-"`
+}
+
+const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API.
+
+Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To hold one token for all callers instead, set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE to the path of a file with nothing else in it; funnelgraph then serves on a loopback address only.`
+
+// ErrHelp is returned by [Parse] when the arguments asked for help or the
+// version, which has then been printed.
+var ErrHelp = errors.New("help was asked for")
+
+// Parse reads the configuration from arguments and the environment. Its errors
+// are one line that says what is wrong and why; none holds a secret.
+func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
+	ended := false
+	parser, err := kong.New(&cfg,
+		kong.Name("funnelgraph"),
+		kong.Description(help),
+		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate},
+		kong.Writers(stdout, io.Discard),
+		kong.Exit(func(int) { ended = true }),
+	)
+	if err != nil {
+		return Config{}, err
+	}
+	_, err = parser.Parse(args)
+	if ended {
+		return Config{}, ErrHelp
+	}
+	if err != nil {
+		return Config{}, oneLine(err)
+	}
+	if cfg.Token, err = readToken(); err != nil {
+		return Config{}, err
+	}
+	return cfg, cfg.check()
+}
+
+func (c *Config) check() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
+	}
+	if c.UpstreamTimeout <= 0 {
+		return fmt.Errorf("--upstream-timeout %s must be more than nothing, such as 30s", c.UpstreamTimeout)
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := checkOrigin(origin); err != nil {
+			return err
+		}
+	}
+	if c.Token != "" && !c.Demo && !loopback(host) {
+		return fmt.Errorf("--listen %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: listen on a loopback address, or unset the token so that callers bring their own", c.Listen)
+	}
+	return nil
+}
+
+// checkOrigin accepts exactly what a browser sends as Origin. A wildcard is
+// refused: credentials are allowed for every origin listed.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ContainsAny(origin, "* ") {
+		return fmt.Errorf("--cors-origin %q is not an origin: give scheme and host, and the port if it has one, such as https://app.example.com; there are no wildcards", origin)
+	}
+	return nil
+}
+
+// loopback reports whether a host to listen on is reachable from this machine
+// only.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// maxTokenFile bounds what is read as a token.
+const maxTokenFile = 64 << 10
+
+// readToken takes the server-held token from the environment.
+func readToken() (upstream.Token, error) {
+	token, file := os.Getenv("CLICKFUNNELS_API_TOKEN"), os.Getenv("CLICKFUNNELS_API_TOKEN_FILE")
+	if token != "" && file != "" {
+		return "", errors.New("CLICKFUNNELS_API_TOKEN and CLICKFUNNELS_API_TOKEN_FILE are both set: set one")
+	}
+	name := "CLICKFUNNELS_API_TOKEN"
+	if file != "" {
+		name = "CLICKFUNNELS_API_TOKEN_FILE"
+		f, err := os.Open(file)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		defer func() { _ = f.Close() }()
+		b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		if token = strings.TrimSpace(string(b)); token == "" {
+			return "", fmt.Errorf("%s: %s is empty", name, file)
+		}
+	}
+	if token != "" && !upstream.Token(token).Valid() {
+		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)
+	}
+	return upstream.Token(token), nil
+}
+
+// oneLine makes an error of the flag library fit to be printed after the
+// program's name.
+func oneLine(err error) error {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	return errors.New(text + " (--help lists the flags)")
+}
+
+// Version returns the version that the binary was built as: the module's, or
+// "dev" for a build from a working copy.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,180 @@
+// Package explorer serves GraphiQL, whole: page, assets and examples are in the
+// binary, so that it opens without a network and under a policy that allows no
+// other source.
+//
+// The assets are GraphiQL 4's browser files as published. GraphiQL 5 is built
+// around an editor that is three times the size, does not support phones, and
+// comes in no form that runs without a bundler of our own; version 4's files
+// can be compared with the packages byte by byte. build/ says how they are made.
+package explorer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed assets page examples
+var files embed.FS
+
+// Example is an operation that the explorer opens on.
+type Example struct {
+	// Name is the file's, without its ending.
+	Name string `json:"name"`
+	// Query is the document.
+	Query string `json:"query"`
+	// Variables is a JSON object, or empty.
+	Variables string `json:"variables"`
+}
+
+// Examples returns the examples in their order: one for each thing that the
+// schema can do. They run as they are against the demo.
+func Examples() []Example {
+	documents, err := fs.Glob(files, "examples/*.graphql")
+	if err != nil {
+		panic(err) // the pattern is well formed
+	}
+	var all []Example
+	for _, name := range documents {
+		e := Example{Name: strings.TrimSuffix(path.Base(name), ".graphql"), Query: string(read(name))}
+		if variables, err := files.ReadFile(strings.TrimSuffix(name, "graphql") + "json"); err == nil {
+			e.Variables = string(variables)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// policy allows what the page holds and nothing else. GraphiQL's editor writes
+// style attributes, and its icons and fonts are data.
+const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+	"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// file is one thing to serve.
+type file struct {
+	media, etag string
+	packed      []byte // gzip
+	plain       []byte
+}
+
+// Handler serves the explorer at "/"; endpoint is the path of the GraphQL
+// endpoint.
+func Handler(endpoint string) http.Handler {
+	site := map[string]file{"/": newFile("index.html", index(endpoint))}
+	for _, name := range []string{"page.js", "page.css"} {
+		site["/"+name] = newFile(name, read("page/"+name))
+	}
+	entries, err := files.ReadDir("assets")
+	if err != nil {
+		panic(err) // embedded
+	}
+	for _, entry := range entries {
+		name := strings.TrimSuffix(entry.Name(), ".gz")
+		site["/assets/"+name] = newFile(name, unpack(read("assets/"+entry.Name())))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := site[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "GraphiQL is read only; operations go to "+endpoint+".", http.StatusMethodNotAllowed)
+			return
+		}
+		f.serve(w, r)
+	})
+}
+
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-cache") // asked again each time, answered by 304
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", f.etag)
+	if r.Header.Get("If-None-Match") == f.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", f.media)
+	body := f.plain
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = f.packed
+	}
+	_, _ = w.Write(body)
+}
+
+func newFile(name string, plain []byte) file {
+	sum := sha256.Sum256(plain)
+	media := mime.TypeByExtension(path.Ext(name))
+	switch path.Ext(name) { // the machine's own table can say otherwise
+	case ".js":
+		media = "text/javascript; charset=utf-8"
+	case ".css":
+		media = "text/css; charset=utf-8"
+	case ".html":
+		media = "text/html; charset=utf-8"
+	case ".txt":
+		media = "text/plain; charset=utf-8"
+	}
+	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, pack(plain), plain}
+}
+
+func index(endpoint string) []byte {
+	examples, err := json.Marshal(Examples())
+	if err != nil {
+		panic(err) // plain strings
+	}
+	var page bytes.Buffer
+	err = template.Must(template.New("index").Parse(string(read("page/index.html")))).Execute(&page, map[string]any{
+		"Endpoint": endpoint,
+		"Examples": template.JS(examples), //nolint:gosec // our own, and json.Marshal escapes "<"
+	})
+	if err != nil {
+		panic(err) // the template and its values are ours
+	}
+	return page.Bytes()
+}
+
+func read(name string) []byte {
+	b, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // embedded
+	}
+	return b
+}
+
+func unpack(packed []byte) []byte {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		panic(err) // embedded
+	}
+	plain, err := io.ReadAll(r)
+	if err != nil {
+		panic(err)
+	}
+	return plain
+}
+
+func pack(plain []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write(plain) // a buffer does not fail
+	_ = w.Close()
+	return b.Bytes()
+}

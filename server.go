@@ -1,0 +1,156 @@
+// Command funnelgraph serves one GraphQL endpoint in front of the ClickFunnels
+// 2.0 REST API.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rs/cors"
+
+	"github.com/funnelgraph/funnelgraph/graph"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/explorer"
+	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg, err := config.Parse(os.Args[1:], os.Stdout)
+	if err == nil {
+		err = run(ctx, cfg, os.Stderr)
+	}
+	if err != nil && !errors.Is(err, config.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "funnelgraph:", err)
+		os.Exit(1)
+	}
+}
+
+// drainTimeout is how long requests may go on once the server was told to end.
+const drainTimeout = 15 * time.Second
+
+// run serves until the context ends, and then drains.
+func run(ctx context.Context, cfg config.Config, log io.Writer) error {
+	policy := access.Policy{Held: cfg.Token}
+	if cfg.Demo {
+		address, shut, err := serveDemo()
+		if err != nil {
+			return err
+		}
+		defer shut()
+		cfg.UpstreamURL, policy = demo.Template(address), access.Policy{Default: demo.Token}
+	}
+	client, err := upstream.New(upstream.Config{URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+	}
+	ready := new(atomic.Bool)
+	server := newServer(handler(cfg, policy, client, ready))
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	ready.Store(true)
+	_, _ = fmt.Fprintf(log, "funnelgraph %s: GraphiQL on http://%s/, GraphQL on http://%s/graphql%s\n",
+		config.Version(), listener.Addr(), listener.Addr(), map[bool]string{true: " (demo data)"}[cfg.Demo])
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ready.Store(false)
+	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err)
+	}
+	return nil
+}
+
+// handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
+func handler(cfg config.Config, policy access.Policy, client *upstream.Client, ready *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", policy.Handler(graph.NewHandler(func(ctx context.Context) *upstream.Client {
+		return client.WithToken(access.Token(ctx))
+	}, gqlhttp.Transports()...)))
+	mux.Handle("/", explorer.Handler("/graphql"))
+	mux.HandleFunc("GET /healthz", status(func() bool { return true }))
+	mux.HandleFunc("GET /readyz", status(ready.Load))
+	return allow(cfg).Handler(mux)
+}
+
+// allow lets the listed origins' pages call from a browser, and with --demo
+// those of this machine.
+func allow(cfg config.Config) *cors.Cors {
+	listed := make(map[string]bool, len(cfg.CORSOrigins))
+	for _, origin := range cfg.CORSOrigins {
+		listed[origin] = true
+	}
+	return cors.New(cors.Options{
+		AllowOriginFunc: func(origin string) bool {
+			if listed[origin] {
+				return true
+			}
+			u, err := url.Parse(origin)
+			return err == nil && cfg.Demo && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1")
+		},
+		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:   []string{"*"},
+		AllowCredentials: true,
+		MaxAge:           600,
+	})
+}
+
+func status(good func() bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if !good() {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	}
+}
+
+// newServer bounds how long a client may take, so that slow ones hold no
+// connection for ever.
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      5 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+}
+
+// serveDemo starts the simulated API on a loopback port of its own.
+func serveDemo() (address string, shut func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot start the simulated API: %w", err)
+	}
+	server := newServer(demo.New())
+	go func() { _ = server.Serve(listener) }()
+	return listener.Addr().String(), func() { _ = server.Close() }, nil
+}

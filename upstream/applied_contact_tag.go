@@ -1,0 +1,39 @@
+package upstream
+
+import "context"
+
+// AppliedContactTag is the fact that a contact carries a tag (API.md §5,
+// Contacts::AppliedTag).
+type AppliedContactTag struct {
+	Record    `json:",embed"`
+	ContactID string      `json:"contact_id"`
+	TagID     string      `json:"tag_id"`
+	Tag       EmbeddedTag `json:"tag"`
+	// WorkspaceID is the raw id of the workspace it was found in, which
+	// ClickFunnels does not send with it.
+	WorkspaceID string `json:"-"`
+}
+
+// Ref returns the applied tag's address.
+func (t *AppliedContactTag) Ref() Ref {
+	return Ref{Kind: KindAppliedContactTag, Parent: t.WorkspaceID, ID: t.RawID}
+}
+
+// adopt completes the record. The embedded tag has no id, so the applied tag's
+// own reference fills it in (API.md §8, trap 19).
+func (t *AppliedContactTag) adopt(p Place) {
+	t.WorkspaceID = p.WorkspaceID
+	t.Tag.RawID, t.Tag.WorkspaceID = t.TagID, p.WorkspaceID
+	t.Tag.AppliedAt = t.CreatedAt
+}
+
+// AppliedContactTags lists the tags applied to a contact, given by its raw or
+// public id. Filter keys: id, tag_id.
+func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string, q Query) (*Page[AppliedContactTag], error) {
+	return listIn(ctx, c, p, q, (*AppliedContactTag).adopt, "contacts", contact, "applied_tags")
+}
+
+// AppliedContactTag fetches an applied tag by its raw or public id.
+func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*AppliedContactTag, error) {
+	return oneIn(ctx, c, p, Query{}, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
+}

@@ -1,0 +1,193 @@
+package upstream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Config is what a [Client] is made from; the zero value reaches the real API.
+type Config struct {
+	// URLTemplate is the API's base, by default [DefaultURLTemplate].
+	URLTemplate string
+	// UserAgent is the distinct name that ClickFunnels demands of every caller
+	// (API.md §2), by default "funnelgraph".
+	UserAgent string
+	// CallTimeout bounds each REST call, by default 30 s.
+	CallTimeout time.Duration
+	// MaxBody bounds each answer's body in bytes, by default 16 MiB.
+	MaxBody int64
+	// Transport carries the calls, by default [NewTransport].
+	Transport http.RoundTripper
+}
+
+// Client calls the API with one token. It is safe for concurrent use; make one
+// with [New] and a cheap copy for each token with [Client.WithToken].
+type Client struct {
+	*shared
+	token      Token
+	credential credential
+}
+
+// shared is what the clients of all tokens have in common.
+type shared struct {
+	http      *http.Client
+	template  urlTemplate
+	userAgent string
+	timeout   time.Duration
+	maxBody   int64
+	places    places
+}
+
+// New returns a client without a token. It fails when the configuration cannot
+// be used, with an error of one line.
+func New(cfg Config) (*Client, error) {
+	template, err := parseTemplate(cmp.Or(cfg.URLTemplate, DefaultURLTemplate))
+	if err != nil {
+		return nil, err
+	}
+	agent := cmp.Or(cfg.UserAgent, "funnelgraph")
+	if strings.TrimSpace(agent) == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, fmt.Errorf("user agent %q must be printable ASCII and not blank", agent)
+	}
+	maxBody := cmp.Or(cfg.MaxBody, 16<<20)
+	next := cfg.Transport
+	if next == nil {
+		next = NewTransport()
+	}
+	return &Client{shared: &shared{
+		http: &http.Client{
+			Transport: newCoalescer(next, maxBody),
+			// A redirect would carry the token to a place that the template
+			// does not give.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		template:  template,
+		userAgent: agent,
+		timeout:   cmp.Or(cfg.CallTimeout, 30*time.Second),
+		maxBody:   maxBody,
+		places:    newPlaces(),
+	}}, nil
+}
+
+// WithToken returns a client that calls with the token and shares all else,
+// connections included, with this one.
+func (c *Client) WithToken(t Token) *Client {
+	return &Client{shared: c.shared, token: t, credential: t.credential()}
+}
+
+// get makes one GET call on a host of the template and returns the body and the
+// cursor of the next page. Every failure is an [*Error], but for the caller's
+// own cancellation.
+func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string) (body []byte, next string, err error) {
+	if c.token == "" {
+		return nil, "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
+	}
+	if !c.token.Valid() {
+		return nil, "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
+	}
+	address, err := c.template.url(subdomain, segments, query)
+	if err != nil {
+		return nil, "", err
+	}
+	call, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(call, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+	}
+	req.Header.Set("Authorization", "Bearer "+string(c.token))
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, "", callError(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err = readBody(resp.Body, c.maxBody)
+	if err != nil {
+		return nil, "", callError(ctx, err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, "", c.answerError(resp, body)
+	}
+	return body, resp.Header.Get("Pagination-Next"), nil
+}
+
+// one fetches a record. adopt, which may be nil, completes it.
+func one[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*T, error) {
+	body, _, err := c.get(ctx, subdomain, segments, q.encode())
+	if err != nil {
+		return nil, err
+	}
+	row := new(T)
+	if err := decode(body, row); err != nil {
+		return nil, err
+	}
+	if adopt != nil {
+		adopt(row)
+	}
+	return row, nil
+}
+
+// list fetches a page of records. adopt, which may be nil, completes each.
+func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
+	body, next, err := c.get(ctx, subdomain, segments, q.encode())
+	if err != nil {
+		return nil, err
+	}
+	page := &Page[T]{Next: next}
+	if err := decode(body, &page.Rows); err != nil {
+		return nil, err
+	}
+	if adopt != nil {
+		for _, row := range page.Rows {
+			adopt(row)
+		}
+	}
+	return page, nil
+}
+
+// thisWorkspace stands in a path for the raw id of the workspace that the call
+// is for.
+const thisWorkspace = "{workspace_id}"
+
+// oneIn is [one] on the subdomain of a place.
+func oneIn[T any](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*T, error) {
+	p, err := c.locate(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return one(ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+}
+
+// listIn is [list] on the subdomain of a place.
+func listIn[T any](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
+	p, err := c.locate(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for i, segment := range segments {
+		if segment == thisWorkspace {
+			segments[i] = p.WorkspaceID
+		}
+	}
+	return list(ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+}
+
+// callError describes a call that brought no whole answer.
+func callError(caller context.Context, err error) error {
+	switch {
+	case caller.Err() != nil && errors.Is(caller.Err(), context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded) || caller.Err() != nil:
+		return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(err)}
+	case errors.Is(err, errBodyTooLarge):
+		return &Error{Code: Unavailable, Message: "ClickFunnels sent a longer answer than is accepted.", cause: err}
+	}
+	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: withoutURL(err)}
+}

@@ -1,0 +1,130 @@
+package upstream
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decode reads an answer into records. Types in the wild differ from what is
+// declared (API.md §8, traps 9–12): a number may come as a string and a string
+// as a number, a null where none is declared, a key that nobody described. None
+// of these fails; a value that makes no sense at all in its place is taken for
+// null. Only text that is not JSON, or a whole of the wrong shape, is an error.
+func decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into, lenient); err != nil {
+		return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: withoutValues(err)}
+	}
+	return nil
+}
+
+// withoutValues keeps of a decoding error where it happened and drops what
+// stood there, which may be personal data.
+func withoutValues(err error) error {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return errors.New("unexpected value at " + string(semantic.JSONPointer))
+	}
+	return errors.New("malformed JSON")
+}
+
+// lenient reads the Go types that records are made of. Pointers are the fields
+// that may be null, and become nil for what makes no sense.
+var lenient = json.JoinOptions(
+	json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(decodeText),
+		json.UnmarshalFromFunc(nullable(parseInt)),
+		json.UnmarshalFromFunc(orZero(parseInt)),
+		json.UnmarshalFromFunc(nullable(parseBool)),
+		json.UnmarshalFromFunc(nullable(parseTime)),
+	)),
+	jsontext.AllowDuplicateNames(true),
+	jsontext.AllowInvalidUTF8(true),
+)
+
+// decodeText leaves what is a string, nearly always, to the library.
+func decodeText(dec *jsontext.Decoder, s *string) error {
+	if dec.PeekKind() == '"' {
+		return errors.ErrUnsupported
+	}
+	text, err := readText(dec)
+	*s = text
+	return err
+}
+
+// nullable returns a decoder for *T that sets nil where parse does not accept
+// the value's text.
+func nullable[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, **T) error {
+	return func(dec *jsontext.Decoder, p **T) error {
+		*p = nil
+		text, err := readText(dec)
+		if err != nil {
+			return err
+		}
+		if v, ok := parse(text); ok {
+			*p = &v
+		}
+		return nil
+	}
+}
+
+// orZero returns a decoder for T that sets the zero value where parse does not
+// accept the value's text.
+func orZero[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, *T) error {
+	return func(dec *jsontext.Decoder, p *T) error {
+		text, err := readText(dec)
+		*p, _ = parse(text)
+		return err
+	}
+}
+
+// readText reads any value as text: a string's content, a number or boolean as
+// it stands, nothing for null, and JSON for an object or an array.
+func readText(dec *jsontext.Decoder) (string, error) {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	switch value.Kind() {
+	case 'n':
+		return "", nil
+	case '"':
+		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
+		return string(unquoted), nil
+	}
+	return string(value), nil
+}
+
+// readNullableText is [readText] with nil for null.
+func readNullableText(dec *jsontext.Decoder) (*string, error) {
+	if dec.PeekKind() == 'n' {
+		return nil, dec.SkipValue()
+	}
+	text, err := readText(dec)
+	return &text, err
+}
+
+// parseInt also accepts a decimal without a fraction, such as "3.0".
+func parseInt(text string) (int, bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if strings.Trim(fraction, "0") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(whole)
+	return n, err == nil
+}
+
+func parseBool(text string) (bool, bool) {
+	b, err := strconv.ParseBool(text)
+	return b, err == nil
+}
+
+// parseTime accepts ISO 8601 as the API sends it (API.md §5); the result is in
+// UTC.
+func parseTime(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	return t.UTC(), err == nil
+}

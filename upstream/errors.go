@@ -1,0 +1,223 @@
+package upstream
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Code is the class of a failure. It is an error itself, so that
+// errors.Is(err, upstream.NotFound) tells the class of any error.
+type Code string
+
+// The classes of failures.
+const (
+	Unauthenticated Code = "UNAUTHENTICATED"
+	Forbidden       Code = "FORBIDDEN"
+	NotFound        Code = "NOT_FOUND"
+	BadUserInput    Code = "BAD_USER_INPUT"
+	Conflict        Code = "CONFLICT"
+	RateLimited     Code = "RATE_LIMITED"
+	Timeout         Code = "UPSTREAM_TIMEOUT"
+	Unavailable     Code = "UPSTREAM_UNAVAILABLE"
+	Internal        Code = "INTERNAL_SERVER_ERROR"
+)
+
+// Error implements error.
+func (c Code) Error() string { return string(c) }
+
+// Error is the one type of every failed call. It holds nothing of the request
+// but what the caller may see.
+type Error struct {
+	Code Code
+	// Status is the HTTP status of the answer; 0 when there was none.
+	Status int
+	// Message is fit for the caller's eyes: ClickFunnels' own text where it
+	// sent a readable one.
+	Message string
+	// Retryable says that the same call may succeed later. Whether it is safe
+	// to repeat depends on its method; every call of this package is a read.
+	Retryable bool
+	// RetryAfter is how long ClickFunnels asked to wait; 0 when it did not say.
+	RetryAfter time.Duration
+
+	cause error
+}
+
+// NewError returns an error of a class with a message fit for the caller.
+func NewError(code Code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns what caused the failure; it is for logs, not for callers.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether the target is the error's code.
+func (e *Error) Is(target error) bool {
+	code, ok := target.(Code)
+	return ok && code == e.Code
+}
+
+// withoutURL takes the address, which may hold a caller's values, out of an
+// error of net/http.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// answerError describes an answer that is not a success. It goes by the status;
+// the text is only shown (API.md §4).
+func (c *Client) answerError(resp *http.Response, body []byte) *Error {
+	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	switch s := resp.StatusCode; {
+	case s == http.StatusUnauthorized:
+		e.Code = Unauthenticated
+	case s == http.StatusForbidden:
+		e.Code = Forbidden
+	case s == http.StatusNotFound || s == http.StatusGone:
+		e.Code = NotFound
+	case s == http.StatusConflict:
+		e.Code = Conflict
+	case s == http.StatusTooManyRequests:
+		e.Code, e.Retryable = RateLimited, true
+	case s == http.StatusRequestTimeout || s == http.StatusGatewayTimeout:
+		e.Code, e.Retryable = Timeout, true
+	case s >= 400 && s < 500:
+		e.Code = BadUserInput
+	default: // 5xx, and a 3xx, which is not followed
+		e.Code, e.Retryable = Unavailable, s >= 500
+	}
+	text, wait := readErrorBody(body)
+	if e.RetryAfter == 0 {
+		e.RetryAfter = wait
+	}
+	// Nothing that ClickFunnels says may carry the token back out.
+	text = strings.ReplaceAll(text, string(c.token), redacted)
+	if text == "" {
+		text = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
+	}
+	e.Message = text
+	return e
+}
+
+// maxMessageBytes bounds a message taken from an answer.
+const maxMessageBytes = 500
+
+// readErrorBody takes the text out of an error's body, whichever of its shapes
+// it has (API.md §4): {"error": "…"}, an object or an array in its place,
+// {"errors": …}, a bare map of attributes to messages, a bare string. HTML,
+// broken JSON and an empty body have no text. A filtered read's 429 carries the
+// seconds to wait as well.
+func readErrorBody(body []byte) (text string, wait time.Duration) {
+	var v any
+	if json.Unmarshal(body, &v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return "", 0
+	}
+	if object, ok := v.(map[string]any); ok {
+		if seconds, ok := object["retry_after"].(float64); ok {
+			wait = secondsToWait(seconds)
+		}
+		delete(object, "retry_after")
+		delete(object, "status")
+		for _, key := range []string{"error", "errors", "message"} {
+			if inner, ok := object[key]; ok && inner != nil {
+				v = inner
+				break
+			}
+		}
+	}
+	return clean(strings.Join(messages(v, ""), "; ")), wait
+}
+
+// messages flattens a value into texts: an attribute's name goes before its
+// messages, but for "base", which is the record as a whole.
+func messages(v any, attribute string) []string {
+	switch v := v.(type) {
+	case string:
+		if v = strings.TrimSpace(attribute + " " + v); v == "" {
+			return nil
+		}
+		return []string{v}
+	case []any:
+		var all []string
+		for _, item := range v {
+			all = append(all, messages(item, attribute)...)
+		}
+		return all
+	case map[string]any:
+		for _, key := range []string{"message", "detail", "title"} {
+			if text, ok := v[key].(string); ok {
+				return messages(text, attribute)
+			}
+		}
+		var all []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			name := key
+			if key == "base" {
+				name = ""
+			}
+			all = append(all, messages(v[key], name)...)
+		}
+		return all
+	}
+	return nil
+}
+
+// clean makes a text fit to be shown: one line, no control characters, no
+// markup, bounded, without the API's own prefixes.
+func clean(text string) string {
+	text = strings.ToValidUTF8(text, "")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	for _, prefix := range []string{"Bad request: ", "Request unprocessable: ", "Not found: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	if strings.HasPrefix(text, "<") {
+		return ""
+	}
+	if len(text) > maxMessageBytes {
+		text = strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
+	}
+	return text
+}
+
+// retryAfter reads a Retry-After header, which is seconds or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
+		return secondsToWait(seconds)
+	}
+	if at, err := http.ParseTime(header); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}
+
+// maxRetryAfter keeps a nonsensical wait from being passed on.
+const maxRetryAfter = 24 * time.Hour
+
+func secondsToWait(seconds float64) time.Duration {
+	if !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
+}

@@ -1,0 +1,86 @@
+package upstream
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+)
+
+// Place says where a workspace's records are found.
+type Place struct {
+	// WorkspaceID is the workspace's raw or public id.
+	WorkspaceID string
+	// Subdomain is the workspace's own; empty when the caller does not know it.
+	Subdomain string
+}
+
+// A subdomain hardly ever changes (API.md §5, Workspace). When one does, an
+// hour is how long the old one may still be tried.
+const (
+	placeTTL  = time.Hour
+	maxPlaces = 100_000
+)
+
+type placeKey struct {
+	credential credential
+	id         string
+}
+
+// places remembers, for each credential, where its workspaces are: what one
+// token can see is never an answer to another. It is bounded and safe for
+// concurrent use.
+type places struct {
+	known *expirable.LRU[placeKey, Place]
+}
+
+func newPlaces() places {
+	return places{expirable.NewLRU[placeKey, Place](maxPlaces, nil, placeTTL)}
+}
+
+// remember keeps what a workspace's record says of its place. A subdomain that
+// is not one DNS label is not believed, also when ClickFunnels sends it.
+func (c *Client) remember(w *Workspace) {
+	subdomain, err := ParseSubdomain(w.Subdomain)
+	if err != nil || !IsRawID(w.RawID) {
+		return
+	}
+	for _, id := range w.IDs() {
+		c.places.known.Add(placeKey{c.credential, id}, Place{WorkspaceID: w.RawID, Subdomain: subdomain})
+	}
+}
+
+// Locate completes a place from what the caller gave and the client remembers,
+// with no call. It reports false when the workspace has to be fetched first:
+// its subdomain, or behind a URL template without one its raw id, is unknown.
+func (c *Client) Locate(p Place) (Place, bool) {
+	if p.Subdomain != "" {
+		return p, true
+	}
+	if known, ok := c.places.known.Get(placeKey{c.credential, p.WorkspaceID}); ok {
+		return known, true
+	}
+	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID)
+}
+
+// locate is [Client.Locate], fetching the workspace where that is needed. Behind
+// a URL template with a placeholder, the place's subdomain has been checked.
+func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
+	found, ok := c.Locate(p)
+	if !ok {
+		w, err := c.Workspace(ctx, p.WorkspaceID)
+		if err != nil {
+			return Place{}, err
+		}
+		if found = w.Place(); c.template.perWorkspace && !dnsLabel.MatchString(strings.ToLower(w.Subdomain)) {
+			return Place{}, NewError(Unavailable, "ClickFunnels names no usable subdomain for this workspace.")
+		}
+	}
+	if !c.template.perWorkspace {
+		return found, nil
+	}
+	var err error
+	found.Subdomain, err = ParseSubdomain(found.Subdomain)
+	return found, err
+}

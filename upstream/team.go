@@ -1,0 +1,80 @@
+package upstream
+
+import (
+	"context"
+	"time"
+)
+
+// Team owns workspaces (API.md §5, Team).
+type Team struct {
+	Record               `json:",embed"`
+	Name                 string                 `json:"name"`
+	TimeZone             *string                `json:"time_zone"`
+	Locale               string                 `json:"locale"`
+	Memberships          []*Membership          `json:"memberships"`
+	BillingSubscriptions []*BillingSubscription `json:"billing_subscriptions"`
+}
+
+// Ref returns the team's address.
+func (t *Team) Ref() Ref { return Ref{Kind: KindTeam, ID: t.RawID} }
+
+// adopt tells the records within the team, which do not name it, where they
+// belong.
+func (t *Team) adopt() {
+	for _, m := range t.Memberships {
+		m.TeamID = t.RawID
+	}
+	for _, s := range t.BillingSubscriptions {
+		s.TeamID = t.RawID
+	}
+}
+
+// Membership is a person's place in a team. It has no path of its own: it comes
+// within its team.
+type Membership struct {
+	Record             `json:",embed"`
+	TeamID             string   `json:"team_id"`
+	UserID             *string  `json:"user_id"`
+	UserFirstName      *string  `json:"user_first_name"`
+	UserLastName       *string  `json:"user_last_name"`
+	UserProfilePhotoID *string  `json:"user_profile_photo_id"`
+	UserEmail          *string  `json:"user_email"`
+	AddedByID          *string  `json:"added_by_id"`
+	PlatformAgentOfID  *string  `json:"platform_agent_of_id"`
+	RoleIDs            []string `json:"role_ids"`
+}
+
+// Ref returns the membership's address, which is within its team.
+func (m *Membership) Ref() Ref { return Ref{Kind: KindMembership, Parent: m.TeamID, ID: m.RawID} }
+
+// BillingSubscription is a team's plan with ClickFunnels. It comes within its
+// team.
+type BillingSubscription struct {
+	Record         `json:",embed"`
+	TeamID         string           `json:"team_id"`
+	Status         string           `json:"status"`
+	CycleEndsAt    *time.Time       `json:"cycle_ends_at"`
+	IncludedPrices []*IncludedPrice `json:"included_prices"`
+}
+
+// Ref returns the subscription's address, which is within its team.
+func (s *BillingSubscription) Ref() Ref {
+	return Ref{Kind: KindSubscription, Parent: s.TeamID, ID: s.RawID}
+}
+
+// IncludedPrice is one price of a [BillingSubscription].
+type IncludedPrice struct {
+	RawID    string `json:"id"`
+	PriceID  string `json:"price_id"`
+	Quantity int    `json:"quantity"`
+}
+
+// Teams lists the teams that the token reaches.
+func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
+	return list(ctx, c, accounts, q, (*Team).adopt, "teams")
+}
+
+// Team fetches a team by its raw or public id.
+func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
+	return one(ctx, c, accounts, Query{}, (*Team).adopt, "teams", id)
+}

@@ -1,0 +1,136 @@
+package upstream
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// DefaultURLTemplate is where the real API answers (API.md §1).
+const DefaultURLTemplate = "https://{subdomain}.myclickfunnels.com/api/v2"
+
+// accounts is the host of teams, users and workspaces; all else lives on the
+// workspace's own subdomain (API.md §1).
+const accounts = "accounts"
+
+const placeholder = "{subdomain}"
+
+// dnsLabel is one label of a host name (RFC 1123). Whatever names a subdomain,
+// a caller, an id or ClickFunnels itself, has to be one, so that it can never
+// move a call to another host or path.
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// ParseSubdomain returns the subdomain in lower case, or an error with the code
+// BadUserInput when it is not exactly one DNS label.
+func ParseSubdomain(s string) (string, error) {
+	label := strings.ToLower(s)
+	if !dnsLabel.MatchString(label) {
+		return "", NewError(BadUserInput, "A subdomain is one DNS label, such as \"acme\": letters, digits and inner hyphens, at most 63 of them.")
+	}
+	return label, nil
+}
+
+// urlTemplate is the one place where a URL's scheme, host and base path come
+// from.
+type urlTemplate struct {
+	before, after string // around the placeholder; after is empty without one
+	perWorkspace  bool   // whether there is a placeholder
+}
+
+// parseTemplate checks a template such as [DefaultURLTemplate]. The
+// placeholder may stand in the host, in the path, or nowhere. Plain http is
+// refused unless the host is loopback, since the token would travel in clear.
+func parseTemplate(s string) (urlTemplate, error) {
+	var none urlTemplate
+	if n := strings.Count(s, placeholder); n > 1 {
+		return none, fmt.Errorf("upstream URL %q names %s more than once", s, placeholder)
+	}
+	before, after, perWorkspace := strings.Cut(s, placeholder)
+	u, err := url.Parse(before + after)
+	if perWorkspace {
+		u, err = url.Parse(before + "subdomain" + after)
+	}
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("upstream URL %q cannot be parsed: it looks like %s", s, DefaultURLTemplate)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return none, fmt.Errorf("upstream URL %q must begin with https:// (or http:// on loopback)", s)
+	case u.Hostname() == "":
+		return none, fmt.Errorf("upstream URL %q has no host", s)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return none, fmt.Errorf("upstream URL must be a host and a path only: no user, query or fragment")
+	case strings.ContainsAny(u.Path, "{}") || strings.Contains(u.Hostname(), "{"):
+		return none, fmt.Errorf("upstream URL %q may hold one placeholder, %s, and no other", s, placeholder)
+	case u.Hostname() == "subdomain":
+		return none, fmt.Errorf("upstream URL %q leaves the whole host to %s: name the domain behind it", s, placeholder)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
+	}
+	return urlTemplate{
+		before:       before,
+		after:        strings.TrimRight(after, "/"),
+		perWorkspace: perWorkspace,
+	}.trimmed(), nil
+}
+
+func (t urlTemplate) trimmed() urlTemplate {
+	if !t.perWorkspace {
+		t.before = strings.TrimRight(t.before, "/")
+	}
+	return t
+}
+
+// loopback reports whether the host is this machine: localhost and names below
+// it (RFC 6761), 127.0.0.0/8, ::1.
+func loopback(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// url returns the address of a path below the API's base. The subdomain has
+// been through [ParseSubdomain]; each segment is checked here.
+func (t urlTemplate) url(subdomain string, segments []string, query string) (string, error) {
+	var b strings.Builder
+	b.Grow(len(t.before) + len(t.after) + len(subdomain) + len(query) + 64)
+	b.WriteString(t.before)
+	if t.perWorkspace {
+		b.WriteString(subdomain)
+		b.WriteString(t.after)
+	}
+	for _, segment := range segments {
+		if !pathSegment(segment) {
+			return "", NewError(BadUserInput, "An id is made of letters, digits, \"-\" and \"_\" only.")
+		}
+		b.WriteByte('/')
+		b.WriteString(segment)
+	}
+	if query != "" {
+		b.WriteByte('?')
+		b.WriteString(query)
+	}
+	return b.String(), nil
+}
+
+// maxSegmentBytes is far above any id of the API.
+const maxSegmentBytes = 128
+
+// pathSegment reports whether s can be a path segment as it stands: no escape,
+// no dot, no slash, so that it cannot lead to another path.
+func pathSegment(s string) bool {
+	if s == "" || len(s) > maxSegmentBytes {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,27 @@
+package upstream
+
+import "context"
+
+// User is an account. The list usually holds only the agent that the token acts
+// as, never a team's people (API.md §5, User).
+type User struct {
+	Record    `json:",embed"`
+	Email     string  `json:"email"`
+	FirstName string  `json:"first_name"`
+	LastName  string  `json:"last_name"`
+	TimeZone  *string `json:"time_zone"`
+	Locale    *string `json:"locale"`
+}
+
+// Ref returns the user's address.
+func (u *User) Ref() Ref { return Ref{Kind: KindUser, ID: u.RawID} }
+
+// Users lists the users that the token reaches.
+func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
+	return list[User](ctx, c, accounts, q, nil, "users")
+}
+
+// User fetches a user by its raw or public id.
+func (c *Client) User(ctx context.Context, id string) (*User, error) {
+	return one[User](ctx, c, accounts, Query{}, nil, "users", id)
+}

@@ -1,0 +1,30 @@
+package upstream
+
+import "context"
+
+// Workspace holds contacts, orders and courses, and has a subdomain of its own
+// where they are found (API.md §5, Workspace).
+type Workspace struct {
+	Record    `json:",embed"`
+	TeamID    string `json:"team_id"`
+	Name      string `json:"name"`
+	Subdomain string `json:"subdomain"`
+}
+
+// Ref returns the workspace's address.
+func (w *Workspace) Ref() Ref { return Ref{Kind: KindWorkspace, ID: w.Key()} }
+
+// Place returns where the workspace's own records are found.
+func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain} }
+
+// Workspaces lists a team's workspaces; team is its raw or public id. The
+// subdomains are remembered for the client's token.
+func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
+	return list(ctx, c, accounts, q, c.remember, "teams", team, "workspaces")
+}
+
+// Workspace fetches a workspace by its raw or public id. Its subdomain is
+// remembered for the client's token.
+func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
+	return one(ctx, c, accounts, Query{}, c.remember, "workspaces", id)
+}
