@@ -37,7 +37,11 @@ func NewHandler(client func(context.Context) *upstream.Client, transports ...gra
 	s.SetRecoverFunc(recovered)
 	s.Use(extension.Introspection{})
 	s.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		return next(loader.With(ctx, loader.New(ctx, client(ctx))))
+		l := loader.New(ctx, client(ctx))
+		if op := graphql.GetOperationContext(ctx); op.Operation.Operation == ast.Query {
+			prefetch(op, l)
+		}
+		return next(loader.With(ctx, l))
 	})
 	return s
 }

@@ -6,8 +6,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/funnelgraph/funnelgraph/graph/loader"
-	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -116,72 +114,4 @@ func rowsSelect(ctx context.Context, name string) bool {
 
 func hasField(op *graphql.OperationContext, field graphql.CollectedField, name string) bool {
 	return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name == name })
-}
-
-// siblings returns the fields that the current field's parent object is asked
-// for, this one included.
-func siblings(ctx context.Context) []graphql.CollectedField {
-	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx)
-	selections := op.Operation.SelectionSet
-	for parent := field.Parent; parent != nil; parent = parent.Parent {
-		if parent.Field.Field != nil {
-			selections = parent.Field.Selections
-			break
-		}
-	}
-	return graphql.CollectFields(op, selections, []string{field.Object})
-}
-
-// requestSiblings asks at once for all the contacts and nodes that one object,
-// or the query itself, is asked for under several aliases: they share their
-// calls no matter when their resolvers come to run. workspaceID is the object's
-// if it is a workspace.
-func requestSiblings(ctx context.Context, workspaceID string) {
-	l := loader.From(ctx)
-	l.Once(graphql.GetFieldContext(ctx).Parent, func() {
-		op := graphql.GetOperationContext(ctx)
-		var plain, engaged []upstream.Ref
-		for _, field := range siblings(ctx) {
-			ref, ok := siblingRef(op, field, workspaceID)
-			switch {
-			case !ok:
-			case ref.Kind == upstream.KindContact && field.Name == "contact" && lightContact.sufficesFor(op, field):
-			case ref.Kind == upstream.KindContact && hasField(op, field, "emailEngagement"):
-				engaged = append(engaged, ref)
-			default:
-				plain = append(plain, ref)
-			}
-		}
-		if len(plain)+len(engaged) > 1 {
-			l.EngagedContacts.Request(engaged...)
-			l.RequestNodes(plain)
-		}
-	})
-}
-
-// siblingRef reads the argument of a contact or node field. It reports false
-// where that field's own resolver has an error to give or something to find out
-// first.
-func siblingRef(op *graphql.OperationContext, field graphql.CollectedField, workspaceID string) (upstream.Ref, bool) {
-	if field.Name != "contact" && field.Name != "node" {
-		return upstream.Ref{}, false
-	}
-	args := field.ArgumentMap(op.Variables)
-	id, err := graphql.UnmarshalID(args["id"])
-	if err != nil {
-		return upstream.Ref{}, false
-	}
-	if field.Name == "node" {
-		return model.ParseGlobalID(id)
-	}
-	if given := args["workspaceId"]; given != nil {
-		text, _ := graphql.UnmarshalID(given)
-		workspace, err := model.ParseID(upstream.KindWorkspace, "", text)
-		if err != nil || !upstream.IsRawID(workspace.ID) {
-			return upstream.Ref{}, false
-		}
-		workspaceID = workspace.ID
-	}
-	ref, err := model.ParseID(upstream.KindContact, workspaceID, id)
-	return ref, err == nil && ref.Parent != ""
 }

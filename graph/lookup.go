@@ -65,7 +65,6 @@ func contactByID(ctx context.Context, workspaceID, id string) (*upstream.Contact
 	if ref.Parent == "" {
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
 	}
-	requestSiblings(ctx, workspaceID)
 	if ref.Parent, err = loader.From(ctx).WorkspaceID(ref.Parent); err != nil {
 		return nil, err
 	}

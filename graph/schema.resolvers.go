@@ -13,7 +13,6 @@ import (
 )
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	requestSiblings(ctx, "")
 	return node(ctx, id)
 }
 

@@ -22,7 +22,6 @@ type Loaders struct {
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
 	given sync.Map
-	once  sync.Map
 
 	Teams              *Records[upstream.Team]
 	Users              *Records[upstream.User]
@@ -92,10 +91,4 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	}
 	p, err := l.place(id)
 	return p.WorkspaceID, err
-}
-
-// Once runs f for the first call with the key.
-func (l *Loaders) Once(key any, f func()) {
-	once, _ := l.once.LoadOrStore(key, new(sync.Once))
-	once.(*sync.Once).Do(f)
 }

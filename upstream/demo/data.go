@@ -142,8 +142,11 @@ func person(id, workspace int64, i int) row {
 		"fb_url": nil, "twitter_url": nil, "instagram_url": nil, "linkedin_url": fmt.Sprintf("https://www.linkedin.com/in/example-%d", i),
 		"website_url": nil, "is_active": i%9 != 5, "email_suppression_reason": nil, "deleted_at": nil,
 		"custom_attributes": row{"city": cities[i%len(cities)], "plan": plans[i%len(plans)]},
-		"visits":            row{"first_visit": visit(id, int64(60+i)), "last_visit": visit(id, int64(300+i)), "last_visit_with_utm": nil},
+		"visits":            row{"first_visit": nil, "last_visit": nil, "last_visit_with_utm": nil},
 	})
+	if i%4 == 3 { // one who came by a page
+		r["visits"] = row{"first_visit": visit(id, int64(60+i)), "last_visit": visit(id, int64(300+i)), "last_visit_with_utm": nil}
+	}
 	if i%9 == 5 {
 		r["unsubscribed_at"] = at(int64(500 + i))
 		r["email_suppression_reason"] = "unsubscribed"

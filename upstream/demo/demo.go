@@ -9,6 +9,7 @@
 package demo
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -18,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Token is the bearer that the simulated API accepts.
@@ -41,13 +43,16 @@ type Server struct {
 }
 
 // New returns a server with the example data.
-func New() *Server {
-	s := &Server{tables: exampleData()}
-	for _, t := range s.tables {
+func New() *Server { return &Server{tables: example()} }
+
+// example is the data of all servers, which none changes.
+var example = sync.OnceValue(func() []*table {
+	tables := exampleData()
+	for _, t := range tables {
 		t.index()
 	}
-	return s
-}
+	return tables
+})
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -117,17 +122,16 @@ func match(pattern, path string) (id string, ok bool) {
 }
 
 func fail(w http.ResponseWriter, status int, text string) {
-	writeJSON(w, status, map[string]string{"error": text})
+	send(w, status, encode(map[string]string{"error": text}))
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body := encode(v)
+func send(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
-func encode(v any) json.RawMessage {
+func encode(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // the example data is ours
@@ -164,12 +168,12 @@ type table struct {
 
 	byID     map[string]row // by raw and by public id
 	children map[any][]row  // by the parent's id
-	encoded  map[int64]json.RawMessage
+	encoded  map[int64][]byte
 }
 
 // index prepares the rows for being found and sent.
 func (t *table) index() {
-	t.byID, t.children, t.encoded = make(map[string]row), make(map[any][]row), make(map[int64]json.RawMessage)
+	t.byID, t.children, t.encoded = make(map[string]row), make(map[any][]row), make(map[int64][]byte)
 	for _, r := range t.rows {
 		t.byID[strconv.FormatInt(r.id(), 10)] = r
 		t.byID[r["public_id"].(string)] = r
@@ -189,11 +193,11 @@ func serveMember(w http.ResponseWriter, r *http.Request, t *table, subdomain, id
 		fail(w, http.StatusNotFound, "Not found: Record missing")
 		return
 	}
-	writeJSON(w, http.StatusOK, t.expanded(found, r.URL.Query()["expand[]"]))
+	send(w, http.StatusOK, t.expanded(found, r.URL.Query()["expand[]"]))
 }
 
 // expanded returns the row as it is sent, with the fields asked for on top.
-func (t *table) expanded(r row, keys []string) json.RawMessage {
+func (t *table) expanded(r row, keys []string) []byte {
 	if len(keys) == 0 {
 		return t.encoded[r.id()]
 	}
@@ -242,11 +246,11 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 		query.Set("after", next)
 		w.Header().Set("Link", fmt.Sprintf("<http://%s%s?%s>; rel=\"next\"", r.Host, r.URL.Path, query.Encode()))
 	}
-	out := make([]json.RawMessage, len(page))
+	out := make([][]byte, len(page))
 	for i, r := range page {
 		out[i] = t.expanded(r, query["expand[]"])
 	}
-	writeJSON(w, http.StatusOK, out)
+	send(w, http.StatusOK, slices.Concat([]byte("["), bytes.Join(out, []byte(",")), []byte("]")))
 }
 
 // hostOf returns the host on which the list below an owner lives: a team's

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+const nested = `{ teams { nodes { name workspaces { nodes { name subdomain contacts(first: 5) { nodes { emailAddress } } } } } } }`
+
+// aliases returns n fields, made by the format from 0 to n-1.
+func aliases(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, strings.ReplaceAll(format, "#", "%[1]d")+" ", i)
+	}
+	return b.String()
+}
+
+// ids returns the raw ids of the first n contacts of workspace 101 that lists
+// show.
+func ids(n int) []string {
+	var all []string
+	for i := 0; len(all) < n; i++ {
+		if i == 0 || i%40 != 0 {
+			all = append(all, fmt.Sprint(3_000_000_001+i))
+		}
+	}
+	return all
+}
+
+func contactIDs(n int) []string {
+	all := ids(n)
+	for i, id := range all {
+		all[i] = model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "101", ID: id})
+	}
+	return all
+}
+
+func contactAliases(n int, format string) string {
+	var b strings.Builder
+	for i, id := range ids(n) {
+		fmt.Fprintf(&b, " c%d: ", i)
+		fmt.Fprintf(&b, format, id)
+	}
+	return b.String()
+}
+
+// callTable is the number of REST calls that each query takes: the least that
+// the API allows.
+var callTable = []struct {
+	name      string
+	query     string
+	variables map[string]any
+	// warm is asked first, with the same token, for what funnelgraph remembers.
+	warm string
+	want int
+	// why in the cases that are not plain.
+	why string
+}{
+	{name: "teams", query: `{ teams { nodes { name } } }`, want: 1},
+	{name: "teams, workspaces, contacts", query: nested, want: 1 + 3 + 12, why: "1 + T + T·W"},
+	{name: "first page of workspaces only", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, want: 1 + 3},
+	{name: "the parent is known", query: `{ team(id: "11") { name workspaces { nodes { contacts { nodes { workspace { name team { name } } } } } } } }`, want: 1 + 1 + 4},
+	{name: "tags come with the contact", query: `{ teams { nodes { workspaces { nodes { contacts { nodes { tags { id name color } taggings { appliedAt tag { name } } } } } } } } }`, want: 16},
+	{name: "only ids of what is not known", query: `{ node(id: "` + contactIDs(1)[0] + `") { id ... on Contact { workspace { id rawId } } } }`, warm: `{ workspace(id: "101") { name } }`, want: 1},
+	{name: "40 contacts by raw id", query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 2, why: "filter[id], 20 a page; the subdomain is given"},
+	{name: "40 contacts by raw id, subdomain unknown", query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { emailAddress }`) + ` }`, want: 3, why: "and one to find the subdomain out"},
+	{name: "40 contacts by raw id, subdomain remembered", warm: `{ workspace(id: "101") { name } }`, query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { emailAddress }`) + ` }`, want: 2},
+	{name: "40 contacts by nodes", warm: `{ workspace(id: "101") { name } }`, query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { emailAddress } } }`, variables: map[string]any{"ids": contactIDs(40)}, want: 2},
+	{name: "40 contacts by node aliases", warm: `{ workspace(id: "101") { name } }`, query: func() string {
+		var b strings.Builder
+		for i, id := range contactIDs(40) {
+			fmt.Fprintf(&b, "n%d: node(id: %q) { ... on Contact { emailAddress } } ", i, id)
+		}
+		return "{ " + b.String() + " }"
+	}(), want: 2},
+	{name: "40 contacts below as many aliases of their workspace", query: `{ ` + contactAliases(40, `workspace(id: "101", subdomain: "acme-academy") { contact(id: "%s") { emailAddress } }`) + ` }`, want: 2, why: "the loader waits a moment for other parts of the query"},
+	{name: "41 contacts by id", query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(41, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
+	{name: "a contact that lists leave out", query: `{ workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000041") { rawId anonymous } b: contact(id: "3000000001") { rawId } c: contact(id: "3000000002") { rawId } } }`, want: 2, why: "filter[id], then the member path for the one left out"},
+	{name: "one contact", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000041") { emailAddress } } }`, want: 1, why: "the member path finds any"},
+	{name: "the same contact in many places", warm: `{ workspace(id: "101") { name } }`, query: `{ a: contact(id: "3000000001", workspaceId: "101") { emailAddress } b: contact(id: "` + contactIDs(1)[0] + `") { firstName } n: node(id: "` + contactIDs(1)[0] + `") { ... on Contact { lastName } } w: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000001") { lastName } } }`, want: 1},
+	{name: "the same team in many places", query: `{ a: team(id: "11") { name } b: team(id: "11") { locale } n: node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "11"}) + `") { ... on Team { name } } }`, want: 1},
+	{name: "the same workspace in many places", query: `{ a: workspace(id: "101") { name } b: workspace(id: "101") { subdomain contacts { nodes { id } } } c: contact(id: "3000000001", workspaceId: "101") { workspace { name } } }`, want: 3, why: "the workspace, its contacts, and the contact, which might not exist"},
+	{name: "the same list in many places", query: `{ a: teams { nodes { name } } b: teams(first: 5) { nodes { locale } } c: teams(first: 2) { pageInfo { hasNextPage } } }`, want: 1, why: "one page serves every window in it"},
+	{name: "one list, three windows", query: `{ workspace(id: "103", subdomain: "acme-podcast") { a: contacts(first: 10) { nodes { id } } b: contacts(first: 50) { nodes { id } } c: contacts(first: 30) { nodes { id } } } }`, want: 3},
+	{name: "first: 50", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 50) { nodes { id } } } }`, want: 3},
+	{name: "first: 100", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 100) { nodes { id } } } }`, want: 5},
+	{name: "last: 25", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(last: 25) { nodes { id } } } }`, want: 2},
+	{name: "first: 60 of 20", query: `{ workspace(id: "102", subdomain: "acme-retreats") { contacts(first: 60) { nodes { id } pageInfo { hasNextPage } } } }`, want: 1, why: "the header says that there is no next page"},
+	{name: "subdomain given", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain given, and the record", query: `{ workspace(id: "101", subdomain: "acme-academy") { name contacts { nodes { id } } } }`, want: 2},
+	{name: "subdomain remembered", warm: `{ workspace(id: "101") { name } }`, query: `{ workspace(id: "101") { id rawId contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain learnt from a list", warm: `{ team(id: "11") { workspaces { nodes { id } } } }`, query: `{ workspace(id: "101") { contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain to be found out", query: `{ workspace(id: "101") { contacts { nodes { id } } } }`, want: 2},
+	{name: "a team that is only a way", query: `{ team(id: "11") { id workspaces { nodes { name } } } }`, want: 1, why: "its record is not asked for"},
+	{name: "tags in full", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { createdAt } } } } }`, want: 2, why: "six tags, one filter[id]"},
+	{name: "applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { appliedTags { nodes { tag { name color } contact { emailAddress } } } } } }`, want: 2, why: "the contact, which is then known, and its applied tags"},
+	{name: "applied tags of a contact that is only a way", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { id appliedTags { nodes { tag { name } contact { id } } } } } }`, want: 1},
+	{name: "e-mail engagement", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { emailEngagement { lastEmailSentAt } } } } } }`, want: 1, why: "the list is asked to expand it"},
+	{name: "e-mail engagement of one", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { emailAddress emailEngagement { lastEmailSentAt } } } }`, want: 1},
+	{name: "an empty filter", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { ids: [] }) { nodes { id } } } }`, want: 0, why: "nothing can match"},
+	{name: "memberships by node", query: `{ a: node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: "11", ID: "8110"}) + `") { ... on Membership { userEmail team { name } } } }`, want: 1},
+	{name: "nothing of ClickFunnels", query: `{ __typename __schema { queryType { name } } }`, want: 0},
+	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
+}
+
+func TestCalls(t *testing.T) {
+	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		for _, row := range callTable {
+			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				e := newEnv(t)
+				if row.warm != "" {
+					e.must(row.warm)
+					e.forget()
+				}
+				e.must(row.query, row.variables)
+				if calls := e.callsOf(demo.Token); len(calls) != row.want {
+					t.Errorf("%d calls, want %d (%s):\n%s", len(calls), row.want, row.why, strings.Join(calls, "\n"))
+				}
+			})
+		}
+	}
+}
+
+// TestCallsUnderLoad has 64 requests of every row in flight, each with a token
+// of its own, so that none shares a call with another.
+func TestCallsUnderLoad(t *testing.T) {
+	const clients = 64
+	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		for _, row := range callTable {
+			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				e := newEnv(t, withLatency(time.Millisecond))
+				token := func(i int) string { return fmt.Sprint(demo.Token, ".", i) }
+				all := func(query string, variables map[string]any) {
+					var wait sync.WaitGroup
+					for i := range clients {
+						wait.Go(func() {
+							if r := e.queryAs(token(i), query, variables); len(r.Errors) > 0 {
+								t.Errorf("errors: %s", r.raw)
+							}
+						})
+					}
+					wait.Wait()
+				}
+				if row.warm != "" {
+					all(row.warm, nil)
+					e.forget()
+				}
+				all(row.query, row.variables)
+				for i := range clients {
+					if calls := e.callsOf(token(i)); len(calls) != row.want {
+						t.Fatalf("%d calls, want %d (%s):\n%s", len(calls), row.want, row.why, strings.Join(calls, "\n"))
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestCallsAreShared has many clients ask the same thing at the same moment
+// with one credential.
+func TestCallsAreShared(t *testing.T) {
+	const clients = 64
+	release := make(chan struct{})
+	var once sync.Once
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+		if path == "/teams" {
+			once.Do(func() { // everybody has had the time to come
+				time.AfterFunc(500*time.Millisecond, func() { close(release) })
+			})
+			<-release
+			return false
+		}
+		time.Sleep(200 * time.Millisecond)
+		return false
+	}))
+	var wait sync.WaitGroup
+	answers := make([]string, clients)
+	for i := range clients {
+		wait.Go(func() { answers[i] = e.must(nested).raw })
+	}
+	wait.Wait()
+	if calls := e.callsOf(demo.Token); len(calls) != 16 {
+		t.Errorf("%d calls for %d clients, want 16:\n%s", len(calls), clients, strings.Join(calls, "\n"))
+	}
+	if slices.ContainsFunc(answers, func(a string) bool { return a != answers[0] }) {
+		t.Error("the answers differ")
+	}
+}
+
+// TestCallsAreNotSharedAcrossCredentials asks the same thing at the same moment
+// with two credentials, one of which is not accepted.
+func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
+	e := newEnv(t, withLatency(50*time.Millisecond))
+	var wait sync.WaitGroup
+	for i := range 20 {
+		token, code := demo.Token, ""
+		if i%2 == 1 {
+			token, code = "stranger", "UNAUTHENTICATED"
+		}
+		wait.Go(func() {
+			if r := e.queryAs(token, `{ teams { nodes { name } } }`); r.code("teams") != code || (code == "") != (r.get("teams.nodes.0.name") == "Acme Coaching") {
+				t.Errorf("%s: %s", token, r.raw)
+			}
+		})
+	}
+	wait.Wait()
+	if good, bad := e.callsOf(demo.Token), e.callsOf("stranger"); len(good) != 1 || len(bad) != 1 {
+		t.Errorf("calls %q and %q, want one each", good, bad)
+	}
+}
+
+// TestHosts checks that each call goes to the host where its data lives.
+func TestHosts(t *testing.T) {
+	e := newEnv(t)
+	e.must(`{ users { nodes { id } } team(id: "12") { name workspaces(first: 1) { nodes { contacts(first: 1) { nodes { appliedTags { nodes { id } } } } contactTags { nodes { id } } } } } }`)
+	want := []string{
+		"accounts /teams/12", "accounts /teams/12/workspaces", "accounts /users",
+		"northwind-yoga /contacts/3000000235/applied_tags", "northwind-yoga /workspaces/105/contacts", "northwind-yoga /workspaces/105/contacts/tags",
+	}
+	if got := e.callsOf(demo.Token); !slices.Equal(got, want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+const badGateway = `<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1> secret-inside</body></html>`
+
+// answer is what a host sends in place of the API.
+func answer(status int, media, body string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, body)
+	}
+}
+
+// TestOneWorkspaceFails breaks one workspace's subdomain in every way: the
+// others' contacts arrive, and the error says where and what.
+func TestOneWorkspaceFails(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault func(http.ResponseWriter, *http.Request)
+		code  string
+		text  string
+	}{
+		{"502 with a page", answer(502, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels answered 502 Bad Gateway."},
+		{"503 with a text", answer(503, "application/json", `{"error":"This request ran out of its 20s budget"}`), "UPSTREAM_UNAVAILABLE", "This request ran out of its 20s budget"},
+		{"hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "UPSTREAM_TIMEOUT", "ClickFunnels did not answer in time."},
+		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"nothing", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = fmt.Fprint(w, "[")
+			panic(http.ErrAbortHandler)
+		}, "UPSTREAM_UNAVAILABLE", "ClickFunnels could not be reached."},
+		{"429", answer(429, "application/json", `{"error":"Too many filtered requests are already running","retry_after":3}`), "RATE_LIMITED", "Too many filtered requests are already running"},
+		{"401", answer(401, "application/json", `{"error":"API key missing or invalid"}`), "UNAUTHENTICATED", "API key missing or invalid"},
+		{"403 without a body", answer(403, "text/plain", ``), "FORBIDDEN", "ClickFunnels answered 403 Forbidden."},
+		{"404", answer(404, "application/json", `{"error":"Not found: Record 4 missing"}`), "NOT_FOUND", "Record 4 missing"},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+r.Host+"/elsewhere", http.StatusFound)
+		}, "UPSTREAM_UNAVAILABLE", "ClickFunnels answered 302 Found."},
+		{"echoes the token", answer(422, "application/json", `{"error":"bad key `+demo.Token+`"}`), "BAD_USER_INPUT", "bad key ***"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t, withTimeout(300*time.Millisecond), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+				if strings.HasPrefix(r.URL.Path, "/elsewhere") {
+					t.Error("the redirect was followed")
+				}
+				if subdomain != "northwind-dance/" && subdomain != "northwind-dance" {
+					return false
+				}
+				test.fault(w, r)
+				return true
+			}))
+			r := e.query(nested)
+			const broken = "teams.nodes.1.workspaces.nodes.1.contacts"
+			if r.code(broken) != test.code || len(r.Errors) != 1 || r.Errors[0].Message != test.text {
+				t.Errorf("want one error %s %q at %s, got %+v", test.code, test.text, broken, r.Errors)
+			}
+			if r.get(broken) != nil || r.get("teams.nodes.1.workspaces.nodes.1.name") != "Northwind Dance" {
+				t.Errorf("the workspace itself: %s", r.raw)
+			}
+			whole := 0
+			for team := range 3 {
+				for workspace := range 4 {
+					if r.get(fmt.Sprintf("teams.nodes.%d.workspaces.nodes.%d.contacts.nodes", team, workspace)) != nil {
+						whole++
+					}
+				}
+			}
+			if whole != 11 {
+				t.Errorf("%d workspaces have contacts, want 11", whole)
+			}
+			if strings.Contains(r.raw, "secret-inside") || strings.Contains(r.raw, demo.Token) {
+				t.Errorf("something of the inside is in the answer: %s", r.raw)
+			}
+			if test.name == "429" && r.Errors[0].Extensions["retryAfter"] != 3.0 {
+				t.Errorf("retryAfter %v, want 3", r.Errors[0].Extensions["retryAfter"])
+			}
+		})
+	}
+}
+
+// TestAccountsFail has the first call of all fail.
+func TestAccountsFail(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+		answer(502, "text/html", badGateway)(w, r)
+		return true
+	}))
+	r := e.query(`{ teams { nodes { name } } users { nodes { id } } }`)
+	if r.code("teams") != "UPSTREAM_UNAVAILABLE" || r.code("users") != "UPSTREAM_UNAVAILABLE" || r.Data == nil {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestBatchFails has the one call for many contacts fail: each of them has the
+// error, and what was asked for beside them arrives.
+func TestBatchFails(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+		if !strings.Contains(r.URL.RawQuery, "filter") {
+			return false
+		}
+		answer(500, "application/json", `{"error":"oops"}`)(w, r)
+		return true
+	}))
+	r := e.query(`{ teams { nodes { name } } workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000001") { id firstName } b: contact(id: "3000000002") { id firstName } } }`)
+	if r.code("workspace.a") != "UPSTREAM_UNAVAILABLE" || r.code("workspace.b") != "UPSTREAM_UNAVAILABLE" || r.get("teams.nodes.0.name") == nil {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestNodesInPart asks for objects of which some cannot be had.
+func TestNodesInPart(t *testing.T) {
+	e := newEnv(t)
+	good := contactIDs(1)[0]
+	r := e.query(`query($ids: [ID!]!) { nodes(ids: $ids) { id } missing: node(id: "MTp0ZWFtOjk5") { id } }`,
+		map[string]any{"ids": []string{good, "MTp0ZWFtOjk5", "what", good}})
+	if r.get("nodes.0.id") != good || r.get("nodes.3.id") != good || r.get("nodes.1") != nil || r.get("nodes.2") != nil {
+		t.Errorf("got %s", r.raw)
+	}
+	if r.code("nodes.1") != "NOT_FOUND" || r.code("nodes.2") != "BAD_USER_INPUT" || r.code("missing") != "NOT_FOUND" || len(r.Errors) != 3 {
+		t.Errorf("errors %+v", r.Errors)
+	}
+}
+
+// TestClientGone cancels a request: its REST call ends as well.
+func TestClientGone(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
+		close(began)
+		<-r.Context().Done()
+		close(ended)
+		return true
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/graphql", strings.NewReader(`{"query":"{ teams { nodes { id } } }"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+demo.Token)
+	go func() {
+		<-began
+		cancel()
+	}()
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("answered")
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the REST call goes on")
+	}
+}
+
+// TestLyingTypes sends what the API's declared types do not allow: all that
+// makes sense comes out (API.md §8, traps 9–12).
+func TestLyingTypes(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		answer(200, "application/json", `[
+			{"id":"9007199254740993","public_id":77,"workspace_id":null,"anonymous":1,"email_address":12.50,"first_name":null,"uuid":null,
+			 "unsubscribed_at":"never","created_at":"2025-04-21T16:47:57.194+02:00","updated_at":17,"is_active":"true","brand_new":{"a":[1]},
+			 "tags":[{"id":"5","name":null,"color":7,"applied_at":"2025-01-01T00:00:00Z","more":true}],
+			 "custom_attributes":{"n":1,"t":true,"z":null,"o":{"a":1},"s":"x"},"avatar_image":{"url":"u"},"visits":{"first_visit":{"uuid":5}}},
+			{"id":2,"tags":null,"custom_attributes":[],"avatar_image":null}
+		]`)(w, r)
+		return true
+	}))
+	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes {
+		rawId publicId anonymous emailAddress firstName uuid unsubscribedAt createdAt updatedAt isActive
+		tags { rawId name color } taggings { appliedAt } customAttributes { key value } some: customAttributes(keys: ["s", "none"]) { key value } avatarImage visits { firstVisit { uuid } } workspace { rawId } } } } }`)
+	const want = `{"data":{"workspace":{"contacts":{"nodes":[` +
+		`{"rawId":"9007199254740993","publicId":"77","anonymous":true,"emailAddress":"12.50","firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":"2025-04-21T14:47:57.194Z","updatedAt":null,"isActive":true,` +
+		`"tags":[{"rawId":"5","name":"","color":"7"}],"taggings":[{"appliedAt":"2025-01-01T00:00:00.000Z"}],"customAttributes":[{"key":"n","value":"1"},{"key":"t","value":"true"},{"key":"z","value":null},{"key":"o","value":"{\"a\":1}"},{"key":"s","value":"x"}],"some":[{"key":"s","value":"x"}],"avatarImage":{"url":"u"},"visits":{"firstVisit":{"uuid":"5"}},"workspace":{"rawId":"101"}},` +
+		`{"rawId":"2","publicId":null,"anonymous":null,"emailAddress":null,"firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":null,"updatedAt":null,"isActive":null,` +
+		`"tags":null,"taggings":null,"customAttributes":[],"some":[],"avatarImage":null,"visits":null,"workspace":{"rawId":"101"}}` +
+		`]}}}}`
+	if r.raw != want {
+		t.Errorf("got\n%s\nwant\n%s", r.raw, want)
+	}
+}
