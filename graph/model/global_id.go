@@ -52,7 +52,7 @@ func GlobalID(ref upstream.Ref) string {
 // text. No raw or public id can be taken for a global one.
 func ParseGlobalID(id string) (upstream.Ref, bool) {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	if err != nil {
+	if err != nil || strings.ContainsAny(id, "\r\n") { // which Base64 passes over
 		return upstream.Ref{}, false
 	}
 	parts := strings.Split(string(text), ":")

@@ -21,11 +21,11 @@ import (
 // Config is what the server is started with. The names and defaults are the
 // README's table.
 type Config struct {
-	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to serve on."`
+	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Demo            bool             `name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
-	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" placeholder:"URL" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
-	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long one REST call may take."`
-	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" placeholder:"NAME" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
+	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
+	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one REST call may take."`
+	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
 	CORSOrigins     []string         `name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas. With --demo, localhost on any port as well."`
 	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
 

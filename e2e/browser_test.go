@@ -1,0 +1,155 @@
+//go:build browser
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// artifacts is where the screenshots go.
+const artifacts = "../artifacts"
+
+// page is a tab of a browser for which every host but this machine is cut off.
+// What goes wrong in it, and every request to another host, is a failure.
+type page struct {
+	*testing.T
+	ctx context.Context //nolint:containedctx // chromedp's tab
+}
+
+func newPage(t *testing.T) page {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		missing(t, "there is no Chromium: apt-get install chromium")
+	}
+	allocated, end := chromedp.NewExecAllocator(t.Context(),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1400, 900),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+	)
+	t.Cleanup(end)
+	ctx, end := chromedp.NewContext(allocated, chromedp.WithListener(func(event any) {
+		switch event := event.(type) {
+		case *network.EventRequestWillBeSent:
+			if u := event.Request.URL; !strings.HasPrefix(u, "http://127.0.0.1:") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
+				t.Errorf("the page asks for %s", u)
+			}
+		case *runtime.EventExceptionThrown:
+			t.Errorf("in the page: %v", event.ExceptionDetails)
+		case *log.EventEntryAdded:
+			if event.Entry.Level == log.EntryLevelError {
+				t.Errorf("in the page: %s %s", event.Entry.Text, event.Entry.URL)
+			}
+		}
+	}))
+	t.Cleanup(end)
+	ctx, end = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(end)
+	return page{t, ctx}
+}
+
+func (p page) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.screenshot("failed.png")
+		p.Fatal(err)
+	}
+}
+
+// eval returns what an expression is in the page, as text.
+func (p page) eval(expression string) string {
+	p.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[any](expression))
+	if err != nil {
+		p.Fatalf("%s: %v", expression, err)
+	}
+	return fmt.Sprint(v)
+}
+
+// wait waits until an expression is true in the page.
+func (p page) wait(expression string) {
+	p.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool]("!!("+expression+")")); err != nil {
+		p.screenshot("failed.png")
+		p.Fatalf("%s: %v", expression, err)
+	}
+}
+
+func (p page) click(selector string) {
+	p.Helper()
+	p.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (p page) screenshot(name string) {
+	p.Helper()
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.Errorf("no screenshot: %v", err)
+		return
+	}
+	if err := os.MkdirAll(artifacts, 0o750); err != nil {
+		p.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(artifacts, name), picture, 0o600); err != nil {
+		p.Fatal(err)
+	}
+}
+
+const (
+	execute = `button.graphiql-execute-button`
+	answer  = `document.querySelector(".result-window").innerText`
+)
+
+// TestGraphiQL opens the explorer in a real browser, without a network, and
+// runs what it opens on.
+func TestGraphiQL(t *testing.T) {
+	url := funnelgraph(t, "--demo")
+	p := newPage(t)
+	p.do(chromedp.Navigate(url + "/"))
+	p.click(execute)
+	p.wait(answer + `.includes("ada.schmidt.1@example.com")`)
+	p.screenshot("graphiql.png")
+	if tabs := p.eval(`document.querySelectorAll(".graphiql-tab").length`); tabs != "7" {
+		t.Errorf("%s tabs, want one for each example", tabs)
+	}
+	if headers := p.eval(`document.querySelector(".graphiql-editor-tool").innerText`); !strings.Contains(headers, "Authorization") {
+		t.Errorf("the headers editor holds %q", headers)
+	}
+
+	p.click(`button[aria-label="Show GraphiQL Explorer"]`)
+	p.wait(`document.querySelector(".graphiql-plugin").innerText.includes("workspaces")`)
+	p.screenshot("explorer.png")
+	p.click(`button[aria-label="Show Documentation Explorer"]`)
+	p.wait(`document.querySelector(".graphiql-plugin").innerText.includes("Query")`)
+	p.screenshot("docs.png")
+
+	// A token in the headers editor is gone with the page.
+	p.eval(`document.querySelectorAll(".graphiql-editor-tool .CodeMirror").forEach(({ CodeMirror: editor }) => {
+		if (editor.getValue().includes("Authorization")) editor.setValue('{"Authorization": "Bearer hush-hush"}')
+	}), 0`)
+	p.click(execute)
+	p.wait(answer + `.includes("UNAUTHENTICATED")`)
+	p.screenshot("error.png")
+	// GraphiQL keeps its tabs a moment after they were changed.
+	p.wait(`Object.keys(localStorage).some((key) => key.includes("tabState"))`)
+	p.do(chromedp.Sleep(time.Second))
+	if stored := p.eval(`JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.cookie`); strings.Contains(stored, "hush-hush") {
+		t.Errorf("the token is stored: %s", stored)
+	}
+
+	p.do(chromedp.EmulateViewport(390, 844), chromedp.WaitVisible(chromedp.CSS(execute)))
+	p.screenshot("phone.png")
+}

@@ -1,0 +1,134 @@
+//go:build prism || browser
+
+// Package e2e holds the checks that take more than Go: each runs the binary as
+// a user would, next to a program that is not ours. .ci/run installs what they
+// need.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// missing ends the test for want of something: on CI that is a failure, since a
+// check that does not run there checks nothing.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// start runs a program until the test ends, and returns what the pattern's
+// first group matches in its output, waiting for it.
+func start(t *testing.T, ready *regexp.Regexp, output io.Writer, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its children
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = in, in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = in.Close()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	found := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			_, _ = io.WriteString(output, lines.Text()+"\n")
+			if m := ready.FindStringSubmatch(lines.Text()); m != nil {
+				select {
+				case found <- m[1]:
+				default:
+				}
+			}
+		}
+	}()
+	select {
+	case match := <-found:
+		return match
+	case <-time.After(time.Minute):
+		t.Fatalf("%s does not get ready", name)
+		return ""
+	}
+}
+
+// funnelgraph builds and runs the server with the flags, and returns its URL.
+func funnelgraph(t *testing.T, flags ...string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "funnelgraph")
+	build := exec.Command("go", "build", "-o", binary, "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return start(t, regexp.MustCompile(`GraphQL on (http://\S+)/graphql`), io.Discard, binary, append(flags, "--listen=127.0.0.1:0")...)
+}
+
+// ask sends an operation that must have no errors, and returns its data.
+func ask(t *testing.T, url, query string) map[string]any {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer any")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Data   map[string]any
+		Errors []any
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Errors) > 0 {
+		t.Fatalf("%s: %v", query, answer.Errors)
+	}
+	return answer.Data
+}
+
+// at returns what stands at a path such as "teams.nodes.0.name".
+func at(v any, path string) any {
+	for _, step := range strings.Split(path, ".") {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[step]
+		case []any:
+			if len(node) == 0 {
+				return nil
+			}
+			v = node[0]
+		default:
+			return nil
+		}
+	}
+	return v
+}

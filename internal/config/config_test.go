@@ -1,0 +1,131 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// clean takes what the machine has set out of the environment.
+func clean(t *testing.T) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "FUNNELGRAPH_") || strings.HasPrefix(name, "CLICKFUNNELS_") {
+			t.Setenv(name, "")
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	clean(t)
+	cfg, err := Parse(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "127.0.0.1:8080" || cfg.Demo || cfg.UpstreamURL != upstream.DefaultURLTemplate || cfg.UserAgent != "funnelgraph/"+Version() ||
+		len(cfg.CORSOrigins) != 0 || cfg.Token != "" || cfg.UpstreamTimeout != 30*time.Second {
+		t.Errorf("%+v", cfg)
+	}
+}
+
+func TestFlagsAndEnvironment(t *testing.T) {
+	clean(t)
+	t.Setenv("FUNNELGRAPH_LISTEN", "127.0.0.1:1")
+	t.Setenv("FUNNELGRAPH_DEMO", "1")
+	t.Setenv("CLICKFUNNELS_API_URL", "http://localhost:9/{subdomain}")
+	t.Setenv("CLICKFUNNELS_USER_AGENT", "MyAppMyOrg")
+	t.Setenv("FUNNELGRAPH_CORS_ORIGINS", "https://a.example,https://b.example:8443")
+	t.Setenv("CLICKFUNNELS_API_TOKEN", "t0ken")
+	cfg, err := Parse([]string{"--listen", "127.0.0.1:2", "--upstream-timeout=5s"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "127.0.0.1:2" || !cfg.Demo || cfg.UpstreamURL != "http://localhost:9/{subdomain}" || cfg.UserAgent != "MyAppMyOrg" ||
+		strings.Join(cfg.CORSOrigins, " ") != "https://a.example https://b.example:8443" || cfg.Token != "t0ken" || cfg.UpstreamTimeout != 5*time.Second {
+		t.Errorf("%+v", cfg)
+	}
+	cfg, err = Parse([]string{"--cors-origin", "https://a.example", "--cors-origin", "http://localhost:3000"}, nil)
+	if err != nil || strings.Join(cfg.CORSOrigins, " ") != "https://a.example http://localhost:3000" {
+		t.Errorf("%v %v", cfg.CORSOrigins, err)
+	}
+}
+
+func TestTokenFile(t *testing.T) {
+	clean(t)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("t0ken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CLICKFUNNELS_API_TOKEN_FILE", file)
+	if cfg, err := Parse(nil, nil); err != nil || cfg.Token != "t0ken" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestBadValues wants one line for each that names the flag and the reason.
+func TestBadValues(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		env  map[string]string
+		want string
+	}{
+		{args: []string{"--listen", "8080"}, want: "HOST:PORT"},
+		{args: []string{"--nope"}, want: "--nope"},
+		{args: []string{"serve"}, want: "serve"},
+		{args: []string{"--demo=perhaps"}, want: "--demo"},
+		{args: []string{"--upstream-timeout", "soon"}, want: "--upstream-timeout"},
+		{args: []string{"--upstream-timeout", "0s"}, want: "--upstream-timeout"},
+		{args: []string{"--cors-origin", "*"}, want: "no wildcards"},
+		{args: []string{"--cors-origin", "https://*.example.com"}, want: "no wildcards"},
+		{args: []string{"--cors-origin", "app.example.com"}, want: "not an origin"},
+		{args: []string{"--cors-origin", "https://app.example.com/"}, want: "not an origin"},
+		{args: []string{"--cors-origin", "null"}, want: "not an origin"},
+		{env: map[string]string{"FUNNELGRAPH_DEMO": "perhaps"}, want: "FUNNELGRAPH_DEMO"},
+		{env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush hush"}, want: "CLICKFUNNELS_API_TOKEN holds no token"},
+		{env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush", "CLICKFUNNELS_API_TOKEN_FILE": empty}, want: "both set"},
+		{env: map[string]string{"CLICKFUNNELS_API_TOKEN_FILE": empty}, want: "is empty"},
+		{env: map[string]string{"CLICKFUNNELS_API_TOKEN_FILE": empty + ".none"}, want: "no such file"},
+		{args: []string{"--listen", ":8080"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "open the whole team"},
+		{args: []string{"--listen", "192.0.2.1:8080"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "open the whole team"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			clean(t)
+			for name, value := range test.env {
+				t.Setenv(name, value)
+			}
+			_, err := Parse(test.args, new(bytes.Buffer))
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") {
+				t.Errorf("%v, want something of %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	clean(t)
+	var out bytes.Buffer
+	if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
+		t.Error(err)
+	}
+	for _, want := range []string{"--listen", "$FUNNELGRAPH_LISTEN", "--demo", "--upstream-url", "$CLICKFUNNELS_API_URL", "--user-agent", "--cors-origin", "CLICKFUNNELS_API_TOKEN_FILE"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the help says nothing of %s:\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Version() {
+		t.Errorf("%v %q", err, out.String())
+	}
+}

@@ -1,0 +1,154 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// transport is a [http.RoundTripper] whose calls last until they are released
+// or cancelled.
+type transport struct {
+	mu       sync.Mutex
+	calls    int
+	canceled int
+	release  chan struct{}
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.mu.Lock()
+	t.calls++
+	n := t.calls
+	t.mu.Unlock()
+	select {
+	case <-t.release:
+	case <-r.Context().Done():
+		t.mu.Lock()
+		t.canceled++
+		t.mu.Unlock()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{"N": {fmt.Sprint(n)}}, Body: io.NopCloser(strings.NewReader(r.Header.Get("Authorization") + r.URL.Path))}, nil
+}
+
+func request(ctx context.Context, method, path, authorization string) *http.Request {
+	r, _ := http.NewRequestWithContext(ctx, method, "https://example.com"+path, nil)
+	r.Header.Set("Authorization", authorization)
+	return r
+}
+
+// TestCoalescing makes one call of identical GETs in flight, and as many as
+// there are of all that is not identical.
+func TestCoalescing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &transport{release: make(chan struct{})}
+		c := newCoalescer(next, 1000)
+		var wait sync.WaitGroup
+		for i := range 64 {
+			wait.Go(func() {
+				who, path := fmt.Sprint("who", i%4), fmt.Sprint("/path", i%2)
+				resp, err := c.RoundTrip(request(t.Context(), http.MethodGet, path, who))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp.Header.Set("Mine", "x") // headers are the caller's own
+				body, err := io.ReadAll(resp.Body)
+				if string(body) != who+path || err != nil {
+					t.Errorf("%s asked for %s and got %s", who, path, body)
+				}
+			})
+		}
+		synctest.Wait()
+		close(next.release)
+		wait.Wait()
+		if next.calls != 4 { // i%4 tells i%2
+			t.Errorf("%d calls, want 4", next.calls)
+		}
+		if len(c.flights) != 0 {
+			t.Errorf("%d flights are kept", len(c.flights))
+		}
+		// What has ended is not joined.
+		if _, err := c.RoundTrip(request(t.Context(), http.MethodGet, "/path0", "who0")); err != nil || next.calls != 5 {
+			t.Errorf("%v after %d calls", err, next.calls)
+		}
+		for range 2 {
+			if _, err := c.RoundTrip(request(t.Context(), http.MethodPost, "/path0", "who0")); err != nil {
+				t.Error(err)
+			}
+		}
+		if next.calls != 7 {
+			t.Errorf("writes were shared: %d calls", next.calls)
+		}
+	})
+}
+
+// TestCoalescingGivingUp lets callers give up one by one: the others are
+// answered, and when the last has gone the call is cancelled.
+func TestCoalescingGivingUp(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			next := &transport{release: make(chan struct{})}
+			c := newCoalescer(next, 1000)
+			const callers = 5
+			errs := make([]error, callers)
+			cancels := make([]context.CancelFunc, callers)
+			var wait sync.WaitGroup
+			for i := range callers {
+				var ctx context.Context
+				ctx, cancels[i] = context.WithCancel(t.Context())
+				wait.Go(func() { _, errs[i] = c.RoundTrip(request(ctx, http.MethodGet, "/", "me")) })
+				synctest.Wait() // the first is the one that began the call
+			}
+			for i := range callers {
+				if i < callers-1 || all {
+					cancels[i]()
+				}
+			}
+			synctest.Wait()
+			if all != (next.canceled == 1) {
+				t.Errorf("all gone %v, cancelled %d", all, next.canceled)
+			}
+			close(next.release)
+			wait.Wait()
+			if (errs[callers-1] == nil) == all || !errors.Is(errs[0], context.Canceled) || next.calls != 1 {
+				t.Errorf("all gone %v: %d calls, errors %v", all, next.calls, errs)
+			}
+			for _, cancel := range cancels {
+				cancel()
+			}
+		})
+	}
+}
+
+// TestCoalescingDeadline ends a dead call with the deadline of its first
+// caller, however many come later.
+func TestCoalescingDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &transport{release: make(chan struct{})}
+		c := newCoalescer(next, 1000)
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				_, err := c.RoundTrip(request(ctx, http.MethodGet, "/", "me"))
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+			time.Sleep(3 * time.Second)
+		}
+		wait.Wait()
+		if next.calls != 1 || next.canceled != 1 {
+			t.Errorf("%d calls, %d cancelled", next.calls, next.canceled)
+		}
+	})
+}
