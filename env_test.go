@@ -59,12 +59,12 @@ func withOrigins(origins ...string) envOption {
 
 // newEnv starts an env that ends with the test. Tokens that begin with the
 // demo's are accepted, so that each client can have one of its own.
-func newEnv(t testing.TB, options ...envOption) *env {
-	t.Helper()
-	e := &env{t: t, calls: make(map[string][]string)}
+func newEnv(tb testing.TB, options ...envOption) *env {
+	tb.Helper()
+	e := &env{t: tb, calls: make(map[string][]string)}
 	cfg, err := config.Parse(nil, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, option := range options {
 		option(e, &cfg)
@@ -88,16 +88,16 @@ func newEnv(t testing.TB, options ...envOption) *env {
 		}
 		simulated.ServeHTTP(w, r)
 	}))
-	t.Cleanup(api.Close)
+	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
 	client, err := upstream.New(upstream.Config{URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
 	front := httptest.NewServer(handler(cfg, access.Policy{}, client, ready))
-	t.Cleanup(front.Close)
+	tb.Cleanup(front.Close)
 	e.url = front.URL
 	return e
 }

@@ -53,7 +53,7 @@ func TestOneWorkspaceFails(t *testing.T) {
 		{"echoes the token", answer(422, "application/json", `{"error":"bad key `+demo.Token+`"}`), "BAD_USER_INPUT", "bad key ***"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := newEnv(t, withTimeout(300*time.Millisecond), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+			e := newEnv(t, withTimeout(300*time.Millisecond), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
 				if strings.HasPrefix(r.URL.Path, "/elsewhere") {
 					t.Error("the redirect was followed")
 				}
@@ -168,7 +168,7 @@ func TestClientGone(t *testing.T) {
 // TestLyingTypes sends what the API's declared types do not allow: all that
 // makes sense comes out (API.md §8, traps 9–12).
 func TestLyingTypes(t *testing.T) {
-	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
 		}

@@ -29,16 +29,21 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	cfg, err := config.Parse(os.Args[1:], os.Stdout)
-	if err == nil {
-		err = run(ctx, cfg, os.Stderr)
-	}
-	if err != nil && !errors.Is(err, config.ErrHelp) {
+	if err := start(os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "funnelgraph:", err)
 		os.Exit(1)
 	}
+}
+
+// start reads the configuration and serves until the process is told to end.
+func start(args []string) error {
+	cfg, err := config.Parse(args, os.Stdout)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, cfg, os.Stderr)
 }
 
 // drainTimeout is how long requests may go on once the server was told to end.
@@ -48,7 +53,7 @@ const drainTimeout = 15 * time.Second
 func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	policy := access.Policy{Held: cfg.Token}
 	if cfg.Demo {
-		address, shut, err := serveDemo()
+		address, shut, err := serveDemo(ctx)
 		if err != nil {
 			return err
 		}
@@ -59,7 +64,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
@@ -77,7 +82,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	case <-ctx.Done():
 	}
 	ready.Store(false)
-	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
 		return fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err)
@@ -145,8 +150,8 @@ func newServer(h http.Handler) *http.Server {
 }
 
 // serveDemo starts the simulated API on a loopback port of its own.
-func serveDemo() (address string, shut func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serveDemo(ctx context.Context) (address string, shut func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot start the simulated API: %w", err)
 	}

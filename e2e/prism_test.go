@@ -17,19 +17,19 @@ import (
 // checkout and is not ours to copy.
 const description = "../../shared/clickfunnels/openapi.json"
 
-// log collects what Prism says of the requests.
-type log struct {
+// transcript collects what Prism says of the requests.
+type transcript struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *log) Write(b []byte) (int, error) {
+func (l *transcript) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
-func (l *log) String() string {
+func (l *transcript) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
@@ -48,7 +48,7 @@ func TestPrism(t *testing.T) {
 		missing(t, "Prism is not installed: npm ci in e2e/prism")
 	}
 	port := freePort(t)
-	var said log
+	var said transcript
 	mock := start(t, regexp.MustCompile(`Prism is listening on (http://\S+)`), &said, prism, "mock", "--errors", "--port", port, description)
 	url := funnelgraph(t, "--upstream-url="+mock)
 

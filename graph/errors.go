@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -18,40 +17,43 @@ import (
 // has a code; nothing of the inside leaves.
 func present(ctx context.Context, err error) *gqlerror.Error {
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
-		e := &gqlerror.Error{Message: failed.Message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": string(failed.Code)}}
+		e := coded(ctx, failed.Code, failed.Message)
 		if failed.RetryAfter > 0 {
 			e.Extensions["retryAfter"] = int(math.Ceil(failed.RetryAfter.Seconds()))
 		}
 		return e
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &gqlerror.Error{Message: "The request was given up before it was answered.", Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": string(upstream.Timeout)}}
+		return coded(ctx, upstream.Timeout, "The request was given up before it was answered.")
 	}
 	if e, ok := errors.AsType[*gqlerror.Error](err); ok && e.Unwrap() == nil {
+		if e.Extensions[codeKey] == string(upstream.Internal) {
+			return e // made by recovered
+		}
 		// gqlgen's own: the document, its variables or an argument is wrong.
-		out := *e
-		out.Extensions = map[string]any{"code": string(upstream.BadUserInput)}
-		switch code := e.Extensions["code"]; code {
-		case nil, errcode.ParseFailed, errcode.ValidationFailed:
-		default:
-			out.Extensions["code"] = code
+		out := coded(ctx, upstream.BadUserInput, e.Message)
+		out.Locations = e.Locations
+		if e.Path != nil {
+			out.Path = e.Path
 		}
-		if out.Path == nil {
-			out.Path = graphql.GetPath(ctx)
-		}
-		return &out
+		return out
 	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())
-	return internalError(ctx)
+	return coded(ctx, upstream.Internal, internalMessage)
 }
 
-func internalError(ctx context.Context) *gqlerror.Error {
-	return &gqlerror.Error{Message: "Something went wrong inside funnelgraph.", Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": string(upstream.Internal)}}
+// codeKey is where clients look for an error's code.
+const codeKey = "code"
+
+const internalMessage = "Something went wrong inside funnelgraph."
+
+func coded(ctx context.Context, code upstream.Code, message string) *gqlerror.Error {
+	return &gqlerror.Error{Message: message, Path: graphql.GetPath(ctx), Extensions: map[string]any{codeKey: string(code)}}
 }
 
 // recovered turns a panic into an error that says nothing of it; the log says
 // where it happened.
 func recovered(ctx context.Context, v any) error {
 	slog.ErrorContext(ctx, "panic", "value", v, "stack", string(debug.Stack()))
-	return internalError(ctx)
+	return coded(ctx, upstream.Internal, internalMessage)
 }

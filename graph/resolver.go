@@ -1,8 +1,5 @@
 package graph
 
-// This file will not be regenerated automatically.
-//
-// It serves as dependency injection for your app, add any dependencies you require
-// here.
-
+// Resolver is the root of all resolvers. What an operation needs is in its
+// context (see [NewHandler]).
 type Resolver struct{}

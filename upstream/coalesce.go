@@ -100,7 +100,7 @@ func (c *coalescer) fly(key flightKey, f *flight, req *http.Request) {
 		c.mu.Unlock()
 		close(f.done)
 	}()
-	f.resp, f.err = c.next.RoundTrip(req)
+	f.resp, f.err = c.next.RoundTrip(req) //nolint:bodyclose // closed below, once read
 	if f.err == nil {
 		f.body, f.err = readBody(f.resp.Body, c.maxBody)
 		_ = f.resp.Body.Close()

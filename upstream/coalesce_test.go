@@ -35,7 +35,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.mu.Unlock()
 		return nil, r.Context().Err()
 	}
-	return &http.Response{StatusCode: 200, Header: http.Header{"N": {fmt.Sprint(n)}}, Body: io.NopCloser(strings.NewReader(r.Header.Get("Authorization") + r.URL.Path))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"N": {fmt.Sprint(n)}}, Body: io.NopCloser(strings.NewReader(r.Header.Get("Authorization") + r.URL.Path))}, nil
 }
 
 func request(ctx context.Context, method, path, authorization string) *http.Request {

@@ -88,10 +88,10 @@ func readText(dec *jsontext.Decoder) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch value.Kind() {
-	case 'n':
+	if value.Kind() == 'n' {
 		return "", nil
-	case '"':
+	}
+	if value.Kind() == '"' {
 		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
 		return string(unquoted), nil
 	}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -60,7 +61,7 @@ func parseTemplate(s string) (urlTemplate, error) {
 	case u.Hostname() == "":
 		return none, fmt.Errorf("upstream URL %q has no host", s)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return none, fmt.Errorf("upstream URL must be a host and a path only: no user, query or fragment")
+		return none, errors.New("upstream URL must be a host and a path only: no user, query or fragment")
 	case strings.ContainsAny(u.Path, "{}") || strings.Contains(u.Hostname(), "{"):
 		return none, fmt.Errorf("upstream URL %q may hold one placeholder, %s, and no other", s, placeholder)
 	case u.Hostname() == "subdomain":

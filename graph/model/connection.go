@@ -60,7 +60,8 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 	return edges
 }
 
-// The connections of the schema, to which gqlgen binds its types.
+// gqlgen binds the schema's connections to these aliases.
+
 type (
 	TeamConnection              = Connection[upstream.Team]
 	TeamEdge                    = Edge[upstream.Team]

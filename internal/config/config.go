@@ -118,7 +118,7 @@ func readToken() (upstream.Token, error) {
 	name := "CLICKFUNNELS_API_TOKEN"
 	if file != "" {
 		name = "CLICKFUNNELS_API_TOKEN_FILE"
-		f, err := os.Open(file)
+		f, err := os.Open(file) //nolint:gosec // the operator names the file
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}

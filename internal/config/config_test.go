@@ -93,7 +93,7 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--cors-origin", "https://app.example.com/"}, want: "not an origin"},
 		{args: []string{"--cors-origin", "null"}, want: "not an origin"},
 		{env: map[string]string{"FUNNELGRAPH_DEMO": "perhaps"}, want: "FUNNELGRAPH_DEMO"},
-		{env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush hush"}, want: "CLICKFUNNELS_API_TOKEN holds no token"},
+		{env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush, hush"}, want: "CLICKFUNNELS_API_TOKEN holds no token"},
 		{env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush", "CLICKFUNNELS_API_TOKEN_FILE": empty}, want: "both set"},
 		{env: map[string]string{"CLICKFUNNELS_API_TOKEN_FILE": empty}, want: "is empty"},
 		{env: map[string]string{"CLICKFUNNELS_API_TOKEN_FILE": empty + ".none"}, want: "no such file"},

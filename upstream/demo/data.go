@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -203,7 +204,7 @@ func embedded(tags []row, appliedAt string) []row {
 }
 
 func subdomainOf(workspaces *table, id int64) string {
-	workspace, _ := workspaces.find(fmt.Sprint(id))
+	workspace, _ := workspaces.find(strconv.FormatInt(id, 10))
 	return workspace["subdomain"].(string)
 }
 

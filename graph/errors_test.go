@@ -1,0 +1,58 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+func TestPresent(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)))
+	refused := upstream.NewError(upstream.Conflict, "It is archived already.")
+	for _, test := range []struct {
+		err           error
+		code, message string
+	}{
+		{refused, "CONFLICT", "It is archived already."},
+		{fmt.Errorf("while archiving: %w", refused), "CONFLICT", "It is archived already."},
+		{gqlerror.Wrap(refused), "CONFLICT", "It is archived already."},
+		{context.Canceled, "UPSTREAM_TIMEOUT", "The request was given up before it was answered."},
+		{gqlerror.Errorf("Cannot query field"), "BAD_USER_INPUT", "Cannot query field"},
+		{gqlerror.Wrap(errors.New("dial 10.0.0.1: refused")), "INTERNAL_SERVER_ERROR", internalMessage},
+		{errors.New("nil pointer at secret.go:12"), "INTERNAL_SERVER_ERROR", internalMessage},
+	} {
+		if e := present(t.Context(), test.err); e.Extensions["code"] != test.code || e.Message != test.message {
+			t.Errorf("%v: %+v", test.err, e)
+		}
+	}
+}
+
+// TestPanic answers a panic with an error that says nothing of it.
+func TestPanic(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	var logged bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
+	h := NewHandler(func(context.Context) *upstream.Client { panic("the inside") }, gqlhttp.Transports()...)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ teams { nodes { id } } }"}`))
+	r.Header.Set("Content-Type", "application/json")
+	h.ServeHTTP(w, r)
+	if body := w.Body.String(); !strings.Contains(body, `"INTERNAL_SERVER_ERROR"`) || strings.Contains(body, "the inside") || w.Code != http.StatusInternalServerError {
+		t.Errorf("%d %s", w.Code, body)
+	}
+	if !strings.Contains(logged.String(), "the inside") {
+		t.Error("the log does not say what happened")
+	}
+}
