@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed assets page examples
@@ -63,16 +64,16 @@ const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 's
 // file is one thing to serve.
 type file struct {
 	media, etag string
-	packed      []byte // gzip
-	plain       []byte
+	packed      []byte        // gzip, which all browsers accept
+	plain       func() []byte // for others
 }
 
 // Handler serves the explorer at "/"; endpoint is the path of the GraphQL
 // endpoint.
 func Handler(endpoint string) http.Handler {
-	site := map[string]file{"/": newFile("index.html", index(endpoint))}
+	site := map[string]file{"/": newFile("index.html", pack(index(endpoint)))}
 	for _, name := range []string{"page.js", "page.css"} {
-		site["/"+name] = newFile(name, read("page/"+name))
+		site["/"+name] = newFile(name, pack(read("page/"+name)))
 	}
 	entries, err := files.ReadDir("assets")
 	if err != nil {
@@ -80,7 +81,7 @@ func Handler(endpoint string) http.Handler {
 	}
 	for _, entry := range entries {
 		name := strings.TrimSuffix(entry.Name(), ".gz")
-		site["/assets/"+name] = newFile(name, unpack(read("assets/"+entry.Name())))
+		site["/assets/"+name] = newFile(name, read("assets/"+entry.Name()))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := site[r.URL.Path]
@@ -111,16 +112,17 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", f.media)
-	body := f.plain
+	body := f.packed
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		body = f.packed
+	} else {
+		body = f.plain()
 	}
 	_, _ = w.Write(body)
 }
 
-func newFile(name string, plain []byte) file {
-	sum := sha256.Sum256(plain)
+func newFile(name string, packed []byte) file {
+	sum := sha256.Sum256(packed)
 	media := mime.TypeByExtension(path.Ext(name))
 	switch path.Ext(name) { // the machine's own table can say otherwise
 	case ".js":
@@ -132,7 +134,7 @@ func newFile(name string, plain []byte) file {
 	case ".txt":
 		media = "text/plain; charset=utf-8"
 	}
-	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, pack(plain), plain}
+	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return unpack(packed) })}
 }
 
 func index(endpoint string) []byte {
