@@ -36,6 +36,7 @@ func TestOneWorkspaceFails(t *testing.T) {
 		{"hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "UPSTREAM_TIMEOUT", "ClickFunnels did not answer in time."},
 		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"text for a list", answer(200, "application/json", `"hello"`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"nothing", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
@@ -172,10 +173,10 @@ func TestLyingTypes(t *testing.T) {
 		if path != "/workspaces/101/contacts" {
 			return false
 		}
-		answer(200, "application/json", `[
+		answer(200, "application/json", `[null,
 			{"id":"9007199254740993","public_id":77,"workspace_id":null,"anonymous":1,"email_address":12.50,"first_name":null,"uuid":null,
 			 "unsubscribed_at":"never","created_at":"2025-04-21T16:47:57.194+02:00","updated_at":17,"is_active":"true","brand_new":{"a":[1]},
-			 "tags":[{"id":"5","name":null,"color":7,"applied_at":"2025-01-01T00:00:00Z","more":true}],
+			 "tags":[{"id":"5","name":null,"color":7,"applied_at":"2025-01-01T00:00:00Z","more":true},null],
 			 "custom_attributes":{"n":1,"t":true,"z":null,"o":{"a":1},"s":"x"},"avatar_image":{"url":"u"},"visits":{"first_visit":{"uuid":5}}},
 			{"id":2,"tags":null,"custom_attributes":[],"avatar_image":null}
 		]`)(w, r)

@@ -124,9 +124,12 @@ func one[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt
 	if err != nil {
 		return nil, err
 	}
-	row := new(T)
-	if err := decode(body, row); err != nil {
+	var row *T
+	if err := decode(body, &row); err != nil {
 		return nil, err
+	}
+	if row == nil {
+		return nil, unreadable(errors.New("null for a record"))
 	}
 	if adopt != nil {
 		adopt(row)
@@ -144,6 +147,7 @@ func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adop
 	if err := decode(body, &page.Rows); err != nil {
 		return nil, err
 	}
+	page.Rows = withoutNulls(page.Rows)
 	if adopt != nil {
 		for _, row := range page.Rows {
 			adopt(row)

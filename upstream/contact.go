@@ -51,6 +51,7 @@ func adoptContact(expanded string) func(*Contact, Place) {
 	return func(c *Contact, p Place) {
 		c.WorkspaceID = cmp.Or(c.WorkspaceID, p.WorkspaceID)
 		c.Expanded = expanded
+		c.Tags = withoutNulls(c.Tags)
 		for _, tag := range c.Tags {
 			tag.WorkspaceID = c.WorkspaceID
 		}

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,9 +18,18 @@ import (
 // null. Only text that is not JSON, or a whole of the wrong shape, is an error.
 func decode(body []byte, into any) error {
 	if err := json.Unmarshal(body, into, lenient); err != nil {
-		return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: withoutValues(err)}
+		return unreadable(withoutValues(err))
 	}
 	return nil
+}
+
+func unreadable(cause error) error {
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: cause}
+}
+
+// withoutNulls takes nulls out of a list of records, where they mean nothing.
+func withoutNulls[T any](rows []*T) []*T {
+	return slices.DeleteFunc(rows, func(row *T) bool { return row == nil })
 }
 
 // withoutValues keeps of a decoding error where it happened and drops what

@@ -21,11 +21,13 @@ func (t *Team) Ref() Ref { return Ref{Kind: KindTeam, ID: t.RawID} }
 // adopt tells the records within the team, which do not name it, where they
 // belong.
 func (t *Team) adopt() {
+	t.Memberships, t.BillingSubscriptions = withoutNulls(t.Memberships), withoutNulls(t.BillingSubscriptions)
 	for _, m := range t.Memberships {
 		m.TeamID = t.RawID
 	}
 	for _, s := range t.BillingSubscriptions {
 		s.TeamID = t.RawID
+		s.IncludedPrices = withoutNulls(s.IncludedPrices)
 	}
 }
 

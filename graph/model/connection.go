@@ -61,7 +61,8 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 }
 
 // gqlgen binds the schema's connections to these aliases.
-
+//
+//nolint:revive // one comment says it for all
 type (
 	TeamConnection              = Connection[upstream.Team]
 	TeamEdge                    = Edge[upstream.Team]
