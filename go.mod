@@ -32,3 +32,6 @@ require (
 )
 
 tool github.com/99designs/gqlgen
+
+// Packages of npm can hold Go files.
+ignore node_modules

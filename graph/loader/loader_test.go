@@ -1,0 +1,178 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// store is a source of contacts that writes down how it is asked.
+type store struct {
+	mu     sync.Mutex
+	asked  []string
+	hidden string // left out of lists
+	broken string // panics
+}
+
+func (s *store) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, text)
+}
+
+func (s *store) source() source[upstream.Contact] {
+	return source[upstream.Contact]{
+		one: func(_ context.Context, ref upstream.Ref) (*upstream.Contact, error) {
+			s.note("one " + ref.Parent + "/" + ref.ID)
+			if ref.ID == s.broken {
+				panic("broken")
+			}
+			if ref.ID == "404" {
+				return nil, upstream.NewError(upstream.NotFound, "missing")
+			}
+			return contact(ref.Parent, ref.ID), nil
+		},
+		many: func(_ context.Context, parent string, ids []string) ([]*upstream.Contact, error) {
+			s.note(fmt.Sprintf("many %s/%d", parent, len(ids)))
+			if slices.Contains(ids, s.broken) {
+				panic("broken")
+			}
+			var rows []*upstream.Contact
+			for _, id := range slices.Backward(ids) {
+				if id != s.hidden {
+					rows = append(rows, contact(parent, id))
+				}
+			}
+			return rows, nil
+		},
+	}
+}
+
+func contact(parent, id string) *upstream.Contact {
+	public := "p" + id
+	if !upstream.IsRawID(id) {
+		public, id = id, strings.TrimPrefix(id, "p")
+	}
+	return &upstream.Contact{Record: upstream.Record{RawID: id, PublicID: &public}, WorkspaceID: parent}
+}
+
+func refs(parent string, from, to int) []upstream.Ref {
+	var all []upstream.Ref
+	for i := from; i <= to; i++ {
+		all = append(all, upstream.Ref{Kind: upstream.KindContact, Parent: parent, ID: fmt.Sprint(i)})
+	}
+	return all
+}
+
+func (s *store) check(t *testing.T, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.asked)
+	if !slices.Equal(s.asked, want) {
+		t.Errorf("asked %q, want %q", s.asked, want)
+	}
+	s.asked = nil
+}
+
+func TestRecords(t *testing.T) {
+	s := &store{hidden: "7", broken: "-"}
+	r := newRecords(t.Context(), s.source())
+	all := append(refs("1", 1, 45), refs("2", 1, 2)...)
+	rows, errs := r.LoadAll(append(all, all...)) // each twice
+	for i, row := range rows {
+		if want := append(all, all...)[i]; errs[i] != nil || row.Ref() != want {
+			t.Fatalf("%d: %+v, want %+v: %v", i, row, want, errs[i])
+		}
+	}
+	s.check(t, "many 1/20", "many 1/20", "many 1/5", "many 2/2", "one 1/7")
+
+	// Known under each id by now, hidden ones too.
+	for _, id := range []string{"1", "p1", "7", "p7", "45"} {
+		if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "1", ID: id}); err != nil || row.RawID != strings.TrimPrefix(id, "p") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	s.check(t)
+
+	// A single one goes by its member path, and so does a public id.
+	r.Prime(contact("3", "5"))
+	r.Request(refs("3", 5, 6)...)
+	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID != "8" {
+		t.Error(err)
+	}
+	if _, err := r.Load(refs("3", 404, 404)[0]); !errors.Is(err, upstream.NotFound) {
+		t.Error(err)
+	}
+	if _, err := r.Load(refs("3", 6, 6)[0]); err != nil {
+		t.Error(err)
+	}
+	s.check(t, "one 3/404", "one 3/6", "one 3/p8")
+}
+
+// TestRecordsTogether has many goroutines ask at the same time: their keys share
+// calls.
+func TestRecordsTogether(t *testing.T) {
+	s := &store{}
+	r := newRecords(t.Context(), s.source())
+	var wait sync.WaitGroup
+	begin := make(chan struct{})
+	for _, ref := range refs("1", 1, 40) {
+		wait.Go(func() {
+			<-begin
+			if _, err := r.Load(ref); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(begin)
+	wait.Wait()
+	s.check(t, "many 1/20", "many 1/20")
+}
+
+// TestRecordsPanic keeps a panic to the keys of its call.
+func TestRecordsPanic(t *testing.T) {
+	s := &store{broken: "3"}
+	r := newRecords(t.Context(), s.source())
+	rows, errs := r.LoadAll(append(refs("1", 1, 3), refs("2", 1, 2)...))
+	for i := range rows {
+		if broke := errs[i] != nil; broke != (i < 3) || broke && !strings.Contains(errs[i].Error(), "panic") {
+			t.Errorf("%d: %v", i, errs[i])
+		}
+	}
+	if _, err := r.Load(refs("4", 3, 3)[0]); err == nil {
+		t.Error("no error for a panic in the member call")
+	}
+}
+
+// TestRecordsAlone are of a kind that REST cannot batch: each is a call.
+func TestRecordsAlone(t *testing.T) {
+	s := &store{}
+	alone := s.source()
+	alone.many = nil
+	r := newRecords(t.Context(), alone)
+	if _, errs := r.LoadAll(append(refs("1", 1, 3), refs("1", 1, 3)...)); slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		t.Error(errs)
+	}
+	s.check(t, "one 1/1", "one 1/2", "one 1/3")
+}
+
+// TestRecordsContext runs calls on the operation's context, whoever asks first.
+func TestRecordsContext(t *testing.T) {
+	operation := context.WithValue(t.Context(), contextKey{}, "operation")
+	r := newRecords(operation, source[upstream.Contact]{one: func(ctx context.Context, ref upstream.Ref) (*upstream.Contact, error) {
+		if ctx.Value(contextKey{}) != "operation" {
+			t.Error("another context")
+		}
+		return contact(ref.Parent, ref.ID), nil
+	}})
+	if _, err := r.Load(refs("1", 1, 1)[0]); err != nil {
+		t.Error(err)
+	}
+}
