@@ -46,6 +46,9 @@ func contactAliases(n int, format string) string {
 	return b.String()
 }
 
+// public101 is the public id of workspace 101.
+const public101 = "njtPHL"
+
 // callTable is the number of REST calls that each query takes: the least that
 // the API allows.
 var callTable = []struct {
@@ -76,6 +79,12 @@ var callTable = []struct {
 		return "{ " + b.String() + " }"
 	}(), want: 2},
 	{name: "40 contacts below as many aliases of their workspace", query: `{ ` + contactAliases(40, `workspace(id: "101", subdomain: "acme-academy") { contact(id: "%s") { emailAddress } }`) + ` }`, want: 2, why: "the loader waits a moment for other parts of the query"},
+	{name: "40 contacts of a workspace by its public id", query: `{ workspace(id: "` + public101 + `") { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
+	{name: "40 contacts by their workspace's public id", query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "`+public101+`") { emailAddress }`) + ` }`, want: 3},
+	{name: "40 contacts below a list", query: `{ team(id: "11") { workspaces(first: 1) { nodes { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } } } }`, want: 3},
+	{name: "40 contacts below a node", query: `{ node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: "101"}) + `") { ... on Workspace { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } } }`, want: 3},
+	{name: "a contact with its engagement and without", warm: `{ workspace(id: "101") { name } }`, query: `{ a: contact(id: "` + contactIDs(1)[0] + `") { emailAddress } b: contact(id: "` + contactIDs(1)[0] + `") { emailEngagement { lastEmailSentAt } } }`, want: 1},
+	{name: "a public id and a subdomain", query: `{ workspace(id: "` + public101 + `", subdomain: "acme-academy") { contact(id: "3000000004") { id emailAddress workspace { id rawId } appliedTags { nodes { id } } } } }`, want: 2, why: "where it is follows from the contact"},
 	{name: "41 contacts by id", query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(41, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
 	{name: "a contact that lists leave out", query: `{ workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000041") { rawId anonymous } b: contact(id: "3000000001") { rawId } c: contact(id: "3000000002") { rawId } } }`, want: 2, why: "filter[id], then the member path for the one left out"},
 	{name: "one contact", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000041") { emailAddress } } }`, want: 1, why: "the member path finds any"},

@@ -178,6 +178,7 @@ func TestLyingTypes(t *testing.T) {
 			 "unsubscribed_at":"never","created_at":"2025-04-21T16:47:57.194+02:00","updated_at":17,"is_active":"true","brand_new":{"a":[1]},
 			 "tags":[{"id":"5","name":null,"color":7,"applied_at":"2025-01-01T00:00:00Z","more":true},null],
 			 "custom_attributes":{"n":1,"t":true,"z":null,"o":{"a":1},"s":"x"},"avatar_image":{"url":"u"},"visits":{"first_visit":{"uuid":5}}},
+			5, {"id":3,"tags":{},"visits":5,"custom_attributes":"x"}, {"id":4,"tags":[1,"x",{"id":7,"name":"y"}],"visits":{"first_visit":[]}},
 			{"id":2,"tags":null,"custom_attributes":[],"avatar_image":null}
 		]`)(w, r)
 		return true
@@ -188,10 +189,128 @@ func TestLyingTypes(t *testing.T) {
 	const want = `{"data":{"workspace":{"contacts":{"nodes":[` +
 		`{"rawId":"9007199254740993","publicId":"77","anonymous":true,"emailAddress":"12.50","firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":"2025-04-21T14:47:57.194Z","updatedAt":null,"isActive":true,` +
 		`"tags":[{"rawId":"5","name":"","color":"7"}],"taggings":[{"appliedAt":"2025-01-01T00:00:00.000Z"}],"customAttributes":[{"key":"n","value":"1"},{"key":"t","value":"true"},{"key":"z","value":null},{"key":"o","value":"{\"a\":1}"},{"key":"s","value":"x"}],"some":[{"key":"s","value":"x"}],"avatarImage":{"url":"u"},"visits":{"firstVisit":{"uuid":"5"}},"workspace":{"rawId":"101"}},` +
+		`{"rawId":"3","publicId":null,"anonymous":null,"emailAddress":null,"firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":null,"updatedAt":null,"isActive":null,` +
+		`"tags":null,"taggings":null,"customAttributes":[],"some":[],"avatarImage":null,"visits":null,"workspace":{"rawId":"101"}},` +
+		`{"rawId":"4","publicId":null,"anonymous":null,"emailAddress":null,"firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":null,"updatedAt":null,"isActive":null,` +
+		`"tags":[{"rawId":"7","name":"y","color":""}],"taggings":[{"appliedAt":null}],"customAttributes":[],"some":[],"avatarImage":null,"visits":{"firstVisit":null},"workspace":{"rawId":"101"}},` +
 		`{"rawId":"2","publicId":null,"anonymous":null,"emailAddress":null,"firstName":null,"uuid":"","unsubscribedAt":null,"createdAt":null,"updatedAt":null,"isActive":null,` +
 		`"tags":null,"taggings":null,"customAttributes":[],"some":[],"avatarImage":null,"visits":null,"workspace":{"rawId":"101"}}` +
 		`]}}}}`
 	if r.raw != want {
 		t.Errorf("got\n%s\nwant\n%s", r.raw, want)
+	}
+}
+
+// TestSlowWorkspace has one workspace hang: what is asked of another one's
+// contacts goes on meanwhile.
+func TestSlowWorkspace(t *testing.T) {
+	applied := make(chan struct{})
+	var e *env
+	e = newEnv(t, withTimeout(5*time.Second), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+		if strings.HasPrefix(subdomain, "acme-retreats") {
+			select { // until the other one is through
+			case <-applied:
+			case <-r.Context().Done():
+				e.t.Error("the other workspace waits for this one")
+			}
+		}
+		if strings.HasSuffix(path, "/applied_tags") {
+			close(applied)
+		}
+		return false
+	}))
+	e.must(`{ a: workspace(id: "102", subdomain: "acme-retreats") { contact(id: "3000000058") { firstName } }
+		b: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { firstName appliedTags { nodes { id } } } } }`)
+}
+
+// TestWrongSubdomain gives a workspace's subdomain wrongly in one place: where
+// it contradicts another, it is looked up.
+func TestWrongSubdomain(t *testing.T) {
+	e := newEnv(t)
+	if r := e.query(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != "NOT_FOUND" {
+		t.Errorf("wrong: %s", r.raw)
+	}
+	r := e.must(`{ a: workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } b: workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { rawId } } } }`)
+	if r.get("a.contacts.nodes.0.rawId") != "3000000001" || r.get("b.contacts.nodes.0.rawId") != "3000000001" {
+		t.Errorf("contradictory: %s", r.raw)
+	}
+	// Nobody else believes it.
+	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
+}
+
+// TestForeignContact asks a workspace for a contact of another one.
+func TestForeignContact(t *testing.T) {
+	e := newEnv(t)
+	mine := contactIDs(1)[0] // of workspace 101
+	public102 := e.must(`{ workspace(id: "102") { publicId } }`).get("workspace.publicId").(string)
+	for path, query := range map[string]string{
+		"a":         `{ a: contact(id: "` + mine + `", workspaceId: "102") { emailAddress } }`,
+		"b":         `{ b: contact(id: "` + mine + `", workspaceId: "` + public102 + `") { emailAddress } }`,
+		"c.contact": `{ c: workspace(id: "102") { contact(id: "` + mine + `") { emailAddress } } }`,
+		"d.contact": `{ d: workspace(id: "` + public102 + `", subdomain: "acme-retreats") { contact(id: "` + mine + `") { id emailAddress } } }`,
+		"f.contact": `{ f: workspace(id: "102") { contact(id: "3000000001") { emailAddress } } }`,
+	} {
+		if r := e.query(query); r.code(path) != "NOT_FOUND" || r.get(path) != nil {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+}
+
+// TestCanonicalIDs wants a record's ids to be the same by whichever way it was
+// found.
+func TestCanonicalIDs(t *testing.T) {
+	const fields = `{ contact(id: "3000000004") { id workspace { id rawId } tags { id } appliedTags { nodes { id tag { id } contact { id workspace { id } } } } } }`
+	var answers []string
+	for _, workspace := range []string{`"101"`, `"` + public101 + `"`, `"101", subdomain: "acme-academy"`, `"` + public101 + `", subdomain: "acme-academy"`} {
+		answers = append(answers, newEnv(t).must(`{ workspace(id: `+workspace+`) `+fields+` }`).raw)
+	}
+	for _, answer := range answers {
+		if answer != answers[0] || strings.Contains(answer, `"rawId":""`) {
+			t.Errorf("got\n%s, and\n%s", answer, answers[0])
+		}
+	}
+}
+
+// TestNoRecord has ClickFunnels send something that is no record.
+func TestNoRecord(t *testing.T) {
+	for _, body := range []string{`null`, `{}`, `[]`, `{"id":null}`, `"x"`} {
+		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+			answer(200, "application/json", body)(w, r)
+			return true
+		}))
+		if r := e.query(`{ team(id: "1") { id name } }`); r.code("team") != "UPSTREAM_UNAVAILABLE" || r.get("team") != nil {
+			t.Errorf("%s: %s", body, r.raw)
+		}
+	}
+}
+
+// TestBadSubdomainUpstream has ClickFunnels name a subdomain that is none: that
+// is no fault of the caller's.
+func TestBadSubdomainUpstream(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101" {
+			return false
+		}
+		answer(200, "application/json", `{"id":101,"subdomain":"../accounts"}`)(w, r)
+		return true
+	}))
+	if r := e.query(`{ workspace(id: "101") { rawId contacts { nodes { id } } } }`); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" {
+		t.Errorf("got %s", r.raw)
+	}
+	if calls := e.callsOf(demo.Token); len(calls) != 1 {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+// TestEmptyPageWithCursor ends a list whose header says that it goes on and
+// whose body is empty.
+func TestEmptyPageWithCursor(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+		w.Header().Set("Pagination-Next", "5")
+		answer(200, "application/json", `[]`)(w, r)
+		return true
+	}))
+	if r := e.must(`{ teams(first: 50) { nodes { id } pageInfo { hasNextPage endCursor } } }`); r.get("teams.pageInfo.hasNextPage") != false {
+		t.Errorf("got %s", r.raw)
 	}
 }

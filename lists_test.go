@@ -160,6 +160,11 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("%s: calls %q", test.field, calls)
 		}
 	}
+	for _, variables := range []map[string]any{{"d": "asc"}, {"d": 7}} {
+		if r := e.query(`query($d: SortDirection!) { workspace(id: "101", subdomain: "acme-academy") { contacts(sort: { direction: $d }) { nodes { id } } } }`, variables); len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
+			t.Errorf("%v: %s", variables, r.raw)
+		}
+	}
 	ids := make([]string, 101)
 	for i := range ids {
 		ids[i] = fmt.Sprint(i + 1)

@@ -43,6 +43,7 @@ func start(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return run(ctx, cfg, os.Stderr)
 }
 
@@ -115,7 +116,7 @@ func allow(cfg config.Config) *cors.Cors {
 				return true
 			}
 			u, err := url.Parse(origin)
-			return err == nil && cfg.Demo && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1")
+			return err == nil && cfg.Demo && upstream.IsLoopback(u.Hostname())
 		},
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"*"},

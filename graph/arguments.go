@@ -106,13 +106,11 @@ func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *mo
 			q.SortProperty = "updated_at"
 		}
 	}
-	if rowsSelect(ctx, "emailEngagement") {
-		q.Expand = upstream.ExpandEmailEngagement
-	}
+	l := loader.From(ctx)
+	q.Expand = l.ExpandContacts
 	if filter == nil {
 		return q, nil
 	}
-	l := loader.From(ctx)
 	if q.Filter, err = inIDs(q.Filter, "id", "ids", l.Contacts, upstream.KindContact, workspace, filter.Ids); err != nil {
 		return q, err
 	}

@@ -14,10 +14,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-func (r *contactResolver) EmailEngagement(ctx context.Context, objs []*upstream.Contact) ([]*upstream.EmailEngagement, error) {
-	return engagementsOf(ctx, objs)
-}
-
 func (r *contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error) {
 	return tagListsOf(ctx, objs)
 }
@@ -31,7 +27,7 @@ func (r *contactResolver) Workspace(ctx context.Context, objs []*upstream.Contac
 }
 
 func (r *queryResolver) Contact(ctx context.Context, id string, workspaceID *string) (*upstream.Contact, error) {
-	return contactOf(ctx, workspaceID, id)
+	return contactIn(ctx, workspaceID, id)
 }
 
 func (r *Resolver) Contact() exec.ContactResolver { return &contactResolver{r} }

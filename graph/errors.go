@@ -38,8 +38,18 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		}
 		return out
 	}
+	if unreadArguments(ctx) {
+		return coded(ctx, upstream.BadUserInput, err.Error())
+	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())
 	return coded(ctx, upstream.Internal, internalMessage)
+}
+
+// unreadArguments reports whether the current field's arguments could not be
+// read, so that its resolver never ran: the error is about what the client sent.
+func unreadArguments(ctx context.Context) bool {
+	field := graphql.GetFieldContext(ctx)
+	return field != nil && field.Args == nil && field.Field.Field != nil && len(field.Field.Arguments) > 0
 }
 
 // codeKey is where clients look for an error's code.

@@ -17,8 +17,9 @@ import (
 
 const (
 	// maxTokens bounds a document: the parser stops there, before validation,
-	// which takes quadratic time.
-	maxTokens = 15_000
+	// whose time grows with the square of the fields of one object. Hundreds of
+	// aliases fit.
+	maxTokens = 5_000
 	// cachedDocuments is how many parsed and validated documents are kept.
 	cachedDocuments = 1000
 )
@@ -37,8 +38,13 @@ func NewHandler(client func(context.Context) *upstream.Client, transports ...gra
 	s.SetRecoverFunc(recovered)
 	s.Use(extension.Introspection{})
 	s.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		l := loader.New(ctx, client(ctx))
-		if op := graphql.GetOperationContext(ctx); op.Operation.Operation == ast.Query {
+		op := graphql.GetOperationContext(ctx)
+		expand := ""
+		if mentions(op.Doc, "emailEngagement") {
+			expand = upstream.ExpandEmailEngagement
+		}
+		l := loader.New(ctx, client(ctx), expand)
+		if op.Operation.Operation == ast.Query {
 			prefetch(op, l)
 		}
 		return next(loader.With(ctx, l))

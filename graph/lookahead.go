@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -87,31 +88,35 @@ func (o light) selection(op *graphql.OperationContext, field graphql.CollectedFi
 	return true, calls
 }
 
-// selects reports whether the current field's object is asked for a field.
-func selects(ctx context.Context, name string) bool {
-	return hasField(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field, name)
+// mentions reports whether an operation's document names a field anywhere. It
+// goes through each fragment once, and by names alone.
+func mentions(doc *ast.QueryDocument, name string) bool {
+	return slices.ContainsFunc(doc.Operations, func(op *ast.OperationDefinition) bool { return mentionsIn(op.SelectionSet, name) }) ||
+		slices.ContainsFunc(doc.Fragments, func(f *ast.FragmentDefinition) bool { return mentionsIn(f.SelectionSet, name) })
 }
 
-// rowsSelect is selects for the rows of a connection.
-func rowsSelect(ctx context.Context, name string) bool {
-	op := graphql.GetOperationContext(ctx)
-	for _, field := range graphql.CollectFieldsCtx(ctx, nil) {
-		switch field.Name {
-		case "nodes":
-			if hasField(op, field, name) {
-				return true
-			}
-		case "edges":
-			for _, inner := range graphql.CollectFields(op, field.Selections, nil) {
-				if inner.Name == "node" && hasField(op, inner, name) {
-					return true
-				}
-			}
+func mentionsIn(set ast.SelectionSet, name string) bool {
+	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch s := selection.(type) {
+		case *ast.Field:
+			return s.Name == name || mentionsIn(s.SelectionSet, name)
+		case *ast.InlineFragment:
+			return mentionsIn(s.SelectionSet, name)
+		}
+		return false
+	})
+}
+
+// siblings returns the fields that the current field's parent object is asked
+// for, this one included.
+func siblings(ctx context.Context) []graphql.CollectedField {
+	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx)
+	selections := op.Operation.SelectionSet
+	for parent := field.Parent; parent != nil; parent = parent.Parent {
+		if parent.Field.Field != nil {
+			selections = parent.Field.Selections
+			break
 		}
 	}
-	return false
-}
-
-func hasField(op *graphql.OperationContext, field graphql.CollectedField, name string) bool {
-	return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name == name })
+	return graphql.CollectFields(op, selections, []string{field.Object})
 }

@@ -35,7 +35,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		if err != nil {
 			return nil, err
 		}
-		l.Give(ref.ID, label)
+		l.Give(ref.ID, label) // mutations have had no prefetch
 	}
 	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
 		return workspaceStub(ref), nil
@@ -43,35 +43,46 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 	return l.Workspaces.Load(ref)
 }
 
-// contactOf is contactByID for a workspace given by its id in any form, or nil.
-func contactOf(ctx context.Context, workspaceID *string, id string) (*upstream.Contact, error) {
-	if workspaceID == nil {
-		return contactByID(ctx, "", id)
+// contactIn returns a contact by its id in any form. workspace is the id of its
+// workspace, in any form, as an argument gave it; nil if only the contact's id
+// can tell.
+func contactIn(ctx context.Context, workspace *string, id string) (*upstream.Contact, error) {
+	if workspace == nil {
+		return contactByID(ctx, "", "", id)
 	}
-	workspace, err := model.ParseID(upstream.KindWorkspace, "", *workspaceID)
+	ref, err := model.ParseID(upstream.KindWorkspace, "", *workspace)
 	if err != nil {
 		return nil, err
 	}
-	return contactByID(ctx, workspace.ID, id)
+	return contactByID(ctx, ref.ID, ref.ID, id)
 }
 
-// contactByID returns a contact by its id in any form. workspaceID is the raw or
-// public id of its workspace, empty if only the contact's id can tell.
-func contactByID(ctx context.Context, workspaceID, id string) (*upstream.Contact, error) {
-	ref, err := model.ParseID(upstream.KindContact, workspaceID, id)
+// contactByID returns a contact of a workspace, given by its raw or public id.
+// given is that of the field's own argument, empty without one.
+func contactByID(ctx context.Context, given, workspace, id string) (*upstream.Contact, error) {
+	ref, err := model.ParseID(upstream.KindContact, workspace, id)
 	if err != nil {
 		return nil, err
+	}
+	l := loader.From(ctx)
+	if workspace != "" {
+		known, err := l.WorkspaceID(workspace)
+		if err != nil {
+			return nil, err
+		}
+		if ref, err = model.ParseID(upstream.KindContact, known, id); err != nil {
+			return nil, err
+		}
+		ref.Parent = known
+		requestSiblings(ctx, given, known)
 	}
 	if ref.Parent == "" {
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
 	}
-	if ref.Parent, err = loader.From(ctx).WorkspaceID(ref.Parent); err != nil {
-		return nil, err
-	}
-	if upstream.IsRawID(ref.ID) && lightContact.sufficesUnseen(ctx) {
+	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && lightContact.sufficesUnseen(ctx) {
 		return contactStub(ref), nil
 	}
-	return contactLoader(ctx).Load(ref)
+	return l.Contacts.Load(ref)
 }
 
 // node returns an object of any kind.
@@ -79,9 +90,6 @@ func node(ctx context.Context, id string) (model.Node, error) {
 	ref, ok := model.ParseGlobalID(id)
 	if !ok {
 		return nil, badInput("This is not the id of an object. A raw or public id does not tell its type: use the type's own field for it.")
-	}
-	if ref.Kind == upstream.KindContact {
-		return contactLoader(ctx).Node(ref)
 	}
 	return loader.From(ctx).Node(ref)
 }
@@ -92,19 +100,13 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > maxRows {
 		return nil, badInput("ids has %d values; it can have %d.", len(ids), maxRows)
 	}
-	var contacts, others []upstream.Ref
+	var refs []upstream.Ref
 	for _, id := range ids {
-		switch ref, ok := model.ParseGlobalID(id); {
-		case !ok:
-		case ref.Kind == upstream.KindContact:
-			contacts = append(contacts, ref)
-		default:
-			others = append(others, ref)
+		if ref, ok := model.ParseGlobalID(id); ok {
+			refs = append(refs, ref)
 		}
 	}
-	// All are asked for before any is waited for.
-	contactLoader(ctx).Request(contacts...)
-	loader.From(ctx).RequestNodes(others)
+	loader.From(ctx).RequestNodes(refs) // all before any is waited for
 	found := make([]model.Node, len(ids))
 	for i, id := range ids {
 		var err error

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"context"
+
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -9,59 +11,86 @@ import (
 )
 
 // prefetch asks at once for all the records that an operation names by their
-// ids, under however many aliases and parents: contact, node, nodes, and
-// workspace { contact }. Their resolvers, which run whenever they come to,
-// then find the calls made, and each call full.
+// ids, under however many aliases and parents: contact, node, and
+// workspace { contact }. Their resolvers, which run whenever they come to, then
+// find the calls made, and each call full.
 func prefetch(op *graphql.OperationContext, l *loader.Loaders) {
-	var contacts, engaged, others []upstream.Ref
-	add := func(field graphql.CollectedField, ref upstream.Ref) {
-		switch {
-		case ref.Kind != upstream.KindContact:
-			others = append(others, ref)
-		case hasField(op, field, "emailEngagement"):
-			engaged = append(engaged, ref)
-		case field.Name != "contact" || !lightContact.sufficesFor(op, field):
-			contacts = append(contacts, ref)
+	var refs []upstream.Ref
+	root := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"})
+	for _, field := range root {
+		if field.Name == "workspace" {
+			give(l, field.ArgumentMap(op.Variables))
 		}
 	}
-	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+	for _, field := range root {
 		args := field.ArgumentMap(op.Variables)
 		switch field.Name {
 		case "node":
 			if ref, ok := model.ParseGlobalID(text(args["id"])); ok {
-				add(field, ref)
+				refs = append(refs, ref)
 			}
 		case "contact":
-			workspace := rawWorkspaceID(args["workspaceId"])
-			if ref, ok := contactRef(workspace, args["id"]); ok {
-				add(field, ref)
+			if workspace := workspaceID(args["workspaceId"]); workspace == "" || upstream.IsRawID(workspace) {
+				refs = appendContact(refs, op, field, workspace)
 			}
 		case "workspace":
-			workspace := rawWorkspaceID(args["id"])
-			if workspace == "" {
-				continue // its raw id has to be found out first
-			}
-			if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil {
-				l.Give(workspace, subdomain)
-			} else if args["subdomain"] != nil {
-				continue // its own resolver says what is wrong
-			}
-			for _, inner := range graphql.CollectFields(op, field.Selections, []string{"Workspace"}) {
-				if inner.Name != "contact" {
-					continue
-				}
-				if ref, ok := contactRef(workspace, inner.ArgumentMap(op.Variables)["id"]); ok {
-					add(inner, ref)
+			if workspace := workspaceID(args["id"]); upstream.IsRawID(workspace) && (args["subdomain"] == nil || l.Located(workspace)) {
+				for _, inner := range graphql.CollectFields(op, field.Selections, []string{"Workspace"}) {
+					refs = appendContact(refs, op, inner, workspace)
 				}
 			}
 		}
 	}
-	// A single one is its own resolver's affair.
-	if len(contacts)+len(engaged)+len(others) > 1 {
-		l.Contacts.Request(contacts...)
-		l.EngagedContacts.Request(engaged...)
-		l.RequestNodes(others)
+	if len(refs) > 1 { // a single one is its own resolver's affair
+		l.RequestNodes(refs)
 	}
+}
+
+// give makes the subdomains known that the query names, before any of its
+// fields is resolved.
+func give(l *loader.Loaders, args map[string]any) {
+	workspace := workspaceID(args["id"])
+	if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil && workspace != "" {
+		l.Give(workspace, subdomain)
+	}
+}
+
+// requestSiblings asks at once for all the contacts of one workspace that the
+// current field's parent is asked for under several aliases. given is what their
+// argument workspaceId says, if they have one; id is the workspace's.
+func requestSiblings(ctx context.Context, given, id string) {
+	type key struct {
+		parent *graphql.FieldContext
+		given  string
+	}
+	l := loader.From(ctx)
+	l.Once(key{graphql.GetFieldContext(ctx).Parent, given}, func() {
+		op := graphql.GetOperationContext(ctx)
+		var refs []upstream.Ref
+		for _, field := range siblings(ctx) {
+			if workspaceID(field.ArgumentMap(op.Variables)["workspaceId"]) == given {
+				refs = appendContact(refs, op, field, id)
+			}
+		}
+		l.Contacts.Request(refs...)
+	})
+}
+
+// appendContact appends what a contact field of a workspace asks for. A field
+// that is another one, or whose own resolver has an error to give or needs no
+// record, adds nothing.
+func appendContact(refs []upstream.Ref, op *graphql.OperationContext, field graphql.CollectedField, workspace string) []upstream.Ref {
+	if field.Name != "contact" || lightContact.sufficesFor(op, field) {
+		return refs
+	}
+	ref, err := model.ParseID(upstream.KindContact, workspace, text(field.ArgumentMap(op.Variables)["id"]))
+	if err != nil || ref.Parent == "" {
+		return refs
+	}
+	if workspace != "" {
+		ref.Parent = workspace // where the query says that it is
+	}
+	return append(refs, ref)
 }
 
 func text(v any) string {
@@ -72,17 +101,12 @@ func text(v any) string {
 	return s
 }
 
-// rawWorkspaceID returns the raw id of a workspace given by a global or raw
-// one, and nothing for any other argument.
-func rawWorkspaceID(v any) string {
+// workspaceID returns the raw or public id of a workspace given in any form, and
+// nothing for any other argument.
+func workspaceID(v any) string {
 	ref, err := model.ParseID(upstream.KindWorkspace, "", text(v))
-	if err != nil || !upstream.IsRawID(ref.ID) {
+	if err != nil {
 		return ""
 	}
 	return ref.ID
-}
-
-func contactRef(workspace string, id any) (upstream.Ref, bool) {
-	ref, err := model.ParseID(upstream.KindContact, workspace, text(id))
-	return ref, err == nil && ref.Parent != ""
 }

@@ -57,7 +57,7 @@ func contactsOf(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*ups
 	if lightContact.suffices(ctx) {
 		stub = contactStub
 	}
-	return related(objs, contactLoader(ctx), func(t *upstream.AppliedContactTag) upstream.Ref {
+	return related(objs, loader.From(ctx).Contacts, func(t *upstream.AppliedContactTag) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
 	}, stub)
 }
@@ -72,7 +72,13 @@ func tagsOf[O any](ctx context.Context, objs []O, embedded func(O) *upstream.Emb
 	if embeddedTag.suffices(ctx) {
 		return tags, nil
 	}
-	return related(tags, loader.From(ctx).ContactTags, (*upstream.ContactTag).Ref, nil)
+	full, err := related(tags, loader.From(ctx).ContactTags, (*upstream.ContactTag).Ref, nil)
+	for i, tag := range tags {
+		if tag.RawID == "" { // nothing to find it by
+			full[i] = tag
+		}
+	}
+	return full, err
 }
 
 // tagListsOf returns the tags of each contact.
@@ -97,31 +103,4 @@ func tagListsOf(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.Co
 		failed = failed[min(n, len(failed)):]
 	}
 	return lists, errs
-}
-
-// engagementsOf returns what was sent along with contacts that were asked for
-// with it, and fetches it for the others.
-func engagementsOf(ctx context.Context, objs []*upstream.Contact) ([]*upstream.EmailEngagement, error) {
-	contacts, err := related(objs, loader.From(ctx).EngagedContacts, func(c *upstream.Contact) upstream.Ref {
-		if c.Expanded == upstream.ExpandEmailEngagement {
-			return upstream.Ref{}
-		}
-		return c.Ref()
-	}, nil)
-	found := make([]*upstream.EmailEngagement, len(objs))
-	for i, contact := range objs {
-		if contacts[i] != nil {
-			contact = contacts[i]
-		}
-		found[i] = contact.EmailEngagement
-	}
-	return found, err
-}
-
-// contactLoader is the loader for what the current field asks of contacts.
-func contactLoader(ctx context.Context) *loader.Records[upstream.Contact] {
-	if selects(ctx, "emailEngagement") {
-		return loader.From(ctx).EngagedContacts
-	}
-	return loader.From(ctx).Contacts
 }

@@ -31,7 +31,7 @@ func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspac
 }
 
 func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {
-	return contactByID(ctx, obj.Key(), id)
+	return contactByID(ctx, "", obj.Key(), id)
 }
 
 func (r *workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {

@@ -118,8 +118,14 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	return body, resp.Header.Get("Pagination-Next"), nil
 }
 
+// keyed is what every record is.
+type keyed[T any] interface {
+	*T
+	Key() string
+}
+
 // one fetches a record. adopt, which may be nil, completes it.
-func one[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*T, error) {
+func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*T, error) {
 	body, _, err := c.get(ctx, subdomain, segments, q.encode())
 	if err != nil {
 		return nil, err
@@ -128,8 +134,8 @@ func one[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt
 	if err := decode(body, &row); err != nil {
 		return nil, err
 	}
-	if row == nil {
-		return nil, unreadable(errors.New("null for a record"))
+	if row == nil || P(row).Key() == "" {
+		return nil, unreadable(errors.New("no record"))
 	}
 	if adopt != nil {
 		adopt(row)
@@ -161,12 +167,12 @@ func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adop
 const thisWorkspace = "{workspace_id}"
 
 // oneIn is [one] on the subdomain of a place.
-func oneIn[T any](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*T, error) {
+func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*T, error) {
 	p, err := c.locate(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return one(ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	return one[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
 }
 
 // listIn is [list] on the subdomain of a place.

@@ -220,6 +220,9 @@ func TestTemplates(t *testing.T) {
 		"https://{subdomain}":                      "whole host",
 		"https://{subdomain}/api":                  "whole host",
 		"https://{subdomain}:443/api":              "whole host",
+		"https://x{subdomain}/api":                 "whole host",
+		"https://x-{subdomain}.example.com/api":    "",
+		"https://example.com:99999/":               "a port",
 		"https://{subdomain}.{subdomain}.com":      "more than once",
 		"https://{workspace}.example.com":          "",
 		"https://user:pass@example.com":            "no user",
@@ -337,7 +340,7 @@ func TestManyConnections(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		arrived.Done()
 		arrived.Wait() // all at the same time
-		_, _ = fmt.Fprint(w, "{}")
+		_, _ = fmt.Fprint(w, `{"id": 1}`)
 	})
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {

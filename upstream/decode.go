@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,12 @@ import (
 // of these fails; a value that makes no sense at all in its place is taken for
 // null. Only text that is not JSON, or a whole of the wrong shape, is an error.
 func decode(body []byte, into any) error {
-	if err := json.Unmarshal(body, into, lenient); err != nil {
+	err := json.Unmarshal(body, into, lenient)
+	if _, ok := errors.AsType[*json.SemanticError](err); ok {
+		reflect.ValueOf(into).Elem().SetZero()
+		err = json.Unmarshal(body, into, forgiving)
+	}
+	if err != nil {
 		return unreadable(withoutValues(err))
 	}
 	return nil
@@ -41,19 +47,43 @@ func withoutValues(err error) error {
 	return errors.New("malformed JSON")
 }
 
+var lenientTypes = json.JoinUnmarshalers(
+	json.UnmarshalFromFunc(decodeText),
+	json.UnmarshalFromFunc(nullable(parseInt)),
+	json.UnmarshalFromFunc(orZero(parseInt)),
+	json.UnmarshalFromFunc(nullable(parseBool)),
+	json.UnmarshalFromFunc(nullable(parseTime)),
+)
+
 // lenient reads the Go types that records are made of. Pointers are the fields
 // that may be null, and become nil for what makes no sense.
 var lenient = json.JoinOptions(
-	json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(decodeText),
-		json.UnmarshalFromFunc(nullable(parseInt)),
-		json.UnmarshalFromFunc(orZero(parseInt)),
-		json.UnmarshalFromFunc(nullable(parseBool)),
-		json.UnmarshalFromFunc(nullable(parseTime)),
-	)),
+	json.WithUnmarshalers(lenientTypes),
 	jsontext.AllowDuplicateNames(true),
 	jsontext.AllowInvalidUTF8(true),
 )
+
+// forgiving takes for null, too, what has another shape than its place, such as
+// an object for a list. It looks at every value, so it is the second try.
+var forgiving = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarshalers(
+	lenientTypes,
+	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
+		var want jsontext.Kind
+		switch target := reflect.TypeOf(v).Elem(); {
+		case target.Kind() == reflect.Struct || target.Kind() == reflect.Pointer && target.Elem().Kind() == reflect.Struct:
+			want = '{'
+		case target.Kind() == reflect.Slice:
+			want = '['
+		}
+		_, own := v.(json.UnmarshalerFrom)
+		_, raw := v.(*jsontext.Value)
+		if want == 0 || own || raw || dec.StackDepth() == 0 || dec.PeekKind() == want {
+			return errors.ErrUnsupported
+		}
+		reflect.ValueOf(v).Elem().SetZero()
+		return dec.SkipValue()
+	}),
+)))
 
 // decodeText leaves what is a string, nearly always, to the library.
 func decodeText(dec *jsontext.Decoder, s *string) error {

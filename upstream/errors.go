@@ -103,9 +103,10 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 	if e.RetryAfter == 0 {
 		e.RetryAfter = wait
 	}
-	// Nothing that ClickFunnels says may carry the token back out.
-	text = strings.ReplaceAll(text, string(c.token), redacted)
-	if text == "" {
+	// Nothing that ClickFunnels says may carry the token back out, as it is or
+	// with something in it that cleaning takes out.
+	text = strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
+	if text = cut(text); text == "" {
 		text = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
 	}
 	e.Message = text
@@ -126,8 +127,11 @@ func readErrorBody(body []byte) (text string, wait time.Duration) {
 		return "", 0
 	}
 	if object, ok := v.(map[string]any); ok {
-		if seconds, ok := object["retry_after"].(float64); ok {
+		switch seconds := object["retry_after"].(type) {
+		case float64:
 			wait = secondsToWait(seconds)
+		case string:
+			wait = retryAfter(seconds, time.Now())
 		}
 		delete(object, "retry_after")
 		delete(object, "status")
@@ -138,7 +142,7 @@ func readErrorBody(body []byte) (text string, wait time.Duration) {
 			}
 		}
 	}
-	return clean(strings.Join(messages(v, ""), "; ")), wait
+	return strings.Join(messages(v, ""), "; "), wait
 }
 
 // messages flattens a value into texts: an attribute's name goes before its
@@ -176,7 +180,7 @@ func messages(v any, attribute string) []string {
 }
 
 // clean makes a text fit to be shown: one line, no control characters, no
-// markup, bounded, without the API's own prefixes.
+// markup, without the API's own prefixes.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(r rune) rune {
@@ -195,10 +199,15 @@ func clean(text string) string {
 	if strings.HasPrefix(text, "<") {
 		return ""
 	}
-	if len(text) > maxMessageBytes {
-		text = strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
-	}
 	return text
+}
+
+// cut bounds a text.
+func cut(text string) string {
+	if len(text) <= maxMessageBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
 }
 
 // retryAfter reads a Retry-After header, which is seconds or a date.
@@ -207,7 +216,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return secondsToWait(seconds)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
-		return at.Sub(now)
+		return min(at.Sub(now), maxRetryAfter)
 	}
 	return 0
 }

@@ -39,7 +39,8 @@ func TestErrorBodies(t *testing.T) {
 		{`{"error": "a\u0000b\nc\u202ed"}`, "ab cd"},
 		{`{"error": "` + strings.Repeat("é", 600) + `"}`, strings.Repeat("é", 250) + "…"},
 	} {
-		if text, _ := readErrorBody([]byte(test.body)); text != test.text {
+		text, _ := readErrorBody([]byte(test.body))
+		if text = cut(clean(text)); text != test.text {
 			t.Errorf("%.60s: %q, want %q", test.body, text, test.text)
 		}
 	}
@@ -69,7 +70,7 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
-		"Thu, 01 Jan 2026 00:00:30 GMT": 30 * time.Second, "Wed, 31 Dec 2025 23:59:30 GMT": 0,
+		"Thu, 01 Jan 2026 00:00:30 GMT": 30 * time.Second, "Wed, 31 Dec 2025 23:59:30 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": maxRetryAfter,
 	} {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)
@@ -77,5 +78,24 @@ func TestRetryAfter(t *testing.T) {
 	}
 	if _, wait := readErrorBody([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
 		t.Errorf("in the body: %s", wait)
+	}
+}
+
+// TestTokenInAnError has ClickFunnels echo the token in every place that could
+// let it through.
+func TestTokenInAnError(t *testing.T) {
+	const token = "s3cret-token"
+	c, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for before := range 520 {
+		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
+			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
+			e := c.WithToken(token).answerError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, []byte(body))
+			if strings.Contains(e.Message, "s3cret-t") {
+				t.Fatalf("%d before: %s", before, e.Message)
+			}
+		}
 	}
 }

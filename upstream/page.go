@@ -53,8 +53,8 @@ func Walk[T any](ctx context.Context, q Query, w Window, fetch func(context.Cont
 			return Slice[T]{}, err
 		}
 		s.Rows = append(s.Rows, page.Rows...)
-		s.More = page.Next != ""
-		if !s.More || len(page.Rows) == 0 || page.Next == q.After {
+		s.More = page.Next != "" && len(page.Rows) > 0
+		if !s.More || page.Next == q.After {
 			break
 		}
 		q.After = page.Next

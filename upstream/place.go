@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -64,6 +63,19 @@ func (c *Client) Locate(p Place) (Place, bool) {
 	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID)
 }
 
+// PlaceOf returns where a workspace's records are found. It fails when the
+// workspace, as ClickFunnels sent it, has no usable subdomain.
+func (c *Client) PlaceOf(w *Workspace) (Place, error) {
+	if !c.template.perWorkspace {
+		return Place{WorkspaceID: w.Key()}, nil
+	}
+	subdomain, err := ParseSubdomain(w.Subdomain)
+	if err != nil {
+		return Place{}, NewError(Unavailable, "ClickFunnels names no usable subdomain for this workspace.")
+	}
+	return Place{WorkspaceID: w.Key(), Subdomain: subdomain}, nil
+}
+
 // locate is [Client.Locate], fetching the workspace where that is needed. Behind
 // a URL template with a placeholder, the place's subdomain has been checked.
 func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
@@ -73,9 +85,7 @@ func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 		if err != nil {
 			return Place{}, err
 		}
-		if found = w.Place(); c.template.perWorkspace && !dnsLabel.MatchString(strings.ToLower(w.Subdomain)) {
-			return Place{}, NewError(Unavailable, "ClickFunnels names no usable subdomain for this workspace.")
-		}
+		return c.PlaceOf(w)
 	}
 	if !c.template.perWorkspace {
 		return found, nil

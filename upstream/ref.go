@@ -60,9 +60,12 @@ func (r *Record) IDs() []string {
 	return []string{r.RawID, *r.PublicID}
 }
 
-// IsRawID reports whether the id is a numeric one. Public ids always hold a
-// letter.
+// IsRawID reports whether the id is a numeric one, as ClickFunnels writes it.
+// Public ids always hold a letter.
 func IsRawID(id string) bool {
+	if id[:min(1, len(id))] == "0" {
+		return false
+	}
 	for i := range len(id) {
 		if id[i] < '0' || id[i] > '9' {
 			return false

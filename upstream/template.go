@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -64,9 +65,11 @@ func parseTemplate(s string) (urlTemplate, error) {
 		return none, errors.New("upstream URL must be a host and a path only: no user, query or fragment")
 	case strings.ContainsAny(u.Path, "{}") || strings.Contains(u.Hostname(), "{"):
 		return none, fmt.Errorf("upstream URL %q may hold one placeholder, %s, and no other", s, placeholder)
-	case u.Hostname() == "subdomain":
+	case u.Port() != "" && !validPort(u.Port()):
+		return none, fmt.Errorf("upstream URL %q has a port that there is not", s)
+	case strings.Contains(before, "//") && !strings.Contains(before[strings.Index(before, "//")+2:], "/") && perWorkspace && !strings.HasPrefix(after, "."):
 		return none, fmt.Errorf("upstream URL %q leaves the whole host to %s: name the domain behind it", s, placeholder)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
 	}
 	return urlTemplate{
@@ -76,6 +79,11 @@ func parseTemplate(s string) (urlTemplate, error) {
 	}.trimmed(), nil
 }
 
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
 func (t urlTemplate) trimmed() urlTemplate {
 	if !t.perWorkspace {
 		t.before = strings.TrimRight(t.before, "/")
@@ -83,9 +91,9 @@ func (t urlTemplate) trimmed() urlTemplate {
 	return t
 }
 
-// loopback reports whether the host is this machine: localhost and names below
+// IsLoopback reports whether the host is this machine: localhost and names below
 // it (RFC 6761), 127.0.0.0/8, ::1.
-func loopback(host string) bool {
+func IsLoopback(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true

@@ -56,8 +56,6 @@ type AppliedContactTagResolver interface {
 	Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error)
 }
 type ContactResolver interface {
-	EmailEngagement(ctx context.Context, objs []*upstream.Contact) ([]*upstream.EmailEngagement, error)
-
 	Tags(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error)
 
 	AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error)
@@ -268,7 +266,7 @@ type Contact implements Node {
   visits: ContactVisits
 
   "When e-mails were sent to the contact, opened and clicked. ClickFunnels works it out on demand, so ask only where you show it."
-  emailEngagement: EmailEngagement @goField(batch: true)
+  emailEngagement: EmailEngagement
 
   "The contact's free fields, by default all."
   customAttributes(
@@ -3194,7 +3192,7 @@ func (ec *executionContext) _Contact_emailEngagement(ctx context.Context, field 
 			return ec.fieldContext_Contact_emailEngagement(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_Contact_emailEngagement(ctx, field, obj)
+			return obj.EmailEngagement, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.EmailEngagement) graphql.Marshaler {
@@ -3208,36 +3206,13 @@ func (ec *executionContext) fieldContext_Contact_emailEngagement(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "Contact",
 		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
+		IsMethod:   false,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_EmailEngagement(ctx, field)
 		},
 	}
 	return fc, nil
-}
-func (ec *executionContext) resolveBatch_Contact_emailEngagement(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (any, error) {
-	resolver := ec.Resolvers.Contact()
-	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.EmailEngagement(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*upstream.EmailEngagement](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"Contact.emailEngagement",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.EmailEngagement(ctx, []*upstream.Contact{obj})
-	return graphql.ResolveBatchSingleResult[*upstream.EmailEngagement](
-		ctx,
-		results,
-		err,
-		"Contact.emailEngagement",
-	)
 }
 
 func (ec *executionContext) _Contact_customAttributes(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -8538,11 +8513,10 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "emailEngagement":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Contact_emailEngagement(ctx, field, obj)
-				})
+			out.Values[i] = ec._Contact_emailEngagement(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "customAttributes":
 			out.Values[i] = ec._Contact_customAttributes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

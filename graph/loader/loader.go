@@ -19,15 +19,18 @@ type Loaders struct {
 	ctx    context.Context //nolint:containedctx // Loaders live as long as it does
 	client *upstream.Client
 
+	// ExpandContacts is what contacts are fetched with.
+	ExpandContacts string
+
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
 	given sync.Map
+	once  sync.Map
 
 	Teams              *Records[upstream.Team]
 	Users              *Records[upstream.User]
 	Workspaces         *Records[upstream.Workspace]
 	Contacts           *Records[upstream.Contact]
-	EngagedContacts    *Records[upstream.Contact] // with EmailEngagement
 	ContactTags        *Records[upstream.ContactTag]
 	AppliedContactTags *Records[upstream.AppliedContactTag]
 	nodes              map[upstream.Kind]nodes
@@ -54,7 +57,20 @@ func From(ctx context.Context) *Loaders {
 }
 
 // Give names a workspace's subdomain, which saves the call that finds it out.
-func (l *Loaders) Give(workspaceID, subdomain string) { l.given.Store(workspaceID, subdomain) }
+// If two different ones are given, neither is believed.
+func (l *Loaders) Give(workspaceID, subdomain string) {
+	if had, given := l.given.LoadOrStore(workspaceID, subdomain); given && had != subdomain {
+		l.given.Store(workspaceID, "")
+	}
+}
+
+// learn believes a given subdomain for the raw id, too, once a record that came
+// from there names it.
+func (l *Loaders) learn(p upstream.Place, workspaceID string) {
+	if p.Subdomain != "" && p.WorkspaceID != workspaceID && upstream.IsRawID(workspaceID) {
+		l.given.LoadOrStore(workspaceID, p.Subdomain)
+	}
+}
 
 // Located reports whether a workspace's own subdomain can be called without
 // fetching the workspace first.
@@ -64,7 +80,7 @@ func (l *Loaders) Located(workspaceID string) bool {
 }
 
 func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
-	if subdomain, ok := l.given.Load(workspaceID); ok {
+	if subdomain, ok := l.given.Load(workspaceID); ok && subdomain != "" {
 		return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
 	}
 	return l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
@@ -80,7 +96,7 @@ func (l *Loaders) place(workspaceID string) (upstream.Place, error) {
 	if err != nil {
 		return upstream.Place{}, err
 	}
-	return w.Place(), nil
+	return l.client.PlaceOf(w)
 }
 
 // WorkspaceID returns the id by which a workspace's records are known: its raw
@@ -91,4 +107,10 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	}
 	p, err := l.place(id)
 	return p.WorkspaceID, err
+}
+
+// Once runs f for the first call with the key, and has the others wait for it.
+func (l *Loaders) Once(key any, f func()) {
+	once, _ := l.once.LoadOrStore(key, new(sync.Once))
+	once.(*sync.Once).Do(f)
 }

@@ -45,34 +45,17 @@ type source[T any] struct {
 }
 
 // Records fetches records of one kind by id, each once, together where REST can.
+// Each parent has a queue of its own: a workspace that is slow to answer holds
+// up nobody else.
 type Records[T any] struct {
 	ctx     context.Context //nolint:containedctx // the operation's
 	source  source[T]
 	address func(*T) (upstream.Ref, []string)
-	cache   *dataloader.InMemoryCache[upstream.Ref, *T]
-	loader  *dataloader.Loader[upstream.Ref, *T]
-
-	// gate keeps a dispatch out of a hand-over.
-	gate     sync.RWMutex
-	arrivals atomic.Int64
-	settling atomic.Bool
+	queues  sync.Map // of *queue[T], by the parent's id
 }
 
 func newRecords[T any, P row[T]](ctx context.Context, s source[T]) *Records[T] {
-	r := &Records[T]{
-		ctx:    ctx,
-		source: s,
-		address: func(t *T) (upstream.Ref, []string) {
-			return P(t).Ref(), P(t).IDs()
-		},
-		cache: dataloader.NewCache[upstream.Ref, *T](),
-	}
-	options := []dataloader.Option[upstream.Ref, *T]{dataloader.WithCache[upstream.Ref, *T](r.cache), dataloader.WithWait[upstream.Ref, *T](never)}
-	if s.many == nil {
-		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, *T](1))
-	}
-	r.loader = dataloader.NewBatchedLoader(r.batch, options...)
-	return r
+	return &Records[T]{ctx: ctx, source: s, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
 }
 
 // Load returns a record.
@@ -94,72 +77,112 @@ func (r *Records[T]) Request(refs ...upstream.Ref) { r.request(refs...) }
 // Prime makes a record known that came by another way, under each of its ids.
 func (r *Records[T]) Prime(t *T) {
 	ref, ids := r.address(t)
+	q := r.queue(ref.Parent)
 	for _, ref.ID = range ids {
 		if ref.ID != "" {
-			r.loader.Prime(r.ctx, ref, t)
+			q.loader.Prime(r.ctx, ref, t)
 		}
 	}
 }
 
 func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	thunks := make([]dataloader.Thunk[*T], len(refs))
-	missing := false
-	r.gate.RLock()
-	for i, ref := range refs {
-		if _, known := r.cache.Get(r.ctx, ref); !known {
-			missing = true
-		}
-		thunks[i] = r.loader.Load(r.ctx, ref)
+	if len(refs) == 1 {
+		r.queue(refs[0].Parent).request(refs, []int{0}, thunks)
+		return thunks
 	}
-	r.gate.RUnlock()
-	if missing && r.source.many != nil {
-		r.dispatch()
+	byParent := make(map[string][]int)
+	for i, ref := range refs {
+		byParent[ref.Parent] = append(byParent[ref.Parent], i)
+	}
+	for parent, indices := range byParent {
+		r.queue(parent).request(refs, indices, thunks)
 	}
 	return thunks
+}
+
+func (r *Records[T]) queue(parent string) *queue[T] {
+	if q, ok := r.queues.Load(parent); ok {
+		return q.(*queue[T])
+	}
+	q := &queue[T]{Records: r, cache: dataloader.NewCache[upstream.Ref, *T]()}
+	options := []dataloader.Option[upstream.Ref, *T]{dataloader.WithCache[upstream.Ref, *T](q.cache), dataloader.WithWait[upstream.Ref, *T](never)}
+	if r.source.many == nil {
+		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, *T](1))
+	}
+	q.loader = dataloader.NewBatchedLoader(r.batch, options...)
+	first, _ := r.queues.LoadOrStore(parent, q)
+	return first.(*queue[T])
+}
+
+// queue is where the keys of one parent come together.
+type queue[T any] struct {
+	*Records[T]
+	cache  *dataloader.InMemoryCache[upstream.Ref, *T]
+	loader *dataloader.Loader[upstream.Ref, *T]
+
+	// gate keeps a dispatch out of a hand-over.
+	gate     sync.RWMutex
+	arrivals atomic.Int64
+	settling atomic.Bool
+}
+
+// request hands the refs of the indices over, whole, and sets their thunks.
+func (q *queue[T]) request(refs []upstream.Ref, indices []int, thunks []dataloader.Thunk[*T]) {
+	missing := false
+	q.gate.RLock()
+	for _, i := range indices {
+		if _, known := q.cache.Get(q.ctx, refs[i]); !known {
+			missing = true
+		}
+		thunks[i] = q.loader.Load(q.ctx, refs[i])
+	}
+	q.gate.RUnlock()
+	if missing && q.source.many != nil {
+		q.dispatch()
+	}
 }
 
 // dispatch closes the open batch as soon as nobody has joined it for a moment.
 // Whoever calls it has put its keys in before, so that the batch it finds being
 // settled holds them.
-func (r *Records[T]) dispatch() {
-	r.arrivals.Add(1)
-	if !r.settling.CompareAndSwap(false, true) {
+func (q *queue[T]) dispatch() {
+	q.arrivals.Add(1)
+	if !q.settling.CompareAndSwap(false, true) {
 		return
 	}
 	go func() {
 		for end := time.Now().Add(maxSettle); time.Now().Before(end); {
-			before := r.arrivals.Load()
+			before := q.arrivals.Load()
 			time.Sleep(settle)
 			// On a busy machine, whoever could join may be waiting for a
 			// processor: let them go first.
 			runtime.Gosched()
-			if r.arrivals.Load() == before {
+			if q.arrivals.Load() == before {
 				break
 			}
 		}
-		r.settling.Store(false)
-		r.gate.Lock()
-		r.loader.Flush()
-		r.gate.Unlock()
+		q.settling.Store(false)
+		q.gate.Lock()
+		q.loader.Flush()
+		q.gate.Unlock()
 	}()
 }
 
-// batch fetches what has come together, side by side: raw ids of one parent a
-// page at a time, all else by member path.
+// batch fetches what has come together, all of one parent, side by side: raw ids
+// a page at a time, all else by member path.
 func (r *Records[T]) batch(_ context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
 	b := batch[T]{Records: r, results: make([]*dataloader.Result[*T], len(refs))}
-	byParent := make(map[string][]int)
+	var raw []int
 	for i, ref := range refs {
 		if r.source.many == nil || !upstream.IsRawID(ref.ID) {
 			b.run([]int{i}, func() { b.one(i, ref) })
 			continue
 		}
-		byParent[ref.Parent] = append(byParent[ref.Parent], i)
+		raw = append(raw, i)
 	}
-	for parent, all := range byParent {
-		for part := range slices.Chunk(all, upstream.PageSize) {
-			b.run(part, func() { b.many(parent, part, refs) })
-		}
+	for part := range slices.Chunk(raw, upstream.PageSize) {
+		b.run(part, func() { b.many(refs[part[0]].Parent, part, refs) })
 	}
 	b.calls.Wait()
 	return b.results

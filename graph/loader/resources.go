@@ -8,10 +8,12 @@ import (
 )
 
 // New returns the loaders of one operation, which call with the client's token
-// and end with the context. This is the one table of resources: how each kind
+// and end with the context. expandContacts is empty or what
+// [upstream.Query.Expand] has to be for the operation's contacts, all of which
+// are then fetched with it, so that each is still fetched once. This is the one table of resources: how each kind
 // is fetched by id, listed, and which loaders a list's rows become known to.
-func New(ctx context.Context, c *upstream.Client) *Loaders {
-	l := &Loaders{ctx: ctx, client: c}
+func New(ctx context.Context, c *upstream.Client, expandContacts string) *Loaders {
+	l := &Loaders{ctx: ctx, client: c, ExpandContacts: expandContacts}
 
 	l.Teams = newRecords(ctx, source[upstream.Team]{
 		one: func(ctx context.Context, ref upstream.Ref) (*upstream.Team, error) { return c.Team(ctx, ref.ID) },
@@ -24,8 +26,7 @@ func New(ctx context.Context, c *upstream.Client) *Loaders {
 			return c.Workspace(ctx, ref.ID)
 		},
 	})
-	l.Contacts = newRecords(ctx, l.contacts(""))
-	l.EngagedContacts = newRecords(ctx, l.contacts(upstream.ExpandEmailEngagement))
+	l.Contacts = newRecords(ctx, l.contacts())
 	l.ContactTags = newRecords(ctx, source[upstream.ContactTag]{
 		one:  inPlace(l, c.ContactTag),
 		many: byFilter(l, c.ContactTags, ""),
@@ -65,10 +66,10 @@ func New(ctx context.Context, c *upstream.Client) *Loaders {
 	return l
 }
 
-func (l *Loaders) contacts(expand string) source[upstream.Contact] {
+func (l *Loaders) contacts() source[upstream.Contact] {
 	return source[upstream.Contact]{
 		one: inPlace(l, func(ctx context.Context, p upstream.Place, id string) (*upstream.Contact, error) {
-			contact, err := l.client.Contact(ctx, p, id, expand)
+			contact, err := l.client.Contact(ctx, p, id, l.ExpandContacts)
 			// A host can know records of other workspaces (API.md §9, 3): what is
 			// not in the workspace asked for is not found there.
 			if err == nil && upstream.IsRawID(p.WorkspaceID) && contact.WorkspaceID != p.WorkspaceID {
@@ -76,35 +77,43 @@ func (l *Loaders) contacts(expand string) source[upstream.Contact] {
 			}
 			return contact, err
 		}),
-		many: byFilter(l, l.client.Contacts, expand),
+		many: byFilter(l, l.client.Contacts, l.ExpandContacts),
 	}
 }
 
 // inPlace fetches a record from its workspace's subdomain.
-func inPlace[T any](l *Loaders, one func(context.Context, upstream.Place, string) (*T, error)) func(context.Context, upstream.Ref) (*T, error) {
+func inPlace[T any, P row[T]](l *Loaders, one func(context.Context, upstream.Place, string) (*T, error)) func(context.Context, upstream.Ref) (*T, error) {
 	return func(ctx context.Context, ref upstream.Ref) (*T, error) {
 		p, err := l.place(ref.Parent)
 		if err != nil {
 			return nil, err
 		}
-		return one(ctx, p, ref.ID)
+		t, err := one(ctx, p, ref.ID)
+		if err == nil {
+			l.learn(p, P(t).Ref().Parent)
+		}
+		return t, err
 	}
 }
 
 // listInPlace fetches a workspace's list from its subdomain.
-func listInPlace[T any](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error) {
+func listInPlace[T any, P row[T]](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error) {
 	return func(ctx context.Context, workspace upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		p, err := l.place(workspace.ID)
 		if err != nil {
 			return nil, err
 		}
-		return list(ctx, p, q)
+		page, err := list(ctx, p, q)
+		if err == nil && len(page.Rows) > 0 {
+			l.learn(p, P(page.Rows[0]).Ref().Parent)
+		}
+		return page, err
 	}
 }
 
 // byFilter fetches a page of a workspace's records with filter[id].
-func byFilter[T any](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error), expand string) func(context.Context, string, []string) ([]*T, error) {
-	fetch := listInPlace(l, list)
+func byFilter[T any, P row[T]](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error), expand string) func(context.Context, string, []string) ([]*T, error) {
+	fetch := listInPlace[T, P](l, list)
 	return func(ctx context.Context, parent string, ids []string) ([]*T, error) {
 		filter, err := upstream.Filter("").With("id", ids...)
 		if err != nil {

@@ -3,6 +3,7 @@ package access
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 
@@ -26,12 +27,28 @@ func (p Policy) Handler(next http.Handler) http.Handler {
 		token := p.Held
 		if token == "" {
 			token = bearer(r)
+		} else if !local(r) {
+			http.Error(w, "A token that the server holds is for this machine only.", http.StatusForbidden)
+			return
 		}
 		if token == "" {
 			token = p.Default
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, token)))
 	})
+}
+
+// local reports whether a request was meant for this machine. A page of another
+// site that has its own name point here shows in the Host header, and one that
+// sends a plain request in what browsers say of it (Fetch Metadata); a request
+// that needs a preflight is a matter of CORS.
+func local(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	crossSite := r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Method == http.MethodGet
+	return upstream.IsLoopback(strings.Trim(host, "[]")) && !crossSite
 }
 
 // Token returns the credential of the request that the context belongs to;

@@ -75,6 +75,9 @@ func (c *Config) check() error {
 	if err != nil {
 		return fmt.Errorf("--listen %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
 	}
+	if c.UpstreamURL == "" || c.UserAgent == "" {
+		return errors.New("--upstream-url and --user-agent cannot be empty: leave them away for their defaults")
+	}
 	if c.UpstreamTimeout <= 0 {
 		return fmt.Errorf("--upstream-timeout %s must be more than nothing, such as 30s", c.UpstreamTimeout)
 	}
@@ -83,7 +86,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if c.Token != "" && !c.Demo && !loopback(host) {
+	if c.Token != "" && !c.Demo && !upstream.IsLoopback(host) {
 		return fmt.Errorf("--listen %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: listen on a loopback address, or unset the token so that callers bring their own", c.Listen)
 	}
 	return nil
@@ -97,13 +100,6 @@ func checkOrigin(origin string) error {
 		return fmt.Errorf("--cors-origin %q is not an origin: give scheme and host, and the port if it has one, such as https://app.example.com; there are no wildcards", origin)
 	}
 	return nil
-}
-
-// loopback reports whether a host to listen on is reachable from this machine
-// only.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // maxTokenFile bounds what is read as a token.

@@ -85,6 +85,8 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--nope"}, want: "--nope"},
 		{args: []string{"serve"}, want: "serve"},
 		{args: []string{"--demo=perhaps"}, want: "--demo"},
+		{args: []string{"--upstream-url", ""}, want: "--upstream-url"},
+		{args: []string{"--user-agent="}, want: "--user-agent"},
 		{args: []string{"--upstream-timeout", "soon"}, want: "--upstream-timeout"},
 		{args: []string{"--upstream-timeout", "0s"}, want: "--upstream-timeout"},
 		{args: []string{"--cors-origin", "*"}, want: "no wildcards"},

@@ -99,7 +99,7 @@ func (get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor
 		}
 	}
 	for _, key := range []string{"variables", "extensions"} {
-		if query.Get(key) == "" {
+		if given := query.Get(key); given == "" || given == "null" {
 			continue
 		}
 		object, err := decodeObject(query.Get(key))
@@ -152,7 +152,7 @@ func newAnswer(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecuto
 // acceptable returns the media type to answer with. Whoever names none gets the
 // older one, as clients from before the specification expect.
 func acceptable(accept []string) string {
-	if len(accept) == 0 {
+	if strings.Join(accept, "") == "" {
 		return legacyJSON
 	}
 	best, bestQuality := "", 0.0
