@@ -9,16 +9,18 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// related loads one record for each object of a list, given by its ref, or
-// makes it of the ref alone where stub is not nil. An empty id is no record.
-func related[O, T any](objs []O, records *loader.Records[T], ref func(O) upstream.Ref, stub func(upstream.Ref) *T) ([]*T, error) {
+// related returns one record for each object of a list, given by its ref. Where
+// only light fields are asked for, stub makes it of the ref alone; else it is
+// loaded, all of them together. An empty id is no record.
+func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T], ref func(O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
+	onlyLight := stub != nil && fields.suffices(ctx)
 	var refs []upstream.Ref
 	var at []int
 	for i, obj := range objs {
 		switch r := ref(obj); {
 		case r.ID == "":
-		case stub != nil:
+		case onlyLight:
 			rows[i] = stub(r)
 		default:
 			refs, at = append(refs, r), append(at, i)
@@ -32,34 +34,22 @@ func related[O, T any](objs []O, records *loader.Records[T], ref func(O) upstrea
 }
 
 func teamsOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Team, error) {
-	var stub func(upstream.Ref) *upstream.Team
-	if lightTeam.suffices(ctx) {
-		stub = teamStub
-	}
-	return related(objs, loader.From(ctx).Teams, func(o O) upstream.Ref {
+	return related(ctx, objs, loader.From(ctx).Teams, func(o O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
-	}, stub)
+	}, lightTeam, teamStub)
 }
 
 func workspacesOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Workspace, error) {
-	var stub func(upstream.Ref) *upstream.Workspace
-	if lightWorkspace.suffices(ctx) {
-		stub = workspaceStub
-	}
-	return related(objs, loader.From(ctx).Workspaces, func(o O) upstream.Ref {
+	return related(ctx, objs, loader.From(ctx).Workspaces, func(o O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, stub)
+	}, lightWorkspace, workspaceStub)
 }
 
 // contactsOf returns the contacts that carry applied tags.
 func contactsOf(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	var stub func(upstream.Ref) *upstream.Contact
-	if lightContact.suffices(ctx) {
-		stub = contactStub
-	}
-	return related(objs, loader.From(ctx).Contacts, func(t *upstream.AppliedContactTag) upstream.Ref {
+	return related(ctx, objs, loader.From(ctx).Contacts, func(t *upstream.AppliedContactTag) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
-	}, stub)
+	}, lightContact, contactStub)
 }
 
 // tagsOf returns the tags that objects embed: as embedded, or in full where a
@@ -72,7 +62,7 @@ func tagsOf[O any](ctx context.Context, objs []O, embedded func(O) *upstream.Emb
 	if embeddedTag.suffices(ctx) {
 		return tags, nil
 	}
-	full, err := related(tags, loader.From(ctx).ContactTags, (*upstream.ContactTag).Ref, nil)
+	full, err := related(ctx, tags, loader.From(ctx).ContactTags, (*upstream.ContactTag).Ref, light{}, nil)
 	for i, tag := range tags {
 		if tag.RawID == "" { // nothing to find it by
 			full[i] = tag

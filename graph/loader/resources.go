@@ -10,8 +10,10 @@ import (
 // New returns the loaders of one operation, which call with the client's token
 // and end with the context. expandContacts is empty or what
 // [upstream.Query.Expand] has to be for the operation's contacts, all of which
-// are then fetched with it, so that each is still fetched once. This is the one table of resources: how each kind
-// is fetched by id, listed, and which loaders a list's rows become known to.
+// are then fetched with it, so that each is still fetched once.
+//
+// This is the one table of resources: how each kind is fetched by id and listed,
+// and which loaders a list's rows become known to.
 func New(ctx context.Context, c *upstream.Client, expandContacts string) *Loaders {
 	l := &Loaders{ctx: ctx, client: c, ExpandContacts: expandContacts}
 

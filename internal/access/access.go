@@ -3,6 +3,7 @@ package access
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -28,7 +29,9 @@ func (p Policy) Handler(next http.Handler) http.Handler {
 		if token == "" {
 			token = bearer(r)
 		} else if !local(r) {
-			http.Error(w, "A token that the server holds is for this machine only.", http.StatusForbidden)
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, refusal)
 			return
 		}
 		if token == "" {
@@ -37,6 +40,9 @@ func (p Policy) Handler(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, token)))
 	})
 }
+
+// refusal is a GraphQL answer, so that clients show it.
+const refusal = `{"errors":[{"message":"A token that the server holds is for this machine only.","extensions":{"code":"FORBIDDEN"}}]}`
 
 // local reports whether a request was meant for this machine. A page of another
 // site that has its own name point here shows in the Host header, and one that

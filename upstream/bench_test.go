@@ -1,0 +1,35 @@
+package upstream_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// direct is a transport that leads straight to a handler.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// BenchmarkContacts measures a page of 20 contacts without the network: the
+// call, the decoding, and the simulated API's part.
+func BenchmarkContacts(b *testing.B) {
+	base, err := upstream.New(upstream.Config{URLTemplate: "http://localhost/{subdomain}" + demo.BasePath, Transport: direct{demo.New()}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, place := base.WithToken(demo.Token), upstream.Place{WorkspaceID: "101", Subdomain: "acme-academy"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if page, err := c.Contacts(b.Context(), place, upstream.Query{}); err != nil || len(page.Rows) != upstream.PageSize {
+			b.Fatal(err)
+		}
+	}
+}
