@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -116,24 +118,45 @@ func TestRecords(t *testing.T) {
 	s.check(t, "one 3/404", "one 3/6", "one 3/p8")
 }
 
-// TestRecordsTogether has many goroutines ask at the same time: their keys share
-// calls.
+// TestRecordsTogether has many goroutines ask at the same time, and others a
+// moment later: their keys share calls.
 func TestRecordsTogether(t *testing.T) {
-	s := &store{}
-	r := newRecords(t.Context(), s.source())
-	var wait sync.WaitGroup
-	begin := make(chan struct{})
-	for _, ref := range refs("1", 1, 40) {
-		wait.Go(func() {
-			<-begin
-			if _, err := r.Load(ref); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	close(begin)
-	wait.Wait()
-	s.check(t, "many 1/20", "many 1/20")
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		r := newRecords(t.Context(), s.source())
+		var wait sync.WaitGroup
+		for i, ref := range refs("1", 1, 40) {
+			wait.Go(func() {
+				time.Sleep(settle * time.Duration(i%2) / 2)
+				if _, err := r.Load(ref); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		s.check(t, "many 1/20", "many 1/20")
+	})
+}
+
+// TestRecordsDoNotWaitForEver closes a batch that newcomers keep joining.
+func TestRecordsDoNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords(t.Context(), (&store{}).source())
+		begun := time.Now()
+		for i := range 1000 {
+			go func() {
+				time.Sleep(time.Duration(i+1) * settle / 3)
+				_, _ = r.Load(refs("1", i+2, i+2)[0])
+			}()
+		}
+		if _, err := r.Load(refs("1", 1, 1)[0]); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(begun); waited > maxSettle+settle {
+			t.Errorf("waited for %s", waited)
+		}
+		time.Sleep(time.Second) // the others
+	})
 }
 
 // TestRecordsPanic keeps a panic to the keys of its call.
