@@ -39,11 +39,11 @@ func NewHandler(client func(context.Context) *upstream.Client, transports ...gra
 	s.Use(extension.Introspection{})
 	s.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
-		expand := ""
-		if mentions(op.Doc, "emailEngagement") {
+		keys, expand := keysOf(op.Doc), ""
+		if keys[upstream.ExpandEmailEngagement] {
 			expand = upstream.ExpandEmailEngagement
 		}
-		l := loader.New(ctx, client(ctx), expand)
+		l := loader.New(ctx, client(ctx).Only(keys.want), expand)
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, l)
 		}

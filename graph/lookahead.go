@@ -88,23 +88,55 @@ func (o light) selection(op *graphql.OperationContext, field graphql.CollectedFi
 	return true, calls
 }
 
-// mentions reports whether an operation's document names a field anywhere. It
-// goes through each fragment once, and by names alone.
-func mentions(doc *ast.QueryDocument, name string) bool {
-	return slices.ContainsFunc(doc.Operations, func(op *ast.OperationDefinition) bool { return mentionsIn(op.SelectionSet, name) }) ||
-		slices.ContainsFunc(doc.Fragments, func(f *ast.FragmentDefinition) bool { return mentionsIn(f.SelectionSet, name) })
+// keys are the fields that an operation's document names anywhere, as the keys
+// of records are written (a plain field's name is its key in camelCase).
+type keys map[string]bool
+
+// keysOf goes through each fragment of a document once, and by names alone.
+func keysOf(doc *ast.QueryDocument) keys {
+	k := make(keys)
+	for _, op := range doc.Operations {
+		k.add(op.SelectionSet)
+	}
+	for _, fragment := range doc.Fragments {
+		k.add(fragment.SelectionSet)
+	}
+	return k
 }
 
-func mentionsIn(set ast.SelectionSet, name string) bool {
-	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+func (k keys) add(set ast.SelectionSet) {
+	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
-			return s.Name == name || mentionsIn(s.SelectionSet, name)
+			k[snakeCase(s.Name)] = true
+			k.add(s.SelectionSet)
 		case *ast.InlineFragment:
-			return mentionsIn(s.SelectionSet, name)
+			k.add(s.SelectionSet)
 		}
-		return false
-	})
+	}
+}
+
+// want reports whether a key of a record may be looked at.
+func (k keys) want(key string) bool {
+	switch key {
+	case "tags":
+		return k[key] || k["taggings"]
+	case "memberships", "billing_subscriptions":
+		return true // node finds them within their team
+	}
+	return k[key]
+}
+
+func snakeCase(name string) string {
+	b := make([]byte, 0, len(name)+4)
+	for i := range len(name) {
+		if c := name[i]; c >= 'A' && c <= 'Z' {
+			b = append(b, '_', c|0x20)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
 }
 
 // siblings returns the fields that the current field's parent object is asked

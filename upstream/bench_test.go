@@ -26,10 +26,18 @@ func BenchmarkContacts(b *testing.B) {
 		b.Fatal(err)
 	}
 	c, place := base.WithToken(demo.Token), upstream.Place{WorkspaceID: "101", Subdomain: "acme-academy"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if page, err := c.Contacts(b.Context(), place, upstream.Query{}); err != nil || len(page.Rows) != upstream.PageSize {
-			b.Fatal(err)
-		}
+	for name, c := range map[string]*upstream.Client{
+		"all keys":     c,
+		"one key":      c.Only(func(key string) bool { return key == "email_address" }),
+		"all, by name": c.Only(func(string) bool { return true }),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if page, err := c.Contacts(b.Context(), place, upstream.Query{}); err != nil || len(page.Rows) != upstream.PageSize {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -31,6 +31,8 @@ type Client struct {
 	*shared
 	token      Token
 	credential credential
+	// want says which keys of records are decoded; nil is all.
+	want func(key string) bool
 }
 
 // shared is what the clients of all tokens have in common.
@@ -77,7 +79,7 @@ func New(cfg Config) (*Client, error) {
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, credential: t.credential()}
+	return &Client{shared: c.shared, token: t, credential: t.credential(), want: c.want}
 }
 
 // get makes one GET call on a host of the template and returns the body and the
@@ -130,8 +132,8 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q 
 	if err != nil {
 		return nil, err
 	}
-	var row *T
-	if err := decode(body, &row); err != nil {
+	row, err := decodeOne[T](body, c.want)
+	if err != nil {
 		return nil, err
 	}
 	if row == nil || P(row).Key() == "" {
@@ -149,11 +151,11 @@ func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adop
 	if err != nil {
 		return nil, err
 	}
-	page := &Page[T]{Next: next}
-	if err := decode(body, &page.Rows); err != nil {
+	rows, err := decodeList[T](body, c.want)
+	if err != nil {
 		return nil, err
 	}
-	page.Rows = withoutNulls(page.Rows)
+	page := &Page[T]{Rows: rows, Next: next}
 	if adopt != nil {
 		for _, row := range page.Rows {
 			adopt(row)

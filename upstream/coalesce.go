@@ -123,6 +123,9 @@ type sharedBody struct {
 // Close implements [io.Closer].
 func (*sharedBody) Close() error { return nil }
 
+// usualBody is room for most pages of 20 rows, in bytes.
+const usualBody = 24 << 10
+
 var errBodyTooLarge = errors.New("body exceeds the limit")
 
 // readBody reads a body to its end, at most limit bytes. What it returns may be
@@ -131,12 +134,12 @@ func readBody(body io.Reader, limit int64) ([]byte, error) {
 	if shared, ok := body.(*sharedBody); ok {
 		return shared.bytes, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(body, limit+1))
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, usualBody))
+	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
 		return nil, err
 	}
-	if int64(len(b)) > limit {
+	if int64(b.Len()) > limit {
 		return nil, errBodyTooLarge
 	}
-	return b, nil
+	return b.Bytes(), nil
 }

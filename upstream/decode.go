@@ -12,6 +12,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// decodeList reads a list of records. want, which may be nil, says which keys
+// are needed.
+func decodeList[T any](body []byte, want func(string) bool) ([]*T, error) {
+	if want != nil {
+		if rows, err := decodeOnly[T](body, false, want); err == nil {
+			return rows, nil
+		}
+	}
+	var rows []*T
+	if err := decode(body, &rows); err != nil {
+		return nil, err
+	}
+	return withoutNulls(rows), nil
+}
+
+// decodeOne reads a record, as [decodeList] does; nil is a null.
+func decodeOne[T any](body []byte, want func(string) bool) (*T, error) {
+	if want != nil {
+		if rows, err := decodeOnly[T](body, true, want); err == nil {
+			return rows[0], nil
+		}
+	}
+	var row *T
+	err := decode(body, &row)
+	return row, err
+}
+
 // decode reads an answer into records. Types in the wild differ from what is
 // declared (API.md §8, traps 9–12): a number may come as a string and a string
 // as a number, a null where none is declared, a key that nobody described. None

@@ -1,0 +1,69 @@
+package upstream
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// TestOnly decodes answers for keys chosen at random: what was wanted is the
+// same as when all is decoded.
+func TestOnly(t *testing.T) {
+	const lying = `[{"id":"7","public_id":5,"workspace_id":null,"anonymous":1,"email_address":12.5,"first_name":null,"is_active":"true","created_at":"x","unknown":{"a":[1]},
+		"tags":[{"id":1,"name":2}],"custom_attributes":{"a":1},"avatar_image":{"u":[]},"visits":{"first_visit":{"uuid":3}}},{"id":2}]`
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/acme-academy"+demo.BasePath+"/workspaces/101/contacts", nil)
+	r.Header.Set("Authorization", "Bearer "+demo.Token)
+	r.Header.Set("User-Agent", "Test")
+	demo.New().ServeHTTP(w, r)
+
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	all := columnsOf(reflect.TypeFor[Contact]())
+	if len(all) < 25 {
+		t.Fatalf("a contact has %d keys", len(all))
+	}
+	for _, body := range []string{w.Body.String(), lying} {
+		full, err := decodeList[Contact]([]byte(body), nil)
+		if err != nil || len(full) == 0 {
+			t.Fatal(err)
+		}
+		for range 300 {
+			var chosen []string
+			for key := range all {
+				if random.IntN(4) == 0 {
+					chosen = append(chosen, key)
+				}
+			}
+			rows, err := decodeOnly[Contact]([]byte(body), false, func(key string) bool { return slices.Contains(chosen, key) })
+			if err != nil || len(rows) != len(full) {
+				t.Fatalf("seed %d, %q: %d rows, %v", seed, chosen, len(rows), err)
+			}
+			for i, row := range rows {
+				for _, key := range append(chosen, "id", "public_id", "workspace_id") {
+					got, want := reflect.ValueOf(row).Elem().FieldByIndex(all[key]), reflect.ValueOf(full[i]).Elem().FieldByIndex(all[key])
+					if !reflect.DeepEqual(got.Interface(), want.Interface()) {
+						t.Fatalf("seed %d: %s is %v, want %v", seed, key, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestOnlyOdd leaves answers that have not their usual shape to the patient
+// reading, whatever is wanted.
+func TestOnlyOdd(t *testing.T) {
+	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
+		want, wantErr := decodeList[Contact]([]byte(body), nil)
+		got, err := decodeList[Contact]([]byte(body), func(string) bool { return true })
+		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v %v, want %v %v", body, got, err, want, wantErr)
+		}
+	}
+}
