@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -12,7 +13,8 @@ import (
 // coalescer is a [http.RoundTripper] that makes one call of identical GETs in
 // flight, from whichever client requests they come. Calls are identical when
 // the Authorization header and the URL are: what one credential is answered
-// never reaches another. A finished call is not remembered.
+// never reaches another. A finished call is not remembered, and a write of the
+// same credential ends the sharing of the calls before it.
 //
 // Each caller can give up without harm to the others; when the last one has,
 // the call is cancelled.
@@ -44,6 +46,10 @@ func newCoalescer(next http.RoundTripper, maxBody int64) *coalescer {
 // RoundTrip implements [http.RoundTripper].
 func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet {
+		// A read that begins after a write joins no call from before it.
+		authorization := req.Header.Get("Authorization")
+		c.part(authorization)
+		defer c.part(authorization)
 		return c.next.RoundTrip(req)
 	}
 	f, leave := c.join(req)
@@ -112,6 +118,14 @@ func (c *coalescer) land(key flightKey, f *flight) {
 	if c.flights[key] == f {
 		delete(c.flights, key)
 	}
+}
+
+// part lets nobody join the flights of a credential any more; who has joined is
+// still answered.
+func (c *coalescer) part(authorization string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.flights, func(key flightKey, _ *flight) bool { return key.authorization == authorization })
 }
 
 // sharedBody is a body that has been read already.

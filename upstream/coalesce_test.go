@@ -25,10 +25,10 @@ type transport struct {
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	t.calls++
-	n := t.calls
+	n, release := t.calls, t.release
 	t.mu.Unlock()
 	select {
-	case <-t.release:
+	case <-release:
 	case <-r.Context().Done():
 		t.mu.Lock()
 		t.canceled++
@@ -149,6 +149,48 @@ func TestCoalescingDeadline(t *testing.T) {
 		wait.Wait()
 		if next.calls != 1 || next.canceled != 1 {
 			t.Errorf("%d calls, %d cancelled", next.calls, next.canceled)
+		}
+	})
+}
+
+// TestCoalescingWrites begins reads before, during and after a write: none joins
+// a call from before the write, and other credentials go on sharing.
+func TestCoalescingWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &transport{release: make(chan struct{})}
+		c := newCoalescer(next, 1000)
+		var wait sync.WaitGroup
+		calls := func(method, who string, want int) {
+			wait.Go(func() {
+				if _, err := c.RoundTrip(request(t.Context(), method, "/", who)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			next.mu.Lock()
+			defer next.mu.Unlock()
+			if next.calls != want {
+				t.Errorf("%d calls, want %d", next.calls, want)
+			}
+		}
+		calls(http.MethodGet, "me", 1)
+		calls(http.MethodGet, "you", 2)
+		calls(http.MethodGet, "me", 2)
+		calls(http.MethodPost, "me", 3)
+		calls(http.MethodGet, "me", 4)
+		calls(http.MethodGet, "you", 4)
+		before := next.release
+		next.mu.Lock()
+		next.release = make(chan struct{}) // what begins from here on lasts longer
+		next.mu.Unlock()
+		calls(http.MethodGet, "me", 4)
+		close(before)
+		synctest.Wait()
+		calls(http.MethodGet, "me", 5)
+		close(next.release)
+		wait.Wait()
+		if len(c.flights) != 0 {
+			t.Errorf("%d flights are kept", len(c.flights))
 		}
 	})
 }
