@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -234,7 +236,9 @@ func TestWrongSubdomain(t *testing.T) {
 	if r.get("a.contacts.nodes.0.rawId") != "3000000001" || r.get("b.contacts.nodes.0.rawId") != "3000000001" {
 		t.Errorf("contradictory: %s", r.raw)
 	}
-	// Nobody else believes it.
+	// Nobody else believes it, and what ClickFunnels says goes before it.
+	e.must(`{ workspace(id: "101") { name } }`)
+	e.must(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } }`)
 	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
 }
 
@@ -312,5 +316,20 @@ func TestEmptyPageWithCursor(t *testing.T) {
 	}))
 	if r := e.must(`{ teams(first: 50) { nodes { id } pageInfo { hasNextPage endCursor } } }`); r.get("teams.pageInfo.hasNextPage") != false {
 		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestBrokenUTF8 wants answers that can be read whatever ClickFunnels sends.
+func TestBrokenUTF8(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		answer(200, "application/json", "[{\"id\":1,\"avatar_image\":\"\xff\",\"custom_attributes\":{\"a\":\"\xff\",\"\xff\":{\"b\":\"\xff\"}},\"email_address\":\"\\ud800\",\"phone_number\":[\"\xff\"]}]")(w, r)
+		return true
+	}))
+	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { avatarImage emailAddress phoneNumber customAttributes { key value } } } } }`)
+	if !utf8.ValidString(r.raw) || !json.Valid([]byte(r.raw)) {
+		t.Errorf("got %q", r.raw)
 	}
 }

@@ -20,9 +20,24 @@ const (
 	// whose time grows with the square of the fields of one object. Hundreds of
 	// aliases fit.
 	maxTokens = 5_000
-	// cachedDocuments is how many parsed and validated documents are kept.
-	cachedDocuments = 1000
+	// cachedDocuments is how many parsed and validated documents are kept, and
+	// maxCachedBytes how long each may be: applications have few, and what is
+	// made up to fill the memory is not kept.
+	cachedDocuments = 500
+	maxCachedBytes  = 8 << 10
 )
+
+// documents keeps parsed documents by their text.
+type documents struct {
+	graphql.Cache[*ast.QueryDocument]
+}
+
+// Add implements [graphql.Cache].
+func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+	if len(query) <= maxCachedBytes {
+		d.Cache.Add(ctx, query, doc)
+	}
+}
 
 // NewHandler returns the GraphQL endpoint. client returns the REST client of
 // the credential that a request's context carries; transports are the ways in
@@ -32,7 +47,7 @@ func NewHandler(client func(context.Context) *upstream.Client, transports ...gra
 	for _, t := range transports {
 		s.AddTransport(t)
 	}
-	s.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
+	s.SetQueryCache(documents{lru.New[*ast.QueryDocument](cachedDocuments)})
 	s.SetParserTokenLimit(maxTokens)
 	s.SetErrorPresenter(present)
 	s.SetRecoverFunc(recovered)

@@ -162,7 +162,7 @@ func readText(dec *jsontext.Decoder) (string, error) {
 		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
 		return string(unquoted), nil
 	}
-	return string(value), nil
+	return strings.ToValidUTF8(string(value), "\uFFFD"), nil
 }
 
 // readNullableText is [readText] with nil for null.

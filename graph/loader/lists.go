@@ -48,6 +48,9 @@ func newLists[T any](ctx context.Context, fetch func(context.Context, upstream.R
 // Load returns the window of a parent's list. The parent of a list that has
 // none is the zero Ref.
 func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window) (upstream.Slice[T], error) {
+	if parent.Kind != "" && parent.ID == "" {
+		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
+	}
 	return upstream.Walk(l.ctx, q, w, func(ctx context.Context, q upstream.Query) (*upstream.Page[T], error) {
 		return l.loader.Load(ctx, pageKey{parent, q})()
 	})

@@ -80,10 +80,14 @@ func (l *Loaders) Located(workspaceID string) bool {
 }
 
 func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
-	if subdomain, ok := l.given.Load(workspaceID); ok && subdomain != "" {
-		return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
+	// What ClickFunnels said goes before what the caller says.
+	p, ok := l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
+	if !ok {
+		if subdomain, given := l.given.Load(workspaceID); given && subdomain != "" {
+			return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
+		}
 	}
-	return l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
+	return p, ok
 }
 
 // place returns where a workspace's records are found. A workspace that has to

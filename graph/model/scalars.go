@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -38,13 +39,14 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// MarshalJSON writes a value of the scalar JSON as it was received.
+// MarshalJSON writes a value of the scalar JSON as it was received, but for
+// broken UTF-8, which would break the whole answer.
 func MarshalJSON(v jsontext.Value) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
 		if len(v) == 0 {
 			v = jsontext.Value("null")
 		}
-		_, _ = w.Write(v)
+		_, _ = w.Write(bytes.ToValidUTF8(v, []byte("\uFFFD")))
 	})
 }
 

@@ -301,6 +301,7 @@ func encode(response *graphql.Response) ([]byte, error) {
 		if err := enc.Encode(part.value); err != nil {
 			return nil, err
 		}
+		b.Truncate(b.Len() - 1) // the encoder's line break
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
