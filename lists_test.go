@@ -217,9 +217,9 @@ func TestThreeForms(t *testing.T) {
 // TestEveryNode refetches every kind of object by the id that it was given.
 func TestEveryNode(t *testing.T) {
 	e := newEnv(t)
-	r := e.must(`{ users { nodes { id } } team(id: "11") { id memberships { id } billingSubscriptions { id includedPrices { rawId quantity } } } workspace(id: "101") { id contactTags { nodes { id } } contact(id: "3000000004") { id appliedTags { nodes { id } } } } }`)
+	r := e.must(`{ users { nodes { id } } team(id: "11") { id memberships { id user { id email } team { id } } billingSubscriptions { id team { id name } includedPrices { rawId priceId quantity createdAt } } } workspace(id: "101") { id contactTags { nodes { id } } contact(id: "3000000004") { id appliedTags { nodes { id } } } } }`)
 	for path, kind := range map[string]string{
-		"users.nodes.0.id": "User", "team.id": "Team", "team.memberships.1.id": "Membership", "team.billingSubscriptions.0.id": "BillingSubscription",
+		"users.nodes.0.id": "User", "team.memberships.0.team.id": "Team", "team.id": "Team", "team.memberships.1.id": "Membership", "team.billingSubscriptions.0.id": "BillingSubscription",
 		"workspace.id": "Workspace", "workspace.contactTags.nodes.2.id": "ContactTag", "workspace.contact.id": "Contact", "workspace.contact.appliedTags.nodes.1.id": "AppliedContactTag",
 	} {
 		id := r.get(path).(string)

@@ -14,6 +14,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+func (r *billingSubscriptionResolver) Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error) {
+	return teamsOf(ctx, objs, func(s *upstream.BillingSubscription) string { return s.TeamID })
+}
+
 func (r *membershipResolver) Team(ctx context.Context, objs []*upstream.Membership) ([]*upstream.Team, error) {
 	return teamsOf(ctx, objs, func(m *upstream.Membership) string { return m.TeamID })
 }
@@ -30,11 +34,16 @@ func (r *teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first
 	return connect(loader.From(ctx).WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
+func (r *Resolver) BillingSubscription() exec.BillingSubscriptionResolver {
+	return &billingSubscriptionResolver{r}
+}
+
 func (r *Resolver) Membership() exec.MembershipResolver { return &membershipResolver{r} }
 
 func (r *Resolver) Team() exec.TeamResolver { return &teamResolver{r} }
 
 type (
-	membershipResolver struct{ *Resolver }
-	teamResolver       struct{ *Resolver }
+	billingSubscriptionResolver struct{ *Resolver }
+	membershipResolver          struct{ *Resolver }
+	teamResolver                struct{ *Resolver }
 )

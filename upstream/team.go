@@ -24,6 +24,10 @@ func (t *Team) adopt() {
 	t.Memberships, t.BillingSubscriptions = withoutNulls(t.Memberships), withoutNulls(t.BillingSubscriptions)
 	for _, m := range t.Memberships {
 		m.TeamID = t.RawID
+		// The key can hold the shape of a team (API.md §5, User).
+		if m.User != nil && m.User.Email == "" {
+			m.User = nil
+		}
 	}
 	for _, s := range t.BillingSubscriptions {
 		s.TeamID = t.RawID
@@ -44,6 +48,7 @@ type Membership struct {
 	AddedByID          *string  `json:"added_by_id"`
 	PlatformAgentOfID  *string  `json:"platform_agent_of_id"`
 	RoleIDs            []string `json:"role_ids"`
+	User               *User    `json:"user"`
 }
 
 // Ref returns the membership's address, which is within its team.
@@ -66,9 +71,11 @@ func (s *BillingSubscription) Ref() Ref {
 
 // IncludedPrice is one price of a [BillingSubscription].
 type IncludedPrice struct {
-	RawID    string `json:"id"`
-	PriceID  string `json:"price_id"`
-	Quantity int    `json:"quantity"`
+	RawID     string     `json:"id"`
+	PriceID   string     `json:"price_id"`
+	Quantity  int        `json:"quantity"`
+	CreatedAt *time.Time `json:"created_at"`
+	UpdatedAt *time.Time `json:"updated_at"`
 }
 
 // Teams lists the teams that the token reaches.

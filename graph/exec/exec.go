@@ -32,6 +32,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AppliedContactTag() AppliedContactTagResolver
+	BillingSubscription() BillingSubscriptionResolver
 	Contact() ContactResolver
 	ContactTag() ContactTagResolver
 	ContactTagging() ContactTaggingResolver
@@ -54,6 +55,9 @@ type ComplexityRoot struct {
 type AppliedContactTagResolver interface {
 	Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error)
 	Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error)
+}
+type BillingSubscriptionResolver interface {
+	Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error)
 }
 type ContactResolver interface {
 	Tags(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error)
@@ -760,6 +764,9 @@ type Membership implements Node {
   "When the membership was last changed."
   updatedAt: DateTime
 
+  "The person's account. It comes with the membership: no further REST call."
+  user: User
+
   "The team."
   team: Team @goField(batch: true)
 }
@@ -789,6 +796,9 @@ type BillingSubscription implements Node {
 
   "What is paid for."
   includedPrices: [IncludedPrice!]
+
+  "The team."
+  team: Team @goField(batch: true)
 }
 
 "One price of a subscription."
@@ -801,6 +811,12 @@ type IncludedPrice {
 
   "How many times it is paid for."
   quantity: Int!
+
+  "When the entry was made."
+  createdAt: DateTime
+
+  "When the entry was last changed."
+  updatedAt: DateTime
 }
 `, BuiltIn: false},
 	{Name: "../../schema/user.graphqls", Input: `extend type Query {
@@ -1055,6 +1071,8 @@ func (ec *executionContext) childFields_BillingSubscription(ctx context.Context,
 		return ec.fieldContext_BillingSubscription_updatedAt(ctx, field)
 	case "includedPrices":
 		return ec.fieldContext_BillingSubscription_includedPrices(ctx, field)
+	case "team":
+		return ec.fieldContext_BillingSubscription_team(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BillingSubscription", field.Name)
 }
@@ -1243,6 +1261,10 @@ func (ec *executionContext) childFields_IncludedPrice(ctx context.Context, field
 		return ec.fieldContext_IncludedPrice_priceId(ctx, field)
 	case "quantity":
 		return ec.fieldContext_IncludedPrice_quantity(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_IncludedPrice_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_IncludedPrice_updatedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IncludedPrice", field.Name)
 }
@@ -1275,6 +1297,8 @@ func (ec *executionContext) childFields_Membership(ctx context.Context, field gr
 		return ec.fieldContext_Membership_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Membership_updatedAt(ctx, field)
+	case "user":
+		return ec.fieldContext_Membership_user(ctx, field)
 	case "team":
 		return ec.fieldContext_Membership_team(ctx, field)
 	}
@@ -2620,6 +2644,61 @@ func (ec *executionContext) fieldContext_BillingSubscription_includedPrices(_ co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _BillingSubscription_team(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BillingSubscription_team(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_BillingSubscription_team(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Team) graphql.Marshaler {
+			return ec.marshalOTeam2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐTeam(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BillingSubscription_team(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BillingSubscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Team(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_BillingSubscription_team(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (any, error) {
+	resolver := ec.Resolvers.BillingSubscription()
+	if batch, ok := graphql.BatchParentsFor[*upstream.BillingSubscription](ctx, "BillingSubscription"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Team(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Team](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"BillingSubscription.team",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Team(ctx, []*upstream.BillingSubscription{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Team](
+		ctx,
+		results,
+		err,
+		"BillingSubscription.team",
+	)
 }
 
 func (ec *executionContext) _Contact_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -4321,6 +4400,52 @@ func (ec *executionContext) fieldContext_IncludedPrice_quantity(_ context.Contex
 	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "Int")
 }
 
+func (ec *executionContext) _IncludedPrice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IncludedPrice_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_IncludedPrice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _IncludedPrice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IncludedPrice_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_IncludedPrice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "DateTime")
+}
+
 func (ec *executionContext) _Membership_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4618,6 +4743,38 @@ func (ec *executionContext) _Membership_updatedAt(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_Membership_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Membership_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.User) graphql.Marshaler {
+			return ec.marshalOUser2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Membership_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Membership_team(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -8327,43 +8484,49 @@ func (ec *executionContext) _BillingSubscription(ctx context.Context, sel ast.Se
 		case "id":
 			out.Values[i] = ec._BillingSubscription_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "rawId":
 			out.Values[i] = ec._BillingSubscription_rawId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "publicId":
 			out.Values[i] = ec._BillingSubscription_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
 			out.Values[i] = ec._BillingSubscription_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "cycleEndsAt":
 			out.Values[i] = ec._BillingSubscription_cycleEndsAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._BillingSubscription_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = ec._BillingSubscription_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "includedPrices":
 			out.Values[i] = ec._BillingSubscription_includedPrices(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "team":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._BillingSubscription_team(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -8982,6 +9145,16 @@ func (ec *executionContext) _IncludedPrice(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "createdAt":
+			out.Values[i] = ec._IncludedPrice_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updatedAt":
+			out.Values[i] = ec._IncludedPrice_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -9072,6 +9245,11 @@ func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSe
 			}
 		case "updatedAt":
 			out.Values[i] = ec._Membership_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "user":
+			out.Values[i] = ec._Membership_user(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -10513,6 +10691,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapContactTag := map[int]int{}
 		var batchItemsContact []*upstream.Contact
 		batchIdxMapContact := map[int]int{}
+		var batchItemsBillingSubscription []*upstream.BillingSubscription
+		batchIdxMapBillingSubscription := map[int]int{}
 		var batchItemsAppliedContactTag []*upstream.AppliedContactTag
 		batchIdxMapAppliedContactTag := map[int]int{}
 		for i, item := range v {
@@ -10529,6 +10709,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Contact:
 				batchIdxMapContact[i] = len(batchItemsContact)
 				batchItemsContact = append(batchItemsContact, concrete)
+			case *upstream.BillingSubscription:
+				batchIdxMapBillingSubscription[i] = len(batchItemsBillingSubscription)
+				batchItemsBillingSubscription = append(batchItemsBillingSubscription, concrete)
 			case *upstream.AppliedContactTag:
 				batchIdxMapAppliedContactTag[i] = len(batchItemsAppliedContactTag)
 				batchItemsAppliedContactTag = append(batchItemsAppliedContactTag, concrete)
@@ -10545,6 +10728,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsContact) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Contact", batchItemsContact, batchIdxMapContact)
+		}
+		if len(batchItemsBillingSubscription) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "BillingSubscription", batchItemsBillingSubscription, batchIdxMapBillingSubscription)
 		}
 		if len(batchItemsAppliedContactTag) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "AppliedContactTag", batchItemsAppliedContactTag, batchIdxMapAppliedContactTag)
@@ -10885,6 +11071,7 @@ func (ec *executionContext) marshalOBillingSubscription2ᚕᚖgithubᚗcomᚋfun
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "BillingSubscription", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -11254,6 +11441,13 @@ func (ec *executionContext) marshalOTeamConnection2ᚖgithubᚗcomᚋfunnelgraph
 		return graphql.Null
 	}
 	return ec._TeamConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUser2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐUser(ctx context.Context, sel ast.SelectionSet, v *upstream.User) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._User(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUserConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.User]) graphql.Marshaler {
