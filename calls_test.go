@@ -103,6 +103,8 @@ var callTable = []struct {
 	{name: "subdomain to be found out", query: `{ workspace(id: "101") { contacts { nodes { id } } } }`, want: 2},
 	{name: "a team that is only a way", query: `{ team(id: "11") { id workspaces { nodes { name } } } }`, want: 1, why: "its record is not asked for"},
 	{name: "tags in full", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { createdAt } } } } }`, want: 2, why: "six tags, one filter[id]"},
+	{name: "tags in full by edges", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { tags { createdAt } } } } } }`, want: 2},
+	{name: "tags in full by taggings", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { taggings { tag { name updatedAt } } } } } } }`, want: 2},
 	{name: "applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { appliedTags { nodes { tag { name color } contact { emailAddress } } } } } }`, want: 2, why: "the contact, which is then known, and its applied tags"},
 	{name: "applied tags of a contact that is only a way", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { id appliedTags { nodes { tag { name } contact { id } } } } } }`, want: 1},
 	{name: "e-mail engagement", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { emailEngagement { lastEmailSentAt } } } } } }`, want: 1, why: "the list is asked to expand it"},

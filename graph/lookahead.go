@@ -139,6 +139,26 @@ func snakeCase(name string) string {
 	return string(b)
 }
 
+// rowFields returns what the rows of the current field, a connection, are asked
+// for, by nodes or by edges.
+func rowFields(ctx context.Context) []graphql.CollectedField {
+	op := graphql.GetOperationContext(ctx)
+	var fields []graphql.CollectedField
+	for _, field := range graphql.CollectFieldsCtx(ctx, nil) {
+		switch field.Name {
+		case "nodes":
+			fields = append(fields, graphql.CollectFields(op, field.Selections, nil)...)
+		case "edges":
+			for _, inner := range graphql.CollectFields(op, field.Selections, nil) {
+				if inner.Name == "node" {
+					fields = append(fields, graphql.CollectFields(op, inner.Selections, nil)...)
+				}
+			}
+		}
+	}
+	return fields
+}
+
 // siblings returns the fields that the current field's parent object is asked
 // for, this one included.
 func siblings(ctx context.Context) []graphql.CollectedField {

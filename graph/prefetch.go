@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -91,6 +92,40 @@ func appendContact(refs []upstream.Ref, op *graphql.OperationContext, field grap
 		ref.Parent = workspace // where the query says that it is
 	}
 	return append(refs, ref)
+}
+
+// requestTags asks at once for the tags of all contacts of a slice, if more is
+// asked of them than contacts carry. By nodes their resolver would see them all
+// together; by edges it sees one contact at a time.
+func requestTags(ctx context.Context, contacts *model.ContactConnection) {
+	if contacts == nil || !slices.ContainsFunc(rowFields(ctx), func(field graphql.CollectedField) bool { return needsFullTags(ctx, field) }) {
+		return
+	}
+	var refs []upstream.Ref
+	for _, contact := range contacts.Nodes {
+		for _, tag := range contact.Tags {
+			if ref := tag.ContactTag().Ref(); ref.ID != "" {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	loader.From(ctx).ContactTags.Request(refs...)
+}
+
+// needsFullTags reports whether a contact's field asks for tags in full.
+func needsFullTags(ctx context.Context, field graphql.CollectedField) bool {
+	op := graphql.GetOperationContext(ctx)
+	switch field.Name {
+	case "tags":
+		only, _ := embeddedTag.selection(op, field)
+		return !only
+	case "taggings":
+		return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(inner graphql.CollectedField) bool {
+			only, _ := embeddedTag.selection(op, inner)
+			return inner.Name == "tag" && !only
+		})
+	}
+	return false
 }
 
 func text(v any) string {

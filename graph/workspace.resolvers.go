@@ -27,7 +27,9 @@ func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspac
 	if err != nil {
 		return nil, err
 	}
-	return connect(loader.From(ctx).ContactList, obj.Ref(), q, first, after, last, before)
+	contacts, err := connect(loader.From(ctx).ContactList, obj.Ref(), q, first, after, last, before)
+	requestTags(ctx, contacts)
+	return contacts, err
 }
 
 func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {
