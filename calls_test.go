@@ -105,6 +105,7 @@ var callTable = []struct {
 	{name: "tags in full", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { createdAt } } } } }`, want: 2, why: "six tags, one filter[id]"},
 	{name: "tags in full by edges", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { tags { createdAt } } } } } }`, want: 2},
 	{name: "tags in full by taggings", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { taggings { tag { name updatedAt } } } } } } }`, want: 2},
+	{name: "tags in full by applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 20) { nodes { appliedTags { nodes { tag { createdAt } } } } } } }`, want: 22, why: "the contacts, the applied tags of each, all their tags"},
 	{name: "applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { appliedTags { nodes { tag { name color } contact { emailAddress } } } } } }`, want: 2, why: "the contact, which is then known, and its applied tags"},
 	{name: "applied tags of a contact that is only a way", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { id appliedTags { nodes { tag { name } contact { id } } } } } }`, want: 1},
 	{name: "e-mail engagement", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { emailEngagement { lastEmailSentAt } } } } } }`, want: 1, why: "the list is asked to expand it"},

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -39,6 +42,7 @@ func TestOneWorkspaceFails(t *testing.T) {
 		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"text for a list", answer(200, "application/json", `"hello"`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"null for a list", answer(200, "application/json", `null`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"nothing", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
@@ -331,5 +335,38 @@ func TestBrokenUTF8(t *testing.T) {
 	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { avatarImage emailAddress phoneNumber customAttributes { key value } } } } }`)
 	if !utf8.ValidString(r.raw) || !json.Valid([]byte(r.raw)) {
 		t.Errorf("got %q", r.raw)
+	}
+}
+
+// TestRowsWithoutID has rows of which only some can be found again: by a public
+// id at least.
+func TestRowsWithoutID(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		answer(200, "application/json", `[{"id":null,"public_id":"abc","first_name":"A"},{},{"id":2,"first_name":"B"}]`)(w, r)
+		return true
+	}))
+	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id firstName } pageInfo { endCursor } } } }`)
+	public := model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "101", ID: "abc"})
+	if nodes, _ := r.get("workspace.contacts.nodes").([]any); len(nodes) != 2 || r.get("workspace.contacts.nodes.0.id") != public || r.get("workspace.contacts.pageInfo.endCursor") != "2" {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestForeignRows has a workspace's list hold another one's contact: that says
+// nothing of where the other one is.
+func TestForeignRows(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		answer(200, "application/json", `[{"id":3000000059,"workspace_id":102}]`)(w, r)
+		return true
+	}))
+	e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { appliedTags { nodes { id } } } } } }`)
+	if calls := e.callsOf(demo.Token); !slices.Contains(calls, "acme-retreats /contacts/3000000059/applied_tags") {
+		t.Errorf("calls %q", calls)
 	}
 }

@@ -120,7 +120,7 @@ func (k keys) add(set ast.SelectionSet) {
 func (k keys) want(key string) bool {
 	switch key {
 	case "tags":
-		return k[key] || k["taggings"]
+		return k[key] || k["taggings"] || k["applied_tags"]
 	case "memberships", "billing_subscriptions":
 		return true // node finds them within their team
 	}
@@ -139,12 +139,11 @@ func snakeCase(name string) string {
 	return string(b)
 }
 
-// rowFields returns what the rows of the current field, a connection, are asked
-// for, by nodes or by edges.
-func rowFields(ctx context.Context) []graphql.CollectedField {
-	op := graphql.GetOperationContext(ctx)
+// rowFields returns what the rows of a connection are asked for, by nodes or by
+// edges.
+func rowFields(op *graphql.OperationContext, connection graphql.CollectedField) []graphql.CollectedField {
 	var fields []graphql.CollectedField
-	for _, field := range graphql.CollectFieldsCtx(ctx, nil) {
+	for _, field := range graphql.CollectFields(op, connection.Selections, nil) {
 		switch field.Name {
 		case "nodes":
 			fields = append(fields, graphql.CollectFields(op, field.Selections, nil)...)

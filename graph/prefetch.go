@@ -98,7 +98,8 @@ func appendContact(refs []upstream.Ref, op *graphql.OperationContext, field grap
 // asked of them than contacts carry. By nodes their resolver would see them all
 // together; by edges it sees one contact at a time.
 func requestTags(ctx context.Context, contacts *model.ContactConnection) {
-	if contacts == nil || !slices.ContainsFunc(rowFields(ctx), func(field graphql.CollectedField) bool { return needsFullTags(ctx, field) }) {
+	op, connection := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
+	if contacts == nil || !slices.ContainsFunc(rowFields(op, connection), func(field graphql.CollectedField) bool { return needsFullTags(op, field) }) {
 		return
 	}
 	var refs []upstream.Ref
@@ -113,19 +114,24 @@ func requestTags(ctx context.Context, contacts *model.ContactConnection) {
 }
 
 // needsFullTags reports whether a contact's field asks for tags in full.
-func needsFullTags(ctx context.Context, field graphql.CollectedField) bool {
-	op := graphql.GetOperationContext(ctx)
+func needsFullTags(op *graphql.OperationContext, field graphql.CollectedField) bool {
 	switch field.Name {
 	case "tags":
 		only, _ := embeddedTag.selection(op, field)
 		return !only
 	case "taggings":
-		return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(inner graphql.CollectedField) bool {
-			only, _ := embeddedTag.selection(op, inner)
-			return inner.Name == "tag" && !only
-		})
+		return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), isFullTag(op))
+	case "appliedTags": // of which the contact carries the tags as well
+		return slices.ContainsFunc(rowFields(op, field), isFullTag(op))
 	}
 	return false
+}
+
+func isFullTag(op *graphql.OperationContext) func(graphql.CollectedField) bool {
+	return func(field graphql.CollectedField) bool {
+		only, _ := embeddedTag.selection(op, field)
+		return field.Name == "tag" && !only
+	}
 }
 
 func text(v any) string {

@@ -16,7 +16,7 @@ type AppliedContactTag struct {
 
 // Ref returns the applied tag's address.
 func (t *AppliedContactTag) Ref() Ref {
-	return Ref{Kind: KindAppliedContactTag, Parent: t.WorkspaceID, ID: t.RawID}
+	return Ref{Kind: KindAppliedContactTag, Parent: t.WorkspaceID, ID: t.Key()}
 }
 
 // adopt completes the record. The embedded tag has no id, so the applied tag's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -146,7 +147,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q 
 }
 
 // list fetches a page of records. adopt, which may be nil, completes each.
-func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
+func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
 	body, next, err := c.get(ctx, subdomain, segments, q.encode())
 	if err != nil {
 		return nil, err
@@ -155,6 +156,9 @@ func list[T any](ctx context.Context, c *Client, subdomain string, q Query, adop
 	if err != nil {
 		return nil, err
 	}
+	// What has no id at all is no record: it could be neither found again nor
+	// told from another.
+	rows = slices.DeleteFunc(rows, func(row *T) bool { return row == nil || P(row).Key() == "" })
 	page := &Page[T]{Rows: rows, Next: next}
 	if adopt != nil {
 		for _, row := range page.Rows {
@@ -178,7 +182,7 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, 
 }
 
 // listIn is [list] on the subdomain of a place.
-func listIn[T any](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
+func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
 	p, err := c.locate(ctx, p)
 	if err != nil {
 		return nil, err
@@ -188,7 +192,7 @@ func listIn[T any](ctx context.Context, c *Client, p Place, q Query, adopt func(
 			segments[i] = p.WorkspaceID
 		}
 	}
-	return list(ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	return list[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
 }
 
 // callError describes a call that brought no whole answer.

@@ -45,7 +45,7 @@ type Contact struct {
 const ExpandEmailEngagement = "email_engagement"
 
 // Ref returns the contact's address.
-func (c *Contact) Ref() Ref { return Ref{Kind: KindContact, Parent: c.WorkspaceID, ID: c.RawID} }
+func (c *Contact) Ref() Ref { return Ref{Kind: KindContact, Parent: c.WorkspaceID, ID: c.Key()} }
 
 func adoptContact(expanded string) func(*Contact, Place) {
 	return func(c *Contact, p Place) {

@@ -15,7 +15,7 @@ type ContactTag struct {
 }
 
 // Ref returns the tag's address.
-func (t *ContactTag) Ref() Ref { return Ref{Kind: KindContactTag, Parent: t.WorkspaceID, ID: t.RawID} }
+func (t *ContactTag) Ref() Ref { return Ref{Kind: KindContactTag, Parent: t.WorkspaceID, ID: t.Key()} }
 
 func (t *ContactTag) adopt(p Place) { t.WorkspaceID = cmp.Or(t.WorkspaceID, p.WorkspaceID) }
 

@@ -24,7 +24,10 @@ func decodeList[T any](body []byte, want func(string) bool) ([]*T, error) {
 	if err := decode(body, &rows); err != nil {
 		return nil, err
 	}
-	return withoutNulls(rows), nil
+	if rows == nil {
+		return nil, unreadable(errors.New("null for a list"))
+	}
+	return rows, nil
 }
 
 // decodeOne reads a record, as [decodeList] does; nil is a null.

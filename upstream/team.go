@@ -16,7 +16,7 @@ type Team struct {
 }
 
 // Ref returns the team's address.
-func (t *Team) Ref() Ref { return Ref{Kind: KindTeam, ID: t.RawID} }
+func (t *Team) Ref() Ref { return Ref{Kind: KindTeam, ID: t.Key()} }
 
 // adopt tells the records within the team, which do not name it, where they
 // belong.
@@ -52,7 +52,7 @@ type Membership struct {
 }
 
 // Ref returns the membership's address, which is within its team.
-func (m *Membership) Ref() Ref { return Ref{Kind: KindMembership, Parent: m.TeamID, ID: m.RawID} }
+func (m *Membership) Ref() Ref { return Ref{Kind: KindMembership, Parent: m.TeamID, ID: m.Key()} }
 
 // BillingSubscription is a team's plan with ClickFunnels. It comes within its
 // team.
@@ -66,7 +66,7 @@ type BillingSubscription struct {
 
 // Ref returns the subscription's address, which is within its team.
 func (s *BillingSubscription) Ref() Ref {
-	return Ref{Kind: KindSubscription, Parent: s.TeamID, ID: s.RawID}
+	return Ref{Kind: KindSubscription, Parent: s.TeamID, ID: s.Key()}
 }
 
 // IncludedPrice is one price of a [BillingSubscription].

@@ -14,7 +14,7 @@ type User struct {
 }
 
 // Ref returns the user's address.
-func (u *User) Ref() Ref { return Ref{Kind: KindUser, ID: u.RawID} }
+func (u *User) Ref() Ref { return Ref{Kind: KindUser, ID: u.Key()} }
 
 // Users lists the users that the token reaches.
 func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {

@@ -64,10 +64,10 @@ func (l *Loaders) Give(workspaceID, subdomain string) {
 	}
 }
 
-// learn believes a given subdomain for the raw id, too, once a record that came
-// from there names it.
+// learn believes the subdomain that was given for a public id for the raw one,
+// too, once a record that came from there names it.
 func (l *Loaders) learn(p upstream.Place, workspaceID string) {
-	if p.Subdomain != "" && p.WorkspaceID != workspaceID && upstream.IsRawID(workspaceID) {
+	if p.Subdomain != "" && !upstream.IsRawID(p.WorkspaceID) && upstream.IsRawID(workspaceID) {
 		l.given.LoadOrStore(workspaceID, p.Subdomain)
 	}
 }
