@@ -10,8 +10,7 @@ import (
 
 const accounts = "accounts"
 
-// contactsPerWorkspace goes round the workspaces: one page exactly, several,
-// less than one, none.
+// contactsPerWorkspace is one page exactly, several, less than one, none.
 var contactsPerWorkspace = []int{57, 20, 134, 23, 41, 8, 20, 65, 310, 22, 20, 0}
 
 var (
@@ -51,7 +50,7 @@ func publicID(id int64) string {
 	return string(b[:])
 }
 
-func exampleData() []*table {
+func exampleData(contactsPerWorkspace []int) []*table {
 	teams := &table{list: "teams", member: "teams/*", subdomain: always(accounts)}
 	users := &table{list: "users", member: "users/*", subdomain: always(accounts)}
 	workspaces := &table{list: "teams/*/workspaces", member: "workspaces/*", parent: "team_id", parents: teams, subdomain: always(accounts)}
@@ -109,7 +108,7 @@ func exampleData() []*table {
 			}))
 		}
 		own := tags.rows[w*len(tagNames):]
-		for i := range contactsPerWorkspace[w] {
+		for i := range contactsPerWorkspace[w%len(contactsPerWorkspace)] {
 			// Ids beyond 2³¹, as they can be in the wild.
 			id := int64(3_000_000_001 + len(contacts.rows))
 			contact := person(id, workspace.id(), i)

@@ -42,17 +42,24 @@ type Server struct {
 	tables []*table
 }
 
-// New returns a server with the example data.
-func New() *Server { return &Server{tables: example()} }
+// New returns a server with the example data. contacts, if given, says how many
+// contacts the workspaces have, going round.
+func New(contacts ...int) *Server {
+	if len(contacts) == 0 {
+		return &Server{tables: example()}
+	}
+	return &Server{tables: indexed(exampleData(contacts))}
+}
 
-// example is the data of all servers, which none changes.
-var example = sync.OnceValue(func() []*table {
-	tables := exampleData()
+// example is the data of all servers that want nothing else; none changes it.
+var example = sync.OnceValue(func() []*table { return indexed(exampleData(contactsPerWorkspace)) })
+
+func indexed(tables []*table) []*table {
 	for _, t := range tables {
 		t.index()
 	}
 	return tables
-})
+}
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

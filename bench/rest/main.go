@@ -1,0 +1,122 @@
+// Command rest makes the REST calls of the benchmarks' two queries by hand,
+// without any GraphQL: what a team would write that has just this one screen.
+// Built with GOEXPERIMENT=jsonv2 it is the same program on encoding/json v2.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+type team struct {
+	ID         int64       `json:"id"`
+	Name       string      `json:"name"`
+	Workspaces []workspace `json:"workspaces"`
+}
+
+type workspace struct {
+	ID        int64     `json:"id"`
+	Name      string    `json:"name"`
+	Subdomain string    `json:"subdomain"`
+	Contacts  []contact `json:"contacts"`
+}
+
+type contact struct {
+	ID           int64   `json:"id"`
+	EmailAddress *string `json:"email_address"`
+	FirstName    *string `json:"first_name"`
+	LastName     *string `json:"last_name"`
+}
+
+// api calls the REST API with one caller's bearer.
+type api struct {
+	ctx           context.Context //nolint:containedctx // a request's
+	client        *http.Client
+	template      string
+	authorization string
+}
+
+func (a *api) get(subdomain, path string, into any) error {
+	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, strings.Replace(a.template, "{subdomain}", subdomain, 1)+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", a.authorization)
+	req.Header.Set("User-Agent", "bench")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// nested fetches teams, their workspaces and the first page of contacts of
+// each, side by side.
+func (a *api) nested() (teams []team, err error) {
+	if err := a.get("accounts", "/teams", &teams); err != nil {
+		return nil, err
+	}
+	err = each(teams, func(t *team) error {
+		if err := a.get("accounts", fmt.Sprintf("/teams/%d/workspaces", t.ID), &t.Workspaces); err != nil {
+			return err
+		}
+		return each(t.Workspaces, a.contacts)
+	})
+	return teams, err
+}
+
+func (a *api) contacts(w *workspace) error {
+	return a.get(w.Subdomain, fmt.Sprintf("/workspaces/%d/contacts", w.ID), &w.Contacts)
+}
+
+// each runs f for all, side by side, and returns an error if any did.
+func each[T any](all []T, f func(*T) error) error {
+	errs := make([]error, len(all))
+	var wait sync.WaitGroup
+	for i := range all {
+		wait.Go(func() { errs[i] = f(&all[i]) })
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:9091", "`address` to listen on")
+	template := flag.String("upstream-url", "http://127.0.0.1:9090/{subdomain}/api/v2", "the API's base")
+	flag.Parse()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}}
+	serve := func(path string, answer func(*api) (any, error)) {
+		http.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			v, err := answer(&api{r.Context(), client, *template, r.Header.Get("Authorization")})
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(v)
+		})
+	}
+	serve("/nested", func(a *api) (any, error) { return a.nested() })
+	serve("/contacts", func(a *api) (any, error) {
+		w := workspace{ID: 101, Subdomain: "acme-academy"}
+		err := a.contacts(&w)
+		return w, err
+	})
+	log.Printf("listening on %s", *listen)
+	log.Fatal(http.ListenAndServe(*listen, nil)) //nolint:gosec // local and short-lived
+}
