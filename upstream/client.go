@@ -32,8 +32,7 @@ type Client struct {
 	*shared
 	token      Token
 	credential credential
-	// want says which keys of records are decoded; nil is all.
-	want func(key string) bool
+	projection *projection
 }
 
 // shared is what the clients of all tokens have in common.
@@ -80,43 +79,43 @@ func New(cfg Config) (*Client, error) {
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, credential: t.credential(), want: c.want}
+	return &Client{shared: c.shared, token: t, credential: t.credential(), projection: c.projection}
 }
 
 // get makes one GET call on a host of the template and returns the body and the
 // cursor of the next page. Every failure is an [*Error], but for the caller's
 // own cancellation.
-func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string) (body []byte, next string, err error) {
+func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string) (body, next string, err error) {
 	if c.token == "" {
-		return nil, "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
+		return "", "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
-		return nil, "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
+		return "", "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
 	}
 	address, err := c.template.url(subdomain, segments, query)
 	if err != nil {
-		return nil, "", err
+		return "", "", err
 	}
 	call, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(call, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+		return "", "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
 	}
 	req.Header.Set("Authorization", "Bearer "+string(c.token))
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, "", callError(ctx, err)
+		return "", "", callError(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = readBody(resp.Body, c.maxBody)
 	if err != nil {
-		return nil, "", callError(ctx, err)
+		return "", "", callError(ctx, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, "", c.answerError(resp, body)
+		return "", "", c.answerError(resp, body)
 	}
 	return body, resp.Header.Get("Pagination-Next"), nil
 }
@@ -133,7 +132,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q 
 	if err != nil {
 		return nil, err
 	}
-	row, err := decodeOne[T](body, c.want)
+	row, err := decodeOne[T](body, c.projection)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +151,7 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 	if err != nil {
 		return nil, err
 	}
-	rows, err := decodeList[T](body, c.want)
+	rows, err := decodeList[T](body, c.projection)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -35,7 +36,7 @@ type flight struct {
 
 	done chan struct{} // closed when what follows is set
 	resp *http.Response
-	body []byte
+	body string
 	err  error
 }
 
@@ -65,7 +66,7 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := *f.resp
 	resp.Header = f.resp.Header.Clone()
 	resp.Request = req
-	resp.Body = &sharedBody{Reader: bytes.NewReader(f.body), bytes: f.body}
+	resp.Body = &sharedBody{Reader: strings.NewReader(f.body), text: f.body}
 	return &resp, nil
 }
 
@@ -130,30 +131,38 @@ func (c *coalescer) part(authorization string) {
 
 // sharedBody is a body that has been read already.
 type sharedBody struct {
-	*bytes.Reader
-	bytes []byte
+	*strings.Reader
+	text string
 }
 
 // Close implements [io.Closer].
 func (*sharedBody) Close() error { return nil }
 
-// usualBody is room for most pages of 20 rows, in bytes.
-const usualBody = 24 << 10
+// buffers are for reading bodies, whose length is mostly not known before.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxBuffer is the largest buffer that is kept for reuse, in bytes.
+const maxBuffer = 1 << 20
 
 var errBodyTooLarge = errors.New("body exceeds the limit")
 
-// readBody reads a body to its end, at most limit bytes. What it returns may be
-// shared and must not be modified.
-func readBody(body io.Reader, limit int64) ([]byte, error) {
+// readBody reads a body to its end, at most limit bytes.
+func readBody(body io.Reader, limit int64) (string, error) {
 	if shared, ok := body.(*sharedBody); ok {
-		return shared.bytes, nil
+		return shared.text, nil
 	}
-	b := bytes.NewBuffer(make([]byte, 0, usualBody))
+	b := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if b.Cap() <= maxBuffer {
+			b.Reset()
+			buffers.Put(b)
+		}
+	}()
 	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
-		return nil, err
+		return "", err
 	}
 	if int64(b.Len()) > limit {
-		return nil, errBodyTooLarge
+		return "", errBodyTooLarge
 	}
-	return b.Bytes(), nil
+	return b.String(), nil
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -45,8 +46,10 @@ func (c *Client) remember(w *Workspace) {
 	if err != nil || !IsRawID(w.RawID) {
 		return
 	}
+	// What is kept are copies: texts of a record are parts of the whole answer.
+	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
-		c.places.known.Add(placeKey{c.credential, id}, Place{WorkspaceID: w.RawID, Subdomain: subdomain})
+		c.places.known.Add(placeKey{c.credential, strings.Clone(id)}, place)
 	}
 }
 

@@ -1,25 +1,28 @@
 package upstream
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"reflect"
 	"strings"
 	"sync"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Only returns a client that decodes of each record the keys that want accepts,
 // and passes over the others: a contact has nearly thirty, and most callers
 // look at a few. Ids and subdomains are always decoded. Records may have more
-// fields set than were wanted, never fewer.
+// fields set than were wanted, never fewer. want is asked once for each key of
+// each kind of record, by several goroutines.
 func (c *Client) Only(want func(key string) bool) *Client {
 	only := *c
-	only.want = want
+	only.projection = &projection{want: want}
 	return &only
+}
+
+// projection is which keys of records are decoded; nil is all, decoded in the
+// patient way.
+type projection struct {
+	want  func(key string) bool
+	types sync.Map // of columns, by the record's type
 }
 
 // columns are where the keys of a record are decoded to: the index of the field
@@ -44,84 +47,50 @@ func columnsOf(t reflect.Type) columns {
 	return all
 }
 
-// wanted returns the columns that are worth decoding.
-func (all columns) wanted(want func(string) bool) columns {
+// columns returns the columns of a record's type that are worth decoding.
+func (p *projection) columns(t reflect.Type) columns {
+	if known, ok := p.types.Load(t); ok {
+		return known.(columns)
+	}
+	all := columnsOf(t)
 	some := make(columns, len(all))
 	for key, index := range all {
-		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || want(key) {
+		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || p.want(key) {
 			some[key] = index
 		}
 	}
+	p.types.Store(t, some)
 	return some
 }
 
 // errNotPlain says that an answer has not its usual shape. It is read again,
 // with more patience.
-var errNotPlain = errors.New("not a plain list")
+var errNotPlain = errors.New("not of the usual shape")
 
 // decodeOnly decodes a list of records, or a single one, of the usual shape; the
-// keys that are not wanted are passed over. Any oddity is an error.
-func decodeOnly[T any](body []byte, single bool, want func(string) bool) ([]*T, error) {
-	some := columnsOf(reflect.TypeFor[T]()).wanted(want)
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body[:len(body):len(body)]), lenient)
+// keys that are not wanted are passed over. Any oddity is an error. Texts in the
+// records are parts of the body, which they keep in memory.
+func decodeOnly[T any](body string, single bool, p *projection) ([]*T, error) {
+	r := reader{scanner: scanner{text: body}}
+	rows := &rows{columns: p.columns(reflect.TypeFor[T]())}
 	if single {
 		row := new(T)
-		if err := decodeRow(dec, reflect.ValueOf(row).Elem(), some); err != nil {
-			return nil, err
+		if !r.row(reflect.ValueOf(row).Elem(), rows) || r.next() != 0 {
+			return nil, errNotPlain
 		}
-		return []*T{row}, ended(dec)
+		return []*T{row}, nil
 	}
-	if dec.PeekKind() != '[' {
+	all := make([]*T, 0, PageSize)
+	var block []T // rows are made many at a time
+	if !r.list(func() bool {
+		if len(block) == 0 {
+			block = make([]T, PageSize)
+		}
+		row := &block[0]
+		block, all = block[1:], append(all, row)
+		return r.row(reflect.ValueOf(row).Elem(), rows)
+	}) || r.next() != 0 {
 		return nil, errNotPlain
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	rows := make([]*T, 0, PageSize)
-	for dec.PeekKind() != ']' {
-		row := new(T)
-		if err := decodeRow(dec, reflect.ValueOf(row).Elem(), some); err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	return rows, ended(dec)
-}
-
-// ended reports an error if something follows.
-func ended(dec *jsontext.Decoder) error {
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return errNotPlain
-	}
-	return nil
-}
-
-func decodeRow(dec *jsontext.Decoder, row reflect.Value, some columns) error {
-	if dec.PeekKind() != '{' {
-		return errNotPlain
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
-		key, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		// A key with an escape in it is none of the API's.
-		index, ok := some[string(key[1:len(key)-1])]
-		if !ok {
-			err = dec.SkipValue()
-		} else {
-			err = json.UnmarshalDecode(dec, row.FieldByIndex(index).Addr().Interface())
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
+	return all, nil
 }

@@ -2,8 +2,7 @@ package loader
 
 import (
 	"context"
-
-	"github.com/graph-gophers/dataloader/v7"
+	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -15,34 +14,20 @@ type pageKey struct {
 }
 
 // Lists fetches the lists of one kind of record, each page once, however many
-// fields, aliases or windows want it. REST cannot batch them, so nothing waits.
-// The records seen are made known to the loaders by id.
+// fields, aliases or windows want it. REST cannot batch them, so that nothing
+// waits and a dataloader would have nothing to do. The records seen are made
+// known to the loaders by id. It is safe for concurrent use.
 type Lists[T any] struct {
-	ctx    context.Context //nolint:containedctx // the operation's
-	loader *dataloader.Loader[pageKey, *upstream.Page[T]]
+	ctx   context.Context //nolint:containedctx // the operation's
+	fetch func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error)
+	known []*Records[T]
+
+	mu    sync.Mutex
+	pages map[pageKey]func() (*upstream.Page[T], error)
 }
 
 func newLists[T any](ctx context.Context, fetch func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error), known ...*Records[T]) *Lists[T] {
-	page := func(_ context.Context, keys []pageKey) []*dataloader.Result[*upstream.Page[T]] {
-		results := make([]*dataloader.Result[*upstream.Page[T]], len(keys))
-		for i, key := range keys { // exactly one: the capacity is 1
-			p, err := fetch(ctx, key.parent, key.query)
-			results[i] = &dataloader.Result[*upstream.Page[T]]{Data: p, Error: err}
-			if err != nil {
-				continue
-			}
-			for _, t := range p.Rows {
-				for _, records := range known {
-					records.Prime(t)
-				}
-			}
-		}
-		return results
-	}
-	return &Lists[T]{ctx: ctx, loader: dataloader.NewBatchedLoader(page,
-		dataloader.WithBatchCapacity[pageKey, *upstream.Page[T]](1),
-		dataloader.WithWait[pageKey, *upstream.Page[T]](never),
-	)}
+	return &Lists[T]{ctx: ctx, fetch: fetch, known: known}
 }
 
 // Load returns the window of a parent's list. The parent of a list that has
@@ -51,7 +36,30 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 	if parent.Kind != "" && parent.ID == "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
 	}
-	return upstream.Walk(l.ctx, q, w, func(ctx context.Context, q upstream.Query) (*upstream.Page[T], error) {
-		return l.loader.Load(ctx, pageKey{parent, q})()
+	return upstream.Walk(l.ctx, q, w, func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
+		return l.page(pageKey{parent, q})()
 	})
+}
+
+// page returns what fetches a page for the first who calls it.
+func (l *Lists[T]) page(key pageKey) func() (*upstream.Page[T], error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	page, ok := l.pages[key]
+	if !ok {
+		page = sync.OnceValues(func() (*upstream.Page[T], error) {
+			p, err := l.fetch(l.ctx, key.parent, key.query)
+			if err == nil {
+				for _, records := range l.known {
+					records.Know(p.Rows)
+				}
+			}
+			return p, err
+		})
+		if l.pages == nil {
+			l.pages = make(map[pageKey]func() (*upstream.Page[T], error))
+		}
+		l.pages[key] = page
+	}
+	return page
 }

@@ -104,7 +104,7 @@ func TestRecords(t *testing.T) {
 	s.check(t)
 
 	// A single one goes by its member path, and so does a public id.
-	r.Prime(contact("3", "5"))
+	r.Know([]*upstream.Contact{contact("3", "5")})
 	r.Request(refs("3", 5, 6)...)
 	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID != "8" {
 		t.Error(err)

@@ -52,6 +52,11 @@ type Records[T any] struct {
 	source  source[T]
 	address func(*T) (upstream.Ref, []string)
 	queues  sync.Map // of *queue[T], by the parent's id
+
+	mu sync.Mutex
+	// seen are the rows of lists, not yet known by their ids: most operations
+	// never ask for one.
+	seen [][]*T
 }
 
 func newRecords[T any, P row[T]](ctx context.Context, s source[T]) *Records[T] {
@@ -74,8 +79,26 @@ func (r *Records[T]) LoadAll(refs []upstream.Ref) ([]*T, []error) {
 // Request asks for records without waiting for them.
 func (r *Records[T]) Request(refs ...upstream.Ref) { r.request(refs...) }
 
-// Prime makes a record known that came by another way, under each of its ids.
-func (r *Records[T]) Prime(t *T) {
+// Know makes records known that came by a list, each under all of its ids.
+func (r *Records[T]) Know(rows []*T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, rows)
+}
+
+// index lets records that came by lists be found by their ids.
+func (r *Records[T]) index() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rows := range r.seen {
+		for _, t := range rows {
+			r.prime(t)
+		}
+	}
+	r.seen = nil
+}
+
+func (r *Records[T]) prime(t *T) {
 	ref, ids := r.address(t)
 	q := r.queue(ref.Parent)
 	for _, ref.ID = range ids {
@@ -86,6 +109,7 @@ func (r *Records[T]) Prime(t *T) {
 }
 
 func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
+	r.index()
 	thunks := make([]dataloader.Thunk[*T], len(refs))
 	if len(refs) == 1 {
 		r.queue(refs[0].Parent).request(refs, []int{0}, thunks)
@@ -217,7 +241,7 @@ func (b *batch[T]) one(i int, ref upstream.Ref) {
 		return
 	}
 	b.results[i] = &dataloader.Result[*T]{Data: t}
-	b.Prime(t)
+	b.prime(t)
 }
 
 // many fetches up to a page of one parent's records in one call. A single one
@@ -243,7 +267,7 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 	for _, t := range rows {
 		ref, _ := b.address(t)
 		found[ref.ID] = t
-		b.Prime(t)
+		b.prime(t)
 	}
 	for _, i := range indices {
 		if t, ok := found[refs[i].ID]; ok {
