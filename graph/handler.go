@@ -43,7 +43,15 @@ func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument
 // the credential that a request's context carries; transports are the ways in
 // which operations come over HTTP.
 func NewHandler(client func(context.Context) *upstream.Client, transports ...graphql.Transport) http.Handler {
-	s := handler.New(exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}}))
+	s := newServer(client, transports...)
+	s.AroundFields(plainRows)
+	return s
+}
+
+// newServer is [NewHandler] without the short way of plain rows.
+func newServer(client func(context.Context) *upstream.Client, transports ...graphql.Transport) *handler.Server {
+	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
+	s := handler.New(schema)
 	for _, t := range transports {
 		s.AddTransport(t)
 	}
@@ -62,7 +70,9 @@ func NewHandler(client func(context.Context) *upstream.Client, transports ...gra
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, l)
 		}
-		return next(loader.With(ctx, l))
+		ctx = context.WithValue(loader.With(ctx, l), plansKey{}, &plans{schema: schema.Schema(), known: make(map[selectionKey]plan)})
+		return next(ctx)
 	})
+	s.AroundFields(plainRows)
 	return s
 }

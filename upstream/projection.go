@@ -27,13 +27,14 @@ type projection struct {
 
 // columns are where the keys of a record are decoded to: the index of the field
 // within the struct, as [reflect.Value.FieldByIndex] takes it.
-type columns map[string][]int
+type columns = map[string][]int
 
 var allColumns sync.Map // of columns, by the record's type
 
-// columnsOf returns the columns of a record's type, by the json tags of its
-// fields.
-func columnsOf(t reflect.Type) columns {
+// Columns returns where the keys of a record of the type are found: the index of
+// the struct's field, as [reflect.Value.FieldByIndex] takes it. It must not be
+// modified.
+func Columns(t reflect.Type) map[string][]int {
 	if known, ok := allColumns.Load(t); ok {
 		return known.(columns)
 	}
@@ -52,7 +53,7 @@ func (p *projection) columns(t reflect.Type) columns {
 	if known, ok := p.types.Load(t); ok {
 		return known.(columns)
 	}
-	all := columnsOf(t)
+	all := Columns(t)
 	some := make(columns, len(all))
 	for key, index := range all {
 		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || p.want(key) {

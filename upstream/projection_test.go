@@ -24,7 +24,7 @@ func TestOnly(t *testing.T) {
 
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	all := columnsOf(reflect.TypeFor[Contact]())
+	all := Columns(reflect.TypeFor[Contact]())
 	if len(all) < 25 {
 		t.Fatalf("a contact has %d keys", len(all))
 	}

@@ -158,7 +158,7 @@ func (r *reader) record(v reflect.Value) bool {
 		if r.inner == nil {
 			r.inner = make(map[reflect.Type]*rows)
 		}
-		inner = &rows{columns: columnsOf(t)}
+		inner = &rows{columns: Columns(t)}
 		r.inner[t] = inner
 	}
 	if v.IsNil() {

@@ -1,6 +1,10 @@
 package model
 
-import "github.com/funnelgraph/funnelgraph/upstream"
+import (
+	"reflect"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
 
 // Row is what a list is made of.
 type Row interface{ Cursor() string }
@@ -59,6 +63,32 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 	}
 	return edges
 }
+
+// Rows is what a connection of any type of row can tell.
+type Rows interface {
+	// Type is the row's type.
+	Type() reflect.Type
+	Len() int
+	// Row returns a pointer to the ith row.
+	Row(i int) any
+	CursorOf(i int) string
+	Page() *PageInfo
+}
+
+// Type implements [Rows].
+func (*Connection[T]) Type() reflect.Type { return reflect.TypeFor[T]() }
+
+// Len implements [Rows].
+func (c *Connection[T]) Len() int { return len(c.Nodes) }
+
+// Row implements [Rows].
+func (c *Connection[T]) Row(i int) any { return c.Nodes[i] }
+
+// CursorOf implements [Rows].
+func (c *Connection[T]) CursorOf(i int) string { return c.cursor(c.Nodes[i]) }
+
+// Page implements [Rows].
+func (c *Connection[T]) Page() *PageInfo { return &c.PageInfo }
 
 // gqlgen binds the schema's connections to these aliases.
 //

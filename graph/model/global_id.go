@@ -35,17 +35,25 @@ var kinds = map[upstream.Kind]struct{ hasParent bool }{
 	upstream.KindSubscription:      {true},
 }
 
-// GlobalID returns the opaque id of a record, such as the Base64 of
+// appendID writes a record's opaque id, such as the Base64 of
 // "1:contact:42:99".
-func GlobalID(ref upstream.Ref) string {
-	text := make([]byte, 0, 64)
+func appendID(b []byte, ref upstream.Ref) []byte {
+	text := make([]byte, 0, 128) // on the stack
 	text = append(text, idVersion+":"...)
 	text = append(text, ref.Kind...)
 	if kinds[ref.Kind].hasParent {
 		text = append(append(text, ':'), ref.Parent...)
 	}
 	text = append(append(text, ':'), ref.ID...)
-	return base64.RawURLEncoding.EncodeToString(text)
+	return base64.RawURLEncoding.AppendEncode(b, text)
+}
+
+// GlobalID returns a record's opaque id.
+func GlobalID(ref upstream.Ref) string { return string(appendID(nil, ref)) }
+
+// AppendGlobalID writes a record's opaque id as JSON. Base64 needs no escaping.
+func AppendGlobalID(b []byte, ref upstream.Ref) []byte {
+	return append(appendID(append(b, '"'), ref), '"')
 }
 
 // ParseGlobalID returns what a global id stands for, and false for any other
@@ -104,11 +112,9 @@ func plainID(id string) bool {
 
 func spoken(kind upstream.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }
 
-// MarshalGlobalID writes a record's global id.
+// MarshalGlobalID is [AppendGlobalID] for gqlgen.
 func MarshalGlobalID(ref upstream.Ref) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) {
-		_, _ = io.WriteString(w, `"`+GlobalID(ref)+`"`) // Base64 needs no escaping
-	})
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(AppendGlobalID(nil, ref)) })
 }
 
 // UnmarshalGlobalID exists since gqlgen wants both directions; arguments are

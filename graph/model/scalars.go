@@ -14,19 +14,20 @@ import (
 // (API.md §5).
 const dateTime = "2006-01-02T15:04:05.000Z"
 
-// MarshalDateTime writes a time as the scalar DateTime. What is finer than a
+// AppendDateTime writes a time as the scalar DateTime. What is finer than a
 // millisecond is kept.
+func AppendDateTime(b []byte, t time.Time) []byte {
+	layout := dateTime
+	if t = t.UTC(); t.Nanosecond()%int(time.Millisecond) != 0 {
+		layout = time.RFC3339Nano
+	}
+	b = t.AppendFormat(append(b, '"'), layout)
+	return append(b, '"')
+}
+
+// MarshalDateTime is [AppendDateTime] for gqlgen.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) {
-		b := make([]byte, 0, len(dateTime)+12)
-		b = append(b, '"')
-		if t = t.UTC(); t.Nanosecond()%int(time.Millisecond) == 0 {
-			b = t.AppendFormat(b, dateTime)
-		} else {
-			b = t.AppendFormat(b, time.RFC3339Nano)
-		}
-		_, _ = w.Write(append(b, '"'))
-	})
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(AppendDateTime(nil, t)) })
 }
 
 // UnmarshalDateTime reads an argument of the type DateTime.
@@ -39,15 +40,18 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// MarshalJSON writes a value of the scalar JSON as it was received, but for
-// broken UTF-8, which would break the whole answer.
+// AppendJSON writes a value of the scalar JSON as it was received, but for broken
+// UTF-8, which would break the whole answer.
+func AppendJSON(b []byte, v jsontext.Value) []byte {
+	if len(v) == 0 {
+		return append(b, "null"...)
+	}
+	return append(b, bytes.ToValidUTF8(v, []byte("\uFFFD"))...)
+}
+
+// MarshalJSON is [AppendJSON] for gqlgen.
 func MarshalJSON(v jsontext.Value) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) {
-		if len(v) == 0 {
-			v = jsontext.Value("null")
-		}
-		_, _ = w.Write(bytes.ToValidUTF8(v, []byte("\uFFFD")))
-	})
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(AppendJSON(nil, v)) })
 }
 
 // UnmarshalJSON exists since gqlgen wants both directions; no argument has the

@@ -1,0 +1,308 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Most of every answer is rows of plain fields: scalars that stand in the record
+// as they are, without arguments or a resolver. gqlgen gives each row a
+// goroutine and each field a context of its own, which here costs more than the
+// REST calls. Where all that is asked of a connection is plain, its rows are
+// written by a plan instead, which is made once for the operation; anything else
+// goes gqlgen's way. Both write the same bytes.
+
+// plans are those of one operation.
+type plans struct {
+	schema *ast.Schema
+
+	mu    sync.Mutex
+	known map[selectionKey]plan
+}
+
+// selectionKey tells one selection set of an operation from another: gqlgen
+// collects the fields of an object type once for all objects.
+type selectionKey struct {
+	first *ast.Selection
+	n     int
+}
+
+type plansKey struct{}
+
+// plainRows is a [graphql.FieldMiddleware] that has connections written by a
+// plan where that can be.
+func plainRows(ctx context.Context, next graphql.Resolver) (any, error) {
+	v, err := next(ctx)
+	rows, ok := v.(model.Rows)
+	if err != nil || !ok {
+		return v, err
+	}
+	// A connection may be a nil pointer, which is null.
+	if reflect.ValueOf(v).IsNil() {
+		return v, nil
+	}
+	known, _ := ctx.Value(plansKey{}).(*plans)
+	if known == nil {
+		return v, nil
+	}
+	if p := known.of(ctx, rows); p != nil {
+		return &plainConnection{p, rows}, nil
+	}
+	return v, nil
+}
+
+// of returns the plan for the current field, nil if there can be none.
+func (p *plans) of(ctx context.Context, rows model.Rows) plan {
+	field := graphql.GetFieldContext(ctx)
+	key := selectionKey{&field.Field.Selections[0], len(field.Field.Selections)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	made, ok := p.known[key]
+	if !ok {
+		c := compiler{ctx: ctx, op: graphql.GetOperationContext(ctx), schema: p.schema, row: rows.Type()}
+		if made = c.connection(field); c.failed {
+			made = nil
+		}
+		p.known[key] = made
+	}
+	return made
+}
+
+// plan writes a connection's members, one after another.
+type plan []member[model.Rows]
+
+// member writes one field of an object: its key, with quotes and colon, and then
+// its value.
+type member[T any] struct {
+	key   string
+	write func(b []byte, v T) []byte
+}
+
+func object[T any](members []member[T]) func([]byte, T) []byte {
+	return func(b []byte, v T) []byte {
+		b = append(b, '{')
+		for i := range members {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, members[i].key...)
+			b = members[i].write(b, v)
+		}
+		return append(b, '}')
+	}
+}
+
+// plainConnection is a connection that a plan writes.
+type plainConnection struct {
+	plan plan
+	rows model.Rows
+}
+
+// MarshalGQL implements [graphql.Marshaler].
+func (c *plainConnection) MarshalGQL(w io.Writer) {
+	if buffer, ok := w.(*bytes.Buffer); ok {
+		_, _ = buffer.Write(object(c.plan)(buffer.AvailableBuffer(), c.rows))
+		return
+	}
+	_, _ = w.Write(object(c.plan)(nil, c.rows))
+}
+
+// compiler makes a plan. It has failed when it met a field that is not plain.
+type compiler struct {
+	ctx    context.Context //nolint:containedctx // a resolver's, for the time of one call
+	op     *graphql.OperationContext
+	schema *ast.Schema
+	row    reflect.Type
+	failed bool
+}
+
+// members makes the members of an object of the field, which all have one of the
+// writers.
+func members[T any](c *compiler, field *graphql.FieldContext, write func(*graphql.FieldContext) func([]byte, T) []byte) []member[T] {
+	definition := c.schema.Types[field.Field.Definition.Type.Name()]
+	satisfies := append([]string{definition.Name}, definition.Interfaces...)
+	fields := graphql.CollectFields(c.op, field.Field.Selections, satisfies)
+	written, all := make(map[string]bool, len(fields)), make([]member[T], 0, len(fields))
+	for _, f := range fields {
+		if written[f.Alias] {
+			continue
+		}
+		written[f.Alias] = true
+		m := member[T]{key: `"` + f.Alias + `":`}
+		if f.Name == "__typename" {
+			name := `"` + definition.Name + `"`
+			m.write = func(b []byte, _ T) []byte { return append(b, name...) }
+		} else if len(f.Deferrables) == 0 && len(f.Definition.Arguments) == 0 {
+			if child, err := field.Child(c.ctx, f); err == nil && !child.IsResolver {
+				m.write = write(child)
+			}
+		}
+		if m.write == nil {
+			c.failed = true
+			return nil
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func (c *compiler) connection(field *graphql.FieldContext) plan {
+	return members(c, field, func(f *graphql.FieldContext) func([]byte, model.Rows) []byte {
+		switch f.Field.Name {
+		case "nodes":
+			row := object(members(c, f, c.column))
+			return list(func(b []byte, rows model.Rows, i int) []byte { return row(b, reflect.ValueOf(rows.Row(i)).Elem()) })
+		case "edges":
+			edge := object(members(c, f, c.edge))
+			return list(func(b []byte, rows model.Rows, i int) []byte { return edge(b, place{rows, i}) })
+		case "pageInfo":
+			info := object(members(c, f, pageInfo))
+			return func(b []byte, rows model.Rows) []byte { return info(b, rows.Page()) }
+		}
+		return nil
+	})
+}
+
+func list(item func(b []byte, rows model.Rows, i int) []byte) func([]byte, model.Rows) []byte {
+	return func(b []byte, rows model.Rows) []byte {
+		b = append(b, '[')
+		for i := range rows.Len() {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = item(b, rows, i)
+		}
+		return append(b, ']')
+	}
+}
+
+// place is a row's place in a connection, which is what an edge is.
+type place struct {
+	rows model.Rows
+	i    int
+}
+
+func (c *compiler) edge(f *graphql.FieldContext) func([]byte, place) []byte {
+	switch f.Field.Name {
+	case "cursor":
+		return func(b []byte, p place) []byte { return appendString(b, p.rows.CursorOf(p.i)) }
+	case "node":
+		row := object(members(c, f, c.column))
+		return func(b []byte, p place) []byte { return row(b, reflect.ValueOf(p.rows.Row(p.i)).Elem()) }
+	}
+	return nil
+}
+
+func pageInfo(f *graphql.FieldContext) func([]byte, *model.PageInfo) []byte {
+	switch f.Field.Name {
+	case "hasNextPage":
+		return func(b []byte, p *model.PageInfo) []byte { return strconv.AppendBool(b, p.HasNextPage) }
+	case "hasPreviousPage":
+		return func(b []byte, p *model.PageInfo) []byte { return strconv.AppendBool(b, p.HasPreviousPage) }
+	case "startCursor":
+		return func(b []byte, p *model.PageInfo) []byte { return appendNullable(b, p.StartCursor, appendString) }
+	case "endCursor":
+		return func(b []byte, p *model.PageInfo) []byte { return appendNullable(b, p.EndCursor, appendString) }
+	}
+	return nil
+}
+
+// column makes what writes a record's field. A plain field's name is its key in
+// camelCase, but for the two ids.
+func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) []byte {
+	if f.Field.Name == "id" {
+		if !reflect.PointerTo(c.row).Implements(reflect.TypeFor[model.Node]()) {
+			return nil
+		}
+		return func(b []byte, row reflect.Value) []byte {
+			return model.AppendGlobalID(b, row.Addr().Interface().(model.Node).Ref())
+		}
+	}
+	key := snakeCase(f.Field.Name)
+	if f.Field.Name == "rawId" {
+		key = "id"
+	}
+	index, ok := upstream.Columns(c.row)[key]
+	if !ok || f.IsMethod {
+		return nil
+	}
+	nonNull := f.Field.Definition.Type.NonNull
+	switch goType := c.row.FieldByIndex(index).Type; f.Field.Definition.Type.NamedType {
+	case "String", "ID":
+		switch goType {
+		case reflect.TypeFor[string]():
+			return func(b []byte, row reflect.Value) []byte { return appendString(b, row.FieldByIndex(index).String()) }
+		case reflect.TypeFor[*string]():
+			return nullable(index, nonNull, appendString)
+		}
+	case "Int":
+		switch goType {
+		case reflect.TypeFor[int]():
+			return func(b []byte, row reflect.Value) []byte {
+				return strconv.AppendInt(b, row.FieldByIndex(index).Int(), 10)
+			}
+		case reflect.TypeFor[*int]():
+			return nullable(index, nonNull, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
+		}
+	case "Boolean":
+		if goType == reflect.TypeFor[*bool]() {
+			return nullable(index, nonNull, strconv.AppendBool)
+		}
+	case "DateTime":
+		if goType == reflect.TypeFor[*time.Time]() {
+			return nullable(index, nonNull, model.AppendDateTime)
+		}
+	case "JSON":
+		if goType == reflect.TypeFor[jsontext.Value]() && !nonNull {
+			return func(b []byte, row reflect.Value) []byte {
+				return model.AppendJSON(b, row.FieldByIndex(index).Bytes())
+			}
+		}
+	}
+	return nil
+}
+
+// nullable makes what writes a field that is a pointer. One that must not be
+// null is not plain: gqlgen has to report it.
+func nullable[T any](index []int, nonNull bool, write func([]byte, T) []byte) func([]byte, reflect.Value) []byte {
+	if nonNull {
+		return nil
+	}
+	return func(b []byte, row reflect.Value) []byte {
+		p, _ := row.FieldByIndex(index).Interface().(*T)
+		return appendNullable(b, p, write)
+	}
+}
+
+func appendNullable[T any](b []byte, p *T, write func([]byte, T) []byte) []byte {
+	if p == nil {
+		return append(b, "null"...)
+	}
+	return write(b, *p)
+}
+
+// appendString writes a string as gqlgen does.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			buffer := bytes.NewBuffer(b)
+			graphql.MarshalString(s).MarshalGQL(buffer)
+			return buffer.Bytes()
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

@@ -1,0 +1,179 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// odd makes texts of the simulated API's answers such as the wild has.
+var odd = strings.NewReplacer(
+	`"Ada"`, `"A\"d\\a\u0001\u00e9\ud83d\ude00\ud800 \t\n</x>"`,
+	`"Bruno"`, "\"B\xff\u2028\"",
+	`"is_active":true`, `"is_active":"true"`,
+	`"last_name":"Schmidt"`, `"last_name":12.50`,
+	`"phone_number":"+1 555 0003"`, `"phone_number":{"a":["b",null]}`,
+	`"website_url":null`, `"website_url":""`,
+	`"updated_at":"2025-01-09T14:00:00.000Z"`, `"updated_at":"2025-01-09T14:00:00.123456+02:00"`,
+	`"deleted_at":null`, `"deleted_at":"never","avatar_image":{"url":["x",1e3],"é":null}`,
+	`"public_id":`, `"public_id" : `,
+)
+
+// TestPlainRows answers random selections in both ways, which have to give the
+// same bytes.
+func TestPlainRows(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		demo.New().ServeHTTP(answer, r)
+		if next := answer.Header().Get("Pagination-Next"); next != "" {
+			w.Header().Set("Pagination-Next", next)
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = odd.WriteString(w, answer.Body.String())
+	}))
+	defer api.Close()
+	client, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(api.URL, "http://"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client = client.WithToken(demo.Token)
+	of := func(context.Context) *upstream.Client { return client }
+	ordinary := newServer(of, gqlhttp.Transports()...)
+	short := newServer(of, gqlhttp.Transports()...)
+	var planned, met atomic.Int64
+	short.AroundFields(func(ctx context.Context, next graphql.Resolver) (any, error) {
+		v, err := plainRows(ctx, next)
+		if strings.HasSuffix(fmt.Sprintf("%T", v), "plainConnection") {
+			planned.Add(1)
+		} else if field := graphql.GetFieldContext(ctx).Field; field.Field != nil && strings.HasSuffix(field.Definition.Type.Name(), "Connection") {
+			met.Add(1)
+		}
+		return v, err
+	})
+
+	seed := rand.Uint64()
+	rounds := 1000
+	if testing.Short() {
+		rounds = 100
+	}
+	for i := range rounds {
+		q := &querist{Rand: rand.New(rand.NewPCG(seed, uint64(i))), schema: exec.NewExecutableSchema(exec.Config{}).Schema()}
+		body, err := json.Marshal(map[string]any{"query": q.query(), "variables": map[string]any{"yes": true, "no": false}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := answer(t, ordinary, body), answer(t, short, body)
+		if !bytes.Equal(want, got) {
+			t.Fatalf("seed %d, round %d: %s\ngqlgen's way\n%s\nby a plan\n%s", seed, i, body, want, got)
+		}
+		if bytes.Contains(want, []byte(`"errors"`)) {
+			t.Fatalf("seed %d, round %d: %s: %.300s", seed, i, body, want)
+		}
+	}
+	t.Logf("%d connections by a plan, %d in gqlgen's way", planned.Load(), met.Load())
+	if planned.Load() < int64(rounds) || met.Load() < int64(rounds)/10 {
+		t.Errorf("%d connections by a plan, %d in gqlgen's way", planned.Load(), met.Load())
+	}
+}
+
+func answer(t *testing.T, h http.Handler, body []byte) []byte {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Body.Bytes()
+}
+
+// querist makes up queries: any fields of the schema, with aliases, fragments of
+// both kinds, @skip and @include, __typename, and the same field twice.
+type querist struct {
+	*rand.Rand
+	schema    *ast.Schema
+	fragments []string
+	aliases   int
+}
+
+func (q *querist) query() string {
+	var b strings.Builder
+	b.WriteString("query($yes: Boolean!, $no: Boolean!) { any: __typename @include(if: $yes) not: __typename @skip(if: $yes) either: __typename @skip(if: $no)\n")
+	for _, root := range []string{
+		"teams(first: 2)", "users", `workspace(id: "101")`, `team(id: "11")`, `contact(id: "3000000002", workspaceId: "101")`,
+	} {
+		name, _, _ := strings.Cut(root, "(")
+		if q.IntN(2) == 0 {
+			b.WriteString(root + q.selection(q.schema.Query.Fields.ForName(name).Type.Name(), 6))
+		}
+	}
+	b.WriteString("}\n" + strings.Join(q.fragments, "\n"))
+	return b.String()
+}
+
+// selection makes up what is asked of an object.
+func (q *querist) selection(typeName string, depth int) string {
+	definition := q.schema.Types[typeName]
+	var parts []string
+	for range 1 + q.IntN(5) {
+		field := definition.Fields[q.IntN(len(definition.Fields))]
+		inner := q.schema.Types[field.Type.Name()]
+		if !inner.IsLeafType() && (depth == 0 || inner.Name == "Team" && depth < 5 || len(inner.Interfaces) > 0 && q.IntN(3) > 0) {
+			continue
+		}
+		part := field.Name
+		if strings.HasPrefix(part, "__") {
+			continue
+		}
+		if q.IntN(6) == 0 || !inner.IsLeafType() && len(field.Arguments) > 0 {
+			q.aliases++
+			part = fmt.Sprintf("a%d: %s", q.aliases, part)
+		}
+		if field.Arguments.ForName("first") != nil && q.IntN(2) == 0 {
+			part += fmt.Sprintf("(%s: %d)", []string{"first", "last"}[q.IntN(2)], 1+q.IntN(5))
+		}
+		if slices.ContainsFunc(field.Arguments, func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull }) {
+			continue
+		}
+		part += []string{"", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @include(if: $no)", " @skip(if: $no)"}[q.IntN(7)]
+		if !inner.IsLeafType() {
+			part += q.selection(inner.Name, depth-1)
+		}
+		parts = append(parts, part)
+		if inner.IsLeafType() && q.IntN(5) == 0 {
+			parts = append(parts, field.Name)
+		}
+	}
+	parts = append(parts, "__typename")
+	if definition.Fields.ForName("nodes") != nil && q.IntN(2) == 0 { // rows are what it is about
+		parts = append(parts, "nodes"+q.selection(definition.Fields.ForName("nodes").Type.Name(), q.IntN(3)))
+	}
+	text := "{ " + strings.Join(parts, " ") + " }"
+	switch q.IntN(6) {
+	case 0:
+		text = fmt.Sprintf("{ ... on %s %s }", typeName, text)
+	case 1:
+		name := fmt.Sprintf("F%d", len(q.fragments))
+		q.fragments = append(q.fragments, fmt.Sprintf("fragment %s on %s %s", name, typeName, text))
+		text = fmt.Sprintf("{ __typename ...%s ...%s }", name, name)
+	case 2:
+		if len(definition.Interfaces) > 0 {
+			text = "{ ... on Node { id } " + text[1:]
+		}
+	}
+	return text
+}
