@@ -110,13 +110,18 @@ type plainConnection struct {
 	rows model.Rows
 }
 
+// usualRow is room for a row of a few fields, in bytes.
+const usualRow = 192
+
 // MarshalGQL implements [graphql.Marshaler].
 func (c *plainConnection) MarshalGQL(w io.Writer) {
-	if buffer, ok := w.(*bytes.Buffer); ok {
-		_, _ = buffer.Write(object(c.plan)(buffer.AvailableBuffer(), c.rows))
+	buffer, ok := w.(*bytes.Buffer)
+	if !ok {
+		_, _ = w.Write(object(c.plan)(nil, c.rows))
 		return
 	}
-	_, _ = w.Write(object(c.plan)(nil, c.rows))
+	buffer.Grow(usualRow * (1 + c.rows.Len()))
+	_, _ = buffer.Write(object(c.plan)(buffer.AvailableBuffer(), c.rows))
 }
 
 // compiler makes a plan. It has failed when it met a field that is not plain.

@@ -32,12 +32,16 @@ type Client struct {
 	*shared
 	token      Token
 	credential credential
+	header     http.Header // of every call; not to be modified
 	projection *projection
 }
 
 // shared is what the clients of all tokens have in common.
 type shared struct {
-	http      *http.Client
+	// transport makes the calls. There is no [http.Client] in between: it
+	// would follow redirects, which carry the token to a place that the
+	// template does not give.
+	transport http.RoundTripper
 	template  urlTemplate
 	userAgent string
 	timeout   time.Duration
@@ -62,12 +66,7 @@ func New(cfg Config) (*Client, error) {
 		next = NewTransport()
 	}
 	return &Client{shared: &shared{
-		http: &http.Client{
-			Transport: newCoalescer(next, maxBody),
-			// A redirect would carry the token to a place that the template
-			// does not give.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		transport: newCoalescer(next, maxBody),
 		template:  template,
 		userAgent: agent,
 		timeout:   cmp.Or(cfg.CallTimeout, 30*time.Second),
@@ -79,45 +78,48 @@ func New(cfg Config) (*Client, error) {
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, credential: t.credential(), projection: c.projection}
+	return &Client{shared: c.shared, token: t, credential: t.credential(), projection: c.projection, header: http.Header{
+		"Authorization": {"Bearer " + string(t)},
+		"User-Agent":    {c.userAgent},
+		"Accept":        {"application/json"},
+	}}
 }
 
-// get makes one GET call on a host of the template and returns the body and the
-// cursor of the next page. Every failure is an [*Error], but for the caller's
-// own cancellation.
-func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string) (body, next string, err error) {
+// get makes one GET call on a host of the template, has the answer's body read,
+// and returns the cursor of the next page. The body is read's for the time of
+// the call only. Every failure is an [*Error], but for the caller's own
+// cancellation.
+func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
 	if c.token == "" {
-		return "", "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
+		return "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
-		return "", "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
+		return "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
 	}
 	address, err := c.template.url(subdomain, segments, query)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	call, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(call, http.MethodGet, address, nil)
 	if err != nil {
-		return "", "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+		return "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
 	}
-	req.Header.Set("Authorization", "Bearer "+string(c.token))
-	req.Header.Set("User-Agent", c.userAgent)
-	req.Header.Set("Accept", "application/json")
-	resp, err := c.http.Do(req)
+	req.Header = c.header
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return "", "", callError(ctx, err)
+		return "", callError(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err = readBody(resp.Body, c.maxBody)
+	body, err := held(resp.Body, c.maxBody)
 	if err != nil {
-		return "", "", callError(ctx, err)
+		return "", callError(ctx, err)
 	}
+	defer func() { _ = body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return "", "", c.answerError(resp, body)
+		return "", c.answerError(resp, body.bytes)
 	}
-	return body, resp.Header.Get("Pagination-Next"), nil
+	return resp.Header.Get("Pagination-Next"), read(body.bytes)
 }
 
 // keyed is what every record is.
@@ -128,11 +130,11 @@ type keyed[T any] interface {
 
 // one fetches a record. adopt, which may be nil, completes it.
 func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*T, error) {
-	body, _, err := c.get(ctx, subdomain, segments, q.encode())
-	if err != nil {
-		return nil, err
-	}
-	row, err := decodeOne[T](body, c.projection)
+	var row *T
+	_, err := c.get(ctx, subdomain, segments, q.encode(), func(body []byte) (err error) {
+		row, err = decodeOne[T](body, c.projection)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +149,11 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q 
 
 // list fetches a page of records. adopt, which may be nil, completes each.
 func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
-	body, next, err := c.get(ctx, subdomain, segments, q.encode())
-	if err != nil {
-		return nil, err
-	}
-	rows, err := decodeList[T](body, c.projection)
+	var rows []*T
+	next, err := c.get(ctx, subdomain, segments, q.encode(), func(body []byte) (err error) {
+		rows, err = decodeList[T](body, c.projection)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

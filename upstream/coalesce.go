@@ -1,13 +1,10 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
+	"fmt"
 	"maps"
 	"net/http"
-	"strings"
 	"sync"
 )
 
@@ -18,7 +15,8 @@ import (
 // same credential ends the sharing of the calls before it.
 //
 // Each caller can give up without harm to the others; when the last one has,
-// the call is cancelled.
+// the call is cancelled. A GET's answer is shared as well: neither its header
+// nor its body, a [heldBody], may be modified.
 type coalescer struct {
 	next    http.RoundTripper
 	maxBody int64
@@ -29,14 +27,15 @@ type coalescer struct {
 
 type flightKey struct{ authorization, url string }
 
-// flight is one call and those who wait for it.
+// flight is one call and those who wait for it or read its answer.
 type flight struct {
-	waiters int // guarded by coalescer.mu
+	waiters int  // guarded by coalescer.mu
+	flying  bool // guarded by coalescer.mu
 	cancel  context.CancelFunc
 
 	done chan struct{} // closed when what follows is set
 	resp *http.Response
-	body string
+	body *buffer
 	err  error
 }
 
@@ -53,31 +52,32 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer c.part(authorization)
 		return c.next.RoundTrip(req)
 	}
-	f, leave := c.join(req)
-	defer leave()
+	key := flightKey{req.Header.Get("Authorization"), req.URL.String()}
+	f := c.join(key, req)
+	leave := func() { c.leave(key, f) }
 	select {
 	case <-f.done:
 	case <-req.Context().Done():
+		leave()
 		return nil, context.Cause(req.Context())
 	}
 	if f.err != nil {
+		leave()
 		return nil, f.err
 	}
 	resp := *f.resp
-	resp.Header = f.resp.Header.Clone()
 	resp.Request = req
-	resp.Body = &sharedBody{Reader: strings.NewReader(f.body), text: f.body}
+	resp.Body = hold(f.body.Bytes(), leave)
 	return &resp, nil
 }
 
 // join returns the flight for the request, beginning it if there is none.
-func (c *coalescer) join(req *http.Request) (f *flight, leave func()) {
-	key := flightKey{req.Header.Get("Authorization"), req.URL.String()}
+func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f = c.flights[key]
+	f := c.flights[key]
 	if f == nil {
-		f = &flight{done: make(chan struct{})}
+		f = &flight{flying: true, done: make(chan struct{})}
 		c.flights[key] = f
 		// The flight outlives its first caller's cancellation, not its
 		// deadline: no stream of newcomers keeps a dead call alive.
@@ -87,30 +87,48 @@ func (c *coalescer) join(req *http.Request) (f *flight, leave func()) {
 		} else {
 			ctx, f.cancel = context.WithCancel(ctx)
 		}
-		go c.fly(key, f, req.Clone(ctx))
+		go c.fly(key, f, req.WithContext(ctx))
 	}
 	f.waiters++
-	return f, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if f.waiters--; f.waiters == 0 {
-			c.land(key, f)
-			f.cancel()
-		}
-	}
+	return f
 }
 
 func (c *coalescer) fly(key flightKey, f *flight, req *http.Request) {
 	defer func() {
+		if v := recover(); v != nil {
+			f.err = fmt.Errorf("panic in a REST call: %v", v)
+		}
 		c.mu.Lock()
 		c.land(key, f)
+		f.flying = false
+		unread := f.waiters == 0
 		c.mu.Unlock()
 		close(f.done)
+		if unread {
+			f.body.free()
+		}
 	}()
 	f.resp, f.err = c.next.RoundTrip(req) //nolint:bodyclose // closed below, once read
 	if f.err == nil {
 		f.body, f.err = readBody(f.resp.Body, c.maxBody)
 		_ = f.resp.Body.Close()
+	}
+}
+
+// leave is called once by each who joined, when done with the answer.
+func (c *coalescer) leave(key flightKey, f *flight) {
+	c.mu.Lock()
+	f.waiters--
+	last, flying := f.waiters == 0, f.flying
+	if last {
+		c.land(key, f)
+	}
+	c.mu.Unlock()
+	if last {
+		f.cancel()
+		if !flying {
+			f.body.free()
+		}
 	}
 }
 
@@ -127,42 +145,4 @@ func (c *coalescer) part(authorization string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.flights, func(key flightKey, _ *flight) bool { return key.authorization == authorization })
-}
-
-// sharedBody is a body that has been read already.
-type sharedBody struct {
-	*strings.Reader
-	text string
-}
-
-// Close implements [io.Closer].
-func (*sharedBody) Close() error { return nil }
-
-// buffers are for reading bodies, whose length is mostly not known before.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// maxBuffer is the largest buffer that is kept for reuse, in bytes.
-const maxBuffer = 1 << 20
-
-var errBodyTooLarge = errors.New("body exceeds the limit")
-
-// readBody reads a body to its end, at most limit bytes.
-func readBody(body io.Reader, limit int64) (string, error) {
-	if shared, ok := body.(*sharedBody); ok {
-		return shared.text, nil
-	}
-	b := buffers.Get().(*bytes.Buffer)
-	defer func() {
-		if b.Cap() <= maxBuffer {
-			b.Reset()
-			buffers.Put(b)
-		}
-	}()
-	if _, err := b.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
-		return "", err
-	}
-	if int64(b.Len()) > limit {
-		return "", errBodyTooLarge
-	}
-	return b.String(), nil
 }

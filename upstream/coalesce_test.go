@@ -59,8 +59,8 @@ func TestCoalescing(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				resp.Header.Set("Mine", "x") // headers are the caller's own
 				body, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
 				if string(body) != who+path || err != nil {
 					t.Errorf("%s asked for %s and got %s", who, path, body)
 				}

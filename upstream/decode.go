@@ -14,7 +14,7 @@ import (
 
 // decodeList reads a list of records. p, which may be nil, says which keys are
 // needed.
-func decodeList[T any](body string, p *projection) ([]*T, error) {
+func decodeList[T any](body []byte, p *projection) ([]*T, error) {
 	if p != nil {
 		if rows, err := decodeOnly[T](body, false, p); err == nil {
 			return rows, nil
@@ -31,7 +31,7 @@ func decodeList[T any](body string, p *projection) ([]*T, error) {
 }
 
 // decodeOne reads a record, as [decodeList] does; nil is a null.
-func decodeOne[T any](body string, p *projection) (*T, error) {
+func decodeOne[T any](body []byte, p *projection) (*T, error) {
 	if p != nil {
 		if rows, err := decodeOnly[T](body, true, p); err == nil {
 			return rows[0], nil
@@ -47,8 +47,7 @@ func decodeOne[T any](body string, p *projection) (*T, error) {
 // as a number, a null where none is declared, a key that nobody described. None
 // of these fails; a value that makes no sense at all in its place is taken for
 // null. Only text that is not JSON, or a whole of the wrong shape, is an error.
-func decode(text string, into any) error {
-	body := []byte(text)
+func decode(body []byte, into any) error {
 	err := json.Unmarshal(body, into, lenient)
 	if _, ok := errors.AsType[*json.SemanticError](err); ok {
 		reflect.ValueOf(into).Elem().SetZero()

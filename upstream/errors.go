@@ -79,7 +79,7 @@ func withoutURL(err error) error {
 
 // answerError describes an answer that is not a success. It goes by the status;
 // the text is only shown (API.md §4).
-func (c *Client) answerError(resp *http.Response, body string) *Error {
+func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	switch s := resp.StatusCode; {
 	case s == http.StatusUnauthorized:
@@ -99,7 +99,7 @@ func (c *Client) answerError(resp *http.Response, body string) *Error {
 	default: // 5xx, and a 3xx, which is not followed
 		e.Code, e.Retryable = Unavailable, s >= 500
 	}
-	text, wait := readErrorBody([]byte(body))
+	text, wait := readErrorBody(body)
 	if e.RetryAfter == 0 {
 		e.RetryAfter = wait
 	}

@@ -59,7 +59,7 @@ func TestStatus(t *testing.T) {
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
-		e := c.WithToken("t0ken").answerError(&http.Response{StatusCode: status, Header: http.Header{}}, "")
+		e := c.WithToken("t0ken").answerError(&http.Response{StatusCode: status, Header: http.Header{}}, nil)
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
@@ -92,7 +92,7 @@ func TestTokenInAnError(t *testing.T) {
 	for before := range 520 {
 		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
 			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
-			e := c.WithToken(token).answerError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, body)
+			e := c.WithToken(token).answerError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, []byte(body))
 			if strings.Contains(e.Message, "s3cret-t") {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}

@@ -46,7 +46,7 @@ func (c *Client) remember(w *Workspace) {
 	if err != nil || !IsRawID(w.RawID) {
 		return
 	}
-	// What is kept are copies: texts of a record are parts of the whole answer.
+	// What is kept are copies: texts of records are parts of larger pieces.
 	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
 		c.places.known.Add(placeKey{c.credential, strings.Clone(id)}, place)

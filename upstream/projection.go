@@ -69,11 +69,13 @@ func (p *projection) columns(t reflect.Type) columns {
 var errNotPlain = errors.New("not of the usual shape")
 
 // decodeOnly decodes a list of records, or a single one, of the usual shape; the
-// keys that are not wanted are passed over. Any oddity is an error. Texts in the
-// records are parts of the body, which they keep in memory.
-func decodeOnly[T any](body string, single bool, p *projection) ([]*T, error) {
-	r := reader{scanner: scanner{text: body}}
-	rows := &rows{columns: p.columns(reflect.TypeFor[T]())}
+// keys that are not wanted are passed over. Any oddity is an error. Nothing of
+// the body is kept.
+func decodeOnly[T any](body []byte, single bool, p *projection) ([]*T, error) {
+	r := readers.Get().(*reader)
+	defer r.free()
+	r.scanner = scanner{text: body}
+	rows := r.rows(reflect.TypeFor[T](), p.columns)
 	if single {
 		row := new(T)
 		if !r.row(reflect.ValueOf(row).Elem(), rows) || r.next() != 0 {

@@ -29,7 +29,7 @@ func TestOnly(t *testing.T) {
 		t.Fatalf("a contact has %d keys", len(all))
 	}
 	for _, body := range []string{w.Body.String(), lying} {
-		full, err := decodeList[Contact](body, nil)
+		full, err := decodeList[Contact]([]byte(body), nil)
 		if err != nil || len(full) == 0 {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestOnly(t *testing.T) {
 					chosen = append(chosen, key)
 				}
 			}
-			rows, err := decodeOnly[Contact](body, false, &projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
+			rows, err := decodeOnly[Contact]([]byte(body), false, &projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
 			if err != nil || len(rows) != len(full) {
 				t.Fatalf("seed %d, %q: %d rows, %v", seed, chosen, len(rows), err)
 			}
@@ -60,8 +60,8 @@ func TestOnly(t *testing.T) {
 // reading, whatever is wanted.
 func TestOnlyOdd(t *testing.T) {
 	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
-		want, wantErr := decodeList[Contact](body, nil)
-		got, err := decodeList[Contact](body, &projection{want: func(string) bool { return true }})
+		want, wantErr := decodeList[Contact]([]byte(body), nil)
+		got, err := decodeList[Contact]([]byte(body), &projection{want: func(string) bool { return true }})
 		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v %v, want %v %v", body, got, err, want, wantErr)
 		}
@@ -92,15 +92,15 @@ func TestOnlyBroken(t *testing.T) {
 				broken = slices.Insert(broken, i, bytes[random.IntN(len(bytes))])
 			}
 		}
-		want, wantErr := decodeList[Contact](string(broken), nil)
-		got, err := decodeList[Contact](string(broken), everything)
+		want, wantErr := decodeList[Contact](broken, nil)
+		got, err := decodeList[Contact](broken, everything)
 		if wantErr != nil && err == nil && slices.ContainsFunc(broken, func(b byte) bool { return b == 1 }) {
 			continue
 		}
 		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
 			t.Fatalf("seed %d: %s: %v %v, want %v %v", seed, broken, got, err, want, wantErr)
 		}
-		if _, err := decodeOnly[Contact](string(broken), false, everything); err == nil {
+		if _, err := decodeOnly[Contact](broken, false, everything); err == nil {
 			accepted++
 		}
 	}

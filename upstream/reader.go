@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -12,11 +14,40 @@ import (
 // reader decodes what a scanner comes across.
 type reader struct {
 	scanner
+	texts   texts
 	strings slots[string]
 	times   slots[time.Time]
 	bools   slots[bool]
 	ints    slots[int]
-	inner   map[reflect.Type]*rows // of the types within the record's own
+	types   map[reflect.Type]*rows
+}
+
+var readers = sync.Pool{New: func() any { return &reader{types: make(map[reflect.Type]*rows)} }}
+
+// free gives the reader back. What it has decoded is the records' own; what is
+// left of its pieces of memory serves the next ones.
+func (r *reader) free() {
+	r.scanner = scanner{}
+	for _, rows := range r.types {
+		clear(rows.members)
+		rows.columns, rows.members = nil, rows.members[:0]
+	}
+	readers.Put(r)
+}
+
+// texts are copies of what stands in a body, many in one piece of memory.
+type texts struct{ strings.Builder }
+
+const textsBytes = 1 << 10
+
+func (t *texts) hold(b []byte) string {
+	if t.Cap()-t.Len() < len(b) {
+		t.Builder = strings.Builder{}
+		t.Grow(max(textsBytes, len(b)))
+	}
+	begin := t.Len()
+	t.Write(b) // never fails, and moves nothing: there is room
+	return t.String()[begin:]
 }
 
 // slots hold values that records point to, many in one piece of memory.
@@ -41,8 +72,21 @@ type rows struct {
 
 // member is what is known of a key.
 type member struct {
-	text  string // with its quotes and the colon behind them
+	text  []byte // with its quotes and the colon behind them
 	index []int  // nil if it is passed over
+}
+
+// rows returns what is known of a type's rows in this body.
+func (r *reader) rows(t reflect.Type, of func(reflect.Type) columns) *rows {
+	known := r.types[t]
+	if known == nil {
+		known = new(rows)
+		r.types[t] = known
+	}
+	if known.columns == nil {
+		known.columns = of(t)
+	}
+	return known
 }
 
 // list calls value for each value of an array.
@@ -91,7 +135,7 @@ func (r *reader) row(v reflect.Value, rows *rows) bool {
 func (r *reader) member(rows *rows, n int) (index []int, ok bool) {
 	r.next()
 	if n < len(rows.members) {
-		if known := &rows.members[n]; strings.HasPrefix(r.text[r.at:], known.text) {
+		if known := &rows.members[n]; bytes.HasPrefix(r.text[r.at:], known.text) {
 			r.at += len(known.text)
 			return known.index, true
 		}
@@ -102,7 +146,7 @@ func (r *reader) member(rows *rows, n int) (index []int, ok bool) {
 	}
 	text := r.text[begin:r.at]
 	// A key with an escape in it is none of the API's.
-	index = rows.columns[text[1:1+strings.IndexByte(text[1:], '"')]]
+	index = rows.columns[string(text[1:1+bytes.IndexByte(text[1:], '"')])]
 	if n < len(rows.members) {
 		rows.members[n] = member{text, index}
 	} else {
@@ -137,7 +181,7 @@ func (r *reader) field(v reflect.Value) bool {
 	if text, plain := plainText(kind, raw); plain && r.set(target, text, kind == 'n') {
 		return true
 	}
-	return json.Unmarshal([]byte(raw), target, lenient) == nil
+	return json.Unmarshal(raw, target, lenient) == nil
 }
 
 // isRow reports whether the type is a pointer to a record or to a part of one.
@@ -153,23 +197,15 @@ func isOwn(t reflect.Type) bool {
 // record decodes an object to where v shall point.
 func (r *reader) record(v reflect.Value) bool {
 	t := v.Type().Elem()
-	inner := r.inner[t]
-	if inner == nil {
-		if r.inner == nil {
-			r.inner = make(map[reflect.Type]*rows)
-		}
-		inner = &rows{columns: Columns(t)}
-		r.inner[t] = inner
-	}
 	if v.IsNil() {
 		v.Set(reflect.New(t))
 	}
-	return r.row(v.Elem(), inner)
+	return r.row(v.Elem(), r.rows(t, Columns))
 }
 
 // plainText returns what [readText] does for a value, where that is what stands
 // there.
-func plainText(kind byte, raw string) (text string, plain bool) {
+func plainText(kind byte, raw []byte) (text []byte, plain bool) {
 	switch kind {
 	case '"':
 		text = raw[1 : len(raw)-1]
@@ -177,19 +213,19 @@ func plainText(kind byte, raw string) (text string, plain bool) {
 	case kindNumber, 't', 'f':
 		return raw, true
 	case 'n':
-		return "", true
+		return nil, true
 	}
-	return "", false
+	return nil, false
 }
 
 // isPlain reports whether a string without escapes is UTF-8 and has no control
 // characters.
-func isPlain(text string) bool {
+func isPlain(text []byte) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' {
 			return false
 		} else if c >= utf8.RuneSelf {
-			return utf8.ValidString(text) && !strings.ContainsFunc(text[i:], func(r rune) bool { return r < ' ' })
+			return utf8.Valid(text) && !bytes.ContainsFunc(text[i:], func(r rune) bool { return r < ' ' })
 		}
 	}
 	return true
@@ -197,31 +233,31 @@ func isPlain(text string) bool {
 
 // set does for a value's text what [lenient] does, and returns false for types
 // that are not made of a text.
-func (r *reader) set(target any, text string, null bool) bool {
+func (r *reader) set(target any, text []byte, null bool) bool {
 	switch p := target.(type) {
 	case *string:
-		*p = text
+		*p = r.texts.hold(text)
 	case **string:
 		*p = nil
 		if !null {
-			*p = r.strings.hold(text)
+			*p = r.strings.hold(r.texts.hold(text))
 		}
 	case *int:
-		*p, _ = parseInt(text)
+		*p, _ = parseInt(string(text))
 	case **int:
-		*p = held(&r.ints, parseInt, text)
+		*p = parsed(&r.ints, parseInt, text)
 	case **bool:
-		*p = held(&r.bools, parseBool, text)
+		*p = parsed(&r.bools, parseBool, text)
 	case **time.Time:
-		*p = held(&r.times, parseTime, text)
+		*p = parsed(&r.times, parseTime, text)
 	default:
 		return false
 	}
 	return true
 }
 
-func held[T any](s *slots[T], parse func(string) (T, bool), text string) *T {
-	v, ok := parse(text)
+func parsed[T any](s *slots[T], parse func(string) (T, bool), text []byte) *T {
+	v, ok := parse(string(text))
 	if !ok {
 		return nil
 	}

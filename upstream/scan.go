@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"strings"
 )
 
@@ -10,7 +11,7 @@ import (
 // it only looks for the end. Its methods return false where the text is not
 // JSON, or deeper nested than any answer is.
 type scanner struct {
-	text string
+	text []byte
 	at   int
 }
 
@@ -105,7 +106,7 @@ func (s *scanner) key() bool {
 }
 
 func (s *scanner) literal(word string) bool {
-	if !strings.HasPrefix(s.text[s.at:], word) {
+	if len(s.text)-s.at < len(word) || string(s.text[s.at:s.at+len(word)]) != word {
 		return false
 	}
 	s.at += len(word)
@@ -148,11 +149,11 @@ func (s *scanner) digits() bool {
 // that it has no escapes.
 func (s *scanner) quoted() (plain, ok bool) {
 	t := s.text[s.at+1:]
-	end := strings.IndexByte(t, '"')
+	end := bytes.IndexByte(t, '"')
 	if end < 0 {
 		return false, false
 	}
-	if strings.IndexByte(t[:end], '\\') < 0 {
+	if bytes.IndexByte(t[:end], '\\') < 0 {
 		s.at += end + 2
 		return true, true
 	}
@@ -174,7 +175,7 @@ func (s *scanner) quoted() (plain, ok bool) {
 
 // escape returns the length of the escape that the text begins with, 0 if it is
 // none.
-func escape(t string) int {
+func escape(t []byte) int {
 	if len(t) < 2 {
 		return 0
 	}
@@ -182,7 +183,7 @@ func escape(t string) int {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
 	case 'u':
-		if len(t) < 6 || strings.Trim(t[2:6], "0123456789abcdefABCDEF") != "" {
+		if len(t) < 6 || len(bytes.Trim(t[2:6], "0123456789abcdefABCDEF")) > 0 {
 			return 0
 		}
 		return 6
