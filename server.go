@@ -96,7 +96,7 @@ func handler(cfg config.Config, policy access.Policy, client *upstream.Client, r
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", policy.Handler(graph.NewHandler(func(ctx context.Context) *upstream.Client {
 		return client.WithToken(access.Token(ctx))
-	}, gqlhttp.Transports()...)))
+	}, gqlhttp.Transports(func(ctx context.Context) string { return string(access.Token(ctx)) })...)))
 	mux.Handle("/", explorer.Handler("/graphql"))
 	mux.HandleFunc("GET /healthz", status(func() bool { return true }))
 	mux.HandleFunc("GET /readyz", status(ready.Load))

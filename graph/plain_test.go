@@ -54,8 +54,8 @@ func TestPlainRows(t *testing.T) {
 	}
 	client = client.WithToken(demo.Token)
 	of := func(context.Context) *upstream.Client { return client }
-	ordinary := newServer(of, gqlhttp.Transports()...)
-	short := newServer(of, gqlhttp.Transports()...)
+	ordinary := newServer(of, gqlhttp.Transports(func(context.Context) string { return "" })...)
+	short := newServer(of, gqlhttp.Transports(func(context.Context) string { return "" })...)
 	var planned, met atomic.Int64
 	short.AroundFields(func(ctx context.Context, next graphql.Resolver) (any, error) {
 		v, err := plainRows(ctx, next)

@@ -8,6 +8,7 @@ package gqlhttp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -34,26 +36,33 @@ const (
 // maxBody bounds a request's body in bytes.
 const maxBody = 1 << 20
 
-// Transports returns the ways in which operations come.
-func Transports() []graphql.Transport { return []graphql.Transport{post{}, get{}, other{}} }
+// Transports returns the ways in which operations come. scope tells whose a
+// request is: identical queries of one scope that are in flight together are
+// executed once, and what one scope is answered never reaches another.
+func Transports(scope func(context.Context) string) []graphql.Transport {
+	shared := &sharing{}
+	return []graphql.Transport{post{shared, scope}, get{shared, scope}, other{}}
+}
 
-type post struct{}
+type post struct {
+	*sharing
+	scope func(context.Context) string
+}
 
 // Supports implements [graphql.Transport].
 func (post) Supports(r *http.Request) bool { return r.Method == http.MethodPost }
 
 // Do implements [graphql.Transport].
-func (post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	a, ok := newAnswer(w, r, exec)
 	if !ok {
 		return
 	}
-	if media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != legacyJSON || !utf8Charset(params) {
+	if !jsonInUTF8(r.Header.Get("Content-Type")) {
 		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
 		return
 	}
-	var p graphql.RawParams
-	p.ReadTime.Start = graphql.Now()
+	started := graphql.Now()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
@@ -63,56 +72,56 @@ func (post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecuto
 		a.refuse(http.StatusBadRequest, "The body could not be read.")
 		return
 	}
-	fields, err := decodeObject(string(body))
-	if err != nil {
-		a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")
-		return
-	}
-	if !a.params(&p, fields) {
-		return
-	}
-	a.run(&p, false)
+	a.answer(p.sharing, p.scope(r.Context()), string(body), func() (params *graphql.RawParams, ok bool) {
+		fields, err := decodeObject(string(body))
+		if err != nil {
+			a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")
+			return nil, false
+		}
+		return a.params(fields, started)
+	})
 }
 
-type get struct{}
+type get struct {
+	*sharing
+	scope func(context.Context) string
+}
 
 // Supports implements [graphql.Transport].
 func (get) Supports(r *http.Request) bool { return r.Method == http.MethodGet }
 
 // Do implements [graphql.Transport].
-func (get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (g get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	a, ok := newAnswer(w, r, exec)
 	if !ok {
 		return
 	}
-	var p graphql.RawParams
-	p.ReadTime.Start = graphql.Now()
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
-		return
-	}
-	fields := make(map[string]any)
-	for _, key := range []string{"query", "operationName"} {
-		if query.Has(key) {
-			fields[key] = query.Get(key)
-		}
-	}
-	for _, key := range []string{"variables", "extensions"} {
-		if given := query.Get(key); given == "" || given == "null" {
-			continue
-		}
-		object, err := decodeObject(query.Get(key))
+	started := graphql.Now()
+	a.answer(g.sharing, g.scope(r.Context()), r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
+		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			a.refuse(http.StatusBadRequest, key+" has to be one JSON object.")
-			return
+			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
+			return nil, false
 		}
-		fields[key] = object
-	}
-	if !a.params(&p, fields) {
-		return
-	}
-	a.run(&p, true)
+		fields := make(map[string]any)
+		for _, key := range []string{"query", "operationName"} {
+			if query.Has(key) {
+				fields[key] = query.Get(key)
+			}
+		}
+		for _, key := range []string{"variables", "extensions"} {
+			if given := query.Get(key); given == "" || given == "null" {
+				continue
+			}
+			object, err := decodeObject(query.Get(key))
+			if err != nil {
+				a.refuse(http.StatusBadRequest, key+" has to be one JSON object.")
+				return nil, false
+			}
+			fields[key] = object
+		}
+		return a.params(fields, started)
+	})
 }
 
 // other answers to the methods that no operation comes by.
@@ -186,6 +195,15 @@ func quality(q string) float64 {
 	return f
 }
 
+// jsonInUTF8 reports whether a Content-Type is that of JSON.
+func jsonInUTF8(contentType string) bool {
+	if contentType == legacyJSON {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	return err == nil && media == legacyJSON && utf8Charset(params)
+}
+
 func utf8Charset(params map[string]string) bool {
 	charset := params["charset"]
 	return charset == "" || strings.EqualFold(charset, "utf-8")
@@ -193,7 +211,8 @@ func utf8Charset(params map[string]string) bool {
 
 // params reads an operation's parameters, each of which may be null. It answers
 // itself, and reports false, where one has the wrong type.
-func (a *answer) params(p *graphql.RawParams, fields map[string]any) bool {
+func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawParams, bool) {
+	p := &graphql.RawParams{Headers: a.r.Header}
 	text := func(key string, to *string) bool {
 		v, ok := fields[key].(string)
 		*to = v
@@ -216,32 +235,88 @@ func (a *answer) params(p *graphql.RawParams, fields map[string]any) bool {
 	case strings.TrimSpace(p.Query) == "":
 		a.refuse(http.StatusBadRequest, "query is missing.")
 	default:
-		p.Headers = a.r.Header
-		p.ReadTime.End = graphql.Now()
-		return true
+		p.ReadTime = graphql.TraceTiming{Start: started, End: graphql.Now()}
+		return p, true
 	}
-	return false
+	return nil, false
 }
 
-// run executes the operation and writes its answer.
-func (a *answer) run(p *graphql.RawParams, queriesOnly bool) {
+// answer answers an operation: with what an identical query in flight is
+// answered, or else by executing what params returns.
+func (a *answer) answer(s *sharing, scope, operation string, params func() (*graphql.RawParams, bool)) {
 	ctx := a.r.Context()
+	key := flightKey{scope, a.r.Method, a.media, operation, wantsFresh(a.r)}
+	if f := s.join(key); f != nil {
+		a.await(s, key, f)
+		return
+	}
+	p, ok := params()
+	if !ok {
+		return
+	}
 	op, errs := a.exec.CreateOperationContext(ctx, p)
 	if errs != nil {
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.
-		a.write(a.status(http.StatusBadRequest), a.exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
+		a.write(encode(a.status(http.StatusBadRequest), a.exec.DispatchError(graphql.WithOperationContext(ctx, op), errs)))
 		return
 	}
-	if queriesOnly && op.Operation.Operation != ast.Query {
-		a.w.Header().Set("Allow", "POST")
-		a.refuse(http.StatusMethodNotAllowed, "Only queries come by GET; send this by POST.")
+	if op.Operation.Operation != ast.Query {
+		if a.r.Method == http.MethodGet {
+			a.w.Header().Set("Allow", "POST")
+			a.refuse(http.StatusMethodNotAllowed, "Only queries come by GET; send this by POST.")
+			return
+		}
+		s.part(scope)
+		defer s.part(scope)
+		a.write(a.run(ctx, op))
 		return
+	}
+	f, execution := s.begin(ctx, key)
+	if execution != nil {
+		// The query ends early when all have gone who wait for it; the one who
+		// executes it is only one of them.
+		gone := context.AfterFunc(ctx, func() { s.leave(key, f) })
+		func() {
+			defer s.land(key, f)
+			f.status, f.body = a.run(execution, op)
+		}()
+		if !gone() {
+			return // the client has gone, and has left
+		}
+	}
+	a.await(s, key, f)
+}
+
+// await writes a flight's answer once it is there, and leaves.
+func (a *answer) await(s *sharing, key flightKey, f *flight) {
+	defer s.leave(key, f)
+	select {
+	case <-f.done:
+		a.write(f.status, f.body)
+	case <-a.r.Context().Done():
+	}
+}
+
+// wantsFresh reports whether the client wants nothing from a cache.
+func wantsFresh(r *http.Request) bool {
+	for _, value := range r.Header.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(value, ",") {
+			if name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); strings.EqualFold(name, "no-cache") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// run executes an operation.
+func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body []byte) {
+	if wantsFresh(a.r) {
+		ctx = upstream.Fresh(ctx)
 	}
 	responses, ctx := a.exec.DispatchOperation(ctx, op)
-	if response := responses(ctx); response != nil {
-		a.write(http.StatusOK, response)
-	}
+	return encode(http.StatusOK, responses(ctx))
 }
 
 func (a *answer) status(code int) int {
@@ -254,27 +329,35 @@ func (a *answer) status(code int) int {
 // refuse answers a request that holds no operation. Its status is the same
 // under both media types.
 func (a *answer) refuse(status int, message string) {
-	a.write(status, &graphql.Response{Errors: gqlerror.List{{
+	a.write(encode(status, &graphql.Response{Errors: gqlerror.List{{
 		Message: message, Extensions: map[string]any{"code": string(upstream.BadUserInput)},
-	}}})
+	}}}))
 }
 
-func (a *answer) write(status int, response *graphql.Response) {
-	body, err := encode(response)
-	if err != nil {
-		status, body = http.StatusInternalServerError, []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
-	}
+func (a *answer) write(status int, body []byte) {
 	header := a.w.Header()
-	header.Set("Content-Type", a.media+"; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "no-store")
+	header["Content-Type"] = contentTypes[a.media]
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Cache-Control"] = noStore
 	a.w.WriteHeader(status)
 	_, _ = a.w.Write(body)
 }
 
+// Values of headers, which are the same in every answer.
+var (
+	contentTypes = map[string][]string{
+		legacyJSON:  {legacyJSON + "; charset=utf-8"},
+		graphqlJSON: {graphqlJSON + "; charset=utf-8"},
+	}
+	noStore = []string{"no-store"}
+)
+
+// unwritten is the answer where there should have been another.
+var unwritten = []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+
 // encode writes a response. Its data is JSON already, and nearly all of it: it
 // is copied, not parsed again.
-func encode(response *graphql.Response) ([]byte, error) {
+func encode(status int, response *graphql.Response) (int, []byte) {
 	b := bytes.NewBuffer(make([]byte, 0, len(response.Data)+256))
 	b.WriteByte('{')
 	if response.Data != nil {
@@ -298,13 +381,13 @@ func encode(response *graphql.Response) ([]byte, error) {
 		b.WriteString(`"` + part.key + `":`)
 		enc := json.NewEncoder(b)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(part.value); err != nil {
-			return nil, err
+		if enc.Encode(part.value) != nil {
+			return http.StatusInternalServerError, unwritten
 		}
 		b.Truncate(b.Len() - 1) // the encoder's line break
 	}
 	b.WriteByte('}')
-	return b.Bytes(), nil
+	return status, b.Bytes()
 }
 
 // decodeObject reads text that is one JSON object and nothing else. Numbers

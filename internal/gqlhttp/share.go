@@ -1,0 +1,103 @@
+package gqlhttp
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"sync"
+)
+
+// sharing has identical queries that are in flight at the same time executed
+// once: whoever comes second gets the bytes of the first. Nothing is remembered
+// beyond that, and mutations are never shared. It is safe for concurrent use.
+type sharing struct {
+	mu      sync.Mutex
+	flights map[flightKey]*flight
+}
+
+// flightKey is all that an answer depends on. The operation is the request as it
+// came, to the byte.
+type flightKey struct {
+	scope, method, media, operation string
+	fresh                           bool
+}
+
+// flight is one execution and those who wait for it.
+type flight struct {
+	waiters int // guarded by sharing.mu
+	cancel  context.CancelFunc
+
+	done   chan struct{} // closed when what follows is set
+	status int
+	body   []byte // not to be modified
+}
+
+// join returns the flight for the key, nil if there is none. Whoever gets one
+// has to leave it.
+func (s *sharing) join(key flightKey) *flight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flights[key]
+	if f != nil {
+		f.waiters++
+	}
+	return f
+}
+
+// begin is [sharing.join], but makes a flight if there is none. Whoever gets a
+// context with it has to execute the query in that context, and to land the
+// flight. The context outlives the caller's own.
+func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.flights[key]; f != nil {
+		f.waiters++
+		return f, nil
+	}
+	f := &flight{waiters: 1, status: http.StatusInternalServerError, body: unwritten, done: make(chan struct{})}
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if s.flights == nil {
+		s.flights = make(map[flightKey]*flight)
+	}
+	s.flights[key] = f
+	return f, ctx
+}
+
+// land hands the answer to all who wait.
+func (s *sharing) land(key flightKey, f *flight) {
+	s.mu.Lock()
+	s.drop(key, f)
+	s.mu.Unlock()
+	close(f.done)
+	f.cancel()
+}
+
+// leave is called by each who joined or began. When the last one has left, the
+// query is given up.
+func (s *sharing) leave(key flightKey, f *flight) {
+	s.mu.Lock()
+	f.waiters--
+	last := f.waiters == 0
+	if last {
+		s.drop(key, f)
+	}
+	s.mu.Unlock()
+	if last {
+		f.cancel()
+	}
+}
+
+// drop lets nobody join the flight any more. s.mu is held.
+func (s *sharing) drop(key flightKey, f *flight) {
+	if s.flights[key] == f {
+		delete(s.flights, key)
+	}
+}
+
+// part lets nobody join the flights of a scope any more: a query that begins
+// after a mutation sees what that has done.
+func (s *sharing) part(scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.flights, func(key flightKey, _ *flight) bool { return key.scope == scope })
+}
