@@ -44,6 +44,9 @@ type plansKey struct{}
 // plainRows is a [graphql.FieldMiddleware] that has connections written by a
 // plan where that can be.
 func plainRows(ctx context.Context, next graphql.Resolver) (any, error) {
+	if graphql.GetFieldContext(ctx).IsResolver {
+		reserveStack()
+	}
 	v, err := next(ctx)
 	rows, ok := v.(model.Rows)
 	if err != nil || !ok {

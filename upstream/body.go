@@ -65,16 +65,3 @@ func (h *heldBody) Close() error {
 	}
 	return nil
 }
-
-// held returns a body that has been read.
-func held(body io.ReadCloser, limit int64) (*heldBody, error) {
-	if h, ok := body.(*heldBody); ok {
-		return h, nil
-	}
-	defer func() { _ = body.Close() }()
-	b, err := readBody(body, limit)
-	if err != nil {
-		return nil, err
-	}
-	return hold(b.Bytes(), b.free), nil
-}

@@ -38,14 +38,12 @@ type Client struct {
 
 // shared is what the clients of all tokens have in common.
 type shared struct {
-	// transport makes the calls. There is no [http.Client] in between: it
+	// transport makes the calls, and answers with a [heldBody]. There is no [http.Client] in between: it
 	// would follow redirects, which carry the token to a place that the
 	// template does not give.
 	transport http.RoundTripper
 	template  urlTemplate
 	userAgent string
-	timeout   time.Duration
-	maxBody   int64
 	places    places
 }
 
@@ -60,17 +58,14 @@ func New(cfg Config) (*Client, error) {
 	if strings.TrimSpace(agent) == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return nil, fmt.Errorf("user agent %q must be printable ASCII and not blank", agent)
 	}
-	maxBody := cmp.Or(cfg.MaxBody, 16<<20)
 	next := cfg.Transport
 	if next == nil {
 		next = NewTransport()
 	}
 	return &Client{shared: &shared{
-		transport: newCoalescer(next, maxBody),
+		transport: newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20)),
 		template:  template,
 		userAgent: agent,
-		timeout:   cmp.Or(cfg.CallTimeout, 30*time.Second),
-		maxBody:   maxBody,
 		places:    newPlaces(),
 	}}, nil
 }
@@ -100,9 +95,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if err != nil {
 		return "", err
 	}
-	call, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(call, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
 	}
@@ -111,15 +104,12 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if err != nil {
 		return "", callError(ctx, err)
 	}
-	body, err := held(resp.Body, c.maxBody)
-	if err != nil {
-		return "", callError(ctx, err)
-	}
-	defer func() { _ = body.Close() }()
+	defer func() { _ = resp.Body.Close() }()
+	body := resp.Body.(*heldBody).bytes
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return "", c.answerError(resp, body.bytes)
+		return "", c.answerError(resp, body)
 	}
-	return resp.Header.Get("Pagination-Next"), read(body.bytes)
+	return resp.Header.Get("Pagination-Next"), read(body)
 }
 
 // keyed is what every record is.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // coalescer is a [http.RoundTripper] that makes one call of identical GETs in
@@ -15,10 +16,12 @@ import (
 // same credential ends the sharing of the calls before it.
 //
 // Each caller can give up without harm to the others; when the last one has,
-// the call is cancelled. A GET's answer is shared as well: neither its header
-// nor its body, a [heldBody], may be modified.
+// the call is cancelled. Every call, the reading of the answer included, is
+// bounded in time. The bodies of answers are [heldBody]s; a GET's answer is
+// shared as well, so that its header must not be modified either.
 type coalescer struct {
 	next    http.RoundTripper
+	timeout time.Duration
 	maxBody int64
 
 	mu      sync.Mutex
@@ -39,8 +42,8 @@ type flight struct {
 	err  error
 }
 
-func newCoalescer(next http.RoundTripper, maxBody int64) *coalescer {
-	return &coalescer{next: next, maxBody: maxBody, flights: make(map[flightKey]*flight)}
+func newCoalescer(next http.RoundTripper, timeout time.Duration, maxBody int64) *coalescer {
+	return &coalescer{next: next, timeout: timeout, maxBody: maxBody, flights: make(map[flightKey]*flight)}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -50,7 +53,13 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 		authorization := req.Header.Get("Authorization")
 		c.part(authorization)
 		defer c.part(authorization)
-		return c.next.RoundTrip(req)
+		ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
+		defer cancel()
+		resp, body, err := c.call(req.WithContext(ctx))
+		if err == nil {
+			resp.Body = hold(body.Bytes(), body.free)
+		}
+		return resp, err
 	}
 	key := flightKey{req.Header.Get("Authorization"), req.URL.String()}
 	f := c.join(key, req)
@@ -79,14 +88,9 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 	if f == nil {
 		f = &flight{flying: true, done: make(chan struct{})}
 		c.flights[key] = f
-		// The flight outlives its first caller's cancellation, not its
-		// deadline: no stream of newcomers keeps a dead call alive.
-		ctx := context.WithoutCancel(req.Context())
-		if deadline, ok := req.Context().Deadline(); ok {
-			ctx, f.cancel = context.WithDeadline(ctx, deadline)
-		} else {
-			ctx, f.cancel = context.WithCancel(ctx)
-		}
+		// The flight outlives its first caller.
+		var ctx context.Context
+		ctx, f.cancel = context.WithTimeout(context.WithoutCancel(req.Context()), c.timeout)
 		go c.fly(key, f, req.WithContext(ctx))
 	}
 	f.waiters++
@@ -108,11 +112,18 @@ func (c *coalescer) fly(key flightKey, f *flight, req *http.Request) {
 			f.body.free()
 		}
 	}()
-	f.resp, f.err = c.next.RoundTrip(req) //nolint:bodyclose // closed below, once read
-	if f.err == nil {
-		f.body, f.err = readBody(f.resp.Body, c.maxBody)
-		_ = f.resp.Body.Close()
+	f.resp, f.body, f.err = c.call(req) //nolint:bodyclose // it is closed
+}
+
+// call makes a call and reads the answer to its end.
+func (c *coalescer) call(req *http.Request) (*http.Response, *buffer, error) {
+	resp, err := c.next.RoundTrip(req)
+	if err != nil {
+		return nil, nil, err
 	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := readBody(resp.Body, c.maxBody)
+	return resp, body, err
 }
 
 // leave is called once by each who joined, when done with the answer.

@@ -49,7 +49,7 @@ func request(ctx context.Context, method, path, authorization string) *http.Requ
 func TestCoalescing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(next, 1000)
+		c := newCoalescer(next, 10*time.Second, 1000)
 		var wait sync.WaitGroup
 		for i := range 64 {
 			wait.Go(func() {
@@ -96,7 +96,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := &transport{release: make(chan struct{})}
-			c := newCoalescer(next, 1000)
+			c := newCoalescer(next, 10*time.Second, 1000)
 			const callers = 5
 			errs := make([]error, callers)
 			cancels := make([]context.CancelFunc, callers)
@@ -128,18 +128,15 @@ func TestCoalescingGivingUp(t *testing.T) {
 	}
 }
 
-// TestCoalescingDeadline ends a dead call with the deadline of its first
-// caller, however many come later.
-func TestCoalescingDeadline(t *testing.T) {
+// TestCoalescingTimeout ends a dead call in time, however many join it later.
+func TestCoalescingTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(next, 1000)
+		c := newCoalescer(next, 10*time.Second, 1000)
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-				defer cancel()
-				_, err := c.RoundTrip(request(ctx, http.MethodGet, "/", "me"))
+				_, err := c.RoundTrip(request(t.Context(), http.MethodGet, "/", "me"))
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
@@ -158,7 +155,7 @@ func TestCoalescingDeadline(t *testing.T) {
 func TestCoalescingWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(next, 1000)
+		c := newCoalescer(next, 10*time.Second, 1000)
 		var wait sync.WaitGroup
 		calls := func(method, who string, want int) {
 			wait.Go(func() {

@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -70,7 +73,7 @@ func TestOnlyOdd(t *testing.T) {
 
 // TestOnlyBroken breaks answers at random places: what the patient reading
 // accepts, the quick one reads the same, and what it does not accept fails, but
-// for a control character in a text that nobody looks at.
+// for what is within strings that nobody looks at.
 func TestOnlyBroken(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -78,6 +81,7 @@ func TestOnlyBroken(t *testing.T) {
 		"tags":[{"id":1,"name":2,"applied_at":"2025-01-31T09:30:00.123Z"}],"custom_attributes":{"a":true},"visits":{"first_visit":{"uuid":"x"}}},{"id":"8","tags":[]}]`
 	const bytes = "\"\\{}[]:,0-.eEtn \x01\xff/u"
 	everything := &projection{want: func(string) bool { return true }}
+	strings := regexp.MustCompile(`"([^"\\]|\\(.|\n))*"`)
 	accepted := 0
 	for range 20_000 {
 		broken := []byte(body)
@@ -94,7 +98,7 @@ func TestOnlyBroken(t *testing.T) {
 		}
 		want, wantErr := decodeList[Contact](broken, nil)
 		got, err := decodeList[Contact](broken, everything)
-		if wantErr != nil && err == nil && slices.ContainsFunc(broken, func(b byte) bool { return b == 1 }) {
+		if wantErr != nil && err == nil && jsontext.Value(strings.ReplaceAllString(string(broken), `""`)).IsValid(jsontext.AllowDuplicateNames(true)) {
 			continue
 		}
 		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {

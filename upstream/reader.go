@@ -145,7 +145,9 @@ func (r *reader) member(rows *rows, n int) (index []int, ok bool) {
 		return nil, false
 	}
 	text := r.text[begin:r.at]
-	// A key with an escape in it is none of the API's.
+	if bytes.IndexByte(text, '\\') >= 0 { // none of the API's keys
+		return nil, false
+	}
 	index = rows.columns[string(text[1:1+bytes.IndexByte(text[1:], '"')])]
 	if n < len(rows.members) {
 		rows.members[n] = member{text, index}
@@ -218,14 +220,14 @@ func plainText(kind byte, raw []byte) (text []byte, plain bool) {
 	return nil, false
 }
 
-// isPlain reports whether a string without escapes is UTF-8 and has no control
-// characters.
+// isPlain reports whether a string means what stands there: UTF-8 without
+// escapes or control characters.
 func isPlain(text []byte) bool {
 	for i := range len(text) {
-		if c := text[i]; c < ' ' {
+		if c := text[i]; c < ' ' || c == '\\' {
 			return false
 		} else if c >= utf8.RuneSelf {
-			return utf8.Valid(text) && !bytes.ContainsFunc(text[i:], func(r rune) bool { return r < ' ' })
+			return utf8.Valid(text) && !bytes.ContainsFunc(text[i:], func(r rune) bool { return r < ' ' || r == '\\' })
 		}
 	}
 	return true

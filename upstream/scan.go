@@ -7,20 +7,16 @@ import (
 
 // scanner passes over JSON text (RFC 8259), of which nearly all is of no
 // interest, without copying anything. It checks the syntax of all that it
-// passes, but for control characters and broken UTF-8 within strings, of which
-// it only looks for the end. Its methods return false where the text is not
+// passes, but for what is within strings, of which it only looks for the end.
+// Its methods return false where the text is not
 // JSON, or deeper nested than any answer is.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// Kinds of values beside their first byte.
-const (
-	kindNumber = '0'
-	// kindEscaped is a string with escapes in it.
-	kindEscaped = '\\'
-)
+// kindNumber is the kind of a number; that of any other value is its first byte.
+const kindNumber = '0'
 
 // maxDepth is far above the nesting of any answer.
 const maxDepth = 100
@@ -47,7 +43,7 @@ func (s *scanner) take(c byte) bool {
 }
 
 // value passes over a value, which ends where the scanner then stands. Its kind
-// is '"', [kindEscaped], [kindNumber], '{', '[', 't', 'f' or 'n'.
+// is '"', [kindNumber], '{', '[', 't', 'f' or 'n'.
 func (s *scanner) value() (kind byte, ok bool) { return s.nested(maxDepth) }
 
 func (s *scanner) nested(depth int) (kind byte, ok bool) {
@@ -56,11 +52,7 @@ func (s *scanner) nested(depth int) (kind byte, ok bool) {
 	}
 	switch c := s.next(); c {
 	case '"':
-		plain, ok := s.quoted()
-		if !plain {
-			c = kindEscaped
-		}
-		return c, ok
+		return c, s.quoted()
 	case '{', '[':
 		return c, s.members(c, depth)
 	case 't':
@@ -98,11 +90,7 @@ func (s *scanner) members(open byte, depth int) bool {
 
 // key passes over a member's name and the colon behind it.
 func (s *scanner) key() bool {
-	if s.next() != '"' {
-		return false
-	}
-	_, ok := s.quoted()
-	return ok && s.take(':')
+	return s.next() == '"' && s.quoted() && s.take(':')
 }
 
 func (s *scanner) literal(word string) bool {
@@ -145,48 +133,22 @@ func (s *scanner) digits() bool {
 	return s.at > begin
 }
 
-// quoted passes over a string, of which it looks for the end only. plain says
-// that it has no escapes.
-func (s *scanner) quoted() (plain, ok bool) {
-	t := s.text[s.at+1:]
-	end := bytes.IndexByte(t, '"')
-	if end < 0 {
-		return false, false
-	}
-	if bytes.IndexByte(t[:end], '\\') < 0 {
-		s.at += end + 2
-		return true, true
-	}
-	for i := 0; i < len(t); i++ {
-		switch t[i] {
-		case '"':
-			s.at += i + 2
-			return false, true
-		case '\\':
-			n := escape(t[i:])
-			if n == 0 {
-				return false, false
-			}
-			i += n - 1
+// quoted passes over a string.
+func (s *scanner) quoted() bool {
+	for i := s.at + 1; ; {
+		n := bytes.IndexByte(s.text[i:], '"')
+		if n < 0 {
+			return false
+		}
+		i += n + 1
+		// The quote is the end unless an odd number of backslashes is before it.
+		before := i - 2
+		for s.text[before] == '\\' {
+			before--
+		}
+		if (i-before)%2 == 0 {
+			s.at = i
+			return true
 		}
 	}
-	return false, false
-}
-
-// escape returns the length of the escape that the text begins with, 0 if it is
-// none.
-func escape(t []byte) int {
-	if len(t) < 2 {
-		return 0
-	}
-	switch t[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if len(t) < 6 || len(bytes.Trim(t[2:6], "0123456789abcdefABCDEF")) > 0 {
-			return 0
-		}
-		return 6
-	}
-	return 0
 }
