@@ -311,7 +311,7 @@ func wantsFresh(r *http.Request) bool {
 }
 
 // run executes an operation.
-func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body []byte) {
+func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body parts) {
 	if wantsFresh(a.r) {
 		ctx = upstream.Fresh(ctx)
 	}
@@ -334,14 +334,24 @@ func (a *answer) refuse(status int, message string) {
 	}}}))
 }
 
-func (a *answer) write(status int, body []byte) {
+func (a *answer) write(status int, body parts) {
+	length := 0
+	for _, part := range body {
+		length += len(part)
+	}
 	header := a.w.Header()
 	header["Content-Type"] = contentTypes[a.media]
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Content-Length"] = []string{strconv.Itoa(length)}
 	header["Cache-Control"] = noStore
 	a.w.WriteHeader(status)
-	_, _ = a.w.Write(body)
+	for _, part := range body {
+		_, _ = a.w.Write(part)
+	}
 }
+
+// parts are a body in pieces, so that nearly all of it need not be copied. They
+// must not be modified.
+type parts [][]byte
 
 // Values of headers, which are the same in every answer.
 var (
@@ -353,18 +363,16 @@ var (
 )
 
 // unwritten is the answer where there should have been another.
-var unwritten = []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+var unwritten = parts{[]byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)}
 
-// encode writes a response. Its data is JSON already, and nearly all of it: it
-// is copied, not parsed again.
-func encode(status int, response *graphql.Response) (int, []byte) {
-	b := bytes.NewBuffer(make([]byte, 0, len(response.Data)+256))
-	b.WriteByte('{')
+// encode writes a response. Its data is JSON already.
+func encode(status int, response *graphql.Response) (int, parts) {
+	var head, tail bytes.Buffer
+	head.WriteByte('{')
 	if response.Data != nil {
-		b.WriteString(`"data":`)
-		b.Write(response.Data)
+		head.WriteString(`"data":`)
 	}
-	for _, part := range []struct {
+	for _, member := range []struct {
 		key   string
 		value any
 		given bool
@@ -372,22 +380,22 @@ func encode(status int, response *graphql.Response) (int, []byte) {
 		{"errors", response.Errors, len(response.Errors) > 0},
 		{"extensions", response.Extensions, len(response.Extensions) > 0},
 	} {
-		if !part.given {
+		if !member.given {
 			continue
 		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
+		if response.Data != nil || tail.Len() > 0 {
+			tail.WriteByte(',')
 		}
-		b.WriteString(`"` + part.key + `":`)
-		enc := json.NewEncoder(b)
+		tail.WriteString(`"` + member.key + `":`)
+		enc := json.NewEncoder(&tail)
 		enc.SetEscapeHTML(false)
-		if enc.Encode(part.value) != nil {
+		if enc.Encode(member.value) != nil {
 			return http.StatusInternalServerError, unwritten
 		}
-		b.Truncate(b.Len() - 1) // the encoder's line break
+		tail.Truncate(tail.Len() - 1) // the encoder's line break
 	}
-	b.WriteByte('}')
-	return status, b.Bytes()
+	tail.WriteByte('}')
+	return status, parts{head.Bytes(), response.Data, tail.Bytes()}
 }
 
 // decodeObject reads text that is one JSON object and nothing else. Numbers

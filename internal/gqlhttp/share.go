@@ -29,7 +29,7 @@ type flight struct {
 
 	done   chan struct{} // closed when what follows is set
 	status int
-	body   []byte // not to be modified
+	body   parts
 }
 
 // join returns the flight for the key, nil if there is none. Whoever gets one

@@ -1,0 +1,374 @@
+// Command compare measures servers in turn, several rounds, and prints the
+// medians as a Markdown table. bench/run builds what it starts.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is one way to answer the two queries.
+type server struct {
+	name    string
+	command func(upstream, address string) *exec.Cmd
+	nested  operation // Q1: teams, their workspaces, 20 contacts of each
+	flat    operation // Q2: 20 contacts of one workspace
+	peer    bool
+}
+
+// operation is an HTTP request: a GET without a body.
+type operation struct{ path, body string }
+
+func graphql(query string) operation {
+	return operation{"/graphql", `{"query":` + strconv.Quote(query) + `}`}
+}
+
+func program(name string, arguments ...string) *exec.Cmd {
+	return exec.Command(name, arguments...) //nolint:gosec,noctx // ended by their pid
+}
+
+// inFolder starts a peer, which is told by its environment where to listen.
+func inFolder(name string, environment ...string) func(upstream, address string) *exec.Cmd {
+	return func(upstream, address string) *exec.Cmd {
+		_, port, _ := net.SplitHostPort(address)
+		c := program("bench/" + name + "/run")
+		c.Env = append(append(os.Environ(), "UPSTREAM=http://"+upstream, "PORT="+port), environment...)
+		return c
+	}
+}
+
+func restProgram(binary string) func(upstream, address string) *exec.Cmd {
+	return func(upstream, address string) *exec.Cmd {
+		return program("bench/.bin/"+binary, "-listen", address, "-upstream-url", "http://"+upstream+"/{subdomain}/api/v2")
+	}
+}
+
+// The names that each server's schema gives to the same data.
+var (
+	camelCase = [2]operation{
+		graphql(`{ teams { id name workspaces { id name subdomain contacts { id emailAddress firstName lastName } } } }`),
+		graphql(`{ contacts(workspaceId: "101", subdomain: "acme-academy") { id emailAddress firstName lastName } }`),
+	}
+	snakeCase = [2]operation{
+		graphql(`{ teams { id name workspaces { id name subdomain contacts { id email_address first_name last_name } } } }`),
+		graphql(`{ contacts(workspaceId: "101", subdomain: "acme-academy") { id email_address first_name last_name } }`),
+	}
+	byPath = [2]operation{{"/nested", ""}, {"/contacts", ""}}
+)
+
+var servers = []server{
+	{
+		name: "funnelgraph",
+		command: func(upstream, address string) *exec.Cmd {
+			return program("bench/.bin/funnelgraph", "--listen", address, "--upstream-url", "http://"+upstream+"/{subdomain}/api/v2")
+		},
+		nested: graphql(`{ teams { nodes { id name workspaces { nodes { id name subdomain contacts { nodes { id emailAddress firstName lastName } } } } } } }`),
+		flat:   graphql(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id emailAddress firstName lastName } } } }`),
+	},
+	{name: "Go program, encoding/json", command: restProgram("rest"), nested: byPath[0], flat: byPath[1]},
+	{name: "Go program, jsonv2", command: restProgram("rest-jsonv2"), nested: byPath[0], flat: byPath[1]},
+	{name: "Tailcall, dedupe on", command: inFolder("tailcall", "DEDUPE=true"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
+	{name: "Tailcall, dedupe off", command: inFolder("tailcall", "DEDUPE=false"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
+	{name: "Hive Gateway", command: inFolder("mesh"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
+	{name: "Apollo Server", command: inFolder("apollo"), nested: camelCase[0], flat: camelCase[1], peer: true},
+}
+
+// figures are what is measured of a server, one value for each round.
+type figures map[string][]float64
+
+// The columns of the table.
+var columns = []struct{ key, title, format string }{
+	{"q1", "Q1 req/s", "%.0f"},
+	{"q1 cpu", "CPU s per 1000", "%.2f"},
+	{"q1 calls", "REST calls per Q1", "%.1f"},
+	{"q1u", "Q1 unique req/s", "%.0f"},
+	{"q1u cpu", "CPU s per 1000", "%.2f"},
+	{"q1u calls", "REST calls per Q1", "%.1f"},
+	{"q2", "Q2 req/s", "%.0f"},
+	{"q2 cpu", "CPU s per 1000", "%.3f"},
+	{"rss", "peak MB", "%.0f"},
+	{"latency", "Q1 ms at 20 ms a call", "%.1f"},
+}
+
+// bench is one comparison.
+type bench struct {
+	fast, slow string // addresses of the simulated API
+	seconds    int
+	warm       int
+	runs       int
+}
+
+func main() {
+	rounds := flag.Int("rounds", 3, "how many `times` each server is measured")
+	seconds := flag.Int("seconds", 5, "how long each measurement takes")
+	warm := flag.Int("warm", 3, "`seconds` of the same requests before each measurement")
+	peers := flag.Bool("peers", false, "also measure Tailcall, Hive Gateway and Apollo Server")
+	only := flag.String("only", "", "measure the servers whose name has this `text` in it")
+	flag.Parse()
+	log.SetFlags(log.Ltime)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	table, err := compare(ctx, *rounds, &bench{seconds: *seconds, warm: *warm}, func(s server) bool {
+		return (*peers || !s.peer) && strings.Contains(strings.ToLower(s.name), strings.ToLower(*only))
+	})
+	if err != nil {
+		log.Fatal(err) //nolint:gocritic // nothing is left running
+	}
+	_, _ = io.WriteString(os.Stdout, table)
+}
+
+func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool) (string, error) {
+	var end func()
+	var err error
+	for _, api := range []struct {
+		address *string
+		latency string
+	}{{&b.fast, "0s"}, {&b.slow, "20ms"}} {
+		*api.address = freeAddress()
+		if end, err = begin(program("bench/.bin/upstream", "-listen", *api.address, "-latency", api.latency), *api.address); err != nil {
+			return "", err
+		}
+		defer end()
+	}
+	all := make(map[string]figures)
+	for round := range rounds {
+		for _, s := range servers {
+			if !wanted(s) {
+				continue
+			}
+			log.Printf("round %d of %d: %s", round+1, rounds, s.name)
+			if all[s.name] == nil {
+				all[s.name] = make(figures)
+			}
+			if err := b.measure(ctx, s, all[s.name]); err != nil {
+				return "", fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	return markdown(all), nil
+}
+
+// measure measures a server once.
+func (b *bench) measure(ctx context.Context, s server, f figures) error {
+	err := b.running(s, b.fast, func(pid int, url string) error {
+		for _, m := range []struct {
+			key    string
+			op     operation
+			rows   int
+			unique bool
+		}{{"q1", s.nested, 240, false}, {"q1u", s.nested, 240, true}, {"q2", s.flat, 20, false}} {
+			if err := check(ctx, url+m.op.path, m.op.body, m.rows); err != nil {
+				return err
+			}
+			if _, err := b.load(ctx, url, m.op, m.unique, 32, b.warm); err != nil {
+				return err
+			}
+			calls, cpu := b.calls(), processorTime(pid)
+			r, err := b.load(ctx, url, m.op, m.unique, 32, b.seconds)
+			if err != nil {
+				return err
+			}
+			f.add(m.key, r.requests/r.seconds)
+			f.add(m.key+" cpu", (processorTime(pid)-cpu)/r.requests*1000)
+			f.add(m.key+" calls", (b.calls()-calls)/r.requests)
+		}
+		f.add("rss", peakMemory(pid))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.running(s, b.slow, func(_ int, url string) error {
+		if _, err := b.load(ctx, url, s.nested, true, 1, b.warm); err != nil {
+			return err
+		}
+		r, err := b.load(ctx, url, s.nested, true, 1, b.seconds)
+		f.add("latency", r.median)
+		return err
+	})
+}
+
+func (f figures) add(key string, v float64) { f[key] = append(f[key], v) }
+
+// running has a server running for the time of do.
+func (b *bench) running(s server, upstream string, do func(pid int, url string) error) error {
+	address := freeAddress()
+	command := s.command(upstream, address)
+	end, err := begin(command, address)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return do(command.Process.Pid, "http://"+address)
+}
+
+// begin starts a process and waits until it listens.
+func begin(c *exec.Cmd, address string) (end func(), err error) {
+	var output bytes.Buffer
+	c.Stdout, c.Stderr = &output, &output
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	go func() { _ = c.Wait(); close(ended) }()
+	end = func() {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			_ = c.Process.Kill()
+			<-ended
+		}
+	}
+	for range 600 {
+		if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			return end, conn.Close()
+		}
+		select {
+		case <-ended:
+			return nil, fmt.Errorf("%s ended: %s", c.Path, output.String())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	end()
+	return nil, fmt.Errorf("%s does not listen: %s", c.Path, output.String())
+}
+
+// result is what wrk reports.
+type result struct{ requests, seconds, median float64 }
+
+// load sends an operation for some seconds.
+func (b *bench) load(ctx context.Context, url string, op operation, unique bool, connections, seconds int) (r result, err error) {
+	b.runs++
+	arguments := []string{
+		"-t1", "-c" + strconv.Itoa(connections), "-d" + strconv.Itoa(seconds) + "s", "-s", "bench/wrk.lua",
+		url + op.path, "--", op.body, map[bool]string{true: "unique", false: "same"}[unique], "run" + strconv.Itoa(b.runs),
+	}
+	out, err := exec.CommandContext(ctx, "wrk", arguments...).CombinedOutput() //nolint:gosec // ours
+	if err != nil {
+		return r, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	var requests, micros, failed, median float64
+	_, line, _ := strings.Cut(string(out), "result ")
+	if _, err := fmt.Sscan(line, &requests, &micros, &failed, &median); err != nil {
+		return r, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	if failed > 0 {
+		return r, fmt.Errorf("%.0f of %.0f requests failed", failed, requests)
+	}
+	return result{requests, micros / 1e6, median / 1e3}, nil
+}
+
+// check makes sure that the answer is whole: every row has one address.
+func check(ctx context.Context, url, body string, rows int) error {
+	method := http.MethodPost
+	if body == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer check")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if n := strings.Count(string(answer), "@example.com"); err == nil && n != rows {
+		err = fmt.Errorf("status %d, %d rows instead of %d: %.300s", resp.StatusCode, n, rows, answer)
+	}
+	return err
+}
+
+// calls returns how many REST calls the simulated API has had.
+func (b *bench) calls() float64 {
+	resp, err := http.Get("http://" + b.fast + "/calls") //nolint:noctx,gosec // our own
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var n float64
+	_, _ = fmt.Fscan(resp.Body, &n)
+	return n
+}
+
+// processorTime returns the seconds of CPU that a process has used: fields 14
+// and 15 of its stat, in hundredths.
+func processorTime(pid int) float64 {
+	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100
+}
+
+// peakMemory returns the most memory that a process has had, in megabytes.
+func peakMemory(pid int) float64 {
+	status, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	_, line, _ := strings.Cut(string(status), "VmHWM:")
+	var kilobytes float64
+	_, _ = fmt.Sscan(line, &kilobytes)
+	return kilobytes / 1024
+}
+
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if err != nil {
+		log.Fatal(errors.New("there is no free port"))
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// markdown returns the medians as a table, in the servers' order.
+func markdown(all map[string]figures) string {
+	var b strings.Builder
+	b.WriteString("| server |")
+	for _, c := range columns {
+		b.WriteString(" " + c.title + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(columns)) + "\n")
+	for _, s := range servers {
+		f := all[s.name]
+		if f == nil {
+			continue
+		}
+		b.WriteString("| " + s.name + " |")
+		for _, c := range columns {
+			fmt.Fprintf(&b, " "+c.format+" |", median(f[c.key]))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func median(values []float64) float64 {
+	sorted := slices.SortedFunc(slices.Values(values), cmp.Compare[float64])
+	if len(sorted) == 0 {
+		return 0
+	}
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

@@ -1,0 +1,66 @@
+// What of the REST API the benchmarks' two queries need, as a subgraph, and how
+// its types lead to each other.
+import { defineConfig } from '@graphql-mesh/compose-cli';
+import { loadJSONSchemaSubgraph } from '@omnigraph/json-schema';
+
+const string = { type: 'string' };
+const list = (title, properties) => ({ type: 'array', items: { type: 'object', title, properties } });
+
+export const composeConfig = defineConfig({
+  subgraphs: [
+    {
+      sourceHandler: loadJSONSchemaSubgraph('api', {
+        endpoint: '{env.UPSTREAM}', // known when it is served
+        operationHeaders: { Authorization: '{context.headers.authorization}' },
+        operations: [
+          {
+            type: 'Query',
+            field: 'teams',
+            path: '/accounts/api/v2/teams',
+            method: 'GET',
+            responseSchema: list('Team', { id: string, name: string }),
+          },
+          {
+            type: 'Query',
+            // Not "workspaces": by its name and its one argument that would be taken for
+            // the way to fetch workspaces by their own ids.
+            field: 'teamWorkspaces',
+            path: '/accounts/api/v2/teams/{args.teamId}/workspaces',
+            method: 'GET',
+            responseSchema: list('Workspace', { id: string, name: string, subdomain: string }),
+          },
+          {
+            type: 'Query',
+            field: 'contacts',
+            path: '/{args.subdomain}/api/v2/workspaces/{args.workspaceId}/contacts',
+            method: 'GET',
+            responseSchema: list('Contact', { id: string, email_address: string, first_name: string, last_name: string }),
+          },
+        ],
+      }),
+    },
+  ],
+  additionalTypeDefs: /* GraphQL */ `
+    extend type Team {
+      workspaces: [Workspace]
+        @resolveTo(
+          sourceName: "api"
+          sourceTypeName: "Query"
+          sourceFieldName: "teamWorkspaces"
+          requiredSelectionSet: "{ id }"
+          sourceArgs: { teamId: "{root.id}" }
+        )
+    }
+
+    extend type Workspace {
+      contacts: [Contact]
+        @resolveTo(
+          sourceName: "api"
+          sourceTypeName: "Query"
+          sourceFieldName: "contacts"
+          requiredSelectionSet: "{ id subdomain }"
+          sourceArgs: { workspaceId: "{root.id}", subdomain: "{root.subdomain}" }
+        )
+    }
+  `,
+});

@@ -1,0 +1,31 @@
+-- Sends one operation again and again. Arguments: the body (empty: GET), and
+-- "unique" if each request shall have a credential of its own, so that no two
+-- may share work. Ends with one line for the caller to read.
+local threads = 0
+
+function setup(thread)
+  thread:set("id", threads)
+  threads = threads + 1
+end
+
+function init(args)
+  body, unique, sent = args[1], args[2] == "unique", 0
+  method = body == "" and "GET" or "POST"
+  -- No two runs may meet in a cache either.
+  run = args[3]
+end
+
+function request()
+  sent = sent + 1
+  local credential = unique and table.concat({ run, id, sent }, "-") or run
+  return wrk.format(method, nil, {
+    ["Content-Type"] = "application/json",
+    ["Authorization"] = "Bearer " .. credential,
+  }, body)
+end
+
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format("result %d %d %d %d\n", summary.requests, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50)))
+end
