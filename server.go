@@ -96,9 +96,10 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
 func handler(cfg config.Config, policy access.Policy, client *upstream.Client, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", policy.Handler(graph.NewHandler(func(ctx context.Context) *upstream.Client {
-		return client.WithToken(access.Token(ctx))
-	}, gqlhttp.Transports(func(ctx context.Context) string { return string(access.Token(ctx)) })...)))
+	mux.Handle("/graphql", policy.Handler(gqlhttp.Handler(
+		graph.NewExecutor(func(ctx context.Context) *upstream.Client { return client.WithToken(access.Token(ctx)) }),
+		func(ctx context.Context) string { return string(access.Token(ctx)) },
+	)))
 	mux.Handle("/", explorer.Handler("/graphql"))
 	mux.HandleFunc("GET /healthz", status(func() bool { return true }))
 	mux.HandleFunc("GET /readyz", status(ready.Load))

@@ -54,8 +54,8 @@ func TestPlainRows(t *testing.T) {
 	}
 	client = client.WithToken(demo.Token)
 	of := func(context.Context) *upstream.Client { return client }
-	ordinary := newServer(of, gqlhttp.Transports(func(context.Context) string { return "" })...)
-	short := newServer(of, gqlhttp.Transports(func(context.Context) string { return "" })...)
+	ordinary := newExecutor(of)
+	short := newExecutor(of)
 	var planned, met atomic.Int64
 	short.AroundFields(func(ctx context.Context, next graphql.Resolver) (any, error) {
 		v, err := plainRows(ctx, next)
@@ -78,7 +78,7 @@ func TestPlainRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := answer(t, ordinary, body), answer(t, short, body)
+		want, got := answer(t, gqlhttp.Handler(ordinary, noScope), body), answer(t, gqlhttp.Handler(short, noScope), body)
 		if !bytes.Equal(want, got) {
 			t.Fatalf("seed %d, round %d: %s\ngqlgen's way\n%s\nby a plan\n%s", seed, i, body, want, got)
 		}
@@ -91,6 +91,8 @@ func TestPlainRows(t *testing.T) {
 		t.Errorf("%d connections by a plan, %d in gqlgen's way", planned.Load(), met.Load())
 	}
 }
+
+func noScope(context.Context) string { return "" }
 
 func answer(t *testing.T, h http.Handler, body []byte) []byte {
 	t.Helper()

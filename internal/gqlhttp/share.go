@@ -18,12 +18,14 @@ type sharing struct {
 // flightKey is all that an answer depends on. The operation is the request as it
 // came, to the byte.
 type flightKey struct {
-	scope, method, media, operation string
-	fresh                           bool
+	scope, method, media string
+	fresh                bool
+	operation            string
 }
 
 // flight is one execution and those who wait for it.
 type flight struct {
+	key     flightKey
 	waiters int // guarded by sharing.mu
 	cancel  context.CancelFunc
 
@@ -32,21 +34,22 @@ type flight struct {
 	body   parts
 }
 
-// join returns the flight for the key, nil if there is none. Whoever gets one
-// has to leave it.
-func (s *sharing) join(key flightKey) *flight {
+// join returns the flight for the key with the operation, nil if there is none.
+// Whoever gets one has to leave it.
+func (s *sharing) join(key flightKey, operation []byte) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flights[key]
+	// Written out so that the operation need not be copied.
+	f := s.flights[flightKey{key.scope, key.method, key.media, key.fresh, string(operation)}]
 	if f != nil {
 		f.waiters++
 	}
 	return f
 }
 
-// begin is [sharing.join], but makes a flight if there is none. Whoever gets a
-// context with it has to execute the query in that context, and to land the
-// flight. The context outlives the caller's own.
+// begin returns the flight for the key, and makes one if there is none. Whoever
+// gets a context with it has to execute the query in that context, and to land
+// the flight. The context outlives the caller's own.
 func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +57,7 @@ func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Co
 		f.waiters++
 		return f, nil
 	}
-	f := &flight{waiters: 1, status: http.StatusInternalServerError, body: unwritten, done: make(chan struct{})}
+	f := &flight{key: key, waiters: 1, status: http.StatusInternalServerError, body: unwritten, done: make(chan struct{})}
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if s.flights == nil {
 		s.flights = make(map[flightKey]*flight)
@@ -64,9 +67,9 @@ func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Co
 }
 
 // land hands the answer to all who wait.
-func (s *sharing) land(key flightKey, f *flight) {
+func (s *sharing) land(f *flight) {
 	s.mu.Lock()
-	s.drop(key, f)
+	s.drop(f)
 	s.mu.Unlock()
 	close(f.done)
 	f.cancel()
@@ -74,12 +77,12 @@ func (s *sharing) land(key flightKey, f *flight) {
 
 // leave is called by each who joined or began. When the last one has left, the
 // query is given up.
-func (s *sharing) leave(key flightKey, f *flight) {
+func (s *sharing) leave(f *flight) {
 	s.mu.Lock()
 	f.waiters--
 	last := f.waiters == 0
 	if last {
-		s.drop(key, f)
+		s.drop(f)
 	}
 	s.mu.Unlock()
 	if last {
@@ -88,9 +91,9 @@ func (s *sharing) leave(key flightKey, f *flight) {
 }
 
 // drop lets nobody join the flight any more. s.mu is held.
-func (s *sharing) drop(key flightKey, f *flight) {
-	if s.flights[key] == f {
-		delete(s.flights, key)
+func (s *sharing) drop(f *flight) {
+	if s.flights[f.key] == f {
+		delete(s.flights, f.key)
 	}
 }
 

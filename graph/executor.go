@@ -2,10 +2,9 @@ package graph
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -39,28 +38,24 @@ func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument
 	}
 }
 
-// NewHandler returns the GraphQL endpoint. client returns the REST client of
-// the credential that a request's context carries; transports are the ways in
-// which operations come over HTTP.
-func NewHandler(client func(context.Context) *upstream.Client, transports ...graphql.Transport) http.Handler {
-	s := newServer(client, transports...)
-	s.AroundFields(plainRows)
-	return s
+// NewExecutor returns what answers operations. client returns the REST client of
+// the credential that an operation's context carries.
+func NewExecutor(client func(context.Context) *upstream.Client) *executor.Executor {
+	e := newExecutor(client)
+	e.AroundFields(plainRows)
+	return e
 }
 
-// newServer is [NewHandler] without the short way of plain rows.
-func newServer(client func(context.Context) *upstream.Client, transports ...graphql.Transport) *handler.Server {
+// newExecutor is [NewExecutor] without the short way of plain rows.
+func newExecutor(client func(context.Context) *upstream.Client) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
-	s := handler.New(schema)
-	for _, t := range transports {
-		s.AddTransport(t)
-	}
-	s.SetQueryCache(documents{lru.New[*ast.QueryDocument](cachedDocuments)})
-	s.SetParserTokenLimit(maxTokens)
-	s.SetErrorPresenter(present)
-	s.SetRecoverFunc(recovered)
-	s.Use(extension.Introspection{})
-	s.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	e := executor.New(schema)
+	e.SetQueryCache(documents{lru.New[*ast.QueryDocument](cachedDocuments)})
+	e.SetParserTokenLimit(maxTokens)
+	e.SetErrorPresenter(present)
+	e.SetRecoverFunc(recovered)
+	e.Use(extension.Introspection{})
+	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
 		keys, expand := keysOf(op.Doc), ""
 		if keys[upstream.ExpandEmailEngagement] {
@@ -73,6 +68,6 @@ func newServer(client func(context.Context) *upstream.Client, transports ...grap
 		ctx = context.WithValue(loader.With(ctx, l), plansKey{}, &plans{schema: schema.Schema(), known: make(map[selectionKey]plan)})
 		return next(ctx)
 	})
-	s.AroundFields(plainRows)
-	return s
+	e.AroundFields(plainRows)
+	return e
 }

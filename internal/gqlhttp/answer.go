@@ -1,0 +1,169 @@
+package gqlhttp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// answer is the answer to one request.
+type answer struct {
+	*handler
+	w       http.ResponseWriter
+	r       *http.Request
+	media   string
+	written bool // so that a panic does not add a second answer
+}
+
+// recovered returns the answer where there was a panic.
+func (h *handler) recovered(ctx context.Context, v any) (int, parts) {
+	failed, ok := errors.AsType[*gqlerror.Error](h.exec.PresentRecoveredError(ctx, v))
+	if !ok {
+		return http.StatusInternalServerError, unwritten
+	}
+	return encode(http.StatusInternalServerError, &graphql.Response{Errors: gqlerror.List{failed}})
+}
+
+// acceptable returns the media type to answer with. Whoever names none gets the
+// older one, as clients from before the specification expect.
+func acceptable(accept []string) string {
+	if strings.Join(accept, "") == "" {
+		return legacyJSON
+	}
+	best, bestQuality := "", 0.0
+	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil || !utf8Charset(params) {
+			continue
+		}
+		switch media {
+		case "*/*", "application/*":
+			media = legacyJSON
+		case legacyJSON, graphqlJSON:
+		default:
+			continue
+		}
+		if q := quality(params["q"]); q > bestQuality {
+			best, bestQuality = media, q
+		}
+	}
+	return best
+}
+
+func quality(q string) float64 {
+	if q == "" {
+		return 1
+	}
+	var f float64
+	if json.Unmarshal([]byte(q), &f) != nil {
+		return 0
+	}
+	return f
+}
+
+// jsonInUTF8 reports whether a Content-Type is that of JSON.
+func jsonInUTF8(contentType string) bool {
+	if contentType == legacyJSON {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	return err == nil && media == legacyJSON && utf8Charset(params)
+}
+
+func utf8Charset(params map[string]string) bool {
+	charset := params["charset"]
+	return charset == "" || strings.EqualFold(charset, "utf-8")
+}
+
+func (a *answer) status(code int) int {
+	if a.media == legacyJSON {
+		return http.StatusOK
+	}
+	return code
+}
+
+// refuse answers a request that holds no operation. Its status is the same
+// under both media types.
+func (a *answer) refuse(status int, message string) {
+	a.write(encode(status, &graphql.Response{Errors: gqlerror.List{{
+		Message: message, Extensions: map[string]any{"code": string(upstream.BadUserInput)},
+	}}}))
+}
+
+func (a *answer) write(status int, body parts) {
+	if a.written {
+		return
+	}
+	length := 0
+	for _, part := range body {
+		length += len(part)
+	}
+	a.written = true
+	header := a.w.Header()
+	header["Content-Type"] = contentTypes[a.media]
+	header["Content-Length"] = []string{strconv.Itoa(length)}
+	header["Cache-Control"] = noStore
+	a.w.WriteHeader(status)
+	for _, part := range body {
+		_, _ = a.w.Write(part)
+	}
+}
+
+// parts are a body in pieces, so that nearly all of it need not be copied. They
+// must not be modified.
+type parts [][]byte
+
+// Values of headers, which are the same in every answer.
+var (
+	contentTypes = map[string][]string{
+		legacyJSON:  {legacyJSON + "; charset=utf-8"},
+		graphqlJSON: {graphqlJSON + "; charset=utf-8"},
+	}
+	noStore = []string{"no-store"}
+)
+
+// unwritten is the answer where there should have been another.
+var unwritten = parts{[]byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)}
+
+// encode writes a response. Its data is JSON already.
+func encode(status int, response *graphql.Response) (int, parts) {
+	var head, tail bytes.Buffer
+	head.WriteByte('{')
+	if response.Data != nil {
+		head.WriteString(`"data":`)
+	}
+	for _, member := range []struct {
+		key   string
+		value any
+		given bool
+	}{
+		{"errors", response.Errors, len(response.Errors) > 0},
+		{"extensions", response.Extensions, len(response.Extensions) > 0},
+	} {
+		if !member.given {
+			continue
+		}
+		if response.Data != nil || tail.Len() > 0 {
+			tail.WriteByte(',')
+		}
+		tail.WriteString(`"` + member.key + `":`)
+		enc := json.NewEncoder(&tail)
+		enc.SetEscapeHTML(false)
+		if enc.Encode(member.value) != nil {
+			return http.StatusInternalServerError, unwritten
+		}
+		tail.Truncate(tail.Len() - 1) // the encoder's line break
+	}
+	tail.WriteByte('}')
+	return status, parts{head.Bytes(), response.Data, tail.Bytes()}
+}
