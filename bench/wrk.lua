@@ -15,13 +15,20 @@ function init(args)
   run = args[3]
 end
 
-function request()
-  sent = sent + 1
-  local credential = unique and table.concat({ run, id, sent }, "-") or run
+local function with(credential)
   return wrk.format(method, nil, {
     ["Content-Type"] = "application/json",
     ["Authorization"] = "Bearer " .. credential,
   }, body)
+end
+
+function request()
+  if not unique then
+    same = same or with(run)
+    return same
+  end
+  sent = sent + 1
+  return with(table.concat({ run, id, sent }, "-"))
 end
 
 function done(summary, latency)
