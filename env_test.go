@@ -15,7 +15,6 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
-	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -51,6 +50,10 @@ func withFault(f func(w http.ResponseWriter, r *http.Request, subdomain, path st
 
 func withTimeout(d time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.UpstreamTimeout = d }
+}
+
+func withCache(ttl time.Duration) envOption {
+	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
 }
 
 func withOrigins(origins ...string) envOption {
@@ -90,7 +93,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}))
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
-	client, err := upstream.New(upstream.Config{URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout})
+	client, err := newClient(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		defer shut()
 		cfg.UpstreamURL, policy = demo.Template(address), access.Policy{Default: demo.Token}
 	}
-	client, err := upstream.New(upstream.Config{URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout})
+	client, err := newClient(cfg)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,13 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		return fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err)
 	}
 	return nil
+}
+
+func newClient(cfg config.Config) (*upstream.Client, error) {
+	return upstream.New(upstream.Config{
+		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
+		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
+	})
 }
 
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.

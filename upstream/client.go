@@ -22,6 +22,11 @@ type Config struct {
 	CallTimeout time.Duration
 	// MaxBody bounds each answer's body in bytes, by default 16 MiB.
 	MaxBody int64
+	// CacheTTL is how long answers may be given again to the same credential; 0
+	// is never. See [Fresh].
+	CacheTTL time.Duration
+	// CacheSize bounds the memory for that in bytes, by default 64 MiB.
+	CacheSize uint64
 	// Transport carries the calls, by default [NewTransport].
 	Transport http.RoundTripper
 }
@@ -62,8 +67,12 @@ func New(cfg Config) (*Client, error) {
 	if next == nil {
 		next = NewTransport()
 	}
+	var transport http.RoundTripper = newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20))
+	if cfg.CacheTTL > 0 {
+		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20))
+	}
 	return &Client{shared: &shared{
-		transport: newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20)),
+		transport: transport,
 		template:  template,
 		userAgent: agent,
 		places:    newPlaces(),
@@ -79,6 +88,10 @@ func (c *Client) WithToken(t Token) *Client {
 		"Accept":        {"application/json"},
 	}}
 }
+
+// nextHeader is set when rows follow: to the cursor of the next page
+// (API.md §3.1).
+const nextHeader = "Pagination-Next"
 
 // get makes one GET call on a host of the template, has the answer's body read,
 // and returns the cursor of the next page. The body is read's for the time of
@@ -109,7 +122,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return "", c.answerError(resp, body)
 	}
-	return resp.Header.Get("Pagination-Next"), read(body)
+	return resp.Header.Get(nextHeader), read(body)
 }
 
 // keyed is what every record is.

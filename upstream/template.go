@@ -126,6 +126,20 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 	return b.String(), nil
 }
 
+// subdomain returns the subdomain that an address of the template has; empty
+// behind a template without one.
+func (t urlTemplate) subdomain(address string) string {
+	if !t.perWorkspace {
+		return ""
+	}
+	rest := strings.TrimPrefix(address, t.before)
+	end := strings.IndexFunc(rest, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
+	if end < 0 {
+		return rest
+	}
+	return rest[:end]
+}
+
 // maxSegmentBytes is far above any id of the API.
 const maxSegmentBytes = 128
 

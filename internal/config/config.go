@@ -26,6 +26,8 @@ type Config struct {
 	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
 	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one REST call may take."`
 	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
+	CacheTTL        time.Duration    `name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s. Off by default. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
+	CacheSize       int              `name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" placeholder:"MIB" help:"Most memory for answers that are kept, in MiB."`
 	CORSOrigins     []string         `name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas. With --demo, localhost on any port as well."`
 	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
 
@@ -70,6 +72,9 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	return cfg, cfg.check()
 }
 
+// maxCacheSize is a terabyte, in MiB.
+const maxCacheSize = 1 << 20
+
 func (c *Config) check() error {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -80,6 +85,12 @@ func (c *Config) check() error {
 	}
 	if c.UpstreamTimeout <= 0 {
 		return fmt.Errorf("--upstream-timeout %s must be more than nothing, such as 30s", c.UpstreamTimeout)
+	}
+	if c.CacheTTL < 0 {
+		return fmt.Errorf("--cache-ttl %s must not be negative: give a time such as 30s, or 0s for no cache", c.CacheTTL)
+	}
+	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
+		return fmt.Errorf("--cache-size %d must be 1 to %d, in MiB", c.CacheSize, maxCacheSize)
 	}
 	for _, origin := range c.CORSOrigins {
 		if err := checkOrigin(origin); err != nil {

@@ -89,6 +89,11 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--user-agent="}, want: "--user-agent"},
 		{args: []string{"--upstream-timeout", "soon"}, want: "--upstream-timeout"},
 		{args: []string{"--upstream-timeout", "0s"}, want: "--upstream-timeout"},
+		{args: []string{"--cache-ttl", "-1s"}, want: "--cache-ttl"},
+		{args: []string{"--cache-ttl", "30"}, want: "--cache-ttl"},
+		{args: []string{"--cache-size", "0"}, want: "--cache-size"},
+		{args: []string{"--cache-size", "9999999999"}, want: "--cache-size"},
+		{env: map[string]string{"FUNNELGRAPH_CACHE_TTL": "long"}, want: "FUNNELGRAPH_CACHE_TTL"},
 		{args: []string{"--cors-origin", "*"}, want: "no wildcards"},
 		{args: []string{"--cors-origin", "https://*.example.com"}, want: "no wildcards"},
 		{args: []string{"--cors-origin", "app.example.com"}, want: "not an origin"},
@@ -121,7 +126,7 @@ func TestHelp(t *testing.T) {
 	if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
 		t.Error(err)
 	}
-	for _, want := range []string{"--listen", "$FUNNELGRAPH_LISTEN", "--demo", "--upstream-url", "$CLICKFUNNELS_API_URL", "--user-agent", "--cors-origin", "CLICKFUNNELS_API_TOKEN_FILE"} {
+	for _, want := range []string{"--listen", "$FUNNELGRAPH_LISTEN", "--demo", "--upstream-url", "$CLICKFUNNELS_API_URL", "--user-agent", "--cache-ttl", "--cache-size", "--cors-origin", "CLICKFUNNELS_API_TOKEN_FILE"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the help says nothing of %s:\n%s", want, out.String())
 		}

@@ -1,0 +1,209 @@
+package gqlhttp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+type scopeKey struct{}
+
+// desk executes operations, which last ten seconds.
+type desk struct {
+	http.Handler
+	mu        sync.Mutex
+	executed  int
+	given     int // up before the end
+	panicking bool
+}
+
+func newDesk() *desk {
+	d := new(desk)
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a(n: Int): Int } type Mutation { m: Int }"})
+	d.Handler = Handler(executor.New(&graphql.ExecutableSchemaMock{
+		SchemaFunc: func() *ast.Schema { return schema },
+		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
+			return graphql.OneShot(d.execute(ctx))
+		},
+	}), func(ctx context.Context) string { return ctx.Value(scopeKey{}).(string) })
+	return d
+}
+
+func (d *desk) execute(ctx context.Context) *graphql.Response {
+	d.mu.Lock()
+	d.executed++
+	n := d.executed
+	d.mu.Unlock()
+	select {
+	case <-time.After(10 * time.Second):
+	case <-ctx.Done():
+		d.mu.Lock()
+		d.given++
+		d.mu.Unlock()
+	}
+	if d.panicking {
+		panic("the inside")
+	}
+	return &graphql.Response{Data: fmt.Appendf(nil, `"%d for %s"`, n, ctx.Value(scopeKey{}))}
+}
+
+// ask sends a body, and returns the answer's status and text.
+func (d *desk) ask(ctx context.Context, scope, query string, header ...string) string {
+	r := httptest.NewRequestWithContext(context.WithValue(ctx, scopeKey{}, scope), http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return fmt.Sprint(w.Code, " ", w.Body)
+}
+
+// TestSharing executes identical queries in flight once, and as often as there
+// are of all that an answer depends on.
+func TestSharing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		var wait sync.WaitGroup
+		answers := make(map[string]map[string]int)
+		ask := func(kind, scope, query string, header ...string) {
+			for range 10 {
+				wait.Go(func() {
+					answer := d.ask(t.Context(), scope, query, header...)
+					d.mu.Lock()
+					defer d.mu.Unlock()
+					if answers[kind] == nil {
+						answers[kind] = make(map[string]int)
+					}
+					answers[kind][answer]++
+					if !strings.Contains(answer, scope) {
+						t.Errorf("%s got %s", scope, answer)
+					}
+				})
+			}
+		}
+		ask("plain", "me", "{ a }")
+		ask("another's", "you", "{ a }")
+		ask("another query", "me", "{ a(n: 1) }")
+		ask("fresh", "me", "{ a }", "Cache-Control", "no-cache")
+		ask("another media type", "me", "{ a }", "Accept", graphqlJSON)
+		wait.Wait()
+		if len(answers) != 5 || d.executed != 5 {
+			t.Errorf("%d executions: %v", d.executed, answers)
+		}
+		for kind, different := range answers {
+			if len(different) != 1 {
+				t.Errorf("%s: %v", kind, different)
+			}
+		}
+		// What has ended is not joined.
+		ask("plain", "me", "{ a }")
+		wait.Wait()
+		if d.executed != 6 || len(answers["plain"]) != 2 {
+			t.Errorf("%d executions: %v", d.executed, answers["plain"])
+		}
+	})
+}
+
+// TestSharingMutations executes each mutation, and no query that begins after one
+// joins a query from before it.
+func TestSharingMutations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		var wait sync.WaitGroup
+		executed := func(scope, query string, want int) {
+			t.Helper()
+			wait.Go(func() { d.ask(t.Context(), scope, query) })
+			synctest.Wait()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.executed != want {
+				t.Errorf("%s for %s: %d executions, want %d", query, scope, d.executed, want)
+			}
+		}
+		executed("me", "{ a }", 1)
+		executed("you", "{ a }", 2)
+		executed("me", "{ a }", 2)
+		executed("me", "mutation { m }", 3)
+		executed("me", "mutation { m }", 4)
+		executed("me", "{ a }", 5)
+		executed("me", "{ a }", 5)
+		executed("you", "{ a }", 5)
+		wait.Wait()
+	})
+}
+
+// TestSharingGivingUp lets clients go one by one: the others are answered, and
+// when all have gone the query is given up.
+func TestSharingGivingUp(t *testing.T) {
+	for staying := range 3 { // the one who executes is the first
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk()
+			var wait sync.WaitGroup
+			answers := make([]string, 3)
+			cancels := make([]context.CancelFunc, 3)
+			for i := range 3 {
+				var ctx context.Context
+				ctx, cancels[i] = context.WithCancel(t.Context())
+				defer cancels[i]()
+				wait.Go(func() { answers[i] = d.ask(ctx, "me", "{ a }") })
+				synctest.Wait()
+			}
+			for i, cancel := range cancels {
+				if i != staying {
+					cancel()
+				}
+			}
+			wait.Wait()
+			if d.executed != 1 || d.given != 0 || !strings.Contains(answers[staying], "1 for me") {
+				t.Errorf("%d executions, %d given up, answers %q", d.executed, d.given, answers)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() { d.ask(ctx, "me", "{ a }") })
+		}
+		synctest.Wait()
+		begun := time.Now()
+		cancel()
+		wait.Wait()
+		if d.given != 1 || time.Since(begun) > 0 {
+			t.Errorf("%d given up after %s", d.given, time.Since(begun))
+		}
+	})
+}
+
+// TestSharingPanic answers all who wait for a query that panics.
+func TestSharingPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		d.panicking = true
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() {
+				if answer := d.ask(t.Context(), "me", "{ a }"); !strings.HasPrefix(answer, "500 ") || strings.Contains(answer, "the inside") {
+					t.Error(answer)
+				}
+			})
+		}
+		wait.Wait()
+		if d.executed != 1 {
+			t.Errorf("%d executions", d.executed)
+		}
+	})
+}

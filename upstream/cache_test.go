@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// counter is a [http.RoundTripper] whose answers are numbered.
+type counter struct {
+	mu     sync.Mutex
+	calls  int
+	status int
+	wait   chan struct{} // of the next call
+}
+
+func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	c.calls++
+	n, status, wait := c.calls, c.status, c.wait
+	c.wait = nil
+	c.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{nextHeader: {fmt.Sprint("next", n)}}, Body: io.NopCloser(strings.NewReader(fmt.Sprint("answer ", n)))}, nil
+}
+
+// cacheTest asks a cache in front of a counter.
+type cacheTest struct {
+	*testing.T
+	*counter
+	cache *cache
+}
+
+func newCacheTest(t *testing.T, size uint64) *cacheTest {
+	t.Helper()
+	template, err := parseTemplate("https://{subdomain}.example.com/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{status: http.StatusOK}
+	return &cacheTest{t, c, newCache(newCoalescer(c, time.Minute, 1000), template, 30*time.Second, size)}
+}
+
+// send returns the answer's text, and fails if its header is another's.
+func (c *cacheTest) send(req *http.Request) string {
+	resp, err := c.cache.RoundTrip(req)
+	if err != nil {
+		c.Error(err)
+		return ""
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	text := string(body)
+	if next := resp.Header.Get(nextHeader); err != nil || strings.Replace(text, "answer ", "next", 1) != next {
+		c.Errorf("%s with the cursor %s: %v", text, next, err)
+	}
+	return text
+}
+
+func (c *cacheTest) request(method, subdomain, path, who string) *http.Request {
+	req, err := http.NewRequestWithContext(c.Context(), method, "https://"+subdomain+".example.com/api"+path, nil)
+	if err != nil {
+		c.Fatal(err)
+	}
+	req.Header.Set("Authorization", who)
+	return req
+}
+
+func (c *cacheTest) want(subdomain, path, who, want string) {
+	c.Helper()
+	if got := c.send(c.request(http.MethodGet, subdomain, path, who)); got != "answer "+want {
+		c.Errorf("%s %s for %s: %s, want %s", subdomain, path, who, got, want)
+	}
+}
+
+func TestCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		defer c.cache.answers.StopAllGoroutines()
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/b", "me", "2")
+		c.want("acme", "/a", "you", "3") // nobody gets what another was answered
+		c.want("other", "/a", "me", "4")
+		time.Sleep(20 * time.Second)
+		c.want("acme", "/a", "me", "1")
+		time.Sleep(11 * time.Second) // hits do not make it last longer
+		c.want("acme", "/a", "me", "5")
+		c.want("acme", "/a", "me", "5")
+
+		// Whoever wants it fresh gets it, and so does the next.
+		req := c.request(http.MethodGet, "acme", "/a", "me")
+		if got := c.send(req.WithContext(Fresh(req.Context()))); got != "answer 6" {
+			t.Error(got)
+		}
+		c.want("acme", "/a", "me", "6")
+
+		// What has failed is not kept.
+		c.status = http.StatusBadGateway
+		c.want("acme", "/failing", "me", "7")
+		c.want("acme", "/failing", "me", "8")
+	})
+}
+
+// TestCacheWrites empties a workspace by a write, for every credential and also
+// for the read that began before it.
+func TestCacheWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		defer c.cache.answers.StopAllGoroutines()
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/a", "you", "2")
+		c.want("other", "/a", "me", "3")
+
+		slow := make(chan struct{})
+		c.wait = slow
+		var wait sync.WaitGroup
+		wait.Go(func() { c.want("acme", "/slow", "me", "4") })
+		synctest.Wait()
+		if got := c.send(c.request(http.MethodPost, "acme", "/a", "me")); got != "answer 5" {
+			t.Error(got)
+		}
+		close(slow)
+		wait.Wait()
+
+		c.want("acme", "/slow", "me", "6")
+		c.want("acme", "/a", "me", "7")
+		c.want("acme", "/a", "you", "8")
+		c.want("acme", "/a", "you", "8")
+		c.want("other", "/a", "me", "3")
+
+		// A read between the beginning and the end of a write.
+		slow = make(chan struct{})
+		c.wait = slow
+		wait.Go(func() { c.send(c.request(http.MethodDelete, "acme", "/a", "me")) })
+		synctest.Wait()
+		c.want("acme", "/a", "me", "10")
+		close(slow)
+		wait.Wait()
+		c.want("acme", "/a", "me", "11")
+	})
+}
+
+// TestCacheBounds holds the memory of what is kept, and of what is known of
+// workspaces that were written to.
+func TestCacheBounds(t *testing.T) {
+	const size = 100 << 10
+	c := newCacheTest(t, size)
+	defer c.cache.answers.StopAllGoroutines()
+	for i := range 1000 {
+		c.send(c.request(http.MethodGet, "acme", fmt.Sprint("/", i), "me"))
+	}
+	c.cache.answers.CleanUp()
+	if kept := c.cache.answers.WeightedSize(); kept > size || kept < size/2 {
+		t.Errorf("%d bytes of %d are in use", kept, size)
+	}
+
+	c.want("acme", "/last", "me", "1001")
+	for i := range maxEpochs + 10 {
+		c.cache.empty(fmt.Sprint("w", i))
+		if before, now := c.cache.epochs[fmt.Sprint("w", i)], c.cache.epoch(fmt.Sprint("w", i)); before != now || now == 0 {
+			t.Fatalf("epoch %d, then %d", before, now)
+		}
+	}
+	if len(c.cache.epochs) > maxEpochs {
+		t.Errorf("%d epochs are kept", len(c.cache.epochs))
+	}
+	c.want("acme", "/last", "me", "1002") // forgotten rather than wrong
+}
