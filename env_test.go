@@ -112,6 +112,15 @@ func (e *env) callsOf(token string) []string {
 	return slices.Sorted(slices.Values(e.calls[token]))
 }
 
+// take returns the REST calls made with a token, and forgets them.
+func (e *env) take(token string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	calls := e.calls[token]
+	delete(e.calls, token)
+	return calls
+}
+
 func (e *env) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
