@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/maypok86/otter/v2"
 )
 
 // Place says where a workspace's records are found.
@@ -32,11 +32,13 @@ type placeKey struct {
 // token can see is never an answer to another. It is bounded and safe for
 // concurrent use.
 type places struct {
-	known *expirable.LRU[placeKey, Place]
+	known *otter.Cache[placeKey, Place]
 }
 
 func newPlaces() places {
-	return places{expirable.NewLRU[placeKey, Place](maxPlaces, nil, placeTTL)}
+	return places{otter.Must(&otter.Options[placeKey, Place]{
+		MaximumSize: maxPlaces, ExpiryCalculator: otter.ExpiryWriting[placeKey, Place](placeTTL),
+	})}
 }
 
 // remember keeps what a workspace's record says of its place. A subdomain that
@@ -49,7 +51,7 @@ func (c *Client) remember(w *Workspace) {
 	// What is kept are copies: texts of records are parts of larger pieces.
 	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
-		c.places.known.Add(placeKey{c.credential, strings.Clone(id)}, place)
+		c.places.known.Set(placeKey{c.credential, strings.Clone(id)}, place)
 	}
 }
 
@@ -60,7 +62,7 @@ func (c *Client) Locate(p Place) (Place, bool) {
 	if p.Subdomain != "" {
 		return p, true
 	}
-	if known, ok := c.places.known.Get(placeKey{c.credential, p.WorkspaceID}); ok {
+	if known, ok := c.places.known.GetIfPresent(placeKey{c.credential, p.WorkspaceID}); ok {
 		return known, true
 	}
 	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID)
