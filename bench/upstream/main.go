@@ -1,22 +1,22 @@
 // Command upstream is the simulated ClickFunnels API as a process of its own,
 // for measurements: 3 teams, 4 workspaces each, 20 contacts each. Every answer
-// is made once and then sent from memory, so that what is measured is the
-// server in front of it. Any bearer is accepted, so that clients can have
-// credentials of their own.
+// is made once and then sent from memory, in one write and without net/http, so
+// that what is measured is the server in front of it. Any bearer is accepted,
+// so that clients can have credentials of their own.
 //
-// GET /calls answers how many REST calls came in, and DELETE /calls begins anew.
+// GET /calls answers how many REST calls came in.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"flag"
 	"fmt"
 	"log"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,48 +31,93 @@ func main() {
 	if host, _, err := net.SplitHostPort(*listen); err != nil || !net.ParseIP(host).IsLoopback() {
 		log.Fatalf("-listen %s: give a loopback address and a port, such as 127.0.0.1:9090", *listen)
 	}
-	api := &api{demo: demo.New(20), latency: *latency}
+	listener, err := net.Listen("tcp", *listen) //nolint:noctx // for the life of the process
+	if err != nil {
+		log.Fatal(err)
+	}
 	log.Printf("simulated API on %s", demo.Template(*listen))
-	log.Fatal(http.ListenAndServe(*listen, api)) //nolint:gosec // local and short-lived
+	api := &api{demo: demo.New(20), latency: *latency}
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go api.serve(conn)
+	}
 }
 
 // api sends what the simulated API answered to the same URL before.
 type api struct {
 	demo    http.Handler
 	latency time.Duration
-	answers sync.Map // of *httptest.ResponseRecorder, by URL
+	answers sync.Map // of []byte, by URL
 	calls   atomic.Int64
 }
 
-// ServeHTTP implements [http.Handler].
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/calls" {
-		if r.Method == http.MethodDelete {
-			a.calls.Store(0)
+// serve answers the GET requests of a connection until it ends.
+func (a *api) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	r := bufio.NewReader(conn)
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return
 		}
-		_, _ = fmt.Fprintln(w, a.calls.Load())
-		return
+		_, url, _ := bytes.Cut(line, []byte(" "))
+		url, _, _ = bytes.Cut(url, []byte(" "))
+		address, authorized := string(url), false
+		for {
+			header, err := r.ReadSlice('\n')
+			if err != nil {
+				return
+			}
+			if header = bytes.TrimSpace(header); len(header) == 0 {
+				break
+			}
+			name, value, _ := bytes.Cut(header, []byte(":"))
+			if bytes.EqualFold(name, []byte("Authorization")) {
+				authorized = bytes.HasPrefix(bytes.TrimSpace(value), []byte("Bearer "))
+			}
+		}
+		if _, err := conn.Write(a.answer(address, authorized)); err != nil {
+			return
+		}
+	}
+}
+
+func (a *api) answer(url string, authorized bool) []byte {
+	if url == "/calls" {
+		return response(http.StatusOK, nil, fmt.Append(nil, a.calls.Load()))
 	}
 	a.calls.Add(1)
 	if a.latency > 0 {
 		time.Sleep(a.latency)
 	}
-	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
-		http.Error(w, `{"error":"API key missing or invalid"}`, http.StatusUnauthorized)
-		return
+	if !authorized {
+		return response(http.StatusUnauthorized, nil, []byte(`{"error":"API key missing or invalid"}`))
 	}
-	known, ok := a.answers.Load(r.RequestURI)
+	known, ok := a.answers.Load(url)
 	if !ok {
-		answer := httptest.NewRecorder()
-		copied := r.Clone(r.Context())
-		copied.Header.Set("Authorization", "Bearer "+demo.Token)
-		copied.Header.Set("User-Agent", "bench") // some of the servers send none
-		a.demo.ServeHTTP(answer, copied)
-		answer.Header().Set("Content-Length", strconv.Itoa(answer.Body.Len()))
-		known, _ = a.answers.LoadOrStore(r.RequestURI, answer)
+		r := httptest.NewRequest(http.MethodGet, url, nil) //nolint:noctx // made up
+		r.Header.Set("Authorization", "Bearer "+demo.Token)
+		r.Header.Set("User-Agent", "bench") // some of the servers send none
+		w := httptest.NewRecorder()
+		a.demo.ServeHTTP(w, r)
+		known, _ = a.answers.LoadOrStore(url, response(w.Code, w.Header(), w.Body.Bytes()))
 	}
-	answer := known.(*httptest.ResponseRecorder)
-	maps.Copy(w.Header(), answer.Header())
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	return known.([]byte)
+}
+
+// response returns an answer as it goes over the wire.
+func response(status int, header http.Header, body []byte) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	if header == nil {
+		header = http.Header{"Content-Type": {"application/json"}}
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	_ = header.Write(&b)
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
 }
