@@ -94,12 +94,15 @@ func (r *reader) list(value func() bool) bool {
 	if !r.take('[') {
 		return false
 	}
-	for first := true; ; first = false {
-		if r.take(']') {
-			return true
-		}
-		if !first && !r.take(',') || !value() {
+	if r.take(']') {
+		return true
+	}
+	for {
+		if !value() {
 			return false
+		}
+		if more, ok := r.more(']'); !more {
+			return ok
 		}
 	}
 }
@@ -109,13 +112,10 @@ func (r *reader) row(v reflect.Value, rows *rows) bool {
 	if !r.take('{') {
 		return false
 	}
+	if r.take('}') {
+		return true
+	}
 	for n := 0; ; n++ {
-		if r.take('}') {
-			return true
-		}
-		if n > 0 && !r.take(',') {
-			return false
-		}
 		index, ok := r.member(rows, n)
 		if !ok {
 			return false
@@ -127,6 +127,9 @@ func (r *reader) row(v reflect.Value, rows *rows) bool {
 		}
 		if !ok {
 			return false
+		}
+		if more, ok := r.more('}'); !more {
+			return ok
 		}
 	}
 }

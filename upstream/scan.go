@@ -69,23 +69,28 @@ func (s *scanner) nested(depth int) (kind byte, ok bool) {
 // members passes over an object or an array.
 func (s *scanner) members(open byte, depth int) bool {
 	s.at++
-	for first := true; ; first = false {
-		switch c := s.next(); {
-		case c == open+2: // } or ]
-			s.at++
-			return true
-		case !first && !s.take(','):
+	end := open + 2 // } or ]
+	if s.take(end) {
+		return true
+	}
+	for {
+		if open == '{' && !s.key() {
 			return false
-		}
-		if open == '{' {
-			if !s.key() {
-				return false
-			}
 		}
 		if _, ok := s.nested(depth - 1); !ok {
 			return false
 		}
+		if more, ok := s.more(end); !more {
+			return ok
+		}
 	}
+}
+
+// more passes over what stands behind a member: a comma, or the end.
+func (s *scanner) more(end byte) (more, ok bool) {
+	c := s.next()
+	s.at++
+	return c == ',', c == end
 }
 
 // key passes over a member's name and the colon behind it.
