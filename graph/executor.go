@@ -41,15 +41,21 @@ func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument
 // NewExecutor returns what answers operations. client returns the REST client of
 // the credential that an operation's context carries.
 func NewExecutor(client func(context.Context) *upstream.Client) *executor.Executor {
+	schema := exec.NewExecutableSchema(exec.Config{}).Schema()
 	e := newExecutor(client)
-	e.AroundFields(plainRows)
+	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		// Not by AroundFields, which makes two closures for every field.
+		op := graphql.GetOperationContext(ctx)
+		p := &plans{schema: schema, known: make(map[selectionKey]plan)}
+		op.ResolverMiddleware = p.resolve
+		return next(ctx)
+	})
 	return e
 }
 
 // newExecutor is [NewExecutor] without the short way of plain rows.
 func newExecutor(client func(context.Context) *upstream.Client) *executor.Executor {
-	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
-	e := executor.New(schema)
+	e := executor.New(exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}}))
 	e.SetQueryCache(documents{lru.New[*ast.QueryDocument](cachedDocuments)})
 	e.SetParserTokenLimit(maxTokens)
 	e.SetErrorPresenter(present)
@@ -65,9 +71,7 @@ func newExecutor(client func(context.Context) *upstream.Client) *executor.Execut
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, l)
 		}
-		ctx = context.WithValue(loader.With(ctx, l), plansKey{}, &plans{schema: schema.Schema(), known: make(map[selectionKey]plan)})
-		return next(ctx)
+		return next(loader.With(ctx, l))
 	})
-	e.AroundFields(plainRows)
 	return e
 }

@@ -40,29 +40,20 @@ type selectionKey struct {
 	n     int
 }
 
-type plansKey struct{}
-
-// plainRows is a [graphql.FieldMiddleware] that has connections written by a
-// plan where that can be.
-func plainRows(ctx context.Context, next graphql.Resolver) (any, error) {
+// resolve is a [graphql.FieldMiddleware] that has connections written by a plan
+// where that can be.
+func (p *plans) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
 	if graphql.GetFieldContext(ctx).IsResolver {
 		reserveStack()
 	}
 	v, err := next(ctx)
 	rows, ok := v.(model.Rows)
-	if err != nil || !ok {
+	// A connection may be a nil pointer, which is null.
+	if err != nil || !ok || reflect.ValueOf(v).IsNil() {
 		return v, err
 	}
-	// A connection may be a nil pointer, which is null.
-	if reflect.ValueOf(v).IsNil() {
-		return v, nil
-	}
-	known, _ := ctx.Value(plansKey{}).(*plans)
-	if known == nil {
-		return v, nil
-	}
-	if p := known.of(ctx, rows); p != nil {
-		return &plainConnection{known, p, rows}, nil
+	if made := p.of(ctx, rows); made != nil {
+		return &plainConnection{p, made, rows}, nil
 	}
 	return v, nil
 }

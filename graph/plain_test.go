@@ -17,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -54,17 +55,22 @@ func TestPlainRows(t *testing.T) {
 	}
 	client = client.WithToken(demo.Token)
 	of := func(context.Context) *upstream.Client { return client }
-	ordinary := newExecutor(of)
-	short := newExecutor(of)
+	ordinary, short := newExecutor(of), NewExecutor(of)
 	var planned, met atomic.Int64
-	short.AroundFields(func(ctx context.Context, next graphql.Resolver) (any, error) {
-		v, err := plainRows(ctx, next)
-		if strings.HasSuffix(fmt.Sprintf("%T", v), "plainConnection") {
-			planned.Add(1)
-		} else if field := graphql.GetFieldContext(ctx).Field; field.Field != nil && strings.HasSuffix(field.Definition.Type.Name(), "Connection") {
-			met.Add(1)
+	short.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		op := graphql.GetOperationContext(ctx)
+		resolve := op.ResolverMiddleware
+		op.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
+			v, err := resolve(ctx, next)
+			switch v.(type) {
+			case *plainConnection:
+				planned.Add(1)
+			case model.Rows:
+				met.Add(1)
+			}
+			return v, err
 		}
-		return v, err
+		return next(ctx)
 	})
 
 	seed := rand.Uint64()

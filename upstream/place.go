@@ -51,6 +51,9 @@ func (c *Client) remember(w *Workspace) {
 	// What is kept are copies: texts of records are parts of larger pieces.
 	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
+		if known, ok := c.places.known.GetIfPresent(placeKey{c.credential, id}); ok && known == place {
+			continue // until its time is over
+		}
 		c.places.known.Set(placeKey{c.credential, strings.Clone(id)}, place)
 	}
 }
