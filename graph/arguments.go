@@ -58,22 +58,19 @@ func window(first *int, after *string, last *int, before *string) (upstream.Wind
 
 // connect loads the part of a list that the arguments name. The parent of a
 // list that has none is the zero Ref.
-func connect[T any, P interface {
-	*T
-	model.Row
-}](list *loader.Lists[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
+func connect[T any](list *loader.Lists[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
 	if q.Filter == nothing {
-		return model.NewConnection[T, P](upstream.Slice[T]{}, w), nil
+		return model.NewConnection(upstream.Slice[T]{}, w), nil
 	}
 	s, err := list.Load(parent, q, w)
 	if err != nil {
 		return nil, err
 	}
-	return model.NewConnection[T, P](s, w), nil
+	return model.NewConnection(s, w), nil
 }
 
 // nothing is the filter that no record matches. It is never sent.

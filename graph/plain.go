@@ -183,7 +183,7 @@ func (c *compiler) connection(field *graphql.FieldContext) plan {
 			return list(func(b []byte, rows model.Rows, i int) []byte { return edge(b, place{rows, i}) })
 		case "pageInfo":
 			info := object(members(c, f, pageInfo))
-			return func(b []byte, rows model.Rows) []byte { return info(b, rows.Page()) }
+			return func(b []byte, rows model.Rows) []byte { return info(b, rows.PageInfo()) }
 		}
 		return nil
 	})
@@ -219,16 +219,16 @@ func (c *compiler) edge(f *graphql.FieldContext) func([]byte, place) []byte {
 	return nil
 }
 
-func pageInfo(f *graphql.FieldContext) func([]byte, *model.PageInfo) []byte {
+func pageInfo(f *graphql.FieldContext) func([]byte, model.PageInfo) []byte {
 	switch f.Field.Name {
 	case "hasNextPage":
-		return func(b []byte, p *model.PageInfo) []byte { return strconv.AppendBool(b, p.HasNextPage) }
+		return func(b []byte, p model.PageInfo) []byte { return strconv.AppendBool(b, p.HasNextPage) }
 	case "hasPreviousPage":
-		return func(b []byte, p *model.PageInfo) []byte { return strconv.AppendBool(b, p.HasPreviousPage) }
+		return func(b []byte, p model.PageInfo) []byte { return strconv.AppendBool(b, p.HasPreviousPage) }
 	case "startCursor":
-		return func(b []byte, p *model.PageInfo) []byte { return appendNullable(b, p.StartCursor, appendString) }
+		return func(b []byte, p model.PageInfo) []byte { return appendNullable(b, p.StartCursor, appendString) }
 	case "endCursor":
-		return func(b []byte, p *model.PageInfo) []byte { return appendNullable(b, p.EndCursor, appendString) }
+		return func(b []byte, p model.PageInfo) []byte { return appendNullable(b, p.EndCursor, appendString) }
 	}
 	return nil
 }

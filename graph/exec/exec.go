@@ -2375,7 +2375,7 @@ func (ec *executionContext) _AppliedContactTagConnection_pageInfo(ctx context.Co
 			return ec.fieldContext_AppliedContactTagConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -2389,7 +2389,7 @@ func (ec *executionContext) fieldContext_AppliedContactTagConnection_pageInfo(_ 
 	fc = &graphql.FieldContext{
 		Object:     "AppliedContactTagConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -3597,7 +3597,7 @@ func (ec *executionContext) _ContactConnection_pageInfo(ctx context.Context, fie
 			return ec.fieldContext_ContactConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -3611,7 +3611,7 @@ func (ec *executionContext) fieldContext_ContactConnection_pageInfo(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "ContactConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -3964,7 +3964,7 @@ func (ec *executionContext) _ContactTagConnection_pageInfo(ctx context.Context, 
 			return ec.fieldContext_ContactTagConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -3978,7 +3978,7 @@ func (ec *executionContext) fieldContext_ContactTagConnection_pageInfo(_ context
 	fc = &graphql.FieldContext{
 		Object:     "ContactTagConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -5673,7 +5673,7 @@ func (ec *executionContext) _TeamConnection_pageInfo(ctx context.Context, field 
 			return ec.fieldContext_TeamConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -5687,7 +5687,7 @@ func (ec *executionContext) fieldContext_TeamConnection_pageInfo(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "TeamConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -6054,7 +6054,7 @@ func (ec *executionContext) _UserConnection_pageInfo(ctx context.Context, field 
 			return ec.fieldContext_UserConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -6068,7 +6068,7 @@ func (ec *executionContext) fieldContext_UserConnection_pageInfo(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "UserConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)
@@ -6944,7 +6944,7 @@ func (ec *executionContext) _WorkspaceConnection_pageInfo(ctx context.Context, f
 			return ec.fieldContext_WorkspaceConnection_pageInfo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
@@ -6958,7 +6958,7 @@ func (ec *executionContext) fieldContext_WorkspaceConnection_pageInfo(_ context.
 	fc = &graphql.FieldContext{
 		Object:     "WorkspaceConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PageInfo(ctx, field)

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -23,7 +24,14 @@ type Lists[T any] struct {
 	known []*Records[T]
 
 	mu    sync.Mutex
-	pages map[pageKey]func() (*upstream.Page[T], error)
+	pages map[pageKey]*page[T]
+}
+
+// page is one page of a list, which is fetched once.
+type page[T any] struct {
+	once sync.Once
+	rows *upstream.Page[T]
+	err  error
 }
 
 func newLists[T any](ctx context.Context, fetch func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error), known ...*Records[T]) *Lists[T] {
@@ -37,29 +45,32 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
 	}
 	return upstream.Walk(l.ctx, q, w, func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
-		return l.page(pageKey{parent, q})()
+		return l.load(pageKey{parent, q})
 	})
 }
 
-// page returns what fetches a page for the first who calls it.
-func (l *Lists[T]) page(key pageKey) func() (*upstream.Page[T], error) {
+// load returns a page, and fetches it if nobody has before.
+func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	page, ok := l.pages[key]
+	p, ok := l.pages[key]
 	if !ok {
-		page = sync.OnceValues(func() (*upstream.Page[T], error) {
-			p, err := l.fetch(l.ctx, key.parent, key.query)
-			if err == nil {
-				for _, records := range l.known {
-					records.Know(p.Rows)
-				}
-			}
-			return p, err
-		})
 		if l.pages == nil {
-			l.pages = make(map[pageKey]func() (*upstream.Page[T], error))
+			l.pages = make(map[pageKey]*page[T])
 		}
-		l.pages[key] = page
+		p = new(page[T])
+		l.pages[key] = p
 	}
-	return page
+	l.mu.Unlock()
+	p.once.Do(func() {
+		p.err = errPanic // which others find if this one panics
+		if p.rows, p.err = l.fetch(l.ctx, key.parent, key.query); p.err != nil {
+			return
+		}
+		for _, records := range l.known {
+			records.Know(p.rows.Rows)
+		}
+	})
+	return p.rows, p.err
 }
+
+var errPanic = errors.New("panic while loading")

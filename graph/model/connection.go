@@ -12,10 +12,9 @@ type Row interface{ Cursor() string }
 // Connection is a slice of a list, for every type of row (the GraphQL Cursor
 // Connections Specification).
 type Connection[T any] struct {
-	Nodes    []*T
-	PageInfo PageInfo
+	Nodes []*T
 
-	cursor func(*T) string
+	more, cursor, backward bool // of the window
 }
 
 // Edge is a row and its cursor.
@@ -33,33 +32,35 @@ type PageInfo struct {
 }
 
 // NewConnection returns the connection of a slice that was fetched for the
-// window.
-func NewConnection[T any, P interface {
-	*T
-	Row
-}](s upstream.Slice[T], w upstream.Window) *Connection[T] {
-	c := &Connection[T]{Nodes: s.Rows, cursor: func(row *T) string { return P(row).Cursor() }}
+// window. The rows are [Row]s.
+func NewConnection[T any](s upstream.Slice[T], w upstream.Window) *Connection[T] {
+	c := &Connection[T]{Nodes: s.Rows, more: s.More, cursor: w.Cursor != "", backward: w.Backward}
 	if c.Nodes == nil {
 		c.Nodes = []*T{}
 	}
-	// ClickFunnels tells of rows in the direction of the walk. In the other one
-	// there is at least the row whose cursor was given.
-	c.PageInfo.HasNextPage, c.PageInfo.HasPreviousPage = s.More, w.Cursor != ""
-	if w.Backward {
-		c.PageInfo.HasNextPage, c.PageInfo.HasPreviousPage = w.Cursor != "", s.More
+	return c
+}
+
+// PageInfo returns where the slice lies. ClickFunnels tells of rows in the
+// direction of the walk; in the other one there is at least the row whose cursor
+// was given.
+func (c *Connection[T]) PageInfo() PageInfo {
+	info := PageInfo{HasNextPage: c.more, HasPreviousPage: c.cursor}
+	if c.backward {
+		info.HasNextPage, info.HasPreviousPage = c.cursor, c.more
 	}
 	if n := len(c.Nodes); n > 0 {
-		first, last := c.cursor(c.Nodes[0]), c.cursor(c.Nodes[n-1])
-		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &first, &last
+		first, last := c.CursorOf(0), c.CursorOf(n-1)
+		info.StartCursor, info.EndCursor = &first, &last
 	}
-	return c
+	return info
 }
 
 // Edges returns the rows with their cursors.
 func (c *Connection[T]) Edges() []*Edge[T] {
 	edges := make([]*Edge[T], len(c.Nodes))
 	for i, node := range c.Nodes {
-		edges[i] = &Edge[T]{Cursor: c.cursor(node), Node: node}
+		edges[i] = &Edge[T]{Cursor: c.CursorOf(i), Node: node}
 	}
 	return edges
 }
@@ -72,7 +73,7 @@ type Rows interface {
 	// Row returns a pointer to the ith row.
 	Row(i int) any
 	CursorOf(i int) string
-	Page() *PageInfo
+	PageInfo() PageInfo
 }
 
 // Type implements [Rows].
@@ -85,10 +86,7 @@ func (c *Connection[T]) Len() int { return len(c.Nodes) }
 func (c *Connection[T]) Row(i int) any { return c.Nodes[i] }
 
 // CursorOf implements [Rows].
-func (c *Connection[T]) CursorOf(i int) string { return c.cursor(c.Nodes[i]) }
-
-// Page implements [Rows].
-func (c *Connection[T]) Page() *PageInfo { return &c.PageInfo }
+func (c *Connection[T]) CursorOf(i int) string { return any(c.Nodes[i]).(Row).Cursor() }
 
 // gqlgen binds the schema's connections to these aliases.
 //
