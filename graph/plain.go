@@ -120,7 +120,7 @@ type plainConnection struct {
 }
 
 // usualRow is room for a row of a few fields, in bytes.
-const usualRow = 160
+const usualRow = 128
 
 // MarshalGQL implements [graphql.Marshaler].
 func (c *plainConnection) MarshalGQL(w io.Writer) {

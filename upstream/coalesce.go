@@ -28,7 +28,7 @@ type coalescer struct {
 	flights map[flightKey]*flight
 }
 
-type flightKey struct{ authorization, url string }
+type flightKey struct{ authorization, host, path, query string }
 
 // flight is one call and those who wait for it or read its answer.
 type flight struct {
@@ -61,7 +61,7 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	}
-	key := flightKey{req.Header.Get("Authorization"), req.URL.String()}
+	key := flightKey{req.Header.Get("Authorization"), req.URL.Host, req.URL.Path, req.URL.RawQuery}
 	f := c.join(key, req)
 	leave := func() { c.leave(key, f) }
 	select {
