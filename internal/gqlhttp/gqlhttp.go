@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -210,7 +211,11 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 	staying := context.AfterFunc(ctx, func() { a.leave(f) })
 	func() {
 		defer a.land(f)
+		// On a busy machine others who ask the same may be waiting for a
+		// processor, now and when the answer is there: let them come.
+		runtime.Gosched()
 		f.status, f.body = a.run(execution, op)
+		runtime.Gosched()
 	}()
 	if staying() {
 		a.await(f)
