@@ -13,7 +13,7 @@ const (
 	// gcPercent lets the heap grow to five times what is alive before it is
 	// collected. A server at rest holds a few megabytes, so that by Go's own
 	// 100 every tenth request or so would begin a collection; with 400 a nested
-	// query takes a sixth less CPU.
+	// query takes a tenth less CPU.
 	gcPercent = 400
 	// target is where the collector begins to work harder instead of letting
 	// the heap grow, in bytes, on a machine without a smaller limit. What is
