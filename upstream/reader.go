@@ -46,7 +46,7 @@ func (t *texts) hold(b []byte) string {
 		t.Grow(max(textsBytes, len(b)))
 	}
 	begin := t.Len()
-	t.Write(b) // never fails, and moves nothing: there is room
+	_, _ = t.Write(b) // never fails, and moves nothing: there is room
 	return t.String()[begin:]
 }
 
@@ -226,8 +226,8 @@ func plainText(kind byte, raw []byte) (text []byte, plain bool) {
 // isPlain reports whether a string means what stands there: UTF-8 without
 // escapes or control characters.
 func isPlain(text []byte) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == '\\' {
+	for i, c := range text {
+		if c < ' ' || c == '\\' {
 			return false
 		} else if c >= utf8.RuneSelf {
 			return utf8.Valid(text) && !bytes.ContainsFunc(text[i:], func(r rune) bool { return r < ' ' || r == '\\' })

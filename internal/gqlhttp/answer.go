@@ -159,7 +159,7 @@ func encode(status int, response *graphql.Response) (int, parts) {
 		tail.WriteString(`"` + member.key + `":`)
 		enc := json.NewEncoder(&tail)
 		enc.SetEscapeHTML(false)
-		if enc.Encode(member.value) != nil {
+		if err := enc.Encode(member.value); err != nil {
 			return http.StatusInternalServerError, unwritten
 		}
 		tail.Truncate(tail.Len() - 1) // the encoder's line break

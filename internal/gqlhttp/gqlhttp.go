@@ -52,9 +52,10 @@ type handler struct {
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{handler: h, w: w, r: r, media: acceptable(r.Header.Values("Accept"))}
+	ctx := r.Context()
 	defer func() {
 		if v := recover(); v != nil {
-			a.write(a.recovered(r.Context(), v))
+			a.write(a.recovered(ctx, v))
 		}
 	}()
 	switch {
@@ -62,9 +63,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.media = legacyJSON
 		a.refuse(http.StatusNotAcceptable, "Answers are "+graphqlJSON+" or "+legacyJSON+": accept one of them.")
 	case r.Method == http.MethodPost:
-		a.post()
+		a.post(ctx)
 	case r.Method == http.MethodGet:
-		a.get()
+		a.get(ctx)
 	default:
 		w.Header().Set("Allow", "GET, POST")
 		a.refuse(http.StatusMethodNotAllowed, "Operations come by POST, and queries by GET as well.")
@@ -73,7 +74,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (a *answer) post() {
+func (a *answer) post(ctx context.Context) {
 	if !jsonInUTF8(a.r.Header.Get("Content-Type")) {
 		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
 		return
@@ -93,7 +94,7 @@ func (a *answer) post() {
 		a.refuse(http.StatusBadRequest, "The body could not be read.")
 		return
 	}
-	a.answer(body.Bytes(), func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, body.Bytes(), func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(body.String())
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")
@@ -103,9 +104,9 @@ func (a *answer) post() {
 	})
 }
 
-func (a *answer) get() {
+func (a *answer) get(ctx context.Context) {
 	started := graphql.Now()
-	a.answer([]byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, []byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
@@ -166,17 +167,17 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 
 // answer answers an operation: with what an identical query in flight is
 // answered, or else by executing what params returns.
-func (a *answer) answer(operation []byte, params func() (*graphql.RawParams, bool)) {
-	key := flightKey{scope: a.scope(a.r.Context()), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+func (a *answer) answer(ctx context.Context, operation []byte, params func() (*graphql.RawParams, bool)) {
+	key := flightKey{scope: a.scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
 	if f := a.join(key, operation); f != nil {
-		a.await(f)
+		a.await(ctx, f)
 		return
 	}
 	p, ok := params()
 	if !ok {
 		return
 	}
-	ctx := graphql.StartOperationTrace(a.r.Context())
+	ctx = graphql.StartOperationTrace(ctx)
 	if key.fresh {
 		ctx = upstream.Fresh(ctx)
 	}
@@ -203,7 +204,7 @@ func (a *answer) answer(operation []byte, params func() (*graphql.RawParams, boo
 func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
 	f, execution := a.begin(ctx, key)
 	if execution == nil {
-		a.await(f)
+		a.await(ctx, f)
 		return
 	}
 	// Who executes the query is only one of those who wait for it: it goes on if
@@ -218,17 +219,17 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 		runtime.Gosched()
 	}()
 	if staying() {
-		a.await(f)
+		a.await(ctx, f)
 	}
 }
 
 // await writes a flight's answer once it is there, and leaves.
-func (a *answer) await(f *flight) {
+func (a *answer) await(ctx context.Context, f *flight) {
 	defer a.leave(f)
 	select {
 	case <-f.done:
 		a.write(f.status, f.body)
-	case <-a.r.Context().Done():
+	case <-ctx.Done():
 	}
 }
 
