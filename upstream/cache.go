@@ -53,7 +53,7 @@ func newCache(next http.RoundTripper, template urlTemplate, ttl time.Duration, s
 	return &cache{next: next, template: template, epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
 		MaximumWeight: size,
 		Weigher: func(key cacheKey, answer cached) uint32 {
-			return uint32(entryBytes + len(key.url) + len(answer.body)) //nolint:gosec // a body is far below 4 GiB
+			return uint32(entryBytes + len(key.url) + len(answer.next) + len(answer.body)) //nolint:gosec // a body is far below 4 GiB
 		},
 		ExpiryCalculator: otter.ExpiryWriting[cacheKey, cached](ttl),
 	})}

@@ -78,7 +78,7 @@ func decodeOnly[T any](body []byte, single bool, p *projection) ([]*T, error) {
 	rows := r.rows(reflect.TypeFor[T](), p.columns)
 	if single {
 		row := new(T)
-		if !r.row(reflect.ValueOf(row).Elem(), rows) || r.next() != 0 {
+		if !r.row(reflect.ValueOf(row).Elem(), rows) || !r.ended() {
 			return nil, errNotPlain
 		}
 		return []*T{row}, nil
@@ -92,7 +92,7 @@ func decodeOnly[T any](body []byte, single bool, p *projection) ([]*T, error) {
 		row := &block[0]
 		block, all = block[1:], append(all, row)
 		return r.row(reflect.ValueOf(row).Elem(), rows)
-	}) || r.next() != 0 {
+	}) || !r.ended() {
 		return nil, errNotPlain
 	}
 	return all, nil

@@ -62,7 +62,7 @@ func TestOnly(t *testing.T) {
 // TestOnlyOdd leaves answers that have not their usual shape to the patient
 // reading, whatever is wanted.
 func TestOnlyOdd(t *testing.T) {
-	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
+	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, "[]\x00x", "[{\"id\":1}]\x00", `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
 		want, wantErr := decodeList[Contact]([]byte(body), nil)
 		got, err := decodeList[Contact]([]byte(body), &projection{want: func(string) bool { return true }})
 		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {

@@ -33,6 +33,12 @@ func (s *scanner) next() byte {
 	return 0
 }
 
+// ended reports whether nothing but white space is left.
+func (s *scanner) ended() bool {
+	s.next()
+	return s.at >= len(s.text)
+}
+
 // take passes over the byte if it is the next.
 func (s *scanner) take(c byte) bool {
 	if s.next() != c {
