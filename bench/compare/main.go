@@ -95,13 +95,13 @@ type figures map[string][]float64
 // The columns of the table.
 var columns = []struct{ key, title, format string }{
 	{"q1", "Q1 req/s", "%.0f"},
-	{"q1 cpu", "CPU s per 1000", "%.2f"},
+	{"q1 cpu", "Q1 CPU s per 1000", "%.2f"},
 	{"q1 calls", "REST calls per Q1", "%.1f"},
 	{"q1u", "Q1 unique req/s", "%.0f"},
-	{"q1u cpu", "CPU s per 1000", "%.2f"},
-	{"q1u calls", "REST calls per Q1", "%.1f"},
+	{"q1u cpu", "Q1 unique CPU s per 1000", "%.2f"},
+	{"q1u calls", "REST calls per Q1 unique", "%.1f"},
 	{"q2", "Q2 req/s", "%.0f"},
-	{"q2 cpu", "CPU s per 1000", "%.3f"},
+	{"q2 cpu", "Q2 CPU s per 1000", "%.3f"},
 	{"rss", "peak MB", "%.0f"},
 	{"latency", "Q1 ms at 20 ms a call", "%.1f"},
 }
@@ -111,6 +111,7 @@ type bench struct {
 	fast, slow string // addresses of the simulated API
 	seconds    int
 	warm       int
+	wanted     []string // figures
 	runs       int
 }
 
@@ -119,20 +120,26 @@ func main() {
 	seconds := flag.Int("seconds", 5, "how long each measurement takes")
 	warm := flag.Int("warm", 3, "`seconds` of the same requests before each measurement")
 	peers := flag.Bool("peers", false, "also measure Tailcall, Hive Gateway and Apollo Server")
-	only := flag.String("only", "", "measure the servers whose name has this `text` in it")
+	only := flag.String("only", "", "measure the servers whose name has one of these `texts` in it, separated by commas")
+	figures := flag.String("figures", "q1,q1u,q2,latency", "`which` to measure: the nested query (q1), with a credential for each request (q1u), 20 contacts (q2), the nested query at 20 ms a call (latency)")
 	flag.Parse()
 	log.SetFlags(log.Ltime)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	table, err := compare(ctx, *rounds, &bench{seconds: *seconds, warm: *warm}, func(s server) bool {
-		return (*peers || !s.peer) && strings.Contains(strings.ToLower(s.name), strings.ToLower(*only))
+	table, err := compare(ctx, *rounds, &bench{seconds: *seconds, warm: *warm, wanted: strings.Split(*figures, ",")}, func(s server) bool {
+		named := slices.ContainsFunc(strings.Split(*only, ","), func(text string) bool {
+			return strings.Contains(strings.ToLower(s.name), strings.ToLower(text))
+		})
+		return (*peers || !s.peer) && named
 	})
+	_, _ = io.WriteString(os.Stdout, table)
 	if err != nil {
 		log.Fatal(err) //nolint:gocritic // nothing is left running
 	}
-	_, _ = io.WriteString(os.Stdout, table)
 }
 
+// compare returns the table of what could be measured, and an error for all that
+// could not: a server that fails costs its own figures.
 func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool) (string, error) {
 	var end func()
 	var err error
@@ -147,6 +154,7 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 		defer end()
 	}
 	all := make(map[string]figures)
+	var failed []error
 	for round := range rounds {
 		for _, s := range servers {
 			if !wanted(s) {
@@ -157,11 +165,15 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 				all[s.name] = make(figures)
 			}
 			if err := b.measure(ctx, s, all[s.name]); err != nil {
-				return "", fmt.Errorf("%s: %w", s.name, err)
+				failed = append(failed, fmt.Errorf("round %d of %s: %w", round+1, s.name, err))
+				log.Print(failed[len(failed)-1])
+			}
+			if ctx.Err() != nil {
+				return "", ctx.Err()
 			}
 		}
 	}
-	return markdown(all), nil
+	return markdown(all), errors.Join(failed...)
 }
 
 // measure measures a server once.
@@ -173,6 +185,9 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 			rows   int
 			unique bool
 		}{{"q1", s.nested, 240, false}, {"q1u", s.nested, 240, true}, {"q2", s.flat, 20, false}} {
+			if !slices.Contains(b.wanted, m.key) {
+				continue
+			}
 			if err := check(ctx, url+m.op.path, m.op.body, m.rows); err != nil {
 				return err
 			}
@@ -191,7 +206,7 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 		f.add("rss", peakMemory(pid))
 		return nil
 	})
-	if err != nil {
+	if err != nil || !slices.Contains(b.wanted, "latency") {
 		return err
 	}
 	return b.running(s, b.slow, func(_ int, url string) error {
@@ -257,7 +272,7 @@ type result struct{ requests, seconds, median float64 }
 func (b *bench) load(ctx context.Context, url string, op operation, unique bool, connections, seconds int) (r result, err error) {
 	b.runs++
 	arguments := []string{
-		"-t1", "-c" + strconv.Itoa(connections), "-d" + strconv.Itoa(seconds) + "s", "-s", "bench/wrk.lua",
+		"-t1", "-c" + strconv.Itoa(connections), "-d" + strconv.Itoa(seconds) + "s", "--timeout", "30s", "-s", "bench/wrk.lua",
 		url + op.path, "--", op.body, map[bool]string{true: "unique", false: "same"}[unique], "run" + strconv.Itoa(b.runs),
 	}
 	out, err := exec.CommandContext(ctx, "wrk", arguments...).CombinedOutput() //nolint:gosec // ours
@@ -357,6 +372,10 @@ func markdown(all map[string]figures) string {
 		}
 		b.WriteString("| " + s.name + " |")
 		for _, c := range columns {
+			if len(f[c.key]) == 0 {
+				b.WriteString(" – |")
+				continue
+			}
 			fmt.Fprintf(&b, " "+c.format+" |", median(f[c.key]))
 		}
 		b.WriteByte('\n')
@@ -366,9 +385,6 @@ func markdown(all map[string]figures) string {
 
 func median(values []float64) float64 {
 	sorted := slices.SortedFunc(slices.Values(values), cmp.Compare[float64])
-	if len(sorted) == 0 {
-		return 0
-	}
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
