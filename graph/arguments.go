@@ -104,17 +104,16 @@ func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *mo
 		}
 	}
 	l := loader.From(ctx)
-	q.Expand = l.ExpandContacts
 	if filter == nil {
 		return q, nil
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", l.Contacts, upstream.KindContact, workspace, filter.Ids); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.Contacts.Of(l), upstream.KindContact, workspace, filter.Ids); err != nil {
 		return q, err
 	}
 	if q.Filter, err = in(q.Filter, "email_address", "emailAddresses", slices.Clone(filter.EmailAddresses)); err != nil {
 		return q, err
 	}
-	if q.Filter, err = inIDs(q.Filter, "tag_ids", "tagIds", l.ContactTags, upstream.KindContactTag, workspace, filter.TagIds); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "tag_ids", "tagIds", loader.ContactTags.Of(l), upstream.KindContactTag, workspace, filter.TagIds); err != nil {
 		return q, err
 	}
 	if filter.IsActive != nil {
@@ -128,7 +127,7 @@ func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter 
 	if filter == nil {
 		return q, nil
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.From(ctx).ContactTags, upstream.KindContactTag, workspace, filter.Ids); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.ContactTags.From(ctx), upstream.KindContactTag, workspace, filter.Ids); err != nil {
 		return q, err
 	}
 	q.Filter, err = in(q.Filter, "name", "names", slices.Clone(filter.Names))

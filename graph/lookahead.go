@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -86,57 +85,6 @@ func (o light) selection(op *graphql.OperationContext, field graphql.CollectedFi
 		}
 	}
 	return true, calls
-}
-
-// keys are the fields that an operation's document names anywhere, as the keys
-// of records are written (a plain field's name is its key in camelCase).
-type keys map[string]bool
-
-// keysOf goes through each fragment of a document once, and by names alone.
-func keysOf(doc *ast.QueryDocument) keys {
-	k := make(keys)
-	for _, op := range doc.Operations {
-		k.add(op.SelectionSet)
-	}
-	for _, fragment := range doc.Fragments {
-		k.add(fragment.SelectionSet)
-	}
-	return k
-}
-
-func (k keys) add(set ast.SelectionSet) {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			k[snakeCase(s.Name)] = true
-			k.add(s.SelectionSet)
-		case *ast.InlineFragment:
-			k.add(s.SelectionSet)
-		}
-	}
-}
-
-// want reports whether a key of a record may be looked at.
-func (k keys) want(key string) bool {
-	switch key {
-	case "tags":
-		return k[key] || k["taggings"] || k["applied_tags"]
-	case "memberships", "billing_subscriptions":
-		return true // node finds them within their team
-	}
-	return k[key]
-}
-
-func snakeCase(name string) string {
-	b := make([]byte, 0, len(name)+4)
-	for i := range len(name) {
-		if c := name[i]; c >= 'A' && c <= 'Z' {
-			b = append(b, '_', c|0x20)
-		} else {
-			b = append(b, c)
-		}
-	}
-	return string(b)
 }
 
 // rowFields returns what the rows of a connection are asked for, by nodes or by

@@ -19,7 +19,7 @@ func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 	if upstream.IsRawID(ref.ID) && lightTeam.sufficesUnseen(ctx) {
 		return teamStub(ref), nil
 	}
-	return loader.From(ctx).Teams.Load(ref)
+	return loader.Teams.From(ctx).Load(ref)
 }
 
 // workspaceByID returns a workspace by its id in any form. A caller who knows
@@ -40,7 +40,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
 		return workspaceStub(ref), nil
 	}
-	return l.Workspaces.Load(ref)
+	return loader.Workspaces.Of(l).Load(ref)
 }
 
 // contactIn returns a contact by its id in any form. workspace is the id of its
@@ -82,7 +82,7 @@ func contactByID(ctx context.Context, given, workspace, id string) (*upstream.Co
 	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && lightContact.sufficesUnseen(ctx) {
 		return contactStub(ref), nil
 	}
-	return l.Contacts.Load(ref)
+	return loader.Contacts.Of(l).Load(ref)
 }
 
 // node returns an object of any kind.

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -24,25 +25,35 @@ import (
 // written by a plan instead, which is made once for the operation; anything else
 // goes gqlgen's way. Both write the same bytes.
 
-// plans are those of one operation.
+// Plans are made once for a document, or for an operation where its variables
+// decide what is selected.
 type plans struct {
-	schema *ast.Schema
-
 	mu    sync.Mutex
-	known map[selectionKey]plan
-	room  int // for what has been planned and not yet written, in bytes
+	known map[selectionKey]plan // nil where there can be none
 }
 
-// selectionKey tells one selection set of an operation from another: gqlgen
-// collects the fields of an object type once for all objects.
+// selectionKey tells one selection set from another: gqlgen collects the fields of
+// an object type once for all objects of an operation.
 type selectionKey struct {
 	first *ast.Selection
 	n     int
 }
 
+func keyOf(selections ast.SelectionSet) selectionKey {
+	return selectionKey{&selections[0], len(selections)}
+}
+
+// planner has the connections of one operation written by plans.
+type planner struct {
+	schema *ast.Schema
+	kept   *plans // the document's; nil if it has none
+	own    plans
+	room   atomic.Int64 // for what has been planned and not yet written, in bytes
+}
+
 // resolve is a [graphql.FieldMiddleware] that has connections written by a plan
 // where that can be.
-func (p *plans) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
+func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
 	if graphql.GetFieldContext(ctx).IsResolver {
 		reserveStack()
 	}
@@ -59,34 +70,36 @@ func (p *plans) resolve(ctx context.Context, next graphql.Resolver) (any, error)
 }
 
 // of returns the plan for the current field, nil if there can be none.
-func (p *plans) of(ctx context.Context, rows model.Rows) plan {
+func (p *planner) of(ctx context.Context, rows model.Rows) plan {
 	field := graphql.GetFieldContext(ctx)
-	key := selectionKey{&field.Field.Selections[0], len(field.Field.Selections)}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	made, ok := p.known[key]
+	key, in := keyOf(field.Field.Selections), &p.own
+	// A field that stands twice has a selection that gqlgen puts together for
+	// this operation alone.
+	if p.kept != nil && key == keyOf(field.Field.SelectionSet) {
+		in = p.kept
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	made, ok := in.known[key]
 	if !ok {
 		c := compiler{ctx: ctx, op: graphql.GetOperationContext(ctx), schema: p.schema, row: rows.Type()}
 		if made = c.connection(field); c.failed {
 			made = nil
 		}
-		p.known[key] = made
+		if in.known == nil {
+			in.known = make(map[selectionKey]plan)
+		}
+		in.known[key] = made
 	}
 	if made != nil {
-		p.room += usualRow * (1 + rows.Len())
+		p.room.Add(int64(usualRow * (1 + rows.Len())))
 	}
 	return made
 }
 
 // take returns the room that all of the answer's plain connections need, once:
 // they are written when the last of them is there.
-func (p *plans) take() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	room := p.room
-	p.room = 0
-	return room
-}
+func (p *planner) take() int { return int(p.room.Swap(0)) }
 
 // plan writes a connection's members, one after another.
 type plan []member[model.Rows]
@@ -114,9 +127,9 @@ func object[T any](members []member[T]) func([]byte, T) []byte {
 
 // plainConnection is a connection that a plan writes.
 type plainConnection struct {
-	plans *plans
-	plan  plan
-	rows  model.Rows
+	planner *planner
+	plan    plan
+	rows    model.Rows
 }
 
 // usualRow is room for a row of a few fields, in bytes.
@@ -129,7 +142,7 @@ func (c *plainConnection) MarshalGQL(w io.Writer) {
 		_, _ = w.Write(object(c.plan)(nil, c.rows))
 		return
 	}
-	buffer.Grow(c.plans.take())
+	buffer.Grow(c.planner.take())
 	_, _ = buffer.Write(object(c.plan)(buffer.AvailableBuffer(), c.rows))
 }
 

@@ -55,7 +55,7 @@ func TestPlainRows(t *testing.T) {
 	}
 	client = client.WithToken(demo.Token)
 	of := func(context.Context) *upstream.Client { return client }
-	ordinary, short := newExecutor(of), NewExecutor(of)
+	ordinary, short := newExecutor(of, false), NewExecutor(of)
 	var planned, met atomic.Int64
 	short.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)

@@ -15,26 +15,30 @@ import (
 // ids, under however many aliases and parents: contact, node, and
 // workspace { contact }. Their resolvers, which run whenever they come to, then
 // find the calls made, and each call full.
-func prefetch(op *graphql.OperationContext, l *loader.Loaders) {
+func prefetch(op *graphql.OperationContext, doc *document, l *loader.Loaders) {
 	var refs []upstream.Ref
 	root := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"})
+	if len(root) == 1 && (root[0].Name != "workspace" || !doc.keys["contact"]) {
+		return // its own resolver's affair
+	}
 	for _, field := range root {
 		if field.Name == "workspace" {
 			give(l, field.ArgumentMap(op.Variables))
 		}
 	}
 	for _, field := range root {
-		args := field.ArgumentMap(op.Variables)
 		switch field.Name {
 		case "node":
-			if ref, ok := model.ParseGlobalID(text(args["id"])); ok {
+			if ref, ok := model.ParseGlobalID(text(field.ArgumentMap(op.Variables)["id"])); ok {
 				refs = append(refs, ref)
 			}
 		case "contact":
+			args := field.ArgumentMap(op.Variables)
 			if workspace := workspaceID(args["workspaceId"]); workspace == "" || upstream.IsRawID(workspace) {
 				refs = appendContact(refs, op, field, workspace)
 			}
 		case "workspace":
+			args := field.ArgumentMap(op.Variables)
 			if workspace := workspaceID(args["id"]); upstream.IsRawID(workspace) && (args["subdomain"] == nil || l.Located(workspace)) {
 				for _, inner := range graphql.CollectFields(op, field.Selections, []string{"Workspace"}) {
 					refs = appendContact(refs, op, inner, workspace)
@@ -73,7 +77,7 @@ func requestSiblings(ctx context.Context, given, id string) {
 				refs = appendContact(refs, op, field, id)
 			}
 		}
-		l.Contacts.Request(refs...)
+		loader.Contacts.Of(l).Request(refs...)
 	})
 }
 
@@ -110,7 +114,7 @@ func requestTags(ctx context.Context, contacts *model.ContactConnection) {
 			}
 		}
 	}
-	loader.From(ctx).ContactTags.Request(refs...)
+	loader.ContactTags.From(ctx).Request(refs...)
 }
 
 // needsFullTags reports whether a contact's field asks for tags in full.

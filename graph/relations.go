@@ -34,20 +34,20 @@ func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T]
 }
 
 func teamsOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Team, error) {
-	return related(ctx, objs, loader.From(ctx).Teams, func(o O) upstream.Ref {
+	return related(ctx, objs, loader.Teams.From(ctx), func(o O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
 	}, lightTeam, teamStub)
 }
 
 func workspacesOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Workspace, error) {
-	return related(ctx, objs, loader.From(ctx).Workspaces, func(o O) upstream.Ref {
+	return related(ctx, objs, loader.Workspaces.From(ctx), func(o O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
 	}, lightWorkspace, workspaceStub)
 }
 
 // contactsOf returns the contacts that carry applied tags.
 func contactsOf(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.From(ctx).Contacts, func(t *upstream.AppliedContactTag) upstream.Ref {
+	return related(ctx, objs, loader.Contacts.From(ctx), func(t *upstream.AppliedContactTag) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
 	}, lightContact, contactStub)
 }
@@ -62,7 +62,7 @@ func tagsOf[O any](ctx context.Context, objs []O, embedded func(O) *upstream.Emb
 	if embeddedTag.suffices(ctx) {
 		return tags, nil
 	}
-	full, err := related(ctx, tags, loader.From(ctx).ContactTags, (*upstream.ContactTag).Ref, light{}, nil)
+	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, light{}, nil)
 	for i, tag := range tags {
 		if tag.RawID == "" { // nothing to find it by
 			full[i] = tag

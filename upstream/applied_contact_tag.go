@@ -35,5 +35,5 @@ func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string
 
 // AppliedContactTag fetches an applied tag by its raw or public id.
 func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*AppliedContactTag, error) {
-	return oneIn(ctx, c, p, Query{}, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
+	return oneIn(ctx, c, p, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
 }

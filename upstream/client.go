@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ type Client struct {
 	token      Token
 	credential credential
 	header     http.Header // of every call; not to be modified
-	projection *projection
+	projection *Projection
 }
 
 // shared is what the clients of all tokens have in common.
@@ -132,9 +133,9 @@ type keyed[T any] interface {
 }
 
 // one fetches a record. adopt, which may be nil, completes it.
-func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*T, error) {
+func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, adopt func(*T), segments ...string) (*T, error) {
 	var row *T
-	_, err := c.get(ctx, subdomain, segments, q.encode(), func(body []byte) (err error) {
+	_, err := c.get(ctx, subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
 		row, err = decodeOne[T](body, c.projection)
 		return err
 	})
@@ -153,7 +154,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q 
 // list fetches a page of records. adopt, which may be nil, completes each.
 func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
 	var rows []*T
-	next, err := c.get(ctx, subdomain, segments, q.encode(), func(body []byte) (err error) {
+	next, err := c.get(ctx, subdomain, segments, q.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
 		rows, err = decodeList[T](body, c.projection)
 		return err
 	})
@@ -177,12 +178,12 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 const thisWorkspace = "{workspace_id}"
 
 // oneIn is [one] on the subdomain of a place.
-func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*T, error) {
+func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt func(*T, Place), segments ...string) (*T, error) {
 	p, err := c.locate(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return one[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	return one[T, P](ctx, c, p.Subdomain, func(row *T) { adopt(row, p) }, segments...)
 }
 
 // listIn is [list] on the subdomain of a place.

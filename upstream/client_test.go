@@ -96,7 +96,8 @@ func TestAddresses(t *testing.T) {
 	if filter, err = filter.With("email_address", "a+b&c=d@x.de", "ü@x.de"); err != nil {
 		t.Fatal(err)
 	}
-	query := upstream.Query{After: "9", SortProperty: "updated_at", Descending: true, Filter: filter, Expand: "email_engagement"}
+	query := upstream.Query{After: "9", SortProperty: "updated_at", Descending: true, Filter: filter}
+	expanding := c.Only(upstream.NewProjection(func(string) bool { return true }))
 	for _, test := range []struct {
 		call func() error
 		want string
@@ -107,8 +108,8 @@ func TestAddresses(t *testing.T) {
 		{func() error { _, err := c.Workspace(ctx, "pUb-1_x"); return err }, "/base/accounts/api/v2/workspaces/pUb-1_x"},
 		{func() error { _, err := c.Users(ctx, upstream.Query{After: "4"}); return err }, "/base/accounts/api/v2/users?after=4"},
 		{func() error { _, err := c.User(ctx, "3"); return err }, "/base/accounts/api/v2/users/3"},
-		{func() error { _, err := c.Contacts(ctx, place, query); return err }, "/base/acme/api/v2/workspaces/7/contacts?filter%5Bid%5D=1,2&filter%5Bemail_address%5D=a%2Bb%26c%3Dd%40x.de,%C3%BC%40x.de&sort_property=updated_at&sort_order=desc&after=9&expand%5B%5D=email_engagement"},
-		{func() error { _, err := c.Contact(ctx, place, "3", ""); return err }, "/base/acme/api/v2/contacts/3"},
+		{func() error { _, err := expanding.Contacts(ctx, place, query); return err }, "/base/acme/api/v2/workspaces/7/contacts?filter%5Bid%5D=1,2&filter%5Bemail_address%5D=a%2Bb%26c%3Dd%40x.de,%C3%BC%40x.de&sort_property=updated_at&sort_order=desc&after=9&expand%5B%5D=email_engagement"},
+		{func() error { _, err := c.Contact(ctx, place, "3"); return err }, "/base/acme/api/v2/contacts/3"},
 		{func() error { _, err := c.ContactTags(ctx, place, upstream.Query{}); return err }, "/base/acme/api/v2/workspaces/7/contacts/tags"},
 		{func() error { _, err := c.ContactTag(ctx, place, "3"); return err }, "/base/acme/api/v2/contacts/tags/3"},
 		{func() error { _, err := c.AppliedContactTags(ctx, place, "3", upstream.Query{}); return err }, "/base/acme/api/v2/contacts/3/applied_tags"},

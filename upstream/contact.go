@@ -35,26 +35,17 @@ type Contact struct {
 	IsActive                    *bool            `json:"is_active"`
 	DeletedAt                   *time.Time       `json:"deleted_at"`
 	Visits                      *Visits          `json:"visits"`
-	EmailEngagement             *EmailEngagement `json:"email_engagement"`
-	// Expanded is what the call asked for with [Query.Expand].
-	Expanded string `json:"-"`
+	EmailEngagement             *EmailEngagement `json:"email_engagement" expand:"true"`
 }
-
-// ExpandEmailEngagement is the value of [Query.Expand] that brings
-// [Contact.EmailEngagement].
-const ExpandEmailEngagement = "email_engagement"
 
 // Ref returns the contact's address.
 func (c *Contact) Ref() Ref { return Ref{Kind: KindContact, Parent: c.WorkspaceID, ID: c.Key()} }
 
-func adoptContact(expanded string) func(*Contact, Place) {
-	return func(c *Contact, p Place) {
-		c.WorkspaceID = cmp.Or(c.WorkspaceID, p.WorkspaceID)
-		c.Expanded = expanded
-		c.Tags = withoutNulls(c.Tags)
-		for _, tag := range c.Tags {
-			tag.WorkspaceID = c.WorkspaceID
-		}
+func (c *Contact) adopt(p Place) {
+	c.WorkspaceID = cmp.Or(c.WorkspaceID, p.WorkspaceID)
+	c.Tags = withoutNulls(c.Tags)
+	for _, tag := range c.Tags {
+		tag.WorkspaceID = c.WorkspaceID
 	}
 }
 
@@ -107,7 +98,8 @@ type Visit struct {
 }
 
 // EmailEngagement says when a contact last got, opened and clicked an e-mail.
-// It is sent only when asked for with [ExpandEmailEngagement].
+// It is sent only when asked for, which a client does that wants it (see
+// [Client.Only]).
 type EmailEngagement struct {
 	LastEmailSentAt    *time.Time `json:"last_email_sent_at"`
 	LastEmailOpenedAt  *time.Time `json:"last_email_opened_at"`
@@ -152,13 +144,13 @@ func (a *CustomAttributes) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // are left out (API.md §5, Contact). Filter keys: id, email_address, tag_ids,
 // is_active.
 func (c *Client) Contacts(ctx context.Context, p Place, q Query) (*Page[Contact], error) {
-	return listIn(ctx, c, p, q, adoptContact(q.Expand), "workspaces", thisWorkspace, "contacts")
+	return listIn(ctx, c, p, q, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
 }
 
 // Contact fetches a contact by its raw or public id, also one that the list
-// leaves out. expand may be empty or [ExpandEmailEngagement].
-func (c *Client) Contact(ctx context.Context, p Place, id, expand string) (*Contact, error) {
-	return oneIn(ctx, c, p, Query{Expand: expand}, adoptContact(expand), "contacts", id)
+// leaves out.
+func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, error) {
+	return oneIn(ctx, c, p, (*Contact).adopt, "contacts", id)
 }
 
 // Attributes returns the custom attributes with the keys given, or all when

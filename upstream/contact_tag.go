@@ -26,5 +26,5 @@ func (c *Client) ContactTags(ctx context.Context, p Place, q Query) (*Page[Conta
 
 // ContactTag fetches a contact tag by its raw or public id.
 func (c *Client) ContactTag(ctx context.Context, p Place, id string) (*ContactTag, error) {
-	return oneIn(ctx, c, p, Query{}, (*ContactTag).adopt, "contacts", "tags", id)
+	return oneIn(ctx, c, p, (*ContactTag).adopt, "contacts", "tags", id)
 }

@@ -14,7 +14,7 @@ import (
 
 // decodeList reads a list of records. p, which may be nil, says which keys are
 // needed.
-func decodeList[T any](body []byte, p *projection) ([]*T, error) {
+func decodeList[T any](body []byte, p *Projection) ([]*T, error) {
 	if p != nil {
 		if rows, err := decodeOnly[T](body, false, p); err == nil {
 			return rows, nil
@@ -31,7 +31,7 @@ func decodeList[T any](body []byte, p *projection) ([]*T, error) {
 }
 
 // decodeOne reads a record, as [decodeList] does; nil is a null.
-func decodeOne[T any](body []byte, p *projection) (*T, error) {
+func decodeOne[T any](body []byte, p *Projection) (*T, error) {
 	if p != nil {
 		if rows, err := decodeOnly[T](body, true, p); err == nil {
 			return rows[0], nil

@@ -3,26 +3,33 @@ package upstream
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// Only returns a client that decodes of each record the keys that want accepts,
-// and passes over the others: a contact has nearly thirty, and most callers
-// look at a few. Ids and subdomains are always decoded. Records may have more
-// fields set than were wanted, never fewer. want is asked once for each key of
-// each kind of record, by several goroutines.
-func (c *Client) Only(want func(key string) bool) *Client {
-	only := *c
-	only.projection = &projection{want: want}
-	return &only
+// Projection is which keys of records are wanted: a contact has nearly thirty, and
+// most callers look at a few. It is made once for many calls, and safe for
+// concurrent use.
+type Projection struct {
+	want  func(key string) bool
+	types sync.Map // of *wanted, by the record's type
 }
 
-// projection is which keys of records are decoded; nil is all, decoded in the
-// patient way.
-type projection struct {
-	want  func(key string) bool
-	types sync.Map // of columns, by the record's type
+// NewProjection returns the projection to the keys that want accepts. want is
+// asked once or a few times for each key of each kind of record, by several
+// goroutines.
+func NewProjection(want func(key string) bool) *Projection { return &Projection{want: want} }
+
+// Only returns a client that decodes the wanted keys of each record and passes
+// over the others. Ids and subdomains are always decoded. What is sent only when
+// asked for (API.md §3.5) is asked for if it is wanted; a client without a
+// projection never does. Records may have more fields set than were wanted, never
+// fewer.
+func (c *Client) Only(p *Projection) *Client {
+	only := *c
+	only.projection = p
+	return &only
 }
 
 // columns are where the keys of a record are decoded to: the index of the field
@@ -48,20 +55,40 @@ func Columns(t reflect.Type) map[string][]int {
 	return all
 }
 
-// columns returns the columns of a record's type that are worth decoding.
-func (p *projection) columns(t reflect.Type) columns {
+// wanted is what a projection leaves of a kind of record.
+type wanted struct {
+	columns columns
+	expand  []string // the keys that are sent only when asked for
+}
+
+func (p *Projection) of(t reflect.Type) *wanted {
 	if known, ok := p.types.Load(t); ok {
-		return known.(columns)
+		return known.(*wanted)
 	}
 	all := Columns(t)
-	some := make(columns, len(all))
+	w := &wanted{columns: make(columns, len(all))}
 	for key, index := range all {
 		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || p.want(key) {
-			some[key] = index
+			w.columns[key] = index
+			if t.FieldByIndex(index).Tag.Get("expand") != "" {
+				w.expand = append(w.expand, key)
+			}
 		}
 	}
-	p.types.Store(t, some)
-	return some
+	slices.Sort(w.expand)
+	p.types.Store(t, w)
+	return w
+}
+
+// columns returns the columns of a record's type that are worth decoding.
+func (p *Projection) columns(t reflect.Type) columns { return p.of(t).columns }
+
+// expand returns the keys of a record's type that have to be asked for.
+func (p *Projection) expand(t reflect.Type) []string {
+	if p == nil {
+		return nil
+	}
+	return p.of(t).expand
 }
 
 // errNotPlain says that an answer has not its usual shape. It is read again,
@@ -71,7 +98,7 @@ var errNotPlain = errors.New("not of the usual shape")
 // decodeOnly decodes a list of records, or a single one, of the usual shape; the
 // keys that are not wanted are passed over. Any oddity is an error. Nothing of
 // the body is kept.
-func decodeOnly[T any](body []byte, single bool, p *projection) ([]*T, error) {
+func decodeOnly[T any](body []byte, single bool, p *Projection) ([]*T, error) {
 	r := readers.Get().(*reader)
 	defer r.free()
 	r.scanner = scanner{text: body}

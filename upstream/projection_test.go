@@ -43,7 +43,7 @@ func TestOnly(t *testing.T) {
 					chosen = append(chosen, key)
 				}
 			}
-			rows, err := decodeOnly[Contact]([]byte(body), false, &projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
+			rows, err := decodeOnly[Contact]([]byte(body), false, &Projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
 			if err != nil || len(rows) != len(full) {
 				t.Fatalf("seed %d, %q: %d rows, %v", seed, chosen, len(rows), err)
 			}
@@ -64,7 +64,7 @@ func TestOnly(t *testing.T) {
 func TestOnlyOdd(t *testing.T) {
 	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, "[]\x00x", "[{\"id\":1}]\x00", `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
 		want, wantErr := decodeList[Contact]([]byte(body), nil)
-		got, err := decodeList[Contact]([]byte(body), &projection{want: func(string) bool { return true }})
+		got, err := decodeList[Contact]([]byte(body), &Projection{want: func(string) bool { return true }})
 		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v %v, want %v %v", body, got, err, want, wantErr)
 		}
@@ -80,7 +80,7 @@ func TestOnlyBroken(t *testing.T) {
 	const body = `[{"id":7,"public_id":"aB","workspace_id":-1.5e3,"anonymous":null,"email_address":"a\u00e9\"b","first_name":"é","unknown":{"a":[1,"\\",{}]},
 		"tags":[{"id":1,"name":2,"applied_at":"2025-01-31T09:30:00.123Z"}],"custom_attributes":{"a":true},"visits":{"first_visit":{"uuid":"x"}}},{"id":"8","tags":[]}]`
 	const bytes = "\"\\{}[]:,0-.eEtn \x01\xff/u"
-	everything := &projection{want: func(string) bool { return true }}
+	everything := &Projection{want: func(string) bool { return true }}
 	strings := regexp.MustCompile(`"([^"\\]|\\(.|\n))*"`)
 	accepted := 0
 	for range 20_000 {

@@ -18,11 +18,11 @@ type Query struct {
 	SortProperty string
 	Descending   bool
 	Filter       Filter
-	// Expand names a field that is sent only when asked for (API.md §3.5).
-	Expand string
 }
 
-func (q Query) encode() string {
+// encode returns the query as it stands in a URL. expand are the keys that are
+// sent only when asked for (API.md §3.5).
+func (q Query) encode(expand []string) string {
 	var b strings.Builder
 	add := func(key, value string) {
 		if b.Len() > 0 {
@@ -44,8 +44,8 @@ func (q Query) encode() string {
 	if q.After != "" {
 		add("after", url.QueryEscape(q.After))
 	}
-	if q.Expand != "" {
-		add("expand%5B%5D", url.QueryEscape(q.Expand))
+	for _, key := range expand {
+		add("expand%5B%5D", key)
 	}
 	return b.String()
 }

@@ -85,5 +85,5 @@ func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 
 // Team fetches a team by its raw or public id.
 func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
-	return one(ctx, c, accounts, Query{}, (*Team).adopt, "teams", id)
+	return one(ctx, c, accounts, (*Team).adopt, "teams", id)
 }

@@ -23,5 +23,5 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 
 // User fetches a user by its raw or public id.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
-	return one[User](ctx, c, accounts, Query{}, nil, "users", id)
+	return one[User](ctx, c, accounts, nil, "users", id)
 }

@@ -26,5 +26,5 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 // Workspace fetches a workspace by its raw or public id. Its subdomain is
 // remembered for the client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
-	return one(ctx, c, accounts, Query{}, c.remember, "workspaces", id)
+	return one(ctx, c, accounts, c.remember, "workspaces", id)
 }

@@ -14,14 +14,28 @@ type pageKey struct {
 	query  upstream.Query
 }
 
-// Lists fetches the lists of one kind of record, each page once, however many
-// fields, aliases or windows want it. REST cannot batch them, so that nothing
+// List is a list of records and how its pages are fetched. It is the same for all
+// operations.
+type List[T any] struct {
+	rows  *Resource[T]
+	fetch pages[T]
+}
+
+func newList[T any](rows *Resource[T], fetch pages[T]) *List[T] { return &List[T]{rows, fetch} }
+
+// From returns the lists of the operation that the context belongs to.
+func (list *List[T]) From(ctx context.Context) *Lists[T] {
+	l := From(ctx)
+	return loaderOf(l, list, func() *Lists[T] { return &Lists[T]{List: list, loaders: l} })
+}
+
+// Lists fetches the lists of one kind for an operation, each page once, however
+// many fields, aliases or windows want it. REST cannot batch them, so that nothing
 // waits and a dataloader would have nothing to do. The records seen are made
 // known to the loaders by id. It is safe for concurrent use.
 type Lists[T any] struct {
-	ctx   context.Context //nolint:containedctx // the operation's
-	fetch func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error)
-	known []*Records[T]
+	*List[T]
+	loaders *Loaders
 
 	mu    sync.Mutex
 	pages map[pageKey]*page[T]
@@ -34,17 +48,13 @@ type page[T any] struct {
 	err  error
 }
 
-func newLists[T any](ctx context.Context, fetch func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error), known ...*Records[T]) *Lists[T] {
-	return &Lists[T]{ctx: ctx, fetch: fetch, known: known}
-}
-
 // Load returns the window of a parent's list. The parent of a list that has
 // none is the zero Ref.
 func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window) (upstream.Slice[T], error) {
 	if parent.Kind != "" && parent.ID == "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
 	}
-	return upstream.Walk(l.ctx, q, w, func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
+	return upstream.Walk(l.loaders.ctx, q, w, func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
 		return l.load(pageKey{parent, q})
 	})
 }
@@ -63,11 +73,8 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Unlock()
 	p.once.Do(func() {
 		p.err = errPanic // which others find if this one panics
-		if p.rows, p.err = l.fetch(l.ctx, key.parent, key.query); p.err != nil {
-			return
-		}
-		for _, records := range l.known {
-			records.Know(p.rows.Rows)
+		if p.rows, p.err = l.fetch(l.loaders, key.parent, key.query); p.err == nil {
+			l.rows.Of(l.loaders).Know(p.rows.Rows)
 		}
 	})
 	return p.rows, p.err

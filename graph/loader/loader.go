@@ -19,28 +19,33 @@ type Loaders struct {
 	ctx    context.Context //nolint:containedctx // Loaders live as long as it does
 	client *upstream.Client
 
-	// ExpandContacts is what contacts are fetched with.
-	ExpandContacts string
-
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
 	given sync.Map
 	once  sync.Map
 
-	Teams              *Records[upstream.Team]
-	Users              *Records[upstream.User]
-	Workspaces         *Records[upstream.Workspace]
-	Contacts           *Records[upstream.Contact]
-	ContactTags        *Records[upstream.ContactTag]
-	AppliedContactTags *Records[upstream.AppliedContactTag]
-	nodes              map[upstream.Kind]nodes
+	mu   sync.Mutex
+	made map[any]any // *Records by their *Resource, *Lists by their *List
+}
 
-	TeamList              *Lists[upstream.Team]
-	UserList              *Lists[upstream.User]
-	WorkspaceList         *Lists[upstream.Workspace]         // of a team
-	ContactList           *Lists[upstream.Contact]           // of a workspace
-	ContactTagList        *Lists[upstream.ContactTag]        // of a workspace
-	AppliedContactTagList *Lists[upstream.AppliedContactTag] // of a contact
+// New returns the loaders of one operation, which call with the client's token
+// and end with the context.
+func New(ctx context.Context, c *upstream.Client) *Loaders { return &Loaders{ctx: ctx, client: c} }
+
+// loaderOf returns what an operation has of a key, making it at the first time:
+// most operations touch few of all resources.
+func loaderOf[L any](l *Loaders, key any, create func() L) L {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.made[key]; ok {
+		return known.(L)
+	}
+	if l.made == nil {
+		l.made = make(map[any]any)
+	}
+	made := create()
+	l.made[key] = made
+	return made
 }
 
 type contextKey struct{}
@@ -96,7 +101,7 @@ func (l *Loaders) place(workspaceID string) (upstream.Place, error) {
 	if p, ok := l.locate(workspaceID); ok {
 		return p, nil
 	}
-	w, err := l.Workspaces.Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspaceID})
+	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspaceID})
 	if err != nil {
 		return upstream.Place{}, err
 	}

@@ -28,9 +28,9 @@ func (s *store) note(text string) {
 	s.asked = append(s.asked, text)
 }
 
-func (s *store) source() source[upstream.Contact] {
-	return source[upstream.Contact]{
-		one: func(_ context.Context, ref upstream.Ref) (*upstream.Contact, error) {
+func (s *store) resource() *Resource[upstream.Contact] {
+	return newResource(
+		func(_ *Loaders, ref upstream.Ref) (*upstream.Contact, error) {
 			s.note("one " + ref.Parent + "/" + ref.ID)
 			if ref.ID == s.broken {
 				panic("broken")
@@ -40,7 +40,7 @@ func (s *store) source() source[upstream.Contact] {
 			}
 			return contact(ref.Parent, ref.ID), nil
 		},
-		many: func(_ context.Context, parent string, ids []string) ([]*upstream.Contact, error) {
+		func(_ *Loaders, parent string, ids []string) ([]*upstream.Contact, error) {
 			s.note(fmt.Sprintf("many %s/%d", parent, len(ids)))
 			if slices.Contains(ids, s.broken) {
 				panic("broken")
@@ -53,7 +53,7 @@ func (s *store) source() source[upstream.Contact] {
 			}
 			return rows, nil
 		},
-	}
+	)
 }
 
 func contact(parent, id string) *upstream.Contact {
@@ -85,7 +85,7 @@ func (s *store) check(t *testing.T, want ...string) {
 
 func TestRecords(t *testing.T) {
 	s := &store{hidden: "7", broken: "-"}
-	r := newRecords(t.Context(), s.source())
+	r := s.resource().Of(New(t.Context(), nil))
 	all := append(refs("1", 1, 45), refs("2", 1, 2)...)
 	rows, errs := r.LoadAll(append(all, all...)) // each twice
 	for i, row := range rows {
@@ -123,7 +123,7 @@ func TestRecords(t *testing.T) {
 func TestRecordsTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
-		r := newRecords(t.Context(), s.source())
+		r := s.resource().Of(New(t.Context(), nil))
 		var wait sync.WaitGroup
 		for i, ref := range refs("1", 1, 40) {
 			wait.Go(func() {
@@ -141,7 +141,7 @@ func TestRecordsTogether(t *testing.T) {
 // TestRecordsDoNotWaitForEver closes a batch that newcomers keep joining.
 func TestRecordsDoNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecords(t.Context(), (&store{}).source())
+		r := (&store{}).resource().Of(New(t.Context(), nil))
 		begun := time.Now()
 		for i := range 1000 {
 			go func() {
@@ -162,7 +162,7 @@ func TestRecordsDoNotWaitForEver(t *testing.T) {
 // TestRecordsPanic keeps a panic to the keys of its call.
 func TestRecordsPanic(t *testing.T) {
 	s := &store{broken: "3"}
-	r := newRecords(t.Context(), s.source())
+	r := s.resource().Of(New(t.Context(), nil))
 	rows, errs := r.LoadAll(append(refs("1", 1, 3), refs("2", 1, 2)...))
 	for i := range rows {
 		if broke := errs[i] != nil; broke != (i < 3) || broke && !strings.Contains(errs[i].Error(), "panic") {
@@ -177,9 +177,9 @@ func TestRecordsPanic(t *testing.T) {
 // TestRecordsAlone are of a kind that REST cannot batch: each is a call.
 func TestRecordsAlone(t *testing.T) {
 	s := &store{}
-	alone := s.source()
+	alone := s.resource()
 	alone.many = nil
-	r := newRecords(t.Context(), alone)
+	r := alone.Of(New(t.Context(), nil))
 	if _, errs := r.LoadAll(append(refs("1", 1, 3), refs("1", 1, 3)...)); slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		t.Error(errs)
 	}
@@ -189,12 +189,12 @@ func TestRecordsAlone(t *testing.T) {
 // TestRecordsContext runs calls on the operation's context, whoever asks first.
 func TestRecordsContext(t *testing.T) {
 	operation := context.WithValue(t.Context(), contextKey{}, "operation")
-	r := newRecords(operation, source[upstream.Contact]{one: func(ctx context.Context, ref upstream.Ref) (*upstream.Contact, error) {
-		if ctx.Value(contextKey{}) != "operation" {
+	r := newResource(func(l *Loaders, ref upstream.Ref) (*upstream.Contact, error) {
+		if l.ctx.Value(contextKey{}) != "operation" {
 			t.Error("another context")
 		}
 		return contact(ref.Parent, ref.ID), nil
-	}})
+	}, nil).Of(New(operation, nil))
 	if _, err := r.Load(refs("1", 1, 1)[0]); err != nil {
 		t.Error(err)
 	}

@@ -34,33 +34,45 @@ type row[T any] interface {
 	IDs() []string
 }
 
-// source is how a kind of record is fetched by id.
-type source[T any] struct {
+// Resource is a kind of record and how it is fetched by id. It is the same for
+// all operations.
+type Resource[T any] struct {
 	// one fetches a record by its member path.
-	one func(context.Context, upstream.Ref) (*T, error)
+	one func(*Loaders, upstream.Ref) (*T, error)
 	// many fetches records of one parent by their raw ids, at most
 	// [upstream.PageSize], in any order, and may leave some out. It is nil
 	// where REST has no such call.
-	many func(ctx context.Context, parent string, ids []string) ([]*T, error)
+	many func(l *Loaders, parent string, ids []string) ([]*T, error)
+
+	address func(*T) (upstream.Ref, []string)
 }
 
-// Records fetches records of one kind by id, each once, together where REST can.
-// Each parent has a queue of its own: a workspace that is slow to answer holds
-// up nobody else.
+func newResource[T any, P row[T]](one func(*Loaders, upstream.Ref) (*T, error), many func(*Loaders, string, []string) ([]*T, error)) *Resource[T] {
+	return &Resource[T]{one: one, many: many, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
+}
+
+// From returns the records of the operation that the context belongs to.
+func (r *Resource[T]) From(ctx context.Context) *Records[T] { return r.Of(From(ctx)) }
+
+// Of returns the records of an operation.
+func (r *Resource[T]) Of(l *Loaders) *Records[T] {
+	return loaderOf(l, r, func() *Records[T] { return &Records[T]{Resource: r, loaders: l} })
+}
+
+func (r *Resource[T]) in(l *Loaders) nodes { return r.Of(l) }
+
+// Records fetches records of one kind by id for an operation, each once, together
+// where REST can. Each parent has a queue of its own: a workspace that is slow to
+// answer holds up nobody else. It is safe for concurrent use.
 type Records[T any] struct {
-	ctx     context.Context //nolint:containedctx // the operation's
-	source  source[T]
-	address func(*T) (upstream.Ref, []string)
+	*Resource[T]
+	loaders *Loaders
 	queues  sync.Map // of *queue[T], by the parent's id
 
 	mu sync.Mutex
 	// seen are the rows of lists, not yet known by their ids: most operations
 	// never ask for one.
 	seen [][]*T
-}
-
-func newRecords[T any, P row[T]](ctx context.Context, s source[T]) *Records[T] {
-	return &Records[T]{ctx: ctx, source: s, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
 }
 
 // Load returns a record.
@@ -103,7 +115,7 @@ func (r *Records[T]) prime(t *T) {
 	q := r.queue(ref.Parent)
 	for _, ref.ID = range ids {
 		if ref.ID != "" {
-			q.loader.Prime(r.ctx, ref, t)
+			q.loader.Prime(r.loaders.ctx, ref, t)
 		}
 	}
 }
@@ -131,7 +143,7 @@ func (r *Records[T]) queue(parent string) *queue[T] {
 	}
 	q := &queue[T]{Records: r, cache: dataloader.NewCache[upstream.Ref, *T]()}
 	options := []dataloader.Option[upstream.Ref, *T]{dataloader.WithCache[upstream.Ref, *T](q.cache), dataloader.WithWait[upstream.Ref, *T](never)}
-	if r.source.many == nil {
+	if r.many == nil {
 		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, *T](1))
 	}
 	q.loader = dataloader.NewBatchedLoader(r.batch, options...)
@@ -156,13 +168,13 @@ func (q *queue[T]) request(refs []upstream.Ref, indices []int, thunks []dataload
 	missing := false
 	q.gate.RLock()
 	for _, i := range indices {
-		if _, known := q.cache.Get(q.ctx, refs[i]); !known {
+		if _, known := q.cache.Get(q.loaders.ctx, refs[i]); !known {
 			missing = true
 		}
-		thunks[i] = q.loader.Load(q.ctx, refs[i])
+		thunks[i] = q.loader.Load(q.loaders.ctx, refs[i])
 	}
 	q.gate.RUnlock()
-	if missing && q.source.many != nil {
+	if missing && q.many != nil {
 		q.dispatch()
 	}
 }
@@ -199,7 +211,7 @@ func (r *Records[T]) batch(_ context.Context, refs []upstream.Ref) []*dataloader
 	b := batch[T]{Records: r, results: make([]*dataloader.Result[*T], len(refs))}
 	var raw []int
 	for i, ref := range refs {
-		if r.source.many == nil || !upstream.IsRawID(ref.ID) {
+		if r.many == nil || !upstream.IsRawID(ref.ID) {
 			b.run([]int{i}, func() { b.one(i, ref) })
 			continue
 		}
@@ -235,7 +247,7 @@ func (b *batch[T]) run(indices []int, call func()) {
 }
 
 func (b *batch[T]) one(i int, ref upstream.Ref) {
-	t, err := b.source.one(b.ctx, ref)
+	t, err := b.Resource.one(b.loaders, ref)
 	if err != nil {
 		b.results[i] = &dataloader.Result[*T]{Error: err}
 		return
@@ -256,7 +268,7 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 	for k, i := range indices {
 		ids[k] = refs[i].ID
 	}
-	rows, err := b.source.many(b.ctx, parent, ids)
+	rows, err := b.Resource.many(b.loaders, parent, ids)
 	if err != nil {
 		for _, i := range indices {
 			b.results[i] = &dataloader.Result[*T]{Error: err}

@@ -7,90 +7,61 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// New returns the loaders of one operation, which call with the client's token
-// and end with the context. expandContacts is empty or what
-// [upstream.Query.Expand] has to be for the operation's contacts, all of which
-// are then fetched with it, so that each is still fetched once.
-//
-// This is the one table of resources: how each kind is fetched by id and listed,
-// and which loaders a list's rows become known to.
-func New(ctx context.Context, c *upstream.Client, expandContacts string) *Loaders {
-	l := &Loaders{ctx: ctx, client: c, ExpandContacts: expandContacts}
+// The one table of resources: how each kind is fetched by its id, and each list.
+// Rows of lists become known to their kind.
+var (
+	Teams              = newResource(onAccounts((*upstream.Client).Team), nil)
+	Users              = newResource(onAccounts((*upstream.Client).User), nil)
+	Workspaces         = newResource(onAccounts((*upstream.Client).Workspace), nil)
+	Contacts           = newResource(inPlace(contactOf), byFilter((*upstream.Client).Contacts))
+	ContactTags        = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
+	AppliedContactTags = newResource(inPlace((*upstream.Client).AppliedContactTag), nil)
 
-	l.Teams = newRecords(ctx, source[upstream.Team]{
-		one: func(ctx context.Context, ref upstream.Ref) (*upstream.Team, error) { return c.Team(ctx, ref.ID) },
-	})
-	l.Users = newRecords(ctx, source[upstream.User]{
-		one: func(ctx context.Context, ref upstream.Ref) (*upstream.User, error) { return c.User(ctx, ref.ID) },
-	})
-	l.Workspaces = newRecords(ctx, source[upstream.Workspace]{
-		one: func(ctx context.Context, ref upstream.Ref) (*upstream.Workspace, error) {
-			return c.Workspace(ctx, ref.ID)
-		},
-	})
-	l.Contacts = newRecords(ctx, l.contacts())
-	l.ContactTags = newRecords(ctx, source[upstream.ContactTag]{
-		one:  inPlace(l, c.ContactTag),
-		many: byFilter(l, c.ContactTags, ""),
-	})
-	l.AppliedContactTags = newRecords(ctx, source[upstream.AppliedContactTag]{
-		one: inPlace(l, c.AppliedContactTag),
-	})
-	l.nodes = map[upstream.Kind]nodes{
-		upstream.KindTeam:              l.Teams,
-		upstream.KindUser:              l.Users,
-		upstream.KindWorkspace:         l.Workspaces,
-		upstream.KindContact:           l.Contacts,
-		upstream.KindContactTag:        l.ContactTags,
-		upstream.KindAppliedContactTag: l.AppliedContactTags,
-		upstream.KindMembership:        within(l, func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
-		upstream.KindSubscription:      within(l, func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
-	}
+	TeamList              = newList(Teams, ofToken((*upstream.Client).Teams))
+	UserList              = newList(Users, ofToken((*upstream.Client).Users))
+	WorkspaceList         = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
+	ContactList           = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
+	ContactTagList        = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
+	AppliedContactTagList = newList(AppliedContactTags, ofContact((*upstream.Client).AppliedContactTags))
+)
 
-	l.TeamList = newLists(ctx, func(ctx context.Context, _ upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Team], error) {
-		return c.Teams(ctx, q)
-	}, l.Teams)
-	l.UserList = newLists(ctx, func(ctx context.Context, _ upstream.Ref, q upstream.Query) (*upstream.Page[upstream.User], error) {
-		return c.Users(ctx, q)
-	}, l.Users)
-	l.WorkspaceList = newLists(ctx, func(ctx context.Context, team upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Workspace], error) {
-		return c.Workspaces(ctx, team.ID, q)
-	}, l.Workspaces)
-	l.ContactList = newLists(ctx, listInPlace(l, c.Contacts), l.Contacts)
-	l.ContactTagList = newLists(ctx, listInPlace(l, c.ContactTags), l.ContactTags)
-	l.AppliedContactTagList = newLists(ctx, func(ctx context.Context, contact upstream.Ref, q upstream.Query) (*upstream.Page[upstream.AppliedContactTag], error) {
-		p, err := l.place(contact.Parent)
-		if err != nil {
-			return nil, err
-		}
-		return c.AppliedContactTags(ctx, p, contact.ID, q)
-	}, l.AppliedContactTags)
-	return l
+// kinds are where the records of each kind are found that have global ids.
+var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
+	upstream.KindTeam:              Teams,
+	upstream.KindUser:              Users,
+	upstream.KindWorkspace:         Workspaces,
+	upstream.KindContact:           Contacts,
+	upstream.KindContactTag:        ContactTags,
+	upstream.KindAppliedContactTag: AppliedContactTags,
+	upstream.KindMembership:        within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
+	upstream.KindSubscription:      within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
 }
 
-func (l *Loaders) contacts() source[upstream.Contact] {
-	return source[upstream.Contact]{
-		one: inPlace(l, func(ctx context.Context, p upstream.Place, id string) (*upstream.Contact, error) {
-			contact, err := l.client.Contact(ctx, p, id, l.ExpandContacts)
-			// A host can know records of other workspaces (API.md §9, 3): what is
-			// not in the workspace asked for is not found there.
-			if err == nil && upstream.IsRawID(p.WorkspaceID) && contact.WorkspaceID != p.WorkspaceID {
-				return nil, upstream.NewError(upstream.NotFound, "There is no such contact in this workspace.")
-			}
-			return contact, err
-		}),
-		many: byFilter(l, l.client.Contacts, l.ExpandContacts),
+// contactOf fetches a contact. A host can know records of other workspaces
+// (API.md §9, 3): what is not in the workspace asked for is not found there.
+func contactOf(c *upstream.Client, ctx context.Context, p upstream.Place, id string) (*upstream.Contact, error) {
+	contact, err := c.Contact(ctx, p, id)
+	if err == nil && upstream.IsRawID(p.WorkspaceID) && contact.WorkspaceID != p.WorkspaceID {
+		return nil, upstream.NewError(upstream.NotFound, "There is no such contact in this workspace.")
 	}
+	return contact, err
+}
+
+// The ways to fetch, each for methods of the client.
+
+// onAccounts fetches a record from the accounts host.
+func onAccounts[T any](one func(*upstream.Client, context.Context, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
+	return func(l *Loaders, ref upstream.Ref) (*T, error) { return one(l.client, l.ctx, ref.ID) }
 }
 
 // inPlace fetches a record from its workspace's subdomain.
-func inPlace[T any, P row[T]](l *Loaders, one func(context.Context, upstream.Place, string) (*T, error)) func(context.Context, upstream.Ref) (*T, error) {
-	return func(ctx context.Context, ref upstream.Ref) (*T, error) {
+func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstream.Place, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
+	return func(l *Loaders, ref upstream.Ref) (*T, error) {
 		p, err := l.place(ref.Parent)
 		if err != nil {
 			return nil, err
 		}
-		t, err := one(ctx, p, ref.ID)
+		t, err := one(l.client, l.ctx, p, ref.ID)
 		if err == nil {
 			l.learn(p, P(t).Ref().Parent)
 		}
@@ -98,30 +69,15 @@ func inPlace[T any, P row[T]](l *Loaders, one func(context.Context, upstream.Pla
 	}
 }
 
-// listInPlace fetches a workspace's list from its subdomain.
-func listInPlace[T any, P row[T]](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) func(context.Context, upstream.Ref, upstream.Query) (*upstream.Page[T], error) {
-	return func(ctx context.Context, workspace upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
-		p, err := l.place(workspace.ID)
-		if err != nil {
-			return nil, err
-		}
-		page, err := list(ctx, p, q)
-		if err == nil && len(page.Rows) > 0 {
-			l.learn(p, P(page.Rows[0]).Ref().Parent)
-		}
-		return page, err
-	}
-}
-
 // byFilter fetches a page of a workspace's records with filter[id].
-func byFilter[T any, P row[T]](l *Loaders, list func(context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error), expand string) func(context.Context, string, []string) ([]*T, error) {
-	fetch := listInPlace[T, P](l, list)
-	return func(ctx context.Context, parent string, ids []string) ([]*T, error) {
+func byFilter[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) func(*Loaders, string, []string) ([]*T, error) {
+	fetch := ofWorkspace[T, P](list)
+	return func(l *Loaders, workspace string, ids []string) ([]*T, error) {
 		filter, err := upstream.Filter("").With("id", ids...)
 		if err != nil {
 			return nil, err
 		}
-		page, err := fetch(ctx, upstream.Ref{Kind: upstream.KindWorkspace, ID: parent}, upstream.Query{Filter: filter, Expand: expand})
+		page, err := fetch(l, upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, upstream.Query{Filter: filter})
 		if err != nil {
 			return nil, err
 		}
@@ -129,13 +85,56 @@ func byFilter[T any, P row[T]](l *Loaders, list func(context.Context, upstream.P
 	}
 }
 
+// pages fetches a page of a parent's list.
+type pages[T any] func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error)
+
+// ofToken lists all that the token reaches; there is no parent.
+func ofToken[T any](list func(*upstream.Client, context.Context, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	return func(l *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		return list(l.client, l.ctx, q)
+	}
+}
+
+// ofTeam lists what a team has.
+func ofTeam[T any](list func(*upstream.Client, context.Context, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	return func(l *Loaders, team upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		return list(l.client, l.ctx, team.ID, q)
+	}
+}
+
+// ofWorkspace lists what a workspace has, from its subdomain.
+func ofWorkspace[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	return func(l *Loaders, workspace upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		p, err := l.place(workspace.ID)
+		if err != nil {
+			return nil, err
+		}
+		page, err := list(l.client, l.ctx, p, q)
+		if err == nil && len(page.Rows) > 0 {
+			l.learn(p, P(page.Rows[0]).Ref().Parent)
+		}
+		return page, err
+	}
+}
+
+// ofContact lists what a contact has, from its workspace's subdomain.
+func ofContact[T any](list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	return func(l *Loaders, contact upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		p, err := l.place(contact.Parent)
+		if err != nil {
+			return nil, err
+		}
+		return list(l.client, l.ctx, p, contact.ID, q)
+	}
+}
+
 // Node returns any record.
 func (l *Loaders) Node(ref upstream.Ref) (Node, error) {
-	records, ok := l.nodes[ref.Kind]
+	kind, ok := kinds[ref.Kind]
 	if !ok {
 		return nil, upstream.NewError(upstream.BadUserInput, "There is no such kind of object.")
 	}
-	return records.Node(ref)
+	return kind.in(l).Node(ref)
 }
 
 // RequestNodes asks for records of any kinds without waiting for them, so that
@@ -146,19 +145,22 @@ func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 		byKind[ref.Kind] = append(byKind[ref.Kind], ref)
 	}
 	for kind, refs := range byKind {
-		if records, ok := l.nodes[kind]; ok {
-			records.Request(refs...)
+		if records, ok := kinds[kind]; ok {
+			records.in(l).Request(refs...)
 		}
 	}
 }
 
-// part finds records that have no path of their own and come within their team.
+// within finds records that have no path of their own and come within their team.
+type within[T Node] func(*upstream.Team) []T
+
+func (w within[T]) in(l *Loaders) nodes { return part[T]{l, w} }
+
+// part are those records for an operation.
 type part[T Node] struct {
 	loaders *Loaders
-	of      func(*upstream.Team) []T
+	of      within[T]
 }
-
-func within[T Node](l *Loaders, of func(*upstream.Team) []T) nodes { return part[T]{l, of} }
 
 func (p part[T]) team(ref upstream.Ref) upstream.Ref {
 	return upstream.Ref{Kind: upstream.KindTeam, ID: ref.Parent}
@@ -167,13 +169,13 @@ func (p part[T]) team(ref upstream.Ref) upstream.Ref {
 // Request implements nodes.
 func (p part[T]) Request(refs ...upstream.Ref) {
 	for _, ref := range refs {
-		p.loaders.Teams.Request(p.team(ref))
+		Teams.Of(p.loaders).Request(p.team(ref))
 	}
 }
 
 // Node implements nodes.
 func (p part[T]) Node(ref upstream.Ref) (Node, error) {
-	team, err := p.loaders.Teams.Load(p.team(ref))
+	team, err := Teams.Of(p.loaders).Load(p.team(ref))
 	if err != nil {
 		return nil, err
 	}
