@@ -73,10 +73,10 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 func (p *planner) of(ctx context.Context, rows model.Rows) plan {
 	field := graphql.GetFieldContext(ctx)
 	key, in := keyOf(field.Field.Selections), &p.own
-	// A field that stands twice has a selection that gqlgen puts together for
-	// this operation alone.
-	if p.kept != nil && key == keyOf(field.Field.SelectionSet) {
-		in = p.kept
+	// Selections are a copy, made for this operation; of a field that stands
+	// more than once they are those of all its places.
+	if whole := field.Field.SelectionSet; p.kept != nil && len(whole) == key.n {
+		key, in = keyOf(whole), p.kept
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ type answer struct {
 }
 
 // recovered returns the answer where there was a panic.
-func (h *handler) recovered(ctx context.Context, v any) (int, parts) {
+func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
 	failed, ok := errors.AsType[*gqlerror.Error](h.exec.PresentRecoveredError(ctx, v))
 	if !ok {
 		return http.StatusInternalServerError, unwritten
@@ -100,28 +101,18 @@ func (a *answer) refuse(status int, message string) {
 	}}}))
 }
 
-func (a *answer) write(status int, body parts) {
+func (a *answer) write(status int, body []byte) {
 	if a.written {
 		return
-	}
-	length := 0
-	for _, part := range body {
-		length += len(part)
 	}
 	a.written = true
 	header := a.w.Header()
 	header["Content-Type"] = contentTypes[a.media]
-	header["Content-Length"] = []string{strconv.Itoa(length)}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	header["Cache-Control"] = noStore
 	a.w.WriteHeader(status)
-	for _, part := range body {
-		_, _ = a.w.Write(part)
-	}
+	_, _ = a.w.Write(body)
 }
-
-// parts are a body in pieces, so that nearly all of it need not be copied. They
-// must not be modified.
-type parts [][]byte
 
 // Values of headers, which are the same in every answer.
 var (
@@ -133,15 +124,12 @@ var (
 )
 
 // unwritten is the answer where there should have been another.
-var unwritten = parts{[]byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)}
+var unwritten = []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
 
-// encode writes a response. Its data is JSON already.
-func encode(status int, response *graphql.Response) (int, parts) {
-	var head, tail bytes.Buffer
-	head.WriteByte('{')
-	if response.Data != nil {
-		head.WriteString(`"data":`)
-	}
+// encode writes a response. Its data is JSON already, and is used up: nearly all
+// of the body is that, and has room for the rest.
+func encode(status int, response *graphql.Response) (int, []byte) {
+	var tail bytes.Buffer
 	for _, member := range []struct {
 		key   string
 		value any
@@ -165,5 +153,9 @@ func encode(status int, response *graphql.Response) (int, parts) {
 		tail.Truncate(tail.Len() - 1) // the encoder's line break
 	}
 	tail.WriteByte('}')
-	return status, parts{head.Bytes(), response.Data, tail.Bytes()}
+	head := "{"
+	if response.Data != nil {
+		head = `{"data":`
+	}
+	return status, append(slices.Insert(response.Data, 0, []byte(head)...), tail.Bytes()...)
 }

@@ -7,7 +7,6 @@
 package gqlhttp
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -32,9 +30,6 @@ const (
 	legacyJSON  = "application/json"
 	graphqlJSON = "application/graphql-response+json"
 )
-
-// maxBody bounds a request's body in bytes.
-const maxBody = 1 << 20
 
 // Handler returns the endpoint that executes operations. scope tells whose a
 // request is: identical queries of one scope that are in flight together are
@@ -72,20 +67,27 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 func (a *answer) post(ctx context.Context) {
 	if !jsonInUTF8(a.r.Header.Get("Content-Type")) {
 		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
 		return
 	}
 	started := graphql.Now()
-	body := buffers.Get().(*bytes.Buffer)
-	defer func() {
-		body.Reset()
-		buffers.Put(body)
-	}()
-	_, err := body.ReadFrom(http.MaxBytesReader(a.w, a.r.Body, maxBody))
+	b := bodies.Get().(*body)
+	defer b.free()
+	key := a.key(ctx)
+	if presumed, ok := b.begin(a.w, a.r); ok {
+		if f := a.join(key, presumed); f != nil {
+			// What was presumed has to turn out true before anything is answered.
+			<-f.soon
+			if whole, err := b.end(); err == nil && whole[len(whole)-1] == '}' {
+				a.await(ctx, f)
+				return
+			}
+			a.leave(f)
+		}
+	}
+	operation, err := b.end()
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
 		return
@@ -94,8 +96,8 @@ func (a *answer) post(ctx context.Context) {
 		a.refuse(http.StatusBadRequest, "The body could not be read.")
 		return
 	}
-	a.answer(ctx, body.Bytes(), func() (params *graphql.RawParams, ok bool) {
-		fields, err := decodeObject(body.String())
+	a.answer(ctx, key, operation, func() (params *graphql.RawParams, ok bool) {
+		fields, err := decodeObject(string(operation))
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")
 			return nil, false
@@ -106,7 +108,7 @@ func (a *answer) post(ctx context.Context) {
 
 func (a *answer) get(ctx context.Context) {
 	started := graphql.Now()
-	a.answer(ctx, []byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, a.key(ctx), []byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
@@ -165,10 +167,14 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	return nil, false
 }
 
+// key returns all that an answer depends on but for the operation.
+func (a *answer) key(ctx context.Context) flightKey {
+	return flightKey{scope: a.scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+}
+
 // answer answers an operation: with what an identical query in flight is
 // answered, or else by executing what params returns.
-func (a *answer) answer(ctx context.Context, operation []byte, params func() (*graphql.RawParams, bool)) {
-	key := flightKey{scope: a.scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, params func() (*graphql.RawParams, bool)) {
 	if f := a.join(key, operation); f != nil {
 		a.await(ctx, f)
 		return
@@ -223,18 +229,21 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 	}
 }
 
-// await writes a flight's answer once it is there, and leaves.
+// await writes a flight's answer once it is there, or leaves when the client does.
 func (a *answer) await(ctx context.Context, f *flight) {
-	defer a.leave(f)
-	select {
-	case <-f.done:
-		a.write(f.status, f.body)
-	case <-ctx.Done():
+	if !f.landed() {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			a.leave(f)
+			return
+		}
 	}
+	a.write(f.status, f.body)
 }
 
 // run executes an operation.
-func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body parts) {
+func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body []byte) {
 	defer func() {
 		if v := recover(); v != nil {
 			status, body = a.recovered(ctx, v)

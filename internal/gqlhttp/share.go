@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // sharing has identical queries that are in flight at the same time executed
@@ -26,16 +27,42 @@ type flightKey struct {
 // flight is one execution and those who wait for it.
 type flight struct {
 	key     flightKey
-	waiters int // guarded by sharing.mu
+	waiters int // guarded by sharing.mu; those who have left are not counted
 	cancel  context.CancelFunc
+
+	// soon is closed when the flight has landed, or has lasted for a while.
+	soon  chan struct{}
+	timer *time.Timer // which closes it, unless it is stopped before
 
 	done   chan struct{} // closed when what follows is set
 	status int
-	body   parts
+	body   []byte
+}
+
+// aWhile is how long those who wait for a flight do without noticing that their
+// client has gone (see [body]).
+const aWhile = 2 * time.Millisecond
+
+func newFlight(key flightKey, cancel context.CancelFunc) *flight {
+	f := &flight{
+		key: key, waiters: 1, cancel: cancel, soon: make(chan struct{}), done: make(chan struct{}),
+		status: http.StatusInternalServerError, body: unwritten,
+	}
+	f.timer = time.AfterFunc(aWhile, func() { close(f.soon) })
+	return f
+}
+
+func (f *flight) landed() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // join returns the flight for the key with the operation, nil if there is none.
-// Whoever gets one has to leave it.
+// Whoever gets one has to leave it, unless it has landed before.
 func (s *sharing) join(key flightKey, operation []byte) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,8 +84,8 @@ func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Co
 		f.waiters++
 		return f, nil
 	}
-	f := &flight{key: key, waiters: 1, status: http.StatusInternalServerError, body: unwritten, done: make(chan struct{})}
-	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f := newFlight(key, cancel)
 	if s.flights == nil {
 		s.flights = make(map[flightKey]*flight)
 	}
@@ -72,11 +99,14 @@ func (s *sharing) land(f *flight) {
 	s.drop(f)
 	s.mu.Unlock()
 	close(f.done)
+	if f.timer.Stop() {
+		close(f.soon)
+	}
 	f.cancel()
 }
 
-// leave is called by each who joined or began. When the last one has left, the
-// query is given up.
+// leave is called by each who joined or began and does not wait until the flight
+// has landed. When the last one has left, the query is given up.
 func (s *sharing) leave(f *flight) {
 	s.mu.Lock()
 	f.waiters--

@@ -1,0 +1,158 @@
+package gqlhttp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// counter is an endpoint over real HTTP whose queries last until they are
+// released or given up.
+type counter struct {
+	*handler
+	url string
+
+	begun, given, release chan struct{}
+}
+
+func newCounter(t *testing.T) *counter {
+	t.Helper()
+	c := &counter{begun: make(chan struct{}, 100), given: make(chan struct{}, 100), release: make(chan struct{})}
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a: Int }"})
+	c.handler = Handler(executor.New(&graphql.ExecutableSchemaMock{
+		SchemaFunc: func() *ast.Schema { return schema },
+		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
+			return graphql.OneShot(c.execute(ctx))
+		},
+	}), func(context.Context) string { return "" }).(*handler)
+	server := httptest.NewServer(c.handler)
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+func (c *counter) execute(ctx context.Context) *graphql.Response {
+	c.begun <- struct{}{}
+	select {
+	case <-c.release:
+	case <-ctx.Done():
+		c.given <- struct{}{}
+	}
+	return &graphql.Response{Data: []byte(`{"a":1}`)}
+}
+
+// send sends a body and returns the answer's status and text.
+func (c *counter) send(ctx context.Context, body io.Reader) string {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, body)
+	if err != nil {
+		return err.Error()
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "no answer"
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, _ := io.ReadAll(resp.Body)
+	return fmt.Sprint(resp.StatusCode, " ", string(text))
+}
+
+// waiters waits until that many wait for one execution.
+func (c *counter) waiters(t *testing.T, want int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		n := 0
+		for _, f := range c.flights {
+			n += f.waiters
+		}
+		c.mu.Unlock()
+		if n == want {
+			return
+		}
+	}
+	t.Fatalf("there are never %d who wait", want)
+}
+
+const asked, answered = `{"query":"{ a }"}`, `200 {"data":{"a":1}}`
+
+// TestBodiesOverHTTP answers with an execution in flight whoever asks the same to
+// the last byte, and nobody else.
+func TestBodiesOverHTTP(t *testing.T) {
+	c := newCounter(t)
+	var wait sync.WaitGroup
+	expect := func(body io.Reader, want string) {
+		wait.Go(func() {
+			if got := c.send(t.Context(), body); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+	expect(strings.NewReader(asked), answered)
+	<-c.begun
+	expect(strings.NewReader(asked), answered)
+	expect(struct{ io.Reader }{strings.NewReader(asked)}, answered) // in chunks, of a length not told
+	c.waiters(t, 3)
+	const refused = `400 {"errors":[{"message":"The body has to be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
+	for _, body := range []string{asked[:len(asked)-1] + "]", asked[:len(asked)-1] + " ", asked + "}", "{", "}", "x"} {
+		if got := c.send(t.Context(), strings.NewReader(body)); got != refused {
+			t.Errorf("%s: got %s", body, got)
+		}
+	}
+	c.waiters(t, 3)
+	expect(strings.NewReader(asked+"\n"), answered) // which is another text
+	<-c.begun
+	close(c.release)
+	wait.Wait()
+	if len(c.begun) > 0 {
+		t.Error("more than two executions")
+	}
+	const tooLarge = `413 {"errors":[{"message":"The body is larger than 1 MiB.","extensions":{"code":"BAD_USER_INPUT"}}]}`
+	large := bytes.Repeat([]byte(" "), maxBody+1)
+	for _, body := range []io.Reader{bytes.NewReader(large), struct{ io.Reader }{bytes.NewReader(large)}} {
+		if got := c.send(t.Context(), body); got != tooLarge {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// TestGoneWhileWaiting notices that clients have gone who wait for an execution
+// that another one began, and gives it up with the last of them.
+func TestGoneWhileWaiting(t *testing.T) {
+	c := newCounter(t)
+	var wait sync.WaitGroup
+	cancels := make([]context.CancelFunc, 3)
+	for i := range cancels {
+		var ctx context.Context
+		ctx, cancels[i] = context.WithCancel(t.Context())
+		wait.Go(func() { c.send(ctx, strings.NewReader(asked)) })
+		c.waiters(t, i+1)
+	}
+	for i, cancel := range cancels {
+		if len(c.given) > 0 {
+			t.Error("given up too early")
+		}
+		cancel()
+		if i < len(cancels)-1 {
+			c.waiters(t, len(cancels)-1-i)
+		}
+	}
+	select {
+	case <-c.given:
+	case <-time.After(10 * time.Second):
+		t.Error("never given up")
+	}
+	wait.Wait()
+}
