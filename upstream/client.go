@@ -76,7 +76,7 @@ func New(cfg Config) (*Client, error) {
 		transport: transport,
 		template:  template,
 		userAgent: agent,
-		places:    newPlaces(),
+		places:    newPlaces(maxPlaces),
 	}}, nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	"github.com/hashicorp/golang-lru/v2"
 )
 
 // Place says where a workspace's records are found.
@@ -28,17 +28,34 @@ type placeKey struct {
 	id         string
 }
 
-// places remembers, for each credential, where its workspaces are: what one
-// token can see is never an answer to another. It is bounded and safe for
-// concurrent use.
-type places struct {
-	known *otter.Cache[placeKey, Place]
+// knownPlace is a place and when it was learnt.
+type knownPlace struct {
+	Place
+	at time.Time
 }
 
-func newPlaces() places {
-	return places{otter.Must(&otter.Options[placeKey, Place]{
-		MaximumSize: maxPlaces, ExpiryCalculator: otter.ExpiryWriting[placeKey, Place](placeTTL),
-	})}
+// places remembers, for each credential, where its workspaces are: what one
+// token can see is never an answer to another. It is bounded and safe for
+// concurrent use. What was used last is kept: a cache that goes by how often
+// would turn away what has just been learnt, which is what is about to be used.
+type places struct {
+	known *lru.Cache[placeKey, knownPlace]
+}
+
+func newPlaces(size int) places {
+	known, err := lru.New[placeKey, knownPlace](size)
+	if err != nil {
+		panic(err) // only a size below 1 is an error
+	}
+	return places{known}
+}
+
+func (p places) get(key placeKey) (Place, bool) {
+	known, ok := p.known.Get(key)
+	if !ok || time.Since(known.at) > placeTTL {
+		return Place{}, false
+	}
+	return known.Place, true
 }
 
 // remember keeps what a workspace's record says of its place. A subdomain that
@@ -51,10 +68,10 @@ func (c *Client) remember(w *Workspace) {
 	// What is kept are copies: texts of records are parts of larger pieces.
 	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
-		if known, ok := c.places.known.GetIfPresent(placeKey{c.credential, id}); ok && known == place {
+		if known, ok := c.places.get(placeKey{c.credential, id}); ok && known == place {
 			continue // until its time is over
 		}
-		c.places.known.Set(placeKey{c.credential, strings.Clone(id)}, place)
+		c.places.known.Add(placeKey{c.credential, strings.Clone(id)}, knownPlace{place, time.Now()})
 	}
 }
 
@@ -65,7 +82,7 @@ func (c *Client) Locate(p Place) (Place, bool) {
 	if p.Subdomain != "" {
 		return p, true
 	}
-	if known, ok := c.places.known.GetIfPresent(placeKey{c.credential, p.WorkspaceID}); ok {
+	if known, ok := c.places.get(placeKey{c.credential, p.WorkspaceID}); ok {
 		return known, true
 	}
 	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID)
