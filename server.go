@@ -42,9 +42,9 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
-	memory.Tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	memory.Tune(ctx)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return run(ctx, cfg, os.Stderr)
 }
