@@ -11,16 +11,7 @@ func TestRest(t *testing.T) {
 	r := newRest()
 	r.look()
 	r.look() // what the tests have left behind
-	busy := make([][]byte, 100)
-	for i := range busy {
-		busy[i] = make([]byte, 1<<20)
-		for at := range busy[i] {
-			busy[i][at] = 1
-		}
-	}
-	_, most := r.read()
-	runtime.KeepAlive(busy)
-	busy = nil
+	most := busy(r)
 	runtime.GC()
 	if r.look() {
 		t.Error("at rest right after a collection")
@@ -34,4 +25,18 @@ func TestRest(t *testing.T) {
 	if r.look() {
 		t.Error("gave back what it had not")
 	}
+}
+
+// busy uses much memory, and returns how much was held meanwhile.
+func busy(r *rest) (held uint64) {
+	all := make([][]byte, 100)
+	for i := range all {
+		all[i] = make([]byte, 1<<20)
+		for at := range all[i] {
+			all[i][at] = 1
+		}
+	}
+	_, held = r.read()
+	runtime.KeepAlive(all)
+	return held
 }
