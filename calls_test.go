@@ -113,6 +113,9 @@ var callTable = []struct {
 	{name: "an empty filter", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { ids: [] }) { nodes { id } } } }`, want: 0, why: "nothing can match"},
 	{name: "memberships by node", query: `{ a: node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: "11", ID: "8110"}) + `") { ... on Membership { userEmail team { name } } } }`, want: 1},
 	{name: "nothing of ClickFunnels", query: `{ __typename __schema { queryType { name } } }`, want: 0},
+	{name: "only the type of a list", query: `query($no: Boolean = false) { teams { __typename nodes @include(if: $no) { name } ... on TeamConnection { type: __typename } } }`, want: 0},
+	{name: "only pages", query: `{ teams { pageInfo { hasNextPage endCursor } } }`, want: 1},
+	{name: "only the types of rows", query: `{ teams { nodes { __typename } } }`, want: 1},
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
 }
 

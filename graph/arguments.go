@@ -56,17 +56,17 @@ func window(first *int, after *string, last *int, before *string) (upstream.Wind
 	return w, nil
 }
 
-// connect loads the part of a list that the arguments name. The parent of a
-// list that has none is the zero Ref.
-func connect[T any](list *loader.Lists[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
+// connect loads the part of a list that the arguments of the current field name.
+// The parent of a list that has none is the zero Ref.
+func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	if q.Filter == nothing {
+	if q.Filter == nothing || onlyTypename(ctx) {
 		return model.NewConnection(upstream.Slice[T]{}, w), nil
 	}
-	s, err := list.Load(parent, q, w)
+	s, err := list.From(ctx).Load(parent, q, w)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (r *contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([
 }
 
 func (r *contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
-	return connect(loader.AppliedContactTagList.From(ctx), obj.Ref(), upstream.Query{}, first, after, last, before)
+	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
 func (r *contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {

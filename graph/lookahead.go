@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -85,6 +86,18 @@ func (o light) selection(op *graphql.OperationContext, field graphql.CollectedFi
 		}
 	}
 	return true, calls
+}
+
+// onlyTypename reports whether nothing is asked of the current field's object but
+// what its type is called.
+func onlyTypename(ctx context.Context) bool {
+	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
+	for _, selection := range field.Selections {
+		if f, ok := selection.(*ast.Field); ok && f.Name != "__typename" && len(f.Directives) == 0 {
+			return false // nearly always
+		}
+	}
+	return !slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name != "__typename" })
 }
 
 // rowFields returns what the rows of a connection are asked for, by nodes or by

@@ -23,7 +23,7 @@ func (r *membershipResolver) Team(ctx context.Context, objs []*upstream.Membersh
 }
 
 func (r *queryResolver) Teams(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Team], error) {
-	return connect(loader.TeamList.From(ctx), upstream.Ref{}, upstream.Query{}, first, after, last, before)
+	return connect(ctx, loader.TeamList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
 }
 
 func (r *queryResolver) Team(ctx context.Context, id string) (*upstream.Team, error) {
@@ -31,7 +31,7 @@ func (r *queryResolver) Team(ctx context.Context, id string) (*upstream.Team, er
 }
 
 func (r *teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
-	return connect(loader.WorkspaceList.From(ctx), obj.Ref(), upstream.Query{}, first, after, last, before)
+	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
 func (r *Resolver) BillingSubscription() exec.BillingSubscriptionResolver {

@@ -14,5 +14,5 @@ import (
 )
 
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.User], error) {
-	return connect(loader.UserList.From(ctx), upstream.Ref{}, upstream.Query{}, first, after, last, before)
+	return connect(ctx, loader.UserList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
 }

@@ -27,7 +27,7 @@ func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspac
 	if err != nil {
 		return nil, err
 	}
-	contacts, err := connect(loader.ContactList.From(ctx), obj.Ref(), q, first, after, last, before)
+	contacts, err := connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
 	requestTags(ctx, contacts)
 	return contacts, err
 }
@@ -41,7 +41,7 @@ func (r *workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Works
 	if err != nil {
 		return nil, err
 	}
-	return connect(loader.ContactTagList.From(ctx), obj.Ref(), q, first, after, last, before)
+	return connect(ctx, loader.ContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
 func (r *Resolver) Workspace() exec.WorkspaceResolver { return &workspaceResolver{r} }
