@@ -10,19 +10,22 @@ import (
 )
 
 // related returns one record for each object of a list, given by its ref. Where
-// only light fields are asked for, stub makes it of the ref alone; else it is
-// loaded, all of them together. An empty id is no record.
+// only light fields are asked for, stub makes it of the ref alone, or returns nil
+// if it cannot; else it is loaded, all of them together. An empty id is no record.
 func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T], ref func(O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	onlyLight := stub != nil && fields.suffices(ctx)
 	var refs []upstream.Ref
 	var at []int
 	for i, obj := range objs {
-		switch r := ref(obj); {
-		case r.ID == "":
-		case onlyLight:
+		r := ref(obj)
+		if r.ID == "" {
+			continue
+		}
+		if onlyLight {
 			rows[i] = stub(r)
-		default:
+		}
+		if rows[i] == nil {
 			refs, at = append(refs, r), append(at, i)
 		}
 	}
@@ -34,9 +37,15 @@ func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T]
 }
 
 func teamsOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Team, error) {
-	return related(ctx, objs, loader.Teams.From(ctx), func(o O) upstream.Ref {
+	l := loader.From(ctx)
+	return related(ctx, objs, loader.Teams.Of(l), func(o O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
-	}, lightTeam, teamStub)
+	}, lightTeam, func(ref upstream.Ref) *upstream.Team {
+		if !l.SeesTeam(ref.ID) {
+			return nil // as if it did not exist
+		}
+		return teamStub(ref)
+	})
 }
 
 func workspacesOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Workspace, error) {

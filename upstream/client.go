@@ -37,6 +37,7 @@ type Config struct {
 type Client struct {
 	*shared
 	token      Token
+	scope      *Scope
 	credential credential
 	header     http.Header // of every call; not to be modified
 	projection *Projection
@@ -68,7 +69,7 @@ func New(cfg Config) (*Client, error) {
 	if next == nil {
 		next = NewTransport()
 	}
-	var transport http.RoundTripper = newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20))
+	var transport http.RoundTripper = meter{newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20))}
 	if cfg.CacheTTL > 0 {
 		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20))
 	}
@@ -83,7 +84,7 @@ func New(cfg Config) (*Client, error) {
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, credential: t.credential(), projection: c.projection, header: http.Header{
+	return &Client{shared: c.shared, token: t, scope: c.scope, credential: c.scope.credential(t), projection: c.projection, header: http.Header{
 		"Authorization": {"Bearer " + string(t)},
 		"User-Agent":    {c.userAgent},
 		"Accept":        {"application/json"},
@@ -109,6 +110,11 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := deadline(ctx)
+	defer cancel()
+	if ctx.Err() != nil {
+		return "", callError(ctx, ctx.Err())
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
@@ -121,7 +127,11 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	defer func() { _ = resp.Body.Close() }()
 	body := resp.Body.(*heldBody).bytes
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return "", c.answerError(resp, body)
+		failed := c.answerError(resp, body)
+		if c.Scoped() && failed.Code == NotFound {
+			failed = notThere()
+		}
+		return "", failed
 	}
 	return resp.Header.Get(nextHeader), read(body)
 }
@@ -130,6 +140,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 type keyed[T any] interface {
 	*T
 	Key() string
+	Ref() Ref
 }
 
 // one fetches a record. adopt, which may be nil, completes it.
@@ -183,7 +194,13 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt fun
 	if err != nil {
 		return nil, err
 	}
-	return one[T, P](ctx, c, p.Subdomain, func(row *T) { adopt(row, p) }, segments...)
+	row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { adopt(row, p) }, segments...)
+	// A host can know records of other workspaces (API.md §9, 3): what is not in
+	// the workspace asked for is not found there.
+	if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
+		return nil, notThere()
+	}
+	return row, err
 }
 
 // listIn is [list] on the subdomain of a place.
@@ -197,7 +214,11 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 			segments[i] = p.WorkspaceID
 		}
 	}
-	return list[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	if err == nil {
+		page.Rows = within[T, P](c, p, page.Rows)
+	}
+	return page, err
 }
 
 // callError describes a call that brought no whole answer.
@@ -207,6 +228,8 @@ func callError(caller context.Context, err error) error {
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded) || caller.Err() != nil:
 		return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(err)}
+	case errors.Is(err, errOverBudget):
+		return &Error{Code: OverBudget, Message: "This request has made as many REST calls as it may: ask for less at a time.", cause: err}
 	case errors.Is(err, errBodyTooLarge):
 		return &Error{Code: Unavailable, Message: "ClickFunnels sent a longer answer than is accepted.", cause: err}
 	}

@@ -29,6 +29,7 @@ const (
 	RateLimited     Code = "RATE_LIMITED"
 	Timeout         Code = "UPSTREAM_TIMEOUT"
 	Unavailable     Code = "UPSTREAM_UNAVAILABLE"
+	OverBudget      Code = "CALL_BUDGET_EXCEEDED"
 	Internal        Code = "INTERNAL_SERVER_ERROR"
 )
 

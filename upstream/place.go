@@ -62,7 +62,7 @@ func (p places) get(key placeKey) (Place, bool) {
 // is not one DNS label is not believed, also when ClickFunnels sends it.
 func (c *Client) remember(w *Workspace) {
 	subdomain, err := ParseSubdomain(w.Subdomain)
-	if err != nil || !IsRawID(w.RawID) {
+	if err != nil && c.template.perWorkspace || !IsRawID(w.RawID) || !c.scope.workspace(w) {
 		return
 	}
 	// What is kept are copies: texts of records are parts of larger pieces.
@@ -77,15 +77,16 @@ func (c *Client) remember(w *Workspace) {
 
 // Locate completes a place from what the caller gave and the client remembers,
 // with no call. It reports false when the workspace has to be fetched first:
-// its subdomain, or behind a URL template without one its raw id, is unknown.
+// its subdomain, or behind a URL template without one its raw id, is unknown, or
+// it is not known yet to be within the client's scope.
 func (c *Client) Locate(p Place) (Place, bool) {
-	if p.Subdomain != "" {
+	if p.Subdomain != "" && !c.Scoped() {
 		return p, true
 	}
 	if known, ok := c.places.get(placeKey{c.credential, p.WorkspaceID}); ok {
 		return known, true
 	}
-	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID)
+	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID) && !c.Scoped()
 }
 
 // PlaceOf returns where a workspace's records are found. It fails when the

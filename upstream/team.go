@@ -80,10 +80,24 @@ type IncludedPrice struct {
 
 // Teams lists the teams that the token reaches.
 func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
-	return list(ctx, c, accounts, q, (*Team).adopt, "teams")
+	fetch := func(q Query) (*Page[Team], error) { return list(ctx, c, accounts, q, (*Team).adopt, "teams") }
+	if !c.Scoped() {
+		return fetch(q)
+	}
+	if len(c.scope.teams) == 0 {
+		return &Page[Team]{}, nil
+	}
+	return visible(q, fetch, func(t *Team) bool { return c.scope.team(t.RawID) }, len(c.scope.teams))
 }
 
 // Team fetches a team by its raw or public id.
 func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
-	return one(ctx, c, accounts, (*Team).adopt, "teams", id)
+	if IsRawID(id) && !c.scope.team(id) {
+		return nil, notThere()
+	}
+	team, err := one(ctx, c, accounts, (*Team).adopt, "teams", id)
+	if err == nil && !c.scope.team(team.RawID) {
+		return nil, notThere()
+	}
+	return team, err
 }

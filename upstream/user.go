@@ -18,10 +18,16 @@ func (u *User) Ref() Ref { return Ref{Kind: KindUser, ID: u.Key()} }
 
 // Users lists the users that the token reaches.
 func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
+	if c.Scoped() {
+		return &Page[User]{}, nil
+	}
 	return list[User](ctx, c, accounts, q, nil, "users")
 }
 
 // User fetches a user by its raw or public id.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
+	if c.Scoped() {
+		return nil, notThere()
+	}
 	return one[User](ctx, c, accounts, nil, "users", id)
 }

@@ -20,11 +20,34 @@ func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain
 // Workspaces lists a team's workspaces; team is its raw or public id. The
 // subdomains are remembered for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
-	return list(ctx, c, accounts, q, c.remember, "teams", team, "workspaces")
+	fetch := func(q Query) (*Page[Workspace], error) {
+		return list(ctx, c, accounts, q, c.remember, "teams", team, "workspaces")
+	}
+	if !c.Scoped() {
+		return fetch(q)
+	}
+	if !IsRawID(team) {
+		t, err := c.Team(ctx, team)
+		if err != nil {
+			return nil, err
+		}
+		team = t.RawID
+	}
+	if !c.scope.team(team) {
+		return nil, notThere()
+	}
+	return visible(q, fetch, c.scope.workspace, len(c.scope.workspaces))
 }
 
 // Workspace fetches a workspace by its raw or public id. Its subdomain is
 // remembered for the client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
-	return one(ctx, c, accounts, c.remember, "workspaces", id)
+	if c.scope.hides(id) {
+		return nil, notThere()
+	}
+	w, err := one(ctx, c, accounts, c.remember, "workspaces", id)
+	if err == nil && !c.scope.workspace(w) {
+		return nil, notThere()
+	}
+	return w, err
 }

@@ -87,7 +87,7 @@ func (l *Loaders) Located(workspaceID string) bool {
 func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 	// What ClickFunnels said goes before what the caller says.
 	p, ok := l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
-	if !ok {
+	if !ok && !l.client.Scoped() {
 		if subdomain, given := l.given.Load(workspaceID); given && subdomain != "" {
 			return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
 		}
@@ -117,6 +117,9 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	p, err := l.place(id)
 	return p.WorkspaceID, err
 }
+
+// SeesTeam reports whether a team with this raw id, if there is one, may be seen.
+func (l *Loaders) SeesTeam(id string) bool { return l.client.SeesTeam(id) }
 
 // Once runs f for the first call with the key, and has the others wait for it.
 func (l *Loaders) Once(key any, f func()) {

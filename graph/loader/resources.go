@@ -13,9 +13,9 @@ var (
 	Teams              = newResource(onAccounts((*upstream.Client).Team), nil)
 	Users              = newResource(onAccounts((*upstream.Client).User), nil)
 	Workspaces         = newResource(onAccounts((*upstream.Client).Workspace), nil)
-	Contacts           = newResource(inPlace(contactOf), byFilter((*upstream.Client).Contacts))
+	Contacts           = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags        = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags = newResource(inPlace((*upstream.Client).AppliedContactTag), nil)
+	AppliedContactTags = newResource(appliedContactTag, nil)
 
 	TeamList              = newList(Teams, ofToken((*upstream.Client).Teams))
 	UserList              = newList(Users, ofToken((*upstream.Client).Users))
@@ -37,14 +37,25 @@ var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
 	upstream.KindSubscription:      within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
 }
 
-// contactOf fetches a contact. A host can know records of other workspaces
-// (API.md §9, 3): what is not in the workspace asked for is not found there.
-func contactOf(c *upstream.Client, ctx context.Context, p upstream.Place, id string) (*upstream.Contact, error) {
-	contact, err := c.Contact(ctx, p, id)
-	if err == nil && upstream.IsRawID(p.WorkspaceID) && contact.WorkspaceID != p.WorkspaceID {
-		return nil, upstream.NewError(upstream.NotFound, "There is no such contact in this workspace.")
+// appliedContactTag fetches an applied tag. It does not say where it belongs, but
+// its contact does.
+func appliedContactTag(l *Loaders, ref upstream.Ref) (*upstream.AppliedContactTag, error) {
+	t, err := inPlace((*upstream.Client).AppliedContactTag)(l, ref)
+	if err != nil {
+		return nil, err
 	}
-	return contact, err
+	return t, l.ownContact(upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID})
+}
+
+// ownContact fails if a caller who may not see everything would be shown something
+// of another workspace's contact: a host can know records of other workspaces
+// (API.md §9, 3), and what belongs to a contact does not name its workspace.
+func (l *Loaders) ownContact(contact upstream.Ref) error {
+	if !l.client.Scoped() {
+		return nil
+	}
+	_, err := Contacts.Of(l).Load(contact)
+	return err
 }
 
 // The ways to fetch, each for methods of the client.
@@ -122,6 +133,9 @@ func ofContact[T any](list func(*upstream.Client, context.Context, upstream.Plac
 	return func(l *Loaders, contact upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		p, err := l.place(contact.Parent)
 		if err != nil {
+			return nil, err
+		}
+		if err := l.ownContact(contact); err != nil {
 			return nil, err
 		}
 		return list(l.client, l.ctx, p, contact.ID, q)

@@ -1,0 +1,51 @@
+package upstream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// TestAllowance makes as many calls as there may be, and none when the time is up.
+func TestAllowance(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"id": 7, "subdomain": "acme"}`) })
+	cached := a.client(t, func(cfg *upstream.Config) { cfg.CacheTTL = time.Minute })
+	allowance := &upstream.Allowance{Calls: 2}
+	ctx := upstream.WithAllowance(t.Context(), allowance)
+	for i, want := range []error{nil, nil, nil, upstream.OverBudget, upstream.OverBudget} {
+		id := []string{"1", "1", "2", "3", "4"}[i] // the second from the cache
+		if _, err := cached.Team(ctx, id); !errors.Is(err, want) {
+			t.Errorf("call %d: %v, want %v", i, err, want)
+		}
+	}
+	if _, err := cached.Team(t.Context(), "5"); err != nil {
+		t.Errorf("without an allowance: %v", err)
+	}
+	if n := len(a.requests()); n != 3 || allowance.Made() != 4 {
+		t.Errorf("%d calls, and %d counted", n, allowance.Made())
+	}
+
+	late := upstream.WithAllowance(t.Context(), &upstream.Allowance{Until: time.Now().Add(-time.Second)})
+	if _, err := cached.Team(late, "6"); !errors.Is(err, upstream.Timeout) {
+		t.Errorf("too late: %v", err)
+	}
+	if n := len(a.requests()); n != 3 {
+		t.Errorf("%d calls", n)
+	}
+
+	slow := newAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	soon := upstream.WithAllowance(t.Context(), &upstream.Allowance{Until: time.Now().Add(20 * time.Millisecond)})
+	if _, err := slow.client(t).Team(soon, "1"); !errors.Is(err, upstream.Timeout) {
+		t.Errorf("in the middle: %v", err)
+	}
+	ctx, cancel := context.WithCancel(upstream.WithAllowance(t.Context(), &upstream.Allowance{Until: time.Now().Add(time.Hour)}))
+	cancel()
+	if _, err := slow.client(t).Team(ctx, "1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+}
