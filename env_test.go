@@ -15,6 +15,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -23,6 +24,8 @@ import (
 type env struct {
 	t   testing.TB
 	url string // funnelgraph's
+	// gate is where its callers come through, by default each with a token.
+	gate access.Gate
 
 	mu    sync.Mutex
 	calls map[string][]string // by token: "subdomain /path?query"
@@ -69,6 +72,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}
 	for _, option := range options {
 		option(e, &cfg)
 	}
@@ -99,7 +103,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
-	front := httptest.NewServer(handler(cfg, access.Policy{}, client, ready))
+	front := httptest.NewServer(handler(cfg, e.gate, client, ready))
 	tb.Cleanup(front.Close)
 	e.url = front.URL
 	return e

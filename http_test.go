@@ -66,7 +66,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 		{"text for variables", "POST", "/graphql", `{"query":"{ __typename }","variables":"x"}`, []string{asJSON}, 400, "application/json", `"variables has to be a JSON object."`},
 		{"no Content-Type", "POST", "/graphql", `{"query":"{ __typename }"}`, nil, 415, "application/json", `"errors"`},
 		{"a form", "POST", "/graphql", `query=%7B__typename%7D`, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json", `"errors"`},
-		{"too large", "POST", "/graphql", `{"query":"` + strings.Repeat("#", 2<<20) + `"}`, []string{asJSON}, 413, "application/json", `"The body is larger than 1 MiB."`},
+		{"too large", "POST", "/graphql", `{"query":"` + strings.Repeat("#", 2<<20) + `"}`, []string{asJSON}, 413, "application/json", `The body is larger than 1048576 bytes.`},
 		{"too many tokens", "POST", "/graphql", `{"query":"{` + strings.Repeat(" __typename", 20_000) + `}"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"code":"BAD_USER_INPUT"`},
 		{"no query by GET", "GET", "/graphql", "", nil, 400, "application/json", `"query is missing."`},
 		{"bad variables by GET", "GET", get("{ __typename }") + "&variables=x", "", nil, 400, "application/json", `"variables has to be one JSON object."`},

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/rs/cors"
 
 	"github.com/funnelgraph/funnelgraph/graph"
@@ -24,6 +25,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -42,6 +44,11 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Command == config.NewKey {
+		key, hash := access.NewKey()
+		_, err := fmt.Fprintf(os.Stdout, "key:  %s\nhash: %s\n\nGive the key to the client; it is not shown again. The hash goes into the access file.\n", key, hash)
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	memory.Tune(ctx)
@@ -54,14 +61,17 @@ const drainTimeout = 15 * time.Second
 
 // run serves until the context ends, and then drains.
 func run(ctx context.Context, cfg config.Config, log io.Writer) error {
-	policy := access.Policy{Held: cfg.Token}
 	if cfg.Demo {
 		address, shut, err := serveDemo(ctx)
 		if err != nil {
 			return err
 		}
 		defer shut()
-		cfg.UpstreamURL, policy = demo.Template(address), access.Policy{Default: demo.Token}
+		cfg.UpstreamURL, cfg.Token = demo.Template(address), demo.Token
+	}
+	gate, err := newGate(ctx, cfg)
+	if err != nil {
+		return err
 	}
 	client, err := newClient(cfg)
 	if err != nil {
@@ -72,7 +82,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
 	ready := new(atomic.Bool)
-	server := newServer(handler(cfg, policy, client, ready))
+	server := newServer(handler(cfg, gate, client, ready))
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	ready.Store(true)
@@ -100,17 +110,45 @@ func newClient(cfg config.Config) (*upstream.Client, error) {
 	})
 }
 
+// newGate returns the gate that the configuration asks for.
+func newGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
+	policy := limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}
+	switch {
+	case cfg.AccessFile != "":
+		return access.NewClients(ctx, cfg.AccessFile, cfg.Token, policy)
+	case cfg.Demo:
+		return access.PassThrough{Default: cfg.Token, Policy: policy}, nil
+	case cfg.Token != "":
+		return access.Held{Token: cfg.Token, Policy: policy}, nil
+	}
+	return access.PassThrough{Policy: policy}, nil
+}
+
+// newExecutor returns what answers operations, each within its caller's limits.
+func newExecutor(cfg config.Config, client *upstream.Client) *executor.Executor {
+	e := graph.NewExecutor(func(ctx context.Context) (context.Context, *upstream.Client) {
+		caller := access.From(ctx)
+		return caller.Policy.Allow(ctx), client.WithToken(caller.Token).Within(caller.Scope)
+	}, cfg.Introspection)
+	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
+	access.Apply(e)
+	return e
+}
+
 // endpoint is the path of the GraphQL endpoint.
 const endpoint = "/graphql"
 
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
-func handler(cfg config.Config, policy access.Policy, client *upstream.Client, ready *atomic.Bool) http.Handler {
-	operations := policy.Handler(gqlhttp.Handler(
-		graph.NewExecutor(func(ctx context.Context) *upstream.Client { return client.WithToken(access.Token(ctx)) }),
-		func(ctx context.Context) string { return string(access.Token(ctx)) },
-	))
+func handler(cfg config.Config, gate access.Gate, client *upstream.Client, ready *atomic.Bool) http.Handler {
+	operations := access.Handler(gate, gqlhttp.Handler(gqlhttp.Config{
+		Executor: newExecutor(cfg, client),
+		Scope:    func(ctx context.Context) string { return access.From(ctx).Key() },
+		MaxBody:  cfg.MaxBody,
+	}))
 	mux := http.NewServeMux()
-	mux.Handle("/", explorer.Handler(endpoint))
+	if cfg.GraphiQL {
+		mux.Handle("/", explorer.Handler(endpoint))
+	}
 	mux.HandleFunc("GET /healthz", status(func() bool { return true }))
 	mux.HandleFunc("GET /readyz", status(ready.Load))
 	// Nearly all requests are operations. They go past the mux, which takes a

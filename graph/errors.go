@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"runtime/debug"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -21,6 +23,9 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if failed.RetryAfter > 0 {
 			e.Extensions["retryAfter"] = int(math.Ceil(failed.RetryAfter.Seconds()))
 		}
+		if told, ok := errors.AsType[*gqlerror.Error](err); ok { // what goes with it
+			maps.Copy(e.Extensions, told.Extensions)
+		}
 		return e
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -31,7 +36,10 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 			return e // made by recovered
 		}
 		// gqlgen's own: the document, its variables or an argument is wrong.
-		out := coded(ctx, upstream.BadUserInput, e.Message)
+		out := coded(ctx, upstream.BadUserInput, bounded(e.Message))
+		if e.Extensions[codeKey] == persistedQueryNotFound {
+			out.Extensions[codeKey] = persistedQueryNotFound
+		}
 		out.Locations = e.Locations
 		if e.Path != nil {
 			out.Path = e.Path
@@ -39,7 +47,7 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		return out
 	}
 	if unreadArguments(ctx) {
-		return coded(ctx, upstream.BadUserInput, err.Error())
+		return coded(ctx, upstream.BadUserInput, bounded(err.Error()))
 	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())
 	return coded(ctx, upstream.Internal, internalMessage)
@@ -50,6 +58,20 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 func unreadArguments(ctx context.Context) bool {
 	field := graphql.GetFieldContext(ctx)
 	return field != nil && field.Args == nil && field.Field.Field != nil && len(field.Field.Arguments) > 0
+}
+
+// persistedQueryNotFound is the code by which clients learn that they have to send
+// a document's text with its hash.
+const persistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND"
+
+// maxMessageBytes bounds what an error repeats of a document.
+const maxMessageBytes = 300
+
+func bounded(message string) string {
+	if len(message) <= maxMessageBytes {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessageBytes], "") + "…"
 }
 
 // codeKey is where clients look for an error's code.

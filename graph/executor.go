@@ -7,37 +7,54 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// maxTokens bounds a document: the parser stops there, before validation, whose
-// time grows with the square of the fields of one object. Hundreds of aliases
-// fit.
-const maxTokens = 5_000
+// Session returns the REST client of the caller whom an operation's context belongs
+// to, and the context for the calls that it makes.
+type Session func(context.Context) (context.Context, *upstream.Client)
 
-// NewExecutor returns what answers operations. client returns the REST client of
-// the credential that an operation's context carries.
-func NewExecutor(client func(context.Context) *upstream.Client) *executor.Executor {
-	return newExecutor(client, true)
+// NewExecutor returns what answers operations. introspection says whether they may
+// ask for the schema; errors suggest names from it only then.
+func NewExecutor(session Session, introspection bool) *executor.Executor {
+	e := newExecutor(session, true)
+	if introspection {
+		e.Use(extension.Introspection{})
+		return e
+	}
+	e.SetDisableSuggestion(true)
+	e.SetDefaultRulesFn(func() *rules.Rules { // those that the former leaves out
+		quiet := rules.NewDefaultRules()
+		for name, rule := range map[string]core.Rule{
+			rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+			rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+			rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		} {
+			quiet.ReplaceRule(name, rule.RuleFunc)
+		}
+		return quiet
+	})
+	return e
 }
 
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
-func newExecutor(client func(context.Context) *upstream.Client, short bool) *executor.Executor {
+func newExecutor(session Session, short bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
 	e := executor.New(schema)
 	known := newDocuments()
 	e.SetQueryCache(known)
-	e.SetParserTokenLimit(maxTokens)
 	e.SetErrorPresenter(present)
 	e.SetRecoverFunc(recovered)
-	e.Use(extension.Introspection{})
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
 		doc := known.of(ctx, op)
-		l := loader.New(ctx, client(ctx).Only(doc.projection))
+		calls, client := session(ctx)
+		l := loader.New(calls, client.Only(doc.projection))
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, doc, l)
 		}

@@ -54,8 +54,8 @@ func TestPlainRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	client = client.WithToken(demo.Token)
-	of := func(context.Context) *upstream.Client { return client }
-	ordinary, short := newExecutor(of, false), NewExecutor(of)
+	of := func(ctx context.Context) (context.Context, *upstream.Client) { return ctx, client }
+	ordinary, short := newExecutor(of, false), NewExecutor(of, true)
 	var planned, met atomic.Int64
 	short.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
@@ -84,7 +84,7 @@ func TestPlainRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := answer(t, gqlhttp.Handler(ordinary, noScope), body), answer(t, gqlhttp.Handler(short, noScope), body)
+		want, got := answer(t, gqlhttp.Handler(gqlhttp.Config{Executor: ordinary, Scope: noScope, MaxBody: 1 << 20}), body), answer(t, gqlhttp.Handler(gqlhttp.Config{Executor: short, Scope: noScope, MaxBody: 1 << 20}), body)
 		if !bytes.Equal(want, got) {
 			t.Fatalf("seed %d, round %d: %s\ngqlgen's way\n%s\nby a plan\n%s", seed, i, body, want, got)
 		}

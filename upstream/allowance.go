@@ -14,6 +14,9 @@ type Allowance struct {
 	// Calls is how many may be made; 0 is any number. What is answered from the
 	// cache is not counted. Calls beyond it fail with the code [OverBudget].
 	Calls int
+	// Exceeded, if not nil, is called when one call more than that is about to be
+	// made; it and those behind it are then made all the same.
+	Exceeded func()
 	// Until is when they have to be done; zero is never. What is not done by then
 	// fails with the code [Timeout].
 	Until time.Time
@@ -21,9 +24,17 @@ type Allowance struct {
 	made atomic.Int64
 }
 
-// Made returns how many calls were made so far, those included that were refused
-// for want of budget.
-func (a *Allowance) Made() int { return int(a.made.Load()) }
+// spend counts a call, and reports whether it may be made.
+func (a *Allowance) spend() bool {
+	made := a.made.Add(1)
+	if a.Calls == 0 || made <= int64(a.Calls) {
+		return true
+	}
+	if a.Exceeded != nil && made == int64(a.Calls)+1 {
+		a.Exceeded()
+	}
+	return a.Exceeded != nil
+}
 
 type allowanceKey struct{}
 
@@ -54,10 +65,8 @@ type meter struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
 func (m meter) RoundTrip(req *http.Request) (*http.Response, error) {
-	if a := allowanceOf(req.Context()); a != nil {
-		if made := a.made.Add(1); a.Calls > 0 && made > int64(a.Calls) {
-			return nil, errOverBudget
-		}
+	if a := allowanceOf(req.Context()); a != nil && !a.spend() {
+		return nil, errOverBudget
 	}
 	return m.next.RoundTrip(req)
 }

@@ -26,15 +26,22 @@ func TestAllowance(t *testing.T) {
 	if _, err := cached.Team(t.Context(), "5"); err != nil {
 		t.Errorf("without an allowance: %v", err)
 	}
-	if n := len(a.requests()); n != 3 || allowance.Made() != 4 {
-		t.Errorf("%d calls, and %d counted", n, allowance.Made())
+	if n := len(a.requests()); n != 3 {
+		t.Errorf("%d calls", n)
+	}
+	exceeded := 0
+	ctx = upstream.WithAllowance(t.Context(), &upstream.Allowance{Calls: 1, Exceeded: func() { exceeded++ }})
+	for i, want := range []int{0, 1, 1} {
+		if _, err := cached.Team(ctx, fmt.Sprint(10+i)); err != nil || exceeded != want {
+			t.Errorf("call %d, let: %v, reported %d times", i, err, exceeded)
+		}
 	}
 
 	late := upstream.WithAllowance(t.Context(), &upstream.Allowance{Until: time.Now().Add(-time.Second)})
 	if _, err := cached.Team(late, "6"); !errors.Is(err, upstream.Timeout) {
 		t.Errorf("too late: %v", err)
 	}
-	if n := len(a.requests()); n != 3 {
+	if n := len(a.requests()); n != 6 {
 		t.Errorf("%d calls", n)
 	}
 

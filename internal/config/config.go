@@ -9,12 +9,15 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -28,9 +31,18 @@ type Config struct {
 	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
 	CacheTTL        time.Duration    `name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s. Off by default. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
 	CacheSize       int              `name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
+	AccessFile      string           `name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file that says who may call, with which ClickFunnels token, and what each may see and do. Callers then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is read again when it changes."`
+	Introspection   bool             `name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Switch it off where only your own applications call."`
+	GraphiQL        bool             `name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
 	CORSOrigins     []string         `name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas. With --demo, localhost on any port as well."`
+	MaxBody         int64            `name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Largest body of a request, in bytes."`
+	LimitsMode      string           `name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits below are enforced, or only reported in the log (measure), to find out which ones fit."`
+	Limits          limits.Limits    `embed:""`
+	PrintConfig     bool             `name:"print-config" help:"Print the configuration, without secrets, and end."`
 	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
 
+	// Command is what to do: [Serve] or [NewKey].
+	Command string `kong:"-"`
 	// Token is the server-held ClickFunnels token; empty means that each caller
 	// brings their own. There is no flag for it, on purpose: other users of the
 	// machine can read a process's arguments.
@@ -39,7 +51,23 @@ type Config struct {
 
 const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API.
 
-Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To hold one token for all callers instead, set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE to the path of a file with nothing else in it; funnelgraph then serves on a loopback address only.`
+Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To hold tokens for callers instead, say in an --access-file who they are. CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it, is a token for clients of that file that name no other; without such a file it is for whoever calls, and funnelgraph then serves on a loopback address only.`
+
+// The commands.
+const (
+	Serve  = "serve"
+	NewKey = "key new"
+)
+
+// commands is the command line.
+type commands struct {
+	Config
+
+	Serve struct{} `cmd:"" default:"1" help:"Serve the GraphQL endpoint. This is what is done without a command."`
+	Key   struct {
+		New struct{} `cmd:"" help:"Make a client key, and print it with its hash, which is for the access file."`
+	} `cmd:"" help:"Client keys."`
+}
 
 // ErrHelp is returned by [Parse] when the arguments asked for help or the
 // version, which has then been printed.
@@ -49,7 +77,8 @@ var ErrHelp = errors.New("help was asked for")
 // are one line that says what is wrong and why; none holds a secret.
 func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	ended := false
-	parser, err := kong.New(&cfg,
+	line := new(commands)
+	parser, err := kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
 		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate},
@@ -59,17 +88,54 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	if err != nil {
 		return Config{}, err
 	}
-	_, err = parser.Parse(args)
+	parsed, err := parser.Parse(args)
 	if ended {
 		return Config{}, ErrHelp
 	}
 	if err != nil {
 		return Config{}, oneLine(err)
 	}
+	cfg = line.Config
+	if cfg.Command = parsed.Command(); cfg.Command != Serve {
+		return cfg, nil
+	}
 	if cfg.Token, err = readToken(); err != nil {
 		return Config{}, err
 	}
-	return cfg, cfg.check()
+	if err := cfg.check(); err != nil {
+		return Config{}, err
+	}
+	if cfg.PrintConfig {
+		return Config{}, errors.Join(cfg.print(stdout), ErrHelp)
+	}
+	return cfg, nil
+}
+
+// print writes the configuration as it came out of flags, environment and defaults.
+// Secrets show as "***".
+func (c *Config) print(w io.Writer) error {
+	var b strings.Builder
+	printed(&b, reflect.ValueOf(c).Elem())
+	if c.Token != "" {
+		_, _ = fmt.Fprintf(&b, "CLICKFUNNELS_API_TOKEN=%s\n", c.Token)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func printed(b *strings.Builder, v reflect.Value) {
+	for i := range v.NumField() {
+		switch field := v.Type().Field(i); {
+		case field.Type.Kind() == reflect.Struct:
+			printed(b, v.Field(i))
+		case field.Tag.Get("env") != "":
+			value := v.Field(i).Interface()
+			if all, ok := value.([]string); ok {
+				value = strings.Join(all, ",")
+			}
+			_, _ = fmt.Fprintf(b, "%s=%v\n", field.Tag.Get("env"), value)
+		}
+	}
 }
 
 // maxCacheSize is a terabyte, in MiB.
@@ -92,13 +158,19 @@ func (c *Config) check() error {
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("--cache-size %d must be 1 to %d, in MiB", c.CacheSize, maxCacheSize)
 	}
+	if c.MaxBody < 1 {
+		return fmt.Errorf("--max-body %d must be at least 1, in bytes", c.MaxBody)
+	}
+	if err := c.Limits.Check(); err != nil {
+		return err
+	}
 	for _, origin := range c.CORSOrigins {
 		if err := checkOrigin(origin); err != nil {
 			return err
 		}
 	}
-	if c.Token != "" && !c.Demo && !upstream.IsLoopback(host) {
-		return fmt.Errorf("--listen %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: listen on a loopback address, or unset the token so that callers bring their own", c.Listen)
+	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
+		return fmt.Errorf("--listen %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: say who may call with --access-file, or listen on a loopback address, or unset the token so that callers bring their own", c.Listen)
 	}
 	return nil
 }
@@ -137,6 +209,7 @@ func readToken() (upstream.Token, error) {
 		if token = strings.TrimSpace(string(b)); token == "" {
 			return "", fmt.Errorf("%s: %s is empty", name, file)
 		}
+		access.WarnOfOpenSecret(file)
 	}
 	if token != "" && !upstream.Token(token).Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)

@@ -83,7 +83,7 @@ func TestBadValues(t *testing.T) {
 	}{
 		{args: []string{"--listen", "8080"}, want: "HOST:PORT"},
 		{args: []string{"--nope"}, want: "--nope"},
-		{args: []string{"serve"}, want: "serve"},
+		{args: []string{"save"}, want: "save"},
 		{args: []string{"--demo=perhaps"}, want: "--demo"},
 		{args: []string{"--upstream-url", ""}, want: "--upstream-url"},
 		{args: []string{"--user-agent="}, want: "--user-agent"},

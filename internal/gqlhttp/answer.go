@@ -28,7 +28,7 @@ type answer struct {
 
 // recovered returns the answer where there was a panic.
 func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
-	failed, ok := errors.AsType[*gqlerror.Error](h.exec.PresentRecoveredError(ctx, v))
+	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
 	if !ok {
 		return http.StatusInternalServerError, unwritten
 	}
@@ -110,6 +110,7 @@ func (a *answer) write(status int, body []byte) {
 	header["Content-Type"] = contentTypes[a.media]
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	header["Cache-Control"] = noStore
+	header["X-Content-Type-Options"] = noSniff
 	a.w.WriteHeader(status)
 	_, _ = a.w.Write(body)
 }
@@ -121,6 +122,7 @@ var (
 		graphqlJSON: {graphqlJSON + "; charset=utf-8"},
 	}
 	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
 )
 
 // unwritten is the answer where there should have been another.

@@ -7,9 +7,6 @@ import (
 	"sync"
 )
 
-// maxBody bounds a request's body in bytes.
-const maxBody = 1 << 20
-
 // body is a request's body. Its last byte can be left unread for a while: net/http
 // begins to watch a connection, for its client going away, when a handler has read
 // the body's end. That takes a goroutine, a system call and three deadlines, which
@@ -31,11 +28,11 @@ func (b *body) free() {
 
 // begin reads a request's body but for the last byte, which it presumes to be the
 // brace that ends a JSON object. ok is false if nothing can be presumed: the
-// length is unknown or too large, or the body cannot be read.
-func (b *body) begin(w http.ResponseWriter, r *http.Request) (presumed []byte, ok bool) {
+// length is unknown or above the limit in bytes, or the body cannot be read.
+func (b *body) begin(w http.ResponseWriter, r *http.Request, limit int64) (presumed []byte, ok bool) {
 	n := r.ContentLength
-	if n < 2 || n > maxBody {
-		b.rest = http.MaxBytesReader(w, r.Body, maxBody)
+	if n < 2 || n > limit {
+		b.rest = http.MaxBytesReader(w, r.Body, limit)
 		return nil, false
 	}
 	b.rest = r.Body // of n bytes

@@ -31,12 +31,12 @@ func newCounter(t *testing.T) *counter {
 	t.Helper()
 	c := &counter{begun: make(chan struct{}, 100), given: make(chan struct{}, 100), release: make(chan struct{})}
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a: Int }"})
-	c.handler = Handler(executor.New(&graphql.ExecutableSchemaMock{
+	c.handler = Handler(Config{Executor: executor.New(&graphql.ExecutableSchemaMock{
 		SchemaFunc: func() *ast.Schema { return schema },
 		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(c.execute(ctx))
 		},
-	}), func(context.Context) string { return "" }).(*handler)
+	}), Scope: func(context.Context) string { return "" }, MaxBody: 1 << 10}).(*handler)
 	server := httptest.NewServer(c.handler)
 	t.Cleanup(server.Close)
 	c.url = server.URL
@@ -119,8 +119,8 @@ func TestBodiesOverHTTP(t *testing.T) {
 	if len(c.begun) > 0 {
 		t.Error("more than two executions")
 	}
-	const tooLarge = `413 {"errors":[{"message":"The body is larger than 1 MiB.","extensions":{"code":"BAD_USER_INPUT"}}]}`
-	large := bytes.Repeat([]byte(" "), maxBody+1)
+	const tooLarge = `413 {"errors":[{"message":"The body is larger than 1024 bytes.","extensions":{"code":"BAD_USER_INPUT"}}]}`
+	large := bytes.Repeat([]byte(" "), 1<<10+1)
 	for _, body := range []io.Reader{bytes.NewReader(large), struct{ io.Reader }{bytes.NewReader(large)}} {
 		if got := c.send(t.Context(), body); got != tooLarge {
 			t.Errorf("got %s", got)

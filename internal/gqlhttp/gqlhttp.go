@@ -14,12 +14,14 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -31,17 +33,28 @@ const (
 	graphqlJSON = "application/graphql-response+json"
 )
 
-// Handler returns the endpoint that executes operations. scope tells whose a
-// request is: identical queries of one scope that are in flight together are
-// executed once, and what one scope is answered never reaches another.
-func Handler(exec *executor.Executor, scope func(context.Context) string) http.Handler {
-	return &handler{exec: exec, scope: scope}
+// maxErrors is how many errors of a document that cannot be run are told: a small
+// one can have thousands.
+const maxErrors = 10
+
+// Config is what an endpoint is made from.
+type Config struct {
+	// Executor executes operations.
+	Executor *executor.Executor
+	// Scope tells whose a request is: identical queries of one scope that are in
+	// flight together are executed once, and what one scope is answered never
+	// reaches another.
+	Scope func(context.Context) string
+	// MaxBody bounds a request's body in bytes.
+	MaxBody int64
 }
 
+// Handler returns an endpoint.
+func Handler(cfg Config) http.Handler { return &handler{Config: cfg} }
+
 type handler struct {
+	Config
 	sharing
-	exec  *executor.Executor
-	scope func(context.Context) string
 }
 
 // ServeHTTP implements [http.Handler].
@@ -76,7 +89,7 @@ func (a *answer) post(ctx context.Context) {
 	b := bodies.Get().(*body)
 	defer b.free()
 	key := a.key(ctx)
-	if presumed, ok := b.begin(a.w, a.r); ok {
+	if presumed, ok := b.begin(a.w, a.r, a.MaxBody); ok {
 		if f := a.join(key, presumed); f != nil {
 			// What was presumed has to turn out true before anything is answered.
 			<-f.soon
@@ -89,7 +102,7 @@ func (a *answer) post(ctx context.Context) {
 	}
 	operation, err := b.end()
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
+		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than "+strconv.FormatInt(a.MaxBody, 10)+" bytes.")
 		return
 	}
 	if err != nil {
@@ -169,7 +182,7 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 
 // key returns all that an answer depends on but for the operation.
 func (a *answer) key(ctx context.Context) flightKey {
-	return flightKey{scope: a.scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+	return flightKey{scope: a.Scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
 }
 
 // answer answers an operation: with what an identical query in flight is
@@ -187,12 +200,15 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	if key.fresh {
 		ctx = upstream.Fresh(ctx)
 	}
-	op, errs := a.exec.CreateOperationContext(ctx, p)
+	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
+		if len(errs) > maxErrors {
+			errs = append(errs[:maxErrors:maxErrors], gqlerror.Errorf("There are %d more errors.", len(errs)-maxErrors))
+		}
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.
-		a.write(encode(a.status(http.StatusBadRequest), a.exec.DispatchError(graphql.WithOperationContext(ctx, op), errs)))
+		a.write(encode(a.status(http.StatusBadRequest), a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)))
 	case op.Operation.Operation == ast.Query:
 		key.operation = string(operation)
 		a.query(ctx, key, op)
@@ -249,7 +265,7 @@ func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status 
 			status, body = a.recovered(ctx, v)
 		}
 	}()
-	responses, ctx := a.exec.DispatchOperation(ctx, op)
+	responses, ctx := a.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil { // given up, and nobody waits
 		return http.StatusInternalServerError, unwritten

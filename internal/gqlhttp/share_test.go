@@ -31,12 +31,12 @@ type desk struct {
 func newDesk() *desk {
 	d := new(desk)
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a(n: Int): Int } type Mutation { m: Int }"})
-	d.Handler = Handler(executor.New(&graphql.ExecutableSchemaMock{
+	d.Handler = Handler(Config{Executor: executor.New(&graphql.ExecutableSchemaMock{
 		SchemaFunc: func() *ast.Schema { return schema },
 		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(d.execute(ctx))
 		},
-	}), func(ctx context.Context) string { return ctx.Value(scopeKey{}).(string) })
+	}), Scope: func(ctx context.Context) string { return ctx.Value(scopeKey{}).(string) }, MaxBody: 1 << 20})
 	return d
 }
 

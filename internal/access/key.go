@@ -1,0 +1,49 @@
+package access
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+const (
+	// keyPrefix begins every client key, so that one that got out is recognised
+	// for what it is.
+	keyPrefix = "fgk_"
+	// hashPrefix says how a key was hashed. A key is 256 bits at random, so that
+	// nothing slower is needed.
+	hashPrefix = "sha256:"
+)
+
+// NewKey makes a client key and its hash. The key is for the client alone; the
+// access file has the hash.
+func NewKey() (key, hash string) {
+	secret := make([]byte, sha256.Size)
+	_, _ = rand.Read(secret) // never fails
+	key = keyPrefix + base64.RawURLEncoding.EncodeToString(secret)
+	return key, hashKey(key).String()
+}
+
+// keyHash is what is known of a client key.
+type keyHash [sha256.Size]byte
+
+func hashKey(key string) keyHash { return sha256.Sum256([]byte(key)) }
+
+// String returns the hash as the access file has it.
+func (h keyHash) String() string { return hashPrefix + hex.EncodeToString(h[:]) }
+
+// equal compares in constant time.
+func (h keyHash) equal(other keyHash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
+
+func parseHash(text string) (h keyHash, err error) {
+	digits, ok := strings.CutPrefix(text, hashPrefix)
+	if n, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); !ok || err != nil || n != len(h) || len(digits) != 2*len(h) {
+		// It may be the key itself, by mistake.
+		return keyHash{}, fmt.Errorf("a key's hash is %s and %d hexadecimal digits, as `funnelgraph key new` prints it", hashPrefix, 2*len(h))
+	}
+	return h, nil
+}

@@ -1,0 +1,44 @@
+package limits
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// Apply has an executor hold every operation against the policy of its context.
+func Apply(e *executor.Executor, policy func(context.Context) Policy) {
+	e.SetParserTokenLimit(0) // counted here
+	e.Use(extension{policy, newDocuments()})
+}
+
+// extension is the gqlgen extension that does.
+type extension struct {
+	policy func(context.Context) Policy
+	known  documents
+}
+
+// ExtensionName implements [graphql.HandlerExtension].
+func (extension) ExtensionName() string { return "Limits" }
+
+// Validate implements [graphql.HandlerExtension].
+func (extension) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationParameters implements [graphql.OperationParameterMutator]. It runs
+// before the document is validated.
+func (e extension) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
+	return e.known.check(ctx, params.Query, e.policy(ctx))
+}
+
+// MutateOperationContext implements [graphql.OperationContextMutator].
+func (e extension) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	return e.policy(ctx).check(ctx, op)
+}
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationParameterMutator
+	graphql.OperationContextMutator
+} = extension{}
