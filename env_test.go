@@ -15,6 +15,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -25,7 +26,8 @@ type env struct {
 	t   testing.TB
 	url string // funnelgraph's
 	// gate is where its callers come through, by default each with a token.
-	gate access.Gate
+	gate    access.Gate
+	trusted *documents.Trusted
 
 	mu    sync.Mutex
 	calls map[string][]string // by token: "subdomain /path?query"
@@ -103,7 +105,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
-	front := httptest.NewServer(handler(cfg, e.gate, client, ready))
+	front := httptest.NewServer(handler(cfg, e.gate, client, e.trusted, ready))
 	tb.Cleanup(front.Close)
 	e.url = front.URL
 	return e

@@ -23,6 +23,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph"
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
@@ -77,12 +78,18 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var trusted *documents.Trusted
+	if cfg.TrustedFile != "" {
+		if trusted, err = documents.Load(cfg.TrustedFile); err != nil {
+			return err
+		}
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
 	ready := new(atomic.Bool)
-	server := newServer(handler(cfg, gate, client, ready))
+	server := newServer(handler(cfg, gate, client, trusted, ready))
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	ready.Store(true)
@@ -125,11 +132,12 @@ func newGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 }
 
 // newExecutor returns what answers operations, each within its caller's limits.
-func newExecutor(cfg config.Config, client *upstream.Client) *executor.Executor {
+func newExecutor(cfg config.Config, client *upstream.Client, trusted *documents.Trusted) *executor.Executor {
 	e := graph.NewExecutor(func(ctx context.Context) (context.Context, *upstream.Client) {
 		caller := access.From(ctx)
 		return caller.Policy.Allow(ctx), client.WithToken(caller.Token).Within(caller.Scope)
 	}, cfg.Introspection)
+	documents.Apply(e, trusted, cfg.TrustedOnly)
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
 	access.Apply(e)
 	return e
@@ -139,9 +147,9 @@ func newExecutor(cfg config.Config, client *upstream.Client) *executor.Executor 
 const endpoint = "/graphql"
 
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
-func handler(cfg config.Config, gate access.Gate, client *upstream.Client, ready *atomic.Bool) http.Handler {
+func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trusted *documents.Trusted, ready *atomic.Bool) http.Handler {
 	operations := access.Handler(gate, gqlhttp.Handler(gqlhttp.Config{
-		Executor: newExecutor(cfg, client),
+		Executor: newExecutor(cfg, client, trusted),
 		Scope:    func(ctx context.Context) string { return access.From(ctx).Key() },
 		MaxBody:  cfg.MaxBody,
 	}))

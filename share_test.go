@@ -68,7 +68,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := handler(config.Config{MaxBody: 1 << 20}, access.PassThrough{}, client, new(atomic.Bool))
+			h := handler(config.Config{MaxBody: 1 << 20}, access.PassThrough{}, client, nil, new(atomic.Bool))
 			send := func(ctx context.Context, credential, operation, way int) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, identified(operationRequest(ctx, operations[operation], way), credential))

@@ -32,6 +32,8 @@ type Config struct {
 	CacheTTL        time.Duration    `name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s. Off by default. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
 	CacheSize       int              `name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
 	AccessFile      string           `name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file that says who may call, with which ClickFunnels token, and what each may see and do. Callers then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is read again when it changes."`
+	TrustedFile     string           `name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by their id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
+	TrustedOnly     bool             `name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run nothing but these."`
 	Introspection   bool             `name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Switch it off where only your own applications call."`
 	GraphiQL        bool             `name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
 	CORSOrigins     []string         `name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas. With --demo, localhost on any port as well."`
@@ -157,6 +159,9 @@ func (c *Config) check() error {
 	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("--cache-size %d must be 1 to %d, in MiB", c.CacheSize, maxCacheSize)
+	}
+	if c.TrustedOnly && c.TrustedFile == "" {
+		return errors.New("--trusted-documents-only needs --trusted-documents: there would be nothing to run")
 	}
 	if c.MaxBody < 1 {
 		return fmt.Errorf("--max-body %d must be at least 1, in bytes", c.MaxBody)

@@ -23,6 +23,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -128,7 +129,7 @@ func (a *answer) get(ctx context.Context) {
 			return nil, false
 		}
 		fields := make(map[string]any)
-		for _, key := range []string{"query", "operationName"} {
+		for _, key := range append([]string{"query", "operationName"}, documentKeys...) {
 			if query.Has(key) {
 				fields[key] = query.Get(key)
 			}
@@ -171,7 +172,9 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 		a.refuse(http.StatusBadRequest, "variables has to be a JSON object.")
 	case !object("extensions", &p.Extensions):
 		a.refuse(http.StatusBadRequest, "extensions has to be a JSON object.")
-	case strings.TrimSpace(p.Query) == "":
+	case !document(fields, p):
+		a.refuse(http.StatusBadRequest, "documentId has to be text.")
+	case strings.TrimSpace(p.Query) == "" && p.Extensions[documents.IDKey] == nil && p.Extensions["persistedQuery"] == nil:
 		a.refuse(http.StatusBadRequest, "query is missing.")
 	default:
 		p.ReadTime = graphql.TraceTiming{Start: started, End: graphql.Now()}
@@ -183,6 +186,29 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 // key returns all that an answer depends on but for the operation.
 func (a *answer) key(ctx context.Context) flightKey {
 	return flightKey{scope: a.Scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+}
+
+// documentKeys are the names that clients have for the id of a document.
+var documentKeys = []string{"documentId", "id", "doc_id"}
+
+// document puts the id of a document, if there is one, where it is looked for.
+func document(fields map[string]any, p *graphql.RawParams) bool {
+	delete(p.Extensions, documents.IDKey) // which is ours
+	for _, key := range documentKeys {
+		if fields[key] == nil {
+			continue
+		}
+		id, ok := fields[key].(string)
+		if !ok {
+			return false
+		}
+		if p.Extensions == nil {
+			p.Extensions = make(map[string]any, 1)
+		}
+		p.Extensions[documents.IDKey] = id
+		break
+	}
+	return true
 }
 
 // answer answers an operation: with what an identical query in flight is

@@ -1,0 +1,207 @@
+// Package documents has operations run whose text the server knows: clients send
+// its id or its hash instead. Trusted documents come from a manifest that is made
+// when the clients are built; with automatic persisted queries a client sends the
+// text once, and then its hash.
+package documents
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/maypok86/otter/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// IDKey is the key among a request's extensions under which the id of a document
+// is found.
+const IDKey = "documentId"
+
+// Trusted are the documents of a manifest. It is safe for concurrent use.
+type Trusted struct {
+	byID  map[string]string
+	texts map[string]bool
+}
+
+// maxManifest bounds a manifest in bytes.
+const maxManifest = 64 << 20
+
+// Load reads a manifest: an object of texts by their ids, as graphql-codegen and the
+// Relay compiler write it, or Apollo's format. A document is known by its id and by
+// the SHA-256 hash of its text. It fails with an error of one line.
+func Load(name string) (*Trusted, error) {
+	f, err := os.Open(name) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("the trusted documents cannot be read: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return nil, fmt.Errorf("the trusted documents cannot be read: %w", err)
+	}
+	t, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
+}
+
+// Len returns how many documents there are.
+func (t *Trusted) Len() int { return len(t.texts) }
+
+func parse(text []byte) (*Trusted, error) {
+	var apollo struct {
+		Format     string `json:"format"`
+		Operations []struct {
+			ID   string `json:"id"`
+			Body string `json:"body"`
+		} `json:"operations"`
+	}
+	byID := make(map[string]string)
+	if json.Unmarshal(text, &apollo) == nil && apollo.Format != "" {
+		if apollo.Format != "apollo-persisted-query-manifest" {
+			return nil, fmt.Errorf("a manifest of the format %q is not known", apollo.Format)
+		}
+		for _, op := range apollo.Operations {
+			byID[op.ID] = op.Body
+		}
+	} else if err := json.Unmarshal(text, &byID); err != nil {
+		return nil, errors.New("it is no manifest: neither a JSON object of documents by their ids, nor Apollo's format")
+	}
+	t := &Trusted{byID: make(map[string]string, 2*len(byID)), texts: make(map[string]bool, len(byID))}
+	for id, document := range byID {
+		if id == "" {
+			return nil, errors.New("a document has no id")
+		}
+		if _, err := parser.ParseQuery(&ast.Source{Input: document}); err != nil {
+			return nil, fmt.Errorf("document %s: %w", id, err)
+		}
+		t.texts[document] = true
+		t.byID[hash(document)] = document
+	}
+	for id, document := range byID { // an id that is another's hash goes before it
+		t.byID[id] = document
+	}
+	return t, nil
+}
+
+func hash(document string) string {
+	sum := sha256.Sum256([]byte(document))
+	return hex.EncodeToString(sum[:])
+}
+
+// find returns the document with an id, of which nil has none.
+func (t *Trusted) find(id string) (string, bool) {
+	if t == nil {
+		return "", false
+	}
+	if document, ok := t.byID[id]; ok {
+		return document, true
+	}
+	digits, ok := strings.CutPrefix(id, "sha256:")
+	if !ok {
+		return "", false
+	}
+	document, ok := t.byID[digits]
+	return document, ok
+}
+
+// Apply has an executor run the documents that requests name by an id or a hash.
+// trusted may be nil. With only, nothing else than they is run; otherwise clients
+// can also have their own documents kept.
+func Apply(e *executor.Executor, trusted *Trusted, only bool) {
+	e.Use(named{trusted, only})
+	if !only {
+		e.Use(extension.AutomaticPersistedQuery{Cache: newKept()})
+	}
+}
+
+// named is the gqlgen extension that finds documents in the manifest.
+type named struct {
+	trusted *Trusted
+	only    bool
+}
+
+// ExtensionName implements [graphql.HandlerExtension].
+func (named) ExtensionName() string { return "TrustedDocuments" }
+
+// Validate implements [graphql.HandlerExtension].
+func (named) Validate(graphql.ExecutableSchema) error { return nil }
+
+// persisted is where Apollo's clients put the hash of a document.
+const persisted = "persistedQuery"
+
+// MutateOperationParameters implements [graphql.OperationParameterMutator].
+func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
+	id, asked := params.Extensions[IDKey].(string)
+	automatic := false
+	if about, ok := params.Extensions[persisted].(map[string]any); ok && !asked {
+		id, asked = about["sha256Hash"].(string)
+		automatic = true
+	}
+	if !asked {
+		if n.only && !n.trusted.texts[params.Query] {
+			return refused("This server runs trusted documents only, and this is none of them.")
+		}
+		return nil
+	}
+	document, known := n.trusted.find(id)
+	switch {
+	case known && params.Query != "" && params.Query != document:
+		return refused("The document is not the one that its id stands for.")
+	case known:
+		params.Query = document
+		delete(params.Extensions, persisted)
+		return nil
+	case automatic && !n.only:
+		return nil // it may have been kept
+	}
+	return refused("There is no trusted document with this id.")
+}
+
+func refused(message string) *gqlerror.Error {
+	return &gqlerror.Error{Err: upstream.NewError(upstream.BadUserInput, message), Message: message}
+}
+
+const (
+	// keptBytes bounds the memory for documents that clients have had kept, and
+	// maxKept each of them.
+	keptBytes = 16 << 20
+	maxKept   = 64 << 10
+)
+
+// kept are documents by their hashes. What is kept under a hash has been checked to
+// have it.
+type kept struct{ documents *otter.Cache[string, string] }
+
+func newKept() kept {
+	return kept{otter.Must(&otter.Options[string, string]{
+		MaximumWeight: keptBytes,
+		Weigher:       func(hash, document string) uint32 { return uint32(len(hash) + len(document) + 100) }, //nolint:gosec // bounded
+	})}
+}
+
+// Get implements [graphql.Cache].
+func (k kept) Get(_ context.Context, hash string) (string, bool) {
+	return k.documents.GetIfPresent(hash)
+}
+
+// Add implements [graphql.Cache].
+func (k kept) Add(_ context.Context, hash, document string) {
+	if len(document) <= maxKept {
+		k.documents.Set(hash, document)
+	}
+}
