@@ -28,6 +28,7 @@ type env struct {
 	// gate is where its callers come through, by default each with a token.
 	gate    access.Gate
 	trusted *documents.Trusted
+	front   *httptest.Server
 
 	mu    sync.Mutex
 	calls map[string][]string // by token: "subdomain /path?query"
@@ -105,9 +106,9 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
-	front := httptest.NewServer(handler(cfg, e.gate, client, e.trusted, ready))
-	tb.Cleanup(front.Close)
-	e.url = front.URL
+	e.front = httptest.NewServer(handler(cfg, e.gate, client, e.trusted, ready))
+	tb.Cleanup(e.front.Close)
+	e.url = e.front.URL
 	return e
 }
 

@@ -88,6 +88,18 @@ func TestGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
+// TestDefer sends what @defer marks with the rest, since an answer is one piece.
+func TestDefer(t *testing.T) {
+	e := newEnv(t)
+	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`
+	plain := strings.ReplaceAll(strings.ReplaceAll(query, ` @defer(label: "more")`, ""), " @defer", "")
+	for range 2 { // parsed, and then known
+		if got, want := e.must(query).raw, e.must(plain).raw; got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
+	}
+}
+
 // TestWhoseToken sends the caller's own token upstream, and without one answers
 // what needs none.
 func TestWhoseToken(t *testing.T) {

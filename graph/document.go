@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
@@ -29,10 +30,34 @@ func newDocuments() *documents {
 	return &documents{lru.New[*ast.QueryDocument](cachedDocuments), lru.New[*document](cachedDocuments)}
 }
 
-// Add implements [graphql.Cache].
+// Add implements [graphql.Cache]. It is called with every document that is about to
+// be run and was not known.
 func (d *documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+	for _, op := range doc.Operations {
+		undefer(op.SelectionSet)
+	}
+	for _, fragment := range doc.Fragments {
+		undefer(fragment.SelectionSet)
+	}
 	if len(query) <= maxCachedBytes {
 		d.Cache.Add(ctx, query, doc)
+	}
+}
+
+// undefer takes @defer out of a selection: what it marks comes with the rest of the
+// answer, which is one piece. gqlgen would leave it out.
+func undefer(set ast.SelectionSet) {
+	isDefer := func(d *ast.Directive) bool { return d.Name == "defer" }
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			undefer(s.SelectionSet)
+		case *ast.InlineFragment:
+			s.Directives = slices.DeleteFunc(s.Directives, isDefer)
+			undefer(s.SelectionSet)
+		case *ast.FragmentSpread:
+			s.Directives = slices.DeleteFunc(s.Directives, isDefer)
+		}
 	}
 }
 

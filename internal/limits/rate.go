@@ -4,31 +4,30 @@ import (
 	"math"
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 )
 
 const (
-	// paces is how many clients' paces are kept at a time.
+	// paces is how many clients' paces are kept at a time: those who came last.
 	paces = 100_000
 	// burst is the part of a minute's requests that may come at once.
 	burst = 10
-	// paceTTL is how long a client's pace is kept after its last request: by then
-	// it is where it would begin anew.
-	paceTTL = time.Minute
 )
 
 // Rates keeps each client's requests below a rate. It is bounded in memory and safe
 // for concurrent use.
 type Rates struct {
-	known *otter.Cache[string, *rate.Limiter]
+	known *lru.Cache[string, *rate.Limiter]
 }
 
 // NewRates returns rates of which none is used up.
 func NewRates() *Rates {
-	return &Rates{otter.Must(&otter.Options[string, *rate.Limiter]{
-		MaximumSize: paces, ExpiryCalculator: otter.ExpiryAccessing[string, *rate.Limiter](paceTTL),
-	})}
+	known, err := lru.New[string, *rate.Limiter](paces)
+	if err != nil {
+		panic(err) // only a size below 1 is an error
+	}
+	return &Rates{known}
 }
 
 // Take counts a request of a client, which may send perMinute, and reports whether
@@ -38,7 +37,13 @@ func (r *Rates) Take(client string, perMinute int) (wait time.Duration, ok bool)
 		return 0, true
 	}
 	every, most := rate.Every(time.Minute/time.Duration(perMinute)), max(1, perMinute/burst)
-	l, _ := r.known.ComputeIfAbsent(client, func() (*rate.Limiter, bool) { return rate.NewLimiter(every, most), false })
+	l, known := r.known.Get(client)
+	if !known {
+		l = rate.NewLimiter(every, most)
+		if first, known, _ := r.known.PeekOrAdd(client, l); known {
+			l = first
+		}
+	}
 	if l.Limit() != every || l.Burst() != most { // the configuration has changed
 		l.SetLimit(every)
 		l.SetBurst(most)

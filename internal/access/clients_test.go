@@ -1,0 +1,530 @@
+package access
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// logged catches what is logged until the test ends.
+func logged(t *testing.T) *lockedBuffer {
+	t.Helper()
+	before, b := slog.Default(), new(lockedBuffer)
+	slog.SetDefault(slog.New(slog.NewTextHandler(b, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return b
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(t.TempDir(), name)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func open(t *testing.T, text string, token upstream.Token) *Clients {
+	t.Helper()
+	c, err := NewClients(t.Context(), write(t, "access.yaml", text), token, limits.Policy{Limits: limits.Limits{Depth: 20, Calls: 500}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// as returns the caller who sends a bearer, nil if it is refused.
+func (c *Clients) as(bearer string) *Caller {
+	r := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	caller, refusal := c.Caller(r)
+	if (caller == nil) == (refusal == nil) || refusal != nil && (refusal.Status != 401 || refusal.Code != upstream.Unauthenticated) {
+		panic("neither let in nor refused")
+	}
+	return caller
+}
+
+func TestClients(t *testing.T) {
+	t.Setenv("SECOND_TOKEN", "second-secret")
+	first := write(t, "token", "first-secret\n")
+	phone, phoneHash := NewKey()
+	spare, spareHash := NewKey()
+	office, officeHash := NewKey()
+	c := open(t, fmt.Sprintf(`
+tokens:
+  first: { file: %q }
+  second: { env: SECOND_TOKEN }
+clients:
+  - name: phone
+    keys: [%q, %q]
+    token: first
+    teams: [11]
+    workspaces: ["101", 9007199254740993]
+    limits: { calls: 50, timeout: 5s, rate: 600 }
+  - name: office
+    keys: [%q]
+    token: second
+    access: read-write
+`, first, phoneHash, spareHash, officeHash), "")
+	for _, key := range []string{phone, spare} {
+		caller := c.as(key)
+		if caller == nil || string(caller.Token) != "first-secret" || !caller.ReadOnly || caller.Scope == nil || caller.Policy.Client != "phone" ||
+			caller.Policy.Limits != (limits.Limits{Depth: 20, Calls: 50, Timeout: 5 * time.Second, Rate: 600}) {
+			t.Errorf("%+v", caller)
+		}
+	}
+	caller := c.as(office)
+	if caller == nil || string(caller.Token) != "second-secret" || caller.ReadOnly || caller.Scope != nil || caller.Policy.Limits.Calls != 500 {
+		t.Errorf("%+v", caller)
+	}
+	if c.as(phone).Key() == caller.Key() || c.as(phone).Key() != c.as(spare).Key() {
+		t.Error("keys of callers")
+	}
+	another, _ := NewKey()
+	for _, bearer := range []string{"", another, "first-secret", "second-secret", phone + "x", phone[:len(phone)-1], strings.ToUpper(phone), "fgk_", phoneHash, "null", "a.b.c"} {
+		if c.as(bearer) != nil {
+			t.Errorf("%s is let in", bearer)
+		}
+	}
+}
+
+// TestUsualToken is the server's own where a client names none.
+func TestUsualToken(t *testing.T) {
+	key, hash := NewKey()
+	text := fmt.Sprintf("clients: [{ name: a, keys: [%q] }]", hash)
+	if caller := open(t, text, "own").as(key); caller == nil || string(caller.Token) != "own" {
+		t.Errorf("%+v", caller)
+	}
+	t.Setenv("ONLY_TOKEN", "only")
+	if caller := open(t, "tokens: { main: { env: ONLY_TOKEN } }\n"+text, "").as(key); caller == nil || string(caller.Token) != "only" {
+		t.Errorf("%+v", caller)
+	}
+}
+
+// TestBadFiles wants one line for each that says what is wrong and holds no secret.
+func TestBadFiles(t *testing.T) {
+	t.Setenv("A_TOKEN", "hush-token")
+	t.Setenv("BAD_TOKEN", "hush hush")
+	key, hash := NewKey()
+	client := fmt.Sprintf("{ name: a, keys: [%q] }", hash)
+	with := func(more string) string { return fmt.Sprintf("clients: [{ name: a, keys: [%q], %s }]", hash, more) }
+	for text, want := range map[string]string{
+		"clients: [":    "1:10", // line and column
+		"customers: []": `unknown field "customers"`,
+		"clients: {}":   "sequence is expected",
+		with("tokn: x"): `unknown field "tokn"`,
+		"- a":           "1:1",
+		"clients: [" + client + ", " + client + "]":                                            "client 2: it needs a name that no other has",
+		fmt.Sprintf("clients: [{ keys: [%q] }]", hash):                                         "client 1: it needs a name",
+		fmt.Sprintf("clients: [{ name: a, keys: [%q] }, { name: b, keys: [%q] }]", hash, hash): "client b: its key is that of a",
+		"clients: [{ name: a }]":                                                               "client a: give keys or claims",
+		"clients: [{ name: a, keys: [" + key + "] }]":                                          "client a: a key's hash is sha256:",
+		"clients: [{ name: a, keys: [\"sha256:00\"] }]":                                        "a key's hash is",
+		"clients: [{ name: a, keys: [\"" + hash + "0\"] }]":                                    "a key's hash is",
+		"clients: [{ name: a, claims: { azp: x } }]":                                           "claims need a jwt section",
+		with("token: other"):                                                                   `token "other" is not among the tokens`,
+		with("access: write"):                                                                  "it can be read or read-write",
+		with("teams: [abc]"):                                                                   `"abc" is not a raw id`,
+		with("workspaces: [0]"):                                                                `"0" is not a raw id`,
+		with("limits: { depht: 1 }"):                                                           `limits: `,
+		with("limits: { depth: -1 }"):                                                          "must not be negative",
+		with("limits: { depth: deep }"):                                                        "limits: ",
+		"tokens: { main: {} }\nclients: [" + client + "]":                                      "token main: give either file or env",
+		"tokens: { main: { env: NO_SUCH_TOKEN } }":                                             "token main: the environment variable NO_SUCH_TOKEN holds no token",
+		"tokens: { main: { env: BAD_TOKEN } }":                                                 "token main: the environment variable BAD_TOKEN holds no token",
+		"tokens: { main: { file: /no/such/file } }":                                            "no such file",
+		"tokens: { a: { env: A_TOKEN }, b: { env: A_TOKEN } }\nclients: [" + client + "]":      "give the token that it uses",
+		"jwt: {}": "issuer, audience and jwks are needed",
+		"jwt: { issuer: i, audience: a, jwks: \"http://example.com/keys\" }":                       "not an https URL",
+		"jwt: { issuer: i, audience: a, jwks: \"https://u:p@example.com/keys\" }":                  "not an https URL",
+		"jwt: { issuer: i, audience: a, jwks: \"https://example.com/keys\", algorithms: [none] }":  `algorithm "none" is not accepted`,
+		"jwt: { issuer: i, audience: a, jwks: \"https://example.com/keys\", algorithms: [HS256] }": `algorithm "HS256" is not accepted`,
+	} {
+		_, err := NewClients(t.Context(), write(t, "access.yaml", text), "", limits.Policy{})
+		if !strings.Contains(text, "tokens") && err != nil && strings.Contains(err.Error(), "give the token") {
+			_, err = NewClients(t.Context(), write(t, "access.yaml", text), "own", limits.Policy{})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v, want something of %q", text, err, want)
+		}
+	}
+	if _, err := NewClients(t.Context(), filepath.Join(t.TempDir(), "none"), "", limits.Policy{}); err == nil {
+		t.Error("a file that is not there")
+	}
+}
+
+// TestReload takes over a changed file, keeps the old one in place of one that
+// cannot be used, and says so once.
+func TestReload(t *testing.T) {
+	log := logged(t)
+	dir := t.TempDir()
+	path, token := filepath.Join(dir, "access.yaml"), write(t, filepath.Join(dir, "token"), "one")
+	a, aHash := NewKey()
+	b, bHash := NewKey()
+	file := func(hash string) string {
+		return fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, keys: [%q] }]", token, hash)
+	}
+	c := &Clients{path: write(t, path, file(aHash)), stop: func() {}}
+	if changed, err := c.load(t.Context()); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	expect := func(what string, who string, want string) {
+		t.Helper()
+		c.look(t.Context())
+		c.look(t.Context()) // twice says no more than once
+		for key, name := range map[string]string{a: "a", b: "b"} {
+			caller := c.as(key)
+			if (caller != nil) != (name == who) || caller != nil && string(caller.Token) != want {
+				t.Errorf("%s: %s is %v", what, name, caller)
+			}
+		}
+	}
+	first := c.as(a)
+	expect("no change", "a", "one")
+	write(t, path, file(bHash))
+	expect("another key", "b", "one")
+	write(t, path, "clients: [")
+	expect("a bad file", "b", "one")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect("no file", "b", "one")
+	write(t, path, file(aHash))
+	expect("back again", "a", "one")
+	write(t, token, "two")
+	expect("another token", "a", "two")
+	write(t, token, "")
+	expect("a bad token", "a", "two")
+	if last := c.as(a); last.Key() == first.Key() {
+		t.Error("answers for one token could be given for another")
+	}
+	text := log.String()
+	if n := strings.Count(text, "cannot be used"); n != 3 {
+		t.Errorf("%d bad files are told of:\n%s", n, text)
+	}
+	if n := strings.Count(text, "was read again"); n != 3 {
+		t.Errorf("%d changes are told of:\n%s", n, text)
+	}
+	for _, secret := range []string{a, b, "=one", "=two", "\"one", "\"two"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds %s:\n%s", secret, text)
+		}
+	}
+}
+
+// TestReloadUnderLoad changes the file again and again while clients come: each is
+// let in all the time.
+func TestReloadUnderLoad(t *testing.T) {
+	logged(t)
+	key, hash := NewKey()
+	path := write(t, "access.yaml", "")
+	file := func(n int) {
+		write(t, path, fmt.Sprintf("clients: [{ name: app, keys: [%q], limits: { calls: %d } }]", hash, n))
+	}
+	file(1)
+	c := &Clients{path: path, base: Caller{Token: "own"}, stop: func() {}}
+	if _, err := c.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if c.as(key) == nil {
+					t.Error("refused")
+					return
+				}
+			}
+		})
+	}
+	for n := range 100 {
+		file(n + 2)
+		c.look(t.Context())
+		if calls := c.as(key).Policy.Limits.Calls; calls != n+2 {
+			t.Errorf("%d calls, want %d", calls, n+2)
+		}
+	}
+	close(done)
+	wait.Wait()
+}
+
+// TestWatch has a real Clients notice a change by itself.
+func TestWatch(t *testing.T) {
+	logged(t)
+	key, hash := NewKey()
+	path := write(t, "access.yaml", "clients: []")
+	c, err := NewClients(t.Context(), path, "own", limits.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, fmt.Sprintf("clients: [{ name: app, keys: [%q] }]", hash))
+	for end := time.Now().Add(5 * interval); c.as(key) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never noticed")
+		}
+	}
+}
+
+// TestOpenSecret warns of a token file that others can read.
+func TestOpenSecret(t *testing.T) {
+	log := logged(t)
+	token := write(t, "token", "hush")
+	if err := os.Chmod(token, 0o644); err != nil { //nolint:gosec // that is what it is about
+		t.Fatal(err)
+	}
+	open(t, fmt.Sprintf("tokens: { main: { file: %q } }", token), "")
+	if text := log.String(); !strings.Contains(text, "chmod 600") || !strings.Contains(text, token) || strings.Contains(text, "hush") {
+		t.Error(text)
+	}
+}
+
+// issuer is an identity provider.
+type issuer struct {
+	*httptest.Server
+	fetched atomic.Int64
+	down    atomic.Bool
+	mu      sync.Mutex
+	keys    map[string]crypto.Signer
+}
+
+func newIssuer(t *testing.T) *issuer {
+	t.Helper()
+	i := &issuer{keys: make(map[string]crypto.Signer)}
+	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		i.fetched.Add(1)
+		if i.down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		var set []map[string]string
+		encode := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+		for kid, key := range i.keys {
+			switch public := key.Public().(type) {
+			case *rsa.PublicKey:
+				set = append(set, map[string]string{"kty": "RSA", "kid": kid, "use": "sig", "n": encode(public.N.Bytes()), "e": encode(big.NewInt(int64(public.E)).Bytes())})
+			case *ecdsa.PublicKey:
+				point, _ := public.Bytes()
+				set = append(set, map[string]string{"kty": "EC", "kid": kid, "crv": "P-256", "x": encode(point[1:33]), "y": encode(point[33:])})
+			}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": set})
+	}))
+	t.Cleanup(i.Close)
+	return i
+}
+
+func (i *issuer) add(kid string, key crypto.Signer) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys[kid] = key
+}
+
+func signed(t *testing.T, method jwt.SigningMethod, kid string, key any, claims jwt.MapClaims) string {
+	t.Helper()
+	token := jwt.NewWithClaims(method, claims)
+	if kid != "" {
+		token.Header["kid"] = kid
+	}
+	text, err := token.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestJWT(t *testing.T) {
+	logged(t)
+	one, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := newIssuer(t)
+	i.add("one", one)
+	c := open(t, fmt.Sprintf(`
+jwt: { issuer: "https://login.example.com/", audience: funnelgraph, jwks: %q }
+clients:
+  - { name: admin, claims: { azp: app, roles: admin }, access: read-write }
+  - { name: app, claims: { azp: app } }
+`, i.URL), "own")
+	claims := func(change ...any) jwt.MapClaims {
+		all := jwt.MapClaims{"iss": "https://login.example.com/", "aud": "funnelgraph", "azp": "app", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+		for n := 0; n < len(change); n += 2 {
+			if all[change[n].(string)] = change[n+1]; change[n+1] == nil {
+				delete(all, change[n].(string))
+			}
+		}
+		return all
+	}
+	for end := time.Now().Add(10 * time.Second); c.as(signed(t, jwt.SigningMethodRS256, "one", one, claims())) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a good token is refused")
+		}
+	}
+	for name, want := range map[string]string{
+		signed(t, jwt.SigningMethodRS256, "one", one, claims()):                                                            "app",
+		signed(t, jwt.SigningMethodPS256, "one", one, claims()):                                                            "app",
+		signed(t, jwt.SigningMethodRS256, "one", one, claims("roles", []any{"user", "admin"})):                             "admin",
+		signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", []any{"other", "funnelgraph"}, "roles", "administer")): "app",
+		signed(t, jwt.SigningMethodRS256, "", one, claims()):                                                               "app",
+	} {
+		if caller := c.as(name); caller == nil || caller.Policy.Client != want || caller.ReadOnly != (want == "app") {
+			t.Errorf("%s: %+v", want, caller)
+		}
+	}
+	public, err := x509.MarshalPKIXPublicKey(one.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
+	none := jwt.NewWithClaims(jwt.SigningMethodNone, claims())
+	unsigned, err := none.SignedString(jwt.UnsafeAllowNoneSignatureType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := signed(t, jwt.SigningMethodRS256, "one", one, claims())
+	parts := strings.Split(good, ".")
+	for what, token := range map[string]string{
+		"another's key":                      signed(t, jwt.SigningMethodRS256, "one", stranger, claims()),
+		"another's key, no kid":              signed(t, jwt.SigningMethodRS256, "", stranger, claims()),
+		"another issuer":                     signed(t, jwt.SigningMethodRS256, "one", one, claims("iss", "https://evil.example/")),
+		"no issuer":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("iss", nil)),
+		"another audience":                   signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", "other")),
+		"no audience":                        signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", nil)),
+		"expired":                            signed(t, jwt.SigningMethodRS256, "one", one, claims("exp", time.Now().Add(-time.Minute).Unix())),
+		"no expiry":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("exp", nil)),
+		"not yet":                            signed(t, jwt.SigningMethodRS256, "one", one, claims("nbf", time.Now().Add(time.Hour).Unix())),
+		"another client":                     signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", "other")),
+		"no client":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", nil)),
+		"an odd claim":                       signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", map[string]any{"app": true})),
+		"none":                               unsigned,
+		"None":                               strings.Replace(unsigned, parts[0], base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"None","kid":"one"}`)), 1),
+		"the public key for a shared one":    signed(t, jwt.SigningMethodHS256, "one", inPEM, claims()),
+		"the public number for a shared one": signed(t, jwt.SigningMethodHS256, "one", one.N.Bytes(), claims()),
+		"no signature":                       parts[0] + "." + parts[1] + ".",
+		"a changed claim":                    parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"azp":"app"}`)) + "." + parts[2],
+		"four parts":                         good + ".x",
+		"two parts":                          parts[0] + "." + parts[1],
+		"an unknown key":                     signed(t, jwt.SigningMethodRS256, "three", stranger, claims()),
+	} {
+		if c.as(token) != nil {
+			t.Errorf("%s is let in", what)
+		}
+	}
+
+	// Tokens that name unknown keys make few fetches, and hold up nobody.
+	fetched, begun := i.fetched.Load(), time.Now()
+	for n := range 200 {
+		c.as(signed(t, jwt.SigningMethodES256, fmt.Sprint("forged-", n), two, claims()))
+	}
+	if n := i.fetched.Load() - fetched; n > 1 || time.Since(begun) > 5*time.Second {
+		t.Errorf("%d fetches in %s", n, time.Since(begun))
+	}
+}
+
+// TestJWTRotation learns a new key by the first token that names it, and an issuer
+// that cannot be reached lets nobody in.
+func TestJWTRotation(t *testing.T) {
+	logged(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := signed(t, jwt.SigningMethodES256, "new", key, jwt.MapClaims{"iss": "me", "aud": "funnelgraph", "azp": "app", "exp": time.Now().Add(time.Hour).Unix()})
+	gate := func(i *issuer) *Clients {
+		c := open(t, fmt.Sprintf(`
+jwt: { issuer: me, audience: funnelgraph, jwks: %q, algorithms: [ES256] }
+clients: [{ name: app, claims: { azp: app } }]
+`, i.URL), "own")
+		for end := time.Now().Add(10 * time.Second); i.fetched.Load() == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the keys are never fetched")
+			}
+		}
+		return c
+	}
+	unreachable := newIssuer(t)
+	unreachable.add("new", key)
+	unreachable.down.Store(true)
+	if gate(unreachable).as(token) != nil {
+		t.Error("let in without any key")
+	}
+	i := newIssuer(t)
+	c := gate(i)
+	verifier := c.now.Load().verifier
+	i.add("new", key)
+	if c.as(token) == nil {
+		t.Error("the new key is not learnt")
+	}
+	// A change elsewhere in the file leaves the keys in place.
+	text, err := os.ReadFile(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, c.path, string(text)+"# changed\n")
+	i.down.Store(true)
+	c.look(t.Context())
+	if c.as(token) == nil || c.now.Load().verifier != verifier {
+		t.Error("the keys were forgotten")
+	}
+}
