@@ -62,6 +62,14 @@ func withCache(ttl time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
 }
 
+// withLimits changes what a request may come to.
+func withLimits(change func(*limits.Limits)) envOption {
+	return func(_ *env, cfg *config.Config) { change(&cfg.Limits) }
+}
+
+// measured has limits reported only.
+func measured(_ *env, cfg *config.Config) { cfg.LimitsMode = "measure" }
+
 func withOrigins(origins ...string) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CORSOrigins = origins }
 }
@@ -75,7 +83,6 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}
 	for _, option := range options {
 		option(e, &cfg)
 	}
@@ -103,6 +110,9 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	client, err := newClient(cfg)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if e.gate == nil {
+		e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}}
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)

@@ -156,6 +156,34 @@ func TestHostileSubdomain(t *testing.T) {
 	}
 }
 
+// TestHostileCursor has ClickFunnels say in every way that it has that a list goes on
+// somewhere else: it goes on at its own address, behind whatever the cursor is.
+func TestHostileCursor(t *testing.T) {
+	other := newAPI(t, sends("[]"))
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "<"+other.URL+"/next>; rel=\"next\"")
+		w.Header().Set("Location", other.URL)
+		w.Header().Set("Refresh", "0; url="+other.URL)
+		w.Header().Set("Pagination-Next", "1&filter[id]=2#/../..?x="+other.URL)
+		_, _ = fmt.Fprint(w, "["+strings.TrimSuffix(strings.Repeat(`{"id":1},`, upstream.PageSize), ",")+"]")
+	})
+	c := a.client(t)
+	_, err := upstream.Walk(t.Context(), upstream.Query{}, upstream.Window{Limit: 60}, func(ctx context.Context, q upstream.Query) (*upstream.Page[upstream.Team], error) {
+		return c.Teams(ctx, q)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for i, uri := range a.requests() {
+		if want := "/base/accounts/api/v2/teams?after=1%26filter%5Bid%5D%3D2%23%2F..%2F..%3Fx%3D"; i > 0 && !strings.HasPrefix(uri, want) {
+			t.Errorf("called %s", uri)
+		}
+	}
+	if len(a.requests()) != 2 || len(other.requests()) != 0 {
+		t.Errorf("called %q and %q", a.requests(), other.requests())
+	}
+}
+
 // TestRedirect does not follow one with the token, wherever it leads.
 func TestRedirect(t *testing.T) {
 	other := newAPI(t, sends("[]"))

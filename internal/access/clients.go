@@ -94,7 +94,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	tokens := make(map[string]upstream.Token, len(f.Tokens))
 	for _, name := range slices.Sorted(maps.Keys(f.Tokens)) {
 		if tokens[name], err = f.Tokens[name].token(); err != nil {
-			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
+			return tried(fmt.Errorf("%s: token %q: %w", c.path, name, err))
 		}
 		_, _ = fmt.Fprintf(sum, "\x00%s\x00%s", name, string(tokens[name]))
 	}

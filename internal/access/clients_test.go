@@ -154,11 +154,11 @@ func TestBadFiles(t *testing.T) {
 	client := fmt.Sprintf("{ name: a, keys: [%q] }", hash)
 	with := func(more string) string { return fmt.Sprintf("clients: [{ name: a, keys: [%q], %s }]", hash, more) }
 	for text, want := range map[string]string{
-		"clients: [":    "1:10", // line and column
-		"customers: []": `unknown field "customers"`,
-		"clients: {}":   "sequence is expected",
-		with("tokn: x"): `unknown field "tokn"`,
-		"- a":           "1:1",
+		"clients: [":    "line 1: did not find",
+		"customers: []": "line 1: field customers not found",
+		"clients: {}":   "line 1: cannot unmarshal !!map",
+		with("tokn: x"): "line 1: field tokn not found",
+		"- a":           "line 1: cannot unmarshal !!seq", "clients: []\n---\nclients: []": "more than one document",
 		"clients: [" + client + ", " + client + "]":                                            "client 2: it needs a name that no other has",
 		fmt.Sprintf("clients: [{ keys: [%q] }]", hash):                                         "client 1: it needs a name",
 		fmt.Sprintf("clients: [{ name: a, keys: [%q] }, { name: b, keys: [%q] }]", hash, hash): "client b: its key is that of a",
@@ -174,9 +174,9 @@ func TestBadFiles(t *testing.T) {
 		with("limits: { depht: 1 }"):                                                           `limits: `,
 		with("limits: { depth: -1 }"):                                                          "must not be negative",
 		with("limits: { depth: deep }"):                                                        "limits: ",
-		"tokens: { main: {} }\nclients: [" + client + "]":                                      "token main: give either file or env",
-		"tokens: { main: { env: NO_SUCH_TOKEN } }":                                             "token main: the environment variable NO_SUCH_TOKEN holds no token",
-		"tokens: { main: { env: BAD_TOKEN } }":                                                 "token main: the environment variable BAD_TOKEN holds no token",
+		"tokens: { main: {} }\nclients: [" + client + "]":                                      "token \"main\": give either file or env",
+		"tokens: { main: { env: NO_SUCH_TOKEN } }":                                             "token \"main\": the environment variable \"NO_SUCH_TOKEN\" holds no token",
+		"tokens: { main: { env: BAD_TOKEN } }":                                                 "token \"main\": the environment variable \"BAD_TOKEN\" holds no token",
 		"tokens: { main: { file: /no/such/file } }":                                            "no such file",
 		"tokens: { a: { env: A_TOKEN }, b: { env: A_TOKEN } }\nclients: [" + client + "]":      "give the token that it uses",
 		"jwt: {}": "issuer, audience and jwks are needed",

@@ -1,15 +1,16 @@
 package access
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"slices"
+	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -56,18 +57,18 @@ type client struct {
 // rawID is a number that may be written with quotes or without.
 type rawID string
 
-// UnmarshalYAML implements [yaml.BytesUnmarshaler].
-func (id *rawID) UnmarshalYAML(text []byte) error {
-	*id = rawID(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (id *rawID) UnmarshalYAML(node *yaml.Node) error {
+	*id = rawID(node.Value)
 	return nil
 }
 
 // override is what is written of limits, to be laid over others.
-type override []byte
+type override struct{ yaml.Node }
 
-// UnmarshalYAML implements [yaml.BytesUnmarshaler].
-func (o *override) UnmarshalYAML(text []byte) error {
-	*o = slices.Clone(text)
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (o *override) UnmarshalYAML(node *yaml.Node) error {
+	o.Node = *node
 	return nil
 }
 
@@ -75,8 +76,12 @@ func (o *override) over(l limits.Limits) (limits.Limits, error) {
 	if o == nil {
 		return l, nil
 	}
-	if err := yaml.UnmarshalWithOptions(*o, &l, yaml.Strict()); err != nil {
+	text, err := yaml.Marshal(&o.Node)
+	if err != nil {
 		return l, plain(err)
+	}
+	if err := strict(text, &l); err != nil {
+		return l, err
 	}
 	return l, l.Check()
 }
@@ -99,15 +104,37 @@ func readFile(name string, limit int64) ([]byte, error) {
 // parse reads an access file.
 func parse(text []byte) (*file, error) {
 	f := new(file)
-	if err := yaml.UnmarshalWithOptions(text, f, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
-		return nil, plain(err)
+	if err := strict(text, f); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
-// plain is an error of the YAML library on one line and without what stands there.
+// strict reads YAML text, in which every key has to be known. Whatever the text is,
+// it does not end the process.
+func strict(text []byte, into any) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errors.New("it cannot be read")
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return plain(err)
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("there is more than one document in it")
+	}
+	return nil
+}
+
+// inside is what the YAML library says of what stands in the file and of our types.
+var inside = regexp.MustCompile("`[^`]*`|(in type|into) [^ \n]+|unmarshal errors:|yaml: ")
+
+// plain is an error of the YAML library on one line and without that.
 func plain(err error) error {
-	return errors.New(strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " "))
+	return errors.New(strings.Join(strings.Fields(inside.ReplaceAllString(err.Error(), "")), " "))
 }
 
 // token reads the token of a source.
@@ -116,13 +143,13 @@ func (s source) token() (upstream.Token, error) {
 	case (s.File == "") == (s.Env == ""):
 		return "", errors.New("give either file or env")
 	case s.Env != "":
-		return checked(os.Getenv(s.Env), "the environment variable "+s.Env)
+		return checked(os.Getenv(s.Env), fmt.Sprintf("the environment variable %q", s.Env))
 	}
 	text, err := readFile(s.File, maxToken)
 	if err != nil {
 		return "", err
 	}
-	return checked(string(text), s.File)
+	return checked(string(text), fmt.Sprintf("the file %q", s.File))
 }
 
 func checked(text, from string) (upstream.Token, error) {
@@ -155,14 +182,17 @@ type entry struct {
 	caller Caller
 }
 
+// name is what can be a client's: it stands in logs.
+var name = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,63}$`)
+
 // newRoster checks a file. base is what holds for clients that say nothing else:
 // the token that the server has of its own, if any, and the limits.
 func newRoster(f *file, tokens map[string]upstream.Token, base Caller, generation string) (*roster, error) {
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)
 	for i, c := range f.Clients {
-		if c.Name == "" || names[c.Name] {
-			return nil, fmt.Errorf("client %d: it needs a name that no other has", i+1)
+		if !name.MatchString(c.Name) || names[c.Name] {
+			return nil, fmt.Errorf("client %d: it needs a name that no other has, of letters, digits, spaces and \"._-\"", i+1)
 		}
 		names[c.Name] = true
 		e, err := c.entry(f, tokens, base)

@@ -93,6 +93,15 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--cache-ttl", "30"}, want: "--cache-ttl"},
 		{args: []string{"--cache-size", "0"}, want: "--cache-size"},
 		{args: []string{"--cache-size", "9999999999"}, want: "--cache-size"},
+		{args: []string{"--max-body", "0"}, want: "--max-body"},
+		{args: []string{"--max-depth=-1"}, want: "limit of depth must not be negative"},
+		{args: []string{"--max-calls", "many"}, want: "--max-calls"},
+		{args: []string{"--request-timeout=-1s"}, want: "limit of timeout must not be negative"},
+		{args: []string{"--limits", "off"}, want: "--limits"},
+		{args: []string{"--introspection=perhaps"}, want: "--introspection"},
+		{args: []string{"--trusted-documents-only"}, want: "there would be nothing to run"},
+		{args: []string{"key"}, want: "new"},
+		{env: map[string]string{"FUNNELGRAPH_MAX_TOKENS": "x"}, want: "FUNNELGRAPH_MAX_TOKENS"},
 		{env: map[string]string{"FUNNELGRAPH_CACHE_TTL": "long"}, want: "FUNNELGRAPH_CACHE_TTL"},
 		{args: []string{"--cors-origin", "*"}, want: "no wildcards"},
 		{args: []string{"--cors-origin", "https://*.example.com"}, want: "no wildcards"},
@@ -117,6 +126,55 @@ func TestBadValues(t *testing.T) {
 				t.Errorf("%v, want something of %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestTokenWithAccessFile may be served to others, since they are asked who they are.
+func TestTokenWithAccessFile(t *testing.T) {
+	clean(t)
+	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
+	cfg, err := Parse([]string{"--listen", ":8080", "--access-file", "access.yaml", "--introspection=false", "--no-graphiql", "--limits=measure"}, nil)
+	if err != nil || cfg.AccessFile != "access.yaml" || cfg.Introspection || cfg.GraphiQL || cfg.LimitsMode != "measure" {
+		t.Errorf("%+v %v", cfg, err)
+	}
+}
+
+func TestCommands(t *testing.T) {
+	clean(t)
+	for args, want := range map[string]string{"": Serve, "serve": Serve, "--demo": Serve, "key new": NewKey} {
+		if cfg, err := Parse(strings.Fields(args), nil); err != nil || cfg.Command != want {
+			t.Errorf("%q: %q, %v", args, cfg.Command, err)
+		}
+	}
+}
+
+// TestPrintConfig prints what can be set, with its value, and no secret.
+func TestPrintConfig(t *testing.T) {
+	clean(t)
+	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
+	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
+	var out bytes.Buffer
+	if _, err := Parse([]string{"--print-config", "--cors-origin", "https://a.example", "--cors-origin", "https://b.example"}, &out); !errors.Is(err, ErrHelp) {
+		t.Error(err)
+	}
+	for _, want := range []string{"FUNNELGRAPH_LISTEN=127.0.0.1:8080\n", "FUNNELGRAPH_MAX_DEPTH=7\n", "FUNNELGRAPH_REQUEST_TIMEOUT=1m0s\n", "FUNNELGRAPH_CORS_ORIGINS=https://a.example,https://b.example\n", "CLICKFUNNELS_API_TOKEN=***\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is missing:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "hush") {
+		t.Error("the token is printed")
+	}
+	// It can be read again.
+	for line := range strings.Lines(out.String()) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		t.Setenv(name, value)
+	}
+	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
+	again := out.String()
+	out.Reset()
+	if _, err := Parse([]string{"--print-config"}, &out); !errors.Is(err, ErrHelp) || out.String() != again {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 

@@ -32,8 +32,8 @@ const IDKey = "documentId"
 
 // Trusted are the documents of a manifest. It is safe for concurrent use.
 type Trusted struct {
-	byID  map[string]string
-	texts map[string]bool
+	byID, byHash map[string]string
+	texts        map[string]bool
 }
 
 // maxManifest bounds a manifest in bytes.
@@ -81,7 +81,7 @@ func parse(text []byte) (*Trusted, error) {
 	} else if err := json.Unmarshal(text, &byID); err != nil {
 		return nil, errors.New("it is no manifest: neither a JSON object of documents by their ids, nor Apollo's format")
 	}
-	t := &Trusted{byID: make(map[string]string, 2*len(byID)), texts: make(map[string]bool, len(byID))}
+	t := &Trusted{byID: byID, byHash: make(map[string]string, len(byID)), texts: make(map[string]bool, len(byID))}
 	for id, document := range byID {
 		if id == "" {
 			return nil, errors.New("a document has no id")
@@ -90,10 +90,7 @@ func parse(text []byte) (*Trusted, error) {
 			return nil, fmt.Errorf("document %s: %w", id, err)
 		}
 		t.texts[document] = true
-		t.byID[hash(document)] = document
-	}
-	for id, document := range byID { // an id that is another's hash goes before it
-		t.byID[id] = document
+		t.byHash[hash(document)] = document
 	}
 	return t, nil
 }
@@ -111,11 +108,7 @@ func (t *Trusted) find(id string) (string, bool) {
 	if document, ok := t.byID[id]; ok {
 		return document, true
 	}
-	digits, ok := strings.CutPrefix(id, "sha256:")
-	if !ok {
-		return "", false
-	}
-	document, ok := t.byID[digits]
+	document, ok := t.byHash[strings.TrimPrefix(id, "sha256:")]
 	return document, ok
 }
 

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// logged catches what is logged until the test ends.
+func logged(t *testing.T) func() string {
+	t.Helper()
+	var mu sync.Mutex
+	var b bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{&mu, &b}, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
+}
+
+// TestLimits holds requests against each limit: just within it they are answered,
+// above it they are refused, with the figures, and nothing is run; measured only,
+// they are answered and the log says so.
+func TestLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		set          func(*limits.Limits)
+		within, over string
+		value, most  int
+		text         string
+	}{
+		"tokens":          {func(l *limits.Limits) { l.Tokens = 7 }, `{ teams { __typename } }`, `{ teams { __typename a: __typename } }`, 8, 7, "The document has 8 or more words and signs; it can have 7."},
+		"depth":           {func(l *limits.Limits) { l.Depth = 3 }, `{ teams { nodes { name } } }`, `{ teams { ...F } } fragment F on TeamConnection { nodes { ... on Team { memberships { id } } } }`, 4, 3, "The document nests fields 4 deep; it can nest them 3 deep."},
+		"aliases":         {func(l *limits.Limits) { l.Aliases = 2 }, `{ a: __typename b: __typename }`, `{ a: __typename b: __typename ...F } fragment F on Query { c: __typename }`, 3, 2, "The document has 3 aliases; it can have 2."},
+		"directives":      {func(l *limits.Limits) { l.Directives = 1 }, `{ __typename @skip(if: false) }`, `{ __typename @skip(if: false) ... @include(if: true) { a: __typename } }`, 2, 1, "The document has 2 directives; it can have 1."},
+		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation begins with 3 fields; it can begin with 2."},
+		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "A list is asked for 11 rows; it can be asked for 10."},
+		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "A list is asked for 20 rows; it can be asked for 10."},
+		// teams, and for each of 10: nodes, name, workspaces, and for each of 5: nodes, name.
+		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The answer could have 132 fields; it can have 131. Ask for fewer rows, or in several requests."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := logged(t)
+			e := newEnv(t, withLimits(test.set))
+			e.must(test.within)
+			e.forget()
+			for range 2 { // also when the document is known
+				r := e.query(test.over)
+				if len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Message != test.text {
+					t.Fatalf("got %s", r.raw)
+				}
+				want := map[string]any{"code": "BAD_USER_INPUT", "limit": strings.Fields(name)[0], "value": float64(test.value), "max": float64(test.most)}
+				if got := r.Errors[0].Extensions; fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("extensions %v, want %v", got, want)
+				}
+			}
+			if calls := e.callsOf(demo.Token); len(calls) > 0 {
+				t.Errorf("calls: %q", calls)
+			}
+			if log() != "" {
+				t.Errorf("logged: %s", log())
+			}
+			e = newEnv(t, withLimits(test.set), measured)
+			e.must(test.over)
+			if want := fmt.Sprintf("limit=%s value=%d max=%d", strings.Fields(name)[0], test.value, test.most); name != "tokens" && !strings.Contains(log(), want) || !strings.Contains(log(), "limit="+strings.Fields(name)[0]) {
+				t.Errorf("logged %s, want %s", log(), want)
+			}
+			none := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }))
+			none.must(test.over)
+		})
+	}
+}
+
+// TestCallBudget leaves out what the budget does not reach, and answers the rest.
+func TestCallBudget(t *testing.T) {
+	log := logged(t)
+	budget := withLimits(func(l *limits.Limits) { l.Calls = 6 })
+	e := newEnv(t, budget)
+	r := e.query(nested) // 1 + 3 + 12
+	if calls := e.callsOf(demo.Token); len(calls) != 6 {
+		t.Errorf("%d calls, want 6: %q", len(calls), calls)
+	}
+	over := 0
+	for _, failed := range r.Errors {
+		if failed.Extensions["code"] == "CALL_BUDGET_EXCEEDED" {
+			over++
+		}
+	}
+	if over != len(r.Errors) || over != 10 || r.get("teams.nodes.0.name") != "Acme Coaching" {
+		t.Errorf("%d of %d errors: %.1000s", over, len(r.Errors), r.raw)
+	}
+	full := 0
+	for i := range 3 {
+		for k := range 4 {
+			if r.get(fmt.Sprintf("teams.nodes.%d.workspaces.nodes.%d.contacts", i, k)) != nil {
+				full++
+			}
+		}
+	}
+	if full != 2 {
+		t.Errorf("%d workspaces have contacts, want 2", full)
+	}
+	// Each request has its own.
+	e.forget()
+	if r := e.query(nested); len(r.Errors) != 10 || len(e.callsOf(demo.Token)) != 6 {
+		t.Errorf("another time: %.300s", r.raw)
+	}
+	if log() != "" {
+		t.Error(log())
+	}
+	newEnv(t, budget, measured).must(nested)
+	if n := strings.Count(log(), "limit=calls value=7 max=6"); n != 1 {
+		t.Errorf("reported %d times: %s", n, log())
+	}
+}
+
+// TestRequestTimeout answers what is there when the time is up, and says what is not.
+func TestRequestTimeout(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+		if subdomain == "acme-retreats" {
+			<-r.Context().Done()
+		}
+		return false
+	}))
+	begun := time.Now()
+	r := e.query(nested)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
+		t.Errorf("got %.2000s", r.raw)
+	}
+}
+
+// TestSmallAnswers keeps small what is said of a document that is all wrong, and
+// repeats little of it.
+func TestSmallAnswers(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Directives = 0 }))
+	for name, query := range map[string]string{
+		"unknown directives": "{ __typename" + strings.Repeat(" @a", 1000) + " }",
+		"unknown fields":     "{" + each(1000, func(i int) string { return fmt.Sprintf("hush%d ", i) }) + "}",
+		"a long name":        "{ hush" + strings.Repeat("x", 100_000) + " }",
+	} {
+		r := e.query(query)
+		if len(r.raw) > 5000 || len(r.Errors) == 0 || len(r.Errors) > 11 {
+			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+		}
+	}
+	if r := e.query("{" + each(20, func(i int) string { return fmt.Sprintf("x%d ", i) }) + "}"); len(r.Errors) != 11 || r.Errors[10].Message != "There are 10 more errors." || r.Errors[10].Extensions["code"] != "BAD_USER_INPUT" {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestNoSchema tells nothing of the schema where introspection is off.
+func TestNoSchema(t *testing.T) {
+	hidden := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
+	open := newEnv(t)
+	for _, query := range []string{
+		`{ __schema { queryType { name } } }`, `{ __type(name: "Team") { name } }`, `{ teans { nodes { id } } }`, `{ teams { nodes { nome } } }`, `{ teams(frist: 1) { nodes { id } } }`,
+		`query($f: ContactFilte) { teams { nodes { id } } }`, `{ workspace(id: "101") { contacts(sort: { property: IDD }) { nodes { id } } } }`, `{ workspace(id: "101") { contacts(filter: { id: 1 }) { nodes { id } } } }`, `{ teams }`, `{ teams { nodes { name { x } } } }`,
+	} {
+		if text := open.query(query).raw; !strings.Contains(text, "Did you mean") && !strings.Contains(text, `"data"`) && !strings.Contains(text, "Must") && !strings.Contains(text, "must") && !strings.Contains(text, "Unknown type") {
+			t.Errorf("%s: nothing is suggested: %s", query, text)
+		}
+		r := hidden.query(query)
+		if len(r.Errors) == 0 || strings.Contains(r.raw, "Did you mean") || strings.Contains(r.raw, "queryType\":{") {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
+}

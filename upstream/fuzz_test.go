@@ -1,0 +1,72 @@
+package upstream
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FuzzErrorBodies reads any body of an error: what is shown of it is one short line
+// without markup, control characters or the token.
+func FuzzErrorBodies(f *testing.F) {
+	for _, body := range []string{
+		"", `{"error":"Not found: Record 4 missing"}`, `{"error":["a","b"]}`, `{"errors":{"base":["a"],"name":[{"message":"b"}]}}`, `"text"`, `<html><body>502</body></html>`, `{"error":null,"retry_after":"5"}`,
+		`{"retry_after":1e300,"error":"x"}`, `{"error":"s3cret"}`, `{"error":"s3\u200bcret"}`, `{"base":["\u0000\u202e"]}`, "{\"error\":\"\xff\"}", `[[[[[["x"]]]]]]`, `{"error":{"error":{"error":1}}}`,
+	} {
+		f.Add([]byte(body), 422)
+	}
+	c := &Client{token: "s3cret"}
+	f.Fuzz(func(t *testing.T, body []byte, status int) {
+		e := c.answerError(&http.Response{StatusCode: status, Header: http.Header{}}, body)
+		if e.Message == "" || e.Code == "" || len(e.Message) > maxMessageBytes+len("…") || !utf8.ValidString(e.Message) || strings.Contains(e.Message, "s3cret") || strings.HasPrefix(e.Message, "<") {
+			t.Errorf("%q: %+v", body, e)
+		}
+		if strings.ContainsFunc(e.Message, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q: %q", body, e.Message)
+		}
+		if e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+			t.Errorf("%q: wait %s", body, e.RetryAfter)
+		}
+	})
+}
+
+// FuzzLists decodes any body as a list of contacts, in the fast way and in the
+// patient one: what the first can read the second reads the same.
+func FuzzLists(f *testing.F) {
+	for _, body := range []string{
+		"", "[]", "null", "{}", "[null]", `[{"id":1,"email_address":"a","tags":[{"id":2,"name":"x"}],"custom_attributes":{"a":1,"b":null}}]`, `[{"id":"1"},{"id":2.0},{"id":null}]`,
+		`[{"id":1,"created_at":"2025-01-01T00:00:00.000Z","is_active":"true","visits":{"first_visit":{"uuid":"u"}}}]`, `[{"id":1,"id":2}]`, "[{\"id\":1,\"first_name\":\"\xff\"}]", `[{"id":1,"first_name":"\ud800"}]`,
+		`[{"id":1,"tags":{}},{"id":2,"tags":"x"},{"id":3,"tags":[1,null,{}]}]`, strings.Repeat("[", 200) + strings.Repeat("]", 200), `[{"id":1}] x`, `[{"id":1,}]`, `[{"id":-0.0e5}]`, `[{"id":01}]`, "[{\"id\":1\x00}]",
+	} {
+		f.Add([]byte(body))
+	}
+	all := NewProjection(func(string) bool { return true })
+	f.Fuzz(func(t *testing.T, body []byte) {
+		patient, err := decodeList[Contact](body, nil)
+		if err != nil && !errors.Is(err, Unavailable) {
+			t.Errorf("%q: %v", body, err)
+		}
+		fast, failed := decodeOnly[Contact](body, false, all)
+		if failed == nil && (err != nil || !reflect.DeepEqual(patient, fast)) {
+			t.Errorf("%q:\nfast    %+v\npatient %+v, %v", body, dump(fast), dump(patient), err)
+		}
+		for _, row := range patient {
+			if row != nil {
+				row.adopt(Place{WorkspaceID: "1"})
+			}
+		}
+	})
+}
+
+func dump(rows []*Contact) (all []Contact) {
+	for _, row := range rows {
+		if row != nil {
+			all = append(all, *row)
+		}
+	}
+	return all
+}
