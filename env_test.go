@@ -147,12 +147,14 @@ func (e *env) forget() {
 // result is a GraphQL answer.
 type result struct {
 	Data   map[string]any `json:"data"`
-	Errors []struct {
-		Message    string         `json:"message"`
-		Path       []any          `json:"path"`
-		Extensions map[string]any `json:"extensions"`
-	} `json:"errors"`
-	raw string
+	Errors []fieldError   `json:"errors"`
+	raw    string
+}
+
+type fieldError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
 }
 
 // get returns what stands at a path such as "teams.nodes.0.name", or nil.

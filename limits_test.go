@@ -125,6 +125,93 @@ func TestCallBudget(t *testing.T) {
 	}
 }
 
+// TestObjects leaves out lists that would make the answer larger than it may be, however
+// often they are asked for and however few calls that takes.
+func TestObjects(t *testing.T) {
+	log := logged(t)
+	// Two people a team, so that each level has six times as many as the one above.
+	people := func(levels int) string {
+		return `{ team(id: "11") { ...F0 } }` + each(levels, func(i int) string {
+			if i == levels-1 {
+				return fmt.Sprintf(" fragment F%d on Team { name }", i)
+			}
+			return fmt.Sprintf(" fragment F%d on Team { a: memberships { team { ...F%d } } b: memberships { team { ...F%[2]d } } c: memberships { team { ...F%[2]d } } }", i, i+1)
+		})
+	}
+	introspection := `{ ` + each(10, func(i int) string { return fmt.Sprintf(`t%d: __type(name: "Contact") { ...A } `, i) }) + `}
+		fragment A on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("a%d: fields { type { ...B ofType { ...B } } } ", i) }) + `}
+		fragment B on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("b%d: fields { name } ", i) }) + `}`
+	for name, query := range map[string]string{"people": people(6), "introspection": introspection} {
+		e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = 1000 }))
+		r := e.query(query)
+		if len(r.Errors) == 0 || len(r.Errors) > 1001 || len(r.raw) > 2<<20 {
+			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+			continue
+		}
+		if failed := r.Errors[0]; failed.Extensions["code"] != "BAD_USER_INPUT" || failed.Extensions["limit"] != "objects" || failed.Extensions["max"] != 1000.0 {
+			t.Errorf("%s: %+v", name, failed)
+		}
+	}
+	// 3 teams, 2 people each, and 5 contacts of 12 workspaces, where there are so many.
+	const query = `{ teams { nodes { memberships { id } workspaces { nodes { name contacts(first: 5) { nodes { emailAddress } } } } } } }`
+	all := newEnv(t).must(query)
+	n := strings.Count(all.raw, `"id"`) + strings.Count(all.raw, `"name"`) + strings.Count(all.raw, `"emailAddress"`) + 3
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n })).must(query); r.raw != all.raw {
+		t.Errorf("%d objects: %.300s", n, r.raw)
+	}
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 })).query(query); len(r.Errors) != 1 || r.get("teams.nodes.0.memberships.0.id") == nil {
+		t.Errorf("%d of %d objects: %d errors in %.1000s", n-1, n, len(r.Errors), r.raw)
+	}
+	if log() != "" {
+		t.Error(log())
+	}
+	newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 }), measured).must(query)
+	if !strings.Contains(log(), fmt.Sprintf("limit=objects value=%d max=%d", n, n-1)) {
+		t.Error(log())
+	}
+}
+
+// TestValidationIsBounded refuses documents that would take long to validate, whatever
+// limits are set, and reads lists of values no more often than it has to.
+func TestValidationIsBounded(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), measured)
+	rep := strings.Repeat
+	for name, query := range map[string]string{
+		"fields in inline fragments":      `{ team(id: "1") {` + rep("... {", 50) + rep("id ", 200) + rep("}", 50) + `} }`,
+		"fields in many inline fragments": `{ team(id: "1") {` + rep("... {", 900) + rep("id ", 80) + rep("}", 900) + `} }`,
+		"many operations with a fragment": each(300, func(i int) string { return fmt.Sprintf("query q%d { ...F } ", i) }) + `fragment F on Query { team(id: 1) { ` + each(400, func(i int) string { return fmt.Sprintf("a%d: id ", i) }) + `} }`,
+		"a field that conflicts":          `{ team(id: 1) { ` + each(800, func(i int) string { return fmt.Sprintf("id(a: %d) ", i) }) + `} }`,
+		"a field at one place":            `{` + rep(" __typename", 4000) + ` }`,
+		"objects at one place":            `{` + rep(` teams { nodes { memberships { id } } }`, 400) + ` }`,
+		"fragments that double": `{ ...F0 }` + each(40, func(i int) string {
+			return fmt.Sprintf(" fragment F%d on Query { __typename ...F%d ...F%d }", i, (i+1)%40, (i+1)%40)
+		}),
+		"fragments at one place":           `{` + each(800, func(i int) string { return fmt.Sprintf(" ...F%d", i) }) + ` }` + each(800, func(i int) string { return fmt.Sprintf(" fragment F%d on Query { __typename }", i) }),
+		"a name":                           `{ ` + rep("x", 100_000) + ` }`,
+		"values of a variable":             `query($k: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { customAttributes(keys: $k) { key } } } } }`,
+		"values of a variable, everywhere": `query($i: [ID!]) { workspace(id: "101", subdomain: "acme-academy") { ` + each(50, func(i int) string { return fmt.Sprintf("c%d: contacts(filter: { ids: $i }) { nodes { id } } ", i) }) + `} }`,
+	} {
+		begun := time.Now()
+		r := e.query(query, map[string]any{"k": strings.Split(rep("x,", 100_000), ","), "i": strings.Split(rep("1,", 100_000), ",")})
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
+		if len(r.Errors) == 0 || r.Data != nil || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || len(r.raw) > 5000 {
+			t.Errorf("%s: %.300s", name, r.raw)
+		}
+	}
+	if calls := e.callsOf(demo.Token); len(calls) > 0 {
+		t.Errorf("calls: %q", calls)
+	}
+	// A list in the document costs what it takes to read it for each row.
+	costly := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 100) { nodes { ` + each(10, func(i int) string {
+		return fmt.Sprintf("a%d: customAttributes(keys: [%s]) { key } ", i, rep(`"x" `, 400))
+	}) + ` } } } }`
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 100_000 })).query(costly); len(r.Errors) != 1 || r.Errors[0].Extensions["limit"] != "complexity" {
+		t.Errorf("got %.300s", r.raw)
+	}
+}
+
 // TestRequestTimeout answers what is there when the time is up, and says what is not.
 func TestRequestTimeout(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {

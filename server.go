@@ -133,9 +133,12 @@ func newGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 
 // newExecutor returns what answers operations, each within its caller's limits.
 func newExecutor(cfg config.Config, client *upstream.Client, trusted *documents.Trusted) *executor.Executor {
-	e := graph.NewExecutor(func(ctx context.Context) (context.Context, *upstream.Client) {
+	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
 		caller := access.From(ctx)
-		return caller.Policy.Allow(ctx), client.WithToken(caller.Token).Within(caller.Scope)
+		return graph.Session{
+			Client: client.WithToken(caller.Token).Within(caller.Scope), Calls: caller.Policy.Allow(ctx),
+			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
+		}
 	}, cfg.Introspection)
 	documents.Apply(e, trusted, cfg.TrustedOnly)
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })

@@ -49,10 +49,14 @@ func (leaky) tag(id int) map[string]any {
 }
 
 func (l leaky) contact(id int) map[string]any {
-	return map[string]any{
+	all := map[string]any{
 		"id": id, "public_id": fmt.Sprintf("C%dp", id), "workspace_id": id / 10, "email_address": mark("W", id/10), "first_name": mark("W", id/10),
 		"tags": []any{l.tag(id/10*10 + 5)}, "custom_attributes": map[string]any{"x": mark("W", id/10)},
 	}
+	if id%10 == 3 { // it does not say whose it is
+		delete(all, "workspace_id")
+	}
+	return all
 }
 
 func (leaky) applied(id int) map[string]any {
@@ -200,8 +204,8 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 		{name: "a team and a workspace of it", token: 1, teams: []int{13}, workspaces: []int{131}},
 		{name: "a team and a workspace of another", token: 1, teams: []int{11}, workspaces: []int{122}},
 		{name: "nothing", token: 1, workspaces: []int{}},
-		{name: "another token's", token: 2, workspaces: []int{211}},
-		{name: "another token's team", token: 2, teams: []int{22}},
+		{name: "of another token", token: 2, workspaces: []int{211}},
+		{name: "a team of another token", token: 2, teams: []int{22}},
 	}
 	var clients []string
 	for _, x := range all {
@@ -216,6 +220,9 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 		}
 		list("teams", x.teams)
 		list("workspaces", x.workspaces)
+		if x.teams == nil && x.workspaces == nil {
+			entry += ", teams: all"
+		}
 		clients = append(clients, entry+" }")
 	}
 	t.Setenv("TOKEN_1", "token-1")
@@ -455,6 +462,29 @@ func TestHiddenLooksMissing(t *testing.T) {
 				b := alike(e.queryAs(x.key, fmt.Sprintf(road, not...)).raw, missing, not)
 				if a != b {
 					t.Errorf("%s, form %d: %.200s\nhidden:  %.600s\nmissing: %.600s", x.name, i, road, a, b)
+				}
+			}
+		}
+	}
+}
+
+// TestBudgetTellsNothing gives a client so few calls that they do not suffice to find
+// out whether something is another's: it is told no more than where there is nothing.
+func TestBudgetTellsNothing(t *testing.T) {
+	for calls := range 4 {
+		e, all := tenants(t, withLimits(func(l *limits.Limits) { l.Calls = calls + 1 }))
+		x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
+		e.queryAs(x.key, `{ workspace(id: "111") { name } }`)
+		for kind, ids := range map[string][2]int{"C": {1211, 1789}, "G": {1215, 1780}, "A": {12111, 17891}} {
+			var answers []string
+			for i, id := range ids {
+				global := model.GlobalID(upstream.Ref{Kind: kindNames[kind], Parent: "111", ID: strconv.Itoa(id)})
+				// The second tells how much is left of the budget.
+				r := e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { ... on Contact { emailAddress appliedTags { nodes { id } } } ... on ContactTag { name } ... on AppliedContactTag { createdAt } } }`, global))
+				left := e.queryAs(x.key, fmt.Sprintf(`{ a: node(id: %q) { __typename } }`, global))
+				answers = append(answers, alike(r.raw, []int{id}, nil)+alike(left.raw, []int{id}, nil))
+				if i == 1 && answers[0] != answers[1] {
+					t.Errorf("%d calls, %s:\n%s\n%s", calls+1, kind, answers[0], answers[1])
 				}
 			}
 		}

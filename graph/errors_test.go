@@ -44,7 +44,7 @@ func TestPanic(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var logged bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
-	h := gqlhttp.Handler(gqlhttp.Config{Executor: NewExecutor(func(context.Context) (context.Context, *upstream.Client) { panic("the inside") }, true), Scope: noScope, MaxBody: 1000})
+	h := gqlhttp.Handler(gqlhttp.Config{Executor: NewExecutor(func(context.Context) Session { panic("the inside") }, true), Scope: noScope, MaxBody: 1000})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(`{"query":"{ teams { nodes { id } } }"}`))
 	r.Header.Set("Content-Type", "application/json")

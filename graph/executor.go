@@ -15,13 +15,24 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Session returns the REST client of the caller whom an operation's context belongs
-// to, and the context for the calls that it makes.
-type Session func(context.Context) (context.Context, *upstream.Client)
+// Session is what an operation is run with.
+type Session struct {
+	// Client is the REST client of the operation's caller, and Calls the context
+	// for the calls that it makes.
+	Client *upstream.Client
+	Calls  context.Context //nolint:containedctx // the operation's
+	// Objects is how many objects the lists of the answer may have together; 0 is
+	// any number. Records that were fetched once can be asked for again and
+	// again, so that the calls are no bound.
+	Objects int
+	// Exceeded, if not nil, is called when there are more, which are then let.
+	Exceeded func()
+}
 
-// NewExecutor returns what answers operations. introspection says whether they may
+// NewExecutor returns what answers operations, each with the session that its context
+// means. introspection says whether they may
 // ask for the schema; errors suggest names from it only then.
-func NewExecutor(session Session, introspection bool) *executor.Executor {
+func NewExecutor(session func(context.Context) Session, introspection bool) *executor.Executor {
 	e := newExecutor(session, true)
 	if introspection {
 		e.Use(extension.Introspection{})
@@ -43,7 +54,7 @@ func NewExecutor(session Session, introspection bool) *executor.Executor {
 }
 
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
-func newExecutor(session Session, short bool) *executor.Executor {
+func newExecutor(session func(context.Context) Session, short bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
 	e := executor.New(schema)
 	known := newDocuments()
@@ -53,16 +64,14 @@ func newExecutor(session Session, short bool) *executor.Executor {
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
 		doc := known.of(ctx, op)
-		calls, client := session(ctx)
-		l := loader.New(calls, client.Only(doc.projection))
+		with := session(ctx)
+		l := loader.New(with.Calls, with.Client.Only(doc.projection))
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, doc, l)
 		}
-		if short {
-			// In the place of all field extensions, of which there are none:
-			// AroundFields makes two closures for every field.
-			op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans}).resolve
-		}
+		// In the place of all field extensions, of which there are none:
+		// AroundFields makes two closures for every field.
+		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, objects: objects{Session: &with}}).resolve
 		return next(loader.With(ctx, l))
 	})
 	return e

@@ -45,7 +45,9 @@ func keyOf(selections ast.SelectionSet) selectionKey {
 
 // planner has the connections of one operation written by plans.
 type planner struct {
+	objects
 	schema *ast.Schema
+	short  bool   // whether anything is
 	kept   *plans // the document's; nil if it has none
 	own    plans
 	room   atomic.Int64 // for what has been planned and not yet written, in bytes
@@ -58,13 +60,19 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 		reserveStack()
 	}
 	v, err := next(ctx)
-	rows, ok := v.(model.Rows)
-	// A connection may be a nil pointer, which is null.
-	if err != nil || !ok || reflect.ValueOf(v).IsNil() {
+	if err != nil {
 		return v, err
 	}
+	rows, ok := v.(model.Rows)
+	if !ok {
+		return v, p.count(v)
+	}
+	// A connection may be a nil pointer, which is null.
+	if !p.short || reflect.ValueOf(v).IsNil() {
+		return v, nil
+	}
 	if made := p.of(ctx, rows); made != nil {
-		return &plainConnection{p, made, rows}, nil
+		return &plainConnection{p, made, rows}, p.add(rows.Len())
 	}
 	return v, nil
 }

@@ -54,7 +54,7 @@ func TestPlainRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	client = client.WithToken(demo.Token)
-	of := func(ctx context.Context) (context.Context, *upstream.Client) { return ctx, client }
+	of := func(ctx context.Context) Session { return Session{Client: client, Calls: ctx} }
 	ordinary, short := newExecutor(of, false), NewExecutor(of, true)
 	var planned, met atomic.Int64
 	short.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {

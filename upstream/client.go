@@ -129,7 +129,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failed := c.answerError(resp, body)
 		if c.Scoped() && failed.Code == NotFound {
-			failed = notThere()
+			failed = NotThere()
 		}
 		return "", failed
 	}
@@ -194,11 +194,11 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt fun
 	if err != nil {
 		return nil, err
 	}
-	row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { adopt(row, p) }, segments...)
+	row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
 	// A host can know records of other workspaces (API.md §9, 3): what is not in
 	// the workspace asked for is not found there.
 	if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	return row, err
 }
@@ -214,7 +214,7 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 			segments[i] = p.WorkspaceID
 		}
 	}
-	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { adopt(row, p) }, segments...)
+	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
 	if err == nil {
 		page.Rows = within[T, P](c, p, page.Rows)
 	}

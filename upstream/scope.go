@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -99,8 +101,32 @@ func (c *Client) Scoped() bool { return c.scope != nil }
 // SeesTeam reports whether a team with this raw id, if there is one, may be seen.
 func (c *Client) SeesTeam(id string) bool { return c.scope.team(id) }
 
-// notThere is the one answer for what does not exist and for what must not be seen.
-func notThere() *Error { return NewError(NotFound, "There is no such record.") }
+// NotThere is the one answer for what does not exist and for what must not be seen.
+func NotThere() *Error { return NewError(NotFound, "There is no such record.") }
+
+// Forgo counts a call that is not made, for a client that must not see everything: what
+// it takes to find out that something is another's is what it takes where there is
+// nothing.
+func (c *Client) Forgo(ctx context.Context) {
+	if a := allowanceOf(ctx); a != nil && c.Scoped() {
+		a.spend()
+	}
+}
+
+// disown has a record that does not say which workspace it belongs to belong to none,
+// if records of its kind say so and not everything may be seen.
+func disown[T any](c *Client, row *T) {
+	if !c.Scoped() {
+		return
+	}
+	index, says := Columns(reflect.TypeFor[T]())["workspace_id"]
+	if !says {
+		return
+	}
+	if field := reflect.ValueOf(row).Elem().FieldByIndex(index); field.String() == "" {
+		field.SetString("-")
+	}
+}
 
 // maxHiddenPages ends the walk through a list of which next to nothing may be seen.
 const maxHiddenPages = 500

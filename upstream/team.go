@@ -93,11 +93,11 @@ func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 // Team fetches a team by its raw or public id.
 func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	if IsRawID(id) && !c.scope.team(id) {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	team, err := one(ctx, c, accounts, (*Team).adopt, "teams", id)
 	if err == nil && !c.scope.team(team.RawID) {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	return team, err
 }

@@ -41,11 +41,20 @@ type urlTemplate struct {
 	perWorkspace  bool   // whether there is a placeholder
 }
 
+// CheckTemplate returns an error of one line if a URL template cannot be used.
+func CheckTemplate(s string) error {
+	_, err := parseTemplate(s)
+	return err
+}
+
 // parseTemplate checks a template such as [DefaultURLTemplate]. The
 // placeholder may stand in the host, in the path, or nowhere. Plain http is
 // refused unless the host is loopback, since the token would travel in clear.
 func parseTemplate(s string) (urlTemplate, error) {
 	var none urlTemplate
+	if strings.Contains(s, "@") { // a user, and with it perhaps a password, to be repeated nowhere
+		return none, errors.New("upstream URL must be a host and a path only: no user, query or fragment")
+	}
 	if n := strings.Count(s, placeholder); n > 1 {
 		return none, fmt.Errorf("upstream URL %q names %s more than once", s, placeholder)
 	}

@@ -27,7 +27,7 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 // User fetches a user by its raw or public id.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	if c.Scoped() {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	return one[User](ctx, c, accounts, nil, "users", id)
 }

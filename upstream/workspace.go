@@ -34,7 +34,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 		team = t.RawID
 	}
 	if !c.scope.team(team) {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	return visible(q, fetch, c.scope.workspace, len(c.scope.workspaces))
 }
@@ -43,11 +43,11 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 // remembered for the client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	if c.scope.hides(id) {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	w, err := one(ctx, c, accounts, c.remember, "workspaces", id)
 	if err == nil && !c.scope.workspace(w) {
-		return nil, notThere()
+		return nil, NotThere()
 	}
 	return w, err
 }

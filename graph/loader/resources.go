@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -41,6 +42,9 @@ var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
 // its contact does.
 func appliedContactTag(l *Loaders, ref upstream.Ref) (*upstream.AppliedContactTag, error) {
 	t, err := inPlace((*upstream.Client).AppliedContactTag)(l, ref)
+	if errors.Is(err, upstream.NotFound) {
+		l.client.Forgo(l.ctx) // so that the budget does not tell it from one that is another's
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +59,9 @@ func (l *Loaders) ownContact(contact upstream.Ref) error {
 		return nil
 	}
 	_, err := Contacts.Of(l).Load(contact)
+	if errors.Is(err, upstream.OverBudget) || errors.Is(err, upstream.Timeout) {
+		return upstream.NotThere() // nobody knows whose it is
+	}
 	return err
 }
 

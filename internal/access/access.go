@@ -5,6 +5,7 @@ package access
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -56,11 +57,17 @@ type PassThrough struct {
 // Caller implements [Gate].
 func (g PassThrough) Caller(r *http.Request) (*Caller, *Refusal) {
 	token := upstream.Token(bearer(r))
-	if token == "" {
+	switch {
+	case token == "":
 		token = g.Default
+	case !token.Valid():
+		token = invalid // of whatever length it is
 	}
 	return own(token, g.Policy), nil
 }
+
+// invalid stands for every token that cannot be one; the REST client refuses it.
+const invalid upstream.Token = "\x00"
 
 // Held is the gate to a token that the server keeps, without any question: it is
 // for this machine only.
@@ -147,9 +154,10 @@ func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 	if rate == 0 {
 		return nil
 	}
-	who := "a token " + caller.key
-	if caller.Policy.Client != "" {
-		who = "a client " + caller.Policy.Client
+	who := "client " + caller.Policy.Client
+	if caller.Policy.Client == "" {
+		sum := sha256.Sum256([]byte(caller.key))
+		who = "token " + string(sum[:])
 	}
 	wait, ok := rates.Take(who, rate)
 	if ok {

@@ -27,6 +27,7 @@ type Clients struct {
 	now  atomic.Pointer[roster]
 
 	// Of the goroutine that looks after the file:
+	read [sha256.Size]byte  // of what was read last
 	seen [sha256.Size]byte  // of what was tried last
 	stop context.CancelFunc // of the verifier
 }
@@ -68,23 +69,26 @@ func (c *Clients) look(ctx context.Context) {
 }
 
 // load reads the files, and takes them over if they are others than those tried
-// last. What was tried and failed is not tried again.
+// last. What was tried and failed is not tried again. Once there is something in
+// place, a change is not believed before it was seen twice: a file that is being
+// written is read in half.
 func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	sum := sha256.New()
 	tried := func(err error) (bool, error) {
 		// The same failure again is no news.
 		_, _ = fmt.Fprint(sum, "\x00", err)
-		seen := [sha256.Size]byte(sum.Sum(nil))
-		news := seen != c.seen
-		c.seen = seen
-		if !news {
+		read := [sha256.Size]byte(sum.Sum(nil))
+		settled := read == c.read || c.now.Load() == nil
+		news := read != c.seen
+		if c.read = read; !settled || !news {
 			return false, nil
 		}
+		c.seen = read
 		return err == nil, err
 	}
 	text, err := readFile(c.path, maxFile)
 	if err != nil {
-		return tried(fmt.Errorf("the access file cannot be read: %w", err))
+		return tried(fmt.Errorf("the access file cannot be read: %w", reason(err)))
 	}
 	_, _ = sum.Write(text)
 	f, err := parse(text)
@@ -93,8 +97,11 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	}
 	tokens := make(map[string]upstream.Token, len(f.Tokens))
 	for _, name := range slices.Sorted(maps.Keys(f.Tokens)) {
+		if !tokenName.MatchString(name) {
+			return tried(fmt.Errorf("%s: the name of a token is at most 24 letters, digits, spaces and \"._-\"", c.path))
+		}
 		if tokens[name], err = f.Tokens[name].token(); err != nil {
-			return tried(fmt.Errorf("%s: token %q: %w", c.path, name, err))
+			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
 		}
 		_, _ = fmt.Fprintf(sum, "\x00%s\x00%s", name, string(tokens[name]))
 	}
@@ -149,7 +156,7 @@ func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	if token == "" {
 		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Say who you are: send the header \"Authorization: Bearer <client key>\".", 0}
 	}
-	if caller := c.now.Load().find(r.Context(), token); caller != nil {
+	if caller := c.now.Load().find(token); caller != nil {
 		return caller, nil
 	}
 	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client is not known.", 0}
@@ -157,7 +164,7 @@ func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 
 // find returns the caller who has a key or a JSON Web Token, nil if there is none.
 // It takes as long whichever client it is, and if it is none.
-func (r *roster) find(ctx context.Context, token string) *Caller {
+func (r *roster) find(token string) *Caller {
 	if strings.HasPrefix(token, keyPrefix) {
 		var found *Caller
 		hash := hashKey(token)
@@ -173,7 +180,7 @@ func (r *roster) find(ctx context.Context, token string) *Caller {
 	if r.verifier == nil {
 		return nil
 	}
-	claims, ok := r.verifier.claims(ctx, token)
+	claims, ok := r.verifier.claims(token)
 	if !ok {
 		return nil
 	}

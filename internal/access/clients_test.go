@@ -109,6 +109,7 @@ clients:
   - name: office
     keys: [%q]
     token: second
+    teams: all
     access: read-write
 `, first, phoneHash, spareHash, officeHash), "")
 	for _, key := range []string{phone, spare} {
@@ -136,7 +137,7 @@ clients:
 // TestUsualToken is the server's own where a client names none.
 func TestUsualToken(t *testing.T) {
 	key, hash := NewKey()
-	text := fmt.Sprintf("clients: [{ name: a, keys: [%q] }]", hash)
+	text := fmt.Sprintf("clients: [{ name: a, teams: all, keys: [%q] }]", hash)
 	if caller := open(t, text, "own").as(key); caller == nil || string(caller.Token) != "own" {
 		t.Errorf("%+v", caller)
 	}
@@ -151,46 +152,67 @@ func TestBadFiles(t *testing.T) {
 	t.Setenv("A_TOKEN", "hush-token")
 	t.Setenv("BAD_TOKEN", "hush hush")
 	key, hash := NewKey()
-	client := fmt.Sprintf("{ name: a, keys: [%q] }", hash)
+	client := fmt.Sprintf("{ name: a, teams: all, keys: [%q] }", hash)
 	with := func(more string) string { return fmt.Sprintf("clients: [{ name: a, keys: [%q], %s }]", hash, more) }
+	clients := "\nclients: [" + client + "]"
+	const issuer = `issuer: i, audience: a, `
 	for text, want := range map[string]string{
-		"clients: [":    "line 1: did not find",
-		"customers: []": "line 1: field customers not found",
-		"clients: {}":   "line 1: cannot unmarshal !!map",
-		with("tokn: x"): "line 1: field tokn not found",
-		"- a":           "line 1: cannot unmarshal !!seq", "clients: []\n---\nclients: []": "more than one document",
-		"clients: [" + client + ", " + client + "]":                                            "client 2: it needs a name that no other has",
-		fmt.Sprintf("clients: [{ keys: [%q] }]", hash):                                         "client 1: it needs a name",
-		fmt.Sprintf("clients: [{ name: a, keys: [%q] }, { name: b, keys: [%q] }]", hash, hash): "client b: its key is that of a",
-		"clients: [{ name: a }]":                                                               "client a: give keys or claims",
-		"clients: [{ name: a, keys: [" + key + "] }]":                                          "client a: a key's hash is sha256:",
-		"clients: [{ name: a, keys: [\"sha256:00\"] }]":                                        "a key's hash is",
-		"clients: [{ name: a, keys: [\"" + hash + "0\"] }]":                                    "a key's hash is",
-		"clients: [{ name: a, claims: { azp: x } }]":                                           "claims need a jwt section",
-		with("token: other"):                                                                   `token "other" is not among the tokens`,
-		with("access: write"):                                                                  "it can be read or read-write",
-		with("teams: [abc]"):                                                                   `"abc" is not a raw id`,
-		with("workspaces: [0]"):                                                                `"0" is not a raw id`,
-		with("limits: { depht: 1 }"):                                                           `limits: `,
-		with("limits: { depth: -1 }"):                                                          "must not be negative",
-		with("limits: { depth: deep }"):                                                        "limits: ",
-		"tokens: { main: {} }\nclients: [" + client + "]":                                      "token \"main\": give either file or env",
-		"tokens: { main: { env: NO_SUCH_TOKEN } }":                                             "token \"main\": the environment variable \"NO_SUCH_TOKEN\" holds no token",
-		"tokens: { main: { env: BAD_TOKEN } }":                                                 "token \"main\": the environment variable \"BAD_TOKEN\" holds no token",
-		"tokens: { main: { file: /no/such/file } }":                                            "no such file",
-		"tokens: { a: { env: A_TOKEN }, b: { env: A_TOKEN } }\nclients: [" + client + "]":      "give the token that it uses",
-		"jwt: {}": "issuer, audience and jwks are needed",
-		"jwt: { issuer: i, audience: a, jwks: \"http://example.com/keys\" }":                       "not an https URL",
-		"jwt: { issuer: i, audience: a, jwks: \"https://u:p@example.com/keys\" }":                  "not an https URL",
-		"jwt: { issuer: i, audience: a, jwks: \"https://example.com/keys\", algorithms: [none] }":  `algorithm "none" is not accepted`,
-		"jwt: { issuer: i, audience: a, jwks: \"https://example.com/keys\", algorithms: [HS256] }": `algorithm "HS256" is not accepted`,
+		"":                                 "there are no clients in it",
+		"clients:":                         "there are no clients in it",
+		"clients: []":                      "there are no clients in it",
+		"clients: [":                       "line 1: did not find",
+		"customers: []":                    "line 1: field customers not found",
+		"hush-hush-hush-hush-hush-hush: x": "line 1: field not found",
+		"clients: {}":                      "line 1: cannot unmarshal !!map",
+		"- a":                              "line 1: cannot unmarshal !!seq",
+		"clients: [" + client + "]\n---\nclients: []":                                   "more than one document",
+		"clients: [" + client + ", " + client + "]":                                     "client 2: it needs a name that no other has",
+		fmt.Sprintf("clients: [{ teams: all, keys: [%q] }]", hash):                      "client 1: it needs a name",
+		fmt.Sprintf("clients: [%s, { name: b, teams: all, keys: [%q] }]", client, hash): "client b: its key is that of a",
+		"clients: [{ name: \"a\\nb\", teams: all }]":                                    "client 1: it needs a name",
+		"clients: [{ name: a, teams: all }]":                                            "client a: give keys or claims",
+		"clients: [{ name: a, teams: all, keys: [" + key + "] }]":                       "client a: a key's hash is sha256:",
+		"clients: [{ name: a, teams: all, keys: [\"sha256:00\"] }]":                     "a key's hash is",
+		"clients: [{ name: a, teams: all, keys: [\"" + hash + "0\"] }]":                 "a key's hash is",
+		"clients: [{ name: a, teams: all, claims: { azp: x } }]":                        "claims need a jwt section",
+		with("tokn: x"):                                       "line 1: field tokn not found",
+		with("token: hush, teams: all"):                       "its token is not among the tokens",
+		with("access: write, teams: all"):                     "access can be read or read-write",
+		with("teams: [abc]"):                                  `"abc" is not a raw id`,
+		with("teams: [~]"):                                    "is not a raw id",
+		with("workspaces: [0]"):                               `"0" is not a raw id`,
+		with("access: read"):                                  "say what it may see",
+		with("teams: ~"):                                      "[] is none",
+		with("workspaces: "):                                  "[] is none",
+		with("teams: [11], workspaces: "):                     "[] is none",
+		with("teams: [11], workspaces: ~"):                    "[] is none",
+		with("workspaces: all"):                               "say what it may see",
+		with("teams: 11"):                                     "[] is none",
+		with("teams: { a: b }"):                               "[] is none",
+		with("teams: all, limits: { depht: 1 }"):              "limits: line 1: field depht not found",
+		with("teams: all, limits: { depth: -1 }"):             "must not be negative",
+		with("teams: all, limits: { depth: deep }"):           "limits: line 1: cannot unmarshal !!str",
+		"tokens: { main: {} }" + clients:                      "token main: give either file or env",
+		"tokens: { main: { env: NO_SUCH_TOKEN } }" + clients:  "token main: its environment variable holds no token",
+		"tokens: { main: { env: BAD_TOKEN } }" + clients:      "token main: its environment variable holds no token",
+		"tokens: { main: { env: hush-hush } }" + clients:      "token main: its environment variable holds no token",
+		"tokens: { main: { file: /no/such/hush } }" + clients: "token main: its file cannot be read: no such file",
+		"tokens: { hush-hush-hush-hush-hush-hush-hush: { env: A_TOKEN } }" + clients: "the name of a token is at most 24",
+		"tokens: { a: { env: A_TOKEN }, b: { env: A_TOKEN } }" + clients:             "give the token that it uses",
+		"jwt: {}" + clients: "issuer, audience and jwks are needed",
+		"jwt: { " + issuer + `jwks: "http://example.com/keys" }` + clients:                       "not an https URL",
+		"jwt: { " + issuer + `jwks: "https://u:hush@example.com/keys" }` + clients:               "not an https URL",
+		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [none] }` + clients:  `algorithm "none" is not accepted`,
+		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [HS256] }` + clients: `algorithm "HS256" is not accepted`,
+		strings.Repeat("#", maxFile) + "\n" + "clients: [" + client + "]":                        "it is larger than",
 	} {
-		_, err := NewClients(t.Context(), write(t, "access.yaml", text), "", limits.Policy{})
-		if !strings.Contains(text, "tokens") && err != nil && strings.Contains(err.Error(), "give the token") {
-			_, err = NewClients(t.Context(), write(t, "access.yaml", text), "own", limits.Policy{})
+		own := upstream.Token("own")
+		if strings.Contains(text, "tokens: { a:") {
+			own = ""
 		}
+		_, err := NewClients(t.Context(), write(t, "access.yaml", text), own, limits.Policy{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), key) {
-			t.Errorf("%s: %v, want something of %q", text, err, want)
+			t.Errorf("%.200s: %v, want something of %q", text, err, want)
 		}
 	}
 	if _, err := NewClients(t.Context(), filepath.Join(t.TempDir(), "none"), "", limits.Policy{}); err == nil {
@@ -207,7 +229,7 @@ func TestReload(t *testing.T) {
 	a, aHash := NewKey()
 	b, bHash := NewKey()
 	file := func(hash string) string {
-		return fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, keys: [%q] }]", token, hash)
+		return fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, teams: all, keys: [%q] }]", token, hash)
 	}
 	c := &Clients{path: write(t, path, file(aHash)), stop: func() {}}
 	if changed, err := c.load(t.Context()); !changed || err != nil {
@@ -240,14 +262,25 @@ func TestReload(t *testing.T) {
 	expect("another token", "a", "two")
 	write(t, token, "")
 	expect("a bad token", "a", "two")
+	write(t, token, "two")
+	expect("a good one again", "a", "two")
+	for _, half := range []string{"", "# nothing yet\n", file(bHash)[:len(file(bHash))-20]} {
+		write(t, path, half)
+		expect("half a file", "a", "two")
+	}
+	// What is there for a moment only is not believed.
+	write(t, path, file(bHash))
+	c.look(t.Context())
+	write(t, path, file(aHash))
+	expect("another file for a moment", "a", "two")
 	if last := c.as(a); last.Key() == first.Key() {
 		t.Error("answers for one token could be given for another")
 	}
 	text := log.String()
-	if n := strings.Count(text, "cannot be used"); n != 3 {
+	if n := strings.Count(text, "cannot be used"); n != 6 {
 		t.Errorf("%d bad files are told of:\n%s", n, text)
 	}
-	if n := strings.Count(text, "was read again"); n != 3 {
+	if n := strings.Count(text, "was read again"); n != 5 {
 		t.Errorf("%d changes are told of:\n%s", n, text)
 	}
 	for _, secret := range []string{a, b, "=one", "=two", "\"one", "\"two"} {
@@ -264,7 +297,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	key, hash := NewKey()
 	path := write(t, "access.yaml", "")
 	file := func(n int) {
-		write(t, path, fmt.Sprintf("clients: [{ name: app, keys: [%q], limits: { calls: %d } }]", hash, n))
+		write(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q], limits: { calls: %d } }]", hash, n))
 	}
 	file(1)
 	c := &Clients{path: path, base: Caller{Token: "own"}, stop: func() {}}
@@ -291,6 +324,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	for n := range 100 {
 		file(n + 2)
 		c.look(t.Context())
+		c.look(t.Context())
 		if calls := c.as(key).Policy.Limits.Calls; calls != n+2 {
 			t.Errorf("%d calls, want %d", calls, n+2)
 		}
@@ -303,12 +337,13 @@ func TestReloadUnderLoad(t *testing.T) {
 func TestWatch(t *testing.T) {
 	logged(t)
 	key, hash := NewKey()
-	path := write(t, "access.yaml", "clients: []")
+	_, other := NewKey()
+	path := write(t, "access.yaml", fmt.Sprintf("clients: [{ name: other, teams: all, keys: [%q] }]", other))
 	c, err := NewClients(t.Context(), path, "own", limits.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, fmt.Sprintf("clients: [{ name: app, keys: [%q] }]", hash))
+	write(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q] }]", hash))
 	for end := time.Now().Add(5 * interval); c.as(key) == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never noticed")
@@ -323,7 +358,8 @@ func TestOpenSecret(t *testing.T) {
 	if err := os.Chmod(token, 0o644); err != nil { //nolint:gosec // that is what it is about
 		t.Fatal(err)
 	}
-	open(t, fmt.Sprintf("tokens: { main: { file: %q } }", token), "")
+	_, hash := NewKey()
+	open(t, fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, teams: all, keys: [%q] }]", token, hash), "")
 	if text := log.String(); !strings.Contains(text, "chmod 600") || !strings.Contains(text, token) || strings.Contains(text, "hush") {
 		t.Error(text)
 	}
@@ -342,7 +378,8 @@ func newIssuer(t *testing.T) *issuer {
 	t.Helper()
 	i := &issuer{keys: make(map[string]crypto.Signer)}
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		i.fetched.Add(1)
+		time.Sleep(20 * time.Millisecond) // it is somewhere else
+		defer i.fetched.Add(1)
 		if i.down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)
 			return
@@ -404,8 +441,8 @@ func TestJWT(t *testing.T) {
 	c := open(t, fmt.Sprintf(`
 jwt: { issuer: "https://login.example.com/", audience: funnelgraph, jwks: %q }
 clients:
-  - { name: admin, claims: { azp: app, roles: admin }, access: read-write }
-  - { name: app, claims: { azp: app } }
+  - { name: admin, teams: all, claims: { azp: app, roles: admin }, access: read-write }
+  - { name: app, teams: all, claims: { azp: app } }
 `, i.URL), "own")
 	claims := func(change ...any) jwt.MapClaims {
 		all := jwt.MapClaims{"iss": "https://login.example.com/", "aud": "funnelgraph", "azp": "app", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
@@ -494,7 +531,7 @@ func TestJWTRotation(t *testing.T) {
 	gate := func(i *issuer) *Clients {
 		c := open(t, fmt.Sprintf(`
 jwt: { issuer: me, audience: funnelgraph, jwks: %q, algorithms: [ES256] }
-clients: [{ name: app, claims: { azp: app } }]
+clients: [{ name: app, teams: all, claims: { azp: app } }]
 `, i.URL), "own")
 		for end := time.Now().Add(10 * time.Second); i.fetched.Load() == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
@@ -523,6 +560,7 @@ clients: [{ name: app, claims: { azp: app } }]
 	}
 	write(t, c.path, string(text)+"# changed\n")
 	i.down.Store(true)
+	c.look(t.Context())
 	c.look(t.Context())
 	if c.as(token) == nil || c.now.Load().verifier != verifier {
 		t.Error("the keys were forgotten")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"regexp"
@@ -45,22 +46,51 @@ type client struct {
 	// has one of its own, or where there is only one.
 	Token string `yaml:"token"`
 	// Teams and Workspaces are the raw ids of those it may see (see
-	// [upstream.NewScope]); left out, all.
-	Teams      []rawID `yaml:"teams"`
-	Workspaces []rawID `yaml:"workspaces"`
+	// [upstream.NewScope]). One of them has to be there; "teams: all" is all that
+	// the token reaches.
+	Teams      visible `yaml:"teams"`
+	Workspaces visible `yaml:"workspaces"`
 	// Access is "read", by default, or "read-write".
 	Access string `yaml:"access"`
 	// Limits are its own where they differ.
 	Limits *override `yaml:"limits"`
 }
 
-// rawID is a number that may be written with quotes or without.
-type rawID string
+// visible is a list of raw ids, or the word "all". It is kept as it is written: what
+// is written and empty is not the same as what is not there.
+type visible = yaml.Node
 
-// UnmarshalYAML implements [yaml.Unmarshaler].
-func (id *rawID) UnmarshalYAML(node *yaml.Node) error {
-	*id = rawID(node.Value)
-	return nil
+const all = "all"
+
+// rawIDs returns the raw ids; nil is all, or that nothing is written.
+func rawIDs(v *visible) ([]string, error) {
+	switch {
+	case v.Kind == 0, v.Kind == yaml.ScalarNode && v.Value == all:
+		return nil, nil
+	case v.Kind != yaml.SequenceNode:
+		return nil, errors.New("teams and workspaces are lists of raw ids; [] is none")
+	}
+	ids := make([]string, len(v.Content))
+	for i, id := range v.Content {
+		ids[i] = id.Value
+	}
+	return ids, nil
+}
+
+// scope returns what the client may see.
+func (c *client) scope() (*upstream.Scope, error) {
+	teams, err := rawIDs(&c.Teams)
+	if err != nil {
+		return nil, err
+	}
+	workspaces, err := rawIDs(&c.Workspaces)
+	if err != nil {
+		return nil, err
+	}
+	if teams == nil && workspaces == nil && c.Teams.Value != all {
+		return nil, errors.New("say what it may see: give teams or workspaces, or teams: all for everything that its token reaches")
+	}
+	return upstream.NewScope(teams, workspaces)
 }
 
 // override is what is written of limits, to be laid over others.
@@ -98,7 +128,20 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, limit))
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("it is larger than %d bytes", limit)
+	}
+	return text, err
+}
+
+// reason is why a file cannot be read, without its name: it can be a secret that was
+// put in the wrong place.
+func reason(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // parse reads an access file.
@@ -106,6 +149,9 @@ func parse(text []byte) (*file, error) {
 	f := new(file)
 	if err := strict(text, f); err != nil {
 		return nil, err
+	}
+	if len(f.Clients) == 0 {
+		return nil, errors.New("there are no clients in it")
 	}
 	return f, nil
 }
@@ -129,8 +175,9 @@ func strict(text []byte, into any) (err error) {
 	return nil
 }
 
-// inside is what the YAML library says of what stands in the file and of our types.
-var inside = regexp.MustCompile("`[^`]*`|(in type|into) [^ \n]+|unmarshal errors:|yaml: ")
+// inside is what the YAML library says of what stands in the file, but for short
+// names, and of our types.
+var inside = regexp.MustCompile("`[^`]*`|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
 
 // plain is an error of the YAML library on one line and without that.
 func plain(err error) error {
@@ -143,13 +190,13 @@ func (s source) token() (upstream.Token, error) {
 	case (s.File == "") == (s.Env == ""):
 		return "", errors.New("give either file or env")
 	case s.Env != "":
-		return checked(os.Getenv(s.Env), fmt.Sprintf("the environment variable %q", s.Env))
+		return checked(os.Getenv(s.Env), "its environment variable")
 	}
 	text, err := readFile(s.File, maxToken)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("its file cannot be read: %w", reason(err))
 	}
-	return checked(string(text), fmt.Sprintf("the file %q", s.File))
+	return checked(string(text), "its file")
 }
 
 func checked(text, from string) (upstream.Token, error) {
@@ -182,8 +229,12 @@ type entry struct {
 	caller Caller
 }
 
-// name is what can be a client's: it stands in logs.
-var name = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,63}$`)
+// Names that can stand in a log: of clients, and of tokens, which are too short to be
+// one.
+var (
+	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,63}$`)
+	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,23}$`)
+)
 
 // newRoster checks a file. base is what holds for clients that say nothing else:
 // the token that the server has of its own, if any, and the limits.
@@ -235,9 +286,9 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 		e.caller.ReadOnly = true
 	case "read-write":
 	default:
-		return e, fmt.Errorf("access is %q; it can be read or read-write", c.Access)
+		return e, errors.New("access can be read or read-write")
 	}
-	if e.caller.Scope, err = upstream.NewScope(ids(c.Teams), ids(c.Workspaces)); err != nil {
+	if e.caller.Scope, err = c.scope(); err != nil {
 		return e, err
 	}
 	e.caller.Policy.Limits, err = c.Limits.over(base.Policy.Limits)
@@ -251,7 +302,7 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 	if c.Token != "" {
 		token, ok := tokens[c.Token]
 		if !ok {
-			return "", fmt.Errorf("token %q is not among the tokens", c.Token)
+			return "", errors.New("its token is not among the tokens")
 		}
 		return token, nil
 	}
@@ -265,15 +316,4 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 		return token, nil
 	}
 	return "", nil
-}
-
-func ids(given []rawID) []string {
-	if given == nil {
-		return nil
-	}
-	all := make([]string, len(given))
-	for i, id := range given {
-		all[i] = string(id)
-	}
-	return all
 }

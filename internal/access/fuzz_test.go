@@ -13,7 +13,7 @@ import (
 func FuzzAccessFile(f *testing.F) {
 	_, hash := NewKey()
 	for _, text := range []string{
-		"", "clients: []", "clients: [", "a: &a [*a, *a]", "- a\n-b", "\t", "clients: [{ name: a, keys: [\"" + hash + "\"] }]",
+		"", "clients: []", "clients: [", "a: &a [*a, *a]", "- a\n-b", "\t", "clients: [{ name: a, teams: all, keys: [\"" + hash + "\"] }]", "clients: [{ name: a, teams: ~, workspaces: [1], keys: [\"" + hash + "\"] }]",
 		"tokens: { main: { env: NO_SUCH } }\njwt: { issuer: i, audience: a, jwks: \"https://example.com\", algorithms: [RS256] }\nclients:\n  - { name: a, claims: { azp: b }, teams: [1], workspaces: ['2'], access: read-write, limits: { depth: 3, timeout: 5s } }",
 		"clients: [{ name: a, limits: { ? }, teams: ~ }]", "clients:\n  - name: |\n      a\n    keys: !!str x", "clients: &x [{ <<: *x }]",
 	} {

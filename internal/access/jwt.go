@@ -43,7 +43,7 @@ func (j *JWT) check() error {
 	}
 	u, err := url.Parse(j.JWKS)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && upstream.IsLoopback(u.Hostname())) {
-		return fmt.Errorf("jwt: jwks %q is not an https URL (or http on loopback)", j.JWKS)
+		return errors.New("jwt: jwks is not an https URL (or http on loopback), without a user")
 	}
 	for _, name := range j.Algorithms {
 		if !slices.Contains(algorithms, name) {
@@ -56,10 +56,11 @@ func (j *JWT) check() error {
 const (
 	// keysInterval is how often the issuer's keys are fetched anew, and
 	// rotationInterval how often at most because a token names one that is not
-	// known.
-	keysInterval     = time.Hour
+	// known. Such a token waits for that, and for the keys, for keysTimeout at
+	// most together, and is refused at once if it would have to wait longer.
+	keysInterval     = 5 * time.Minute
 	rotationInterval = 10 * time.Second
-	keysTimeout      = 10 * time.Second
+	keysTimeout      = 5 * time.Second
 	// leeway is how far the clocks of the issuer and this machine may differ.
 	leeway = 30 * time.Second
 )
@@ -67,6 +68,7 @@ const (
 // verifier tells good tokens from others. It is safe for concurrent use.
 type verifier struct {
 	JWT
+	ctx    context.Context //nolint:containedctx // as long as it is used
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
 }
@@ -81,7 +83,7 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysInterval,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(rotationInterval), 1),
-		RateLimitWaitMax:  time.Millisecond, // forged tokens hold up nobody
+		RateLimitWaitMax:  keysTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
@@ -90,16 +92,17 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	if len(accepted) == 0 {
 		accepted = usualAlgorithms
 	}
-	return &verifier{j, keys, jwt.NewParser(
+	return &verifier{j, ctx, keys, jwt.NewParser(
 		jwt.WithValidMethods(accepted), jwt.WithIssuer(j.Issuer), jwt.WithAudience(j.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 	)}, nil
 }
 
-// claims returns what a token says, if it is good.
-func (v *verifier) claims(ctx context.Context, token string) (jwt.MapClaims, bool) {
+// claims returns what a token says, if it is good. Keys that it has fetched come in
+// also if its client does not wait for them: others will need them.
+func (v *verifier) claims(token string) (jwt.MapClaims, bool) {
 	claims := make(jwt.MapClaims)
-	_, err := v.parser.ParseWithClaims(token, claims, v.keys.KeyfuncCtx(ctx))
+	_, err := v.parser.ParseWithClaims(token, claims, v.keys.KeyfuncCtx(v.ctx))
 	return claims, err == nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -151,6 +152,9 @@ func (c *Config) check() error {
 	if c.UpstreamURL == "" || c.UserAgent == "" {
 		return errors.New("--upstream-url and --user-agent cannot be empty: leave them away for their defaults")
 	}
+	if err := upstream.CheckTemplate(c.UpstreamURL); err != nil {
+		return err
+	}
 	if c.UpstreamTimeout <= 0 {
 		return fmt.Errorf("--upstream-timeout %s must be more than nothing, such as 30s", c.UpstreamTimeout)
 	}
@@ -204,7 +208,7 @@ func readToken() (upstream.Token, error) {
 		name = "CLICKFUNNELS_API_TOKEN_FILE"
 		f, err := os.Open(file) //nolint:gosec // the operator names the file
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
+			return "", fmt.Errorf("%s: %w", name, withoutName(err))
 		}
 		defer func() { _ = f.Close() }()
 		b, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
@@ -212,7 +216,7 @@ func readToken() (upstream.Token, error) {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		if token = strings.TrimSpace(string(b)); token == "" {
-			return "", fmt.Errorf("%s: %s is empty", name, file)
+			return "", fmt.Errorf("%s: the file is empty", name)
 		}
 		access.WarnOfOpenSecret(file)
 	}
@@ -220,6 +224,15 @@ func readToken() (upstream.Token, error) {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)
 	}
 	return upstream.Token(token), nil
+}
+
+// withoutName is why a file cannot be read, without its name: it can be the token
+// itself, by mistake.
+func withoutName(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // oneLine makes an error of the flag library fit to be printed after the

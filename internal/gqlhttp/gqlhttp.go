@@ -34,9 +34,12 @@ const (
 	graphqlJSON = "application/graphql-response+json"
 )
 
-// maxErrors is how many errors of a document that cannot be run are told: a small
-// one can have thousands.
-const maxErrors = 10
+// How many errors are told of a document that cannot be run, since a small one can
+// have thousands, and how many of one that was.
+const (
+	maxErrors      = 10
+	maxFieldErrors = 1000
+)
 
 // Config is what an endpoint is made from.
 type Config struct {
@@ -229,9 +232,7 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
-		if len(errs) > maxErrors {
-			errs = append(errs[:maxErrors:maxErrors], gqlerror.Errorf("There are %d more errors.", len(errs)-maxErrors))
-		}
+		errs = few(errs, maxErrors)
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.
 		a.write(encode(a.status(http.StatusBadRequest), a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)))
@@ -296,7 +297,18 @@ func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status 
 	if response == nil { // given up, and nobody waits
 		return http.StatusInternalServerError, unwritten
 	}
+	response.Errors = few(response.Errors, maxFieldErrors)
 	return encode(http.StatusOK, response)
+}
+
+// few returns the first errors, and one that says how many are left out.
+func few(errs gqlerror.List, most int) gqlerror.List {
+	if len(errs) <= most {
+		return errs
+	}
+	more := gqlerror.Errorf("There are %d more errors.", len(errs)-most)
+	more.Extensions = map[string]any{"code": string(upstream.BadUserInput)}
+	return append(errs[:most:most], more)
 }
 
 // wantsFresh reports whether the client wants nothing from a cache.

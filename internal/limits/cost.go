@@ -45,7 +45,7 @@ func (w *walker) selection(set ast.SelectionSet) int {
 		switch s := selection.(type) {
 		case *ast.Field:
 			if w.included(s.Directives) {
-				sum = plus(sum, plus(1, times(w.length(s), w.selection(s.SelectionSet))))
+				sum = plus(sum, plus(w.own(s), times(w.length(s), w.selection(s.SelectionSet))))
 			}
 		case *ast.InlineFragment:
 			if w.included(s.Directives) {
@@ -90,6 +90,18 @@ func (w *walker) length(field *ast.Field) int {
 		return len(ids)
 	}
 	return 1
+}
+
+// own returns what a field costs itself: lists among its arguments are read again for
+// each object that it is asked of.
+func (w *walker) own(field *ast.Field) int {
+	cost := 1
+	for _, argument := range field.Arguments {
+		if value := w.argument(field, argument.Name); value != nil {
+			cost = plus(cost, values(value)-1)
+		}
+	}
+	return cost
 }
 
 func (w *walker) argument(field *ast.Field, name string) any {

@@ -14,16 +14,33 @@ import (
 
 // figures are what a document looks like, by its text alone.
 type figures struct {
-	depth, aliases, directives, rootFields int
+	tokens, depth, aliases, directives, rootFields int
+	// fields is how many fields there are if every fragment is written out
+	// wherever it is used.
+	fields int
 	// comparisons is about how many pairs of fields validation has to hold
-	// against each other: those of one response name, and those of fragments.
+	// against each other: those that stand at the same place of an answer, once
+	// for the object and once more for every inline fragment around it.
 	comparisons int
 }
 
+// What validation cannot be let do. These are no limits that anybody would set: no
+// document that an application has comes near.
 const (
-	// maxComparisons keeps validation below a tenth of a second or so. A field
-	// that stands a thousand times in one document is within it.
-	maxComparisons = 1_000_000
+	// maxName is the longest name, in bytes. Others that are alike are looked
+	// for, for a field that there is not.
+	maxName = 256
+	// maxFields bounds the work of measuring, and of the rules that go through
+	// every fragment again for each operation.
+	maxFields = 50_000
+	// maxComparisons is a field two hundred times at one place.
+	maxComparisons = 50_000
+	// maxValues is how many values variables can have, those in lists and
+	// objects included: gqlgen reads them again wherever they are used.
+	maxValues = 5_000
+)
+
+const (
 	// knownDocuments is how many documents' figures are remembered, of
 	// maxKnownBytes each at most.
 	knownDocuments = 1000
@@ -40,29 +57,43 @@ func newDocuments() documents { return documents{lru.New[*figures](knownDocument
 func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
 	known, ok := d.known.Get(ctx, query)
 	if !ok {
-		// Whoever may not send a document this long has it counted no further.
-		if err := p.over(ctx, "tokens", tokens(query, p.Tokens), p.Tokens, "The document has %d or more words and signs; it can have %d."); err != nil {
-			return err
+		most := p.Tokens
+		if p.Measure {
+			most = 0
+		}
+		n, longest := tokens(query, most)
+		if most > 0 && n > most { // it was counted no further
+			return refusal("tokens", n, most, tooManyTokens)
+		}
+		if longest > maxName {
+			return refusal("name", longest, maxName, "The document has a name of %d bytes; one can have %d.")
 		}
 		doc, err := parser.ParseQuery(&ast.Source{Input: query})
 		if err != nil {
 			return nil //nolint:nilerr // the executor says what is wrong
 		}
 		known = measure(doc)
+		known.tokens = n
 		if len(query) <= maxKnownBytes {
 			d.known.Add(ctx, query, known)
 		}
+	}
+	if known.fields > maxFields {
+		return refusal("fields", known.fields, maxFields, "The document has %d fields or more where its fragments are written out; it can have %d.")
+	}
+	if known.comparisons > maxComparisons {
+		return refusal("comparisons", known.comparisons, maxComparisons, "The document has the same fields at the same places so often that it takes %d comparisons to check it; it can take %d.")
 	}
 	for _, limit := range []struct {
 		name        string
 		value, most int
 		text        string
 	}{
+		{"tokens", known.tokens, p.Tokens, tooManyTokens},
 		{"depth", known.depth, p.Depth, "The document nests fields %d deep; it can nest them %d deep."},
 		{"aliases", known.aliases, p.Aliases, "The document has %d aliases; it can have %d."},
 		{"directives", known.directives, p.Directives, "The document has %d directives; it can have %d."},
 		{"rootFields", known.rootFields, p.RootFields, "The operation begins with %d fields; it can begin with %d."},
-		{"comparisons", known.comparisons, maxComparisons, "The document repeats fields and fragments so often that %d comparisons are needed to check it; there can be %d."},
 	} {
 		if err := p.over(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
 			return err
@@ -71,94 +102,147 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 	return nil
 }
 
-// tokens counts the tokens of a document, one more than most at most.
-func tokens(query string, most int) int {
-	if most == 0 {
-		return 0
-	}
-	l := lexer.New(&ast.Source{Input: query})
-	for n := 0; ; n++ {
+const tooManyTokens = "The document has %d or more words and signs; it can have %d."
+
+// tokens counts the tokens of a document, one more than most at most unless that is
+// 0, and tells how long the longest name is.
+func tokens(query string, most int) (n, longest int) {
+	for l := lexer.New(&ast.Source{Input: query}); ; n++ {
 		token, err := l.ReadToken()
-		if err != nil || token.Kind == lexer.EOF || n > most {
-			return n
+		if err != nil || token.Kind == lexer.EOF || most > 0 && n > most {
+			return n, longest
+		}
+		if token.Kind == lexer.Name {
+			longest = max(longest, len(token.Value))
 		}
 	}
 }
 
-// measurer goes through each fragment once.
+// measurer goes through a document as an answer is put together: fragments are
+// written out wherever they are used, until there are too many fields.
 type measurer struct {
 	figures
-	doc       *ast.QueryDocument
-	fragments map[string]*shape
-	names     map[string]int // how often each response name stands in the document
-	spreads   int
+	doc    *ast.QueryDocument
+	within map[string]bool // the fragments that the walk is in
 }
 
-// shape is what a selection comes to with its fragments.
-type shape struct{ depth, fields int }
+// place is what stands at one place of an answer.
+type place struct {
+	fields int // how many fields of the document do
+	// runs is how often they are held against each other, for all of them.
+	runs     int
+	children map[string]*place
+}
 
 func measure(doc *ast.QueryDocument) *figures {
-	m := &measurer{doc: doc, fragments: make(map[string]*shape), names: make(map[string]int)}
+	m := &measurer{doc: doc, within: make(map[string]bool)}
 	for _, op := range doc.Operations {
 		m.directives += len(op.Directives)
 		for _, variable := range op.VariableDefinitions {
 			m.directives += len(variable.Directives)
 		}
-		s := m.selection(op.SelectionSet)
-		m.depth, m.rootFields = max(m.depth, s.depth), max(m.rootFields, s.fields)
+		m.count(op.SelectionSet)
+		root := new(place)
+		m.rootFields = max(m.rootFields, m.walk(op.SelectionSet, root, 1, 1))
+		m.compare(root)
 	}
-	for _, fragment := range doc.Fragments { // also those that nothing uses
+	for _, fragment := range doc.Fragments { // which are validated for themselves, too
 		m.directives += len(fragment.Directives)
-		m.fragment(fragment.Name)
+		m.count(fragment.SelectionSet)
+		root := new(place)
+		m.walk(fragment.SelectionSet, root, 1, 1)
+		m.compare(root)
 	}
-	for _, n := range m.names {
-		m.comparisons = plus(m.comparisons, n*n)
-	}
-	// Fragments are compared with each other, and with where they are spread.
-	m.comparisons = plus(m.comparisons, (m.spreads+len(doc.Fragments))*(m.spreads+len(doc.Fragments)))
 	return &m.figures
 }
 
-// selection measures what is selected of one object.
-func (m *measurer) selection(set ast.SelectionSet) shape {
-	var s shape
-	inline := func(inner shape) {
-		s.depth, s.fields = max(s.depth, inner.depth), plus(s.fields, inner.fields)
-	}
+// count counts what is written in a selection.
+func (m *measurer) count(set ast.SelectionSet) {
 	for _, selection := range set {
-		switch selection := selection.(type) {
+		switch s := selection.(type) {
 		case *ast.Field:
-			m.directives += len(selection.Directives)
-			if selection.Alias != selection.Name {
+			m.directives += len(s.Directives)
+			if s.Alias != s.Name {
 				m.aliases++
 			}
-			m.names[selection.Alias]++
-			inner := m.selection(selection.SelectionSet)
-			inline(shape{1 + inner.depth, 1})
+			m.count(s.SelectionSet)
 		case *ast.InlineFragment:
-			m.directives += len(selection.Directives)
-			inline(m.selection(selection.SelectionSet))
+			m.directives += len(s.Directives)
+			m.count(s.SelectionSet)
 		case *ast.FragmentSpread:
-			m.directives += len(selection.Directives)
-			m.spreads++
-			inline(m.fragment(selection.Name))
+			m.directives += len(s.Directives)
 		}
 	}
-	return s
 }
 
-// fragment measures a fragment, once. One that spreads itself is no deeper for it:
-// validation refuses it.
-func (m *measurer) fragment(name string) shape {
-	if known, ok := m.fragments[name]; ok {
-		return *known
+// walk goes through a selection of the object at a place and returns how many fields
+// it has. runs is how often its fields are held against each other. A fragment that
+// is within itself is passed over: validation refuses it.
+func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (fields int) {
+	for _, selection := range set {
+		if m.fields > maxFields {
+			return fields
+		}
+		switch s := selection.(type) {
+		case *ast.Field:
+			fields++
+			m.fields++
+			m.depth = max(m.depth, depth)
+			child := at.children[s.Alias]
+			if child == nil {
+				if at.children == nil {
+					at.children = make(map[string]*place)
+				}
+				child = new(place)
+				at.children[s.Alias] = child
+			}
+			child.fields++
+			child.runs += runs
+			m.walk(s.SelectionSet, child, depth+1, runs)
+		case *ast.InlineFragment:
+			m.fields++ // it has to be gone through as well
+			fields += m.walk(s.SelectionSet, at, depth, runs+1)
+		case *ast.FragmentSpread:
+			m.fields++
+			definition := m.doc.Fragments.ForName(s.Name)
+			if definition == nil || m.within[s.Name] {
+				continue
+			}
+			m.within[s.Name] = true
+			fields += m.walk(definition.SelectionSet, at, depth, runs+1)
+			m.within[s.Name] = false
+		}
 	}
-	s := new(shape)
-	m.fragments[name] = s
-	if definition := m.doc.Fragments.ForName(name); definition != nil {
-		*s = m.selection(definition.SelectionSet)
+	return fields
+}
+
+// compare counts the comparisons at a place and below.
+func (m *measurer) compare(at *place) {
+	if at.fields > 1 {
+		m.comparisons = plus(m.comparisons, times(at.fields, at.runs))
 	}
-	return *s
+	for _, child := range at.children {
+		m.compare(child)
+	}
+}
+
+// values counts the values in variables, as far as it matters.
+func values(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case []any:
+		for i := 0; i < len(v) && n <= maxValues; i++ {
+			n += values(v[i])
+		}
+	case map[string]any:
+		for _, inner := range v {
+			if n > maxValues {
+				break
+			}
+			n += values(inner)
+		}
+	}
+	return n
 }
 
 // plus adds without overflow.

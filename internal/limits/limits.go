@@ -34,6 +34,8 @@ type Limits struct {
 	// Complexity is the most fields that an answer may have if every list is as
 	// long as it may be.
 	Complexity int `name:"max-complexity" env:"FUNNELGRAPH_MAX_COMPLEXITY" default:"1000000" help:"Most fields that an answer may have if every list in it is as long as was asked for." yaml:"complexity"`
+	// Objects is how many objects the lists of an answer may have together.
+	Objects int `name:"max-objects" env:"FUNNELGRAPH_MAX_OBJECTS" default:"50000" help:"Most objects in the lists of one answer together." yaml:"objects"`
 	// Calls is the most REST calls that a request may make.
 	Calls int `name:"max-calls" env:"FUNNELGRAPH_MAX_CALLS" default:"500" help:"Most REST calls that one request may make. What is left out has the error CALL_BUDGET_EXCEEDED, the rest is answered." yaml:"calls"`
 	// Timeout is how long a request's REST calls may take together.
@@ -49,7 +51,7 @@ func (l Limits) Check() error {
 		value int
 	}{
 		{"tokens", l.Tokens}, {"depth", l.Depth}, {"aliases", l.Aliases}, {"directives", l.Directives}, {"root-fields", l.RootFields},
-		{"rows", l.Rows}, {"complexity", l.Complexity}, {"calls", l.Calls}, {"rate", l.Rate}, {"timeout", int(l.Timeout)},
+		{"rows", l.Rows}, {"complexity", l.Complexity}, {"objects", l.Objects}, {"calls", l.Calls}, {"rate", l.Rate}, {"timeout", int(l.Timeout)},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("the limit of %s must not be negative; 0 is no limit", limit.name)
@@ -75,10 +77,17 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 	if p.Timeout > 0 {
 		a.Until = time.Now().Add(p.Timeout)
 	}
-	if p.Measure {
-		a.Exceeded = func() { p.report(ctx, "calls", p.Calls+1, p.Calls) }
-	}
+	a.Exceeded = p.Exceeded(ctx, "calls", p.Calls)
 	return upstream.WithAllowance(ctx, a)
+}
+
+// Exceeded returns what is to be called when something that is counted while a
+// request runs is above its limit; nil if it is to be refused.
+func (p Policy) Exceeded(ctx context.Context, limit string, most int) func() {
+	if !p.Measure {
+		return nil
+	}
+	return func() { p.report(ctx, limit, most+1, most) }
 }
 
 func (p Policy) report(ctx context.Context, limit string, value, most int) {

@@ -1,0 +1,40 @@
+package graph
+
+import (
+	"reflect"
+	"sync/atomic"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// objects counts what the lists of an answer hold.
+type objects struct {
+	*Session
+	n atomic.Int64
+}
+
+// count counts a field's value if it is a list. Its error is the field's, whose
+// objects are then left out.
+func (o *objects) count(v any) error {
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Kind() != reflect.Uint8 {
+		return o.add(list.Len())
+	}
+	return nil
+}
+
+func (o *objects) add(n int) error {
+	now := o.n.Add(int64(n))
+	if o.Objects == 0 || now <= int64(o.Objects) {
+		return nil
+	}
+	if o.Exceeded == nil {
+		const message = "The answer has more objects than it may have: ask for less at a time."
+		return &gqlerror.Error{Err: upstream.NewError(upstream.BadUserInput, message), Message: message, Extensions: map[string]any{"limit": "objects", "max": o.Objects}}
+	}
+	if now-int64(n) <= int64(o.Objects) {
+		o.Exceeded()
+	}
+	return nil
+}
