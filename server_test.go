@@ -83,12 +83,14 @@ func TestRunFails(t *testing.T) {
 		"--upstream-url=http://api.example.com":     "unencrypted",
 		"--user-agent=\x01":                         "user agent",
 		"--upstream-url=https://{subdomain}/api/v2": "whole host",
+		"--access-file=/no/such/file":               "the access file cannot be read",
+		"--trusted-documents=/no/such/file":         "the trusted documents cannot be read",
 	} {
 		cfg, err := config.Parse([]string{flags}, io.Discard)
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			err = run(t.Context(), cfg, io.Discard)
 		}
-		if err := run(t.Context(), cfg, io.Discard); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", flags, err)
 		}
 	}

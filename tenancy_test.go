@@ -140,11 +140,10 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 	if r.URL.Query().Get("sort_order") == "desc" {
 		slices.Reverse(rows)
 	}
-	var body any = rows
-	switch {
-	case at[2] != "" && at[3] == "":
+	var body any
+	if at[2] != "" && at[3] == "" {
 		body = rows[0]
-	default:
+	} else {
 		after := r.URL.Query().Get("after")
 		if i := slices.IndexFunc(rows, func(row map[string]any) bool { return fmt.Sprint(row["id"]) == after }); i >= 0 {
 			rows = rows[i+1:]
@@ -297,9 +296,10 @@ func (r roamer) id(kind string) int {
 			break
 		}
 		choices := "123"
-		if digits == shape.digits-1 {
+		switch digits {
+		case shape.digits - 1:
 			choices = shape.last
-		} else if digits == 2 {
+		case 2:
 			choices = "12"
 		}
 		id = id*10 + int(choices[r.IntN(len(choices))]-'0')
@@ -342,20 +342,20 @@ func (r roamer) global(kind string, id int) string {
 
 func (r roamer) query() string {
 	kinds := []string{"T", "W", "C", "G", "A"}
-	any := r.global(kinds[r.IntN(5)], 0)
+	var object string
 	switch r.IntN(8) {
 	case 0:
-		any = model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 1)})
+		object = model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 1)})
 	case 1:
-		any = model.GlobalID(upstream.Ref{Kind: upstream.KindSubscription, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 2)})
+		object = model.GlobalID(upstream.Ref{Kind: upstream.KindSubscription, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 2)})
 	case 2:
-		any = model.GlobalID(upstream.Ref{Kind: upstream.KindUser, ID: "1"})
+		object = model.GlobalID(upstream.Ref{Kind: upstream.KindUser, ID: "1"})
 	default:
 		kind := kinds[r.IntN(5)]
-		any = r.global(kind, r.id(kind))
+		object = r.global(kind, r.id(kind))
 	}
 	return fmt.Sprintf(roads[r.IntN(len(roads))], r.form("T", r.id("T")), r.form("W", r.id("W")), r.form("C", r.id("C")), r.form("G", r.id("G")), r.form("A", r.id("A")),
-		any, fmt.Sprintf("sub-%d", r.id("W")), strconv.Itoa(r.id(kinds[r.IntN(5)])))
+		object, fmt.Sprintf("sub-%d", r.id("W")), strconv.Itoa(r.id(kinds[r.IntN(5)])))
 }
 
 // TestTenancy has several clients of two tokens ask for everything by every road, at

@@ -65,7 +65,7 @@ func newExecutor(session func(context.Context) Session, short bool) *executor.Ex
 		op := graphql.GetOperationContext(ctx)
 		doc := known.of(ctx, op)
 		with := session(ctx)
-		l := loader.New(with.Calls, with.Client.Only(doc.projection))
+		l := loader.New(with.Calls, with.Client.Only(doc.projection)) //nolint:contextcheck // made of ctx
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, doc, l)
 		}

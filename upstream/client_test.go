@@ -160,7 +160,7 @@ func TestHostileSubdomain(t *testing.T) {
 // somewhere else: it goes on at its own address, behind whatever the cursor is.
 func TestHostileCursor(t *testing.T) {
 	other := newAPI(t, sends("[]"))
-	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "<"+other.URL+"/next>; rel=\"next\"")
 		w.Header().Set("Location", other.URL)
 		w.Header().Set("Refresh", "0; url="+other.URL)

@@ -42,7 +42,8 @@ func (j *JWT) check() error {
 		return errors.New("jwt: issuer, audience and jwks are needed")
 	}
 	u, err := url.Parse(j.JWKS)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && upstream.IsLoopback(u.Hostname())) {
+	secure := err == nil && (u.Scheme == "https" || u.Scheme == "http" && upstream.IsLoopback(u.Hostname()))
+	if !secure || u.Host == "" || u.User != nil {
 		return errors.New("jwt: jwks is not an https URL (or http on loopback), without a user")
 	}
 	for _, name := range j.Algorithms {

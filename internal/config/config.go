@@ -118,7 +118,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 // Secrets show as "***".
 func (c *Config) print(w io.Writer) error {
 	var b strings.Builder
-	printed(&b, reflect.ValueOf(c).Elem())
+	writeFields(&b, reflect.ValueOf(c).Elem())
 	if c.Token != "" {
 		_, _ = fmt.Fprintf(&b, "CLICKFUNNELS_API_TOKEN=%s\n", c.Token)
 	}
@@ -126,11 +126,11 @@ func (c *Config) print(w io.Writer) error {
 	return err
 }
 
-func printed(b *strings.Builder, v reflect.Value) {
+func writeFields(b *strings.Builder, v reflect.Value) {
 	for i := range v.NumField() {
 		switch field := v.Type().Field(i); {
 		case field.Type.Kind() == reflect.Struct:
-			printed(b, v.Field(i))
+			writeFields(b, v.Field(i))
 		case field.Tag.Get("env") != "":
 			value := v.Field(i).Interface()
 			if all, ok := value.([]string); ok {
