@@ -22,6 +22,9 @@ type Allowance struct {
 	Until time.Time
 
 	made atomic.Int64
+	// release gives up waiting for Until. It need not be called: the context that
+	// the calls' is made from ends with the request.
+	release context.CancelFunc
 }
 
 // spend counts a call, and reports whether it may be made.
@@ -38,23 +41,19 @@ func (a *Allowance) spend() bool {
 
 type allowanceKey struct{}
 
-// WithAllowance returns a context whose calls come out of the allowance.
+// WithAllowance returns a context for the calls of a request, which come out of the
+// allowance. It ends with the request's own or when the allowance does, and is used
+// once for each allowance.
 func WithAllowance(ctx context.Context, a *Allowance) context.Context {
+	if !a.Until.IsZero() {
+		ctx, a.release = context.WithDeadline(ctx, a.Until) //nolint:gosec // see release
+	}
 	return context.WithValue(ctx, allowanceKey{}, a)
 }
 
 func allowanceOf(ctx context.Context) *Allowance {
 	a, _ := ctx.Value(allowanceKey{}).(*Allowance)
 	return a
-}
-
-// deadline returns a context that ends when the calls of the context have to be
-// done.
-func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a := allowanceOf(ctx); a != nil && !a.Until.IsZero() {
-		return context.WithDeadline(ctx, a.Until)
-	}
-	return ctx, func() {}
 }
 
 var errOverBudget = errors.New("the budget of calls is spent")

@@ -110,8 +110,6 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := deadline(ctx)
-	defer cancel()
 	if ctx.Err() != nil {
 		return "", callError(ctx, ctx.Err())
 	}
