@@ -58,6 +58,9 @@ func withTimeout(d time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.UpstreamTimeout = d }
 }
 
+// withoutRetries has every REST call made once.
+func withoutRetries(_ *env, cfg *config.Config) { cfg.Attempts = 1 }
+
 func withCache(ttl time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
 }

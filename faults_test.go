@@ -60,7 +60,7 @@ func TestOneWorkspaceFails(t *testing.T) {
 		{"echoes the token", answer(422, "application/json", `{"error":"bad key `+demo.Token+`"}`), "BAD_USER_INPUT", "bad key ***"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := newEnv(t, withTimeout(2*time.Second), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+			e := newEnv(t, withoutRetries, withTimeout(2*time.Second), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
 				if strings.HasPrefix(r.URL.Path, "/elsewhere") {
 					t.Error("the redirect was followed")
 				}

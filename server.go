@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 func newClient(cfg config.Config) (*upstream.Client, error) {
 	return upstream.New(upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
+		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
 	})
 }

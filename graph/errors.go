@@ -23,6 +23,9 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if failed.RetryAfter > 0 {
 			e.Extensions["retryAfter"] = int(math.Ceil(failed.RetryAfter.Seconds()))
 		}
+		if failed.Unknown {
+			e.Extensions["outcome"] = "UNKNOWN"
+		}
 		if told, ok := errors.AsType[*gqlerror.Error](err); ok { // what goes with it
 			maps.Copy(e.Extensions, told.Extensions)
 		}

@@ -47,7 +47,7 @@ func newCacheTest(t *testing.T, size uint64) *cacheTest {
 		t.Fatal(err)
 	}
 	c := &counter{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(newCoalescer(c, time.Minute, 1000), template, 30*time.Second, size)}
+	return &cacheTest{t, c, newCache(newCoalescer(newCaller(c, template, Config{CallTimeout: time.Minute})), template, 30*time.Second, size)}
 }
 
 // send returns the answer's text, and fails if its header is another's.
@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 		c.want("acme", "/a", "me", "6")
 
 		// What has failed is not kept.
-		c.status = http.StatusBadGateway
+		c.status = http.StatusInternalServerError
 		c.want("acme", "/failing", "me", "7")
 		c.want("acme", "/failing", "me", "8")
 	})

@@ -1,10 +1,12 @@
 package upstream
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -19,8 +21,14 @@ type Config struct {
 	// UserAgent is the distinct name that ClickFunnels demands of every caller
 	// (API.md §2), by default "funnelgraph".
 	UserAgent string
-	// CallTimeout bounds each REST call, by default 30 s.
+	// CallTimeout bounds each attempt at a REST call, by default 30 s.
 	CallTimeout time.Duration
+	// Attempts is how often a call is made at most, where that is safe and may help,
+	// by default [DefaultAttempts].
+	Attempts int
+	// FilteredReads is how many filtered reads a token may have under way in a
+	// workspace, by default [DefaultFilteredReads]; negative is any number.
+	FilteredReads int
 	// MaxBody bounds each answer's body in bytes, by default 16 MiB.
 	MaxBody int64
 	// CacheTTL is how long answers may be given again to the same credential; 0
@@ -69,7 +77,8 @@ func New(cfg Config) (*Client, error) {
 	if next == nil {
 		next = NewTransport()
 	}
-	var transport http.RoundTripper = meter{newCoalescer(next, cmp.Or(cfg.CallTimeout, 30*time.Second), cmp.Or(cfg.MaxBody, 16<<20))}
+	calls := newCaller(next, template, cfg)
+	var transport http.RoundTripper = meter{newCoalescer(calls)}
 	if cfg.CacheTTL > 0 {
 		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20))
 	}
@@ -100,27 +109,44 @@ const nextHeader = "Pagination-Next"
 // the call only. Every failure is an [*Error], but for the caller's own
 // cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
+	err = c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
+		next = resp.Header.Get(nextHeader)
+		return read(body)
+	})
+	return next, err
+}
+
+// call makes one call, and has the answer read if it is a success.
+func (c *Client) call(ctx context.Context, method, subdomain string, segments []string, query string, content []byte, read func(resp *http.Response, body []byte) error) error {
 	if c.token == "" {
-		return "", NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
+		return NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
-		return "", NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
+		return NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
 	}
 	address, err := c.template.url(subdomain, segments, query)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if ctx.Err() != nil {
-		return "", callError(ctx, ctx.Err())
+		return callError(ctx, ctx.Err())
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	var sent io.Reader
+	if content != nil {
+		sent = bytes.NewReader(content)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, sent)
 	if err != nil {
-		return "", &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
 	}
 	req.Header = c.header
+	if content != nil {
+		req.Header = c.header.Clone()
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return "", callError(ctx, err)
+		return callError(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body := resp.Body.(*heldBody).bytes
@@ -129,9 +155,9 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 		if c.Scoped() && failed.Code == NotFound {
 			failed = NotThere()
 		}
-		return "", failed
+		return failed
 	}
-	return resp.Header.Get(nextHeader), read(body)
+	return read(resp, body)
 }
 
 // keyed is what every record is.
@@ -186,6 +212,16 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 // is for.
 const thisWorkspace = "{workspace_id}"
 
+// segments puts the place's workspace where it stands in a path.
+func (p Place) segments(segments []string) []string {
+	for i, segment := range segments {
+		if segment == thisWorkspace {
+			segments[i] = p.WorkspaceID
+		}
+	}
+	return segments
+}
+
 // oneIn is [one] on the subdomain of a place.
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt func(*T, Place), segments ...string) (*T, error) {
 	p, err := c.locate(ctx, p)
@@ -207,12 +243,7 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 	if err != nil {
 		return nil, err
 	}
-	for i, segment := range segments {
-		if segment == thisWorkspace {
-			segments[i] = p.WorkspaceID
-		}
-	}
-	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
+	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, p.segments(segments)...)
 	if err == nil {
 		page.Rows = within[T, P](c, p, page.Rows)
 	}
@@ -221,11 +252,14 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 
 // callError describes a call that brought no whole answer.
 func callError(caller context.Context, err error) error {
+	own, ours := errors.AsType[*Error](err)
 	switch {
 	case caller.Err() != nil && errors.Is(caller.Err(), context.Canceled):
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded) || caller.Err() != nil:
 		return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(err)}
+	case ours:
+		return own
 	case errors.Is(err, errOverBudget):
 		return &Error{Code: OverBudget, Message: "This request has made as many REST calls as it may: ask for less at a time.", cause: err}
 	case errors.Is(err, errBodyTooLarge):

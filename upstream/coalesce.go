@@ -16,13 +16,10 @@ import (
 // same credential ends the sharing of the calls before it.
 //
 // Each caller can give up without harm to the others; when the last one has,
-// the call is cancelled. Every call, the reading of the answer included, is
-// bounded in time. The bodies of answers are [heldBody]s; a GET's answer is
+// the call is cancelled. The bodies of answers are [heldBody]s; a GET's answer is
 // shared as well, so that its header must not be modified either.
 type coalescer struct {
-	next    http.RoundTripper
-	timeout time.Duration
-	maxBody int64
+	calls *caller
 
 	mu      sync.Mutex
 	flights map[flightKey]*flight
@@ -35,6 +32,9 @@ type flight struct {
 	waiters int  // guarded by coalescer.mu
 	flying  bool // guarded by coalescer.mu
 	cancel  context.CancelFunc
+	// until is the latest time to which anybody waits; zero is for ever. It is
+	// guarded by coalescer.mu.
+	until time.Time
 
 	done chan struct{} // closed when what follows is set
 	resp *http.Response
@@ -42,8 +42,8 @@ type flight struct {
 	err  error
 }
 
-func newCoalescer(next http.RoundTripper, timeout time.Duration, maxBody int64) *coalescer {
-	return &coalescer{next: next, timeout: timeout, maxBody: maxBody, flights: make(map[flightKey]*flight)}
+func newCoalescer(calls *caller) *coalescer {
+	return &coalescer{calls: calls, flights: make(map[flightKey]*flight)}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -53,9 +53,8 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 		authorization := req.Header.Get("Authorization")
 		c.part(authorization)
 		defer c.part(authorization)
-		ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
-		defer cancel()
-		resp, body, err := c.call(req.WithContext(ctx))
+		until, _ := req.Context().Deadline()
+		resp, body, err := c.calls.do(req, func() time.Time { return until })
 		if err == nil {
 			resp.Body = hold(body.Bytes(), body.free)
 		}
@@ -84,14 +83,17 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	until, _ := req.Context().Deadline()
 	f := c.flights[key]
 	if f == nil {
-		f = &flight{flying: true, done: make(chan struct{})}
+		f = &flight{flying: true, until: until, done: make(chan struct{})}
 		c.flights[key] = f
 		// The flight outlives its first caller.
 		var ctx context.Context
-		ctx, f.cancel = context.WithTimeout(context.WithoutCancel(req.Context()), c.timeout)
+		ctx, f.cancel = context.WithCancel(context.WithoutCancel(req.Context()))
 		go c.fly(key, f, req.WithContext(ctx))
+	} else if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
+		f.until = until
 	}
 	f.waiters++
 	return f
@@ -112,18 +114,11 @@ func (c *coalescer) fly(key flightKey, f *flight, req *http.Request) {
 			f.body.free()
 		}
 	}()
-	f.resp, f.body, f.err = c.call(req) //nolint:bodyclose // it is closed
-}
-
-// call makes a call and reads the answer to its end.
-func (c *coalescer) call(req *http.Request) (*http.Response, *buffer, error) {
-	resp, err := c.next.RoundTrip(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := readBody(resp.Body, c.maxBody)
-	return resp, body, err
+	f.resp, f.body, f.err = c.calls.do(req, func() time.Time { //nolint:bodyclose // it is closed
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return f.until
+	})
 }
 
 // leave is called once by each who joined, when done with the answer.

@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -151,6 +152,21 @@ func (c *Client) Contacts(ctx context.Context, p Place, q Query) (*Page[Contact]
 // leaves out.
 func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, error) {
 	return oneIn(ctx, c, p, (*Contact).adopt, "contacts", id)
+}
+
+// CreateContact creates a contact with the attributes given, which are those of the
+// body `contact` (API.md §5). It is sent once, and again only if it has certainly not
+// been carried out.
+func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
+	row, _, err := writtenIn(ctx, c, p, http.MethodPost, "contact", attributes, false, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
+	return row, err
+}
+
+// UpsertContact creates the contact with the attributes' e-mail address, or sets those
+// of the one that has it; it clears none. created tells which. It can be repeated
+// without harm.
+func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (row *Contact, created bool, err error) {
+	return writtenIn(ctx, c, p, http.MethodPost, "contact", attributes, true, (*Contact).adopt, "workspaces", thisWorkspace, "contacts", "upsert")
 }
 
 // Attributes returns the custom attributes with the keys given, or all when

@@ -45,9 +45,11 @@ type Error struct {
 	// Message is fit for the caller's eyes: ClickFunnels' own text where it
 	// sent a readable one.
 	Message string
-	// Retryable says that the same call may succeed later. Whether it is safe
-	// to repeat depends on its method; every call of this package is a read.
+	// Retryable says that the same call may succeed later.
 	Retryable bool
+	// Unknown says of a write that ClickFunnels may have carried it out all the same:
+	// look before it is tried again.
+	Unknown bool
 	// RetryAfter is how long ClickFunnels asked to wait; 0 when it did not say.
 	RetryAfter time.Duration
 

@@ -55,6 +55,9 @@ func (q Query) encode(expand []string) string {
 // [Filter.With].
 type Filter string
 
+// filterKey is how the key of a filter begins in a URL.
+const filterKey = "filter%5B"
+
 // With returns the filter narrowed further to rows whose key is one of the
 // values. Values are escaped; since a comma separates them and ClickFunnels
 // knows no way to escape one (API.md §9), a value that is blank or holds a
@@ -65,7 +68,7 @@ func (f Filter) With(key string, values ...string) (Filter, error) {
 	if b.Len() > 0 {
 		b.WriteByte('&')
 	}
-	b.WriteString("filter%5B")
+	b.WriteString(filterKey)
 	b.WriteString(url.QueryEscape(key))
 	b.WriteString("%5D=")
 	for i, value := range values {

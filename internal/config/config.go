@@ -12,6 +12,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ type Config struct {
 	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Demo            bool             `name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
 	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
-	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one REST call may take."`
+	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`
+	Attempts        int              `name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"How often a REST call is made at most, where ClickFunnels refused it (429), could not be reached or was out of order (502, 503, 504). What creates something is repeated only if it has certainly not arrived."`
+	FilteredReads   int              `name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Most filtered reads of one token under way in a workspace; 0 is no limit. ClickFunnels documents 2."`
 	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
 	CacheTTL        time.Duration    `name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s. Off by default. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
 	CacheSize       int              `name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
@@ -84,7 +87,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	parser, err := kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
-		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate},
+		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(func(int) { ended = true }),
 	)
@@ -157,6 +160,12 @@ func (c *Config) check() error {
 	}
 	if c.UpstreamTimeout <= 0 {
 		return fmt.Errorf("--upstream-timeout %s must be more than nothing, such as 30s", c.UpstreamTimeout)
+	}
+	if c.Attempts < 1 {
+		return fmt.Errorf("--max-attempts %d must be at least 1, which is never again", c.Attempts)
+	}
+	if c.FilteredReads < 0 {
+		return fmt.Errorf("--filtered-reads %d must not be negative; 0 is no limit", c.FilteredReads)
 	}
 	if c.CacheTTL < 0 {
 		return fmt.Errorf("--cache-ttl %s must not be negative: give a time such as 30s, or 0s for no cache", c.CacheTTL)

@@ -1,0 +1,262 @@
+package upstream
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+)
+
+// caller makes calls, again where that is safe and may help: at a pace that
+// ClickFunnels bears, not to a host that is dead, and not for longer than anybody
+// waits. It is safe for concurrent use.
+type caller struct {
+	next     http.RoundTripper
+	template urlTemplate
+	timeout  time.Duration // of one attempt, the reading of the answer included
+	maxBody  int64
+	most     int // attempts at a call
+	lanes    lanes
+	hosts    hosts
+	attempts failsafe.Executor[*attempt]
+}
+
+// DefaultAttempts is how often a call is made at most: with one attempt in five
+// failing, one call in 400,000 is not answered.
+const DefaultAttempts = 8
+
+const (
+	// The wait before the next attempt is anything up to a bound that doubles.
+	firstBackoff = 50 * time.Millisecond
+	maxBackoff   = 2 * time.Second
+	// What takes long to fail is not repeated as often: each attempt that took
+	// longer than long counts, those longer than veryLong twice.
+	long     = time.Second
+	veryLong = 5 * time.Second
+	maxLong  = 2
+)
+
+func newCaller(next http.RoundTripper, template urlTemplate, cfg Config) *caller {
+	most := cmp.Or(cfg.Attempts, DefaultAttempts)
+	return &caller{
+		next: next, template: template,
+		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: most,
+		lanes: newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads)), hosts: newHosts(),
+		attempts: failsafe.With(retrypolicy.NewBuilder[*attempt]().
+			HandleIf(func(a *attempt, _ error) bool { return a != nil && a.again }).
+			WithMaxAttempts(most).
+			WithDelayFunc(func(e failsafe.ExecutionAttempt[*attempt]) time.Duration { return e.LastResult().wait }).
+			ReturnLastFailure().
+			Build()),
+	}
+}
+
+// attempt is one attempt at a call, and what is made of it.
+type attempt struct {
+	resp *http.Response
+	body *buffer
+	err  error
+	// took is how long it took.
+	took time.Duration
+	// arrived says that it may have reached ClickFunnels.
+	arrived bool
+
+	again bool
+	wait  time.Duration // before that
+}
+
+// do makes a call and reads the answer to its end. until tells by when it has to be
+// done, which may change; zero is never.
+func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, *buffer, error) {
+	address := req.URL.String()
+	name := c.template.subdomain(address)
+	h := c.hosts.of(name)
+	through := c.lanes.of(req.Header.Get("Authorization"), name, strings.Contains(req.URL.RawQuery, filterKey))
+	h.retries.call()
+	written := writeOf(req.Context())
+	var slow, tried int
+	var last *attempt
+	_, err := c.attempts.WithContext(req.Context()).Get(func() (*attempt, error) {
+		if last != nil {
+			last.body.free()
+		}
+		tried++
+		last = c.attempt(req, h, through, until())
+		switch {
+		case last.took >= veryLong:
+			slow += 2
+		case last.took >= long:
+			slow++
+		}
+		if written != nil {
+			written.doubtful = written.doubtful || last.doubtful()
+		}
+		if slow <= maxLong && tried < c.most {
+			c.decide(req, h, last, tried, until())
+		}
+		return last, nil
+	})
+	if err != nil { // given up while it waited for the next attempt
+		last.body.free()
+		return nil, nil, err
+	}
+	return last.resp, last.body, last.err
+}
+
+// decide says whether and when a call is attempted again.
+func (c *caller) decide(req *http.Request, h *host, a *attempt, tried int, until time.Time) {
+	if !a.failed() || req.Context().Err() != nil || a.doubtful() && !repeatable(req) {
+		return
+	}
+	a.wait = rand.N(min(maxBackoff, firstBackoff<<(tried-1))) //nolint:gosec // nothing secret
+	if asked := a.asked(); asked > 0 {
+		a.wait = asked
+	}
+	now := time.Now()
+	if !until.IsZero() && now.Add(a.wait).After(until) || !h.retries.take(now) {
+		return
+	}
+	a.again = true
+}
+
+// attempt makes a call once.
+func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time.Time) *attempt {
+	if err := h.dead(); err != nil {
+		return &attempt{err: err}
+	}
+	for i, l := range through {
+		if err := l.enter(req.Context(), until); err != nil {
+			for _, entered := range through[:i] {
+				entered.leave(time.Time{}, told)
+			}
+			return &attempt{err: err}
+		}
+	}
+	if !h.breaker.TryAcquirePermit() {
+		for _, l := range through {
+			l.leave(time.Time{}, told)
+		}
+		return &attempt{err: dead(h.breaker.RemainingDelay())}
+	}
+	began := time.Now()
+	a := c.roundTrip(req)
+	a.took = time.Since(began)
+	how := a.outcome()
+	if how == refused {
+		if asked := a.asked(); asked > 0 {
+			through[0].rest(asked)
+		}
+	}
+	for _, l := range through {
+		l.leave(began, how)
+	}
+	switch given := req.Context().Err() != nil; {
+	case a.dead() && (!given || h.breaker.IsHalfOpen()):
+		h.breaker.RecordFailure()
+	case !a.dead():
+		h.breaker.RecordSuccess()
+	}
+	return a
+}
+
+func (c *caller) roundTrip(req *http.Request) *attempt {
+	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
+	defer cancel()
+	a := new(attempt)
+	if req.Method != http.MethodGet {
+		// Without a connection nothing can have arrived; with one, nobody knows.
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { a.arrived = true }})
+	}
+	sent := req.WithContext(ctx)
+	if req.GetBody != nil {
+		sent.Body, a.err = req.GetBody()
+	}
+	if a.err == nil {
+		a.resp, a.err = c.next.RoundTrip(sent) //nolint:bodyclose // below
+	}
+	if a.err != nil {
+		return a
+	}
+	a.arrived = true
+	defer func() { _ = a.resp.Body.Close() }()
+	a.body, a.err = readBody(a.resp.Body, c.maxBody)
+	return a
+}
+
+// failed reports whether the same call may go better another time.
+func (a *attempt) failed() bool {
+	if a.err == nil {
+		return a.outcome() == refused || a.unavailable()
+	}
+	if _, ours := errors.AsType[*Error](a.err); ours || errors.Is(a.err, errBodyTooLarge) || errors.Is(a.err, context.Canceled) {
+		return false
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](a.err)
+	return !untrusted
+}
+
+// unavailable reports whether the answer says that ClickFunnels, or what stands before
+// it, could not do its work (API.md §4).
+func (a *attempt) unavailable() bool {
+	switch a.resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// doubtful reports whether nobody can know if the call has done what it was to do.
+func (a *attempt) doubtful() bool {
+	if a.err != nil {
+		return a.arrived
+	}
+	return a.resp.StatusCode >= 500 || a.resp.StatusCode == http.StatusRequestTimeout
+}
+
+// dead reports whether the attempt says that the host is.
+func (a *attempt) dead() bool {
+	if a.err == nil {
+		return a.unavailable()
+	}
+	return a.err != errBodyTooLarge //nolint:errorlint // it is never wrapped
+}
+
+func (a *attempt) outcome() outcome {
+	switch {
+	case a.err != nil:
+		return told
+	case a.resp.StatusCode == http.StatusTooManyRequests:
+		return refused
+	}
+	return answered
+}
+
+// asked is how long ClickFunnels asks to wait, 0 if it does not say.
+func (a *attempt) asked() time.Duration {
+	if a.err != nil || a.resp.StatusCode != http.StatusTooManyRequests && a.resp.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	if wait := retryAfter(a.resp.Header.Get("Retry-After"), time.Now()); wait > 0 {
+		return wait
+	}
+	_, wait := readErrorBody(a.body.Bytes())
+	return wait
+}
+
+// repeatable reports whether a call that may have been carried out can be made again
+// without harm (API.md §4).
+func repeatable(req *http.Request) bool {
+	if req.Method == http.MethodGet {
+		return true
+	}
+	w := writeOf(req.Context())
+	return w != nil && w.repeatable
+}

@@ -1,0 +1,124 @@
+package upstream
+
+import (
+	"sync"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// host is what is known of how one host is doing: the accounts' or a workspace's own.
+// A dead one is noticed, fails at once and is tried again now and then; the others are
+// not touched by that. It is safe for concurrent use.
+type host struct {
+	breaker circuitbreaker.CircuitBreaker[any]
+	retries retryBudget
+}
+
+const (
+	// A host is dead when so large a part of at least so many calls fails within the
+	// window. Four in five is far above what a busy day brings.
+	deadRate   = 0.8
+	deadCalls  = 10
+	deadWindow = 10 * time.Second
+	// probeAfter is how long a dead host is left alone before one call tries it.
+	probeAfter = 5 * time.Second
+
+	// maxHosts bounds the memory for hosts: those used last are kept.
+	maxHosts = 10_000
+)
+
+func newHost() *host {
+	return &host{
+		breaker: circuitbreaker.NewBuilder[any]().
+			WithFailureRateThreshold(deadRate, deadCalls, deadWindow).
+			WithDelay(probeAfter).WithJitterFactor(0.2).
+			WithSuccessThreshold(1).
+			Build(),
+		retries: retryBudget{tokens: retryReserve, at: time.Now()},
+	}
+}
+
+// dead returns the error of a call to the host, if it is dead and not to be tried yet.
+func (h *host) dead() *Error {
+	if !h.breaker.IsOpen() {
+		return nil
+	}
+	wait := h.breaker.RemainingDelay()
+	if wait <= 0 {
+		return nil
+	}
+	return dead(wait)
+}
+
+// dead is the error of a call that is not made because its host is dead.
+func dead(wait time.Duration) *Error {
+	e := NewError(Unavailable, "ClickFunnels has not been answering here; it is tried again in a few seconds.")
+	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
+	return e
+}
+
+// hosts are all hosts. They are bounded in memory and safe for concurrent use.
+type hosts struct {
+	known *lru.Cache[string, *host]
+}
+
+func newHosts() hosts {
+	known, err := lru.New[string, *host](maxHosts)
+	if err != nil {
+		panic(err) // only a size below 1 is an error
+	}
+	return hosts{known}
+}
+
+func (h hosts) of(name string) *host {
+	if known, ok := h.known.Get(name); ok {
+		return known
+	}
+	made := newHost()
+	if known, ok, _ := h.known.PeekOrAdd(name, made); ok {
+		return known
+	}
+	return made
+}
+
+// retryBudget keeps repeated calls to a share of all, so that an outage is not
+// multiplied. It is safe for concurrent use.
+type retryBudget struct {
+	mu     sync.Mutex
+	tokens float64
+	at     time.Time
+}
+
+const (
+	// retryShare is how many repetitions each first call allows for.
+	retryShare = 0.5
+	// retryReserve is how many are allowed for beyond that, coming back by one a second,
+	// so that a quiet server repeats calls as well.
+	retryReserve = 20
+	// maxRetryTokens bounds what a good time saves up for a bad one.
+	maxRetryTokens = 200
+)
+
+// call counts a first call.
+func (b *retryBudget) call() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tokens = min(maxRetryTokens, b.tokens+retryShare)
+}
+
+// take counts a repetition, and reports whether it may be made.
+func (b *retryBudget) take(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.tokens < retryReserve {
+		b.tokens = min(retryReserve, b.tokens+now.Sub(b.at).Seconds())
+	}
+	b.at = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}

@@ -1,0 +1,343 @@
+package upstream
+
+import (
+	linked "container/list"
+	"context"
+	"crypto/sha256"
+	"math"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// The limits of ClickFunnels are dynamic, and no numbers are published (API.md §4):
+// how many calls may be under way at a time is found out, for each credential and
+// host.
+const (
+	// firstPace is how many calls may be under way before anything is known: as many
+	// as the rows of the longest list that a query can ask for at once.
+	firstPace = 100
+	// maxPace is the transport's own limit for a host.
+	maxPace = maxConnsPerHost
+	// leastPace is what rising latency alone does not go below, since it may have
+	// other reasons.
+	leastPace = 10
+	// eased is what is left of a pace that was too fast.
+	eased = 0.8
+	// slower is how much longer than usual calls have to take to count as slow, beside
+	// muchLonger.
+	slower     = 2
+	muchLonger = 50 * time.Millisecond
+
+	// maxWaiting is how many calls may wait in a lane.
+	maxWaiting = 2000
+	// maxLanes bounds the memory for lanes: those used last are kept.
+	maxLanes = 20_000
+)
+
+// pace is how many calls may be under way at a time. It grows while calls go well
+// and shrinks when ClickFunnels refuses one (429) or takes longer and longer.
+type pace struct {
+	limit float64
+	// fixed has it never change.
+	fixed bool
+	// recent and usual are how long calls take, in seconds: moving averages, a quick
+	// and a slow one.
+	recent, usual float64
+	samples       int
+	// eased is when it last shrank: what began before says nothing about the limit
+	// since.
+	eased time.Time
+}
+
+// learn takes in how a call went, that began when the given number were under way.
+func (p *pace) learn(began, now time.Time, running int, how outcome) {
+	switch {
+	case p.fixed || how == told:
+		return
+	case how == refused:
+		p.ease(began, now, 1)
+		return
+	}
+	took := now.Sub(began).Seconds()
+	p.samples++
+	p.recent += (took - p.recent) / float64(min(p.samples, 10))
+	slow := p.recent > slower*p.usual+muchLonger.Seconds()
+	memory := 500
+	if slow {
+		memory = 5000 // so that a slow time becomes the usual one in the end, and not at once
+	}
+	p.usual += (took - p.usual) / float64(min(p.samples, memory))
+	switch {
+	case 2*running < int(p.limit): // it is not the limit that holds calls back: nothing is learnt of it
+		return
+	case slow:
+		p.ease(began, now, leastPace)
+		return
+	}
+	p.limit = min(maxPace, p.limit+1/math.Sqrt(p.limit)) // by its square root in the time of one call
+}
+
+func (p *pace) ease(began, now time.Time, least float64) {
+	if began.Before(p.eased) || p.limit <= least {
+		return
+	}
+	p.limit = max(least, math.Floor(p.limit*eased))
+	p.eased = now
+}
+
+// outcome is how a call went, as far as the pace is concerned.
+type outcome int
+
+const (
+	// answered is any answer but a refusal.
+	answered outcome = iota
+	// refused is an answer that the limit is exceeded (429).
+	refused
+	// told is what tells nothing: there was no answer, or it was not waited for.
+	told
+)
+
+// lane lets the calls of one credential to one host through at a pace. Those that
+// have to wait do so in one line for each client request, and the lines are served
+// in turn, so that a request with many calls does not hold up one with few. It is
+// safe for concurrent use.
+type lane struct {
+	mu      sync.Mutex
+	pace    pace
+	running int
+	waiting int
+	lines   linked.List                    // of *line, none empty, in the order in which they are served
+	byOwner map[*Allowance]*linked.Element // of lines
+	// resumes is when ClickFunnels has said that it wants to be called again.
+	resumes time.Time
+	alarm   *time.Timer // set for resumes while calls wait for it
+}
+
+// line is what waits for one client request.
+type line struct {
+	owner   *Allowance
+	waiters []*waiter
+}
+
+type waiter struct {
+	owner *Allowance
+	ready chan error // receives once
+}
+
+func newLane(limit float64, fixed bool) *lane {
+	return &lane{pace: pace{limit: limit, fixed: fixed}, byOwner: make(map[*Allowance]*linked.Element)}
+}
+
+// enter waits until a call may be made. Every call that got in has to leave. It
+// fails with the code RateLimited when too many are waiting, or when the wait would
+// be longer than until, if that is not zero.
+func (l *lane) enter(ctx context.Context, until time.Time) error {
+	l.mu.Lock()
+	now := time.Now()
+	if l.waiting == 0 && l.hasRoom(now) {
+		l.running++
+		l.mu.Unlock()
+		return nil
+	}
+	if !until.IsZero() && until.Before(l.resumes) {
+		err := askedToWait(l.resumes.Sub(now))
+		l.mu.Unlock()
+		return err
+	}
+	w := &waiter{owner: allowanceOf(ctx), ready: make(chan error, 1)}
+	if l.waiting >= maxWaiting && !l.makeRoom(w.owner) {
+		err := l.full()
+		l.mu.Unlock()
+		return err
+	}
+	l.push(w)
+	l.wake(now)
+	l.mu.Unlock()
+	select {
+	case err := <-w.ready:
+		return err
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	waited := l.remove(w)
+	l.mu.Unlock()
+	if !waited && <-w.ready == nil { // it was let in at the same moment
+		l.leave(time.Time{}, told)
+	}
+	return context.Cause(ctx)
+}
+
+// leave ends a call that got in.
+func (l *lane) leave(began time.Time, how outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.pace.learn(began, now, l.running, how)
+	l.running--
+	l.wake(now)
+}
+
+// rest lets no call begin for a while.
+func (l *lane) rest(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := time.Now().Add(d); at.After(l.resumes) {
+		l.resumes = at
+	}
+}
+
+// hasRoom reports whether one more call may begin. l.mu is held, as it is for what
+// follows.
+func (l *lane) hasRoom(now time.Time) bool {
+	return l.running < max(1, int(l.pace.limit)) && !now.Before(l.resumes)
+}
+
+// wake lets those in that may begin now, one of each line in turn.
+func (l *lane) wake(now time.Time) {
+	for l.waiting > 0 && l.hasRoom(now) {
+		first := l.lines.Front()
+		waits := first.Value.(*line)
+		w := waits.waiters[0]
+		waits.waiters[0] = nil
+		waits.waiters = waits.waiters[1:]
+		l.waiting--
+		l.running++
+		if len(waits.waiters) == 0 {
+			l.drop(first)
+		} else {
+			l.lines.MoveToBack(first)
+		}
+		w.ready <- nil
+	}
+	if l.waiting > 0 && now.Before(l.resumes) && l.alarm == nil {
+		l.alarm = time.AfterFunc(l.resumes.Sub(now), func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.alarm = nil
+			l.wake(time.Now())
+		})
+	}
+}
+
+func (l *lane) push(w *waiter) {
+	at := l.byOwner[w.owner]
+	if at == nil {
+		at = l.lines.PushBack(&line{owner: w.owner})
+		l.byOwner[w.owner] = at
+	}
+	waits := at.Value.(*line)
+	waits.waiters = append(waits.waiters, w)
+	l.waiting++
+}
+
+func (l *lane) drop(at *linked.Element) {
+	delete(l.byOwner, l.lines.Remove(at).(*line).owner)
+}
+
+// remove takes a waiter out, and reports false if it is not waiting any more.
+func (l *lane) remove(w *waiter) bool {
+	at := l.byOwner[w.owner]
+	if at == nil {
+		return false
+	}
+	waits := at.Value.(*line)
+	for i, other := range waits.waiters {
+		if other == w {
+			waits.waiters = append(waits.waiters[:i:i], waits.waiters[i+1:]...)
+			l.waiting--
+			if len(waits.waiters) == 0 {
+				l.drop(at)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// makeRoom turns the last call of the longest line away, unless that is the owner's
+// own or no longer than it would be then.
+func (l *lane) makeRoom(owner *Allowance) bool {
+	own := 0
+	if at := l.byOwner[owner]; at != nil {
+		own = len(at.Value.(*line).waiters)
+	}
+	var longest *line
+	for at := l.lines.Front(); at != nil; at = at.Next() {
+		if waits := at.Value.(*line); longest == nil || len(waits.waiters) > len(longest.waiters) {
+			longest = waits
+		}
+	}
+	if longest == nil || longest.owner == owner || len(longest.waiters) <= own+1 {
+		return false
+	}
+	last := longest.waiters[len(longest.waiters)-1]
+	l.remove(last)
+	last.ready <- l.full()
+	return true
+}
+
+// full is the error of a call that cannot even wait.
+func (l *lane) full() *Error {
+	wait := time.Duration(float64(l.waiting) / max(1, l.pace.limit) * l.pace.recent * float64(time.Second))
+	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already.")
+	e.Retryable, e.RetryAfter = true, min(max(wait, time.Second), maxRetryAfter)
+	return e
+}
+
+// askedToWait is the error of a call that would have to wait for too long.
+func askedToWait(wait time.Duration) *Error {
+	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call.")
+	e.Retryable, e.RetryAfter = true, wait
+	return e
+}
+
+// DefaultFilteredReads is how many filtered reads ClickFunnels lets a token run at a
+// time in a workspace (API.md §4).
+const DefaultFilteredReads = 2
+
+// laneKey names a lane. Filtered reads have one of their own, within the other.
+type laneKey struct {
+	credential credential
+	host       string
+	filtered   bool
+}
+
+// lanes are all lanes. They are bounded in memory and safe for concurrent use.
+type lanes struct {
+	known         *lru.Cache[laneKey, *lane]
+	filteredReads int
+}
+
+// newLanes returns lanes, with filtered reads limited to a number unless that is
+// negative.
+func newLanes(filteredReads int) lanes {
+	known, err := lru.New[laneKey, *lane](maxLanes)
+	if err != nil {
+		panic(err) // only a size below 1 is an error
+	}
+	return lanes{known, filteredReads}
+}
+
+// of returns the lanes that a call has to go through, the narrowest first.
+func (l lanes) of(authorization, host string, filtered bool) []*lane {
+	key := laneKey{credential: sha256.Sum256([]byte(authorization)), host: host}
+	usual := l.get(key, firstPace, false)
+	if !filtered || l.filteredReads < 0 {
+		return []*lane{usual}
+	}
+	key.filtered = true
+	return []*lane{l.get(key, float64(l.filteredReads), true), usual}
+}
+
+func (l lanes) get(key laneKey, limit float64, fixed bool) *lane {
+	if known, ok := l.known.Get(key); ok {
+		return known
+	}
+	made := newLane(limit, fixed)
+	if known, ok, _ := l.known.PeekOrAdd(key, made); ok {
+		return known
+	}
+	return made
+}

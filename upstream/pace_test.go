@@ -1,0 +1,289 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// crowded is a [http.RoundTripper] that answers a number of calls at a time, refuses
+// those beyond, and takes longer the more there are.
+type crowded struct {
+	capacity int
+	takes    func(running int) time.Duration
+
+	mu                     sync.Mutex
+	running, peak, refused int
+	calls                  int
+}
+
+func (c *crowded) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	c.running++
+	c.calls++
+	c.peak = max(c.peak, c.running)
+	running := c.running
+	over := c.capacity > 0 && running > c.capacity
+	if over {
+		c.refused++
+	}
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.running--
+		c.mu.Unlock()
+	}()
+	if over {
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	}
+	select {
+	case <-time.After(c.takes(running)):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`[]`))}, nil
+}
+
+func always(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
+
+var acme = Place{WorkspaceID: "101", Subdomain: "acme"}
+
+// crowd returns a client of a crowded API.
+func crowd(t *testing.T, next *crowded) *Client {
+	t.Helper()
+	c, err := New(Config{Transport: next})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.WithToken("secret")
+}
+
+// request returns the context of a client request of its own.
+func ofItsOwn(ctx context.Context) context.Context {
+	return WithAllowance(ctx, &Allowance{})
+}
+
+// pages reads n different pages at once, and returns how many failed and how long it
+// took.
+func pages(ctx context.Context, c *Client, n int, q Query) (failed int, took time.Duration) {
+	began := time.Now()
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	for range n {
+		wait.Go(func() {
+			q := q
+			q.After = fmt.Sprint(rand.Uint64())
+			if _, err := c.Contacts(ctx, acme, q); err != nil {
+				mu.Lock()
+				failed++
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	return failed, time.Since(began)
+}
+
+// TestPaceFindsTheLimit has an API bear twelve calls at a time: after a while hardly
+// any is refused, all are answered, and what it bears is used.
+func TestPaceFindsTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &crowded{capacity: 12, takes: always(100 * time.Millisecond)}
+		c := crowd(t, api)
+		for round := range 20 {
+			before := api.refused
+			failed, took := pages(ofItsOwn(t.Context()), c, 100, Query{})
+			refused := api.refused - before
+			if round < 10 {
+				continue
+			}
+			if failed > 0 || refused > 20 {
+				t.Errorf("round %d: %d failed, %d were refused", round, failed, refused)
+			}
+			if took > 3*time.Second { // 0.84 s if it were known
+				t.Errorf("round %d took %s", round, took)
+			}
+		}
+		// Now it bears more.
+		api.mu.Lock()
+		api.capacity, api.peak = 1000, 0
+		api.mu.Unlock()
+		for range 20 {
+			pages(ofItsOwn(t.Context()), c, 100, Query{})
+		}
+		if api.peak < 40 {
+			t.Errorf("%d at a time, of an API that bears more", api.peak)
+		}
+	})
+}
+
+// TestPaceSlowsDown has an API that refuses nothing, but takes the longer the more
+// calls there are.
+func TestPaceSlowsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &crowded{takes: always(50 * time.Millisecond)}
+		c := crowd(t, api)
+		for range 20 {
+			pages(ofItsOwn(t.Context()), c, 300, Query{})
+		}
+		if api.peak < 150 {
+			t.Errorf("%d at a time, of an API that is quick", api.peak)
+		}
+		api.mu.Lock()
+		api.peak = 0
+		api.takes = func(running int) time.Duration { return time.Duration(running) * 20 * time.Millisecond }
+		api.mu.Unlock()
+		for range 5 {
+			pages(ofItsOwn(t.Context()), c, 300, Query{})
+		}
+		api.mu.Lock()
+		api.peak = 0
+		api.mu.Unlock()
+		pages(ofItsOwn(t.Context()), c, 300, Query{})
+		if api.peak > 100 || api.peak < leastPace {
+			t.Errorf("%d at a time, of an API that gets slow", api.peak)
+		}
+	})
+}
+
+// TestPaceIsFair has a huge request take all there is: a small one is answered as soon
+// as a few calls have ended, and not after all of them.
+func TestPaceIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd(t, &crowded{takes: always(time.Second)})
+		var wait sync.WaitGroup
+		wait.Go(func() { pages(ofItsOwn(t.Context()), c, maxWaiting, Query{}) })
+		synctest.Wait()
+		for range 10 {
+			wait.Go(func() {
+				if failed, took := pages(ofItsOwn(t.Context()), c, 2, Query{}); failed > 0 || took > 3*time.Second {
+					t.Errorf("%d failed, it took %s", failed, took)
+				}
+			})
+		}
+		wait.Wait()
+	})
+}
+
+// TestFullLine has more calls wait than there may be: those beyond fail at once and say
+// when to come again, and a small request gets in all the same.
+func TestFullLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd(t, &crowded{takes: always(time.Second)})
+		var wait sync.WaitGroup
+		huge := ofItsOwn(t.Context())
+		var failed int
+		wait.Go(func() { failed, _ = pages(huge, c, maxWaiting+firstPace, Query{}) })
+		synctest.Wait()
+		began := time.Now()
+		_, err := c.Contacts(huge, acme, Query{After: "1"})
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Code != RateLimited || e.RetryAfter < time.Second || time.Since(began) != 0 {
+			t.Errorf("%#v after %s", err, time.Since(began))
+		}
+		if failed, _ := pages(ofItsOwn(t.Context()), c, 1, Query{}); failed != 0 {
+			t.Error("a small request did not get in")
+		}
+		wait.Wait()
+		if failed != 1 {
+			t.Errorf("%d calls of the huge request failed, want the one that made room", failed)
+		}
+	})
+}
+
+// TestWaitingIsGivenUp lets requests go while their calls wait: nothing of them is left.
+func TestWaitingIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &crowded{takes: always(time.Second)}
+		c := crowd(t, api)
+		var wait sync.WaitGroup
+		wait.Go(func() { pages(ofItsOwn(t.Context()), c, firstPace, Query{}) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if failed, took := pages(ofItsOwn(ctx), c, 100, Query{}); failed != 100 || took != 500*time.Millisecond {
+			t.Errorf("%d failed after %s", failed, took)
+		}
+		wait.Wait()
+		for _, l := range c.transport.(meter).next.(*coalescer).calls.lanes.known.Values() {
+			if l.running != 0 || l.waiting != 0 || l.lines.Len() != 0 || len(l.byOwner) != 0 {
+				t.Errorf("left in a lane: %+v", l)
+			}
+		}
+		if api.calls != firstPace {
+			t.Errorf("%d calls, want %d", api.calls, firstPace)
+		}
+	})
+}
+
+// TestFilteredReads run two at a time for each token and workspace, whatever else does.
+func TestFilteredReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &crowded{takes: always(100 * time.Millisecond)}
+		c := crowd(t, api)
+		filter, _ := Filter("").With("email_address", "a@example.com")
+		filtered := Query{Filter: filter}
+		if failed, took := pages(t.Context(), c, 10, filtered); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
+			t.Errorf("%d failed, %d at a time, %s", failed, api.peak, took)
+		}
+		var wait sync.WaitGroup
+		wait.Go(func() { pages(t.Context(), c, 10, filtered) })
+		wait.Go(func() {
+			if _, took := pages(t.Context(), c, 10, Query{}); took != 100*time.Millisecond {
+				t.Errorf("others waited: %s", took)
+			}
+		})
+		wait.Go(func() {
+			if _, took := pages(t.Context(), c.WithToken("other"), 2, filtered); took != 100*time.Millisecond {
+				t.Errorf("another token waited: %s", took)
+			}
+		})
+		wait.Wait()
+	})
+}
+
+// TestRest has ClickFunnels ask to wait: no call of the token begins before, and those
+// that cannot wait for so long fail at once.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := play(t, Config{}, good)
+		s.steps["acme.myclickfunnels.com"] = []step{{status: 429, retryAfter: "20"}, {status: 200, body: `[]`}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		var wait sync.WaitGroup
+		wait.Go(func() { pages(ctx, c, 1, Query{}) })
+		synctest.Wait()
+		wait.Go(func() {
+			if failed, took := pages(ctx, c, 50, Query{}); failed > 0 || took != 20*time.Second {
+				t.Errorf("%d failed, it took %s", failed, took)
+			}
+		})
+		wait.Go(func() {
+			short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := c.Contacts(short, acme, Query{After: "1"})
+			if e, _ := errors.AsType[*Error](err); e == nil || e.Code != RateLimited || e.RetryAfter != 20*time.Second || time.Since(began) != 0 {
+				t.Errorf("%#v after %s", err, time.Since(began))
+			}
+		})
+		wait.Go(func() { // other hosts are not concerned
+			if _, err := c.Team(ctx, "1"); err != nil || time.Since(began) != 0 {
+				t.Errorf("%v after %s", err, time.Since(began))
+			}
+		})
+		wait.Wait()
+		for _, at := range s.calls["acme.myclickfunnels.com"][1:] {
+			if at.Sub(began) < 20*time.Second {
+				t.Errorf("a call after %s", at.Sub(began))
+			}
+		}
+	})
+}
