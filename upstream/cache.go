@@ -68,7 +68,7 @@ func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, 
 // RoundTrip implements [http.RoundTripper].
 func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	url := req.URL.String()
-	workspace := c.template.subdomain(url)
+	workspace := c.template.subdomain(req.URL)
 	if req.Method != http.MethodGet {
 		// Once more when it is done: what was read in between may be of either
 		// side.

@@ -24,7 +24,7 @@ type caller struct {
 	timeout  time.Duration // of one attempt, the reading of the answer included
 	maxBody  int64
 	most     int // attempts at a call
-	lanes    lanes
+	lanes    *lanes
 	hosts    hosts
 	attempts failsafe.Executor[*attempt]
 }
@@ -76,32 +76,41 @@ type attempt struct {
 // do makes a call and reads the answer to its end. until tells by when it has to be
 // done, which may change; zero is never.
 func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, *buffer, error) {
-	address := req.URL.String()
-	name := c.template.subdomain(address)
+	name := c.template.subdomain(req.URL)
 	h := c.hosts.of(name)
-	through := c.lanes.of(req.Header.Get("Authorization"), name, strings.Contains(req.URL.RawQuery, filterKey))
+	through, leave := c.lanes.through(req.Header.Get("Authorization"), name, strings.Contains(req.URL.RawQuery, filterKey))
+	defer leave()
 	h.retries.call()
 	written := writeOf(req.Context())
 	var slow, tried int
-	var last *attempt
-	_, err := c.attempts.WithContext(req.Context()).Get(func() (*attempt, error) {
-		if last != nil {
-			last.body.free()
-		}
+	try := func() *attempt {
 		tried++
-		last = c.attempt(req, h, through, until())
+		a := c.attempt(req, h, through, until())
 		switch {
-		case last.took >= veryLong:
+		case a.took >= veryLong:
 			slow += 2
-		case last.took >= long:
+		case a.took >= long:
 			slow++
 		}
 		if written != nil {
-			written.doubtful = written.doubtful || last.doubtful()
+			written.doubtful = written.doubtful || a.doubtful()
 		}
 		if slow <= maxLong && tried < c.most {
-			c.decide(req, h, last, tried, until())
+			c.decide(req, h, a, tried, until())
 		}
+		return a
+	}
+	last := try()
+	if !last.again { // nearly always
+		return last.resp, last.body, last.err
+	}
+	first := true
+	_, err := c.attempts.WithContext(req.Context()).Get(func() (*attempt, error) {
+		if !first {
+			last.body.free()
+			last = try()
+		}
+		first = false
 		return last, nil
 	})
 	if err != nil { // given up while it waited for the next attempt

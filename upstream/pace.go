@@ -32,7 +32,7 @@ const (
 
 	// maxWaiting is how many calls may wait in a lane.
 	maxWaiting = 2000
-	// maxLanes bounds the memory for lanes: those used last are kept.
+	// maxLanes bounds the memory for what is known of lanes that nobody is in.
 	maxLanes = 20_000
 )
 
@@ -104,6 +104,9 @@ const (
 // in turn, so that a request with many calls does not hold up one with few. It is
 // safe for concurrent use.
 type lane struct {
+	key   laneKey
+	users int // guarded by lanes.mu
+
 	mu      sync.Mutex
 	pace    pace
 	running int
@@ -124,10 +127,6 @@ type line struct {
 type waiter struct {
 	owner *Allowance
 	ready chan error // receives once
-}
-
-func newLane(limit float64, fixed bool) *lane {
-	return &lane{pace: pace{limit: limit, fixed: fixed}, byOwner: make(map[*Allowance]*linked.Element)}
 }
 
 // enter waits until a call may be made. Every call that got in has to leave. It
@@ -225,6 +224,9 @@ func (l *lane) push(w *waiter) {
 	at := l.byOwner[w.owner]
 	if at == nil {
 		at = l.lines.PushBack(&line{owner: w.owner})
+		if l.byOwner == nil {
+			l.byOwner = make(map[*Allowance]*linked.Element)
+		}
 		l.byOwner[w.owner] = at
 	}
 	waits := at.Value.(*line)
@@ -306,38 +308,71 @@ type laneKey struct {
 
 // lanes are all lanes. They are bounded in memory and safe for concurrent use.
 type lanes struct {
-	known         *lru.Cache[laneKey, *lane]
-	filteredReads int
+	filteredReads int // negative is any number
+
+	mu sync.Mutex
+	// used are those that somebody is in.
+	used map[laneKey]*lane
+	// learnt is what is known of others, where it is more than nothing: of those used
+	// last.
+	learnt *lru.Cache[laneKey, learnt]
 }
 
-// newLanes returns lanes, with filtered reads limited to a number unless that is
-// negative.
-func newLanes(filteredReads int) lanes {
-	known, err := lru.New[laneKey, *lane](maxLanes)
+// learnt is what is kept of a lane that nobody is in.
+type learnt struct {
+	pace    pace
+	resumes time.Time
+}
+
+func newLanes(filteredReads int) *lanes {
+	known, err := lru.New[laneKey, learnt](maxLanes)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
-	return lanes{known, filteredReads}
+	return &lanes{filteredReads: filteredReads, used: make(map[laneKey]*lane), learnt: known}
 }
 
-// of returns the lanes that a call has to go through, the narrowest first.
-func (l lanes) of(authorization, host string, filtered bool) []*lane {
+// through returns the lanes that a call has to go through, the narrowest first, and
+// what is to be called when it is done with them.
+func (l *lanes) through(authorization, host string, filtered bool) (through []*lane, done func()) {
 	key := laneKey{credential: sha256.Sum256([]byte(authorization)), host: host}
-	usual := l.get(key, firstPace, false)
-	if !filtered || l.filteredReads < 0 {
-		return []*lane{usual}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if filtered && l.filteredReads >= 0 {
+		narrow := key
+		narrow.filtered = true
+		through = []*lane{l.use(narrow, float64(l.filteredReads), true), l.use(key, firstPace, false)}
+	} else {
+		through = []*lane{l.use(key, firstPace, false)}
 	}
-	key.filtered = true
-	return []*lane{l.get(key, float64(l.filteredReads), true), usual}
+	return through, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, lane := range through {
+			l.give(lane)
+		}
+	}
 }
 
-func (l lanes) get(key laneKey, limit float64, fixed bool) *lane {
-	if known, ok := l.known.Get(key); ok {
-		return known
+func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
+	known := l.used[key]
+	if known == nil {
+		known = &lane{key: key, pace: pace{limit: limit, fixed: fixed}}
+		if before, ok := l.learnt.Get(key); ok {
+			known.pace, known.resumes = before.pace, before.resumes
+		}
+		l.used[key] = known
 	}
-	made := newLane(limit, fixed)
-	if known, ok, _ := l.known.PeekOrAdd(key, made); ok {
-		return known
+	known.users++
+	return known
+}
+
+func (l *lanes) give(lane *lane) {
+	if lane.users--; lane.users > 0 {
+		return
 	}
-	return made
+	delete(l.used, lane.key)
+	if lane.pace.limit != firstPace && !lane.pace.fixed || time.Now().Before(lane.resumes) {
+		l.learnt.Add(lane.key, learnt{lane.pace, lane.resumes})
+	}
 }

@@ -137,11 +137,18 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 
 // subdomain returns the subdomain that an address of the template has; empty
 // behind a template without one.
-func (t urlTemplate) subdomain(address string) string {
+func (t urlTemplate) subdomain(u *url.URL) string {
 	if !t.perWorkspace {
 		return ""
 	}
-	rest := strings.TrimPrefix(address, t.before)
+	rest := u.Host
+	if _, hostAndPath, _ := strings.Cut(t.before, "//"); strings.Contains(hostAndPath, "/") {
+		rest = u.Path
+		_, path, _ := strings.Cut(hostAndPath, "/")
+		rest = rest[min(len(rest), len(path)+1):]
+	} else {
+		rest = rest[min(len(rest), len(hostAndPath)):]
+	}
 	end := strings.IndexFunc(rest, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 	if end < 0 {
 		return rest
