@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -364,7 +365,7 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 func TestAbuseOfHTTP(t *testing.T) {
 	e := newEnv(t)
 	server := httptest.NewUnstartedServer(e.front.Config.Handler)
-	server.Config = newServer(e.front.Config.Handler)
+	server.Config = serving.New(e.front.Config.Handler)
 	if c := server.Config; c.ReadHeaderTimeout <= 0 || c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.IdleTimeout <= 0 || c.MaxHeaderBytes <= 0 {
 		t.Errorf("a client can take as long as it likes: %+v", c)
 	}

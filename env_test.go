@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -117,9 +117,9 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	if e.gate == nil {
 		e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}}
 	}
-	ready := new(atomic.Bool)
-	ready.Store(true)
-	e.front = httptest.NewServer(handler(cfg, e.gate, client, e.trusted, ready))
+	state := new(serving.State)
+	state.SetReady()
+	e.front = httptest.NewServer(handler(cfg, e.gate, client, e.trusted, state))
 	tb.Cleanup(e.front.Close)
 	e.url = e.front.URL
 	return e

@@ -8,15 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/rs/cors"
@@ -29,6 +26,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -51,15 +49,21 @@ func start(args []string) error {
 		_, err := fmt.Fprintf(os.Stdout, "key:  %s\nhash: %s\n\nGive the key to the client; it is not shown again. The hash goes into the access file.\n", key, hash)
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		told := <-signals
+		signal.Stop(signals) // a second signal ends the process at once
+		if told == os.Interrupt {
+			cancel(serving.ErrInterrupted)
+		}
+		cancel(nil)
+	}()
 	memory.Tune(ctx)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return run(ctx, cfg, os.Stderr)
 }
-
-// drainTimeout is how long requests may go on once the server was told to end.
-const drainTimeout = 15 * time.Second
 
 // run serves until the context ends, and then drains.
 func run(ctx context.Context, cfg config.Config, log io.Writer) error {
@@ -89,26 +93,12 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
-	ready := new(atomic.Bool)
-	server := newServer(handler(cfg, gate, client, trusted, ready))
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	ready.Store(true)
-	_, _ = fmt.Fprintf(log, "funnelgraph %s: GraphiQL on http://%s/, GraphQL on http://%s/graphql%s\n",
-		config.Version(), listener.Addr(), listener.Addr(), map[bool]string{true: " (demo data)"}[cfg.Demo])
-
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	ready.Store(false)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err)
-	}
-	return nil
+	state := new(serving.State)
+	served := handler(cfg, gate, client, trusted, state)
+	where := "http://" + listener.Addr().String()
+	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
+	_, _ = fmt.Fprintf(log, "funnelgraph %s: %sGraphQL on %s%s%s\n", config.Version(), explores, where, endpoint, map[bool]string{true: " (demo data)"}[cfg.Demo])
+	return serving.Serve(ctx, listener, served, state, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
 }
 
 func newClient(cfg config.Config) (*upstream.Client, error) {
@@ -152,7 +142,7 @@ func newExecutor(cfg config.Config, client *upstream.Client, trusted *documents.
 const endpoint = "/graphql"
 
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
-func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trusted *documents.Trusted, ready *atomic.Bool) http.Handler {
+func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trusted *documents.Trusted, state *serving.State) http.Handler {
 	operations := access.Handler(gate, gqlhttp.Handler(gqlhttp.Config{
 		Executor: newExecutor(cfg, client, trusted),
 		Scope:    func(ctx context.Context) string { return access.From(ctx).Key() },
@@ -162,8 +152,8 @@ func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trust
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(endpoint))
 	}
-	mux.HandleFunc("GET /healthz", status(func() bool { return true }))
-	mux.HandleFunc("GET /readyz", status(ready.Load))
+	mux.HandleFunc("GET /healthz", state.Healthz)
+	mux.HandleFunc("GET /readyz", state.Readyz)
 	// Nearly all requests are operations. They go past the mux, which takes a
 	// fiftieth of what a shared answer costs.
 	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -197,38 +187,13 @@ func allow(cfg config.Config) *cors.Cors {
 	})
 }
 
-func status(good func() bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		if !good() {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ok\n")
-	}
-}
-
-// newServer bounds how long a client may take, so that slow ones hold no
-// connection for ever.
-func newServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      5 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
-	}
-}
-
 // serveDemo starts the simulated API on a loopback port of its own.
 func serveDemo(ctx context.Context) (address string, shut func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot start the simulated API: %w", err)
 	}
-	server := newServer(demo.New())
+	server := serving.New(demo.New())
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr().String(), func() { _ = server.Close() }, nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -68,7 +69,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := handler(config.Config{MaxBody: 1 << 20}, access.PassThrough{}, client, nil, new(atomic.Bool))
+			h := handler(config.Config{MaxBody: 1 << 20}, access.PassThrough{}, client, nil, new(serving.State))
 			send := func(ctx context.Context, credential, operation, way int) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, identified(operationRequest(ctx, operations[operation], way), credential))

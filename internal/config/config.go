@@ -44,6 +44,8 @@ type Config struct {
 	MaxBody         int64            `name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Largest body of a request, in bytes."`
 	LimitsMode      string           `name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits below are enforced, or only reported in the log (measure), to find out which ones fit."`
 	Limits          limits.Limits    `embed:""`
+	DrainDelay      time.Duration    `name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long requests are still accepted after SIGTERM, while /readyz says no, so that load balancers notice. Ctrl-C does without."`
+	DrainTimeout    time.Duration    `name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"How long it may take to end: what is still running by then is cut off. A second signal ends at once."`
 	PrintConfig     bool             `name:"print-config" help:"Print the configuration, without secrets, and end."`
 	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
 
@@ -166,6 +168,9 @@ func (c *Config) check() error {
 	}
 	if c.FilteredReads < 0 {
 		return fmt.Errorf("--filtered-reads %d must not be negative; 0 is no limit", c.FilteredReads)
+	}
+	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
+		return errors.New("--drain-delay and --drain-timeout must not be negative")
 	}
 	if c.CacheTTL < 0 {
 		return fmt.Errorf("--cache-ttl %s must not be negative: give a time such as 30s, or 0s for no cache", c.CacheTTL)
