@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/rs/cors"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -79,13 +81,14 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(cfg)
-	if err != nil {
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
+	defer end()
+	p := parts{gate: gate, state: new(serving.State)}
+	if p.client, p.shelves, err = newClient(lasting, cfg); err != nil {
 		return err
 	}
-	var trusted *documents.Trusted
 	if cfg.TrustedFile != "" {
-		if trusted, err = documents.Load(cfg.TrustedFile); err != nil {
+		if p.trusted, err = documents.Load(cfg.TrustedFile); err != nil {
 			return err
 		}
 	}
@@ -93,20 +96,42 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
-	state := new(serving.State)
-	served := handler(cfg, gate, client, trusted, state)
 	where := "http://" + listener.Addr().String()
 	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
 	_, _ = fmt.Fprintf(log, "funnelgraph %s: %sGraphQL on %s%s%s\n", config.Version(), explores, where, endpoint, map[bool]string{true: " (demo data)"}[cfg.Demo])
-	return serving.Serve(ctx, listener, served, state, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
+	return serving.Serve(ctx, listener, handler(cfg, p), p.state, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
 }
 
-func newClient(cfg config.Config) (*upstream.Client, error) {
-	return upstream.New(upstream.Config{
+// parts are what requests go through.
+type parts struct {
+	gate    access.Gate
+	client  *upstream.Client
+	trusted *documents.Trusted // nil if there is no manifest
+	shelves shelves
+	state   *serving.State
+}
+
+// shelves shares persisted documents with replicas; nil if there are none.
+type shelves = func(graphql.Cache[string]) graphql.Cache[string]
+
+// newClient returns a client of the API, and what shares persisted documents, until the
+// context ends.
+func newClient(ctx context.Context, cfg config.Config) (*upstream.Client, shelves, error) {
+	settings := upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
 		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
-	})
+	}
+	var share shelves
+	if cfg.RedisURL != "" {
+		redis, err := replicas.Connect(ctx, cfg.RedisURL)
+		if err != nil {
+			return nil, nil, err
+		}
+		settings.Replicas, share = redis, redis.Documents
+	}
+	client, err := upstream.New(settings)
+	return client, share, err
 }
 
 // newGate returns the gate that the configuration asks for.
@@ -124,15 +149,15 @@ func newGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 }
 
 // newExecutor returns what answers operations, each within its caller's limits.
-func newExecutor(cfg config.Config, client *upstream.Client, trusted *documents.Trusted) *executor.Executor {
+func newExecutor(cfg config.Config, p parts) *executor.Executor {
 	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
 		caller := access.From(ctx)
 		return graph.Session{
-			Client: client.WithToken(caller.Token).Within(caller.Scope), Calls: caller.Policy.Allow(ctx),
+			Client: p.client.WithToken(caller.Token).Within(caller.Scope), Calls: caller.Policy.Allow(ctx),
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
-	documents.Apply(e, trusted, cfg.TrustedOnly)
+	documents.Apply(e, p.trusted, cfg.TrustedOnly, p.shelves)
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
 	access.Apply(e)
 	return e
@@ -142,9 +167,9 @@ func newExecutor(cfg config.Config, client *upstream.Client, trusted *documents.
 const endpoint = "/graphql"
 
 // handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
-func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trusted *documents.Trusted, state *serving.State) http.Handler {
-	operations := access.Handler(gate, gqlhttp.Handler(gqlhttp.Config{
-		Executor: newExecutor(cfg, client, trusted),
+func handler(cfg config.Config, p parts) http.Handler {
+	operations := access.Handler(p.gate, gqlhttp.Handler(gqlhttp.Config{
+		Executor: newExecutor(cfg, p),
 		Scope:    func(ctx context.Context) string { return access.From(ctx).Key() },
 		MaxBody:  cfg.MaxBody,
 	}))
@@ -152,8 +177,8 @@ func handler(cfg config.Config, gate access.Gate, client *upstream.Client, trust
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(endpoint))
 	}
-	mux.HandleFunc("GET /healthz", state.Healthz)
-	mux.HandleFunc("GET /readyz", state.Readyz)
+	mux.HandleFunc("GET /healthz", p.state.Healthz)
+	mux.HandleFunc("GET /readyz", p.state.Readyz)
 	// Nearly all requests are operations. They go past the mux, which takes a
 	// fiftieth of what a shared answer costs.
 	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -3,8 +3,13 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +20,12 @@ import (
 // was answered before. What one credential was answered is never another's. Any
 // call that is not a GET empties it for its workspace, for every credential,
 // and for the GETs under way. It is bounded in bytes and safe for concurrent
-// use.
+// use. Replicas share it, and empty it for each other.
 type cache struct {
 	next     http.RoundTripper
 	template urlTemplate
+	ttl      time.Duration
+	replicas Replicas // nil if there are none
 	answers  *otter.Cache[cacheKey, cached]
 
 	mu sync.Mutex
@@ -31,13 +38,17 @@ type cache struct {
 type cacheKey struct {
 	credential credential
 	epoch      uint64
-	url        string
+	// shared is the replicas' epoch.
+	shared string
+	url    string
 }
 
 // cached is what is kept of an answer, whose status was 200.
 type cached struct {
 	next string // the header Pagination-Next
 	body []byte
+	// until is when its time is over.
+	until time.Time
 }
 
 const (
@@ -49,8 +60,8 @@ const (
 
 // newCache returns a cache that keeps answers for ttl, of at most size bytes
 // together.
-func newCache(next http.RoundTripper, template urlTemplate, ttl time.Duration, size uint64) *cache {
-	return &cache{next: next, template: template, epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
+func newCache(next http.RoundTripper, template urlTemplate, ttl time.Duration, size uint64, replicas Replicas) *cache {
+	return &cache{next: next, template: template, ttl: ttl, replicas: replicas, epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
 		MaximumWeight: size,
 		Weigher: func(key cacheKey, answer cached) uint32 {
 			return uint32(entryBytes + len(key.url) + len(answer.next) + len(answer.body)) //nolint:gosec // a body is far below 4 GiB
@@ -72,28 +83,102 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet {
 		// Once more when it is done: what was read in between may be of either
 		// side.
-		c.empty(workspace)
-		defer c.empty(workspace)
+		c.empty(req.Context(), workspace)
+		defer c.empty(req.Context(), workspace)
 		return c.next.RoundTrip(req)
 	}
-	key := cacheKey{sha256.Sum256([]byte(req.Header.Get("Authorization"))), c.epoch(workspace), url}
+	authorization := req.Header.Get("Authorization")
+	key := cacheKey{credential: sha256.Sum256([]byte(authorization)), epoch: c.epoch(workspace), url: url}
+	together := false
+	if c.replicas != nil {
+		// Replicas that cannot be reached are replicas that there are not.
+		var err error
+		key.shared, err = c.replicas.Epoch(req.Context(), workspace)
+		together = err == nil
+	}
 	if req.Context().Value(freshKey{}) == nil {
-		if known, ok := c.answers.GetIfPresent(key); ok {
-			header := make(http.Header, 1)
-			if known.next != "" {
-				header.Set(nextHeader, known.next)
-			}
-			return &http.Response{
-				Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-				Header: header, Body: hold(known.body, nil), ContentLength: int64(len(known.body)), Request: req,
-			}, nil
+		if known, ok := c.find(req.Context(), key, authorization, together); ok {
+			return known.response(req), nil
 		}
 	}
 	resp, err := c.next.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusOK {
-		c.answers.Set(key, cached{resp.Header.Get(nextHeader), bytes.Clone(resp.Body.(*heldBody).bytes)})
+		answer := cached{resp.Header.Get(nextHeader), bytes.Clone(resp.Body.(*heldBody).bytes), time.Now().Add(c.ttl)}
+		c.answers.Set(key, answer)
+		if together {
+			c.replicas.Keep(key.name(), answer.seal(authorization), c.ttl)
+		}
 	}
 	return resp, err
+}
+
+// find returns what is kept, here or by a replica.
+func (c *cache) find(ctx context.Context, key cacheKey, authorization string, together bool) (cached, bool) {
+	if known, ok := c.answers.GetIfPresent(key); ok && time.Now().Before(known.until) {
+		return known, true
+	}
+	if !together {
+		return cached{}, false
+	}
+	sealed, rest, ok := c.replicas.Answer(ctx, key.name())
+	if !ok {
+		return cached{}, false
+	}
+	answer, ok := unseal(sealed, authorization)
+	if ok {
+		answer.until = time.Now().Add(min(rest, c.ttl))
+		c.answers.Set(key, answer)
+	}
+	return answer, ok
+}
+
+func (a cached) response(req *http.Request) *http.Response {
+	header := make(http.Header, 1)
+	if a.next != "" {
+		header.Set(nextHeader, a.next)
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: hold(a.body, nil), ContentLength: int64(len(a.body)), Request: req,
+	}
+}
+
+// name is the key's among replicas. It tells nothing of the URL, which can hold what a
+// filter asks for.
+func (k cacheKey) name() string {
+	h := sha256.New()
+	_, _ = h.Write(k.credential[:])
+	_, _ = io.WriteString(h, k.shared+"\x00"+k.url)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// sealing returns the cipher for what one credential is answered, so that whoever can
+// read the replicas' store has to know the token to read an answer.
+func sealing(authorization string) cipher.AEAD {
+	key := sha256.Sum256([]byte("answers\x00" + authorization))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // only a key of another length is an error
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead
+}
+
+func (a cached) seal(authorization string) []byte {
+	return sealing(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), nil) //nolint:gosec // the nonce is its own
+}
+
+// unseal reports false for what was not sealed with the credential.
+func unseal(sealed []byte, authorization string) (cached, bool) {
+	text, err := sealing(authorization).Open(nil, nil, sealed, nil)
+	if err != nil {
+		return cached{}, false
+	}
+	next, body, ok := bytes.Cut(text, []byte{'\n'})
+	return cached{next: string(next), body: body}, ok
 }
 
 func (c *cache) epoch(workspace string) uint64 {
@@ -106,7 +191,10 @@ func (c *cache) epoch(workspace string) uint64 {
 }
 
 // empty lets nothing be found any more of what a workspace answered.
-func (c *cache) empty(workspace string) {
+func (c *cache) empty(ctx context.Context, workspace string) {
+	if c.replicas != nil {
+		c.replicas.Written(ctx, workspace)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.epochs[workspace]; !known && len(c.epochs) == maxEpochs {

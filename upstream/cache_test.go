@@ -47,7 +47,7 @@ func newCacheTest(t *testing.T, size uint64) *cacheTest {
 		t.Fatal(err)
 	}
 	c := &counter{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(newCoalescer(newCaller(c, template, Config{CallTimeout: time.Minute})), template, 30*time.Second, size)}
+	return &cacheTest{t, c, newCache(newCoalescer(newCaller(c, template, Config{CallTimeout: time.Minute})), template, 30*time.Second, size, nil)}
 }
 
 // send returns the answer's text, and fails if its header is another's.
@@ -171,7 +171,7 @@ func TestCacheBounds(t *testing.T) {
 
 	c.want("acme", "/last", "me", "1001")
 	for i := range maxEpochs + 10 {
-		c.cache.empty(fmt.Sprint("w", i))
+		c.cache.empty(t.Context(), fmt.Sprint("w", i))
 		if before, now := c.cache.epochs[fmt.Sprint("w", i)], c.cache.epoch(fmt.Sprint("w", i)); before != now || now == 0 {
 			t.Fatalf("epoch %d, then %d", before, now)
 		}

@@ -49,7 +49,7 @@ func newCaller(next http.RoundTripper, template urlTemplate, cfg Config) *caller
 	return &caller{
 		next: next, template: template,
 		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: most,
-		lanes: newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads)), hosts: newHosts(),
+		lanes: newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
 		attempts: failsafe.With(retrypolicy.NewBuilder[*attempt]().
 			HandleIf(func(a *attempt, _ error) bool { return a != nil && a.again }).
 			WithMaxAttempts(most).

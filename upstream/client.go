@@ -36,6 +36,8 @@ type Config struct {
 	CacheTTL time.Duration
 	// CacheSize bounds the memory for that in bytes, by default 64 MiB.
 	CacheSize uint64
+	// Replicas, if not nil, is what this and other servers know together.
+	Replicas Replicas
 	// Transport carries the calls, by default [NewTransport].
 	Transport http.RoundTripper
 }
@@ -80,7 +82,7 @@ func New(cfg Config) (*Client, error) {
 	calls := newCaller(next, template, cfg)
 	var transport http.RoundTripper = meter{newCoalescer(calls)}
 	if cfg.CacheTTL > 0 {
-		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20))
+		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
 	}
 	return &Client{shared: &shared{
 		transport: transport,

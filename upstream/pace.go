@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,8 +52,17 @@ type pace struct {
 	eased time.Time
 }
 
-// learn takes in how a call went, that began when the given number were under way.
-func (p *pace) learn(began, now time.Time, running int, how outcome) {
+// first is the limit when nothing is known.
+func (p *pace) first() float64 {
+	if p.fixed {
+		return p.limit
+	}
+	return firstPace
+}
+
+// learn takes in how a call went, when the given number of as many as may be were under
+// way.
+func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
 	switch {
 	case p.fixed || how == told:
 		return
@@ -70,7 +80,7 @@ func (p *pace) learn(began, now time.Time, running int, how outcome) {
 	}
 	p.usual += (took - p.usual) / float64(min(p.samples, memory))
 	switch {
-	case 2*running < int(p.limit): // it is not the limit that holds calls back: nothing is learnt of it
+	case 2*running < capacity: // it is not the limit that holds calls back: nothing is learnt of it
 		return
 	case slow:
 		p.ease(began, now, leastPace)
@@ -107,8 +117,12 @@ type lane struct {
 	key   laneKey
 	users int // guarded by lanes.mu
 
+	// ended, if not nil, ends the lane's tenancy.
+	ended chan struct{}
+
 	mu      sync.Mutex
 	pace    pace
+	tenancy *tenancy // nil if there are no replicas
 	running int
 	waiting int
 	lines   linked.List                    // of *line, none empty, in the order in which they are served
@@ -153,6 +167,7 @@ func (l *lane) enter(ctx context.Context, until time.Time) error {
 	}
 	l.push(w)
 	l.wake(now)
+	l.hunger()
 	l.mu.Unlock()
 	select {
 	case err := <-w.ready:
@@ -173,7 +188,7 @@ func (l *lane) leave(began time.Time, how outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.pace.learn(began, now, l.running, how)
+	l.pace.learn(began, now, l.running, l.capacity(), how)
 	l.running--
 	l.wake(now)
 }
@@ -184,13 +199,16 @@ func (l *lane) rest(d time.Duration) {
 	defer l.mu.Unlock()
 	if at := time.Now().Add(d); at.After(l.resumes) {
 		l.resumes = at
+		if l.tenancy != nil {
+			l.tenancy.rests = d
+		}
 	}
 }
 
 // hasRoom reports whether one more call may begin. l.mu is held, as it is for what
 // follows.
 func (l *lane) hasRoom(now time.Time) bool {
-	return l.running < max(1, int(l.pace.limit)) && !now.Before(l.resumes)
+	return l.running < l.capacity() && !now.Before(l.resumes)
 }
 
 // wake lets those in that may begin now, one of each line in turn.
@@ -308,9 +326,11 @@ type laneKey struct {
 
 // lanes are all lanes. They are bounded in memory and safe for concurrent use.
 type lanes struct {
-	filteredReads int // negative is any number
+	filteredReads int      // negative is any number
+	replicas      Replicas // nil if there are none
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	leases uint64 // how many there have been
 	// used are those that somebody is in.
 	used map[laneKey]*lane
 	// learnt is what is known of others, where it is more than nothing: of those used
@@ -324,12 +344,12 @@ type learnt struct {
 	resumes time.Time
 }
 
-func newLanes(filteredReads int) *lanes {
+func newLanes(filteredReads int, replicas Replicas) *lanes {
 	known, err := lru.New[laneKey, learnt](maxLanes)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
-	return &lanes{filteredReads: filteredReads, used: make(map[laneKey]*lane), learnt: known}
+	return &lanes{filteredReads: filteredReads, replicas: replicas, used: make(map[laneKey]*lane), learnt: known}
 }
 
 // through returns the lanes that a call has to go through, the narrowest first, and
@@ -361,6 +381,12 @@ func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
 		if before, ok := l.learnt.Get(key); ok {
 			known.pace, known.resumes = before.pace, before.resumes
 		}
+		if l.replicas != nil {
+			l.leases++
+			known.ended = make(chan struct{})
+			known.tenancy = &tenancy{replicas: 1, more: make(chan struct{}, 1)}
+			go known.rent(l.replicas, strconv.FormatUint(l.leases, 10), known.ended)
+		}
 		l.used[key] = known
 	}
 	known.users++
@@ -372,6 +398,11 @@ func (l *lanes) give(lane *lane) {
 		return
 	}
 	delete(l.used, lane.key)
+	if lane.ended != nil {
+		close(lane.ended)
+	}
+	lane.mu.Lock()
+	defer lane.mu.Unlock()
 	if lane.pace.limit != firstPace && !lane.pace.fixed || time.Now().Before(lane.resumes) {
 		l.learnt.Add(lane.key, learnt{lane.pace, lane.resumes})
 	}

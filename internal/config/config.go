@@ -20,6 +20,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	UserAgent       string           `name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
 	CacheTTL        time.Duration    `name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s. Off by default. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
 	CacheSize       int              `name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
+	RedisURL        string           `name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share their pace towards ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Give one with a password by the environment, which other users of the machine cannot read."`
 	AccessFile      string           `name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file that says who may call, with which ClickFunnels token, and what each may see and do. Callers then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is read again when it changes."`
 	TrustedFile     string           `name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by their id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
 	TrustedOnly     bool             `name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run nothing but these."`
@@ -138,6 +140,9 @@ func writeFields(b *strings.Builder, v reflect.Value) {
 			writeFields(b, v.Field(i))
 		case field.Tag.Get("env") != "":
 			value := v.Field(i).Interface()
+			if u, err := url.Parse(fmt.Sprint(value)); field.Tag.Get("secret") == "url" && err == nil {
+				value = u.Redacted()
+			}
 			if all, ok := value.([]string); ok {
 				value = strings.Join(all, ",")
 			}
@@ -174,6 +179,14 @@ func (c *Config) check() error {
 	}
 	if c.CacheTTL < 0 {
 		return fmt.Errorf("--cache-ttl %s must not be negative: give a time such as 30s, or 0s for no cache", c.CacheTTL)
+	}
+	if c.RedisURL != "" {
+		if err := replicas.Check(c.RedisURL); err != nil {
+			return fmt.Errorf("--redis-url cannot be used: %w", err)
+		}
+		if c.CacheTTL > replicas.MaxTTL {
+			return fmt.Errorf("--cache-ttl %s must be %s at most with --redis-url", c.CacheTTL, replicas.MaxTTL)
+		}
 	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("--cache-size %d must be 1 to %d, in MiB", c.CacheSize, maxCacheSize)

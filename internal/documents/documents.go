@@ -114,12 +114,17 @@ func (t *Trusted) find(id string) (string, bool) {
 
 // Apply has an executor run the documents that requests name by an id or a hash.
 // trusted may be nil. With only, nothing else than they is run; otherwise clients
-// can also have their own documents kept.
-func Apply(e *executor.Executor, trusted *Trusted, only bool) {
+// can also have their own documents kept, which share, if not nil, shares with others.
+func Apply(e *executor.Executor, trusted *Trusted, only bool, share func(graphql.Cache[string]) graphql.Cache[string]) {
 	e.Use(named{trusted, only})
-	if !only {
-		e.Use(extension.AutomaticPersistedQuery{Cache: newKept()})
+	if only {
+		return
 	}
+	var documents graphql.Cache[string] = newKept()
+	if share != nil {
+		documents = share(documents)
+	}
+	e.Use(extension.AutomaticPersistedQuery{Cache: documents})
 }
 
 // named is the gqlgen extension that finds documents in the manifest.

@@ -1,0 +1,69 @@
+-- Leases a part of a lane to a replica. KEYS[1] is a hash: the lane's limit, when it may
+-- be used again, and for each replica "held:need:granted:until", times in ms.
+-- ARGV: id, need, want, running, limit at first, most, ease, grow, rest in ms, ttl in ms.
+-- Returns: how many calls the replica may have under way, the limit, the rest in ms, how
+-- many replicas there are.
+local id = ARGV[1]
+local need, want, running = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit = tonumber(ARGV[5])
+local most, ease, grow = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local rest, ttl = tonumber(ARGV[9]), tonumber(ARGV[10])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local resumes, held, hungry, sated = 0, 0, 0, 0
+local needy = {}
+local replicas = 1
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local name, value = all[i], all[i + 1]
+  if name == 'limit' then
+    limit = tonumber(value)
+  elseif name == 'resumes' then
+    resumes = tonumber(value)
+  elseif name ~= id then
+    local h, n, g, untl = string.match(value, '(%d+):(%d+):(%d+):(%d+)')
+    h, n, g = tonumber(h), tonumber(n), tonumber(g)
+    if tonumber(untl) <= now then
+      redis.call('HDEL', KEYS[1], name)
+    else
+      replicas = replicas + 1
+      held = held + h
+      if n > g then hungry = hungry + 1 else sated = sated + h end
+      if n > 0 then table.insert(needy, name) end
+    end
+  end
+end
+
+limit = math.max(1, math.min(most, limit * ease + grow))
+local whole = math.floor(limit)
+local room = math.max(0, whole - held)
+if rest > 0 then resumes = math.max(resumes, now + rest) end
+
+-- What nobody else waits for is free. Otherwise those who want more than they have get
+-- equal parts of what the others leave, or, where there is less than one for each, turns.
+local granted = math.min(want, room)
+if hungry > 0 then
+  local fair = math.floor((whole - sated) / (hungry + 1))
+  if fair < 1 then
+    fair = 0
+    if need > 0 then
+      table.insert(needy, id)
+      table.sort(needy)
+      local first = math.floor(now / 250) * whole
+      for i, name in ipairs(needy) do
+        if name == id and (i - 1 - first) % #needy < whole then fair = 1 end
+      end
+    end
+  end
+  granted = math.min(granted, fair)
+end
+
+redis.call('HSET', KEYS[1], 'limit', tostring(limit), 'resumes', resumes)
+if want == 0 and running == 0 then
+  redis.call('HDEL', KEYS[1], id)
+else
+  redis.call('HSET', KEYS[1], id, string.format('%d:%d:%d:%d', math.max(granted, running), need, granted, now + ttl))
+end
+redis.call('PEXPIRE', KEYS[1], 3600000)
+return {granted, tostring(limit), math.max(0, resumes - now), replicas}

@@ -1,0 +1,418 @@
+//go:build redis
+
+// These tests take a redis-server, which .ci/run installs.
+package replicas_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// redis is a redis-server of a test.
+type redis struct {
+	t    *testing.T
+	port string
+	cmd  *exec.Cmd
+}
+
+func newRedis(t *testing.T) *redis {
+	t.Helper()
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(free.Addr().String())
+	_ = free.Close()
+	r := &redis{t: t, port: port}
+	r.start()
+	t.Cleanup(r.kill)
+	return r
+}
+
+func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
+
+func (r *redis) start() {
+	r.t.Helper()
+	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir())
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	for range 200 {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+r.port); err == nil {
+			_ = conn.Close()
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	r.t.Fatal("redis-server does not start")
+}
+
+func (r *redis) kill() {
+	_ = r.cmd.Process.Kill()
+	_ = r.cmd.Wait()
+}
+
+func (r *redis) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
+
+// api is what the replicas call.
+type api struct {
+	takes time.Duration
+	// capacity is how many calls it bears at a time; 0 is any number.
+	capacity int
+
+	mu                           sync.Mutex
+	running, peak, refused, made int
+	version                      int
+}
+
+func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	a.running++
+	a.made++
+	a.peak = max(a.peak, a.running)
+	over := a.capacity > 0 && a.running > a.capacity
+	if over {
+		a.refused++
+	}
+	if r.Method != http.MethodGet {
+		a.version++
+	}
+	body := fmt.Sprintf(`[{"id":%d}]`, a.version+1)
+	a.mu.Unlock()
+	time.Sleep(a.takes)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running--
+	status := http.StatusOK
+	if over {
+		status = http.StatusTooManyRequests
+	} else if r.Method != http.MethodGet {
+		status, body = http.StatusCreated, body[1:len(body)-1]
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func (a *api) reset() (peak, refused, made int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	peak, refused, made = a.peak, a.refused, a.made
+	a.peak, a.refused, a.made = 0, 0, 0
+	return peak, refused, made
+}
+
+// replica is one of the servers.
+type replica struct {
+	*upstream.Client
+	shared *replicas.Redis
+}
+
+func newReplica(t *testing.T, r *redis, a *api, ttl time.Duration) replica {
+	t.Helper()
+	shared, err := replicas.Connect(t.Context(), r.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := upstream.New(upstream.Config{Transport: a, Replicas: shared, CacheTTL: ttl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replica{client.WithToken("secret"), shared}
+}
+
+var place = upstream.Place{WorkspaceID: "101", Subdomain: "acme"}
+
+var pages atomic.Int64
+
+// burst reads n different pages at each of the replicas at once, and returns how many
+// failed and how long each took.
+func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64, took []time.Duration) {
+	t.Helper()
+	var wait sync.WaitGroup
+	var bad atomic.Int64
+	took = make([]time.Duration, len(all))
+	began := time.Now()
+	for i, r := range all {
+		wait.Go(func() {
+			ctx := upstream.WithAllowance(t.Context(), &upstream.Allowance{})
+			var own sync.WaitGroup
+			for range n {
+				own.Go(func() {
+					q := q
+					q.After = fmt.Sprint(pages.Add(1))
+					if _, err := r.Contacts(ctx, place, q); err != nil {
+						bad.Add(1)
+					}
+				})
+			}
+			own.Wait()
+			took[i] = time.Since(began)
+		})
+	}
+	wait.Wait()
+	return bad.Load(), took
+}
+
+// TestBurst has two replicas get a burst at the same moment: together they never have
+// more under way than the pace that they share, all of which is used, and each gets its
+// part.
+func TestBurst(t *testing.T) {
+	r, a := newRedis(t), &api{takes: 50 * time.Millisecond}
+	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
+	for round := range 5 {
+		failed, took := burst(t, 500, upstream.Query{}, one, two)
+		peak, _, _ := a.reset()
+		t.Logf("round %d: %d at a time, took %s", round, peak, took)
+		if failed > 0 {
+			t.Errorf("%d failed", failed)
+		}
+		// The pace is 100 at first and grows while calls go well: by its root in the
+		// time of one call.
+		if most := 100 + (round+1)*200; peak > min(most, 512) || peak < 90 {
+			t.Errorf("round %d: %d at a time", round, peak)
+		}
+		if long, short := max(took[0], took[1]), min(took[0], took[1]); short < long/3 {
+			t.Errorf("round %d: one took %s, the other %s", round, took[0], took[1])
+		}
+	}
+}
+
+// TestFilteredReads has more replicas than may have a filtered read under way: never
+// more are, and each gets its turn.
+func TestFilteredReads(t *testing.T) {
+	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	filter, err := upstream.Filter("").With("email_address", "a@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []replica{newReplica(t, r, a, 0), newReplica(t, r, a, 0), newReplica(t, r, a, 0), newReplica(t, r, a, 0)}
+	failed, took := burst(t, 20, upstream.Query{Filter: filter}, all...)
+	peak, _, _ := a.reset()
+	t.Logf("%d at a time, took %s", peak, took)
+	if failed > 0 || peak != upstream.DefaultFilteredReads {
+		t.Errorf("%d failed, %d at a time", failed, peak)
+	}
+	for _, d := range took {
+		if d > 10*time.Second { // 0.8 s if nobody had to wait for turns
+			t.Errorf("took %s", took)
+		}
+	}
+}
+
+// TestPaceIsLearntTogether has an API bear twenty calls at a time: what one replica has
+// learnt of that, another one goes by from its first call on.
+func TestPaceIsLearntTogether(t *testing.T) {
+	r, a := newRedis(t), &api{takes: 20 * time.Millisecond, capacity: 20}
+	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
+	for range 6 {
+		burst(t, 100, upstream.Query{}, one)
+	}
+	a.reset()
+	failed, _ := burst(t, 100, upstream.Query{}, two)
+	peak, refused, _ := a.reset()
+	alone, err := upstream.New(upstream.Config{Transport: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	burst(t, 100, upstream.Query{}, replica{Client: alone.WithToken("secret")})
+	peakAlone, refusedAlone, _ := a.reset()
+	t.Logf("%d at a time and %d refused, alone %d and %d", peak, refused, peakAlone, refusedAlone)
+	if failed > 0 || peak > 45 || peakAlone < 90 || refused > refusedAlone/2 {
+		t.Errorf("%d failed", failed)
+	}
+}
+
+// TestCacheIsShared has one replica give what the other was answered, until either of
+// them writes. What is kept in between cannot be read without the token.
+func TestCacheIsShared(t *testing.T) {
+	r, a := newRedis(t), new(api)
+	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
+	read := func(from replica) string {
+		t.Helper()
+		page, err := from.Contacts(t.Context(), place, upstream.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Rows[0].RawID
+	}
+	for i, writer := range []replica{one, two, one} {
+		want := fmt.Sprint(i + 1)
+		if got := read(one) + read(two) + read(two) + read(one); got != strings.Repeat(want, 4) {
+			t.Errorf("read %s, want %s", got, want)
+		}
+		if _, _, made := a.reset(); i == 0 && made != 1 || made > 1 {
+			t.Errorf("%d calls for the same list, want 1", made)
+		}
+		if _, err := writer.CreateContact(t.Context(), place, map[string]string{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(writer); got == want {
+			t.Error("who wrote does not see it")
+		}
+		deadline := time.Now().Add(5 * time.Second)
+		for read(one) == want || read(two) == want {
+			if time.Now().After(deadline) {
+				t.Fatal("a write at one does not empty the other's cache")
+			}
+		}
+		a.reset()
+	}
+	other := newReplica(t, r, a, time.Minute)
+	if page, err := other.WithToken("another").Contacts(t.Context(), place, upstream.Query{}); err != nil || len(page.Rows) != 1 {
+		t.Error(err)
+	}
+	if _, _, made := a.reset(); made != 1 {
+		t.Error("one credential was given another's answer")
+	}
+	dump, err := exec.Command("sh", "-c", "for k in $(redis-cli -p "+r.port+" keys '*'); do echo $k; redis-cli -p "+r.port+" get $k; done").Output()
+	if err != nil || !bytes.Contains(dump, []byte("answer:")) {
+		t.Fatalf("%v: %q", err, dump)
+	}
+	for _, secret := range []string{"secret", `"id"`, "contacts", "filter"} {
+		if bytes.Contains(dump, []byte(secret)) {
+			t.Errorf("Redis holds %q", secret)
+		}
+	}
+}
+
+// shelf is a cache of documents in memory.
+type shelf struct{ sync.Map }
+
+func (s *shelf) Get(_ context.Context, key string) (string, bool) {
+	v, ok := s.Load(key)
+	text, _ := v.(string)
+	return text, ok
+}
+func (s *shelf) Add(_ context.Context, key, text string) { s.Store(key, text) }
+
+// TestDocumentsAreShared finds at one replica a document that a client has sent to the
+// other, and nothing that is not what its hash says.
+func TestDocumentsAreShared(t *testing.T) {
+	r, a := newRedis(t), new(api)
+	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
+	const document = "{ teams { nodes { id } } }"
+	sum := sha256.Sum256([]byte(document))
+	hash := hex.EncodeToString(sum[:])
+	at1, at2 := one.shared.Documents(new(shelf)), two.shared.Documents(new(shelf))
+	if _, ok := at2.Get(t.Context(), hash); ok {
+		t.Error("found before it was sent")
+	}
+	at1.Add(t.Context(), hash, document)
+	if got, ok := at2.Get(t.Context(), hash); !ok || got != document {
+		t.Errorf("found %q", got)
+	}
+	forged := strings.Repeat("a", 64)
+	at1.Add(t.Context(), forged, "{ evil }")
+	if got, ok := at2.Get(t.Context(), forged); ok {
+		t.Errorf("found %q", got)
+	}
+}
+
+// TestRedisDies kills Redis and stops it in the middle of bursts: nothing fails, each
+// goes on by what it knows, the log has one line, and when Redis is back they share
+// again.
+func TestRedisDies(t *testing.T) {
+	var log syncBuffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
+	for name, disturb := range map[string]struct{ away, back func() }{
+		"killed":  {r.kill, r.start},
+		"stopped": {func() { r.signal(syscall.SIGSTOP) }, func() { r.signal(syscall.SIGCONT) }},
+	} {
+		log.Reset()
+		time.AfterFunc(300*time.Millisecond, disturb.away)
+		for range 10 {
+			began := time.Now()
+			if failed, _ := burst(t, 300, upstream.Query{}, one, two); failed > 0 {
+				t.Errorf("%s: %d failed", name, failed)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("%s: a burst took %s", name, took)
+			}
+		}
+		if _, err := one.CreateContact(t.Context(), place, map[string]string{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := strings.Count(log.String(), "Redis does not answer"); n != 2 { // there are two servers
+			t.Errorf("%s: the log has %d lines of it:\n%s", name, n, log.String())
+		}
+		if one.shared.Failures() == 0 {
+			t.Errorf("%s: no failure is counted", name)
+		}
+		disturb.back()
+		deadline := time.Now().Add(20 * time.Second)
+		for {
+			a.reset()
+			burst(t, 1, upstream.Query{}, one)
+			id := fmt.Sprint(pages.Load())
+			if _, err := two.Contacts(t.Context(), place, upstream.Query{After: id}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, made := a.reset(); made == 1 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: they do not share again", name)
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// TestRedisIsNotThere starts without Redis, which comes later.
+func TestRedisIsNotThere(t *testing.T) {
+	r, a := newRedis(t), new(api)
+	r.kill()
+	began := time.Now()
+	one := newReplica(t, r, a, time.Minute)
+	if failed, _ := burst(t, 50, upstream.Query{}, one); failed > 0 || time.Since(began) > 5*time.Second {
+		t.Errorf("%d failed in %s", failed, time.Since(began))
+	}
+	r.start()
+	two := newReplica(t, r, a, time.Minute)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		a.reset()
+		burst(t, 1, upstream.Query{}, one)
+		if _, err := two.Contacts(t.Context(), place, upstream.Query{After: fmt.Sprint(pages.Load())}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, made := a.reset(); made == 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the one that started without Redis does not find it")
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}

@@ -1,0 +1,185 @@
+package upstream
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+)
+
+// Replicas is what servers that run side by side know together. All of it is for the
+// better only: what fails is done as by a server that is alone. It is safe for
+// concurrent use, and bounded in time by itself.
+type Replicas interface {
+	// Lease asks for a part of what all replicas together may have under way in a lane.
+	// The lease is this one's until it is replaced, given back (with a zero Ask) or not
+	// renewed for a while.
+	Lease(lane, id string, ask Ask) (Grant, error)
+	// Epoch returns what changes whenever a workspace is written to.
+	Epoch(ctx context.Context, workspace string) (epoch string, err error)
+	// Written changes it, also if the context has ended.
+	Written(ctx context.Context, workspace string)
+	// Answer returns what is kept under a key, and for how much longer.
+	Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool)
+	// Keep keeps it, for a while.
+	Keep(key string, answer []byte, ttl time.Duration)
+}
+
+// Ask is what a replica asks for, and tells, of a lane.
+type Ask struct {
+	// Need is how many calls are under way and waiting, Want how many there may soon be,
+	// Running how many are under way.
+	Need, Want, Running int
+	// Limit is that of a lane of which nothing is known.
+	Limit float64
+	// Ease and Grow are what the replica has learnt since it last asked: the limit is
+	// multiplied by the one, and then the other is added.
+	Ease, Grow float64
+	// Rest is how long ClickFunnels has asked to wait; 0 for not at all.
+	Rest time.Duration
+}
+
+// Grant is what a replica may have under way in a lane, and what all have learnt.
+type Grant struct {
+	Calls    int
+	Limit    float64
+	Rest     time.Duration
+	Replicas int
+}
+
+const (
+	// A lease is renewed so often, the first where calls wait for it. It runs out some
+	// time after (see Replicas).
+	hungryRenewal = 50 * time.Millisecond
+	usualRenewal  = 250 * time.Millisecond
+)
+
+// tenancy is a lane's part of what all replicas may have under way. It is guarded by the
+// lane's mutex.
+type tenancy struct {
+	// calls is how many may be under way here.
+	calls int
+	// alone says that the replicas cannot be reached: of what is known, each then takes
+	// an equal part.
+	alone    bool
+	replicas int
+	// told is the limit as all know it.
+	told float64
+	// rests is what ClickFunnels has asked for since the last renewal.
+	rests time.Duration
+	// more has the next renewal be made at once.
+	more chan struct{}
+}
+
+// name is the lane's among replicas.
+func (k laneKey) name() string {
+	name := hex.EncodeToString(k.credential[:]) + ":" + k.host
+	if k.filtered {
+		name += ":filtered"
+	}
+	return name
+}
+
+// rent keeps a lease of the lane until ended is closed.
+func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
+	name := l.key.name()
+	for {
+		l.mu.Lock()
+		ask := l.ask()
+		l.mu.Unlock()
+		grant, err := replicas.Lease(name, id, ask)
+		l.mu.Lock()
+		l.take(ask, grant, err)
+		hungry := l.waiting > 0
+		more := l.tenancy.more
+		if hungry {
+			more = nil // what there is has just been given
+		}
+		l.mu.Unlock()
+		renewal := usualRenewal
+		if hungry {
+			renewal = hungryRenewal
+		}
+		timer := time.NewTimer(renewal)
+		select {
+		case <-ended:
+			timer.Stop()
+			if err == nil {
+				l.mu.Lock()
+				ask := l.ask()
+				l.mu.Unlock()
+				_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Rest: ask.Rest})
+			}
+			return
+		case <-more:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// ask returns what the lane asks for. l.mu is held.
+func (l *lane) ask() Ask {
+	t := l.tenancy
+	need := l.running + l.waiting
+	ask := Ask{Need: need, Want: need + need/2, Running: l.running, Limit: l.pace.first(), Ease: 1, Rest: t.rests}
+	if l.pace.fixed {
+		return ask
+	}
+	switch limit := l.pace.limit; {
+	case t.told == 0:
+	case limit < t.told:
+		ask.Ease = limit / t.told
+	default:
+		ask.Grow = limit - t.told
+	}
+	return ask
+}
+
+// take takes in what the replicas have answered to what was asked. l.mu is held.
+func (l *lane) take(ask Ask, grant Grant, err error) {
+	t, now := l.tenancy, time.Now()
+	if t.alone = err != nil; t.alone {
+		l.wake(now)
+		return
+	}
+	t.calls, t.replicas = grant.Calls, grant.Replicas
+	if t.rests == ask.Rest {
+		t.rests = 0
+	}
+	if !l.pace.fixed {
+		// What has been learnt meanwhile is told the next time.
+		if t.told == 0 {
+			l.pace.limit = grant.Limit
+		} else {
+			l.pace.limit += grant.Limit - (t.told*ask.Ease + ask.Grow)
+		}
+		t.told = grant.Limit
+	}
+	if at := now.Add(grant.Rest); grant.Rest > 0 && at.After(l.resumes) {
+		l.resumes = at
+	}
+	l.wake(now)
+}
+
+// capacity is how many calls may be under way. l.mu is held.
+func (l *lane) capacity() int {
+	limit := max(1, int(l.pace.limit))
+	switch t := l.tenancy; {
+	case t == nil:
+		return limit
+	case t.alone:
+		return max(1, limit/max(1, t.replicas))
+	default:
+		return t.calls
+	}
+}
+
+// hunger has the lease be renewed at once. l.mu is held.
+func (l *lane) hunger() {
+	if l.tenancy != nil {
+		select {
+		case l.tenancy.more <- struct{}{}:
+		default:
+		}
+	}
+}
