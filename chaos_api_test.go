@@ -101,7 +101,7 @@ type ledger struct {
 
 // serveChaos is the API's process. It ends with its parent.
 func serveChaos() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for the life of the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}

@@ -402,7 +402,7 @@ func TestSoak(t *testing.T) {
 		time.Sleep(time.Second)
 		transport.CloseIdleConnections()
 		time.Sleep(time.Second)
-		heaps, goroutines = append(heaps, heap()), append(goroutines, uint64(runtime.NumGoroutine())) //nolint:gosec // few
+		heaps, goroutines = append(heaps, heap()), append(goroutines, uint64(runtime.NumGoroutine()))
 		t.Logf("round %d: %d answers; %d KB of heap, %d goroutines", round, answers.Load(), heaps[round]>>10, goroutines[round])
 	}
 	if last := len(heaps) - 1; heaps[last] > heaps[0]+8<<20 || goroutines[last] > goroutines[0]+20 {
