@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -36,6 +37,19 @@ func TestPresent(t *testing.T) {
 		if e := present(t.Context(), test.err); e.Extensions["code"] != test.code || e.Message != test.message {
 			t.Errorf("%v: %+v", test.err, e)
 		}
+	}
+}
+
+// TestPresentMore has an error say when to come again, and of a write whether it may have
+// been carried out.
+func TestPresentMore(t *testing.T) {
+	e := present(t.Context(), &upstream.Error{Code: upstream.RateLimited, Message: "Wait.", RetryAfter: 1500 * time.Millisecond})
+	if e.Extensions["retryAfter"] != 2 || e.Extensions["outcome"] != nil {
+		t.Errorf("%+v", e.Extensions)
+	}
+	e = present(t.Context(), &upstream.Error{Code: upstream.Timeout, Message: "Late.", Unknown: true})
+	if e.Extensions["outcome"] != "UNKNOWN" || e.Extensions["retryAfter"] != nil {
+		t.Errorf("%+v", e.Extensions)
 	}
 }
 

@@ -94,11 +94,13 @@ type retryBudget struct {
 const (
 	// retryShare is how many repetitions each first call allows for.
 	retryShare = 0.5
-	// retryReserve is how many are allowed for beyond that, coming back by one a second,
-	// so that a quiet server repeats calls as well.
-	retryReserve = 20
+	// retryReserve is how many are allowed for beyond that, so that a quiet server
+	// repeats calls as well, and a first burst that is too fast can be refused whole.
+	// They come back by retryRefill a second.
+	retryReserve = firstPace
+	retryRefill  = 10
 	// maxRetryTokens bounds what a good time saves up for a bad one.
-	maxRetryTokens = 200
+	maxRetryTokens = 3 * retryReserve
 )
 
 // call counts a first call.
@@ -113,7 +115,7 @@ func (b *retryBudget) take(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.tokens < retryReserve {
-		b.tokens = min(retryReserve, b.tokens+now.Sub(b.at).Seconds())
+		b.tokens = min(retryReserve, b.tokens+retryRefill*now.Sub(b.at).Seconds())
 	}
 	b.at = now
 	if b.tokens < 1 {

@@ -48,8 +48,11 @@ type pace struct {
 	recent, usual float64
 	samples       int
 	// eased is when it last shrank: what began before says nothing about the limit
-	// since.
-	eased time.Time
+	// since, but for how much too fast it was. Of so many calls under way then, so many
+	// have been refused, when the limit was before.
+	eased           time.Time
+	under, refusals int
+	before          float64
 }
 
 // first is the limit when nothing is known.
@@ -66,8 +69,17 @@ func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
 	switch {
 	case p.fixed || how == told:
 		return
+	case how == refused && began.Before(p.eased):
+		if p.under == 0 {
+			return // it was eased for another reason
+		}
+		p.refusals++
+		p.limit = min(p.limit, max(1, math.Floor(p.before*(1-float64(p.refusals)/float64(p.under)))))
+		return
 	case how == refused:
+		before := p.limit
 		p.ease(began, now, 1)
+		p.under, p.refusals, p.before = running, 1, before
 		return
 	}
 	took := now.Sub(began).Seconds()
@@ -86,7 +98,10 @@ func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
 		p.ease(began, now, leastPace)
 		return
 	}
-	p.limit = min(maxPace, p.limit+1/math.Sqrt(p.limit)) // by its square root in the time of one call
+	// In the time of one call it grows by this much: little at first where it was too
+	// much a moment ago, so that what is borne is not exceeded again and again.
+	growth := min(math.Sqrt(p.limit), 1+now.Sub(p.eased).Seconds())
+	p.limit = min(maxPace, p.limit+growth/p.limit)
 }
 
 func (p *pace) ease(began, now time.Time, least float64) {
@@ -94,7 +109,7 @@ func (p *pace) ease(began, now time.Time, least float64) {
 		return
 	}
 	p.limit = max(least, math.Floor(p.limit*eased))
-	p.eased = now
+	p.eased, p.under = now, 0
 }
 
 // outcome is how a call went, as far as the pace is concerned.

@@ -34,14 +34,19 @@ type Ask struct {
 	// Ease and Grow are what the replica has learnt since it last asked: the limit is
 	// multiplied by the one, and then the other is added.
 	Ease, Grow float64
+	// Took is about how long a call takes: limits that are eased by several replicas
+	// within that time are so for the same reason, and once is enough.
+	Took time.Duration
 	// Rest is how long ClickFunnels has asked to wait; 0 for not at all.
 	Rest time.Duration
 }
 
 // Grant is what a replica may have under way in a lane, and what all have learnt.
 type Grant struct {
-	Calls    int
-	Limit    float64
+	Calls int
+	Limit float64
+	// Eased is how long ago the limit was eased.
+	Eased    time.Duration
 	Rest     time.Duration
 	Replicas int
 }
@@ -107,7 +112,7 @@ func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
 				l.mu.Lock()
 				ask := l.ask()
 				l.mu.Unlock()
-				_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Rest: ask.Rest})
+				_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
 			}
 			return
 		case <-more:
@@ -121,7 +126,8 @@ func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
 func (l *lane) ask() Ask {
 	t := l.tenancy
 	need := l.running + l.waiting
-	ask := Ask{Need: need, Want: need + need/2, Running: l.running, Limit: l.pace.first(), Ease: 1, Rest: t.rests}
+	ask := Ask{Need: need, Want: need + need/2, Running: l.running, Limit: l.pace.first(), Ease: 1, Rest: t.rests,
+		Took: time.Duration(l.pace.recent * float64(time.Second))}
 	if l.pace.fixed {
 		return ask
 	}
@@ -154,6 +160,9 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 			l.pace.limit += grant.Limit - (t.told*ask.Ease + ask.Grow)
 		}
 		t.told = grant.Limit
+		if at := now.Add(-grant.Eased); at.After(l.pace.eased) {
+			l.pace.eased, l.pace.under = at, 0
+		}
 	}
 	if at := now.Add(grant.Rest); grant.Rest > 0 && at.After(l.resumes) {
 		l.resumes = at

@@ -1,17 +1,18 @@
--- Leases a part of a lane to a replica. KEYS[1] is a hash: the lane's limit, when it may
--- be used again, and for each replica "held:need:granted:until", times in ms.
--- ARGV: id, need, want, running, limit at first, most, ease, grow, rest in ms, ttl in ms.
--- Returns: how many calls the replica may have under way, the limit, the rest in ms, how
--- many replicas there are.
+-- Leases a part of a lane to a replica. KEYS[1] is a hash: the lane's limit, when that
+-- was eased and what it was before, when the lane may be used again, and for each replica
+-- "held:need:granted:until". Times are in ms.
+-- ARGV: id, need, want, running, limit at first, most, ease, grow, took, rest, ttl.
+-- Returns: how many calls the replica may have under way, the limit, for how long it has
+-- not been eased, the rest, how many replicas there are.
 local id = ARGV[1]
 local need, want, running = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit = tonumber(ARGV[5])
 local most, ease, grow = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local rest, ttl = tonumber(ARGV[9]), tonumber(ARGV[10])
+local took, rest, ttl = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local resumes, held, hungry, sated = 0, 0, 0, 0
+local eased, before, resumes, held, hungry, sated = 0, 0, 0, 0, 0, 0
 local needy = {}
 local replicas = 1
 local all = redis.call('HGETALL', KEYS[1])
@@ -19,6 +20,10 @@ for i = 1, #all, 2 do
   local name, value = all[i], all[i + 1]
   if name == 'limit' then
     limit = tonumber(value)
+  elseif name == 'eased' then
+    eased = tonumber(value)
+  elseif name == 'before' then
+    before = tonumber(value)
   elseif name == 'resumes' then
     resumes = tonumber(value)
   elseif name ~= id then
@@ -35,7 +40,16 @@ for i = 1, #all, 2 do
   end
 end
 
-limit = math.max(1, math.min(most, limit * ease + grow))
+local eases = limit * ease
+if ease < 1 then
+  -- What several replicas tell at a time is mostly the same: together it halves at most.
+  if now - eased < took then
+    eases = math.max(eases, math.min(limit, before / 2))
+  else
+    eased, before = now, limit
+  end
+end
+limit = math.max(1, math.min(most, eases + grow))
 local whole = math.floor(limit)
 local room = math.max(0, whole - held)
 if rest > 0 then resumes = math.max(resumes, now + rest) end
@@ -59,11 +73,11 @@ if hungry > 0 then
   granted = math.min(granted, fair)
 end
 
-redis.call('HSET', KEYS[1], 'limit', tostring(limit), 'resumes', resumes)
+redis.call('HSET', KEYS[1], 'limit', tostring(limit), 'eased', eased, 'before', tostring(before), 'resumes', resumes)
 if want == 0 and running == 0 then
   redis.call('HDEL', KEYS[1], id)
 else
   redis.call('HSET', KEYS[1], id, string.format('%d:%d:%d:%d', math.max(granted, running), need, granted, now + ttl))
 end
 redis.call('PEXPIRE', KEYS[1], 3600000)
-return {granted, tostring(limit), math.max(0, resumes - now), replicas}
+return {granted, tostring(limit), now - eased, math.max(0, resumes - now), replicas}

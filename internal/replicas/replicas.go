@@ -194,20 +194,24 @@ func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, 
 	err = r.do(context.Background(), func(ctx context.Context, client rueidis.Client) error {
 		values, err := r.lease.Exec(ctx, client, []string{prefix + "lane:" + lane}, []string{
 			r.id + "." + id, number(ask.Need), number(ask.Want), number(ask.Running), float(ask.Limit), number(maxLimit),
-			float(ask.Ease), float(ask.Grow), number(int(ask.Rest.Milliseconds())), number(int(leaseTTL.Milliseconds())),
+			float(ask.Ease), float(ask.Grow), number(int(ask.Took.Milliseconds())), number(int(ask.Rest.Milliseconds())), number(int(leaseTTL.Milliseconds())),
 		}).ToArray()
 		if err != nil {
 			return err
 		}
-		if len(values) != 4 {
+		if len(values) != 5 {
 			return errors.New("an answer of another length")
 		}
 		calls, err1 := values[0].AsInt64()
 		limit, err2 := values[1].AsFloat64()
-		rest, err3 := values[2].AsInt64()
-		replicas, err4 := values[3].AsInt64()
-		grant = upstream.Grant{Calls: int(calls), Limit: limit, Rest: time.Duration(rest) * time.Millisecond, Replicas: int(replicas)}
-		return errors.Join(err1, err2, err3, err4)
+		eased, err3 := values[2].AsInt64()
+		rest, err4 := values[3].AsInt64()
+		replicas, err5 := values[4].AsInt64()
+		grant = upstream.Grant{
+			Calls: int(calls), Limit: limit, Eased: time.Duration(eased) * time.Millisecond,
+			Rest: time.Duration(rest) * time.Millisecond, Replicas: int(replicas),
+		}
+		return errors.Join(err1, err2, err3, err4, err5)
 	})
 	return grant, err
 }

@@ -1,0 +1,105 @@
+//go:build redis
+
+package replicas_test
+
+import (
+	"flag"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+var full = flag.Bool("full", false, "run the tests at their full size")
+
+// info returns a number of what Redis tells of itself.
+func (r *redis) info(section, name string) float64 {
+	r.t.Helper()
+	out, err := exec.Command("redis-cli", "-p", r.port, "info", section).Output() //nolint:gosec // a test
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	found := regexp.MustCompile(name + `[:=]([0-9.]+)`).FindSubmatch(out)
+	if found == nil {
+		return 0
+	}
+	f, _ := strconv.ParseFloat(string(found[1]), 64)
+	return f
+}
+
+// TestScale has more and more replicas call one busy workspace for the same token: the
+// calls in a second are what the model in docs/scaling.md says, the shared pace divided
+// by how long a call takes, however many replicas there are.
+func TestScale(t *testing.T) {
+	all, lasts := []int{1, 4}, time.Second
+	if *full {
+		all, lasts = []int{1, 2, 4, 8, 16, 32, 64}, 5*time.Second
+	}
+	const takes, bears = 100 * time.Millisecond, 60
+	for _, n := range all {
+		r, a := newRedis(t), &api{takes: takes, capacity: bears}
+		var servers []replica
+		for range n {
+			servers = append(servers, newReplica(t, r, a, 0))
+		}
+		run := func(d time.Duration) (waits time.Duration) {
+			var wait sync.WaitGroup
+			var mu sync.Mutex
+			end := time.Now().Add(d)
+			for i := range max(n, 128) { // enough of them to want more than there is
+				wait.Go(func() {
+					for time.Now().Before(end) {
+						began := time.Now()
+						ctx := upstream.WithAllowance(t.Context(), &upstream.Allowance{})
+						if _, err := servers[i%n].Contacts(ctx, place, upstream.Query{After: fmt.Sprint(pages.Add(1))}); err != nil {
+							t.Error(err)
+						}
+						mu.Lock()
+						waits = max(waits, time.Since(began))
+						mu.Unlock()
+					}
+				})
+			}
+			wait.Wait()
+			return waits
+		}
+		run(lasts) // the pace is found
+		a.reset()
+		commands, cpu, began := r.info("commandstats", "evalsha:calls"), r.info("cpu", "used_cpu_user")+r.info("cpu", "used_cpu_sys"), time.Now()
+		longest := run(lasts)
+		took := time.Since(began).Seconds()
+		peak, refused, made := a.reset()
+		commands, cpu = r.info("commandstats", "evalsha:calls")-commands, r.info("cpu", "used_cpu_user")+r.info("cpu", "used_cpu_sys")-cpu
+		rate := float64(made-refused) / took
+		t.Logf("%2d replicas: %.0f calls a second (%.0f is what the API bears), %d at a time, %.1f %% refused, the longest took %s; Redis: %.0f leases a second, %.1f %% of a processor",
+			n, rate, bears/takes.Seconds(), peak, 100*float64(refused)/float64(made), longest.Round(time.Millisecond), commands/took, 100*cpu/took)
+		if rate < 0.5*bears/takes.Seconds() || float64(refused) > 0.15*float64(made) {
+			t.Errorf("%d replicas make %.0f calls a second, %d of %d refused", n, rate, refused, made)
+		}
+	}
+}
+
+// BenchmarkLease measures what a lease takes, with many asking at a time.
+func BenchmarkLease(b *testing.B) {
+	r := newRedis(b)
+	shared, err := replicas.Connect(b.Context(), r.url())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		lane := strconv.FormatInt(pages.Add(1), 10)
+		for pb.Next() {
+			if _, err := shared.Lease(lane, "1", upstream.Ask{Need: 1, Want: 1, Running: 1, Limit: 100, Ease: 1}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "leases/s")
+}
