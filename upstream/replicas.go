@@ -178,6 +178,8 @@ func (l *lane) capacity() int {
 		return limit
 	case t.alone:
 		return max(1, limit/max(1, t.replicas))
+	case l.pace.limit < t.told: // eased, and not yet told
+		return min(t.calls, max(1, int(float64(t.calls)*l.pace.limit/t.told)))
 	default:
 		return t.calls
 	}

@@ -40,16 +40,12 @@ for i = 1, #all, 2 do
   end
 end
 
-local eases = limit * ease
 if ease < 1 then
-  -- What several replicas tell at a time is mostly the same: together it halves at most.
-  if now - eased < took then
-    eases = math.max(eases, math.min(limit, before / 2))
-  else
-    eased, before = now, limit
-  end
+  -- What several replicas tell at a time is the same: the most of it counts, not all.
+  if now - eased >= took then eased, before = now, limit end
+  limit = math.min(limit, before * ease)
 end
-limit = math.max(1, math.min(most, eases + grow))
+limit = math.max(1, math.min(most, limit + grow))
 local whole = math.floor(limit)
 local room = math.max(0, whole - held)
 if rest > 0 then resumes = math.max(resumes, now + rest) end

@@ -27,32 +27,32 @@ import (
 
 // redis is a redis-server of a test.
 type redis struct {
-	t    testing.TB
+	tb   testing.TB
 	port string
 	cmd  *exec.Cmd
 }
 
-func newRedis(t testing.TB) *redis {
-	t.Helper()
-	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+func newRedis(tb testing.TB) *redis {
+	tb.Helper()
+	free, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(free.Addr().String())
 	_ = free.Close()
-	r := &redis{t: t, port: port}
+	r := &redis{tb: tb, port: port}
 	r.start()
-	t.Cleanup(r.kill)
+	tb.Cleanup(r.kill)
 	return r
 }
 
 func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
 
 func (r *redis) start() {
-	r.t.Helper()
-	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir())
+	r.tb.Helper()
+	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.tb.TempDir())
 	if err := r.cmd.Start(); err != nil {
-		r.t.Fatal(err)
+		r.tb.Fatal(err)
 	}
 	for range 200 {
 		if conn, err := net.Dial("tcp", "127.0.0.1:"+r.port); err == nil {
@@ -61,7 +61,7 @@ func (r *redis) start() {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	r.t.Fatal("redis-server does not start")
+	r.tb.Fatal("redis-server does not start")
 }
 
 func (r *redis) kill() {
@@ -96,7 +96,11 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body := fmt.Sprintf(`[{"id":%d}]`, a.version+1)
 	a.mu.Unlock()
-	time.Sleep(a.takes)
+	if over {
+		time.Sleep(a.takes / 10)
+	} else {
+		time.Sleep(a.takes)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running--

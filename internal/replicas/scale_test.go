@@ -20,10 +20,10 @@ var full = flag.Bool("full", false, "run the tests at their full size")
 
 // info returns a number of what Redis tells of itself.
 func (r *redis) info(section, name string) float64 {
-	r.t.Helper()
-	out, err := exec.Command("redis-cli", "-p", r.port, "info", section).Output() //nolint:gosec // a test
+	r.tb.Helper()
+	out, err := exec.Command("redis-cli", "-p", r.port, "info", section).Output()
 	if err != nil {
-		r.t.Fatal(err)
+		r.tb.Fatal(err)
 	}
 	found := regexp.MustCompile(name + `[:=]([0-9.]+)`).FindSubmatch(out)
 	if found == nil {
