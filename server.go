@@ -77,12 +77,12 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		defer shut()
 		cfg.UpstreamURL, cfg.Token = demo.Template(address), demo.Token
 	}
-	gate, err := newGate(ctx, cfg)
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
+	defer end()
+	gate, err := newGate(lasting, cfg)
 	if err != nil {
 		return err
 	}
-	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
-	defer end()
 	p := parts{gate: gate, state: new(serving.State)}
 	if p.client, p.shelves, err = newClient(lasting, cfg); err != nil {
 		return err

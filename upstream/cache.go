@@ -26,6 +26,7 @@ type cache struct {
 	template urlTemplate
 	ttl      time.Duration
 	replicas Replicas // nil if there are none
+	sharing  chan struct{}
 	answers  *otter.Cache[cacheKey, cached]
 
 	mu sync.Mutex
@@ -54,6 +55,10 @@ type cached struct {
 const (
 	// entryBytes is about what an entry takes beside its URL and body.
 	entryBytes = 512
+	// maxShared bounds an answer that replicas share, in bytes, and maxSharing how many
+	// are on their way to them.
+	maxShared  = 256 << 10
+	maxSharing = 64
 	// maxEpochs bounds the memory for workspaces that were written to.
 	maxEpochs = 10_000
 )
@@ -61,7 +66,7 @@ const (
 // newCache returns a cache that keeps answers for ttl, of at most size bytes
 // together.
 func newCache(next http.RoundTripper, template urlTemplate, ttl time.Duration, size uint64, replicas Replicas) *cache {
-	return &cache{next: next, template: template, ttl: ttl, replicas: replicas, epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
+	return &cache{next: next, template: template, ttl: ttl, replicas: replicas, sharing: make(chan struct{}, maxSharing), epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
 		MaximumWeight: size,
 		Weigher: func(key cacheKey, answer cached) uint32 {
 			return uint32(entryBytes + len(key.url) + len(answer.next) + len(answer.body)) //nolint:gosec // a body is far below 4 GiB
@@ -96,7 +101,8 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 		key.shared, err = c.replicas.Epoch(req.Context(), workspace)
 		together = err == nil
 	}
-	if req.Context().Value(freshKey{}) == nil {
+	fresh := req.Context().Value(freshKey{}) != nil
+	if !fresh {
 		if known, ok := c.find(req.Context(), key, authorization, together); ok {
 			return known.response(req), nil
 		}
@@ -104,27 +110,49 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.next.RoundTrip(req)
 	if err == nil && resp.StatusCode == http.StatusOK {
 		answer := cached{resp.Header.Get(nextHeader), bytes.Clone(resp.Body.(*heldBody).bytes), time.Now().Add(c.ttl)}
-		c.answers.Set(key, answer)
-		if together {
-			c.replicas.Keep(key.name(), answer.seal(authorization), c.ttl)
+		first := true
+		if fresh {
+			c.answers.Set(key, answer)
+		} else {
+			_, first = c.answers.SetIfAbsent(key, answer) // of those who waited for the same call
+		}
+		if together && first && len(answer.body) <= maxShared {
+			c.share(key.name(), answer, authorization)
 		}
 	}
 	return resp, err
 }
 
+// share has replicas know an answer, at some time, if there is not too much of that
+// already.
+func (c *cache) share(name string, answer cached, authorization string) {
+	select {
+	case c.sharing <- struct{}{}:
+		go func() {
+			defer func() { <-c.sharing }()
+			c.replicas.Keep(name, answer.seal(name, authorization), c.ttl)
+		}()
+	default:
+	}
+}
+
 // find returns what is kept, here or by a replica.
 func (c *cache) find(ctx context.Context, key cacheKey, authorization string, together bool) (cached, bool) {
-	if known, ok := c.answers.GetIfPresent(key); ok && time.Now().Before(known.until) {
-		return known, true
+	if known, ok := c.answers.GetIfPresent(key); ok {
+		if time.Now().Before(known.until) {
+			return known, true
+		}
+		c.answers.Invalidate(key)
 	}
 	if !together {
 		return cached{}, false
 	}
-	sealed, rest, ok := c.replicas.Answer(ctx, key.name())
+	name := key.name()
+	sealed, rest, ok := c.replicas.Answer(ctx, name)
 	if !ok {
 		return cached{}, false
 	}
-	answer, ok := unseal(sealed, authorization)
+	answer, ok := unseal(sealed, name, authorization)
 	if ok {
 		answer.until = time.Now().Add(min(rest, c.ttl))
 		c.answers.Set(key, answer)
@@ -167,13 +195,13 @@ func sealing(authorization string) cipher.AEAD {
 	return aead
 }
 
-func (a cached) seal(authorization string) []byte {
-	return sealing(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), nil) //nolint:gosec // the nonce is its own
+func (a cached) seal(name, authorization string) []byte {
+	return sealing(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
 }
 
-// unseal reports false for what was not sealed with the credential.
-func unseal(sealed []byte, authorization string) (cached, bool) {
-	text, err := sealing(authorization).Open(nil, nil, sealed, nil)
+// unseal reports false for what was not sealed with the credential, under the name.
+func unseal(sealed []byte, name, authorization string) (cached, bool) {
+	text, err := sealing(authorization).Open(nil, nil, sealed, []byte(name))
 	if err != nil {
 		return cached{}, false
 	}

@@ -113,7 +113,7 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 		first = false
 		return last, nil
 	})
-	if err != nil { // given up while it waited for the next attempt
+	if err != nil && last.again { // given up while it waited for the next attempt
 		last.body.free()
 		return nil, nil, err
 	}
@@ -125,7 +125,7 @@ func (c *caller) decide(req *http.Request, h *host, a *attempt, tried int, until
 	if !a.failed() || req.Context().Err() != nil || a.doubtful() && !repeatable(req) {
 		return
 	}
-	a.wait = rand.N(min(maxBackoff, firstBackoff<<(tried-1))) //nolint:gosec // nothing secret
+	a.wait = rand.N(min(maxBackoff, firstBackoff<<min(tried-1, 10))) //nolint:gosec // nothing secret
 	if asked := a.asked(); asked > 0 {
 		a.wait = asked
 	}
@@ -149,29 +149,32 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 			return &attempt{err: err}
 		}
 	}
-	if !h.breaker.TryAcquirePermit() {
+	began, a := time.Now(), new(attempt) // which tells nothing if it comes to a panic
+	defer func() {
 		for _, l := range through {
-			l.leave(time.Time{}, told)
+			l.leave(began, a.outcome())
 		}
-		return &attempt{err: dead(h.breaker.RemainingDelay())}
+	}()
+	if !h.breaker.TryAcquirePermit() {
+		a.err = dead(h.breaker.RemainingDelay())
+		return a
 	}
-	began := time.Now()
-	a := c.roundTrip(req)
+	probed := false
+	defer func() {
+		// Who gives up early says little of a host; who has waited for long does.
+		given := req.Context().Err() != nil && a.took < veryLong && !h.breaker.IsHalfOpen()
+		switch {
+		case !probed || a.dead() && !given:
+			h.breaker.RecordFailure()
+		case !a.dead():
+			h.breaker.RecordSuccess()
+		}
+	}()
+	a = c.roundTrip(req)
 	a.took = time.Since(began)
-	how := a.outcome()
-	if how == refused {
-		if asked := a.asked(); asked > 0 {
-			through[0].rest(asked)
-		}
-	}
-	for _, l := range through {
-		l.leave(began, how)
-	}
-	switch given := req.Context().Err() != nil; {
-	case a.dead() && (!given || h.breaker.IsHalfOpen()):
-		h.breaker.RecordFailure()
-	case !a.dead():
-		h.breaker.RecordSuccess()
+	probed = true
+	if asked := a.asked(); a.outcome() == refused && asked > 0 {
+		through[0].rest(asked)
 	}
 	return a
 }
@@ -240,7 +243,7 @@ func (a *attempt) dead() bool {
 
 func (a *attempt) outcome() outcome {
 	switch {
-	case a.err != nil:
+	case a.err != nil || a.resp == nil:
 		return told
 	case a.resp.StatusCode == http.StatusTooManyRequests:
 		return refused

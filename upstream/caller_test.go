@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -333,6 +334,104 @@ func TestGivingUpEndsRepeating(t *testing.T) {
 		time.Sleep(time.Minute)
 		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls != 1 {
 			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// TestLastAnswerCounts has the request's time end with the last byte of an answer to a
+// create that was refused before: it was carried out, and that is what is reported.
+func TestLastAnswerCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		calls := 0
+		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			calls++
+			if calls == 1 {
+				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: http.NoBody}, nil
+			}
+			return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: &lastByte{strings.NewReader(contactJSON), cancel}}, nil
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := c.WithToken("secret").CreateContact(ctx, acme, map[string]string{})
+		if err != nil || row.RawID != "7" {
+			t.Errorf("%v, %v", row, err)
+		}
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// lastByte is a body that calls something when it has been read.
+type lastByte struct {
+	io.Reader
+	then func()
+}
+
+func (b *lastByte) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil {
+		b.then()
+	}
+	return n, err
+}
+
+func (b *lastByte) Close() error { return nil }
+
+// TestHangingHostIsDead has callers give up a host that hangs before a call is over by
+// itself: it is noticed all the same.
+func TestHangingHostIsDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := play(t, Config{}, step{takes: time.Hour})
+		var wait sync.WaitGroup
+		for i := range 10 * deadCalls {
+			wait.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second / 2)
+				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+				defer cancel()
+				if _, err := c.Team(ctx, fmt.Sprint(i+1)); err == nil {
+					t.Error("answered")
+				}
+			})
+		}
+		wait.Wait()
+		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls > 5*deadCalls {
+			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// TestPanicIsNotForEver has a call panic, also the one that tries a dead host: it costs
+// itself.
+func TestPanicIsNotForEver(t *testing.T) {
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	defer slog.SetDefault(before)
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			if panics {
+				panic("the inside")
+			}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(teamJSON))}, nil
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = c.WithToken("secret")
+		for range 4 * deadCalls {
+			if _, err := c.Team(t.Context(), "1"); !errors.Is(err, Unavailable) {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		panics = false
+		time.Sleep(2 * probeAfter)
+		if _, err := c.Team(t.Context(), "1"); err != nil {
+			t.Error(err)
 		}
 	})
 }

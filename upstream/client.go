@@ -38,7 +38,9 @@ type Config struct {
 	CacheSize uint64
 	// Replicas, if not nil, is what this and other servers know together.
 	Replicas Replicas
-	// Transport carries the calls, by default [NewTransport].
+	// Transport carries the calls, by default [NewTransport]. It has to tell a
+	// [httptrace.ClientTrace] of connections, as net/http's does: a write that fails
+	// before there is one has certainly not been carried out.
 	Transport http.RoundTripper
 }
 

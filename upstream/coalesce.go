@@ -2,9 +2,11 @@ package upstream
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -41,6 +43,8 @@ type flight struct {
 	body *buffer
 	err  error
 }
+
+var errPanic = errors.New("panic in a REST call")
 
 func newCoalescer(calls *caller) *coalescer {
 	return &coalescer{calls: calls, flights: make(map[flightKey]*flight)}
@@ -102,7 +106,8 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 func (c *coalescer) fly(key flightKey, f *flight, req *http.Request) {
 	defer func() {
 		if v := recover(); v != nil {
-			f.err = fmt.Errorf("panic in a REST call: %v", v)
+			slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
+			f.err = errPanic
 		}
 		c.mu.Lock()
 		c.land(key, f)

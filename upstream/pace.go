@@ -63,9 +63,9 @@ func (p *pace) first() float64 {
 	return firstPace
 }
 
-// learn takes in how a call went, when the given number of as many as may be were under
-// way.
-func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
+// learn takes in how a call went, when the given number were under way, of which part is
+// the share of the limit.
+func (p *pace) learn(began, now time.Time, running int, part float64, how outcome) {
 	switch {
 	case p.fixed || how == told:
 		return
@@ -83,7 +83,9 @@ func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
 		return
 	}
 	took := now.Sub(began).Seconds()
-	p.samples++
+	if p.samples++; p.samples == 1 {
+		p.usual = took
+	}
 	p.recent += (took - p.recent) / float64(min(p.samples, 10))
 	slow := p.recent > slower*p.usual+muchLonger.Seconds()
 	memory := 500
@@ -92,7 +94,7 @@ func (p *pace) learn(began, now time.Time, running, capacity int, how outcome) {
 	}
 	p.usual += (took - p.usual) / float64(min(p.samples, memory))
 	switch {
-	case 2*running < capacity: // it is not the limit that holds calls back: nothing is learnt of it
+	case 2*float64(running) < part: // it is not the limit that holds calls back: nothing is learnt of it
 		return
 	case slow:
 		p.ease(began, now, leastPace)
@@ -203,7 +205,7 @@ func (l *lane) leave(began time.Time, how outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.pace.learn(began, now, l.running, l.capacity(), how)
+	l.pace.learn(began, now, l.running, l.part(), how)
 	l.running--
 	l.wake(now)
 }
@@ -344,6 +346,9 @@ type lanes struct {
 	filteredReads int      // negative is any number
 	replicas      Replicas // nil if there are none
 
+	// others is how many replicas there are, as far as is known.
+	others census
+
 	mu     sync.Mutex
 	leases uint64 // how many there have been
 	// used are those that somebody is in.
@@ -399,8 +404,8 @@ func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
 		if l.replicas != nil {
 			l.leases++
 			known.ended = make(chan struct{})
-			known.tenancy = &tenancy{replicas: 1, more: make(chan struct{}, 1)}
-			go known.rent(l.replicas, strconv.FormatUint(l.leases, 10), known.ended)
+			known.tenancy = &tenancy{replicas: l.others.count(), more: make(chan struct{}, 1)}
+			go known.rent(l.replicas, &l.others, strconv.FormatUint(l.leases, 10), known.ended)
 		}
 		l.used[key] = known
 	}

@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"encoding/hex"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -27,7 +29,7 @@ type Replicas interface {
 // Ask is what a replica asks for, and tells, of a lane.
 type Ask struct {
 	// Need is how many calls are under way and waiting, Want how many there may soon be,
-	// Running how many are under way.
+	// Running how many may be under way until this is answered.
 	Need, Want, Running int
 	// Limit is that of a lane of which nothing is known.
 	Limit float64
@@ -56,6 +58,9 @@ const (
 	// time after (see Replicas).
 	hungryRenewal = 50 * time.Millisecond
 	usualRenewal  = 250 * time.Millisecond
+	// fewReplicas can renew as often as that. More do so less often, so that a lane
+	// takes as many renewals altogether.
+	fewReplicas = 128
 )
 
 // tenancy is a lane's part of what all replicas may have under way. It is guarded by the
@@ -84,14 +89,45 @@ func (k laneKey) name() string {
 	return name
 }
 
+// census is how many replicas have been seen at a time lately. It is safe for concurrent
+// use.
+type census struct {
+	mu   sync.Mutex
+	most int
+	at   time.Time
+}
+
+// censusTTL is how long the most that have been seen count.
+const censusTTL = 10 * time.Minute
+
+func (c *census) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(1, c.most)
+}
+
+func (c *census) see(replicas int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); replicas >= c.most || now.Sub(c.at) > censusTTL {
+		c.most, c.at = replicas, now
+	}
+}
+
 // rent keeps a lease of the lane until ended is closed.
-func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
+func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan struct{}) {
 	name := l.key.name()
+	if l.pace.fixed { // another number is another lane
+		name += ":" + strconv.Itoa(int(l.pace.limit))
+	}
 	for {
 		l.mu.Lock()
 		ask := l.ask()
 		l.mu.Unlock()
 		grant, err := replicas.Lease(name, id, ask)
+		if err == nil {
+			others.see(grant.Replicas)
+		}
 		l.mu.Lock()
 		l.take(ask, grant, err)
 		hungry := l.waiting > 0
@@ -99,21 +135,20 @@ func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
 		if hungry {
 			more = nil // what there is has just been given
 		}
-		l.mu.Unlock()
 		renewal := usualRenewal
 		if hungry {
 			renewal = hungryRenewal
 		}
+		renewal = renewal * time.Duration(max(fewReplicas, min(l.tenancy.replicas, 8*fewReplicas))) / fewReplicas
+		l.mu.Unlock()
 		timer := time.NewTimer(renewal)
 		select {
 		case <-ended:
 			timer.Stop()
-			if err == nil {
-				l.mu.Lock()
-				ask := l.ask()
-				l.mu.Unlock()
-				_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
-			}
+			l.mu.Lock()
+			ask := l.ask()
+			l.mu.Unlock()
+			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
 			return
 		case <-more:
 			timer.Stop()
@@ -126,7 +161,10 @@ func (l *lane) rent(replicas Replicas, id string, ended <-chan struct{}) {
 func (l *lane) ask() Ask {
 	t := l.tenancy
 	need := l.running + l.waiting
-	ask := Ask{Need: need, Want: need + need/2, Running: l.running, Limit: l.pace.first(), Ease: 1, Rest: t.rests,
+	want := need + need/2
+	// Until this is answered no more begin than are told: others get what is left.
+	t.calls = min(t.calls, max(l.running, want))
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Ease: 1, Rest: t.rests,
 		Took: time.Duration(l.pace.recent * float64(time.Second))}
 	if l.pace.fixed {
 		return ask
@@ -144,7 +182,10 @@ func (l *lane) ask() Ask {
 // take takes in what the replicas have answered to what was asked. l.mu is held.
 func (l *lane) take(ask Ask, grant Grant, err error) {
 	t, now := l.tenancy, time.Now()
+	expected := t.told*ask.Ease + ask.Grow
 	if t.alone = err != nil; t.alone {
+		// It may have been heard all the same: what has been told is not told again.
+		t.told = expected
 		l.wake(now)
 		return
 	}
@@ -154,11 +195,16 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 	}
 	if !l.pace.fixed {
 		// What has been learnt meanwhile is told the next time.
-		if t.told == 0 {
-			l.pace.limit = grant.Limit
-		} else {
-			l.pace.limit += grant.Limit - (t.told*ask.Ease + ask.Grow)
+		switch limit := l.pace.limit; {
+		case t.told == 0:
+			limit = grant.Limit
+			fallthrough
+		case limit < expected:
+			l.pace.limit = grant.Limit * min(1, limit/max(1, expected))
+		default:
+			l.pace.limit = grant.Limit + limit - expected
 		}
+		l.pace.limit = min(maxPace, max(1, l.pace.limit))
 		t.told = grant.Limit
 		if at := now.Add(-grant.Eased); at.After(l.pace.eased) {
 			l.pace.eased, l.pace.under = at, 0
@@ -183,6 +229,15 @@ func (l *lane) capacity() int {
 	default:
 		return t.calls
 	}
+}
+
+// part is how many of the calls that may be under way are this server's, if each has as
+// many. l.mu is held.
+func (l *lane) part() float64 {
+	if l.tenancy == nil {
+		return l.pace.limit
+	}
+	return l.pace.limit / float64(max(1, l.tenancy.replicas))
 }
 
 // hunger has the lease be renewed at once. l.mu is held.

@@ -40,6 +40,8 @@ for i = 1, #all, 2 do
   end
 end
 
+if not (ease > 0 and ease <= 1) then ease = 1 end
+if not (grow >= 0) then grow = 0 end
 if ease < 1 then
   -- What several replicas tell at a time is the same: the most of it counts, not all.
   if now - eased >= took then eased, before = now, limit end
@@ -60,7 +62,8 @@ if hungry > 0 then
     if need > 0 then
       table.insert(needy, id)
       table.sort(needy)
-      local first = math.floor(now / 250) * whole
+      local turn = 250 * math.max(1, #needy / 128)
+      local first = math.floor(now / turn) * whole
       for i, name in ipairs(needy) do
         if name == id and (i - 1 - first) % #needy < whole then fair = 1 end
       end

@@ -39,7 +39,7 @@ func (r *redis) info(section, name string) float64 {
 func TestScale(t *testing.T) {
 	all, lasts := []int{1, 4}, time.Second
 	if *full {
-		all, lasts = []int{1, 2, 4, 8, 16, 32, 64}, 5*time.Second
+		all, lasts = []int{1, 4, 16, 64, 128, 256}, 5*time.Second
 	}
 	const takes, bears = 100 * time.Millisecond, 60
 	for _, n := range all {

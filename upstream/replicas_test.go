@@ -1,0 +1,125 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fellows are replicas that give what is asked for, and know a limit.
+type fellows struct {
+	mu     sync.Mutex
+	limit  float64
+	count  int
+	away   bool
+	leases map[string]int
+}
+
+func (f *fellows) Lease(lane, id string, ask Ask) (Grant, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away {
+		return Grant{}, errors.New("away")
+	}
+	if f.limit == 0 {
+		f.limit = ask.Limit
+	}
+	f.limit = f.limit*ask.Ease + ask.Grow
+	if f.leases == nil {
+		f.leases = make(map[string]int)
+	}
+	if f.leases[lane+id] = ask.Want; ask.Want == 0 {
+		delete(f.leases, lane+id)
+	}
+	return Grant{Calls: min(ask.Want, int(f.limit)), Limit: f.limit, Eased: time.Hour, Replicas: f.count}, nil
+}
+func (f *fellows) Epoch(context.Context, string) (string, error) { return "0", nil }
+func (f *fellows) Written(context.Context, string)               {}
+func (f *fellows) Answer(context.Context, string) ([]byte, time.Duration, bool) {
+	return nil, 0, false
+}
+func (f *fellows) Keep(string, []byte, time.Duration) {}
+
+// TestIdleReplicasLearnNothing has a few calls at a time go well for long: that says
+// nothing of how many may be under way.
+func TestIdleReplicasLearnNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := &fellows{count: 1}
+		c, err := New(Config{Transport: &crowded{takes: always(5 * time.Millisecond)}, Replicas: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = c.WithToken("secret")
+		for range 600 {
+			pages(t.Context(), c, 10, Query{})
+		}
+		time.Sleep(time.Second)
+		known.mu.Lock()
+		defer known.mu.Unlock()
+		if known.limit != firstPace {
+			t.Errorf("the limit is %.0f", known.limit)
+		}
+		if len(known.leases) != 0 {
+			t.Errorf("%d leases are left", len(known.leases))
+		}
+	})
+}
+
+// TestReplicasAway has replicas that cannot be reached take an equal part each, also in
+// lanes that are new.
+func TestReplicasAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known, api := &fellows{count: 4}, &crowded{takes: always(100 * time.Millisecond)}
+		c, err := New(Config{Transport: api, Replicas: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages(t.Context(), c.WithToken("secret"), 10, Query{})
+		time.Sleep(time.Second)
+		known.mu.Lock()
+		known.away = true
+		known.mu.Unlock()
+		api.peak = 0
+		if failed, _ := pages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < firstPace/4 || api.peak > firstPace/3 {
+			t.Errorf("%d failed, %d at a time, want about %d", failed, api.peak, firstPace/4)
+		}
+	})
+}
+
+// TestSharedPaceStaysInBounds has what replicas say and what a lane has learnt meanwhile
+// come together in every order.
+func TestSharedPaceStaysInBounds(t *testing.T) {
+	for _, told := range []float64{0, 1, 33, 100, 512} {
+		for _, local := range []float64{1, 33, 100, 512} {
+			for _, granted := range []float64{1, 33, 100, 512} {
+				for _, ask := range []Ask{{Ease: 1}, {Ease: 0.3}, {Ease: 1, Grow: 50}} {
+					l := &lane{pace: pace{limit: local}, tenancy: &tenancy{told: told}}
+					l.take(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
+					if limit := l.pace.limit; math.IsNaN(limit) || limit < 1 || limit > maxPace {
+						t.Errorf("told %v, local %v, granted %v after %+v: %v", told, local, granted, ask, limit)
+					}
+					if next := l.ask(); !(next.Ease > 0 && next.Ease <= 1) || !(next.Grow >= 0) {
+						t.Errorf("told %v, local %v, granted %v after %+v: it asks %+v", told, local, granted, ask, next)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestFirstCallIsNotSlow has the first of many calls take a while, which is what they
+// take.
+func TestFirstCallIsNotSlow(t *testing.T) {
+	p := pace{limit: firstPace}
+	now := time.Now()
+	for range 200 {
+		p.learn(now, now.Add(80*time.Millisecond), firstPace, firstPace, answered)
+		if p.limit < firstPace {
+			t.Fatalf("the limit is %.0f", p.limit)
+		}
+	}
+}
