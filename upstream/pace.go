@@ -26,6 +26,9 @@ const (
 	leastPace = 10
 	// eased is what is left of a pace that was too fast.
 	eased = 0.8
+	// fewCalls are too few to tell from how many of them are refused how much too fast
+	// they were.
+	fewCalls = 10
 	// slower is how much longer than usual calls have to take to count as slow, beside
 	// muchLonger.
 	slower     = 2
@@ -70,8 +73,8 @@ func (p *pace) learn(began, now time.Time, running int, part float64, how outcom
 	case p.fixed || how == told:
 		return
 	case how == refused && began.Before(p.eased):
-		if p.under == 0 {
-			return // it was eased for another reason
+		if p.under < fewCalls {
+			return // which is also so if it was eased for another reason
 		}
 		p.refusals++
 		p.limit = min(p.limit, max(1, math.Floor(p.before*(1-float64(p.refusals)/float64(p.under)))))

@@ -58,9 +58,11 @@ const (
 	// time after (see Replicas).
 	hungryRenewal = 50 * time.Millisecond
 	usualRenewal  = 250 * time.Millisecond
+	// rounding is no difference between limits.
+	rounding = 1e-6
 	// fewReplicas can renew as often as that. More do so less often, so that a lane
 	// takes as many renewals altogether.
-	fewReplicas = 128
+	fewReplicas = 64
 )
 
 // tenancy is a lane's part of what all replicas may have under way. It is guarded by the
@@ -171,10 +173,10 @@ func (l *lane) ask() Ask {
 	}
 	switch limit := l.pace.limit; {
 	case t.told == 0:
-	case limit < t.told:
+	case limit < t.told-rounding:
 		ask.Ease = limit / t.told
 	default:
-		ask.Grow = limit - t.told
+		ask.Grow = max(0, limit-t.told)
 	}
 	return ask
 }
@@ -199,10 +201,10 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 		case t.told == 0:
 			limit = grant.Limit
 			fallthrough
-		case limit < expected:
+		case limit < expected-rounding:
 			l.pace.limit = grant.Limit * min(1, limit/max(1, expected))
 		default:
-			l.pace.limit = grant.Limit + limit - expected
+			l.pace.limit = grant.Limit + max(0, limit-expected)
 		}
 		l.pace.limit = min(maxPace, max(1, l.pace.limit))
 		t.told = grant.Limit
@@ -224,7 +226,7 @@ func (l *lane) capacity() int {
 		return limit
 	case t.alone:
 		return max(1, limit/max(1, t.replicas))
-	case l.pace.limit < t.told: // eased, and not yet told
+	case l.pace.limit < t.told-rounding: // eased, and not yet told
 		return min(t.calls, max(1, int(float64(t.calls)*l.pace.limit/t.told)))
 	default:
 		return t.calls

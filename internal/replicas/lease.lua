@@ -62,7 +62,7 @@ if hungry > 0 then
     if need > 0 then
       table.insert(needy, id)
       table.sort(needy)
-      local turn = 250 * math.max(1, #needy / 128)
+      local turn = 250 * math.max(1, #needy / 64)
       local first = math.floor(now / turn) * whole
       for i, name in ipairs(needy) do
         if name == id and (i - 1 - first) % #needy < whole then fair = 1 end
