@@ -85,21 +85,28 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// BenchmarkLease measures what a lease takes, with many asking at a time.
+// BenchmarkLease measures what Redis does for a lease, by how many replicas are in the
+// lane.
 func BenchmarkLease(b *testing.B) {
-	r := newRedis(b)
-	shared, err := replicas.Connect(b.Context(), r.url())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetParallelism(16)
-	b.RunParallel(func(pb *testing.PB) {
-		lane := strconv.FormatInt(pages.Add(1), 10)
-		for pb.Next() {
-			if _, err := shared.Lease(lane, "1", upstream.Ask{Need: 1, Want: 1, Running: 1, Limit: 100, Ease: 1}); err != nil {
-				b.Error(err)
+	for _, n := range []int{1, 16, 64, 256} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			r := newRedis(b)
+			shared, err := replicas.Connect(b.Context(), r.url())
+			if err != nil {
+				b.Fatal(err)
 			}
-		}
-	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "leases/s")
+			lease := func(id int) {
+				if _, err := shared.Lease("lane", strconv.Itoa(id), upstream.Ask{Need: 2, Want: 2, Running: 1, Limit: 100, Ease: 1}); err != nil {
+					b.Error(err)
+				}
+			}
+			for id := range n {
+				lease(id)
+			}
+			for i := 0; b.Loop(); i++ {
+				lease(i % n)
+			}
+			b.ReportMetric(r.info("commandstats", "evalsha:calls=[0-9]*,usec=[0-9]*,usec_per_call"), "us-in-redis/op")
+		})
+	}
 }
