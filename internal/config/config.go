@@ -141,7 +141,7 @@ func writeFields(b *strings.Builder, v reflect.Value) {
 		case field.Tag.Get("env") != "":
 			value := v.Field(i).Interface()
 			if u, err := url.Parse(fmt.Sprint(value)); field.Tag.Get("secret") == "url" && err == nil {
-				value = u.Redacted()
+				value = strings.Replace(u.Redacted(), ":xxxxx@", ":***@", 1)
 			}
 			if all, ok := value.([]string); ok {
 				value = strings.Join(all, ",")

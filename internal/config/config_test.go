@@ -99,6 +99,14 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--request-timeout=-1s"}, want: "limit of timeout must not be negative"},
 		{args: []string{"--limits", "off"}, want: "--limits"},
 		{args: []string{"--introspection=perhaps"}, want: "--introspection"},
+		{args: []string{"--max-attempts=0"}, want: "--max-attempts 0 must be at least 1"},
+		{args: []string{"--filtered-reads=-1"}, want: "--filtered-reads -1 must not be negative"},
+		{args: []string{"--drain-timeout=-1s"}, want: "must not be negative"},
+		{args: []string{"--drain-delay=soon"}, want: "--drain-delay"},
+		{args: []string{"--redis-url", "http://user:hush@host:6379"}, want: "--redis-url cannot be used: it looks like redis://"},
+		{args: []string{"--redis-url", "redis://user:hush@host:port"}, want: "--redis-url cannot be used"},
+		{args: []string{"--redis-url", "redis://user:hush@host/zero"}, want: "--redis-url cannot be used"},
+		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be 24h0m0s at most"},
 		{args: []string{"--trusted-documents-only"}, want: "there would be nothing to run"},
 		{args: []string{"key"}, want: "new"},
 		{env: map[string]string{"FUNNELGRAPH_MAX_TOKENS": "x"}, want: "FUNNELGRAPH_MAX_TOKENS"},
@@ -126,6 +134,16 @@ func TestBadValues(t *testing.T) {
 				t.Errorf("%v, want something of %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestPrintRedis prints where Redis is, and not the password.
+func TestPrintRedis(t *testing.T) {
+	clean(t)
+	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
+	var out bytes.Buffer
+	if _, err := Parse([]string{"--print-config"}, &out); !errors.Is(err, ErrHelp) || !strings.Contains(out.String(), "FUNNELGRAPH_REDIS_URL=rediss://user:***@redis.example:6379/1\n") || strings.Contains(out.String(), "hush") {
+		t.Errorf("%v: %s", err, out.String())
 	}
 }
 
