@@ -110,7 +110,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}))
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
-	client, shelves, err := newClient(tb.Context(), cfg)
+	client, redis, err := newClient(tb.Context(), cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}
 	state := new(serving.State)
 	state.SetReady()
-	e.front = httptest.NewServer(handler(cfg, parts{e.gate, client, e.trusted, shelves, state}))
+	e.front = httptest.NewServer(handler(cfg, parts{e.gate, client, e.trusted, redis, state}))
 	tb.Cleanup(e.front.Close)
 	e.url = e.front.URL
 	return e

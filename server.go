@@ -15,8 +15,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/cors"
 
 	"github.com/funnelgraph/funnelgraph/graph"
@@ -29,6 +29,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/memory"
 	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -84,7 +85,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		return err
 	}
 	p := parts{gate: gate, state: new(serving.State)}
-	if p.client, p.shelves, err = newClient(lasting, cfg); err != nil {
+	if p.client, p.redis, err = newClient(lasting, cfg); err != nil {
 		return err
 	}
 	if cfg.TrustedFile != "" {
@@ -95,6 +96,13 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+	}
+	if cfg.AdminListen != "" {
+		shut, err := serveAdmin(ctx, cfg.AdminListen, p)
+		if err != nil {
+			return err
+		}
+		defer shut()
 	}
 	where := "http://" + listener.Addr().String()
 	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
@@ -107,31 +115,28 @@ type parts struct {
 	gate    access.Gate
 	client  *upstream.Client
 	trusted *documents.Trusted // nil if there is no manifest
-	shelves shelves
+	redis   *replicas.Redis    // nil if there are no replicas
 	state   *serving.State
 }
 
-// shelves shares persisted documents with replicas; nil if there are none.
-type shelves = func(graphql.Cache[string]) graphql.Cache[string]
-
-// newClient returns a client of the API, and what shares persisted documents, until the
+// newClient returns a client of the API, and what it shares with replicas until the
 // context ends.
-func newClient(ctx context.Context, cfg config.Config) (*upstream.Client, shelves, error) {
+func newClient(ctx context.Context, cfg config.Config) (*upstream.Client, *replicas.Redis, error) {
 	settings := upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
 		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
 	}
-	var share shelves
+	var redis *replicas.Redis
 	if cfg.RedisURL != "" {
-		redis, err := replicas.Connect(ctx, cfg.RedisURL)
-		if err != nil {
+		var err error
+		if redis, err = replicas.Connect(ctx, cfg.RedisURL); err != nil {
 			return nil, nil, err
 		}
-		settings.Replicas, share = redis, redis.Documents
+		settings.Replicas = redis
 	}
 	client, err := upstream.New(settings)
-	return client, share, err
+	return client, redis, err
 }
 
 // newGate returns the gate that the configuration asks for.
@@ -157,7 +162,11 @@ func newExecutor(cfg config.Config, p parts) *executor.Executor {
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
-	documents.Apply(e, p.trusted, cfg.TrustedOnly, p.shelves)
+	kept := documents.NewKept()
+	if p.redis != nil {
+		kept = p.redis.Documents(kept)
+	}
+	documents.Apply(e, p.trusted, cfg.TrustedOnly, kept)
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
 	access.Apply(e)
 	return e
@@ -214,11 +223,26 @@ func allow(cfg config.Config) *cors.Cors {
 
 // serveDemo starts the simulated API on a loopback port of its own.
 func serveDemo(ctx context.Context) (address string, shut func(), err error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, fmt.Errorf("cannot start the simulated API: %w", err)
+	return serveBeside(ctx, "127.0.0.1:0", demo.New())
+}
+
+// serveAdmin starts what is for those who run the server.
+func serveAdmin(ctx context.Context, address string, p parts) (shut func(), err error) {
+	var metrics []prometheus.Collector
+	if p.redis != nil {
+		metrics = p.redis.Metrics()
 	}
-	server := serving.New(demo.New())
+	_, shut, err = serveBeside(ctx, address, telemetry.Handler(metrics...))
+	return shut, err
+}
+
+// serveBeside serves on an address of its own until it is shut.
+func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	server := serving.New(h)
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr().String(), func() { _ = server.Close() }, nil
 }

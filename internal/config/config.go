@@ -28,6 +28,7 @@ import (
 // README's table.
 type Config struct {
 	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
+	AdminListen     string           `name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address to serve /metrics on, for those who run the server only, such as 127.0.0.1:9090."`
 	Demo            bool             `name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
 	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
 	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`
@@ -158,6 +159,9 @@ func (c *Config) check() error {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
+	}
+	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil && c.AdminListen != "" {
+		return fmt.Errorf("--admin-listen %q is not HOST:PORT, such as 127.0.0.1:9090 or :9090", c.AdminListen)
 	}
 	if c.UpstreamURL == "" || c.UserAgent == "" {
 		return errors.New("--upstream-url and --user-agent cannot be empty: leave them away for their defaults")

@@ -99,6 +99,7 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--request-timeout=-1s"}, want: "limit of timeout must not be negative"},
 		{args: []string{"--limits", "off"}, want: "--limits"},
 		{args: []string{"--introspection=perhaps"}, want: "--introspection"},
+		{args: []string{"--admin-listen", "9090"}, want: "--admin-listen \"9090\" is not HOST:PORT"},
 		{args: []string{"--max-attempts=0"}, want: "--max-attempts 0 must be at least 1"},
 		{args: []string{"--filtered-reads=-1"}, want: "--filtered-reads -1 must not be negative"},
 		{args: []string{"--drain-timeout=-1s"}, want: "must not be negative"},

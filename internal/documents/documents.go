@@ -114,17 +114,12 @@ func (t *Trusted) find(id string) (string, bool) {
 
 // Apply has an executor run the documents that requests name by an id or a hash.
 // trusted may be nil. With only, nothing else than they is run; otherwise clients
-// can also have their own documents kept, which share, if not nil, shares with others.
-func Apply(e *executor.Executor, trusted *Trusted, only bool, share func(graphql.Cache[string]) graphql.Cache[string]) {
+// can also have their own documents kept.
+func Apply(e *executor.Executor, trusted *Trusted, only bool, kept graphql.Cache[string]) {
 	e.Use(named{trusted, only})
-	if only {
-		return
+	if !only {
+		e.Use(extension.AutomaticPersistedQuery{Cache: kept})
 	}
-	var documents graphql.Cache[string] = newKept()
-	if share != nil {
-		documents = share(documents)
-	}
-	e.Use(extension.AutomaticPersistedQuery{Cache: documents})
 }
 
 // named is the gqlgen extension that finds documents in the manifest.
@@ -185,7 +180,8 @@ const (
 // have it.
 type kept struct{ documents *otter.Cache[string, string] }
 
-func newKept() kept {
+// NewKept returns a cache for documents that clients have kept, bounded in bytes.
+func NewKept() graphql.Cache[string] {
 	return kept{otter.Must(&otter.Options[string, string]{
 		MaximumWeight: keptBytes,
 		Weigher:       func(hash, document string) uint32 { return uint32(len(hash) + len(document) + 100) }, //nolint:gosec // bounded

@@ -44,7 +44,7 @@ func TestManifest(t *testing.T) {
 
 // TestKept keeps what is small, by its hash, and in bounded memory.
 func TestKept(t *testing.T) {
-	k := newKept()
+	k := NewKept().(kept)
 	k.Add(t.Context(), "a", "{ a }")
 	k.Add(t.Context(), "b", strings.Repeat("#", maxKept+1))
 	if text, ok := k.Get(t.Context(), "a"); !ok || text != "{ a }" {

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -364,6 +366,9 @@ func TestRedisDies(t *testing.T) {
 		if one.shared.Failures() == 0 {
 			t.Errorf("%s: no failure is counted", name)
 		}
+		if up := metrics(t, one); up["funnelgraph_redis_up"] != 0 || up["funnelgraph_redis_failures_total"] != float64(one.shared.Failures()) {
+			t.Errorf("%s: metrics %v", name, up)
+		}
 		disturb.back()
 		deadline := time.Now().Add(20 * time.Second)
 		for {
@@ -382,6 +387,24 @@ func TestRedisDies(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 	}
+}
+
+// metrics returns those of a replica by their names.
+func metrics(t *testing.T, r replica) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.shared.Metrics()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]float64)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			all[family.GetName()] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return all
 }
 
 type syncBuffer struct {

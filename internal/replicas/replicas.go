@@ -22,6 +22,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -160,6 +161,23 @@ func (r *Redis) connect(ctx context.Context, o rueidis.ClientOption, connected c
 
 // Failures is how often Redis has not answered, or not in time.
 func (r *Redis) Failures() int64 { return r.failures.Load() }
+
+// Metrics returns what is to be known of Redis by those who run the server.
+func (r *Redis) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "funnelgraph_redis_failures_total", Help: "How often Redis has not answered, or not in time.",
+		}, func() float64 { return float64(r.failures.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "funnelgraph_redis_up", Help: "1 while Redis answers; 0 while this server goes by what it knows itself.",
+		}, func() float64 {
+			if r.client.Load() == nil || !r.breaker.IsClosed() {
+				return 0
+			}
+			return 1
+		}),
+	}
+}
 
 func (r *Redis) fail() {
 	r.failures.Add(1)
