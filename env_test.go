@@ -31,7 +31,7 @@ type env struct {
 	front   *httptest.Server
 
 	mu    sync.Mutex
-	calls map[string][]string // by token: "subdomain /path?query"
+	calls map[string][]string // by token: "subdomain /path?query", behind the method if it is not GET
 	fault func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool
 }
 
@@ -96,6 +96,9 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 		call := subdomain + " " + path
 		if r.URL.RawQuery != "" {
 			call += "?" + r.URL.RawQuery
+		}
+		if r.Method != http.MethodGet {
+			call = r.Method + " " + call
 		}
 		e.mu.Lock()
 		e.calls[token] = append(e.calls[token], call)

@@ -86,7 +86,52 @@ func exists(kind string, id, token int) bool {
 	return true
 }
 
-var route = regexp.MustCompile(`^/(teams|workspaces|contacts/applied_tags|contacts/tags|contacts|users)(?:/(\w+))?(?:/(workspaces|contacts/tags|contacts|applied_tags))?$`)
+var route = regexp.MustCompile(`^/(teams|workspaces|contacts/applied_tags|contacts/tags|contacts|users)(?:/(\w+))?(?:/(workspaces|contacts/tags|contacts/upsert|contacts|applied_tags|gdpr_destroy))?$`)
+
+var kindOfPath = map[string]string{"teams": "T", "workspaces": "W", "contacts": "C", "contacts/tags": "G", "contacts/applied_tags": "A"}
+
+// written are the ids that have been written to, or been written, with their kinds.
+var written struct {
+	sync.Mutex
+	ids []string
+}
+
+// write notes a write, and carries it out on whatever the token reaches.
+func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind string, id int) {
+	written.Lock()
+	defer written.Unlock()
+	written.ids = append(written.ids, fmt.Sprint(kind, id))
+	var body map[string]struct {
+		TagID  json.Number   `json:"tag_id"`
+		TagIDs []json.Number `json:"tag_ids"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	for _, attributes := range body {
+		for _, tag := range append(attributes.TagIDs, attributes.TagID) {
+			if tag != "" {
+				written.ids = append(written.ids, fmt.Sprint("G", tag))
+			}
+		}
+	}
+	if r.Method == http.MethodDelete {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	row := map[string]func(int) any{
+		"T": func(id int) any { return l.team(id) }, "W": func(id int) any { return l.workspace(id) }, "C": func(id int) any { return l.contact(id) },
+		"G": func(id int) any { return l.tag(id) },
+	}[kind](id)
+	switch at[1] + "/" + at[3] {
+	case "workspaces/contacts", "workspaces/contacts/upsert":
+		row = l.contact(id*10 + 1)
+	case "workspaces/contacts/tags":
+		row = l.tag(id*10 + 5)
+	case "contacts/applied_tags":
+		row = l.applied(id*10 + 1)
+	}
+	text, _ := json.Marshal(row)
+	answer(201, "application/json", string(text))(w, r)
+}
 
 func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) bool {
 	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -96,10 +141,14 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 		answer(404, "application/json", `{"error":"No such route"}`)(w, r)
 		return true
 	}
-	kind := map[string]string{"teams": "T", "workspaces": "W", "contacts": "C", "contacts/tags": "G", "contacts/applied_tags": "A"}[at[1]]
+	kind := kindOfPath[at[1]]
 	id, _ := strconv.Atoi(strings.Trim(at[2], "TWCGAp"))
 	if at[2] != "" && (!exists(kind, id, token) || strings.HasSuffix(at[2], "p") && at[2][:1] != kind) && at[1] != "users" {
 		answer(404, "application/json", `{"error":"Not found: Record `+at[2]+` missing"}`)(w, r)
+		return true
+	}
+	if r.Method != http.MethodGet {
+		l.write(w, r, at, kind, id)
 		return true
 	}
 	rows := []map[string]any{}
@@ -210,7 +259,7 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 	for _, x := range all {
 		key, hash := access.NewKey()
 		x.key = key
-		entry := fmt.Sprintf("  - { name: %q, keys: [%q], token: token%d", x.name, hash, x.token)
+		entry := fmt.Sprintf("  - { name: %q, keys: [%q], token: token%d, access: read-write", x.name, hash, x.token)
 		list := func(name string, ids []int) {
 			if ids != nil {
 				text, _ := json.Marshal(ids)
@@ -525,4 +574,85 @@ func TestHiddenTeam(t *testing.T) {
 			t.Errorf("%s: %s", fields, r.raw)
 		}
 	}
+}
+
+// writeRoads are the ways to write to something by an id, as roads are those to read.
+var writeRoads = []string{
+	`updateTeam(input: { id: "%[1]s", name: "x" }) { team { ` + teamFields + ` } userErrors { message } }`,
+	`updateWorkspace(input: { id: "%[2]s", name: "x" }) { workspace { ` + workspaceFields + ` } userErrors { message } }`,
+	`createContact(input: { workspaceId: "%[2]s", emailAddress: "x", tagIds: ["%[4]s"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`createContact(input: { workspaceId: "%[2]s", emailAddress: "x" }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`upsertContact(input: { workspaceId: "%[2]s", emailAddress: "x", tagIds: ["%[4]s", "%[8]s"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`updateContact(input: { id: "%[3]s", workspaceId: "%[2]s", firstName: "x" }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`updateContact(input: { id: "%[3]s", tagIds: ["%[4]s"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`deleteContact(input: { id: "%[3]s", workspaceId: "%[2]s" }) { deletedContactId userErrors { message } }`,
+	`deleteContact(input: { id: "%[3]s" }) { deletedContactId userErrors { message } }`,
+	`redactContact(input: { id: "%[3]s", workspaceId: "%[2]s", confirm: true }) { redactedContactId userErrors { message } }`,
+	`createContactTag(input: { workspaceId: "%[2]s", name: "x" }) { contactTag { id name workspace { name } } userErrors { message } }`,
+	`updateContactTag(input: { id: "%[4]s", workspaceId: "%[2]s", name: "x" }) { contactTag { id name workspace { name } } userErrors { message } }`,
+	`deleteContactTag(input: { id: "%[4]s", workspaceId: "%[2]s" }) { deletedContactTagId userErrors { message } }`,
+	`applyContactTag(input: { contactId: "%[3]s", workspaceId: "%[2]s", tagId: "%[4]s" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
+	`applyContactTag(input: { contactId: "%[3]s", tagId: "%[4]s" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
+	`removeContactTag(input: { contactId: "%[3]s", workspaceId: "%[2]s", tagId: "%[4]s" }) { removedAppliedContactTagId contact { ` + contactFields + ` } userErrors { message } }`,
+}
+
+// seesWritten reports whether a tenant may see what has been written to.
+func (x *tenant) seesWritten(kindAndID string) bool {
+	id, _ := strconv.Atoi(kindAndID[1:])
+	switch kindAndID[0] {
+	case 'T':
+		return x.seesTeam(id)
+	case 'W':
+		return x.seesWorkspace(id)
+	case 'A':
+		return x.seesWorkspace(id / 100)
+	case 'G':
+		if x.teams == nil && x.workspaces == nil {
+			return true // what its own token cannot reach is ClickFunnels' to refuse
+		}
+	}
+	return x.seesWorkspace(id / 10)
+}
+
+// TestTenancyOfWrites has clients write to everything by every road: nothing that they
+// must not see is ever written to, or in an answer.
+func TestTenancyOfWrites(t *testing.T) {
+	e, all := tenants(t)
+	seed := rand.Uint64()
+	r := roamer{rand.New(rand.NewPCG(seed, 1))}
+	writes := make(map[string]int)
+	for range size(4_000, 200_000) {
+		x := all[r.IntN(len(all))]
+		written.Lock()
+		written.ids = nil
+		written.Unlock()
+		road := r.IntN(len(writeRoads))
+		workspace := r.id("W")
+		contact, tag := r.id("C"), r.id("G")
+		if r.IntN(2) == 0 { // what belongs together
+			contact, tag = workspace*10+1+r.IntN(2), workspace*10+5
+		}
+		mutation := "mutation { " + fmt.Sprintf(writeRoads[road], r.form("T", r.id("T")), r.form("W", workspace), r.form("C", contact), r.form("G", tag), "", "", "", strconv.Itoa(r.id("G"))) + " }"
+		answered := e.queryAs(x.key, mutation)
+		if found := x.foreign(answered.raw); found != "" {
+			t.Fatalf("seed %d: %s sees %s:\n%s\n%.2000s", seed, x.name, found, mutation, answered.raw)
+		}
+		written.Lock()
+		for _, id := range written.ids {
+			if !x.seesWritten(id) {
+				t.Fatalf("seed %d: %s has written to %s:\n%s\n%.500s", seed, x.name, id, mutation, answered.raw)
+			}
+			writes[x.name]++
+		}
+		written.Unlock()
+	}
+	// What they may write to they do.
+	for _, x := range all {
+		if len(x.workspaces) > 0 && x.teams == nil || x.workspaces == nil {
+			if writes[x.name] == 0 {
+				t.Errorf("seed %d: %s has written %d times", seed, x.name, writes[x.name])
+			}
+		}
+	}
+	t.Logf("writes: %v", writes)
 }

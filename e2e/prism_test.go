@@ -79,6 +79,30 @@ func TestPrism(t *testing.T) {
 		ask(t, url, query)
 	}
 
+	// Every mutation, with all that its body can hold.
+	const attributes = `emailAddress: "a@example.com", firstName: "A", lastName: null, phoneNumber: "+1 555", timeZone: "Berlin", fbUrl: "https://a", twitterUrl: "b", instagramUrl: "c", linkedinUrl: "d", websiteUrl: "e", tagIds: ["7", "8"], customAttributes: [{ key: "a", value: "b" }]`
+	const errs = ` userErrors { message } `
+	for _, mutation := range []string{
+		`createContact(input: { workspaceId: "42000", ` + attributes + ` }) { contact { id emailAddress }` + errs + `}`,
+		`updateContact(input: { id: "42", workspaceId: "42000", ` + attributes + ` }) { contact { id tags { id } }` + errs + `}`,
+		`upsertContact(input: { workspaceId: "42000", ` + attributes + ` }) { created contact { id }` + errs + `}`,
+		`deleteContact(input: { id: "42", workspaceId: "42000" }) { deletedContactId` + errs + `}`,
+		`redactContact(input: { id: "42", workspaceId: "42000", confirm: true }) { redactedContactId` + errs + `}`,
+		`createContactTag(input: { workspaceId: "42000", name: "N", color: "#ffffff" }) { contactTag { id name }` + errs + `}`,
+		`updateContactTag(input: { id: "58", workspaceId: "42000", name: "N", color: "#ffffff" }) { contactTag { id }` + errs + `}`,
+		`deleteContactTag(input: { id: "58", workspaceId: "42000" }) { deletedContactTagId` + errs + `}`,
+		`applyContactTag(input: { contactId: "42", workspaceId: "42000", tagId: "7" }) { appliedContactTag { id } contact { emailAddress }` + errs + `}`,
+		`updateTeam(input: { id: "42000", name: "T", timeZone: null, locale: "en" }) { team { name }` + errs + `}`,
+		`updateWorkspace(input: { id: "42000", name: "W", subdomain: "w" }) { workspace { name }` + errs + `}`,
+	} {
+		data := ask(t, url, "mutation { m: "+mutation+" }")
+		if refused, _ := at(data, "m.userErrors").([]any); len(refused) > 0 {
+			t.Errorf("%s: %v", mutation, refused)
+		}
+	}
+	// Which tag the recorded contact carries nobody knows: what counts are the requests.
+	ask(t, url, `mutation { removeContactTag(input: { contactId: "42", workspaceId: "42000", tagId: "7" }) { removedAppliedContactTagId } }`)
+
 	// Every recorded field of every record.
 	var openapi struct {
 		Paths map[string]map[string]struct {

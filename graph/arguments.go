@@ -107,17 +107,17 @@ func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *mo
 	if filter == nil {
 		return q, nil
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.Contacts.Of(l), upstream.KindContact, workspace, filter.Ids); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.Contacts.Of(l), upstream.KindContact, workspace, filter.Ids.Value()); err != nil {
 		return q, err
 	}
-	if q.Filter, err = in(q.Filter, "email_address", "emailAddresses", slices.Clone(filter.EmailAddresses)); err != nil {
+	if q.Filter, err = in(q.Filter, "email_address", "emailAddresses", slices.Clone(filter.EmailAddresses.Value())); err != nil {
 		return q, err
 	}
-	if q.Filter, err = inIDs(q.Filter, "tag_ids", "tagIds", loader.ContactTags.Of(l), upstream.KindContactTag, workspace, filter.TagIds); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "tag_ids", "tagIds", loader.ContactTags.Of(l), upstream.KindContactTag, workspace, filter.TagIds.Value()); err != nil {
 		return q, err
 	}
-	if filter.IsActive != nil {
-		q.Filter, err = in(q.Filter, "is_active", "isActive", []string{strconv.FormatBool(*filter.IsActive)})
+	if active := filter.IsActive.Value(); active != nil {
+		q.Filter, err = in(q.Filter, "is_active", "isActive", []string{strconv.FormatBool(*active)})
 	}
 	return q, err
 }
@@ -127,10 +127,10 @@ func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter 
 	if filter == nil {
 		return q, nil
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.ContactTags.From(ctx), upstream.KindContactTag, workspace, filter.Ids); err != nil {
+	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.ContactTags.From(ctx), upstream.KindContactTag, workspace, filter.Ids.Value()); err != nil {
 		return q, err
 	}
-	q.Filter, err = in(q.Filter, "name", "names", slices.Clone(filter.Names))
+	q.Filter, err = in(q.Filter, "name", "names", slices.Clone(filter.Names.Value()))
 	return q, err
 }
 

@@ -26,6 +26,36 @@ func (r *contactResolver) Workspace(ctx context.Context, objs []*upstream.Contac
 	return workspacesOf(ctx, objs, func(c *upstream.Contact) string { return c.WorkspaceID })
 }
 
+func (r *mutationResolver) CreateContact(ctx context.Context, input model.CreateContactInput) (*model.CreateContactPayload, error) {
+	return change(ctx, input, createContact, func(contact *upstream.Contact, errs []*model.UserError) *model.CreateContactPayload {
+		return &model.CreateContactPayload{Contact: contact, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) UpdateContact(ctx context.Context, input model.UpdateContactInput) (*model.UpdateContactPayload, error) {
+	return change(ctx, input, updateContact, func(contact *upstream.Contact, errs []*model.UserError) *model.UpdateContactPayload {
+		return &model.UpdateContactPayload{Contact: contact, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) UpsertContact(ctx context.Context, input model.UpsertContactInput) (*model.UpsertContactPayload, error) {
+	return change(ctx, input, upsertContact, func(done upserted, errs []*model.UserError) *model.UpsertContactPayload {
+		return &model.UpsertContactPayload{Contact: done.contact, Created: done.created, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) DeleteContact(ctx context.Context, input model.DeleteContactInput) (*model.DeleteContactPayload, error) {
+	return change(ctx, input, deleteContact, func(ref upstream.Ref, errs []*model.UserError) *model.DeleteContactPayload {
+		return &model.DeleteContactPayload{DeletedContactID: globalID(ref), UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) RedactContact(ctx context.Context, input model.RedactContactInput) (*model.RedactContactPayload, error) {
+	return change(ctx, input, redactContact, func(ref upstream.Ref, errs []*model.UserError) *model.RedactContactPayload {
+		return &model.RedactContactPayload{RedactedContactID: globalID(ref), UserErrors: errs}
+	})
+}
+
 func (r *queryResolver) Contact(ctx context.Context, id string, workspaceID *string) (*upstream.Contact, error) {
 	return contactIn(ctx, workspaceID, id)
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -26,6 +27,36 @@ func (r *contactTagResolver) Workspace(ctx context.Context, objs []*upstream.Con
 
 func (r *contactTaggingResolver) Tag(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
 	return tagsOf(ctx, objs, func(t *upstream.EmbeddedTag) *upstream.EmbeddedTag { return t })
+}
+
+func (r *mutationResolver) CreateContactTag(ctx context.Context, input model.CreateContactTagInput) (*model.CreateContactTagPayload, error) {
+	return change(ctx, input, createContactTag, func(tag *upstream.ContactTag, errs []*model.UserError) *model.CreateContactTagPayload {
+		return &model.CreateContactTagPayload{ContactTag: tag, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) UpdateContactTag(ctx context.Context, input model.UpdateContactTagInput) (*model.UpdateContactTagPayload, error) {
+	return change(ctx, input, updateContactTag, func(tag *upstream.ContactTag, errs []*model.UserError) *model.UpdateContactTagPayload {
+		return &model.UpdateContactTagPayload{ContactTag: tag, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) DeleteContactTag(ctx context.Context, input model.DeleteContactTagInput) (*model.DeleteContactTagPayload, error) {
+	return change(ctx, input, deleteContactTag, func(ref upstream.Ref, errs []*model.UserError) *model.DeleteContactTagPayload {
+		return &model.DeleteContactTagPayload{DeletedContactTagID: globalID(ref), UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) ApplyContactTag(ctx context.Context, input model.ApplyContactTagInput) (*model.ApplyContactTagPayload, error) {
+	return change(ctx, input, applyContactTag, func(done tagging, errs []*model.UserError) *model.ApplyContactTagPayload {
+		return &model.ApplyContactTagPayload{AppliedContactTag: done.applied, Contact: done.contact, UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) RemoveContactTag(ctx context.Context, input model.RemoveContactTagInput) (*model.RemoveContactTagPayload, error) {
+	return change(ctx, input, removeContactTag, func(done tagging, errs []*model.UserError) *model.RemoveContactTagPayload {
+		return &model.RemoveContactTagPayload{RemovedAppliedContactTagID: globalIDOf(done.applied), Contact: done.contact, UserErrors: errs}
+	})
 }
 
 func (r *Resolver) AppliedContactTag() exec.AppliedContactTagResolver {

@@ -22,6 +22,12 @@ func (r *membershipResolver) Team(ctx context.Context, objs []*upstream.Membersh
 	return teamsOf(ctx, objs, func(m *upstream.Membership) string { return m.TeamID })
 }
 
+func (r *mutationResolver) UpdateTeam(ctx context.Context, input model.UpdateTeamInput) (*model.UpdateTeamPayload, error) {
+	return change(ctx, input, updateTeam, func(team *upstream.Team, errs []*model.UserError) *model.UpdateTeamPayload {
+		return &model.UpdateTeamPayload{Team: team, UserErrors: errs}
+	})
+}
+
 func (r *queryResolver) Teams(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Team], error) {
 	return connect(ctx, loader.TeamList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
 }

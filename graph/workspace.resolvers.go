@@ -14,6 +14,12 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+func (r *mutationResolver) UpdateWorkspace(ctx context.Context, input model.UpdateWorkspaceInput) (*model.UpdateWorkspacePayload, error) {
+	return change(ctx, input, updateWorkspace, func(workspace *upstream.Workspace, errs []*model.UserError) *model.UpdateWorkspacePayload {
+		return &model.UpdateWorkspacePayload{Workspace: workspace, UserErrors: errs}
+	})
+}
+
 func (r *queryResolver) Workspace(ctx context.Context, id string, subdomain *string) (*upstream.Workspace, error) {
 	return workspaceByID(ctx, id, subdomain)
 }

@@ -1,6 +1,10 @@
 package upstream
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // AppliedContactTag is the fact that a contact carries a tag (API.md §5,
 // Contacts::AppliedTag).
@@ -36,4 +40,27 @@ func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string
 // AppliedContactTag fetches an applied tag by its raw or public id.
 func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*AppliedContactTag, error) {
 	return oneIn(ctx, c, p, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
+}
+
+// ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its
+// raw id. What applying it twice does is not documented, so that it is not repeated.
+func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
+	p, err := c.own(ctx, p, func(p Place) error {
+		if _, err := c.Contact(ctx, p, contact); err != nil {
+			return err
+		}
+		_, err := c.ContactTag(ctx, p, tag)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	row, _, err := createdIn(ctx, c, p, "contacts_applied_tag", map[string]any{"tag_id": jsontext.Value(tag)}, false, (*AppliedContactTag).adopt, "contacts", contact, "applied_tags")
+	return row, err
+}
+
+// RemoveAppliedContactTag takes a tag from the contact that carries it, by the applied
+// tag's id. Who must not see everything has found it by its contact.
+func (c *Client) RemoveAppliedContactTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "contacts", "applied_tags", id)
 }

@@ -3,7 +3,6 @@ package upstream
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"slices"
 	"time"
 
@@ -158,7 +157,7 @@ func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, err
 // body `contact` (API.md §5). It is sent once, and again only if it has certainly not
 // been carried out.
 func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
-	row, _, err := writtenIn(ctx, c, p, http.MethodPost, "contact", attributes, false, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
+	row, _, err := createdIn(ctx, c, p, "contact", attributes, false, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
 	return row, err
 }
 
@@ -166,7 +165,22 @@ func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*C
 // of the one that has it; it clears none. created tells which. It can be repeated
 // without harm.
 func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (row *Contact, created bool, err error) {
-	return writtenIn(ctx, c, p, http.MethodPost, "contact", attributes, true, (*Contact).adopt, "workspaces", thisWorkspace, "contacts", "upsert")
+	return createdIn(ctx, c, p, "contact", attributes, true, (*Contact).adopt, "workspaces", thisWorkspace, "contacts", "upsert")
+}
+
+// UpdateContact changes a contact, given by its raw or public id.
+func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
+	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, (*Contact).adopt, "contacts", id)
+}
+
+// DeleteContact hides a contact from lists and filters (API.md §8, trap 17).
+func (c *Client) DeleteContact(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id)
+}
+
+// RedactContact takes the personal data out of a contact for good.
+func (c *Client) RedactContact(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id, "gdpr_destroy")
 }
 
 // Attributes returns the custom attributes with the keys given, or all when

@@ -28,3 +28,20 @@ func (c *Client) ContactTags(ctx context.Context, p Place, q Query) (*Page[Conta
 func (c *Client) ContactTag(ctx context.Context, p Place, id string) (*ContactTag, error) {
 	return oneIn(ctx, c, p, (*ContactTag).adopt, "contacts", "tags", id)
 }
+
+// CreateContactTag creates a contact tag with the attributes of the body `contacts_tag`
+// (API.md §5).
+func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) (*ContactTag, error) {
+	row, _, err := createdIn(ctx, c, p, "contacts_tag", attributes, false, (*ContactTag).adopt, "workspaces", thisWorkspace, "contacts", "tags")
+	return row, err
+}
+
+// UpdateContactTag changes a contact tag, given by its raw or public id.
+func (c *Client) UpdateContactTag(ctx context.Context, p Place, id string, attributes any) (*ContactTag, error) {
+	return updatedIn(ctx, c, p, "contacts_tag", attributes, (*Client).ContactTag, (*ContactTag).adopt, "contacts", "tags", id)
+}
+
+// DeleteContactTag deletes a contact tag.
+func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ContactTag, "contacts", "tags", id)
+}

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -100,4 +101,16 @@ func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 		return nil, NotThere()
 	}
 	return team, err
+}
+
+// UpdateTeam changes a team, given by its raw or public id, with the attributes of the
+// body `team` (API.md §5).
+func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Team, error) {
+	if c.Scoped() {
+		if _, err := c.Team(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	row, _, err := written(ctx, c, http.MethodPut, accounts, []string{"teams", id}, "team", attributes, true, (*Team).adopt)
+	return row, err
 }

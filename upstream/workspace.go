@@ -1,6 +1,9 @@
 package upstream
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
 // Workspace holds contacts, orders and courses, and has a subdomain of its own
 // where they are found (API.md §5, Workspace).
@@ -50,4 +53,17 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 		return nil, NotThere()
 	}
 	return w, err
+}
+
+// UpdateWorkspace changes a workspace, given by its raw or public id, with the
+// attributes of the body `workspace` (API.md §5). Its subdomain is remembered for the
+// client's token.
+func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any) (*Workspace, error) {
+	if c.Scoped() {
+		if _, err := c.Workspace(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	row, _, err := written(ctx, c, http.MethodPut, accounts, []string{"workspaces", id}, "workspace", attributes, true, c.remember)
+	return row, err
 }

@@ -30,12 +30,15 @@ func writeOf(ctx context.Context) *write {
 // again where that may help; others only where ClickFunnels has certainly not carried
 // them out (API.md §4).
 func (c *Client) send(ctx context.Context, method, subdomain string, segments []string, query string, body any, repeatable bool, read func(status int, body []byte) error) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: err}
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body, json.Deterministic(true)); err != nil {
+			return &Error{Code: Internal, Message: "The REST call could not be made.", cause: err}
+		}
 	}
 	w := &write{repeatable: repeatable}
-	err = c.call(context.WithValue(ctx, writeKey{}, w), method, subdomain, segments, query, text, func(resp *http.Response, body []byte) error {
+	err := c.call(context.WithValue(ctx, writeKey{}, w), method, subdomain, segments, query, text, func(resp *http.Response, body []byte) error {
 		err := read(resp.StatusCode, body)
 		w.doubtful = w.doubtful || err != nil
 		return err
@@ -48,15 +51,12 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 	return err
 }
 
-// writtenIn is [Client.send] on the subdomain of a place, for a record, which is wrapped
-// in its key and answered with (API.md §5). created tells whether it has come to be.
-func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, method, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created bool, err error) {
-	p, err = c.locate(ctx, p)
-	if err != nil {
-		return nil, false, err
-	}
+// written is [Client.send] for a record, which is wrapped in its key and answered with
+// (API.md §5). created tells whether it has come to be. adopt, which may be nil,
+// completes it.
+func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomain string, segments []string, key string, attributes any, repeatable bool, adopt func(*T)) (row *T, created bool, err error) {
 	query := Query{}.encode(c.projection.expand(reflect.TypeFor[T]()))
-	err = c.send(ctx, method, p.Subdomain, p.segments(segments), query, map[string]any{key: attributes}, repeatable, func(status int, body []byte) (err error) {
+	err = c.send(ctx, method, subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, body []byte) (err error) {
 		created = status == http.StatusCreated
 		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
 			err = unreadable(errors.New("no record"))
@@ -66,6 +66,55 @@ func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, metho
 	if err != nil {
 		return nil, false, err
 	}
-	adopt(row, p)
+	if adopt != nil {
+		adopt(row)
+	}
 	return row, created, nil
+}
+
+// createdIn creates a record on the subdomain of a place.
+func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created bool, err error) {
+	p, err = c.locate(ctx, p)
+	if err != nil {
+		return nil, false, err
+	}
+	return written[T, P](ctx, c, http.MethodPost, p.Subdomain, p.segments(segments), key, attributes, repeatable, func(row *T) { adopt(row, p) })
+}
+
+// updatedIn changes a record of a place; find reads it. Updates are partial: what is
+// absent stays, null clears (API.md §4).
+func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), adopt func(*T, Place), segments ...string) (*T, error) {
+	p, err := c.own(ctx, p, func(p Place) error {
+		_, err := find(c, ctx, p, segments[len(segments)-1])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	row, _, err := written[T, P](ctx, c, http.MethodPut, p.Subdomain, segments, key, attributes, true, func(row *T) { adopt(row, p) })
+	return row, err
+}
+
+// deletedIn deletes a record of a place, or does with it what else a DELETE stands for;
+// find reads the record with the id.
+func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
+	p, err := c.own(ctx, p, func(p Place) error {
+		_, err := find(c, ctx, p, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.send(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, []byte) error { return nil })
+}
+
+// own locates a place for a write to one of its records. A client that must not see
+// everything first finds the record there: a host can know those of other workspaces
+// (API.md §9, 3).
+func (c *Client) own(ctx context.Context, p Place, find func(Place) error) (Place, error) {
+	p, err := c.locate(ctx, p)
+	if err == nil && c.Scoped() {
+		err = find(p)
+	}
+	return p, err
 }

@@ -24,8 +24,10 @@ type List[T any] struct {
 func newList[T any](rows *Resource[T], fetch pages[T]) *List[T] { return &List[T]{rows, fetch} }
 
 // From returns the lists of the operation that the context belongs to.
-func (list *List[T]) From(ctx context.Context) *Lists[T] {
-	l := From(ctx)
+func (list *List[T]) From(ctx context.Context) *Lists[T] { return list.Of(From(ctx)) }
+
+// Of returns the lists of an operation.
+func (list *List[T]) Of(l *Loaders) *Lists[T] {
 	return loaderOf(l, list, func() *Lists[T] { return &Lists[T]{List: list, loaders: l} })
 }
 

@@ -118,6 +118,30 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	return p.WorkspaceID, err
 }
 
+// Scoped reports whether there is anything that the caller must not see.
+func (l *Loaders) Scoped() bool { return l.client.Scoped() }
+
+// Write carries out a change in a workspace, or on the accounts if that is empty, and has
+// the operation forget what it has read: what is asked for from then on sees the change.
+// The record that the change has returned, if it has, is known.
+func Write[T any](l *Loaders, records *Resource[T], workspace string, change func(context.Context, *upstream.Client, upstream.Place) (*T, error)) (*T, error) {
+	var p upstream.Place
+	if workspace != "" {
+		var err error
+		if p, err = l.place(workspace); err != nil {
+			return nil, err
+		}
+	}
+	row, err := change(l.ctx, l.client, p)
+	l.mu.Lock()
+	l.made = nil
+	l.mu.Unlock()
+	if err == nil && row != nil {
+		records.Of(l).Know([]*T{row})
+	}
+	return row, err
+}
+
 // SeesTeam reports whether a team with this raw id, if there is one, may be seen.
 func (l *Loaders) SeesTeam(id string) bool { return l.client.SeesTeam(id) }
 

@@ -7,18 +7,41 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/funnelgraph/funnelgraph/upstream"
 )
+
+// A tag that a contact is to carry.
+type ApplyContactTagInput struct {
+	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ContactID string `json:"contactId"`
+	// The tag, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
+	TagID string `json:"tagId"`
+	// The `id`, `rawId` or `publicId` of their workspace; needed unless `contactId` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+}
+
+// What has come of applying a tag.
+type ApplyContactTagPayload struct {
+	// The record that the contact carries the tag; null if it was refused.
+	AppliedContactTag *upstream.AppliedContactTag `json:"appliedContactTag,omitzero"`
+	// The contact as it is now; null if it was refused.
+	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
 
 // Which contacts a list holds: those for which everything given is true. An empty list of values matches nothing.
 type ContactFilter struct {
 	// Any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
-	Ids []string `json:"ids,omitzero"`
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 	// Any of these e-mail addresses, exactly; at most 100.
-	EmailAddresses []string `json:"emailAddresses,omitzero"`
+	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
 	// Carrying any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
-	TagIds []string `json:"tagIds,omitzero"`
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
 	// Only active contacts, or only those that are not.
-	IsActive *bool `json:"isActive,omitzero"`
+	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
 }
 
 // In which order contacts come.
@@ -32,9 +55,291 @@ type ContactSort struct {
 // Which contact tags a list holds: those for which everything given is true. An empty list of values matches nothing.
 type ContactTagFilter struct {
 	// Any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
-	Ids []string `json:"ids,omitzero"`
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 	// Any of these names, exactly; at most 100.
-	Names []string `json:"names,omitzero"`
+	Names graphql.Omittable[[]string] `json:"names,omitzero"`
+}
+
+// A contact to be made.
+type CreateContactInput struct {
+	// The `id`, `rawId` or `publicId` of the workspace.
+	WorkspaceID string `json:"workspaceId"`
+	// The e-mail address.
+	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
+	// The first name.
+	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
+	// The last name.
+	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
+	// The phone number.
+	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
+	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
+	// The Facebook profile.
+	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
+	// The Twitter profile.
+	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
+	// The Instagram profile.
+	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
+	// The LinkedIn profile.
+	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
+	// The contact's own website.
+	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
+	// The tags that it is to carry, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
+}
+
+// What has come of making a contact.
+type CreateContactPayload struct {
+	// The contact; null if it was refused.
+	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A contact tag to be made.
+type CreateContactTagInput struct {
+	// The `id`, `rawId` or `publicId` of the workspace.
+	WorkspaceID string `json:"workspaceId"`
+	// The tag's name.
+	Name string `json:"name"`
+	// The tag's colour, such as `#2563eb`.
+	Color graphql.Omittable[*string] `json:"color,omitzero"`
+}
+
+// What has come of making a contact tag.
+type CreateContactTagPayload struct {
+	// The tag; null if it was refused.
+	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// One free field of a contact.
+type CustomAttributeInput struct {
+	// The field's name, in snake_case.
+	Key string `json:"key"`
+	// The field's value.
+	Value graphql.Omittable[*string] `json:"value,omitzero"`
+}
+
+// A contact to be deleted.
+type DeleteContactInput struct {
+	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ID string `json:"id"`
+	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+}
+
+// What has come of deleting a contact.
+type DeleteContactPayload struct {
+	// The `id` of what was deleted; null if it was refused.
+	DeletedContactID *string `json:"deletedContactId,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A contact tag to be deleted.
+type DeleteContactTagInput struct {
+	// The tag's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ID string `json:"id"`
+	// The `id`, `rawId` or `publicId` of the tag's workspace; needed unless `id` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+}
+
+// What has come of deleting a contact tag.
+type DeleteContactTagPayload struct {
+	// The `id` of what was deleted; null if it was refused.
+	DeletedContactTagID *string `json:"deletedContactTagId,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A contact whose personal data is to go for good.
+type RedactContactInput struct {
+	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ID string `json:"id"`
+	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+	// Has to be true: this cannot be undone.
+	Confirm bool `json:"confirm"`
+}
+
+// What has come of redacting a contact.
+type RedactContactPayload struct {
+	// The `id` of what was redacted; null if it was refused.
+	RedactedContactID *string `json:"redactedContactId,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A tag that a contact is to carry no more.
+type RemoveContactTagInput struct {
+	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ContactID string `json:"contactId"`
+	// The tag, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
+	TagID string `json:"tagId"`
+	// The `id`, `rawId` or `publicId` of their workspace; needed unless `contactId` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+}
+
+// What has come of taking a tag away.
+type RemoveContactTagPayload struct {
+	// The `id` of the record that the contact carried the tag; null if it was refused.
+	RemovedAppliedContactTagID *string `json:"removedAppliedContactTagId,omitzero"`
+	// The contact as it is now; null if it was refused.
+	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What is to change of a contact.
+type UpdateContactInput struct {
+	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ID string `json:"id"`
+	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+	// The e-mail address.
+	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
+	// The first name.
+	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
+	// The last name.
+	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
+	// The phone number.
+	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
+	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
+	// The Facebook profile.
+	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
+	// The Twitter profile.
+	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
+	// The Instagram profile.
+	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
+	// The LinkedIn profile.
+	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
+	// The contact's own website.
+	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
+	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away, and `[]` takes all. To add or take one, use `applyContactTag` and `removeContactTag`.
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
+}
+
+// What has come of changing a contact.
+type UpdateContactPayload struct {
+	// The contact as it is now; null if it was refused.
+	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What is to change of a contact tag.
+type UpdateContactTagInput struct {
+	// The tag's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	ID string `json:"id"`
+	// The `id`, `rawId` or `publicId` of the tag's workspace; needed unless `id` is an `id` that this API gave.
+	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
+	// The tag's name.
+	Name graphql.Omittable[*string] `json:"name,omitzero"`
+	// The tag's colour, such as `#2563eb`.
+	Color graphql.Omittable[*string] `json:"color,omitzero"`
+}
+
+// What has come of changing a contact tag.
+type UpdateContactTagPayload struct {
+	// The tag as it is now; null if it was refused.
+	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What is to change of a team.
+type UpdateTeamInput struct {
+	// The team's `id`, `rawId` or `publicId`.
+	ID string `json:"id"`
+	// The team's name.
+	Name graphql.Omittable[*string] `json:"name,omitzero"`
+	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
+	// The language, such as `en`, `ja` or `pt`.
+	Locale graphql.Omittable[*string] `json:"locale,omitzero"`
+}
+
+// What has come of changing a team.
+type UpdateTeamPayload struct {
+	// The team as it is now; null if it was refused.
+	Team *upstream.Team `json:"team,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What is to change of a workspace.
+type UpdateWorkspaceInput struct {
+	// The workspace's `id`, `rawId` or `publicId`.
+	ID string `json:"id"`
+	// The workspace's name.
+	Name graphql.Omittable[*string] `json:"name,omitzero"`
+	// The workspace's own subdomain. ClickFunnels lets it be changed in rare cases only.
+	Subdomain graphql.Omittable[*string] `json:"subdomain,omitzero"`
+}
+
+// What has come of changing a workspace.
+type UpdateWorkspacePayload struct {
+	// The workspace as it is now; null if it was refused.
+	Workspace *upstream.Workspace `json:"workspace,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A contact as it is to be, found by its e-mail address.
+type UpsertContactInput struct {
+	// The `id`, `rawId` or `publicId` of the workspace.
+	WorkspaceID string `json:"workspaceId"`
+	// The e-mail address, by which the contact is found.
+	EmailAddress string `json:"emailAddress"`
+	// The first name.
+	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
+	// The last name.
+	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
+	// The phone number.
+	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
+	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
+	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
+	// The Facebook profile.
+	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
+	// The Twitter profile.
+	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
+	// The Instagram profile.
+	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
+	// The LinkedIn profile.
+	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
+	// The contact's own website.
+	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
+	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away. Null and `[]` are passed over.
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
+}
+
+// What has come of making or changing a contact.
+type UpsertContactPayload struct {
+	// The contact as it is now; null if it was refused.
+	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Whether it was made, rather than changed; null if it was refused.
+	Created *bool `json:"created,omitzero"`
+	// Why ClickFunnels has refused; empty if it has not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Why ClickFunnels has refused to do what was asked.
+type UserError struct {
+	// The field of the input that it is about, such as `emailAddress`; null if it is about the whole or nobody can tell.
+	Field *string `json:"field,omitzero"`
+	// What is wrong, in ClickFunnels' own words.
+	Message string `json:"message"`
+	// The class of the refusal.
+	Code UserErrorCode `json:"code"`
 }
 
 // What contacts can be sorted by.
@@ -148,6 +453,67 @@ func (e *SortDirection) UnmarshalJSON(b []byte) error {
 }
 
 func (e SortDirection) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The classes of refusals.
+type UserErrorCode string
+
+const (
+	// A value is missing or not accepted.
+	UserErrorCodeInvalid UserErrorCode = "INVALID"
+	// It is in that state already, or another state forbids it.
+	UserErrorCodeConflict UserErrorCode = "CONFLICT"
+	// Something that the input names does not exist.
+	UserErrorCodeNotFound UserErrorCode = "NOT_FOUND"
+)
+
+var AllUserErrorCode = []UserErrorCode{
+	UserErrorCodeInvalid,
+	UserErrorCodeConflict,
+	UserErrorCodeNotFound,
+}
+
+func (e UserErrorCode) IsValid() bool {
+	switch e {
+	case UserErrorCodeInvalid, UserErrorCodeConflict, UserErrorCodeNotFound:
+		return true
+	}
+	return false
+}
+
+func (e UserErrorCode) String() string {
+	return string(e)
+}
+
+func (e *UserErrorCode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = UserErrorCode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid UserErrorCode", str)
+	}
+	return nil
+}
+
+func (e UserErrorCode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *UserErrorCode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e UserErrorCode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -56,7 +56,7 @@ func exampleData(contactsPerWorkspace []int) []*table {
 	workspaces := &table{list: "teams/*/workspaces", member: "workspaces/*", parent: "team_id", parents: teams, subdomain: always(accounts)}
 	contacts := &table{
 		list: "workspaces/*/contacts", member: "contacts/*", parent: "workspace_id", parents: workspaces,
-		hidden: func(r row) bool { return r["email_address"] == nil },
+		hidden: func(r row) bool { return r["email_address"] == nil || r["deleted_at"] != nil },
 		filters: map[string]func(row, []string) bool{
 			"id": oneOf("id"), "email_address": oneOf("email_address"), "is_active": oneOf("is_active"), "tag_ids": hasTag,
 		},
@@ -127,6 +127,7 @@ func exampleData(contactsPerWorkspace []int) []*table {
 			contacts.rows = append(contacts.rows, contact)
 		}
 	}
+	writable(teams, workspaces, tags, applied, contacts)
 	return []*table{teams, users, workspaces, tags, applied, contacts}
 }
 

@@ -5,7 +5,8 @@
 // to an unknown filter key, and sends pages of 20 rows with the cursor of the
 // next page in a header (API.md §§1–4).
 //
-// It serves `funnelgraph --demo` and the tests.
+// What is written to it lasts as long as the server. It serves `funnelgraph --demo` and
+// the tests.
 package demo
 
 import (
@@ -39,16 +40,22 @@ const pageSize = 20
 // subdomain is the first path segment, as in [Template], or else the first
 // label of the host.
 type Server struct {
+	contacts []int
+
+	mu     sync.RWMutex
 	tables []*table
+	// owns says that the data is the server's own: until it is written to, it is the
+	// same for all.
+	owns bool
 }
 
 // New returns a server with the example data. contacts, if given, says how many
 // contacts the workspaces have, going round.
 func New(contacts ...int) *Server {
 	if len(contacts) == 0 {
-		return &Server{tables: example()}
+		return &Server{contacts: contactsPerWorkspace, tables: example()}
 	}
-	return &Server{tables: indexed(exampleData(contacts))}
+	return &Server{contacts: contacts, tables: indexed(exampleData(contacts)), owns: true}
 }
 
 // example is the data of all servers that want nothing else; none changes it.
@@ -80,9 +87,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet {
-		fail(w, http.StatusNotFound, "No such route")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.serveWrite(w, r, subdomain, path) {
+			fail(w, http.StatusNotFound, "No such route")
+		}
 		return
 	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	for _, t := range s.tables {
 		if parent, ok := match(t.list, path); ok {
 			s.serveList(w, r, t, subdomain, parent)
@@ -170,6 +183,8 @@ type table struct {
 	// expand completes a row with a field sent only on demand.
 	expand map[string]func(row) any
 	rows   []row
+	// writes are what can be changed; nil is nothing.
+	writes *writes
 	// subdomain says on which host a row lives.
 	subdomain func(row) string
 

@@ -1,0 +1,346 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// writes are what can be changed of a table, by the rules of API.md §§4, 5 and 8.
+type writes struct {
+	// key wraps the attributes in a body.
+	key string
+	// attributes are those that are taken; others are passed over.
+	attributes []string
+	// apart are those that changed sets itself.
+	apart []string
+	// required ones must not be blank, and unique is one that no other row of the
+	// parent may have.
+	required []string
+	unique   string
+	// make returns a new row of a parent, without attributes; nil where there can be
+	// none.
+	make func(id int64, parent row) row
+	// changed completes a row whose attributes have been set. It returns why it is not
+	// accepted.
+	changed func(r row, attributes map[string]any) (refusal string)
+	// destroy deletes a row; nil where that cannot be done.
+	destroy func(row)
+	// actions are what else a path below the row does, by its last segment and method.
+	actions map[string]func(row)
+}
+
+// maxBody bounds a body.
+const maxBody = 1 << 20
+
+// serveWrite answers a call that changes something. It reports false if there is no such
+// route.
+func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+	s.own()
+	for _, t := range s.tables {
+		if t.writes == nil {
+			continue
+		}
+		if parent, ok := match(t.list, path); ok && r.Method == http.MethodPost && t.writes.make != nil {
+			s.create(w, r, t, subdomain, parent, false)
+			return true
+		}
+		if parent, ok := match(t.list+"/upsert", path); ok && r.Method == http.MethodPost && t.writes.unique == "email_address" {
+			s.create(w, r, t, subdomain, parent, true)
+			return true
+		}
+		for action, do := range t.writes.actions {
+			method, segment, _ := strings.Cut(action, " ")
+			if id, ok := match(t.member+"/"+segment, path); ok && r.Method == method {
+				s.act(w, t, subdomain, id, do)
+				return true
+			}
+		}
+	}
+	for _, t := range s.tables {
+		id, ok := match(t.member, path)
+		if !ok || t.writes == nil {
+			continue
+		}
+		switch {
+		case r.Method == http.MethodPut || r.Method == http.MethodPatch:
+			s.update(w, r, t, subdomain, id)
+			return true
+		case r.Method == http.MethodDelete && t.writes.destroy != nil:
+			s.act(w, t, subdomain, id, t.writes.destroy)
+			return true
+		}
+	}
+	return false
+}
+
+// own gives the server data of its own, which it may change. s.mu is held.
+func (s *Server) own() {
+	if !s.owns {
+		s.tables, s.owns = indexed(exampleData(s.contacts)), true
+	}
+}
+
+// read reads the attributes of a body, and answers itself if it cannot.
+func (t *table) read(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var body map[string]any
+	if err != nil || json.Unmarshal(text, &body) != nil {
+		fail(w, http.StatusBadRequest, "Bad request: HTTP body must be valid JSON")
+		return nil, false
+	}
+	given, _ := body[t.writes.key].(map[string]any)
+	if len(given) == 0 {
+		fail(w, http.StatusBadRequest, "Bad request: param is missing or the value is empty: "+t.writes.key)
+		return nil, false
+	}
+	maps.DeleteFunc(given, func(key string, _ any) bool { return !slices.Contains(t.writes.attributes, key) })
+	return given, true
+}
+
+func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdomain, parent string, upsert bool) {
+	owner, ok := t.parents.find(parent)
+	if !ok || t.hostOf(owner) != subdomain {
+		fail(w, http.StatusNotFound, "Not found: Record missing")
+		return
+	}
+	given, ok := t.read(w, r)
+	if !ok {
+		return
+	}
+	if upsert {
+		maps.DeleteFunc(given, func(_ string, value any) bool { // it never clears
+			list, isList := value.([]any)
+			return value == nil || isList && len(list) == 0
+		})
+		for _, known := range t.children[owner.id()] {
+			if known["email_address"] != nil && known["email_address"] == given["email_address"] && known["deleted_at"] == nil {
+				s.set(w, t, known, owner.id(), given, http.StatusOK)
+				return
+			}
+		}
+	}
+	last := int64(0)
+	for _, row := range t.rows {
+		last = max(last, row.id())
+	}
+	made := t.writes.make(last+1, owner)
+	made["created_at"] = now()
+	s.set(w, t, made, owner.id(), given, http.StatusCreated)
+}
+
+func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdomain, id string) {
+	found, ok := t.find(id)
+	if !ok || t.subdomain(found) != subdomain {
+		fail(w, http.StatusNotFound, "Not found: Record missing")
+		return
+	}
+	if given, ok := t.read(w, r); ok {
+		s.set(w, t, found, found[t.parent], given, http.StatusOK)
+	}
+}
+
+// set sets the attributes of a row, which is put into the table if it is new, and answers
+// with it.
+func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given map[string]any, status int) {
+	changed := maps.Clone(r)
+	for key, value := range given {
+		if !slices.Contains(t.writes.apart, key) {
+			changed[key] = value
+		}
+	}
+	var refusals []string
+	for _, key := range t.writes.required {
+		if text, _ := changed[key].(string); strings.TrimSpace(text) == "" && changed[key] == nil || changed[key] == "" {
+			refusals = append(refusals, spoken(key)+" can't be blank")
+		}
+	}
+	if key := t.writes.unique; key != "" && changed[key] != nil && slices.ContainsFunc(t.children[parent], func(other row) bool {
+		return other.id() != r.id() && other[key] == changed[key] && other["deleted_at"] == nil
+	}) {
+		refusals = append(refusals, spoken(key)+" has already been taken")
+	}
+	if t.writes.changed != nil {
+		if refusal := t.writes.changed(changed, given); refusal != "" {
+			refusals = append(refusals, refusal)
+		}
+	}
+	if len(refusals) > 0 {
+		fail(w, http.StatusUnprocessableEntity, "Request unprocessable: "+strings.Join(refusals, "; "))
+		return
+	}
+	changed["updated_at"] = now()
+	if i := slices.IndexFunc(t.rows, func(other row) bool { return other.id() == r.id() }); i >= 0 {
+		t.rows[i] = changed
+	} else {
+		t.rows = append(t.rows, changed)
+	}
+	indexed(s.tables)
+	send(w, status, t.encoded[changed.id()])
+}
+
+func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, do func(row)) {
+	found, ok := t.find(id)
+	if !ok || t.subdomain(found) != subdomain {
+		fail(w, http.StatusNotFound, "Not found: Record missing")
+		return
+	}
+	do(found)
+	found["updated_at"] = now()
+	indexed(s.tables)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// spoken is an attribute as messages begin with it.
+func spoken(key string) string {
+	words := strings.ReplaceAll(key, "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// writable says what can be changed of the example data.
+func writable(teams, workspaces, tags, applied, contacts *table) {
+	teams.writes = &writes{key: "team", attributes: []string{"name", "time_zone", "locale"}, required: []string{"name"}}
+	workspaces.writes = &writes{key: "workspace", attributes: []string{"name", "subdomain"}, required: []string{"name", "subdomain"}}
+	tags.writes = &writes{
+		key: "contacts_tag", attributes: []string{"name", "color"}, required: []string{"name"}, unique: "name",
+		make: func(id int64, workspace row) row {
+			return with(record(id, 0), row{"workspace_id": workspace.id(), "color": tagColors[0]})
+		},
+		destroy: func(tag row) {
+			tags.rows = slices.DeleteFunc(tags.rows, func(r row) bool { return r.id() == tag.id() })
+			applied.rows = slices.DeleteFunc(applied.rows, func(r row) bool { return r["tag_id"] == tag.id() })
+			for _, contact := range contacts.children[tag["workspace_id"]] {
+				untag(contact, tag.id())
+			}
+		},
+	}
+	contacts.writes = &writes{
+		key: "contact", unique: "email_address", apart: []string{"tag_ids", "custom_attributes"},
+		attributes: []string{
+			"email_address", "first_name", "last_name", "phone_number", "time_zone", "fb_url", "twitter_url", "instagram_url",
+			"linkedin_url", "website_url", "tag_ids", "custom_attributes",
+		},
+		make: func(id int64, workspace row) row {
+			r := person(id, workspace.id(), 0)
+			for key := range r {
+				if slices.Contains([]string{"email_address", "first_name", "last_name", "phone_number", "time_zone", "linkedin_url", "last_notification_email_sent_at"}, key) {
+					r[key] = nil
+				}
+			}
+			return with(r, row{"tags": []row{}, "custom_attributes": row{}, "is_active": true, "email_suppression_reason": nil, "unsubscribed_at": nil})
+		},
+		changed: func(r row, given map[string]any) string { return setContact(r, given, tags, applied) },
+		destroy: func(r row) { r["deleted_at"] = now() },
+		actions: map[string]func(row){"DELETE gdpr_destroy": func(r row) {
+			for _, key := range []string{"email_address", "first_name", "last_name", "phone_number", "fb_url", "twitter_url", "instagram_url", "linkedin_url", "website_url"} {
+				r[key] = nil
+			}
+		}},
+	}
+	applied.writes = &writes{
+		key: "contacts_applied_tag", attributes: []string{"tag_id"}, required: []string{"tag_id"},
+		make: func(id int64, contact row) row { return with(record(id, 0), row{"contact_id": contact.id()}) },
+		changed: func(r row, _ map[string]any) string {
+			contact, _ := contacts.find(fmt.Sprint(r["contact_id"]))
+			tag, ok := tags.find(idText(r["tag_id"]))
+			if !ok || tag["workspace_id"] != contact["workspace_id"] {
+				return "Tag must exist"
+			}
+			if slices.ContainsFunc(contact["tags"].([]row), func(t row) bool { return t["id"] == tag.id() }) {
+				return "Tag has already been taken"
+			}
+			r["tag_id"], r["tag"] = tag.id(), only(tag, "public_id", "name", "color")
+			contact["tags"] = append(slices.Clone(contact["tags"].([]row)), embedded([]row{tag}, now())...)
+			return ""
+		},
+		destroy: func(r row) {
+			applied.rows = slices.DeleteFunc(applied.rows, func(other row) bool { return other.id() == r.id() })
+			if contact, ok := contacts.find(fmt.Sprint(r["contact_id"])); ok {
+				untag(contact, r["tag_id"].(int64))
+			}
+		},
+	}
+}
+
+// setContact completes a contact: its tags, which are overwritten (API.md §8, trap 15),
+// and its custom attributes, which are merged.
+func setContact(r row, given map[string]any, tags, applied *table) string {
+	if free, ok := given["custom_attributes"].(map[string]any); ok {
+		merged := row{}
+		if before, ok := r["custom_attributes"].(row); ok {
+			merged = maps.Clone(before)
+		}
+		for key, value := range free {
+			if key == "" {
+				return "Custom attributes key can't be blank"
+			}
+			if value == nil {
+				value = ""
+			}
+			merged[underscored(key)] = value
+		}
+		r["custom_attributes"] = merged
+	}
+	ids, ok := given["tag_ids"].([]any)
+	if !ok {
+		return ""
+	}
+	var carried []row
+	for _, id := range ids {
+		tag, ok := tags.find(idText(id))
+		if !ok || tag["workspace_id"] != r["workspace_id"] {
+			return "Tags must exist"
+		}
+		carried = append(carried, tag)
+	}
+	r["tags"] = embedded(carried, now())
+	applied.rows = slices.DeleteFunc(applied.rows, func(a row) bool { return a["contact_id"] == r.id() })
+	last := int64(0)
+	for _, a := range applied.rows {
+		last = max(last, a.id())
+	}
+	for i, tag := range carried {
+		applied.rows = append(applied.rows, with(record(last+1+int64(i), 0), row{
+			"contact_id": r.id(), "tag_id": tag.id(), "tag": only(tag, "public_id", "name", "color"),
+		}))
+	}
+	return ""
+}
+
+func untag(contact row, tag int64) {
+	contact["tags"] = slices.DeleteFunc(slices.Clone(contact["tags"].([]row)), func(t row) bool { return t["id"] == tag })
+}
+
+// idText is an id as a body has it.
+func idText(id any) string {
+	if n, ok := id.(float64); ok {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return fmt.Sprint(id)
+}
+
+// underscored is what becomes of a custom attribute's key.
+func underscored(key string) string {
+	var b strings.Builder
+	for i, c := range key {
+		switch {
+		case c == ' ' || c == '-':
+			b.WriteByte('_')
+		case c >= 'A' && c <= 'Z':
+			if i > 0 {
+				b.WriteByte('_')
+			}
+			b.WriteRune(c | 0x20)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
