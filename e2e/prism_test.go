@@ -100,8 +100,11 @@ func TestPrism(t *testing.T) {
 			t.Errorf("%s: %v", mutation, refused)
 		}
 	}
-	// Which tag the recorded contact carries nobody knows: what counts are the requests.
-	ask(t, url, `mutation { removeContactTag(input: { contactId: "42", workspaceId: "42000", tagId: "7" }) { removedAppliedContactTagId } }`)
+	// The recorded list of applied tags has this tag.
+	removed := ask(t, url, `mutation { m: removeContactTag(input: { contactId: "42", workspaceId: "42000", tagId: "47" }) { removedAppliedContactTagId } }`)
+	if at(removed, "m.removedAppliedContactTagId") == nil {
+		t.Error("no tag was removed")
+	}
 
 	// Every recorded field of every record.
 	var openapi struct {
