@@ -194,10 +194,10 @@ func TestReadYourWrites(t *testing.T) {
 	}
 	// Many at a time, each of which reads what it has written.
 	var wait sync.WaitGroup
-	for i := range 24 {
+	for i := range 16 {
 		wait.Go(func() {
 			email := fmt.Sprint("c", i, "@example.com")
-			for round := range 4 {
+			for round := range 2 {
 				name := fmt.Sprint(i, "-", round)
 				e.must(`mutation($input: UpsertContactInput!) { upsertContact(input: $input) { contact { id } } }`,
 					map[string]any{"input": map[string]any{"workspaceId": "102", "emailAddress": email, "firstName": name}})
