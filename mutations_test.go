@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,9 @@ import (
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -252,6 +257,31 @@ func TestMutationsThatFail(t *testing.T) {
 				t.Errorf("it was sent %d times, want %d", creates, test.creates)
 			}
 		})
+	}
+}
+
+// TestReadOnlyClient sends mutations as a client that may only read: they are refused
+// before any REST call.
+func TestReadOnlyClient(t *testing.T) {
+	key, hash := access.NewKey()
+	t.Setenv("SOME_TOKEN", demo.Token)
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	text := fmt.Sprintf("tokens: { some: { env: SOME_TOKEN } }\nclients:\n  - { name: reader, keys: [%q], token: some, teams: all }\n", hash)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gate, err := access.NewClients(t.Context(), file, "", limits.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
+	if r := e.queryAs(key, `{ teams { nodes { name } } }`); len(r.Errors) > 0 {
+		t.Error(r.raw)
+	}
+	e.forget()
+	r := e.queryAs(key, `mutation { updateTeam(input: { id: "11", name: "Mine" }) { team { name } } }`)
+	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || len(e.callsOf(demo.Token)) != 0 {
+		t.Errorf("%s, calls %q", r.raw, e.callsOf(demo.Token))
 	}
 }
 

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -75,6 +76,7 @@ func TestPrism(t *testing.T) {
 		`{ workspace(id: "kHdUei") { contacts(first: 50, sort: { property: UPDATED_AT, direction: DESC }, filter: { ids: ["1", "Pxocqg"], emailAddresses: ["a+b@example.com", "c&d@example.com"], tagIds: ["7", "TSgXwK"], isActive: true }) { nodes { id emailEngagement { lastEmailSentAt } } } } }`,
 		`{ workspace(id: "42000") { contacts(last: 2, before: "41") { nodes { appliedTags { nodes { contact { id } tag { createdAt } } } tags { updatedAt } } } contactTags(filter: { names: ["VIP", "a b"], ids: ["7"] }) { nodes { id } } } }`,
 		`{ workspace(id: "42000") { a: contact(id: "40") { uuid } b: contact(id: "41") { uuid } c: contact(id: "Pxocqg") { uuid } } contact(id: "42", workspaceId: "kHdUei") { appliedTags { nodes { id } } } }`,
+		`{ workspace(id: "42000") { funnels(filter: { ids: ["1", "2"] }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { id headCode } } pages(filter: { ids: ["1"], funnelPages: true, themeIds: ["3"] }) { nodes { id markup funnel { archived } } } formSubmissions(filter: { contactIds: ["1", "2"], pageIds: ["3"], ids: ["4"] }) { nodes { contact { emailAddress } page { name } } } } }`,
 	} {
 		ask(t, url, query)
 	}
@@ -125,6 +127,9 @@ func TestPrism(t *testing.T) {
 		"/contacts/{id}":              `contact(id: "42", workspaceId: "42000") { %s }`,
 		"/contacts/tags/{id}":         `node(id: "MTpjb250YWN0X3RhZzo0MjAwMDo1OA") { ... on ContactTag { %s } }`,
 		"/contacts/applied_tags/{id}": `node(id: "MTphcHBsaWVkX2NvbnRhY3RfdGFnOjQyMDAwOjQ") { ... on AppliedContactTag { %s } }`,
+		"/funnels/{id}":               `node(id: "` + id("funnel") + `") { ... on Funnel { %s } }`,
+		"/pages/{id}":                 `node(id: "` + id("page") + `") { ... on Page { %s } }`,
+		"/form_submissions/{id}":      `node(id: "` + id("form_submission") + `") { ... on FormSubmission { %s } }`,
 	} {
 		var recorded map[string]any
 		if err := json.Unmarshal(openapi.Paths[path]["get"].Responses["200"].Content["application/json"].Example, &recorded); err != nil {
@@ -166,22 +171,25 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 	switch key {
 	case "id":
 		return "rawId", "rawId", recorded
-	case "team_id", "workspace_id", "contact_id", "tag_id":
+	case "team_id", "workspace_id", "contact_id", "tag_id", "page_id":
 		parent := strings.TrimSuffix(key, "_id")
 		return parent + " { rawId }", parent + ".rawId", recorded
 	case "tag":
 		return "tag { publicId name color }", "tag", camelKeys(recorded)
 	case "tags":
+		if path == "/funnels/{id}" {
+			return "tags { rawId publicId name color }", "tags.0", map[string]any{"rawId": plain(at(recorded, "0.id")), "publicId": at(recorded, "0.public_id"), "name": at(recorded, "0.name"), "color": at(recorded, "0.color")}
+		}
 		return "tags: taggings { appliedAt tag { rawId publicId name color } }", "tags.0", map[string]any{
 			"appliedAt": at(recorded, "0.applied_at"),
 			"tag":       map[string]any{"rawId": plain(at(recorded, "0.id")), "publicId": at(recorded, "0.public_id"), "name": at(recorded, "0.name"), "color": at(recorded, "0.color")},
 		}
-	case "custom_attributes":
+	case "custom_attributes", "data":
 		all := []any{}
 		for k, v := range recorded.(map[string]any) {
 			all = append(all, map[string]any{"key": k, "value": v})
 		}
-		return "customAttributes { key value }", "customAttributes", all
+		return camel(key) + " { key value }", camel(key), all
 	case "memberships":
 		if path == "/users/{id}" {
 			return "", "", nil // not declared for users, and its parts are not what they say (API.md §5)
@@ -189,6 +197,11 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		return "memberships { rawId }", "memberships", recorded
 	}
 	return camel(key), camel(key), recorded
+}
+
+// id is the global id of some record of workspace 42000.
+func id(kind string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("1:" + kind + ":42000:4"))
 }
 
 func camel(key string) string {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -95,43 +97,105 @@ func in(f upstream.Filter, key, argument string, values []string) (upstream.Filt
 	return f.With(key, slices.Compact(values)...)
 }
 
-// contactQuery reads what contacts of a workspace are asked for.
-func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactFilter, sort *model.ContactSort) (q upstream.Query, err error) {
+// criteria are what a list below a workspace is asked for, read argument by argument.
+// What is wrong with one is kept, and the others are passed over.
+type criteria struct {
+	ctx       context.Context //nolint:containedctx // a resolver's, for the time of one call
+	workspace *upstream.Workspace
+	query     upstream.Query
+	err       error
+}
+
+// sorted returns criteria that say in which order rows come; sort may be nil.
+func sorted(ctx context.Context, workspace *upstream.Workspace, sort *model.Sort) *criteria {
+	c := &criteria{ctx: ctx, workspace: workspace}
 	if sort != nil {
-		q.Descending = sort.Direction == model.SortDirectionDesc
-		if sort.Property == model.ContactSortPropertyUpdatedAt {
-			q.SortProperty = "updated_at"
+		c.query.Descending = sort.Direction == model.SortDirectionDesc
+		if sort.Property == model.SortPropertyUpdatedAt {
+			c.query.SortProperty = "updated_at"
 		}
 	}
-	l := loader.From(ctx)
-	if filter == nil {
-		return q, nil
+	return c
+}
+
+// values narrows the list to rows whose key is one of the argument's values.
+func (c *criteria) values(key, argument string, values graphql.Omittable[[]string]) {
+	if c.err == nil {
+		c.query.Filter, c.err = in(c.query.Filter, key, argument, slices.Clone(values.Value()))
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.Contacts.Of(l), upstream.KindContact, workspace, filter.Ids.Value()); err != nil {
-		return q, err
+}
+
+// truth narrows the list to rows whose key is the argument's value.
+func (c *criteria) truth(key, argument string, value graphql.Omittable[*bool]) {
+	if v := value.Value(); v != nil && c.err == nil {
+		c.query.Filter, c.err = in(c.query.Filter, key, argument, []string{strconv.FormatBool(*v)})
 	}
-	if q.Filter, err = in(q.Filter, "email_address", "emailAddresses", slices.Clone(filter.EmailAddresses.Value())); err != nil {
-		return q, err
+}
+
+// ids narrows the list to rows whose key is the id of one of the records that the
+// argument names, in any form.
+func ids[T any, P keyed[T]](c *criteria, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
+	if c.err == nil {
+		c.query.Filter, c.err = inIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
 	}
-	if q.Filter, err = inIDs(q.Filter, "tag_ids", "tagIds", loader.ContactTags.Of(l), upstream.KindContactTag, workspace, filter.TagIds.Value()); err != nil {
-		return q, err
+}
+
+// contactQuery reads what contacts of a workspace are asked for.
+func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactFilter, sort *model.ContactSort) (upstream.Query, error) {
+	var order *model.Sort
+	if sort != nil {
+		order = &model.Sort{Property: model.SortProperty(sort.Property), Direction: sort.Direction}
 	}
-	if active := filter.IsActive.Value(); active != nil {
-		q.Filter, err = in(q.Filter, "is_active", "isActive", []string{strconv.FormatBool(*active)})
+	c := sorted(ctx, workspace, order)
+	if filter != nil {
+		ids(c, "id", "ids", loader.Contacts, upstream.KindContact, filter.Ids)
+		c.values("email_address", "emailAddresses", filter.EmailAddresses)
+		ids(c, "tag_ids", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
+		c.truth("is_active", "isActive", filter.IsActive)
 	}
-	return q, err
+	return c.query, c.err
 }
 
 // contactTagQuery reads what contact tags of a workspace are asked for.
-func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactTagFilter) (q upstream.Query, err error) {
-	if filter == nil {
-		return q, nil
+func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactTagFilter) (upstream.Query, error) {
+	c := sorted(ctx, workspace, nil)
+	if filter != nil {
+		ids(c, "id", "ids", loader.ContactTags, upstream.KindContactTag, filter.Ids)
+		c.values("name", "names", filter.Names)
 	}
-	if q.Filter, err = inIDs(q.Filter, "id", "ids", loader.ContactTags.From(ctx), upstream.KindContactTag, workspace, filter.Ids.Value()); err != nil {
-		return q, err
+	return c.query, c.err
+}
+
+// funnelQuery reads what funnels of a workspace are asked for.
+func funnelQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.Funnels, upstream.KindFunnel, filter.Ids)
 	}
-	q.Filter, err = in(q.Filter, "name", "names", slices.Clone(filter.Names.Value()))
-	return q, err
+	return c.query, c.err
+}
+
+// pageQuery reads what pages of a workspace are asked for.
+func pageQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.PageFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.Pages, upstream.KindPage, filter.Ids)
+		ids(c, "funnel_ids", "funnelIds", loader.Funnels, upstream.KindFunnel, filter.FunnelIds)
+		c.values("theme_id", "themeIds", filter.ThemeIds)
+		c.truth("funnel_pages", "funnelPages", filter.FunnelPages)
+	}
+	return c.query, c.err
+}
+
+// formSubmissionQuery reads what form submissions of a workspace are asked for.
+func formSubmissionQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.FormSubmissions, upstream.KindFormSubmission, filter.Ids)
+		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
+		ids(c, "page_id", "pageIds", loader.Pages, upstream.KindPage, filter.PageIds)
+	}
+	return c.query, c.err
 }
 
 // keyed is a record with a raw id.

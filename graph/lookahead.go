@@ -25,8 +25,10 @@ type light struct {
 
 var (
 	lightTeam      = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contact", "contactTags"}}
+	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions"}}
 	lightContact   = light{"Contact", []string{"id", "rawId", "workspace"}, []string{"appliedTags"}}
+	lightPage      = light{"Page", []string{"id", "rawId", "workspace"}, nil}
+	embeddedFunnel = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace"}, nil}
 	embeddedTag    = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
 )
 
@@ -49,6 +51,10 @@ func workspaceStub(ref upstream.Ref) *upstream.Workspace {
 
 func contactStub(ref upstream.Ref) *upstream.Contact {
 	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func pageStub(ref upstream.Ref) *upstream.WebPage {
+	return &upstream.WebPage{Record: stub(ref.ID), WorkspaceID: ref.Parent}
 }
 
 func stub(id string) upstream.Record {

@@ -54,11 +54,34 @@ func workspacesOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*u
 	}, lightWorkspace, workspaceStub)
 }
 
-// contactsOf returns the contacts that carry applied tags.
-func contactsOf(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.Contacts.From(ctx), func(t *upstream.AppliedContactTag) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
+// contactsOf returns the contacts that objects belong to, given by the raw ids of a
+// workspace and of a contact of it.
+func contactsOf[O any](ctx context.Context, objs []O, ids func(O) (workspace, id string)) ([]*upstream.Contact, error) {
+	return related(ctx, objs, loader.Contacts.From(ctx), func(o O) upstream.Ref {
+		workspace, id := ids(o)
+		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
 	}, lightContact, contactStub)
+}
+
+// pagesOf returns the pages that form submissions came from.
+func pagesOf(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
+	return related(ctx, objs, loader.Pages.From(ctx), func(s *upstream.FormSubmission) upstream.Ref {
+		return upstream.Ref{Kind: upstream.KindPage, Parent: s.WorkspaceID, ID: s.PageID}
+	}, lightPage, pageStub)
+}
+
+// funnelsOf returns the funnels of pages: as pages carry them, or in full where more is
+// asked for.
+func funnelsOf(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
+	embedded := make(map[upstream.Ref]*upstream.Funnel, len(objs))
+	return related(ctx, objs, loader.Funnels.From(ctx), func(p *upstream.WebPage) upstream.Ref {
+		funnel := p.EmbeddedFunnelOf()
+		if funnel == nil {
+			return upstream.Ref{}
+		}
+		embedded[funnel.Ref()] = funnel
+		return funnel.Ref()
+	}, embeddedFunnel, func(ref upstream.Ref) *upstream.Funnel { return embedded[ref] })
 }
 
 // tagsOf returns the tags that objects embed: as embedded, or in full where a

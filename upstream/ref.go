@@ -16,6 +16,9 @@ const (
 	KindAppliedContactTag Kind = "applied_contact_tag"
 	KindMembership        Kind = "membership"
 	KindSubscription      Kind = "billing_subscription"
+	KindFunnel            Kind = "funnel"
+	KindPage              Kind = "page"
+	KindFormSubmission    Kind = "form_submission"
 )
 
 // Ref says which record is meant and where it is found. It is comparable.

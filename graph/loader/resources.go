@@ -17,6 +17,9 @@ var (
 	Contacts           = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags        = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
 	AppliedContactTags = newResource(appliedContactTag, nil)
+	Funnels            = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
+	Pages              = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
+	FormSubmissions    = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
 
 	TeamList              = newList(Teams, ofToken((*upstream.Client).Teams))
 	UserList              = newList(Users, ofToken((*upstream.Client).Users))
@@ -24,6 +27,9 @@ var (
 	ContactList           = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
 	ContactTagList        = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
 	AppliedContactTagList = newList(AppliedContactTags, ofContact((*upstream.Client).AppliedContactTags))
+	FunnelList            = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
+	PageList              = newList(Pages, ofWorkspace((*upstream.Client).Pages))
+	FormSubmissionList    = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
 )
 
 // kinds are where the records of each kind are found that have global ids.
@@ -34,6 +40,9 @@ var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
 	upstream.KindContact:           Contacts,
 	upstream.KindContactTag:        ContactTags,
 	upstream.KindAppliedContactTag: AppliedContactTags,
+	upstream.KindFunnel:            Funnels,
+	upstream.KindPage:              Pages,
+	upstream.KindFormSubmission:    FormSubmissions,
 	upstream.KindMembership:        within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
 	upstream.KindSubscription:      within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
 }

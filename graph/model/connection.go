@@ -104,4 +104,10 @@ type (
 	ContactTagEdge              = Edge[upstream.ContactTag]
 	AppliedContactTagConnection = Connection[upstream.AppliedContactTag]
 	AppliedContactTagEdge       = Edge[upstream.AppliedContactTag]
+	FunnelConnection            = Connection[upstream.Funnel]
+	FunnelEdge                  = Edge[upstream.Funnel]
+	PageConnection              = Connection[upstream.WebPage]
+	PageEdge                    = Edge[upstream.WebPage]
+	FormSubmissionConnection    = Connection[upstream.FormSubmission]
+	FormSubmissionEdge          = Edge[upstream.FormSubmission]
 )

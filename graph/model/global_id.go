@@ -33,6 +33,9 @@ var kinds = map[upstream.Kind]struct{ hasParent bool }{
 	upstream.KindAppliedContactTag: {true},
 	upstream.KindMembership:        {true},
 	upstream.KindSubscription:      {true},
+	upstream.KindFunnel:            {true},
+	upstream.KindPage:              {true},
+	upstream.KindFormSubmission:    {true},
 }
 
 // appendID writes a record's opaque id, such as the Base64 of

@@ -156,6 +156,34 @@ type DeleteContactTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which form submissions a list holds: those for which everything given is true. An empty list of values matches nothing.
+type FormSubmissionFilter struct {
+	// Any of these form submissions, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Sent by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
+	// From any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	PageIds graphql.Omittable[[]string] `json:"pageIds,omitzero"`
+}
+
+// Which funnels a list holds: those for which everything given is true. An empty list of values matches nothing.
+type FunnelFilter struct {
+	// Any of these funnels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+}
+
+// Which pages a list holds: those for which everything given is true. An empty list of values matches nothing.
+type PageFilter struct {
+	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Of any of these funnels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	FunnelIds graphql.Omittable[[]string] `json:"funnelIds,omitzero"`
+	// With any of these themes, by raw id; at most 100.
+	ThemeIds graphql.Omittable[[]string] `json:"themeIds,omitzero"`
+	// Only pages of funnels, or only those on their own.
+	FunnelPages graphql.Omittable[*bool] `json:"funnelPages,omitzero"`
+}
+
 // A contact whose personal data is to go for good.
 type RedactContactInput struct {
 	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
@@ -192,6 +220,14 @@ type RemoveContactTagPayload struct {
 	Contact *upstream.Contact `json:"contact,omitzero"`
 	// Why ClickFunnels has refused; empty if it has not.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// In which order rows come.
+type Sort struct {
+	// What to sort by; equal rows come in the order of creation.
+	Property SortProperty `json:"property"`
+	// Which way the list runs.
+	Direction SortDirection `json:"direction"`
 }
 
 // What is to change of a contact.
@@ -453,6 +489,64 @@ func (e *SortDirection) UnmarshalJSON(b []byte) error {
 }
 
 func (e SortDirection) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What rows can be sorted by.
+type SortProperty string
+
+const (
+	// The numeric id, which is the order of creation.
+	SortPropertyID SortProperty = "ID"
+	// The time of the last change.
+	SortPropertyUpdatedAt SortProperty = "UPDATED_AT"
+)
+
+var AllSortProperty = []SortProperty{
+	SortPropertyID,
+	SortPropertyUpdatedAt,
+}
+
+func (e SortProperty) IsValid() bool {
+	switch e {
+	case SortPropertyID, SortPropertyUpdatedAt:
+		return true
+	}
+	return false
+}
+
+func (e SortProperty) String() string {
+	return string(e)
+}
+
+func (e *SortProperty) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SortProperty(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SortProperty", str)
+	}
+	return nil
+}
+
+func (e SortProperty) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SortProperty) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SortProperty) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

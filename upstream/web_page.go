@@ -1,0 +1,57 @@
+package upstream
+
+import (
+	"cmp"
+	"context"
+)
+
+// WebPage is a page that visitors see, in a funnel or on its own (API.md §5, Page). Many
+// of its fields are of 2026, and absent in older data.
+type WebPage struct {
+	Record         `json:",embed"`
+	WorkspaceID    string          `json:"workspace_id"`
+	Name           string          `json:"name"`
+	Type           *string         `json:"type"`
+	URL            *string         `json:"url"`
+	CurrentPath    *string         `json:"current_path"`
+	Description    *string         `json:"description"`
+	SeoTitle       *string         `json:"seo_title"`
+	SeoDescription *string         `json:"seo_description"`
+	SeoIndex       *bool           `json:"seo_index"`
+	ThemeID        *string         `json:"theme_id"`
+	HeadCode       *string         `json:"head_code" expand:"true"`
+	FooterCode     *string         `json:"footer_code" expand:"true"`
+	Markup         *string         `json:"markup" expand:"true"`
+	Funnel         *EmbeddedFunnel `json:"funnel"`
+}
+
+// EmbeddedFunnel is a page's funnel as the page itself carries it.
+type EmbeddedFunnel struct {
+	RawID    string  `json:"id"`
+	PublicID *string `json:"public_id"`
+	Name     string  `json:"name"`
+}
+
+// EmbeddedFunnelOf returns the page's funnel as a record that has no more than the page
+// tells; nil if it is in none.
+func (p *WebPage) EmbeddedFunnelOf() *Funnel {
+	if p.Funnel == nil {
+		return nil
+	}
+	return &Funnel{Record: Record{RawID: p.Funnel.RawID, PublicID: p.Funnel.PublicID}, WorkspaceID: p.WorkspaceID, Name: p.Funnel.Name}
+}
+
+// Ref returns the page's address.
+func (p *WebPage) Ref() Ref { return Ref{Kind: KindPage, Parent: p.WorkspaceID, ID: p.Key()} }
+
+func (p *WebPage) adopt(at Place) { p.WorkspaceID = cmp.Or(p.WorkspaceID, at.WorkspaceID) }
+
+// Pages lists a workspace's pages. Filter keys: id, theme_id, funnel_ids, funnel_pages.
+func (c *Client) Pages(ctx context.Context, p Place, q Query) (*Page[WebPage], error) {
+	return listIn(ctx, c, p, q, (*WebPage).adopt, "workspaces", thisWorkspace, "pages")
+}
+
+// Page fetches a page by its raw or public id.
+func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error) {
+	return oneIn(ctx, c, p, (*WebPage).adopt, "pages", id)
+}
