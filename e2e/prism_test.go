@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func TestPrism(t *testing.T) {
 	}
 	port := freePort(t)
 	var said transcript
-	mock := start(t, regexp.MustCompile(`Prism is listening on (http://\S+)`), &said, prism, "mock", "--errors", "--port", port, description)
+	mock := start(t, regexp.MustCompile(`Prism is listening on (http://\S+)`), &said, prism, "mock", "--port", port, description)
 	url := funnelgraph(t, "--upstream-url="+mock)
 
 	// The nested query.
@@ -76,7 +77,7 @@ func TestPrism(t *testing.T) {
 		`{ workspace(id: "kHdUei") { contacts(first: 50, sort: { property: UPDATED_AT, direction: DESC }, filter: { ids: ["1", "Pxocqg"], emailAddresses: ["a+b@example.com", "c&d@example.com"], tagIds: ["7", "TSgXwK"], isActive: true }) { nodes { id emailEngagement { lastEmailSentAt } } } } }`,
 		`{ workspace(id: "42000") { contacts(last: 2, before: "41") { nodes { appliedTags { nodes { contact { id } tag { createdAt } } } tags { updatedAt } } } contactTags(filter: { names: ["VIP", "a b"], ids: ["7"] }) { nodes { id } } } }`,
 		`{ workspace(id: "42000") { a: contact(id: "40") { uuid } b: contact(id: "41") { uuid } c: contact(id: "Pxocqg") { uuid } } contact(id: "42", workspaceId: "kHdUei") { appliedTags { nodes { id } } } }`,
-		`{ workspace(id: "42000") { funnels(filter: { ids: ["1", "2"] }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { id headCode } } pages(filter: { ids: ["1"], funnelPages: true, themeIds: ["3"] }) { nodes { id markup funnel { archived } } } formSubmissions(filter: { contactIds: ["1", "2"], pageIds: ["3"], ids: ["4"] }) { nodes { contact { emailAddress } page { name } } } } }`,
+		`{ workspace(id: "42000") { funnels(filter: { ids: ["1", "2"] }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { id headCode } } orders(filter: { ids: ["1"], contactIds: ["2"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailAddress emailEngagement { lastEmailSentAt } } page { name url } } } pages(filter: { ids: ["1"], funnelPages: true, themeIds: ["3"] }) { nodes { id markup funnel { archived } } } formSubmissions(filter: { contactIds: ["1", "2"], pageIds: ["3"], ids: ["4"] }) { nodes { contact { emailAddress } page { name } } } } }`,
 	} {
 		ask(t, url, query)
 	}
@@ -129,6 +130,7 @@ func TestPrism(t *testing.T) {
 		"/contacts/applied_tags/{id}": `node(id: "MTphcHBsaWVkX2NvbnRhY3RfdGFnOjQyMDAwOjQ") { ... on AppliedContactTag { %s } }`,
 		"/funnels/{id}":               `node(id: "` + id("funnel") + `") { ... on Funnel { %s } }`,
 		"/pages/{id}":                 `node(id: "` + id("page") + `") { ... on Page { %s } }`,
+		"/orders/{id}":                `node(id: "` + id("order") + `") { ... on Order { %s } }`,
 		"/form_submissions/{id}":      `node(id: "` + id("form_submission") + `") { ... on FormSubmission { %s } }`,
 	} {
 		var recorded map[string]any
@@ -155,9 +157,12 @@ func TestPrism(t *testing.T) {
 		t.Errorf("only %d recorded fields were compared", compared)
 	}
 
-	if text := said.String(); strings.Contains(text, "Violation") {
+	// The recorded bodies do not always keep to the description either (API.md §8, trap
+	// 11): what counts are the requests.
+	const violation = "Violation: request"
+	if text := said.String(); strings.Contains(text, violation) || !strings.Contains(text, "passed the validation rules") {
 		for _, line := range strings.Split(text, "\n") {
-			if strings.Contains(line, "Violation") || strings.Contains(line, "Request received") {
+			if strings.Contains(line, violation) || strings.Contains(line, "Request received") {
 				t.Log(line)
 			}
 		}
@@ -190,6 +195,21 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 			all = append(all, map[string]any{"key": k, "value": v})
 		}
 		return camel(key) + " { key value }", camel(key), all
+	case "contact":
+		return "contact { rawId emailAddress createdAt }", "contact", map[string]any{"rawId": plain(at(recorded, "id")), "emailAddress": at(recorded, "email_address"), "createdAt": at(recorded, "created_at")}
+	case "workspace":
+		return "workspace { rawId }", "workspace.rawId", at(recorded, "id")
+	case "order_page":
+		return "page { rawId publicId name }", "page", named(recorded)
+	case "contact_groups", "segments":
+		return camel(key) + " { rawId publicId name }", camel(key) + ".0", named(at(recorded, "0"))
+	case "affiliate":
+		return "affiliate { name email }", "affiliate", recorded
+	case "referral_code":
+		return "referralCode { code default }", "referralCode", recorded
+	case "line_items":
+		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } productsPrice { rawId publicId amount currency duration interval intervalCount } productsVariant { rawId publicId name description sku } }`,
+			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
 		if path == "/users/{id}" {
 			return "", "", nil // not declared for users, and its parts are not what they say (API.md §5)
@@ -197,6 +217,30 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		return "memberships { rawId }", "memberships", recorded
 	}
 	return camel(key), camel(key), recorded
+}
+
+// named is what is recorded of something of which no more is known than its name.
+func named(recorded any) map[string]any {
+	return map[string]any{"rawId": plain(at(recorded, "id")), "publicId": at(recorded, "public_id"), "name": at(recorded, "name")}
+}
+
+// withRawIDs is a recorded object as it is in an answer, as deep as it goes.
+func withRawIDs(recorded any) any {
+	object, ok := recorded.(map[string]any)
+	if !ok {
+		return recorded
+	}
+	out := make(map[string]any)
+	for key, value := range object {
+		switch key {
+		case "id":
+			out["rawId"] = plain(value)
+		case "order_id", "key": // the one is where it stands, the other is not declared
+		default:
+			out[camel(key)] = withRawIDs(value)
+		}
+	}
+	return out
 }
 
 // id is the global id of some record of workspace 42000.
@@ -220,10 +264,33 @@ func camelKeys(v any) map[string]any {
 	return out
 }
 
-// plain is a value as text; a number and its text are the same.
+// plain is a value as text; a number and its text are the same, wherever they stand, and
+// so are free fields in any order.
 func plain(v any) string {
-	b, _ := json.Marshal(v)
+	b, _ := json.Marshal(texts(v))
 	return strings.Trim(string(b), `"`)
+}
+
+func texts(v any) any {
+	switch v := v.(type) {
+	case float64:
+		b, _ := json.Marshal(v)
+		return string(b)
+	case []any:
+		all := make([]any, len(v))
+		for i, item := range v {
+			all[i] = texts(item)
+		}
+		slices.SortStableFunc(all, func(a, b any) int { return strings.Compare(fmt.Sprint(at(a, "key")), fmt.Sprint(at(b, "key"))) })
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for key, item := range v {
+			all[key] = texts(item)
+		}
+		return all
+	}
+	return v
 }
 
 func freePort(t *testing.T) string {

@@ -198,6 +198,18 @@ func formSubmissionQuery(ctx context.Context, workspace *upstream.Workspace, fil
 	return c.query, c.err
 }
 
+// orderQuery reads what orders of a workspace are asked for.
+func orderQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.Orders, upstream.KindOrder, filter.Ids)
+		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
+		c.values("order_type", "orderTypes", filter.OrderTypes)
+		c.truth("live_mode", "liveMode", filter.LiveMode)
+	}
+	return c.query, c.err
+}
+
 // keyed is a record with a raw id.
 type keyed[T any] interface {
 	*T

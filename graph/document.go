@@ -125,6 +125,8 @@ func (k keys) want(key string) bool {
 	switch key {
 	case "tags":
 		return k[key] || k["taggings"] || k["applied_tags"]
+	case "order_page":
+		return k["page"]
 	case "memberships", "billing_subscriptions":
 		return true // node finds them within their team
 	}

@@ -19,7 +19,7 @@ func (r *formSubmissionResolver) Contact(ctx context.Context, objs []*upstream.F
 }
 
 func (r *formSubmissionResolver) Page(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
-	return pagesOf(ctx, objs)
+	return carried(ctx, objs, loader.Pages, (*upstream.FormSubmission).Page, lightPage)
 }
 
 func (r *formSubmissionResolver) Workspace(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Workspace, error) {

@@ -25,9 +25,10 @@ type light struct {
 
 var (
 	lightTeam      = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions"}}
+	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions", "orders"}}
 	lightContact   = light{"Contact", []string{"id", "rawId", "workspace"}, []string{"appliedTags"}}
 	lightPage      = light{"Page", []string{"id", "rawId", "workspace"}, nil}
+	embeddedPage   = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace"}, nil}
 	embeddedFunnel = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace"}, nil}
 	embeddedTag    = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
 )
@@ -51,10 +52,6 @@ func workspaceStub(ref upstream.Ref) *upstream.Workspace {
 
 func contactStub(ref upstream.Ref) *upstream.Contact {
 	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func pageStub(ref upstream.Ref) *upstream.WebPage {
-	return &upstream.WebPage{Record: stub(ref.ID), WorkspaceID: ref.Parent}
 }
 
 func stub(id string) upstream.Record {
@@ -92,6 +89,12 @@ func (o light) selection(op *graphql.OperationContext, field graphql.CollectedFi
 		}
 	}
 	return true, calls
+}
+
+// asksFor reports whether the current field's object is asked for a field.
+func asksFor(ctx context.Context, name string) bool {
+	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
+	return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name == name })
 }
 
 // onlyTypename reports whether nothing is asked of the current field's object but

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	return funnelsOf(ctx, objs)
+	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).EmbeddedFunnelOf, embeddedFunnel)
 }
 
 func (r *pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {

@@ -275,7 +275,7 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) [
 	}
 	nonNull := f.Field.Definition.Type.NonNull
 	switch goType := c.row.FieldByIndex(index).Type; f.Field.Definition.Type.NamedType {
-	case "String", "ID":
+	case "String", "ID", "Decimal":
 		switch goType {
 		case reflect.TypeFor[string]():
 			return func(b []byte, row reflect.Value) []byte { return appendString(b, row.FieldByIndex(index).String()) }

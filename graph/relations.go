@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -63,25 +64,57 @@ func contactsOf[O any](ctx context.Context, objs []O, ids func(O) (workspace, id
 	}, lightContact, contactStub)
 }
 
-// pagesOf returns the pages that form submissions came from.
-func pagesOf(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
-	return related(ctx, objs, loader.Pages.From(ctx), func(s *upstream.FormSubmission) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindPage, Parent: s.WorkspaceID, ID: s.PageID}
-	}, lightPage, pageStub)
-}
-
-// funnelsOf returns the funnels of pages: as pages carry them, or in full where more is
-// asked for.
-func funnelsOf(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	embedded := make(map[upstream.Ref]*upstream.Funnel, len(objs))
-	return related(ctx, objs, loader.Funnels.From(ctx), func(p *upstream.WebPage) upstream.Ref {
-		funnel := p.EmbeddedFunnelOf()
-		if funnel == nil {
+// carried returns one record for each object, of which the object carries a part, given
+// by of; nil is no record. Where only the fields of that part are asked for, it is the
+// record; else the record is loaded.
+func carried[O, T any, P interface {
+	*T
+	Ref() upstream.Ref
+}](ctx context.Context, objs []O, records *loader.Resource[T], of func(O) P, fields light) ([]*T, error) {
+	parts := make(map[upstream.Ref]P, len(objs))
+	return related(ctx, objs, records.From(ctx), func(o O) upstream.Ref {
+		part := of(o)
+		if part == nil {
 			return upstream.Ref{}
 		}
-		embedded[funnel.Ref()] = funnel
-		return funnel.Ref()
-	}, embeddedFunnel, func(ref upstream.Ref) *upstream.Funnel { return embedded[ref] })
+		parts[part.Ref()] = part
+		return part.Ref()
+	}, fields, func(ref upstream.Ref) *T { return parts[ref] })
+}
+
+// orderPages returns the pages that orders came by.
+func orderPages(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
+	fields := embeddedPage
+	if slices.ContainsFunc(objs, func(o *upstream.Order) bool { return o.OrderPage == nil }) {
+		fields = lightPage // nobody knows its name
+	}
+	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, fields)
+}
+
+// orderContacts returns who has ordered: the contacts come with the orders, but for what
+// has to be asked for.
+func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
+	if asksFor(ctx, "emailEngagement") {
+		return contactsOf(ctx, objs, func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	}
+	contacts := make([]*upstream.Contact, len(objs))
+	var without []*upstream.Order
+	var at []int
+	for i, order := range objs {
+		if contacts[i] = order.Contact; order.Contact == nil {
+			without, at = append(without, order), append(at, i)
+		}
+	}
+	if len(without) == 0 {
+		return contacts, nil
+	}
+	loaded, err := contactsOf(ctx, without, func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	failed, _ := err.(graphql.BatchErrorList) //nolint:errorlint // made just now, by related
+	errs := make(graphql.BatchErrorList, len(objs))
+	for k, i := range at {
+		contacts[i], errs[i] = loaded[k], failed[k]
+	}
+	return contacts, errs
 }
 
 // tagsOf returns the tags that objects embed: as embedded, or in full where a

@@ -22,6 +22,11 @@ func (s *FormSubmission) Ref() Ref {
 
 func (s *FormSubmission) adopt(p Place) { s.WorkspaceID = cmp.Or(s.WorkspaceID, p.WorkspaceID) }
 
+// Page returns the page that the form is on, as far as the submission tells.
+func (s *FormSubmission) Page() *WebPage {
+	return &WebPage{Record: Record{RawID: s.PageID}, WorkspaceID: s.WorkspaceID}
+}
+
 // Answers are the fields of the form, in the order they were sent.
 func (s *FormSubmission) Answers() []*CustomAttribute {
 	return append([]*CustomAttribute{}, s.Data...)

@@ -19,6 +19,7 @@ const (
 	KindFunnel            Kind = "funnel"
 	KindPage              Kind = "page"
 	KindFormSubmission    Kind = "form_submission"
+	KindOrder             Kind = "order"
 )
 
 // Ref says which record is meant and where it is found. It is comparable.

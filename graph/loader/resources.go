@@ -20,6 +20,7 @@ var (
 	Funnels            = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
 	Pages              = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
 	FormSubmissions    = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
+	Orders             = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
 
 	TeamList              = newList(Teams, ofToken((*upstream.Client).Teams))
 	UserList              = newList(Users, ofToken((*upstream.Client).Users))
@@ -30,6 +31,7 @@ var (
 	FunnelList            = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
 	PageList              = newList(Pages, ofWorkspace((*upstream.Client).Pages))
 	FormSubmissionList    = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
+	OrderList             = newList(Orders, ofWorkspace((*upstream.Client).Orders))
 )
 
 // kinds are where the records of each kind are found that have global ids.
@@ -43,6 +45,7 @@ var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
 	upstream.KindFunnel:            Funnels,
 	upstream.KindPage:              Pages,
 	upstream.KindFormSubmission:    FormSubmissions,
+	upstream.KindOrder:             Orders,
 	upstream.KindMembership:        within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
 	upstream.KindSubscription:      within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
 }

@@ -110,4 +110,6 @@ type (
 	PageEdge                    = Edge[upstream.WebPage]
 	FormSubmissionConnection    = Connection[upstream.FormSubmission]
 	FormSubmissionEdge          = Edge[upstream.FormSubmission]
+	OrderConnection             = Connection[upstream.Order]
+	OrderEdge                   = Edge[upstream.Order]
 )

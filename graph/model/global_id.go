@@ -36,6 +36,7 @@ var kinds = map[upstream.Kind]struct{ hasParent bool }{
 	upstream.KindFunnel:            {true},
 	upstream.KindPage:              {true},
 	upstream.KindFormSubmission:    {true},
+	upstream.KindOrder:             {true},
 }
 
 // appendID writes a record's opaque id, such as the Base64 of

@@ -172,6 +172,18 @@ type FunnelFilter struct {
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
+// Which orders a list holds: those for which everything given is true. An empty list of values matches nothing.
+type OrderFilter struct {
+	// Any of these orders, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// By any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
+	// Of any of these types: `one-time-order`, `subscription-order`.
+	OrderTypes graphql.Omittable[[]string] `json:"orderTypes,omitzero"`
+	// Only what was paid for real, or only what was not.
+	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
+}
+
 // Which pages a list holds: those for which everything given is true. An empty list of values matches nothing.
 type PageFilter struct {
 	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.

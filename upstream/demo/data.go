@@ -128,8 +128,8 @@ func exampleData(contactsPerWorkspace []int) []*table {
 		}
 	}
 	writable(teams, workspaces, tags, applied, contacts)
-	funnels, pages, submissions := aroundContacts(workspaces, contacts)
-	return []*table{teams, users, workspaces, tags, applied, funnels, pages, submissions, contacts}
+	// Contacts come before what embeds them.
+	return slices.Concat([]*table{teams, users, workspaces, tags, applied, contacts}, aroundContacts(workspaces, contacts))
 }
 
 // person returns the i-th contact of a workspace.

@@ -185,6 +185,8 @@ type table struct {
 	rows   []row
 	// writes are what can be changed; nil is nothing.
 	writes *writes
+	// complete, if not nil, returns a row with what is taken from other tables.
+	complete func(row) row
 	// subdomain says on which host a row lives.
 	subdomain func(row) string
 
@@ -200,8 +202,15 @@ func (t *table) index() {
 		t.byID[strconv.FormatInt(r.id(), 10)] = r
 		t.byID[r["public_id"].(string)] = r
 		t.children[r[t.parent]] = append(t.children[r[t.parent]], r)
-		t.encoded[r.id()] = encode(r)
+		t.encoded[r.id()] = encode(t.completed(r))
 	}
+}
+
+func (t *table) completed(r row) row {
+	if t.complete == nil {
+		return r
+	}
+	return t.complete(r)
 }
 
 func (t *table) find(id string) (row, bool) {
@@ -228,7 +237,7 @@ func (t *table) expanded(r row, keys []string) []byte {
 			r = with(maps.Clone(r), row{key: value(r)})
 		}
 	}
-	return encode(r)
+	return encode(t.completed(r))
 }
 
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, subdomain, parent string) {
