@@ -107,9 +107,6 @@ func correctlyPartial(r result, whole any) bool {
 // goes wrong: nearly all answers are whole, the others have what there is and say what
 // is missing, and not many more calls are made than it takes.
 func TestChaosReads(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the caller's own tests do for the race detector")
-	}
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s")
 	api.set(faults{})
@@ -120,8 +117,10 @@ func TestChaosReads(t *testing.T) {
 	api.set(badDay)
 	before := api.ledger().Calls
 	began := time.Now()
-	const connections = 64
-	each := size(4, 157)
+	connections, each := 64, size(4, 157)
+	if testing.Short() { // for the race detector
+		connections = 16
+	}
 	var complete, partial, wrong atomic.Int64
 	var wait sync.WaitGroup
 	for i := range connections {
@@ -224,9 +223,6 @@ func percentile(times []time.Duration, part float64) time.Duration {
 // TestOneDeadHost has one workspace's host never answer: what is asked of the others
 // takes as long as ever. Both are measured in turn.
 func TestOneDeadHost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("times mean nothing under the race detector")
-	}
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s", "--request-timeout=2s")
 	query := func(workspace int, subdomain string) string {
@@ -363,9 +359,6 @@ func TestSecondSignal(t *testing.T) {
 // TestSoak keeps a server busy on a bad day, and then lets it rest now and again: what it
 // holds does not grow.
 func TestSoak(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes time")
-	}
 	api := newChaos(t)
 	transport := upstream.NewTransport()
 	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport, CallTimeout: 500 * time.Millisecond})

@@ -35,7 +35,7 @@ func newPage(t *testing.T) page {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		missing(t, "there is no Chromium: apt-get install chromium")
+		t.Fatal("there is no Chromium: apt-get install chromium")
 	}
 	allocated, end := chromedp.NewExecAllocator(t.Context(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1400, 900),

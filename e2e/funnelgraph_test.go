@@ -21,16 +21,6 @@ import (
 	"time"
 )
 
-// missing ends the test for want of something: on CI that is a failure, since a
-// check that does not run there checks nothing.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
 // start runs a program until the test ends, and returns what the pattern's
 // first group matches in its output, waiting for it.
 func start(t *testing.T, ready *regexp.Regexp, output io.Writer, name string, args ...string) string {

@@ -43,11 +43,11 @@ func (l *transcript) String() string {
 func TestPrism(t *testing.T) {
 	spec, err := os.ReadFile(description)
 	if err != nil {
-		missing(t, "ClickFunnels' description is not at "+description)
+		t.Fatal("ClickFunnels' description is not at " + description)
 	}
 	const prism = "prism/node_modules/.bin/prism"
 	if _, err := os.Stat(prism); err != nil {
-		missing(t, "Prism is not installed: npm ci in e2e/prism")
+		t.Fatal("Prism is not installed: npm ci in e2e/prism")
 	}
 	port := freePort(t)
 	var said transcript
