@@ -141,12 +141,8 @@ func ids[T any, P keyed[T]](c *criteria, key, argument string, records *loader.R
 }
 
 // contactQuery reads what contacts of a workspace are asked for.
-func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactFilter, sort *model.ContactSort) (upstream.Query, error) {
-	var order *model.Sort
-	if sort != nil {
-		order = &model.Sort{Property: model.SortProperty(sort.Property), Direction: sort.Direction}
-	}
-	c := sorted(ctx, workspace, order)
+func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Contacts, upstream.KindContact, filter.Ids)
 		c.values("email_address", "emailAddresses", filter.EmailAddresses)

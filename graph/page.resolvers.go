@@ -15,7 +15,7 @@ import (
 )
 
 func (r *pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).EmbeddedFunnelOf, embeddedFunnel)
+	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, embeddedFunnel)
 }
 
 func (r *pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {

@@ -28,7 +28,7 @@ func (r *workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace
 	return teamsOf(ctx, objs, func(w *upstream.Workspace) string { return w.TeamID })
 }
 
-func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.ContactSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
+func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
 	q, err := contactQuery(ctx, obj, filter, sort)
 	if err != nil {
 		return nil, err

@@ -144,7 +144,7 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 	for i, l := range through {
 		if err := l.enter(req.Context(), until); err != nil {
 			for _, entered := range through[:i] {
-				entered.leave(time.Time{}, told)
+				entered.leave(time.Time{}, silent)
 			}
 			return &attempt{err: err}
 		}
@@ -244,7 +244,7 @@ func (a *attempt) dead() bool {
 func (a *attempt) outcome() outcome {
 	switch {
 	case a.err != nil || a.resp == nil:
-		return told
+		return silent
 	case a.resp.StatusCode == http.StatusTooManyRequests:
 		return refused
 	}

@@ -73,13 +73,6 @@ type Order struct {
 	OrderPage *NamedRecord `json:"order_page"`
 }
 
-// NamedRecord is what a record tells of another one.
-type NamedRecord struct {
-	RawID    string  `json:"id"`
-	PublicID *string `json:"public_id"`
-	Name     *string `json:"name"`
-}
-
 // OrderLineItem is a position of an order.
 type OrderLineItem struct {
 	RawID           string        `json:"id"`
@@ -145,9 +138,7 @@ func (o *Order) Page() *WebPage {
 	page := &WebPage{Record: Record{RawID: o.PageID}, WorkspaceID: o.WorkspaceID}
 	if o.OrderPage != nil {
 		page.RawID, page.PublicID = cmp.Or(o.PageID, o.OrderPage.RawID), o.OrderPage.PublicID
-		if o.OrderPage.Name != nil {
-			page.Name = *o.OrderPage.Name
-		}
+		page.Name = o.OrderPage.text()
 	}
 	return page
 }

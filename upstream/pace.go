@@ -70,7 +70,7 @@ func (p *pace) first() float64 {
 // the share of the limit.
 func (p *pace) learn(began, now time.Time, running int, part float64, how outcome) {
 	switch {
-	case p.fixed || how == told:
+	case p.fixed || how == silent:
 		return
 	case how == refused && began.Before(p.eased):
 		if p.under < fewCalls {
@@ -125,8 +125,8 @@ const (
 	answered outcome = iota
 	// refused is an answer that the limit is exceeded (429).
 	refused
-	// told is what tells nothing: there was no answer, or it was not waited for.
-	told
+	// silent is what tells nothing: there was no answer, or it was not waited for.
+	silent
 )
 
 // lane lets the calls of one credential to one host through at a pace. Those that
@@ -137,12 +137,12 @@ type lane struct {
 	key   laneKey
 	users int // guarded by lanes.mu
 
-	// ended, if not nil, ends the lane's tenancy.
+	// ended, if not nil, has the lease be given back.
 	ended chan struct{}
 
 	mu      sync.Mutex
 	pace    pace
-	tenancy *tenancy // nil if there are no replicas
+	lease   *lease // nil if there are no replicas
 	running int
 	waiting int
 	lines   linked.List                    // of *line, none empty, in the order in which they are served
@@ -198,7 +198,7 @@ func (l *lane) enter(ctx context.Context, until time.Time) error {
 	waited := l.remove(w)
 	l.mu.Unlock()
 	if !waited && <-w.ready == nil { // it was let in at the same moment
-		l.leave(time.Time{}, told)
+		l.leave(time.Time{}, silent)
 	}
 	return context.Cause(ctx)
 }
@@ -219,8 +219,8 @@ func (l *lane) rest(d time.Duration) {
 	defer l.mu.Unlock()
 	if at := time.Now().Add(d); at.After(l.resumes) {
 		l.resumes = at
-		if l.tenancy != nil {
-			l.tenancy.rests = d
+		if l.lease != nil {
+			l.lease.rests = d
 		}
 	}
 }
@@ -407,8 +407,8 @@ func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
 		if l.replicas != nil {
 			l.leases++
 			known.ended = make(chan struct{})
-			known.tenancy = &tenancy{replicas: l.others.count(), more: make(chan struct{}, 1)}
-			go known.rent(l.replicas, &l.others, strconv.FormatUint(l.leases, 10), known.ended)
+			known.lease = &lease{replicas: l.others.count(), more: make(chan struct{}, 1)}
+			go known.keepLease(l.replicas, &l.others, strconv.FormatUint(l.leases, 10), known.ended)
 		}
 		l.used[key] = known
 	}

@@ -77,3 +77,18 @@ func IsRawID(id string) bool {
 	}
 	return id != ""
 }
+
+// NamedRecord is what a record tells of another one.
+type NamedRecord struct {
+	RawID    string  `json:"id"`
+	PublicID *string `json:"public_id"`
+	Name     *string `json:"name"`
+}
+
+// text returns the name, empty if there is none.
+func (n *NamedRecord) text() string {
+	if n.Name == nil {
+		return ""
+	}
+	return *n.Name
+}

@@ -31,8 +31,9 @@ type Ask struct {
 	// Need is how many calls are under way and waiting, Want how many there may soon be,
 	// Running how many may be under way until this is answered.
 	Need, Want, Running int
-	// Limit is that of a lane of which nothing is known.
+	// Limit is that of a lane of which nothing is known, and Most what it never exceeds.
 	Limit float64
+	Most  int
 	// Ease and Grow are what the replica has learnt since it last asked: the limit is
 	// multiplied by the one, and then the other is added.
 	Ease, Grow float64
@@ -65,9 +66,9 @@ const (
 	fewReplicas = 64
 )
 
-// tenancy is a lane's part of what all replicas may have under way. It is guarded by the
+// lease is a lane's part of what all replicas may have under way. It is guarded by the
 // lane's mutex.
-type tenancy struct {
+type lease struct {
 	// calls is how many may be under way here.
 	calls int
 	// alone says that the replicas cannot be reached: of what is known, each then takes
@@ -116,8 +117,8 @@ func (c *census) see(replicas int) {
 	}
 }
 
-// rent keeps a lease of the lane until ended is closed.
-func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan struct{}) {
+// keepLease keeps a lease of the lane until ended is closed.
+func (l *lane) keepLease(replicas Replicas, others *census, id string, ended <-chan struct{}) {
 	name := l.key.name()
 	if l.pace.fixed { // another number is another lane
 		name += ":" + strconv.Itoa(int(l.pace.limit))
@@ -133,7 +134,7 @@ func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan s
 		l.mu.Lock()
 		l.take(ask, grant, err)
 		hungry := l.waiting > 0
-		more := l.tenancy.more
+		more := l.lease.more
 		if hungry {
 			more = nil // what there is has just been given
 		}
@@ -141,7 +142,7 @@ func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan s
 		if hungry {
 			renewal = hungryRenewal
 		}
-		renewal = renewal * time.Duration(max(fewReplicas, min(l.tenancy.replicas, 8*fewReplicas))) / fewReplicas
+		renewal = renewal * time.Duration(max(fewReplicas, min(l.lease.replicas, 8*fewReplicas))) / fewReplicas
 		l.mu.Unlock()
 		timer := time.NewTimer(renewal)
 		select {
@@ -150,7 +151,7 @@ func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan s
 			l.mu.Lock()
 			ask := l.ask()
 			l.mu.Unlock()
-			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
+			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Most: ask.Most, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
 			return
 		case <-more:
 			timer.Stop()
@@ -161,12 +162,12 @@ func (l *lane) rent(replicas Replicas, others *census, id string, ended <-chan s
 
 // ask returns what the lane asks for. l.mu is held.
 func (l *lane) ask() Ask {
-	t := l.tenancy
+	t := l.lease
 	need := l.running + l.waiting
 	want := need + need/2
 	// Until this is answered no more begin than are told: others get what is left.
 	t.calls = min(t.calls, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Ease: 1, Rest: t.rests,
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: t.rests,
 		Took: time.Duration(l.pace.recent * float64(time.Second))}
 	if l.pace.fixed {
 		return ask
@@ -183,7 +184,7 @@ func (l *lane) ask() Ask {
 
 // take takes in what the replicas have answered to what was asked. l.mu is held.
 func (l *lane) take(ask Ask, grant Grant, err error) {
-	t, now := l.tenancy, time.Now()
+	t, now := l.lease, time.Now()
 	expected := t.told*ask.Ease + ask.Grow
 	if t.alone = err != nil; t.alone {
 		// It may have been heard all the same: what has been told is not told again.
@@ -221,7 +222,7 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 // capacity is how many calls may be under way. l.mu is held.
 func (l *lane) capacity() int {
 	limit := max(1, int(l.pace.limit))
-	switch t := l.tenancy; {
+	switch t := l.lease; {
 	case t == nil:
 		return limit
 	case t.alone:
@@ -236,17 +237,17 @@ func (l *lane) capacity() int {
 // part is how many of the calls that may be under way are this server's, if each has as
 // many. l.mu is held.
 func (l *lane) part() float64 {
-	if l.tenancy == nil {
+	if l.lease == nil {
 		return l.pace.limit
 	}
-	return l.pace.limit / float64(max(1, l.tenancy.replicas))
+	return l.pace.limit / float64(max(1, l.lease.replicas))
 }
 
 // hunger has the lease be renewed at once. l.mu is held.
 func (l *lane) hunger() {
-	if l.tenancy != nil {
+	if l.lease != nil {
 		select {
-		case l.tenancy.more <- struct{}{}:
+		case l.lease.more <- struct{}{}:
 		default:
 		}
 	}

@@ -97,7 +97,7 @@ func TestSharedPaceStaysInBounds(t *testing.T) {
 		for _, local := range []float64{1, 33, 100, 512} {
 			for _, granted := range []float64{1, 33, 100, 512} {
 				for _, ask := range []Ask{{Ease: 1}, {Ease: 0.3}, {Ease: 1, Grow: 50}} {
-					l := &lane{pace: pace{limit: local}, tenancy: &tenancy{told: told}}
+					l := &lane{pace: pace{limit: local}, lease: &lease{told: told}}
 					l.take(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
 					if limit := l.pace.limit; math.IsNaN(limit) || limit < 1 || limit > maxPace {
 						t.Errorf("told %v, local %v, granted %v after %+v: %v", told, local, granted, ask, limit)

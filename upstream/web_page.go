@@ -9,36 +9,31 @@ import (
 // of its fields are of 2026, and absent in older data.
 type WebPage struct {
 	Record         `json:",embed"`
-	WorkspaceID    string          `json:"workspace_id"`
-	Name           string          `json:"name"`
-	Type           *string         `json:"type"`
-	URL            *string         `json:"url"`
-	CurrentPath    *string         `json:"current_path"`
-	Description    *string         `json:"description"`
-	SeoTitle       *string         `json:"seo_title"`
-	SeoDescription *string         `json:"seo_description"`
-	SeoIndex       *bool           `json:"seo_index"`
-	ThemeID        *string         `json:"theme_id"`
-	HeadCode       *string         `json:"head_code" expand:"true"`
-	FooterCode     *string         `json:"footer_code" expand:"true"`
-	Markup         *string         `json:"markup" expand:"true"`
-	Funnel         *EmbeddedFunnel `json:"funnel"`
+	WorkspaceID    string       `json:"workspace_id"`
+	Name           string       `json:"name"`
+	Type           *string      `json:"type"`
+	URL            *string      `json:"url"`
+	CurrentPath    *string      `json:"current_path"`
+	Description    *string      `json:"description"`
+	SeoTitle       *string      `json:"seo_title"`
+	SeoDescription *string      `json:"seo_description"`
+	SeoIndex       *bool        `json:"seo_index"`
+	ThemeID        *string      `json:"theme_id"`
+	HeadCode       *string      `json:"head_code" expand:"true"`
+	FooterCode     *string      `json:"footer_code" expand:"true"`
+	Markup         *string      `json:"markup" expand:"true"`
+	InFunnel       *NamedRecord `json:"funnel"`
 }
 
-// EmbeddedFunnel is a page's funnel as the page itself carries it.
-type EmbeddedFunnel struct {
-	RawID    string  `json:"id"`
-	PublicID *string `json:"public_id"`
-	Name     string  `json:"name"`
-}
-
-// EmbeddedFunnelOf returns the page's funnel as a record that has no more than the page
-// tells; nil if it is in none.
-func (p *WebPage) EmbeddedFunnelOf() *Funnel {
-	if p.Funnel == nil {
+// Funnel returns the page's funnel as far as the page tells; nil if it is in none.
+func (p *WebPage) Funnel() *Funnel {
+	if p.InFunnel == nil {
 		return nil
 	}
-	return &Funnel{Record: Record{RawID: p.Funnel.RawID, PublicID: p.Funnel.PublicID}, WorkspaceID: p.WorkspaceID, Name: p.Funnel.Name}
+	return &Funnel{
+		Record:      Record{RawID: p.InFunnel.RawID, PublicID: p.InFunnel.PublicID},
+		WorkspaceID: p.WorkspaceID, Name: p.InFunnel.text(),
+	}
 }
 
 // Ref returns the page's address.

@@ -124,7 +124,7 @@ type TeamResolver interface {
 }
 type WorkspaceResolver interface {
 	Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error)
-	Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.ContactSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error)
+	Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error)
 	Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error)
 	ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error)
 	FormSubmissions(ctx context.Context, obj *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormSubmission], error)
@@ -159,7 +159,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("ApplyContactTagInput", ec.unmarshalInputApplyContactTagInput),
 			graphql.NewInputUnmarshaler("ContactFilter", ec.unmarshalInputContactFilter),
-			graphql.NewInputUnmarshaler("ContactSort", ec.unmarshalInputContactSort),
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
@@ -529,24 +528,6 @@ input ContactFilter {
 
   "Only active contacts, or only those that are not."
   isActive: Boolean
-}
-
-"In which order contacts come."
-input ContactSort {
-  "What to sort by; equal rows come in the order of creation."
-  property: ContactSortProperty! = ID
-
-  "Which way the list runs."
-  direction: SortDirection! = ASC
-}
-
-"What contacts can be sorted by."
-enum ContactSortProperty {
-  "The numeric id, which is the order of creation."
-  ID
-
-  "The time of the last change."
-  UPDATED_AT
 }
 
 "A contact to be made."
@@ -1786,7 +1767,7 @@ enum SortDirection {
 "In which order rows come."
 input Sort {
   "What to sort by; equal rows come in the order of creation."
-  property: SortProperty!
+  property: SortProperty! = ID
 
   "Which way the list runs."
   direction: SortDirection! = ASC
@@ -2169,7 +2150,7 @@ type Workspace implements Node {
     filter: ContactFilter
 
     "In which order; by default that of creation."
-    sort: ContactSort
+    sort: Sort
 
     "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
     first: Int
@@ -3958,8 +3939,8 @@ func (ec *executionContext) field_Workspace_contacts_args(ctx context.Context, r
 	}
 	args["filter"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
-		func(ctx context.Context, v any) (*model.ContactSort, error) {
-			return ec.unmarshalOContactSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐContactSort(ctx, v)
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14534,7 +14515,7 @@ func (ec *executionContext) _Workspace_contacts(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Workspace().Contacts(ctx, obj, fc.Args["filter"].(*model.ContactFilter), fc.Args["sort"].(*model.ContactSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return ec.Resolvers.Workspace().Contacts(ctx, obj, fc.Args["filter"].(*model.ContactFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.Contact]) graphql.Marshaler {
@@ -16175,62 +16156,6 @@ func UnmarshalContactFilter(ctx context.Context, raw any) (model.ContactFilter, 
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputContactSort(ctx context.Context, obj any) (model.ContactSort, error) {
-	var it model.ContactSort
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	if _, present := asMap["property"]; !present {
-		asMap["property"] = "ID"
-	}
-	if _, present := asMap["direction"]; !present {
-		asMap["direction"] = "ASC"
-	}
-
-	fieldsInOrder := [...]string{"property", "direction"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "property":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("property"))
-			data, err := ec.unmarshalNContactSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐContactSortProperty(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Property = data
-		case "direction":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
-			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSortDirection(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Direction = data
-		}
-	}
-	return it, nil
-}
-
-// UnmarshalContactSort unmarshals raw into the ContactSort input type, using the
-// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
-// object that was not passed as a field argument.
-//
-// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
-// and the returned error says so.
-func UnmarshalContactSort(ctx context.Context, raw any) (model.ContactSort, error) {
-	var out model.ContactSort
-	err := graphql.UnmarshalNamedInputFromContext(ctx, "ContactSort", raw, &out)
-	return out, err
-}
-
 func (ec *executionContext) unmarshalInputContactTagFilter(ctx context.Context, obj any) (model.ContactTagFilter, error) {
 	var it model.ContactTagFilter
 	if obj == nil {
@@ -16956,6 +16881,9 @@ func (ec *executionContext) unmarshalInputSort(ctx context.Context, obj any) (mo
 		asMap[k] = v
 	}
 
+	if _, present := asMap["property"]; !present {
+		asMap["property"] = "ID"
+	}
 	if _, present := asMap["direction"]; !present {
 		asMap["direction"] = "ASC"
 	}
@@ -21721,16 +21649,6 @@ func (ec *executionContext) marshalNContactEdge2ᚖgithubᚗcomᚋfunnelgraphᚋ
 	return ec._ContactEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNContactSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐContactSortProperty(ctx context.Context, v any) (model.ContactSortProperty, error) {
-	var res model.ContactSortProperty
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNContactSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐContactSortProperty(ctx context.Context, sel ast.SelectionSet, v model.ContactSortProperty) graphql.Marshaler {
-	return v
-}
-
 func (ec *executionContext) marshalNContactTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ContactTag) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "ContactTag", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -22748,14 +22666,6 @@ func (ec *executionContext) unmarshalOContactFilter2ᚖgithubᚗcomᚋfunnelgrap
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputContactFilter(ctx, v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalOContactSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐContactSort(ctx context.Context, v any) (*model.ContactSort, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := ec.unmarshalInputContactSort(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

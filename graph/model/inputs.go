@@ -44,14 +44,6 @@ type ContactFilter struct {
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
 }
 
-// In which order contacts come.
-type ContactSort struct {
-	// What to sort by; equal rows come in the order of creation.
-	Property ContactSortProperty `json:"property"`
-	// Which way the list runs.
-	Direction SortDirection `json:"direction"`
-}
-
 // Which contact tags a list holds: those for which everything given is true. An empty list of values matches nothing.
 type ContactTagFilter struct {
 	// Any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
@@ -388,64 +380,6 @@ type UserError struct {
 	Message string `json:"message"`
 	// The class of the refusal.
 	Code UserErrorCode `json:"code"`
-}
-
-// What contacts can be sorted by.
-type ContactSortProperty string
-
-const (
-	// The numeric id, which is the order of creation.
-	ContactSortPropertyID ContactSortProperty = "ID"
-	// The time of the last change.
-	ContactSortPropertyUpdatedAt ContactSortProperty = "UPDATED_AT"
-)
-
-var AllContactSortProperty = []ContactSortProperty{
-	ContactSortPropertyID,
-	ContactSortPropertyUpdatedAt,
-}
-
-func (e ContactSortProperty) IsValid() bool {
-	switch e {
-	case ContactSortPropertyID, ContactSortPropertyUpdatedAt:
-		return true
-	}
-	return false
-}
-
-func (e ContactSortProperty) String() string {
-	return string(e)
-}
-
-func (e *ContactSortProperty) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = ContactSortProperty(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid ContactSortProperty", str)
-	}
-	return nil
-}
-
-func (e ContactSortProperty) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *ContactSortProperty) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e ContactSortProperty) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
 }
 
 // Which way a list runs.

@@ -37,12 +37,8 @@ const (
 	pause = 2 * time.Second
 	// leaseTTL is how long a lease lasts that is not renewed.
 	leaseTTL = 5 * time.Second
-	// maxLimit is the most calls that may ever be under way in a lane, of all replicas.
-	maxLimit = 512
 	// documentTTL is how long a persisted document is kept after it was last sent.
 	documentTTL = 24 * time.Hour
-	// maxDocument bounds a document that is kept, in bytes.
-	maxDocument = 64 << 10
 	// MaxTTL is the longest time that answers may be kept for.
 	MaxTTL = 24 * time.Hour
 	// epochs outlive all answers that were kept before them.
@@ -211,7 +207,7 @@ func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, 
 	number := strconv.Itoa
 	err = r.do(context.Background(), func(ctx context.Context, client rueidis.Client) error {
 		values, err := r.lease.Exec(ctx, client, []string{prefix + "lane:" + lane}, []string{
-			r.id + "." + id, number(ask.Need), number(ask.Want), number(ask.Running), float(ask.Limit), number(maxLimit),
+			r.id + "." + id, number(ask.Need), number(ask.Want), number(ask.Running), float(ask.Limit), number(ask.Most),
 			float(ask.Ease), float(ask.Grow), number(int(ask.Took.Milliseconds())), number(int(ask.Rest.Milliseconds())), number(int(leaseTTL.Milliseconds())),
 		}).ToArray()
 		if err != nil {
@@ -348,8 +344,8 @@ func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool)
 // Add implements [graphql.Cache].
 func (d *shelf) Add(ctx context.Context, hash, document string) {
 	d.local.Add(ctx, hash, document)
-	if len(document) > maxDocument {
-		return
+	if _, kept := d.local.Get(ctx, hash); !kept {
+		return // it is too long
 	}
 	_ = d.redis.do(ctx, func(ctx context.Context, client rueidis.Client) error {
 		return client.Do(ctx, client.B().Set().Key(prefix+"document:"+hash).Value(document).Px(documentTTL).Build()).Error()

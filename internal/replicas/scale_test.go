@@ -96,7 +96,7 @@ func BenchmarkLease(b *testing.B) {
 				b.Fatal(err)
 			}
 			lease := func(id int) {
-				if _, err := shared.Lease("lane", strconv.Itoa(id), upstream.Ask{Need: 2, Want: 2, Running: 1, Limit: 100, Ease: 1}); err != nil {
+				if _, err := shared.Lease("lane", strconv.Itoa(id), upstream.Ask{Need: 2, Want: 2, Running: 1, Limit: 100, Most: 512, Ease: 1}); err != nil {
 					b.Error(err)
 				}
 			}
