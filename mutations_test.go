@@ -244,6 +244,9 @@ func TestMutationsThatFail(t *testing.T) {
 				return true
 			}))
 			r := e.query(create)
+			if says := strings.HasSuffix(r.Errors[0].Message, "look before you try again."); says != (test.outcome != nil) {
+				t.Errorf("it says %q", r.Errors[0].Message)
+			}
 			if r.code("a") != test.code || r.Errors[0].Extensions["outcome"] != test.outcome || r.get("b.team.name") != "B" || r.get("a") != nil {
 				t.Errorf("got %s", r.raw)
 			}
@@ -257,6 +260,57 @@ func TestMutationsThatFail(t *testing.T) {
 				t.Errorf("it was sent %d times, want %d", creates, test.creates)
 			}
 		})
+	}
+}
+
+// TestMutationsOfWhatIsNotThere have the error that reading it has, by every form of its id.
+func TestMutationsOfWhatIsNotThere(t *testing.T) {
+	e := newEnv(t)
+	for _, mutation := range []string{
+		`updateContact(input: { id: "99", workspaceId: "101", firstName: "x" }) { contact { id } }`,
+		`updateContact(input: { id: "` + contactID("101", "99") + `", firstName: "x" }) { contact { id } }`,
+		`deleteContact(input: { id: "99", workspaceId: "101" }) { deletedContactId }`,
+		`deleteContact(input: { id: "Nobody", workspaceId: "101" }) { deletedContactId }`,
+		`deleteContact(input: { id: "99", workspaceId: "999" }) { deletedContactId }`,
+		`redactContact(input: { id: "99", workspaceId: "Nowhere", confirm: true }) { redactedContactId }`,
+		`createContact(input: { workspaceId: "999", firstName: "x" }) { contact { id } }`,
+		`upsertContact(input: { workspaceId: "Nowhere", emailAddress: "x" }) { contact { id } }`,
+		`updateContactTag(input: { id: "99", workspaceId: "101", name: "x" }) { contactTag { id } }`,
+		`deleteContactTag(input: { id: "Nothing", workspaceId: "101" }) { deletedContactTagId }`,
+		`applyContactTag(input: { contactId: "99", workspaceId: "101", tagId: "5001" }) { contact { id } }`,
+		`removeContactTag(input: { contactId: "99", workspaceId: "101", tagId: "5001" }) { contact { id } }`,
+		`updateTeam(input: { id: "99", name: "x" }) { team { id } }`,
+		`updateWorkspace(input: { id: "Nowhere", name: "x" }) { workspace { id } }`,
+	} {
+		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "NOT_FOUND" || r.get("m") != nil {
+			t.Errorf("%s: %s", mutation, r.raw)
+		}
+	}
+	for _, mutation := range []string{
+		`updateContact(input: { id: "` + tagID("101", "5001") + `", firstName: "x" }) { contact { id } }`,
+		`updateContact(input: { id: "3000000001", firstName: "x" }) { contact { id } }`,
+		`deleteContact(input: { id: "a b", workspaceId: "101" }) { deletedContactId }`,
+	} {
+		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "BAD_USER_INPUT" {
+			t.Errorf("%s: %s", mutation, r.raw)
+		}
+	}
+	// A tag that is not there is about a field of the input, and nothing is sent.
+	e.forget()
+	many := make([]string, 501)
+	for i := range many {
+		many[i] = "5001"
+	}
+	for _, tags := range [][]string{{"Nothing"}, many, {"007"}} {
+		r := e.must(`mutation($tags: [ID!]) { m: createContact(input: { workspaceId: "101", emailAddress: "n@example.com", tagIds: $tags }) { contact { id } userErrors { field } } }`, map[string]any{"tags": tags})
+		if r.get("m.userErrors.0.field") != "tagIds" || r.get("m.contact") != nil {
+			t.Errorf("%d tags: %s", len(tags), r.raw)
+		}
+	}
+	for _, call := range e.callsOf(demo.Token) {
+		if strings.HasPrefix(call, "POST") {
+			t.Errorf("sent: %s", call)
+		}
 	}
 }
 

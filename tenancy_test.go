@@ -66,11 +66,51 @@ func (leaky) applied(id int) map[string]any {
 	}
 }
 
+// sibling is the other workspace of a workspace's team.
+func sibling(workspace int) int { return workspace - workspace%10 + 3 - workspace%10 }
+
+func (leaky) funnel(id int) map[string]any {
+	return map[string]any{"id": id, "public_id": fmt.Sprintf("F%dp", id), "workspace_id": id / 10, "name": mark("W", id/10), "current_path": mark("W", id/10)}
+}
+
+func (leaky) page(id int) map[string]any {
+	return map[string]any{
+		"id": id, "public_id": fmt.Sprintf("P%dp", id), "workspace_id": id / 10, "name": mark("W", id/10), "url": mark("W", id/10),
+		"funnel": map[string]any{"id": id/10*10 + 6, "public_id": fmt.Sprintf("F%dp", id/10*10+6), "name": mark("W", id/10)},
+	}
+}
+
+// submission is one of which every second says that another workspace's contact has sent
+// it, from another one's page.
+func (leaky) submission(id int) map[string]any {
+	from := id / 10
+	if id%10 == 9 {
+		from = sibling(from)
+	}
+	return map[string]any{
+		"id": id, "public_id": fmt.Sprintf("S%dp", id), "workspace_id": id / 10, "contact_id": from*10 + 1, "page_id": from*10 + 7,
+		"data": map[string]any{"x": mark("W", id/10)},
+	}
+}
+
+// order is one of which every second embeds another workspace's contact.
+func (l leaky) order(id int) map[string]any {
+	of := id / 10
+	if id%10 == 8 {
+		of = sibling(of)
+	}
+	return map[string]any{
+		"id": id, "public_id": fmt.Sprintf("O%dp", id), "workspace_id": id / 10, "contact_id": of*10 + 1, "contact": l.contact(of*10 + 1),
+		"page_id": id/10*10 + 7, "order_page": map[string]any{"id": id/10*10 + 7, "name": mark("W", id/10)}, "notes": mark("W", id/10), "currency": "USD",
+		"line_items": []any{map[string]any{"id": 1, "original_product": map[string]any{"id": 1, "name": mark("W", id/10)}}},
+	}
+}
+
 // The shapes of ids by their kind: how many digits, and what the last can be.
 var shapes = map[string]struct {
 	digits int
 	last   string
-}{"T": {2, "123"}, "W": {3, "12"}, "C": {4, "123"}, "G": {4, "5"}, "A": {5, "1"}}
+}{"T": {2, "123"}, "W": {3, "12"}, "C": {4, "123"}, "G": {4, "5"}, "A": {5, "1"}, "F": {4, "6"}, "P": {4, "7"}, "S": {4, "89"}, "O": {4, "89"}}
 
 // exists reports whether an id of a kind is one of a token's.
 func exists(kind string, id, token int) bool {
@@ -86,9 +126,9 @@ func exists(kind string, id, token int) bool {
 	return true
 }
 
-var route = regexp.MustCompile(`^/(teams|workspaces|contacts/applied_tags|contacts/tags|contacts|users)(?:/(\w+))?(?:/(workspaces|contacts/tags|contacts/upsert|contacts|applied_tags|gdpr_destroy))?$`)
+var route = regexp.MustCompile(`^/(teams|workspaces|contacts/applied_tags|contacts/tags|contacts|users|funnels|pages|form_submissions|orders)(?:/(\w+))?(?:/(workspaces|contacts/tags|contacts/upsert|contacts|applied_tags|gdpr_destroy|funnels|pages|form_submissions|orders))?$`)
 
-var kindOfPath = map[string]string{"teams": "T", "workspaces": "W", "contacts": "C", "contacts/tags": "G", "contacts/applied_tags": "A"}
+var kindOfPath = map[string]string{"teams": "T", "workspaces": "W", "contacts": "C", "contacts/tags": "G", "contacts/applied_tags": "A", "funnels": "F", "pages": "P", "form_submissions": "S", "orders": "O"}
 
 // written are the ids that have been written to, or been written, with their kinds.
 var written struct {
@@ -142,7 +182,7 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 		return true
 	}
 	kind := kindOfPath[at[1]]
-	id, _ := strconv.Atoi(strings.Trim(at[2], "TWCGAp"))
+	id, _ := strconv.Atoi(strings.Trim(at[2], "TWCGAFPSOp"))
 	if at[2] != "" && (!exists(kind, id, token) || strings.HasSuffix(at[2], "p") && at[2][:1] != kind) && at[1] != "users" {
 		answer(404, "application/json", `{"error":"Not found: Record `+at[2]+` missing"}`)(w, r)
 		return true
@@ -154,7 +194,7 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 	rows := []map[string]any{}
 	add := func(kind string, ids ...int) {
 		for _, id := range ids {
-			rows = append(rows, map[string]func(int) map[string]any{"T": l.team, "W": l.workspace, "C": l.contact, "G": l.tag, "A": l.applied}[kind](id))
+			rows = append(rows, map[string]func(int) map[string]any{"T": l.team, "W": l.workspace, "C": l.contact, "G": l.tag, "A": l.applied, "F": l.funnel, "P": l.page, "S": l.submission, "O": l.order}[kind](id))
 		}
 	}
 	size := upstream.PageSize
@@ -173,6 +213,14 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 		add("G", id*10+5)
 	case list == "contacts/applied_tags":
 		add("A", id*10+1)
+	case list == "workspaces/funnels":
+		add("F", id*10+6, sibling(id)*10+6)
+	case list == "workspaces/pages":
+		add("P", id*10+7, sibling(id)*10+7)
+	case list == "workspaces/form_submissions":
+		add("S", id*10+8, id*10+9, sibling(id)*10+8)
+	case list == "workspaces/orders":
+		add("O", id*10+8, id*10+9, sibling(id)*10+9)
 	default:
 		add(kind, id)
 	}
@@ -180,7 +228,7 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 	if filter := r.URL.Query().Get("filter[id]"); filter != "" {
 		rows = rows[:0]
 		for id := range strings.SplitSeq(filter, ",") {
-			kind := map[string]string{"contacts": "C", "contacts/tags": "G"}[at[3]]
+			kind := kindOfPath[at[3]]
 			if n, _ := strconv.Atoi(id); exists(kind, n, token) {
 				add(kind, n)
 			}
@@ -297,7 +345,12 @@ const workspaceFields = `id rawId publicId name subdomain team { rawId name memb
 
 const teamFields = `id rawId publicId name locale memberships { id userEmail user { email } team { name } } billingSubscriptions { id status } workspaces { nodes { ` + workspaceFields + ` } pageInfo { hasNextPage endCursor } }`
 
+const submissionFields = `data { value } contact { id emailAddress workspace { name } } page { id name url funnel { name } } workspace { name }`
+
+const orderFields = `notes lineItems { originalProduct { name } } contact { id emailAddress tags { name createdAt } workspace { name } } page { id name url } workspace { name }`
+
 const nodeFields = `__typename id ... on Team { ` + teamFields + ` } ... on Workspace { ` + workspaceFields + ` } ... on Contact { ` + contactFields + ` } ... on ContactTag { rawId name workspace { name } }
+	... on Funnel { name currentPath workspace { name } } ... on Page { name url funnel { name currentPath } } ... on FormSubmission { ` + submissionFields + ` } ... on Order { ` + orderFields + ` }
 	... on AppliedContactTag { rawId tag { name createdAt } contact { emailAddress } } ... on Membership { userEmail team { name } } ... on BillingSubscription { status team { name } } ... on User { email firstName }`
 
 // roads are the ways to ask for something by an id, which stands for %[n]s: a team's
@@ -328,6 +381,10 @@ var roads = []string{
 	`{ workspace(id: "%[2]s") { contacts(filter: { tagIds: ["%[4]s"] }) { nodes { emailAddress } } } }`,
 	`{ workspace(id: "%[2]s") { contactTags(filter: { ids: ["%[4]s"] }) { nodes { name color } } } }`,
 	`{ workspace(id: "%[2]s") { contacts(after: "%[8]s") { nodes { emailAddress } } } }`,
+	`{ workspace(id: "%[2]s") { orders { nodes { ` + orderFields + ` } } formSubmissions { nodes { ` + submissionFields + ` } } } }`,
+	`{ workspace(id: "%[2]s", subdomain: "%[7]s") { funnels { nodes { id name currentPath } } pages { nodes { id name url funnel { name currentPath workspace { name } } } } } }`,
+	`{ workspace(id: "%[2]s") { orders(filter: { ids: ["%[8]s"], contactIds: ["%[3]s"] }) { edges { node { ` + orderFields + ` } } } } }`,
+	`{ workspace(id: "%[2]s") { formSubmissions(filter: { contactIds: ["%[3]s", "%[8]s"] }) { nodes { ` + submissionFields + ` } } pages(filter: { ids: ["%[8]s"] }) { nodes { name } } } }`,
 	`{ node(id: "%[6]s") { ` + nodeFields + ` } }`,
 	`{ nodes(ids: ["%[6]s", "%[6]s"]) { ` + nodeFields + ` } }`,
 	`{ a: node(id: "%[6]s") { id } b: workspace(id: "%[2]s", subdomain: "%[7]s") { name contact(id: "%[3]s") { emailAddress } } c: contact(id: "%[3]s", workspaceId: "%[2]s") { emailAddress } }`,
@@ -359,7 +416,8 @@ func (r roamer) id(kind string) int {
 	return id
 }
 
-var kindNames = map[string]upstream.Kind{"T": upstream.KindTeam, "W": upstream.KindWorkspace, "C": upstream.KindContact, "G": upstream.KindContactTag, "A": upstream.KindAppliedContactTag}
+var kindNames = map[string]upstream.Kind{"T": upstream.KindTeam, "W": upstream.KindWorkspace, "C": upstream.KindContact, "G": upstream.KindContactTag, "A": upstream.KindAppliedContactTag,
+	"F": upstream.KindFunnel, "P": upstream.KindPage, "S": upstream.KindFormSubmission, "O": upstream.KindOrder}
 
 // form returns an id in one of its forms.
 func (r roamer) form(kind string, id int) string {
@@ -379,7 +437,7 @@ func (r roamer) global(kind string, id int) string {
 		ref.ID = fmt.Sprintf("%s%dp", kind, id)
 	}
 	if kind != "T" && kind != "W" {
-		if ref.Parent = strconv.Itoa(id / map[string]int{"C": 10, "G": 10, "A": 100}[kind]); r.IntN(2) == 0 {
+		if ref.Parent = strconv.Itoa(id / map[bool]int{false: 10, true: 100}[kind == "A"]); r.IntN(2) == 0 {
 			ref.Parent = strconv.Itoa(r.id("W")) // crafted
 			if r.IntN(3) == 0 {
 				ref.Parent = "W" + ref.Parent + "p"
@@ -390,7 +448,7 @@ func (r roamer) global(kind string, id int) string {
 }
 
 func (r roamer) query() string {
-	kinds := []string{"T", "W", "C", "G", "A"}
+	kinds := []string{"T", "W", "C", "G", "A", "F", "P", "S", "O"}
 	var object string
 	switch r.IntN(8) {
 	case 0:
@@ -400,11 +458,11 @@ func (r roamer) query() string {
 	case 2:
 		object = model.GlobalID(upstream.Ref{Kind: upstream.KindUser, ID: "1"})
 	default:
-		kind := kinds[r.IntN(5)]
+		kind := kinds[r.IntN(len(kinds))]
 		object = r.global(kind, r.id(kind))
 	}
 	return fmt.Sprintf(roads[r.IntN(len(roads))], r.form("T", r.id("T")), r.form("W", r.id("W")), r.form("C", r.id("C")), r.form("G", r.id("G")), r.form("A", r.id("A")),
-		object, fmt.Sprintf("sub-%d", r.id("W")), strconv.Itoa(r.id(kinds[r.IntN(5)])))
+		object, fmt.Sprintf("sub-%d", r.id("W")), strconv.Itoa(r.id(kinds[r.IntN(len(kinds))])))
 }
 
 // TestTenancy has several clients of two tokens ask for everything by every road, at

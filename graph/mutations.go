@@ -36,7 +36,8 @@ type inputError struct {
 // Unwrap returns what is wrong.
 func (e *inputError) Unwrap() error { return e.error }
 
-// aboutField says which field of the input an error is about.
+// aboutField says which field of the input an error is about. Which record or workspace
+// is meant is no such field: one that is not there is an error as it is for reads.
 func aboutField(field string, err error) error {
 	if err == nil {
 		return nil
@@ -142,9 +143,15 @@ func contactAttributes(ctx context.Context, workspace string, input any) (map[st
 	return body, nil
 }
 
+// maxInputIDs is how many records a field of an input can name.
+const maxInputIDs = 500
+
 // rawIDs returns the raw ids, which bodies take (API.md §1), of a workspace's records
 // that are given in any form. Those that a caller may not see are not found.
 func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error) {
+	if len(ids) > maxInputIDs {
+		return nil, badInput("There are %d ids; there can be %d.", len(ids), maxInputIDs)
+	}
 	refs := make([]upstream.Ref, len(ids))
 	l := loader.From(ctx)
 	var unsure []int
@@ -170,6 +177,9 @@ func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T],
 	}
 	raw := make([]jsontext.Value, len(ids))
 	for i, ref := range refs {
+		if !upstream.IsRawID(ref.ID) {
+			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no raw id of a record that the input names: give its rawId.")
+		}
 		raw[i] = jsontext.Value(ref.ID)
 	}
 	return raw, nil
@@ -241,7 +251,7 @@ func globalIDOf(applied *upstream.AppliedContactTag) *string {
 func createContact(ctx context.Context, l *loader.Loaders, input model.CreateContactInput) (*upstream.Contact, error) {
 	workspace, err := rawWorkspace(l, input.WorkspaceID)
 	if err != nil {
-		return nil, aboutField("workspaceId", err)
+		return nil, err
 	}
 	body, err := contactAttributes(ctx, workspace, input)
 	if err != nil {
@@ -261,7 +271,7 @@ type upserted struct {
 func upsertContact(ctx context.Context, l *loader.Loaders, input model.UpsertContactInput) (done upserted, err error) {
 	workspace, err := rawWorkspace(l, input.WorkspaceID)
 	if err != nil {
-		return done, aboutField("workspaceId", err)
+		return done, err
 	}
 	body, err := contactAttributes(ctx, workspace, input)
 	if err != nil {
@@ -280,7 +290,7 @@ func upsertContact(ctx context.Context, l *loader.Loaders, input model.UpsertCon
 func updateContact(ctx context.Context, l *loader.Loaders, input model.UpdateContactInput) (*upstream.Contact, error) {
 	ref, err := refIn(l, upstream.KindContact, input.WorkspaceID.Value(), input.ID)
 	if err != nil {
-		return nil, aboutField("id", err)
+		return nil, err
 	}
 	body, err := contactAttributes(ctx, ref.Parent, input)
 	if err != nil {
@@ -304,7 +314,7 @@ func remove[T any, P interface {
 		ref, err = canonical[T, P](l, records, ref)
 	}
 	if err != nil {
-		return upstream.Ref{}, aboutField("id", err)
+		return upstream.Ref{}, err
 	}
 	_, err = loader.Write(l, records, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
 		return nil, by(c, ctx, p, ref.ID)
@@ -329,7 +339,7 @@ func redactContact(_ context.Context, l *loader.Loaders, input model.RedactConta
 func createContactTag(_ context.Context, l *loader.Loaders, input model.CreateContactTagInput) (*upstream.ContactTag, error) {
 	workspace, err := rawWorkspace(l, input.WorkspaceID)
 	if err != nil {
-		return nil, aboutField("workspaceId", err)
+		return nil, err
 	}
 	return loader.Write(l, loader.ContactTags, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.ContactTag, error) {
 		return c.CreateContactTag(ctx, p, attributes(input, "workspaceId"))
@@ -339,7 +349,7 @@ func createContactTag(_ context.Context, l *loader.Loaders, input model.CreateCo
 func updateContactTag(_ context.Context, l *loader.Loaders, input model.UpdateContactTagInput) (*upstream.ContactTag, error) {
 	ref, err := refIn(l, upstream.KindContactTag, input.WorkspaceID.Value(), input.ID)
 	if err != nil {
-		return nil, aboutField("id", err)
+		return nil, err
 	}
 	return loader.Write(l, loader.ContactTags, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.ContactTag, error) {
 		return c.UpdateContactTag(ctx, p, ref.ID, attributes(input, "id", "workspaceId"))
@@ -402,7 +412,7 @@ func removeContactTag(ctx context.Context, l *loader.Loaders, input model.Remove
 // workspace.
 func contactAndTag(ctx context.Context, l *loader.Loaders, workspace *string, contactID, tagID string) (contact upstream.Ref, tag string, err error) {
 	if contact, err = refIn(l, upstream.KindContact, workspace, contactID); err != nil {
-		return contact, "", aboutField("contactId", err)
+		return contact, "", err
 	}
 	raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, contact.Parent, []string{tagID})
 	if err != nil {
@@ -434,7 +444,7 @@ func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *u
 func updateTeam(_ context.Context, l *loader.Loaders, input model.UpdateTeamInput) (*upstream.Team, error) {
 	ref, err := model.ParseID(upstream.KindTeam, "", input.ID)
 	if err != nil {
-		return nil, aboutField("id", err)
+		return nil, err
 	}
 	return loader.Write(l, loader.Teams, "", func(ctx context.Context, c *upstream.Client, _ upstream.Place) (*upstream.Team, error) {
 		return c.UpdateTeam(ctx, ref.ID, attributes(input, "id"))
@@ -444,7 +454,7 @@ func updateTeam(_ context.Context, l *loader.Loaders, input model.UpdateTeamInpu
 func updateWorkspace(_ context.Context, l *loader.Loaders, input model.UpdateWorkspaceInput) (*upstream.Workspace, error) {
 	ref, err := model.ParseID(upstream.KindWorkspace, "", input.ID)
 	if err != nil {
-		return nil, aboutField("id", err)
+		return nil, err
 	}
 	return loader.Write(l, loader.Workspaces, "", func(ctx context.Context, c *upstream.Client, _ upstream.Place) (*upstream.Workspace, error) {
 		return c.UpdateWorkspace(ctx, ref.ID, attributes(input, "id"))

@@ -54,7 +54,7 @@ func (h *host) dead() *Error {
 
 // dead is the error of a call that is not made because its host is dead.
 func dead(wait time.Duration) *Error {
-	e := NewError(Unavailable, "ClickFunnels has not been answering here; it is tried again in a few seconds.")
+	e := NewError(Unavailable, "ClickFunnels has not been answering here: try again in a few seconds.")
 	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
 	return e
 }

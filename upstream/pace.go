@@ -321,14 +321,14 @@ func (l *lane) makeRoom(owner *Allowance) bool {
 // full is the error of a call that cannot even wait.
 func (l *lane) full() *Error {
 	wait := time.Duration(float64(l.waiting) / max(1, l.pace.limit) * l.pace.recent * float64(time.Second))
-	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already.")
+	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already: try again later, or ask for less at a time.")
 	e.Retryable, e.RetryAfter = true, min(max(wait, time.Second), maxRetryAfter)
 	return e
 }
 
 // askedToWait is the error of a call that would have to wait for too long.
 func askedToWait(wait time.Duration) *Error {
-	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call.")
+	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call: try again then.")
 	e.Retryable, e.RetryAfter = true, wait
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
@@ -46,6 +47,7 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 	if failed, ok := errors.AsType[*Error](err); ok && w.doubtful {
 		unknown := *failed
 		unknown.Unknown = true
+		unknown.Message = strings.TrimSuffix(unknown.Message, ".") + ". It may have been carried out all the same: look before you try again."
 		return &unknown
 	}
 	return err
@@ -78,7 +80,22 @@ func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	if err != nil {
 		return nil, false, err
 	}
-	return written[T, P](ctx, c, http.MethodPost, p.Subdomain, p.segments(segments), key, attributes, repeatable, func(row *T) { adopt(row, p) })
+	return writtenIn[T, P](ctx, c, http.MethodPost, p, key, attributes, repeatable, adopt, p.segments(segments)...)
+}
+
+// writtenIn is [written] for a record of a place. A client that must not see everything
+// is not shown one of another workspace, should ClickFunnels answer with that.
+func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created bool, err error) {
+	row, created, err = written[T, P](ctx, c, method, p.Subdomain, segments, key, attributes, repeatable, func(row *T) {
+		disown(c, row)
+		adopt(row, p)
+	})
+	if err == nil && c.Scoped() && P(row).Ref().Parent != p.WorkspaceID {
+		failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
+		failed.Unknown = true
+		return nil, false, failed
+	}
+	return row, created, err
 }
 
 // updatedIn changes a record of a place; find reads it. Updates are partial: what is
@@ -91,7 +108,7 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	if err != nil {
 		return nil, err
 	}
-	row, _, err := written[T, P](ctx, c, http.MethodPut, p.Subdomain, segments, key, attributes, true, func(row *T) { adopt(row, p) })
+	row, _, err := writtenIn[T, P](ctx, c, http.MethodPut, p, key, attributes, true, adopt, segments...)
 	return row, err
 }
 
