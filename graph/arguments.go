@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -101,21 +102,30 @@ func in(f upstream.Filter, key, argument string, values []string) (upstream.Filt
 // What is wrong with one is kept, and the others are passed over.
 type criteria struct {
 	ctx       context.Context //nolint:containedctx // a resolver's, for the time of one call
-	workspace *upstream.Workspace
+	workspace string          // its id
 	query     upstream.Query
 	err       error
 }
 
-// sorted returns criteria that say in which order rows come; sort may be nil.
-func sorted(ctx context.Context, workspace *upstream.Workspace, sort *model.Sort) *criteria {
+// sorted returns criteria for a list of a workspace, given by its id, that say in which
+// order rows come; sort may be nil.
+func sorted(ctx context.Context, workspace string, sort *model.Sort) *criteria {
 	c := &criteria{ctx: ctx, workspace: workspace}
 	if sort != nil {
 		c.query.Descending = sort.Direction == model.SortDirectionDesc
-		if sort.Property == model.SortPropertyUpdatedAt {
-			c.query.SortProperty = "updated_at"
+		if sort.Property != model.SortPropertyID {
+			c.query.SortProperty = strings.ToLower(string(sort.Property))
 		}
 	}
 	return c
+}
+
+// placed is [sorted] for rows that have a place of their own.
+func placed(ctx context.Context, workspace string, sort *model.PlacedSort) *criteria {
+	if sort == nil {
+		return sorted(ctx, workspace, nil)
+	}
+	return sorted(ctx, workspace, &model.Sort{Property: model.SortProperty(sort.Property), Direction: sort.Direction})
 }
 
 // values narrows the list to rows whose key is one of the argument's values.
@@ -141,7 +151,7 @@ func ids[T any, P keyed[T]](c *criteria, key, argument string, records *loader.R
 }
 
 // contactQuery reads what contacts of a workspace are asked for.
-func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort) (upstream.Query, error) {
+func contactQuery(ctx context.Context, workspace string, filter *model.ContactFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Contacts, upstream.KindContact, filter.Ids)
@@ -153,7 +163,7 @@ func contactQuery(ctx context.Context, workspace *upstream.Workspace, filter *mo
 }
 
 // contactTagQuery reads what contact tags of a workspace are asked for.
-func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.ContactTagFilter) (upstream.Query, error) {
+func contactTagQuery(ctx context.Context, workspace string, filter *model.ContactTagFilter) (upstream.Query, error) {
 	c := sorted(ctx, workspace, nil)
 	if filter != nil {
 		ids(c, "id", "ids", loader.ContactTags, upstream.KindContactTag, filter.Ids)
@@ -163,7 +173,7 @@ func contactTagQuery(ctx context.Context, workspace *upstream.Workspace, filter 
 }
 
 // funnelQuery reads what funnels of a workspace are asked for.
-func funnelQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort) (upstream.Query, error) {
+func funnelQuery(ctx context.Context, workspace string, filter *model.FunnelFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Funnels, upstream.KindFunnel, filter.Ids)
@@ -172,7 +182,7 @@ func funnelQuery(ctx context.Context, workspace *upstream.Workspace, filter *mod
 }
 
 // pageQuery reads what pages of a workspace are asked for.
-func pageQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.PageFilter, sort *model.Sort) (upstream.Query, error) {
+func pageQuery(ctx context.Context, workspace string, filter *model.PageFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Pages, upstream.KindPage, filter.Ids)
@@ -184,7 +194,7 @@ func pageQuery(ctx context.Context, workspace *upstream.Workspace, filter *model
 }
 
 // formSubmissionQuery reads what form submissions of a workspace are asked for.
-func formSubmissionQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort) (upstream.Query, error) {
+func formSubmissionQuery(ctx context.Context, workspace string, filter *model.FormSubmissionFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.FormSubmissions, upstream.KindFormSubmission, filter.Ids)
@@ -195,13 +205,114 @@ func formSubmissionQuery(ctx context.Context, workspace *upstream.Workspace, fil
 }
 
 // orderQuery reads what orders of a workspace are asked for.
-func orderQuery(ctx context.Context, workspace *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort) (upstream.Query, error) {
+func orderQuery(ctx context.Context, workspace string, filter *model.OrderFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Orders, upstream.KindOrder, filter.Ids)
 		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
 		c.values("order_type", "orderTypes", filter.OrderTypes)
 		c.truth("live_mode", "liveMode", filter.LiveMode)
+	}
+	return c.query, c.err
+}
+
+// productQuery reads what products of a workspace are asked for.
+func productQuery(ctx context.Context, workspace string, filter *model.ProductFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.Products, upstream.KindProduct, filter.Ids)
+		c.truth("visible_in_store", "visibleInStore", filter.VisibleInStore)
+		c.truth("visible_in_customer_center", "visibleInCustomerCenter", filter.VisibleInCustomerCenter)
+		c.truth("archived", "archived", filter.Archived)
+	}
+	return c.query, c.err
+}
+
+// productVariantQuery reads what variants of a product are asked for.
+func productVariantQuery(ctx context.Context, workspace string, filter *model.ProductVariantFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.ProductVariants, upstream.KindProductVariant, filter.Ids)
+		c.truth("visible", "visible", filter.Visible)
+		c.truth("archived", "archived", filter.Archived)
+		c.truth("fulfillment_required", "fulfillmentRequired", filter.FulfillmentRequired)
+	}
+	return c.query, c.err
+}
+
+// productPriceQuery reads what prices of a product are asked for.
+func productPriceQuery(ctx context.Context, workspace string, filter *model.ProductPriceFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.ProductPrices, upstream.KindProductPrice, filter.Ids)
+		ids(c, "variant_id", "variantIds", loader.ProductVariants, upstream.KindProductVariant, filter.VariantIds)
+		c.truth("visible", "visible", filter.Visible)
+		c.truth("archived", "archived", filter.Archived)
+	}
+	return c.query, c.err
+}
+
+// productCollectionQuery reads what collections of products are asked for.
+func productCollectionQuery(ctx context.Context, workspace string, filter *model.ProductCollectionFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.ProductCollections, upstream.KindProductCollection, filter.Ids)
+		c.truth("visible_in_store", "visibleInStore", filter.VisibleInStore)
+		c.truth("archived", "archived", filter.Archived)
+	}
+	return c.query, c.err
+}
+
+// productTagQuery reads what labels of products are asked for.
+func productTagQuery(ctx context.Context, workspace string, filter *model.ProductTagFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.ProductTags, upstream.KindProductTag, filter.Ids)
+	}
+	return c.query, c.err
+}
+
+// orderInvoiceQuery reads what invoices of an order or of a workspace are asked for.
+func orderInvoiceQuery(ctx context.Context, workspace string, filter *model.OrderInvoiceFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.OrderInvoices, upstream.KindOrderInvoice, filter.Ids)
+		c.values("status", "statuses", filter.Statuses)
+		c.values("invoice_type", "invoiceTypes", filter.InvoiceTypes)
+		c.values("invoice_number", "invoiceNumbers", filter.InvoiceNumbers)
+		c.values("external_id", "externalIds", filter.ExternalIds)
+	}
+	return c.query, c.err
+}
+
+// courseEnrollmentQuery reads what enrolments of a course are asked for.
+func courseEnrollmentQuery(ctx context.Context, workspace string, filter *model.CourseEnrollmentFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.CourseEnrollments, upstream.KindCourseEnrollment, filter.Ids)
+		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
+	}
+	return c.query, c.err
+}
+
+// salesPipelineQuery reads what pipelines of a workspace are asked for.
+func salesPipelineQuery(ctx context.Context, workspace string, filter *model.SalesPipelineFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.SalesPipelines, upstream.KindSalesPipeline, filter.Ids)
+	}
+	return c.query, c.err
+}
+
+// salesOpportunityQuery reads what opportunities of a workspace are asked for.
+func salesOpportunityQuery(ctx context.Context, workspace string, filter *model.SalesOpportunityFilter, sort *model.PlacedSort) (upstream.Query, error) {
+	c := placed(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.SalesOpportunities, upstream.KindSalesOpportunity, filter.Ids)
+		ids(c, "pipeline_id", "pipelineIds", loader.SalesPipelines, upstream.KindSalesPipeline, filter.PipelineIds)
+		ids(c, "pipelines_stage_id", "pipelinesStageIds", loader.SalesPipelineStages, upstream.KindSalesPipelineStage, filter.PipelinesStageIds)
+		ids(c, "primary_contact_id", "primaryContactIds", loader.Contacts, upstream.KindContact, filter.PrimaryContactIds)
+		c.values("assignee_id", "assigneeIds", filter.AssigneeIds)
 	}
 	return c.query, c.err
 }
@@ -215,7 +326,7 @@ type keyed[T any] interface {
 // inIDs is [in] for ids in any of their forms. Filters take raw ids only
 // (API.md §1), so public ones are looked up; one that means no record matches
 // nothing, as a raw one would.
-func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace *upstream.Workspace, ids []string) (upstream.Filter, error) {
+func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
 	if f == nothing || ids == nil {
 		return f, nil
 	}
@@ -224,7 +335,7 @@ func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *
 	}
 	raw, public := []string{}, []upstream.Ref(nil)
 	for _, id := range ids {
-		ref, err := model.ParseID(kind, workspace.Key(), id)
+		ref, err := model.ParseID(kind, workspace, id)
 		switch {
 		case err != nil && errors.Is(err, upstream.NotFound): // of another workspace
 		case err != nil:

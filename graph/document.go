@@ -121,17 +121,7 @@ func (k keys) add(set ast.SelectionSet) (directives bool) {
 }
 
 // want reports whether a key of a record may be looked at.
-func (k keys) want(key string) bool {
-	switch key {
-	case "tags":
-		return k[key] || k["taggings"] || k["applied_tags"]
-	case "order_page":
-		return k["page"]
-	case "memberships", "billing_subscriptions":
-		return true // node finds them within their team
-	}
-	return k[key]
-}
+func (k keys) want(key string) bool { return k[key] }
 
 func snakeCase(name string) string {
 	b := make([]byte, 0, len(name)+4)

@@ -14,6 +14,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+func (r *contactResolver) FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
+	return childrenOf(ctx, objs, loader.ContactFormSubmissions, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+}
+
 func (r *formSubmissionResolver) Contact(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Contact, error) {
 	return contactsOf(ctx, objs, func(s *upstream.FormSubmission) (workspace, id string) { return s.WorkspaceID, s.ContactID })
 }
@@ -26,8 +30,12 @@ func (r *formSubmissionResolver) Workspace(ctx context.Context, objs []*upstream
 	return workspacesOf(ctx, objs, func(s *upstream.FormSubmission) string { return s.WorkspaceID })
 }
 
+func (r *pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
+	return childrenOf(ctx, objs, loader.PageFormSubmissions, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+}
+
 func (r *workspaceResolver) FormSubmissions(ctx context.Context, obj *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormSubmission], error) {
-	q, err := formSubmissionQuery(ctx, obj, filter, sort)
+	q, err := formSubmissionQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (r *funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel)
 }
 
 func (r *workspaceResolver) Funnels(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Funnel], error) {
-	q, err := funnelQuery(ctx, obj, filter, sort)
+	q, err := funnelQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}

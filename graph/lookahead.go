@@ -25,12 +25,39 @@ type light struct {
 
 var (
 	lightTeam      = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions", "orders"}}
-	lightContact   = light{"Contact", []string{"id", "rawId", "workspace"}, []string{"appliedTags"}}
-	lightPage      = light{"Page", []string{"id", "rawId", "workspace"}, nil}
-	embeddedPage   = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace"}, nil}
-	embeddedFunnel = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace"}, nil}
-	embeddedTag    = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
+	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{
+		"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions", "orders", "orderInvoices", "orderTags",
+		"products", "productCollections", "productTags", "courses", "salesPipelines", "salesOpportunities",
+	}}
+	// What a contact has elsewhere is found by a filter, which fails for no contact.
+	lightContact     = light{"Contact", []string{"id", "rawId", "workspace", "orders", "formSubmissions", "opportunities", "enrollments"}, []string{"appliedTags"}}
+	lightPage        = light{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, nil}
+	embeddedPage     = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace", "formSubmissions"}, nil}
+	embeddedFunnel   = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace", "pages"}, nil}
+	embeddedTag      = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
+	lightOrder       = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "transactions", "appliedTags"}}
+	lightOrderTag    = light{"OrderTag", []string{"id", "rawId", "workspace"}, nil}
+	lightProduct     = light{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
+	lightVariant     = light{"ProductVariant", []string{"id", "rawId", "workspace"}, nil}
+	lightCourse      = light{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
+	lightSection     = light{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
+	lightPipeline    = light{"SalesPipeline", []string{"id", "rawId", "workspace", "opportunities"}, nil}
+	embeddedPipeline = light{"SalesPipeline", []string{"id", "rawId", "publicId", "name", "workspace", "opportunities"}, nil}
+	lightStage       = light{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, nil}
+	embeddedStage    = light{"SalesPipelineStage", []string{"id", "rawId", "publicId", "name", "workspace", "opportunities"}, nil}
+	// embeddedOrder is what an invoice carries of its order.
+	embeddedOrder = light{"Order", []string{
+		"id", "rawId", "publicId", "orderNumber", "totalAmount", "originationChannelId",
+		"originationChannelType", "notes", "liveMode", "inTrial", "billingStatus", "serviceStatus",
+		"orderType", "nextChargeAt", "trialEndAt", "tagIds", "activatedAt", "canceledAt",
+		"canceledBy", "cancelReason", "cancelDescription", "churnedAt", "shippingAddressFirstName", "shippingAddressLastName",
+		"shippingAddressOrganizationName", "shippingAddressPhoneNumber", "shippingAddressStreetOne", "shippingAddressStreetTwo", "shippingAddressCity", "shippingAddressRegion",
+		"shippingAddressCountry", "shippingAddressPostalCode", "billingAddressStreetOne", "billingAddressStreetTwo", "billingAddressCity", "billingAddressRegion",
+		"billingAddressCountry", "billingAddressPostalCode", "originationChannelName", "contact", "affiliate", "referralCode",
+		"page", "workspace", "tags",
+	}, lightOrder.calls}
+	// fullStage is what a pipeline does not carry of its stages.
+	fullStage = []string{"createdAt", "updatedAt"}
 )
 
 // lightWorkspaceBy is lightWorkspace for a workspace known by this id, which may
@@ -52,6 +79,34 @@ func workspaceStub(ref upstream.Ref) *upstream.Workspace {
 
 func contactStub(ref upstream.Ref) *upstream.Contact {
 	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func orderStub(ref upstream.Ref) *upstream.Order {
+	return &upstream.Order{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func orderTagStub(ref upstream.Ref) *upstream.OrderTag {
+	return &upstream.OrderTag{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func productStub(ref upstream.Ref) *upstream.Product {
+	return &upstream.Product{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func variantStub(ref upstream.Ref) *upstream.ProductVariant {
+	return &upstream.ProductVariant{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func courseStub(ref upstream.Ref) *upstream.Course {
+	return &upstream.Course{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func sectionStub(ref upstream.Ref) *upstream.CourseSection {
+	return &upstream.CourseSection{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+func pipelineStub(ref upstream.Ref) *upstream.SalesPipeline {
+	return &upstream.SalesPipeline{Record: stub(ref.ID), WorkspaceID: ref.Parent}
 }
 
 func stub(id string) upstream.Record {

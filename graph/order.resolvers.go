@@ -14,20 +14,30 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+func (r *contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
+	return childrenOf(ctx, objs, loader.ContactOrders, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+}
+
 func (r *orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return orderContacts(ctx, objs)
+	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },
+		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
 }
 
 func (r *orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	return orderPages(ctx, objs)
+	fields := known(objs, func(o *upstream.Order) bool { return o.OrderPage != nil }, embeddedPage, lightPage)
+	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, fields)
 }
 
 func (r *orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Order) string { return o.WorkspaceID })
 }
 
+func (r *orderLineItemResolver) Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
+	return carried(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
+}
+
 func (r *workspaceResolver) Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error) {
-	q, err := orderQuery(ctx, obj, filter, sort)
+	q, err := orderQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -36,4 +46,9 @@ func (r *workspaceResolver) Orders(ctx context.Context, obj *upstream.Workspace,
 
 func (r *Resolver) Order() exec.OrderResolver { return &orderResolver{r} }
 
-type orderResolver struct{ *Resolver }
+func (r *Resolver) OrderLineItem() exec.OrderLineItemResolver { return &orderLineItemResolver{r} }
+
+type (
+	orderResolver         struct{ *Resolver }
+	orderLineItemResolver struct{ *Resolver }
+)

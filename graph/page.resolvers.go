@@ -14,6 +14,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+func (r *funnelResolver) Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error) {
+	return childrenOf(ctx, objs, loader.FunnelPages, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+}
+
 func (r *pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
 	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, embeddedFunnel)
 }
@@ -23,7 +27,7 @@ func (r *pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) 
 }
 
 func (r *workspaceResolver) Pages(ctx context.Context, obj *upstream.Workspace, filter *model.PageFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.WebPage], error) {
-	q, err := pageQuery(ctx, obj, filter, sort)
+	q, err := pageQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}

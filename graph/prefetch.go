@@ -69,7 +69,7 @@ func requestSiblings(ctx context.Context, given, id string) {
 		given  string
 	}
 	l := loader.From(ctx)
-	l.Once(key{graphql.GetFieldContext(ctx).Parent, given}, func() {
+	l.Memo(key{graphql.GetFieldContext(ctx).Parent, given}, func() any {
 		op := graphql.GetOperationContext(ctx)
 		var refs []upstream.Ref
 		for _, field := range siblings(ctx) {
@@ -78,6 +78,7 @@ func requestSiblings(ctx context.Context, given, id string) {
 			}
 		}
 		loader.Contacts.Of(l).Request(refs...)
+		return nil
 	})
 }
 

@@ -2,18 +2,101 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
+
+// together has a relation be loaded for all rows of a connection at once. gqlgen hands
+// rows over together where they are asked for by nodes; by edges it asks for each row
+// by itself, and then the first does it for all. load returns what belongs to each
+// object in their order, and a [graphql.BatchErrorList].
+func together[O, T any](ctx context.Context, objs []*O, load func([]*O) ([]T, error)) ([]T, error) {
+	field := graphql.GetFieldContext(ctx)
+	connection, edges, i := rowsOf[O](field)
+	if connection == nil || len(objs) != 1 {
+		return load(objs)
+	}
+	type loaded struct {
+		rows []T
+		err  error
+	}
+	type key struct {
+		edges       *graphql.FieldContext
+		node, field string
+	}
+	all := loader.From(ctx).Memo(key{edges, field.Parent.Field.Alias, field.Field.Alias}, func() any {
+		rows, err := load(connection.Nodes)
+		return loaded{rows, err}
+	}).(loaded)
+	if errs, ok := all.err.(graphql.BatchErrorList); ok { //nolint:errorlint // as load returns it
+		return all.rows[i : i+1], errs[i : i+1]
+	}
+	if all.err != nil {
+		return nil, all.err
+	}
+	return all.rows[i : i+1], nil
+}
+
+// rowsOf returns the connection of which the field's object is the ith row by its
+// edges; nil if it is none.
+func rowsOf[O any](field *graphql.FieldContext) (connection *model.Connection[O], edges *graphql.FieldContext, i int) {
+	node := field.Parent
+	if node == nil || node.Parent == nil || node.Parent.Index == nil || node.Field.Name != "node" {
+		return nil, nil, 0
+	}
+	if edges = node.Parent.Parent; edges == nil || edges.Parent == nil || edges.Field.Name != "edges" {
+		return nil, nil, 0
+	}
+	connection, _ = edges.Parent.Result.(*model.Connection[O])
+	return connection, edges, *node.Parent.Index
+}
+
+// childrenOf returns a connection for each object of a list: the window of what belongs
+// to it, which of says.
+func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Children[T], of func(*O) loader.Parent, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
+	w, err := window(first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	q, exact, nothing := sorted(ctx, "", sort).query, asksFor(ctx, "pageInfo"), onlyTypename(ctx)
+	return together(ctx, objs, func(objs []*O) ([]*model.Connection[T], error) {
+		found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
+		var parents []loader.Parent
+		var at []int
+		for i, obj := range objs {
+			switch parent := of(obj); {
+			case nothing:
+				found[i] = model.NewConnection(upstream.Slice[T]{}, w)
+			case !upstream.IsRawID(parent.ID):
+				errs[i] = upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
+			default:
+				parents, at = append(parents, parent), append(at, i)
+			}
+		}
+		rows, failed := children.Of(ctx, parents, q, w, exact)
+		for k, i := range at {
+			if errs[i] = failed[k]; errs[i] == nil {
+				found[i] = model.NewConnection(rows[k], w)
+			}
+		}
+		return found, errs
+	})
+}
 
 // related returns one record for each object of a list, given by its ref. Where
 // only light fields are asked for, stub makes it of the ref alone, or returns nil
 // if it cannot; else it is loaded, all of them together. An empty id is no record.
-func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T], ref func(O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
+func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
+	return together(ctx, objs, func(objs []*O) ([]*T, error) { return relatedTo(ctx, objs, records, ref, fields, stub) })
+}
+
+func relatedTo[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	onlyLight := stub != nil && fields.suffices(ctx)
 	var refs []upstream.Ref
@@ -37,9 +120,9 @@ func related[O, T any](ctx context.Context, objs []O, records *loader.Records[T]
 	return rows, errs
 }
 
-func teamsOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Team, error) {
+func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Team, error) {
 	l := loader.From(ctx)
-	return related(ctx, objs, loader.Teams.Of(l), func(o O) upstream.Ref {
+	return related(ctx, objs, loader.Teams.Of(l), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
 	}, lightTeam, func(ref upstream.Ref) *upstream.Team {
 		if !l.SeesTeam(ref.ID) {
@@ -49,16 +132,16 @@ func teamsOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstre
 	})
 }
 
-func workspacesOf[O any](ctx context.Context, objs []O, id func(O) string) ([]*upstream.Workspace, error) {
-	return related(ctx, objs, loader.Workspaces.From(ctx), func(o O) upstream.Ref {
+func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Workspace, error) {
+	return related(ctx, objs, loader.Workspaces.From(ctx), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
 	}, lightWorkspace, workspaceStub)
 }
 
 // contactsOf returns the contacts that objects belong to, given by the raw ids of a
 // workspace and of a contact of it.
-func contactsOf[O any](ctx context.Context, objs []O, ids func(O) (workspace, id string)) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.Contacts.From(ctx), func(o O) upstream.Ref {
+func contactsOf[O any](ctx context.Context, objs []*O, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
+	return related(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {
 		workspace, id := ids(o)
 		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
 	}, lightContact, contactStub)
@@ -70,9 +153,9 @@ func contactsOf[O any](ctx context.Context, objs []O, ids func(O) (workspace, id
 func carried[O, T any, P interface {
 	*T
 	Ref() upstream.Ref
-}](ctx context.Context, objs []O, records *loader.Resource[T], of func(O) P, fields light) ([]*T, error) {
+}](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, fields light) ([]*T, error) {
 	parts := make(map[upstream.Ref]P, len(objs))
-	return related(ctx, objs, records.From(ctx), func(o O) upstream.Ref {
+	return related(ctx, objs, records.From(ctx), func(o *O) upstream.Ref {
 		part := of(o)
 		if part == nil {
 			return upstream.Ref{}
@@ -82,33 +165,33 @@ func carried[O, T any, P interface {
 	}, fields, func(ref upstream.Ref) *T { return parts[ref] })
 }
 
-// orderPages returns the pages that orders came by.
-func orderPages(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	fields := embeddedPage
-	if slices.ContainsFunc(objs, func(o *upstream.Order) bool { return o.OrderPage == nil }) {
-		fields = lightPage // nobody knows its name
+// known returns the fields that objects carry of a record, which are fewer if one of them
+// does not carry it.
+func known[O any](objs []*O, carries func(*O) bool, embedded, without light) light {
+	if slices.ContainsFunc(objs, func(o *O) bool { return !carries(o) }) {
+		return without
 	}
-	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, fields)
+	return embedded
 }
 
-// orderContacts returns who has ordered: the contacts come with the orders, but for what
-// has to be asked for.
-func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
+// carriedContacts returns the contacts that come with objects, but for what has to be
+// asked for. ids returns the raw ids of the workspace and of the contact.
+func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
 	if asksFor(ctx, "emailEngagement") {
-		return contactsOf(ctx, objs, func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+		return contactsOf(ctx, objs, ids)
 	}
 	contacts := make([]*upstream.Contact, len(objs))
-	var without []*upstream.Order
+	var without []*O
 	var at []int
-	for i, order := range objs {
-		if contacts[i] = order.Contact; order.Contact == nil {
-			without, at = append(without, order), append(at, i)
+	for i, obj := range objs {
+		if contacts[i] = of(obj); contacts[i] == nil {
+			without, at = append(without, obj), append(at, i)
 		}
 	}
 	if len(without) == 0 {
 		return contacts, nil
 	}
-	loaded, err := contactsOf(ctx, without, func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	loaded, err := contactsOf(ctx, without, ids)
 	failed, _ := err.(graphql.BatchErrorList) //nolint:errorlint // made just now, by related
 	errs := make(graphql.BatchErrorList, len(objs))
 	for k, i := range at {
@@ -117,9 +200,95 @@ func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Con
 	return contacts, errs
 }
 
+// invoiceContact returns who pays an invoice, as far as it tells.
+func invoiceContact(i *upstream.OrderInvoice) *upstream.Contact {
+	if i.Order == nil {
+		return nil
+	}
+	return i.Order.Contact
+}
+
+// invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
+func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
+	orders := loader.Orders.From(ctx)
+	ids := func(i *upstream.OrderInvoice) (workspace, id string) {
+		if i.Order == nil {
+			if order, err := orders.Load(i.Owner()); err == nil {
+				return i.WorkspaceID, order.ContactID
+			}
+			return i.WorkspaceID, ""
+		}
+		return i.WorkspaceID, i.Order.ContactID
+	}
+	return carriedContacts(ctx, objs, invoiceContact, ids)
+}
+
+// listsOf returns several records for each object, given by their refs. One that is not
+// there any more is left out.
+func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], refs func(*O) []upstream.Ref) ([][]*T, error) {
+	return together(ctx, objs, func(objs []*O) ([][]*T, error) {
+		var all []upstream.Ref
+		for _, obj := range objs {
+			all = append(all, refs(obj)...)
+		}
+		rows, failed := records.From(ctx).LoadAll(all)
+		lists, errs := make([][]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
+		for i, obj := range objs {
+			lists[i] = []*T{}
+			for range refs(obj) {
+				switch {
+				case failed[0] == nil:
+					lists[i] = append(lists[i], rows[0])
+				case !errors.Is(failed[0], upstream.NotFound):
+					errs[i] = failed[0]
+				}
+				rows, failed = rows[1:], failed[1:]
+			}
+			if errs[i] != nil {
+				lists[i] = nil
+			}
+		}
+		return lists, errs
+	})
+}
+
+// refs returns the addresses of records of a workspace, given by their raw ids: at most a
+// hundred.
+func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
+	all := make([]upstream.Ref, min(len(ids), maxRows))
+	for i := range all {
+		all[i] = upstream.Ref{Kind: kind, Parent: workspace, ID: ids[i]}
+	}
+	return all
+}
+
+// inWorkspace returns a parent whose children its workspace lists.
+func inWorkspace(workspace, id string) loader.Parent {
+	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
+}
+
+// stagesOf returns the stages of pipelines: they come with them, but for when they were
+// made and changed.
+func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
+	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
+		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
+			var all []upstream.Ref
+			for _, stage := range p.OwnStages {
+				all = append(all, stage.Ref())
+			}
+			return all
+		})
+	}
+	all := make([][]*upstream.SalesPipelineStage, len(objs))
+	for i, pipeline := range objs {
+		all[i] = pipeline.OwnStages
+	}
+	return all, nil
+}
+
 // tagsOf returns the tags that objects embed: as embedded, or in full where a
 // field is asked for that only the full record has.
-func tagsOf[O any](ctx context.Context, objs []O, embedded func(O) *upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
+func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
 	tags := make([]*upstream.ContactTag, len(objs))
 	for i, obj := range objs {
 		tags[i] = embedded(obj).ContactTag()

@@ -29,7 +29,7 @@ func (r *workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace
 }
 
 func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
-	q, err := contactQuery(ctx, obj, filter, sort)
+	q, err := contactQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace
 }
 
 func (r *workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {
-	q, err := contactTagQuery(ctx, obj, filter)
+	q, err := contactTagQuery(ctx, obj.Key(), filter)
 	if err != nil {
 		return nil, err
 	}

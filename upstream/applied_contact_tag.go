@@ -23,6 +23,11 @@ func (t *AppliedContactTag) Ref() Ref {
 	return Ref{Kind: KindAppliedContactTag, Parent: t.WorkspaceID, ID: t.Key()}
 }
 
+// Owner returns the address of the contact.
+func (t *AppliedContactTag) Owner() Ref {
+	return Ref{Kind: KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
+}
+
 // adopt completes the record. The embedded tag has no id, so the applied tag's
 // own reference fills it in (API.md §8, trap 19).
 func (t *AppliedContactTag) adopt(p Place) {

@@ -28,7 +28,7 @@ type Contact struct {
 	InstagramURL                *string          `json:"instagram_url"`
 	LinkedinURL                 *string          `json:"linkedin_url"`
 	WebsiteURL                  *string          `json:"website_url"`
-	Tags                        []*EmbeddedTag   `json:"tags"`
+	Tags                        []*EmbeddedTag   `json:"tags" for:"taggings,applied_tags"`
 	CustomAttributes            CustomAttributes `json:"custom_attributes"`
 	AvatarImage                 jsontext.Value   `json:"avatar_image"`
 	EmailSuppressionReason      *string          `json:"email_suppression_reason"`
@@ -47,6 +47,18 @@ func (c *Contact) adopt(p Place) {
 	for _, tag := range c.Tags {
 		tag.WorkspaceID = c.WorkspaceID
 	}
+}
+
+// within returns the contact if it is the one with the raw id, of the workspace, and nil
+// if it is not.
+func (c *Contact) within(workspaceID, id string) *Contact {
+	if c == nil {
+		return nil
+	}
+	if c.adopt(Place{WorkspaceID: workspaceID}); c.WorkspaceID != workspaceID || c.RawID != id {
+		return nil
+	}
+	return c
 }
 
 // EmbeddedTag is a contact's tag as the contact itself carries it.

@@ -70,7 +70,7 @@ type Order struct {
 	// Contact is who has ordered, with all that a contact has but what it has to be
 	// asked for (API.md §8, trap 28).
 	Contact   *Contact     `json:"contact"`
-	OrderPage *NamedRecord `json:"order_page"`
+	OrderPage *NamedRecord `json:"order_page" for:"page"`
 }
 
 // OrderLineItem is a position of an order.
@@ -81,9 +81,19 @@ type OrderLineItem struct {
 	Prorated        *string       `json:"prorated"`
 	CreatedAt       *time.Time    `json:"created_at"`
 	UpdatedAt       *time.Time    `json:"updated_at"`
-	OriginalProduct *NamedRecord  `json:"original_product"`
+	OriginalProduct *NamedRecord  `json:"original_product" for:"product"`
 	ProductsPrice   *OrderPrice   `json:"products_price"`
 	ProductsVariant *OrderVariant `json:"products_variant"`
+	// WorkspaceID is that of the order.
+	WorkspaceID string `json:"-"`
+}
+
+// Product returns the product as far as the position tells; nil if it does not.
+func (i *OrderLineItem) Product() *Product {
+	if i.OriginalProduct == nil {
+		return nil
+	}
+	return &Product{Record: i.OriginalProduct.record(""), WorkspaceID: i.WorkspaceID}
 }
 
 // OrderPrice is the price of a position.
@@ -124,23 +134,18 @@ func (o *Order) Ref() Ref { return Ref{Kind: KindOrder, Parent: o.WorkspaceID, I
 func (o *Order) adopt(p Place) {
 	o.WorkspaceID = cmp.Or(o.WorkspaceID, p.WorkspaceID)
 	o.LineItems, o.ContactGroups, o.Segments = withoutNulls(o.LineItems), withoutNulls(o.ContactGroups), withoutNulls(o.Segments)
-	if o.Contact == nil {
-		return
+	for _, item := range o.LineItems {
+		item.WorkspaceID = o.WorkspaceID
 	}
-	if o.Contact.adopt(Place{WorkspaceID: o.WorkspaceID}); o.Contact.WorkspaceID != o.WorkspaceID || o.Contact.RawID != o.ContactID {
-		o.Contact = nil // another's
+	if o.ContactID == "" && o.Contact != nil { // within an invoice
+		o.ContactID = o.Contact.RawID
 	}
+	o.Contact = o.Contact.within(o.WorkspaceID, o.ContactID)
 }
 
-// Page returns the page that the order came by as far as the order tells; nil if it does
-// not.
+// Page returns the page that the order came by as far as the order tells.
 func (o *Order) Page() *WebPage {
-	page := &WebPage{Record: Record{RawID: o.PageID}, WorkspaceID: o.WorkspaceID}
-	if o.OrderPage != nil {
-		page.RawID, page.PublicID = cmp.Or(o.PageID, o.OrderPage.RawID), o.OrderPage.PublicID
-		page.Name = o.OrderPage.text()
-	}
-	return page
+	return &WebPage{Record: o.OrderPage.record(o.PageID), WorkspaceID: o.WorkspaceID, Name: o.OrderPage.text()}
 }
 
 // Orders lists a workspace's orders. Filter keys: id, contact_id, order_type, live_mode.

@@ -68,9 +68,10 @@ func (p *Projection) of(t reflect.Type) *wanted {
 	all := Columns(t)
 	w := &wanted{columns: make(columns, len(all))}
 	for key, index := range all {
-		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || p.want(key) {
+		tag := t.FieldByIndex(index).Tag
+		if key == "id" || key == "subdomain" || strings.HasSuffix(key, "_id") || strings.HasSuffix(key, "_ids") || p.want(key) || p.wantAny(tag.Get("for")) {
 			w.columns[key] = index
-			if t.FieldByIndex(index).Tag.Get("expand") != "" {
+			if tag.Get("expand") != "" {
 				w.expand = append(w.expand, key)
 			}
 		}
@@ -78,6 +79,12 @@ func (p *Projection) of(t reflect.Type) *wanted {
 	slices.Sort(w.expand)
 	p.types.Store(t, w)
 	return w
+}
+
+// wantAny reports whether any of the names is wanted that a field of a record says it
+// is needed for as well, by a tag such as `for:"taggings,applied_tags"`.
+func (p *Projection) wantAny(names string) bool {
+	return names != "" && slices.ContainsFunc(strings.Split(names, ","), p.want)
 }
 
 // columns returns the columns of a record's type that are worth decoding.

@@ -1,6 +1,9 @@
 package upstream
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Kind names a resource.
 type Kind string
@@ -8,18 +11,34 @@ type Kind string
 // The kinds of records. The text is part of ids that clients keep: it never
 // changes.
 const (
-	KindTeam              Kind = "team"
-	KindUser              Kind = "user"
-	KindWorkspace         Kind = "workspace"
-	KindContact           Kind = "contact"
-	KindContactTag        Kind = "contact_tag"
-	KindAppliedContactTag Kind = "applied_contact_tag"
-	KindMembership        Kind = "membership"
-	KindSubscription      Kind = "billing_subscription"
-	KindFunnel            Kind = "funnel"
-	KindPage              Kind = "page"
-	KindFormSubmission    Kind = "form_submission"
-	KindOrder             Kind = "order"
+	KindTeam               Kind = "team"
+	KindUser               Kind = "user"
+	KindWorkspace          Kind = "workspace"
+	KindContact            Kind = "contact"
+	KindContactTag         Kind = "contact_tag"
+	KindAppliedContactTag  Kind = "applied_contact_tag"
+	KindMembership         Kind = "membership"
+	KindSubscription       Kind = "billing_subscription"
+	KindFunnel             Kind = "funnel"
+	KindPage               Kind = "page"
+	KindFormSubmission     Kind = "form_submission"
+	KindOrder              Kind = "order"
+	KindOrderInvoice       Kind = "order_invoice"
+	KindOrderTransaction   Kind = "order_transaction"
+	KindOrderTag           Kind = "order_tag"
+	KindAppliedOrderTag    Kind = "applied_order_tag"
+	KindProduct            Kind = "product"
+	KindProductVariant     Kind = "product_variant"
+	KindProductPrice       Kind = "product_price"
+	KindProductCollection  Kind = "product_collection"
+	KindProductTag         Kind = "product_tag"
+	KindCourse             Kind = "course"
+	KindCourseSection      Kind = "course_section"
+	KindCourseLesson       Kind = "course_lesson"
+	KindCourseEnrollment   Kind = "course_enrollment"
+	KindSalesPipeline      Kind = "sales_pipeline"
+	KindSalesPipelineStage Kind = "sales_pipeline_stage"
+	KindSalesOpportunity   Kind = "sales_opportunity"
 )
 
 // Ref says which record is meant and where it is found. It is comparable.
@@ -87,8 +106,17 @@ type NamedRecord struct {
 
 // text returns the name, empty if there is none.
 func (n *NamedRecord) text() string {
-	if n.Name == nil {
+	if n == nil || n.Name == nil {
 		return ""
 	}
 	return *n.Name
+}
+
+// record returns what is known of the record with the raw id; an empty id is that which
+// was sent.
+func (n *NamedRecord) record(id string) Record {
+	if n == nil {
+		return Record{RawID: id}
+	}
+	return Record{RawID: cmp.Or(id, n.RawID), PublicID: n.PublicID}
 }

@@ -12,8 +12,8 @@ type Team struct {
 	Name                 string                 `json:"name"`
 	TimeZone             *string                `json:"time_zone"`
 	Locale               string                 `json:"locale"`
-	Memberships          []*Membership          `json:"memberships"`
-	BillingSubscriptions []*BillingSubscription `json:"billing_subscriptions"`
+	Memberships          []*Membership          `json:"memberships" for:"node,nodes"`
+	BillingSubscriptions []*BillingSubscription `json:"billing_subscriptions" for:"node,nodes"`
 }
 
 // Ref returns the team's address.

@@ -22,7 +22,7 @@ type WebPage struct {
 	HeadCode       *string      `json:"head_code" expand:"true"`
 	FooterCode     *string      `json:"footer_code" expand:"true"`
 	Markup         *string      `json:"markup" expand:"true"`
-	InFunnel       *NamedRecord `json:"funnel"`
+	InFunnel       *NamedRecord `json:"funnel" for:"pages"`
 }
 
 // Funnel returns the page's funnel as far as the page tells; nil if it is in none.
@@ -30,11 +30,11 @@ func (p *WebPage) Funnel() *Funnel {
 	if p.InFunnel == nil {
 		return nil
 	}
-	return &Funnel{
-		Record:      Record{RawID: p.InFunnel.RawID, PublicID: p.InFunnel.PublicID},
-		WorkspaceID: p.WorkspaceID, Name: p.InFunnel.text(),
-	}
+	return &Funnel{Record: p.InFunnel.record(""), WorkspaceID: p.WorkspaceID, Name: p.InFunnel.text()}
 }
+
+// FunnelID returns the raw id of the page's funnel, empty if it is in none.
+func (p *WebPage) FunnelID() string { return p.InFunnel.record("").RawID }
 
 // Ref returns the page's address.
 func (p *WebPage) Ref() Ref { return Ref{Kind: KindPage, Parent: p.WorkspaceID, ID: p.Key()} }

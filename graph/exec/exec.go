@@ -32,17 +32,34 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AppliedContactTag() AppliedContactTagResolver
+	AppliedOrderTag() AppliedOrderTagResolver
 	BillingSubscription() BillingSubscriptionResolver
 	Contact() ContactResolver
 	ContactTag() ContactTagResolver
 	ContactTagging() ContactTaggingResolver
+	Course() CourseResolver
+	CourseEnrollment() CourseEnrollmentResolver
+	CourseLesson() CourseLessonResolver
+	CourseSection() CourseSectionResolver
 	FormSubmission() FormSubmissionResolver
 	Funnel() FunnelResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
+	OrderInvoice() OrderInvoiceResolver
+	OrderLineItem() OrderLineItemResolver
+	OrderTag() OrderTagResolver
+	OrderTransaction() OrderTransactionResolver
 	Page() PageResolver
+	Product() ProductResolver
+	ProductCollection() ProductCollectionResolver
+	ProductPrice() ProductPriceResolver
+	ProductTag() ProductTagResolver
+	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
+	SalesOpportunity() SalesOpportunityResolver
+	SalesPipeline() SalesPipelineResolver
+	SalesPipelineStage() SalesPipelineStageResolver
 	Team() TeamResolver
 	Workspace() WorkspaceResolver
 }
@@ -61,6 +78,11 @@ type AppliedContactTagResolver interface {
 	Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error)
 	Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error)
 }
+type AppliedOrderTagResolver interface {
+	Tag(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.OrderTag, error)
+	Order(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Order, error)
+	Workspace(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Workspace, error)
+}
 type BillingSubscriptionResolver interface {
 	Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error)
 }
@@ -69,12 +91,35 @@ type ContactResolver interface {
 
 	AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error)
 	Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error)
+	Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error)
+	FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
+	Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error)
+	Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 }
 type ContactTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error)
 }
 type ContactTaggingResolver interface {
 	Tag(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error)
+}
+type CourseResolver interface {
+	Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error)
+	Enrollments(ctx context.Context, obj *upstream.Course, filter *model.CourseEnrollmentFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseEnrollment], error)
+	Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error)
+}
+type CourseEnrollmentResolver interface {
+	Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error)
+	Course(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Course, error)
+	Workspace(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Workspace, error)
+}
+type CourseLessonResolver interface {
+	Section(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.CourseSection, error)
+	Workspace(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.Workspace, error)
+}
+type CourseSectionResolver interface {
+	Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error)
+	Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error)
+	Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error)
 }
 type FormSubmissionResolver interface {
 	Contact(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Contact, error)
@@ -83,6 +128,7 @@ type FormSubmissionResolver interface {
 }
 type FunnelResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error)
+	Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error)
 }
 type MembershipResolver interface {
 	Team(ctx context.Context, objs []*upstream.Membership) ([]*upstream.Team, error)
@@ -105,10 +151,54 @@ type OrderResolver interface {
 	Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error)
 	Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error)
 	Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error)
+	Invoices(ctx context.Context, obj *upstream.Order, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error)
+	Tags(ctx context.Context, objs []*upstream.Order) ([][]*upstream.OrderTag, error)
+	AppliedTags(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedOrderTag], error)
+	Transactions(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTransaction], error)
+}
+type OrderInvoiceResolver interface {
+	Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error)
+	Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error)
+	Workspace(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Workspace, error)
+}
+type OrderLineItemResolver interface {
+	Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error)
+}
+type OrderTagResolver interface {
+	Workspace(ctx context.Context, objs []*upstream.OrderTag) ([]*upstream.Workspace, error)
+}
+type OrderTransactionResolver interface {
+	Order(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Order, error)
+	Workspace(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Workspace, error)
 }
 type PageResolver interface {
 	Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error)
 	Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error)
+	FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
+}
+type ProductResolver interface {
+	Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error)
+	Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error)
+	DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error)
+	Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error)
+	Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error)
+	Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error)
+}
+type ProductCollectionResolver interface {
+	Products(ctx context.Context, objs []*upstream.ProductCollection) ([][]*upstream.Product, error)
+	Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error)
+}
+type ProductPriceResolver interface {
+	Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error)
+	Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error)
+}
+type ProductTagResolver interface {
+	Workspace(ctx context.Context, objs []*upstream.ProductTag) ([]*upstream.Workspace, error)
+}
+type ProductVariantResolver interface {
+	Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error)
+	Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error)
+	Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (model.Node, error)
@@ -119,6 +209,22 @@ type QueryResolver interface {
 	Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.User], error)
 	Workspace(ctx context.Context, id string, subdomain *string) (*upstream.Workspace, error)
 }
+type SalesOpportunityResolver interface {
+	Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error)
+	Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error)
+	PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error)
+	Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error)
+}
+type SalesPipelineResolver interface {
+	Stages(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
+	Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error)
+}
+type SalesPipelineStageResolver interface {
+	Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
+	Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error)
+}
 type TeamResolver interface {
 	Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error)
 }
@@ -127,10 +233,18 @@ type WorkspaceResolver interface {
 	Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error)
 	Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error)
 	ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error)
+	Courses(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Course], error)
 	FormSubmissions(ctx context.Context, obj *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormSubmission], error)
 	Funnels(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Funnel], error)
 	Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error)
+	OrderInvoices(ctx context.Context, obj *upstream.Workspace, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error)
+	OrderTags(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTag], error)
 	Pages(ctx context.Context, obj *upstream.Workspace, filter *model.PageFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.WebPage], error)
+	Products(ctx context.Context, obj *upstream.Workspace, filter *model.ProductFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Product], error)
+	ProductCollections(ctx context.Context, obj *upstream.Workspace, filter *model.ProductCollectionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductCollection], error)
+	ProductTags(ctx context.Context, obj *upstream.Workspace, filter *model.ProductTagFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductTag], error)
+	SalesPipelines(ctx context.Context, obj *upstream.Workspace, filter *model.SalesPipelineFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesPipeline], error)
+	SalesOpportunities(ctx context.Context, obj *upstream.Workspace, filter *model.SalesOpportunityFilter, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesOpportunity], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -160,6 +274,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApplyContactTagInput", ec.unmarshalInputApplyContactTagInput),
 			graphql.NewInputUnmarshaler("ContactFilter", ec.unmarshalInputContactFilter),
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
+			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
@@ -168,9 +283,18 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
+			graphql.NewInputUnmarshaler("OrderInvoiceFilter", ec.unmarshalInputOrderInvoiceFilter),
 			graphql.NewInputUnmarshaler("PageFilter", ec.unmarshalInputPageFilter),
+			graphql.NewInputUnmarshaler("PlacedSort", ec.unmarshalInputPlacedSort),
+			graphql.NewInputUnmarshaler("ProductCollectionFilter", ec.unmarshalInputProductCollectionFilter),
+			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
+			graphql.NewInputUnmarshaler("ProductPriceFilter", ec.unmarshalInputProductPriceFilter),
+			graphql.NewInputUnmarshaler("ProductTagFilter", ec.unmarshalInputProductTagFilter),
+			graphql.NewInputUnmarshaler("ProductVariantFilter", ec.unmarshalInputProductVariantFilter),
 			graphql.NewInputUnmarshaler("RedactContactInput", ec.unmarshalInputRedactContactInput),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
+			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
+			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
@@ -991,6 +1115,391 @@ type RemoveContactTagPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/course.graphqls", Input: `extend type Workspace {
+  "The workspace's courses. One REST call for each 20."
+  courses(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): CourseConnection
+}
+
+extend type Contact {
+  "The courses that the contact is enrolled in, in the order of enrolment. ClickFunnels lists enrolments by course: one REST call for the courses and one for each course, for any number of contacts."
+  enrollments(
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): CourseEnrollmentConnection @goField(batch: true)
+}
+
+"What contacts can learn."
+type Course implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the course by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The title."
+  title: String!
+
+  "What it is about."
+  description: String
+
+  "When it was published; null if it was not."
+  publishedAt: DateTime
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "The address of its picture."
+  imageUrl: String
+
+  "Whether the community shows it."
+  showInCommunity: Boolean
+
+  "Whether those see it who are not enrolled."
+  showToNonMembers: Boolean
+
+  "Whether learners can comment."
+  commentsEnabled: Boolean
+
+  "Where those are sent who want more."
+  upgradeUrl: String
+
+  "Whether learners are sent to the whole course."
+  redirectToFullCourse: Boolean
+
+  "Where those are sent who may not see it."
+  unauthorizedRedirectUrl: String
+
+  "What tells the course when it is shared."
+  sharingFingerprint: String
+
+  "The raw id of the hidden section that holds all others."
+  rootSectionId: ID
+
+  "When the course was made."
+  createdAt: DateTime
+
+  "When the course was last changed."
+  updatedAt: DateTime
+
+  "Its sections, with the hidden root section that holds all others. One REST call for each course."
+  sections(
+    "In which order; by default that of creation."
+    sort: PlacedSort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): CourseSectionConnection
+
+  "Who is enrolled. One REST call for each course, for each 20."
+  enrollments(
+    "Which ones; all of what it names has to hold."
+    filter: CourseEnrollmentFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): CourseEnrollmentConnection
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of courses."
+type CourseConnection {
+  "The slice's courses, for when the cursors of the rows are not needed."
+  nodes: [Course!]!
+
+  "The slice's courses, each with its cursor."
+  edges: [CourseEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of courses."
+type CourseEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: Course!
+}
+
+"A section of a course."
+type CourseSection implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the section by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The title."
+  title: String!
+
+  "What it is about."
+  description: String
+
+  "When it was published; null if it was not."
+  publishedAt: DateTime
+
+  "Its place among the sections of its parent, from 0."
+  sortOrder: Int
+
+  "How many days after enrolment it opens."
+  daysTillDripAccess: Int
+
+  "Whether it is hidden from those who are not enrolled."
+  isHiddenFromNonMembers: Boolean
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "Where those are sent who want more."
+  upgradeUrl: String
+
+  "The raw id of the section that holds it; null for the root."
+  parentId: ID
+
+  "The raw id of the section that has to be completed before."
+  blockerSectionId: ID
+
+  "The raw id of the lesson that has to be completed before."
+  blockerLessonId: ID
+
+  "When the section was made."
+  createdAt: DateTime
+
+  "When the section was last changed."
+  updatedAt: DateTime
+
+  "Its lessons. One REST call for each section."
+  lessons(
+    "In which order; by default that of creation."
+    sort: PlacedSort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): CourseLessonConnection
+
+  "The course that it is a section of. No REST call where it is known; else the courses are read, 20 in one call."
+  course: Course @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of sections."
+type CourseSectionConnection {
+  "The slice's sections, for when the cursors of the rows are not needed."
+  nodes: [CourseSection!]!
+
+  "The slice's sections, each with its cursor."
+  edges: [CourseSectionEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of sections."
+type CourseSectionEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: CourseSection!
+}
+
+"A lesson of a section of a course."
+type CourseLesson implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the lesson by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The title."
+  title: String!
+
+  "The content."
+  body: String
+
+  "When it was published; null if it was not."
+  publishedAt: DateTime
+
+  "Its place in the section."
+  sortOrder: Int
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "When the lesson was made."
+  createdAt: DateTime
+
+  "When the lesson was last changed."
+  updatedAt: DateTime
+
+  "The section that it is a lesson of. No REST call where it is known, else one."
+  section: CourseSection @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of lessons."
+type CourseLessonConnection {
+  "The slice's lessons, for when the cursors of the rows are not needed."
+  nodes: [CourseLesson!]!
+
+  "The slice's lessons, each with its cursor."
+  edges: [CourseLessonEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of lessons."
+type CourseLessonEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: CourseLesson!
+}
+
+"The fact that a contact takes a course."
+type CourseEnrollment implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the enrolment by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "Whether the course is closed to the learner for now."
+  suspended: Boolean
+
+  "Why it is."
+  suspensionReason: String
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "What kind of thing the enrolment came by."
+  originationSourceType: String
+
+  "The raw id of what the enrolment came by."
+  originationSourceId: ID
+
+  "When the enrolment was made."
+  createdAt: DateTime
+
+  "When the enrolment was last changed."
+  updatedAt: DateTime
+
+  "Who is enrolled. No REST call for its ids, else one for each 20 contacts."
+  contact: Contact @goField(batch: true)
+
+  "The course. No REST call where it is known; else the courses are read, 20 in one call."
+  course: Course @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of enrolments."
+type CourseEnrollmentConnection {
+  "The slice's enrolments, for when the cursors of the rows are not needed."
+  nodes: [CourseEnrollment!]!
+
+  "The slice's enrolments, each with its cursor."
+  edges: [CourseEnrollmentEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of enrolments."
+type CourseEnrollmentEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: CourseEnrollment!
+}
+
+"Which enrolments of a course a list holds: those for which everything given is true. An empty list of values matches nothing."
+input CourseEnrollmentFilter {
+  "Any of these enrolments, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "Of any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  contactIds: [ID!]
+}
+`, BuiltIn: false},
 	{Name: "../../schema/form_submission.graphqls", Input: `extend type Workspace {
   "What visitors have sent by the forms of the workspace's pages. One REST call for each 20."
   formSubmissions(
@@ -1012,6 +1521,46 @@ type RemoveContactTagPayload {
     "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
     before: String
   ): FormSubmissionConnection
+}
+
+extend type Contact {
+  "What the contact has sent by forms of pages. One REST call for any number of contacts, for each 20."
+  formSubmissions(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): FormSubmissionConnection @goField(batch: true)
+}
+
+extend type Page {
+  "What was sent by the page's forms. One REST call for any number of pages, for each 20."
+  formSubmissions(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): FormSubmissionConnection @goField(batch: true)
 }
 
 "What a visitor has sent by a form of a page."
@@ -1217,6 +1766,26 @@ input FunnelFilter {
     "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
     before: String
   ): OrderConnection
+}
+
+extend type Contact {
+  "What the contact has ordered. One REST call for any number of contacts, for each 20 orders."
+  orders(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): OrderConnection @goField(batch: true)
 }
 
 "What a contact has bought, or subscribed to."
@@ -1431,6 +2000,9 @@ type OrderLineItem {
   "The product as it was then."
   originalProduct: NamedRecord
 
+  "The product as it is now. No REST call for its ids, else one for each 20 products."
+  product: Product @goField(batch: true)
+
   "The price it was bought for."
   productsPrice: OrderPrice
 
@@ -1546,6 +2118,583 @@ input OrderFilter {
   liveMode: Boolean
 }
 `, BuiltIn: false},
+	{Name: "../../schema/order_invoice.graphqls", Input: `extend type Workspace {
+  "The invoices of all orders of the workspace. One REST call for each 20."
+  orderInvoices(
+    "Which ones; all of what it names has to hold."
+    filter: OrderInvoiceFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): OrderInvoiceConnection
+}
+
+extend type Order {
+  "Its invoices. One REST call for each order, since ClickFunnels lists them for one at a time."
+  invoices(
+    "Which ones; all of what it names has to hold."
+    filter: OrderInvoiceFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): OrderInvoiceConnection
+}
+
+"A bill for an order."
+type OrderInvoice implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the invoice by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The number that the customer sees."
+  invoiceNumber: String
+
+  "How far the payment is, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. New ones can come."
+  status: String
+
+  "What it is for."
+  invoiceType: OrderInvoiceType
+
+  "What is still to be paid, in ` + "`" + `currency` + "`" + `."
+  dueAmount: Decimal
+
+  "What it comes to, in ` + "`" + `currency` + "`" + `."
+  totalAmount: Decimal
+
+  "What it comes to without taxes, shipping and discounts, in ` + "`" + `currency` + "`" + `."
+  subtotalAmount: Decimal
+
+  "The taxes in it, in ` + "`" + `currency` + "`" + `."
+  taxAmount: Decimal
+
+  "The shipping in it, in ` + "`" + `currency` + "`" + `."
+  shippingAmount: Decimal
+
+  "What was taken off, in ` + "`" + `currency` + "`" + `."
+  discountAmount: Decimal
+
+  "The currency as its three-letter code; ClickFunnels sends it in either case."
+  currency: String
+
+  "When it was issued."
+  issuedAt: DateTime
+
+  "When it is to be paid."
+  dueAt: DateTime
+
+  "When it was paid."
+  paidAt: DateTime
+
+  "How far it is fulfilled, such as ` + "`" + `unfulfilled` + "`" + `, ` + "`" + `partial` + "`" + ` or ` + "`" + `complete` + "`" + `. New ones can come."
+  fulfillmentStatus: String
+
+  "Whether it can be fulfilled."
+  eligibleForFulfillment: Boolean
+
+  "Who takes the payment, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. New ones can come."
+  paymentProcessor: String
+
+  "Its id in another system."
+  externalId: String
+
+  "When the invoice was made."
+  createdAt: DateTime
+
+  "When the invoice was last changed."
+  updatedAt: DateTime
+
+  "What it is for as ClickFunnels writes it, also where the enum does not know it."
+  rawInvoiceType: String
+
+  "Its positions. They come with it: no REST call."
+  lineItems: [OrderInvoiceLineItem!]
+
+  "The order that it is for. No REST call for what comes with the invoice, which is all but an order's own positions, taxes, page and names; else one for each 20 orders."
+  order: Order @goField(batch: true)
+
+  "Who pays. The contact comes with the invoice: no REST call, unless ` + "`" + `emailEngagement` + "`" + ` is asked for."
+  contact: Contact @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"What an invoice is for."
+enum OrderInvoiceType {
+  "The beginning of a subscription."
+  INITIAL
+
+  "A subscription's next period."
+  RENEWAL
+
+  "Something between two periods."
+  INTERIM
+
+  "The end of a subscription."
+  CANCELLATION
+
+  "Something that is paid once."
+  ONE_TIME
+
+  "Money that is given back."
+  REFUND
+
+  "A charge."
+  CHARGE
+
+  "A sale that is paid once."
+  ONE_TIME_SALE
+
+  "Something that is newer than this schema: see ` + "`" + `rawInvoiceType` + "`" + `."
+  UNKNOWN
+}
+
+"A slice of a list of invoices."
+type OrderInvoiceConnection {
+  "The slice's invoices, for when the cursors of the rows are not needed."
+  nodes: [OrderInvoice!]!
+
+  "The slice's invoices, each with its cursor."
+  edges: [OrderInvoiceEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of invoices."
+type OrderInvoiceEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: OrderInvoice!
+}
+
+"A position of an invoice."
+type OrderInvoiceLineItem {
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id."
+  publicId: String
+
+  "Its id in another system."
+  externalId: String
+
+  "How it is paid, such as ` + "`" + `one_time` + "`" + `. New ones can come."
+  paymentType: String
+
+  "What it is."
+  description: String
+
+  "How many."
+  quantity: Int
+
+  "How much, in the invoice's currency."
+  amount: Decimal
+
+  "How far it is fulfilled."
+  fulfillmentStatus: OrderInvoiceLineItemFulfillmentStatus
+
+  "The id of the product in another system."
+  externalProductId: String
+
+  "What was taken off."
+  discountAmount: Decimal
+
+  "The tax of the state."
+  stateTaxAmount: Decimal
+
+  "The tax of the county."
+  countyTaxAmount: Decimal
+
+  "The tax of the city."
+  cityTaxAmount: Decimal
+
+  "The tax of the district."
+  districtTaxAmount: Decimal
+
+  "The rate of the tax of the state."
+  stateTaxRate: Decimal
+
+  "The rate of the tax of the county."
+  countyTaxRate: Decimal
+
+  "The rate of the tax of the city."
+  cityTaxRate: Decimal
+
+  "The rate of the tax of the district."
+  districtTaxRate: Decimal
+
+  "Whose tax the country's is."
+  countryTaxJurisdiction: String
+
+  "Whose tax the state's is."
+  stateTaxJurisdiction: String
+
+  "Whose tax the county's is."
+  countyTaxJurisdiction: String
+
+  "Whose tax the city's is."
+  cityTaxJurisdiction: String
+
+  "When the period begins that it is for."
+  periodStartAt: DateTime
+
+  "When that period ends."
+  periodEndAt: DateTime
+
+  "The number of that period."
+  periodNumber: String
+
+  "When the position was made."
+  createdAt: DateTime
+
+  "When the position was last changed."
+  updatedAt: DateTime
+
+  "The price it was bought for."
+  productsPrice: OrderPrice
+
+  "The variant of the product."
+  productsVariant: OrderInvoiceVariant
+
+  "How far it is fulfilled as ClickFunnels writes it, also where the enum does not know it."
+  rawFulfillmentStatus: String
+}
+
+"How far a position of an invoice is fulfilled."
+enum OrderInvoiceLineItemFulfillmentStatus {
+  "Not yet."
+  UNFULFILLED
+
+  "In part."
+  PARTIALLY_FULFILLED
+
+  "Wholly."
+  COMPLETE
+
+  "It does not matter."
+  IGNORED
+
+  "Something that is newer than this schema: see ` + "`" + `rawFulfillmentStatus` + "`" + `."
+  UNKNOWN
+}
+
+"The variant of a product in a position of an invoice."
+type OrderInvoiceVariant {
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id."
+  publicId: String
+
+  "The raw id of the product."
+  productId: ID
+
+  "The variant's name."
+  name: String
+
+  "What it is."
+  description: String
+
+  "The stock keeping unit."
+  sku: String
+
+  "Whether it has to be sent."
+  fulfillmentRequired: Boolean
+}
+
+"Which invoices a list holds: those for which everything given is true. An empty list of values matches nothing."
+input OrderInvoiceFilter {
+  "Any of these invoices, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "With any of these, as ` + "`" + `status` + "`" + ` has it."
+  statuses: [String!]
+
+  "Of any of these types."
+  invoiceTypes: [OrderInvoiceType!]
+
+  "With any of these numbers."
+  invoiceNumbers: [String!]
+
+  "With any of these ids in another system."
+  externalIds: [String!]
+}
+`, BuiltIn: false},
+	{Name: "../../schema/order_tag.graphqls", Input: `extend type Workspace {
+  "The workspace's labels of orders. One REST call for each 20."
+  orderTags(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): OrderTagConnection
+}
+
+extend type Order {
+  "The labels that it carries. The workspace's labels are read for it, once for all orders: one REST call for each 20."
+  tags: [OrderTag!] @goField(batch: true)
+
+  "The labels that it carries, with when they were put on. One REST call for each order; ` + "`" + `tags` + "`" + ` takes none for each."
+  appliedTags(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): AppliedOrderTagConnection
+}
+
+"A label that orders can carry."
+type OrderTag implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the label by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "The colour that it is shown in."
+  color: String!
+
+  "When the label was made."
+  createdAt: DateTime
+
+  "When the label was last changed."
+  updatedAt: DateTime
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of labels."
+type OrderTagConnection {
+  "The slice's labels, for when the cursors of the rows are not needed."
+  nodes: [OrderTag!]!
+
+  "The slice's labels, each with its cursor."
+  edges: [OrderTagEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of labels."
+type OrderTagEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: OrderTag!
+}
+
+"The fact that an order carries a label."
+type AppliedOrderTag implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the applied label by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "When the applied label was made."
+  createdAt: DateTime
+
+  "When the applied label was last changed."
+  updatedAt: DateTime
+
+  "The label. The workspace's labels are read for it: one REST call for each 20."
+  tag: OrderTag @goField(batch: true)
+
+  "The order. No REST call where it is known, else one for each 20 orders."
+  order: Order @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of applied labels."
+type AppliedOrderTagConnection {
+  "The slice's applied labels, for when the cursors of the rows are not needed."
+  nodes: [AppliedOrderTag!]!
+
+  "The slice's applied labels, each with its cursor."
+  edges: [AppliedOrderTagEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of applied labels."
+type AppliedOrderTagEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: AppliedOrderTag!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/order_transaction.graphqls", Input: `extend type Order {
+  "What was paid and given back for it. One REST call for each order, since ClickFunnels lists them for one at a time."
+  transactions(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): OrderTransactionConnection
+}
+
+"A payment for an order, or one that was given back."
+type OrderTransaction implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the transaction by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "How far it is, such as ` + "`" + `completed` + "`" + ` or ` + "`" + `refunded` + "`" + `. New ones can come."
+  status: String
+
+  "What came of it, such as ` + "`" + `approved` + "`" + `. New ones can come."
+  result: String
+
+  "How much, in ` + "`" + `currency` + "`" + `."
+  amount: Decimal
+
+  "The currency as its three-letter code; ClickFunnels sends it in either case."
+  currency: String
+
+  "Why it was made."
+  reason: String
+
+  "What the payment processor calls it, such as ` + "`" + `sale` + "`" + ` or ` + "`" + `capture` + "`" + `. New ones can come."
+  externalType: String
+
+  "Its id at the payment processor."
+  externalId: String
+
+  "The acquirer reference number."
+  arn: String
+
+  "Whether it is one of a series."
+  isRebill: Boolean
+
+  "Its number in the series."
+  rebillNumber: String
+
+  "The raw id of the transaction that it corrects."
+  adjustedTransactionId: ID
+
+  "The id of how it was paid."
+  billingPaymentInstructionId: ID
+
+  "What kind of thing it was paid by."
+  billingPaymentInstructionType: String
+
+  "When the transaction was made."
+  createdAt: DateTime
+
+  "When the transaction was last changed."
+  updatedAt: DateTime
+
+  "The order that it is for. No REST call where it is known, else one for each 20 orders."
+  order: Order @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of transactions."
+type OrderTransactionConnection {
+  "The slice's transactions, for when the cursors of the rows are not needed."
+  nodes: [OrderTransaction!]!
+
+  "The slice's transactions, each with its cursor."
+  edges: [OrderTransactionEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of transactions."
+type OrderTransactionEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: OrderTransaction!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/page.graphqls", Input: `extend type Workspace {
   "The workspace's pages. One REST call for each 20."
   pages(
@@ -1567,6 +2716,26 @@ input OrderFilter {
     "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
     before: String
   ): PageConnection
+}
+
+extend type Funnel {
+  "Its pages. One REST call for any number of funnels, for each 20 pages."
+  pages(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): PageConnection @goField(batch: true)
 }
 
 "A page of a workspace, in a funnel or on its own."
@@ -1663,6 +2832,1059 @@ input PageFilter {
 
   "Only pages of funnels, or only those on their own."
   funnelPages: Boolean
+}
+`, BuiltIn: false},
+	{Name: "../../schema/product.graphqls", Input: `extend type Workspace {
+  "What the workspace sells. One REST call for each 20."
+  products(
+    "Which ones; all of what it names has to hold."
+    filter: ProductFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductConnection
+
+  "The workspace's collections of products. One REST call for each 20."
+  productCollections(
+    "Which ones; all of what it names has to hold."
+    filter: ProductCollectionFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductCollectionConnection
+
+  "The workspace's labels of products. One REST call for each 20."
+  productTags(
+    "Which ones; all of what it names has to hold."
+    filter: ProductTagFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductTagConnection
+}
+
+"What a workspace sells. It has variants, and those have prices."
+type Product implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the product by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "Whether it was put away."
+  archived: Boolean
+
+  "Whether the store shows it."
+  visibleInStore: Boolean
+
+  "Whether the customer centre shows it."
+  visibleInCustomerCenter: Boolean
+
+  "The title that search engines show."
+  seoTitle: String
+
+  "The description that search engines show."
+  seoDescription: String
+
+  "Whether affiliates are paid for selling it."
+  commissionable: Boolean
+
+  "Where customers are sent who cancel."
+  cancellationFunnelUrl: String
+
+  "The raw id of its picture."
+  imageId: ID
+
+  "The raw ids of all its pictures."
+  imageIds: [ID!]
+
+  "The raw id of the picture that search engines show."
+  seoImageId: ID
+
+  "The raw id of the funnel to which its address leads."
+  redirectFunnelId: ID
+
+  "The raw ids of its variants."
+  variantIds: [ID!]
+
+  "The raw ids of its prices."
+  priceIds: [ID!]
+
+  "The raw ids of the labels that it carries."
+  tagIds: [ID!]
+
+  "The raw id of the variant that is sold if none is chosen."
+  defaultVariantId: ID
+
+  "What its variants differ in, such as a colour."
+  variantProperties: [NamedRecord!]
+
+  "When the product was made."
+  createdAt: DateTime
+
+  "When the product was last changed."
+  updatedAt: DateTime
+
+  "Its variants. One REST call for each product, since ClickFunnels lists them for one at a time."
+  variants(
+    "Which ones; all of what it names has to hold."
+    filter: ProductVariantFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductVariantConnection
+
+  "The prices of all its variants. One REST call for each product."
+  prices(
+    "Which ones; all of what it names has to hold."
+    filter: ProductPriceFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductPriceConnection
+
+  "The variant that is sold if none is chosen. No REST call where it is known, else one."
+  defaultVariant: ProductVariant @goField(batch: true)
+
+  "The labels that it carries. One REST call for each 20 of all products' labels."
+  tags: [ProductTag!] @goField(batch: true)
+
+  "The collections that it is in. The workspace's collections are read for it, once for all products: one REST call for each 20 collections."
+  collections(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductCollectionConnection @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of products."
+type ProductConnection {
+  "The slice's products, for when the cursors of the rows are not needed."
+  nodes: [Product!]!
+
+  "The slice's products, each with its cursor."
+  edges: [ProductEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of products."
+type ProductEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: Product!
+}
+
+"Which products a list holds: those for which everything given is true. An empty list of values matches nothing."
+input ProductFilter {
+  "Any of these products, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "Only what the store shows, or only what it does not."
+  visibleInStore: Boolean
+
+  "Only what the customer centre shows, or only what it does not."
+  visibleInCustomerCenter: Boolean
+
+  "Only what was put away, or only what was not."
+  archived: Boolean
+}
+
+"A variant of a product, such as one of its sizes."
+type ProductVariant implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the variant by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "What it is."
+  description: String
+
+  "The stock keeping unit."
+  sku: String
+
+  "What kind of thing it is, such as ` + "`" + `digital` + "`" + ` or ` + "`" + `physical` + "`" + `. New ones can come."
+  productType: String
+
+  "Whether it is the one that is sold if none is chosen."
+  default: Boolean
+
+  "Whether customers see it."
+  visible: Boolean
+
+  "Whether it was put away."
+  archived: Boolean
+
+  "How many are in stock."
+  quantity: Int
+
+  "Whether the stock is counted."
+  trackQuantity: Boolean
+
+  "Whether it is sold when there is none."
+  outOfStockSales: String
+
+  "Whether it has to be sent."
+  fulfillmentRequired: Boolean
+
+  "How heavy it is, in ` + "`" + `weightUnit` + "`" + `."
+  weight: Decimal
+
+  "The unit of the weight."
+  weightUnit: String
+
+  "How high it is, in ` + "`" + `dimensionsUnit` + "`" + `."
+  height: Decimal
+
+  "How wide it is, in ` + "`" + `dimensionsUnit` + "`" + `."
+  width: Decimal
+
+  "How long it is, in ` + "`" + `dimensionsUnit` + "`" + `."
+  length: Decimal
+
+  "The unit of the measures."
+  dimensionsUnit: String
+
+  "Whether it is taxed."
+  taxable: String
+
+  "The id of its tax category."
+  taxCategoryId: ID
+
+  "The id of the country where it is made."
+  countryOfManufactureId: ID
+
+  "The raw ids of the values that it stands for."
+  propertiesValueIds: [ID!]
+
+  "The raw ids of the labels that it carries."
+  tagIds: [ID!]
+
+  "The raw ids of the files that are delivered."
+  assetIds: [ID!]
+
+  "The raw ids of its prices."
+  priceIds: [ID!]
+
+  "The raw ids of its pictures."
+  imageIds: [ID!]
+
+  "The raw ids of the places that it is sent from."
+  fulfillmentsLocationIds: [ID!]
+
+  "What it is among the variants, such as blue."
+  propertiesValues: [ProductPropertyValue!]
+
+  "The application that has made it."
+  createdByPlatformApplication: PlatformApplication
+
+  "When the variant was made."
+  createdAt: DateTime
+
+  "When the variant was last changed."
+  updatedAt: DateTime
+
+  "Its prices. One REST call for all variants of a product, for each 20 prices."
+  prices(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): ProductPriceConnection @goField(batch: true)
+
+  "What it is a variant of. No REST call where it is known, else one for each 20 products."
+  product: Product @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"What a variant is in one of the things that variants differ in."
+type ProductPropertyValue {
+  "The raw id of what variants differ in; see ` + "`" + `Product.variantProperties` + "`" + `."
+  propertyId: ID
+
+  "What this variant is, such as blue."
+  value: String
+}
+
+"An application that works with ClickFunnels."
+type PlatformApplication {
+  "ClickFunnels' short public id."
+  publicId: String
+
+  "The stock keeping units that it is trusted with."
+  trustedSkus: [String!]
+}
+
+"A slice of a list of variants."
+type ProductVariantConnection {
+  "The slice's variants, for when the cursors of the rows are not needed."
+  nodes: [ProductVariant!]!
+
+  "The slice's variants, each with its cursor."
+  edges: [ProductVariantEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of variants."
+type ProductVariantEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: ProductVariant!
+}
+
+"Which variants of a product a list holds: those for which everything given is true. An empty list of values matches nothing."
+input ProductVariantFilter {
+  "Any of these variants, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "Only what customers see, or only what they do not."
+  visible: Boolean
+
+  "Only what was put away, or only what was not."
+  archived: Boolean
+
+  "Only what has to be sent, or only what has not."
+  fulfillmentRequired: Boolean
+}
+
+"What a variant of a product costs, and how it is paid."
+type ProductPrice implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the price by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String
+
+  "How much, in ` + "`" + `currency` + "`" + `."
+  amount: Decimal
+
+  "The currency as its three-letter code; ClickFunnels sends it in either case."
+  currency: String
+
+  "What it costs the seller, in ` + "`" + `currency` + "`" + `."
+  cost: Decimal
+
+  "The price it is compared with, in ` + "`" + `currency` + "`" + `."
+  compareAtAmount: Decimal
+
+  "What is paid once in the beginning, in ` + "`" + `currency` + "`" + `."
+  setupAmount: Decimal
+
+  "How it is paid."
+  paymentType: ProductPricePaymentType
+
+  "How many times, or how long, it is paid."
+  duration: String
+
+  "The unit of the time between payments, such as ` + "`" + `months` + "`" + `."
+  interval: String
+
+  "How many of these units are between payments."
+  intervalCount: String
+
+  "The unit of the trial."
+  trialInterval: String
+
+  "How many of these units the trial lasts."
+  trialDuration: String
+
+  "What the trial costs, in ` + "`" + `currency` + "`" + `."
+  trialAmount: Decimal
+
+  "Whether customers can cancel it themselves."
+  selfCancel: Boolean
+
+  "Whether customers can move up from it themselves."
+  selfUpgrade: Boolean
+
+  "Whether customers can move down from it themselves."
+  selfDowngrade: Boolean
+
+  "Whether customers can take it up again themselves."
+  selfReactivate: Boolean
+
+  "Whether customers see it."
+  visible: Boolean
+
+  "Whether it was put away."
+  archived: Boolean
+
+  "The key by which programs know it."
+  key: String
+
+  "When the price was made."
+  createdAt: DateTime
+
+  "When the price was last changed."
+  updatedAt: DateTime
+
+  "How it is paid as ClickFunnels writes it, also where the enum does not know it."
+  rawPaymentType: String
+
+  "The variant that it is the price of. No REST call where it is known, else one."
+  variant: ProductVariant @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"How a price is paid."
+enum ProductPricePaymentType {
+  "Once."
+  ONE_TIME
+
+  "Again and again."
+  SUBSCRIPTION
+
+  "In parts."
+  PAYMENT_PLAN
+
+  "In a way that is newer than this schema: see ` + "`" + `rawPaymentType` + "`" + `."
+  UNKNOWN
+}
+
+"A slice of a list of prices."
+type ProductPriceConnection {
+  "The slice's prices, for when the cursors of the rows are not needed."
+  nodes: [ProductPrice!]!
+
+  "The slice's prices, each with its cursor."
+  edges: [ProductPriceEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of prices."
+type ProductPriceEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: ProductPrice!
+}
+
+"Which prices of a product a list holds: those for which everything given is true. An empty list of values matches nothing."
+input ProductPriceFilter {
+  "Any of these prices, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "Of any of these variants, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  variantIds: [ID!]
+
+  "Only what customers see, or only what they do not."
+  visible: Boolean
+
+  "Only what was put away, or only what was not."
+  archived: Boolean
+}
+
+"A collection of products."
+type ProductCollection implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the collection by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "What it is."
+  description: String
+
+  "What kind of collection it is, such as ` + "`" + `manual` + "`" + `. New ones can come."
+  collectionType: String
+
+  "In which order its products are shown."
+  sortMethod: ProductCollectionSortMethod
+
+  "Whether it was put away."
+  archived: Boolean
+
+  "Whether the store shows it."
+  visibleInStore: Boolean
+
+  "The path at which it is reached."
+  currentPath: String
+
+  "The title that search engines show."
+  seoTitle: String
+
+  "The description that search engines show."
+  seoDescription: String
+
+  "Whether search engines may list it."
+  seoIndexable: String
+
+  "The raw id of its picture."
+  imageId: ID
+
+  "The raw id of the picture for social media."
+  socialImageId: ID
+
+  "The raw ids of its products."
+  productIds: [ID!]
+
+  "When the collection was made."
+  createdAt: DateTime
+
+  "When the collection was last changed."
+  updatedAt: DateTime
+
+  "The order as ClickFunnels writes it, also where the enum does not know it."
+  rawSortMethod: String
+
+  "Its products. One REST call for each 20 of all collections' products. At most 100: ` + "`" + `productIds` + "`" + ` has all."
+  products: [Product!] @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"In which order a collection's products are shown."
+enum ProductCollectionSortMethod {
+  "As they were put."
+  MANUALLY
+
+  "By name."
+  NAME_ASC
+
+  "By name, from the end."
+  NAME_DESC
+
+  "The most expensive first."
+  PRICE_DESC
+
+  "The cheapest first."
+  PRICE_ASC
+
+  "What was added last comes first."
+  ADDED_AT_DESC
+
+  "What was added first comes first."
+  ADDED_AT_ASC
+
+  "The newest first."
+  CREATED_AT_DESC
+
+  "The oldest first."
+  CREATED_AT_ASC
+
+  "An order that is newer than this schema: see ` + "`" + `rawSortMethod` + "`" + `."
+  UNKNOWN
+}
+
+"A slice of a list of collections."
+type ProductCollectionConnection {
+  "The slice's collections, for when the cursors of the rows are not needed."
+  nodes: [ProductCollection!]!
+
+  "The slice's collections, each with its cursor."
+  edges: [ProductCollectionEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of collections."
+type ProductCollectionEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: ProductCollection!
+}
+
+"Which collections of products a list holds: those for which everything given is true. An empty list of values matches nothing."
+input ProductCollectionFilter {
+  "Any of these collections, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "Only what the store shows, or only what it does not."
+  visibleInStore: Boolean
+
+  "Only what was put away, or only what was not."
+  archived: Boolean
+}
+
+"A label that products can carry."
+type ProductTag implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the label by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "The colour that it is shown in."
+  color: String!
+
+  "When the label was made."
+  createdAt: DateTime
+
+  "When the label was last changed."
+  updatedAt: DateTime
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of labels."
+type ProductTagConnection {
+  "The slice's labels, for when the cursors of the rows are not needed."
+  nodes: [ProductTag!]!
+
+  "The slice's labels, each with its cursor."
+  edges: [ProductTagEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of labels."
+type ProductTagEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: ProductTag!
+}
+
+"Which labels of products a list holds: those for which everything given is true. An empty list of values matches nothing."
+input ProductTagFilter {
+  "Any of these labels, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+}
+`, BuiltIn: false},
+	{Name: "../../schema/sales.graphqls", Input: `extend type Workspace {
+  "The workspace's sales pipelines. One REST call for each 20."
+  salesPipelines(
+    "Which ones; all of what it names has to hold."
+    filter: SalesPipelineFilter
+
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): SalesPipelineConnection
+
+  "The workspace's sales opportunities. One REST call for each 20."
+  salesOpportunities(
+    "Which ones; all of what it names has to hold."
+    filter: SalesOpportunityFilter
+
+    "In which order; by default that of creation."
+    sort: PlacedSort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): SalesOpportunityConnection
+}
+
+extend type Contact {
+  "What could be sold to the contact. One REST call for any number of contacts, for each 20 opportunities."
+  opportunities(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): SalesOpportunityConnection @goField(batch: true)
+}
+
+"The stages that opportunities go through."
+type SalesPipeline implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the pipeline by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "What its opportunities are worth together."
+  totalValue: Decimal
+
+  "When the pipeline was made."
+  createdAt: DateTime
+
+  "When the pipeline was last changed."
+  updatedAt: DateTime
+
+  "Its stages. They come with it: no REST call, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for, which takes one for each stage."
+  stages: [SalesPipelineStage!] @goField(batch: true)
+
+  "Its opportunities. One REST call for any number of pipelines, for each 20 opportunities."
+  opportunities(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): SalesOpportunityConnection @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of pipelines."
+type SalesPipelineConnection {
+  "The slice's pipelines, for when the cursors of the rows are not needed."
+  nodes: [SalesPipeline!]!
+
+  "The slice's pipelines, each with its cursor."
+  edges: [SalesPipelineEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of pipelines."
+type SalesPipelineEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: SalesPipeline!
+}
+
+"Which pipelines a list holds: those for which everything given is true. An empty list of values matches nothing."
+input SalesPipelineFilter {
+  "Any of these pipelines, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+}
+
+"A stage of a pipeline."
+type SalesPipelineStage implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the stage by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "Its place in the pipeline."
+  sortOrder: Int
+
+  "How likely its opportunities are won, in percent."
+  closeProbability: Decimal
+
+  "What its opportunities are worth together."
+  totalValue: Decimal
+
+  "What they are worth by their likelihood."
+  weightedValue: Decimal
+
+  "The raw ids of its opportunities."
+  opportunityIds: [ID!]
+
+  "When the stage was made."
+  createdAt: DateTime
+
+  "When the stage was last changed."
+  updatedAt: DateTime
+
+  "The pipeline that it is a stage of. No REST call where it is known, else one for each 20."
+  pipeline: SalesPipeline @goField(batch: true)
+
+  "Its opportunities. One REST call for any number of stages, for each 20 opportunities."
+  opportunities(
+    "In which order; by default that of creation."
+    sort: Sort
+
+    "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
+    first: Int
+
+    "The cursor of the row to continue behind; goes with ` + "`" + `first` + "`" + `."
+    after: String
+
+    "How many rows from the end, or in front of ` + "`" + `before` + "`" + `: 1 to 100."
+    last: Int
+
+    "The cursor of the row to stop in front of; goes with ` + "`" + `last` + "`" + `."
+    before: String
+  ): SalesOpportunityConnection @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"Something that could be sold to a contact."
+type SalesOpportunity implements Node {
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the opportunity by it."
+  id: ID!
+
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id, as seen in its URLs."
+  publicId: String
+
+  "The name."
+  name: String!
+
+  "What it is worth."
+  value: Decimal
+
+  "Its place in the stage."
+  sortOrder: Int
+
+  "When it was closed; null if it is open."
+  closedAt: DateTime
+
+  "The raw id of the membership of who cares for it."
+  assigneeId: ID
+
+  "When the opportunity was made."
+  createdAt: DateTime
+
+  "When the opportunity was last changed."
+  updatedAt: DateTime
+
+  "What was noted about it. The notes come with it: no REST call."
+  notes: [SalesOpportunityNote!]
+
+  "To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. The contact comes with it: no REST call, unless ` + "`" + `emailEngagement` + "`" + ` is asked for."
+  contact: Contact @goField(batch: true)
+
+  "The pipeline that it is in. No REST call for its name, else one for each 20 pipelines."
+  pipeline: SalesPipeline @goField(batch: true)
+
+  "The stage that it is in. No REST call for its name, else one for each stage."
+  pipelinesStage: SalesPipelineStage @goField(batch: true)
+
+  "The workspace it belongs to. No REST call where it is known, else one."
+  workspace: Workspace @goField(batch: true)
+}
+
+"A slice of a list of opportunities."
+type SalesOpportunityConnection {
+  "The slice's opportunities, for when the cursors of the rows are not needed."
+  nodes: [SalesOpportunity!]!
+
+  "The slice's opportunities, each with its cursor."
+  edges: [SalesOpportunityEdge!]!
+
+  "Whether there are more, and where to continue."
+  pageInfo: PageInfo!
+}
+
+"A row of a list of opportunities."
+type SalesOpportunityEdge {
+  "Marks this row in the list; give it as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+
+  "The row itself."
+  node: SalesOpportunity!
+}
+
+"A note about an opportunity."
+type SalesOpportunityNote {
+  "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."
+  rawId: ID!
+
+  "ClickFunnels' short public id."
+  publicId: String
+
+  "What was noted."
+  content: String
+
+  "The raw id of the membership of who has noted it."
+  createdById: ID
+
+  "When the note was made."
+  createdAt: DateTime
+
+  "When the note was last changed."
+  updatedAt: DateTime
+}
+
+"Which opportunities a list holds: those for which everything given is true. An empty list of values matches nothing."
+input SalesOpportunityFilter {
+  "Any of these opportunities, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  ids: [ID!]
+
+  "In any of these pipelines, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  pipelineIds: [ID!]
+
+  "In any of these stages, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  pipelinesStageIds: [ID!]
+
+  "Of any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  primaryContactIds: [ID!]
+
+  "Cared for by any of these memberships, by raw id; at most 100."
+  assigneeIds: [ID!]
 }
 `, BuiltIn: false},
 	{Name: "../../schema/schema.graphqls", Input: `"""
@@ -1780,6 +4002,27 @@ enum SortProperty {
 
   "The time of the last change."
   UPDATED_AT
+}
+
+"In which order rows come that have a place of their own."
+input PlacedSort {
+  "What to sort by; equal rows come in the order of creation."
+  property: PlacedSortProperty! = ID
+
+  "Which way the list runs."
+  direction: SortDirection! = ASC
+}
+
+"What rows can be sorted by that have a place of their own."
+enum PlacedSortProperty {
+  "The numeric id, which is the order of creation."
+  ID
+
+  "The time of the last change."
+  UPDATED_AT
+
+  "The place, in which people see them."
+  SORT_ORDER
 }
 
 "A moment in UTC as ISO 8601 text with milliseconds, such as ` + "`" + `2025-01-31T09:30:00.000Z` + "`" + `."
@@ -2281,6 +4524,50 @@ func (ec *executionContext) childFields_AppliedContactTagEdge(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type AppliedContactTagEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_AppliedOrderTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AppliedOrderTag_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_AppliedOrderTag_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_AppliedOrderTag_publicId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AppliedOrderTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_AppliedOrderTag_updatedAt(ctx, field)
+	case "tag":
+		return ec.fieldContext_AppliedOrderTag_tag(ctx, field)
+	case "order":
+		return ec.fieldContext_AppliedOrderTag_order(ctx, field)
+	case "workspace":
+		return ec.fieldContext_AppliedOrderTag_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AppliedOrderTag", field.Name)
+}
+
+func (ec *executionContext) childFields_AppliedOrderTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AppliedOrderTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_AppliedOrderTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AppliedOrderTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AppliedOrderTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AppliedOrderTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AppliedOrderTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AppliedOrderTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AppliedOrderTagEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_ApplyContactTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "appliedContactTag":
@@ -2379,6 +4666,14 @@ func (ec *executionContext) childFields_Contact(ctx context.Context, field graph
 		return ec.fieldContext_Contact_appliedTags(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Contact_workspace(ctx, field)
+	case "enrollments":
+		return ec.fieldContext_Contact_enrollments(ctx, field)
+	case "formSubmissions":
+		return ec.fieldContext_Contact_formSubmissions(ctx, field)
+	case "orders":
+		return ec.fieldContext_Contact_orders(ctx, field)
+	case "opportunities":
+		return ec.fieldContext_Contact_opportunities(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Contact", field.Name)
 }
@@ -2469,6 +4764,248 @@ func (ec *executionContext) childFields_ContactVisits(ctx context.Context, field
 		return ec.fieldContext_ContactVisits_lastVisitWithUtm(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContactVisits", field.Name)
+}
+
+func (ec *executionContext) childFields_Course(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Course_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Course_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Course_publicId(ctx, field)
+	case "title":
+		return ec.fieldContext_Course_title(ctx, field)
+	case "description":
+		return ec.fieldContext_Course_description(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_Course_publishedAt(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_Course_currentPath(ctx, field)
+	case "imageUrl":
+		return ec.fieldContext_Course_imageUrl(ctx, field)
+	case "showInCommunity":
+		return ec.fieldContext_Course_showInCommunity(ctx, field)
+	case "showToNonMembers":
+		return ec.fieldContext_Course_showToNonMembers(ctx, field)
+	case "commentsEnabled":
+		return ec.fieldContext_Course_commentsEnabled(ctx, field)
+	case "upgradeUrl":
+		return ec.fieldContext_Course_upgradeUrl(ctx, field)
+	case "redirectToFullCourse":
+		return ec.fieldContext_Course_redirectToFullCourse(ctx, field)
+	case "unauthorizedRedirectUrl":
+		return ec.fieldContext_Course_unauthorizedRedirectUrl(ctx, field)
+	case "sharingFingerprint":
+		return ec.fieldContext_Course_sharingFingerprint(ctx, field)
+	case "rootSectionId":
+		return ec.fieldContext_Course_rootSectionId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Course_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Course_updatedAt(ctx, field)
+	case "sections":
+		return ec.fieldContext_Course_sections(ctx, field)
+	case "enrollments":
+		return ec.fieldContext_Course_enrollments(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Course_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Course", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CourseConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CourseConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CourseConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CourseEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CourseEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseEnrollment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CourseEnrollment_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_CourseEnrollment_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_CourseEnrollment_publicId(ctx, field)
+	case "suspended":
+		return ec.fieldContext_CourseEnrollment_suspended(ctx, field)
+	case "suspensionReason":
+		return ec.fieldContext_CourseEnrollment_suspensionReason(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_CourseEnrollment_currentPath(ctx, field)
+	case "originationSourceType":
+		return ec.fieldContext_CourseEnrollment_originationSourceType(ctx, field)
+	case "originationSourceId":
+		return ec.fieldContext_CourseEnrollment_originationSourceId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CourseEnrollment_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CourseEnrollment_updatedAt(ctx, field)
+	case "contact":
+		return ec.fieldContext_CourseEnrollment_contact(ctx, field)
+	case "course":
+		return ec.fieldContext_CourseEnrollment_course(ctx, field)
+	case "workspace":
+		return ec.fieldContext_CourseEnrollment_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseEnrollment", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseEnrollmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CourseEnrollmentConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CourseEnrollmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CourseEnrollmentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseEnrollmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseEnrollmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CourseEnrollmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CourseEnrollmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseEnrollmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseLesson(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CourseLesson_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_CourseLesson_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_CourseLesson_publicId(ctx, field)
+	case "title":
+		return ec.fieldContext_CourseLesson_title(ctx, field)
+	case "body":
+		return ec.fieldContext_CourseLesson_body(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_CourseLesson_publishedAt(ctx, field)
+	case "sortOrder":
+		return ec.fieldContext_CourseLesson_sortOrder(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_CourseLesson_currentPath(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CourseLesson_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CourseLesson_updatedAt(ctx, field)
+	case "section":
+		return ec.fieldContext_CourseLesson_section(ctx, field)
+	case "workspace":
+		return ec.fieldContext_CourseLesson_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLesson", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseLessonConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CourseLessonConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CourseLessonConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CourseLessonConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLessonConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseLessonEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CourseLessonEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CourseLessonEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLessonEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseSection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CourseSection_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_CourseSection_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_CourseSection_publicId(ctx, field)
+	case "title":
+		return ec.fieldContext_CourseSection_title(ctx, field)
+	case "description":
+		return ec.fieldContext_CourseSection_description(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_CourseSection_publishedAt(ctx, field)
+	case "sortOrder":
+		return ec.fieldContext_CourseSection_sortOrder(ctx, field)
+	case "daysTillDripAccess":
+		return ec.fieldContext_CourseSection_daysTillDripAccess(ctx, field)
+	case "isHiddenFromNonMembers":
+		return ec.fieldContext_CourseSection_isHiddenFromNonMembers(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_CourseSection_currentPath(ctx, field)
+	case "upgradeUrl":
+		return ec.fieldContext_CourseSection_upgradeUrl(ctx, field)
+	case "parentId":
+		return ec.fieldContext_CourseSection_parentId(ctx, field)
+	case "blockerSectionId":
+		return ec.fieldContext_CourseSection_blockerSectionId(ctx, field)
+	case "blockerLessonId":
+		return ec.fieldContext_CourseSection_blockerLessonId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CourseSection_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CourseSection_updatedAt(ctx, field)
+	case "lessons":
+		return ec.fieldContext_CourseSection_lessons(ctx, field)
+	case "course":
+		return ec.fieldContext_CourseSection_course(ctx, field)
+	case "workspace":
+		return ec.fieldContext_CourseSection_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseSection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseSectionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CourseSectionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CourseSectionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CourseSectionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseSectionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseSectionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CourseSectionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CourseSectionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseSectionEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2619,6 +5156,8 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_updatedAt(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Funnel_workspace(ctx, field)
+	case "pages":
+		return ec.fieldContext_Funnel_pages(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Funnel", field.Name)
 }
@@ -2849,6 +5388,14 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_page(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Order_workspace(ctx, field)
+	case "invoices":
+		return ec.fieldContext_Order_invoices(ctx, field)
+	case "tags":
+		return ec.fieldContext_Order_tags(ctx, field)
+	case "appliedTags":
+		return ec.fieldContext_Order_appliedTags(ctx, field)
+	case "transactions":
+		return ec.fieldContext_Order_transactions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
 }
@@ -2885,6 +5432,174 @@ func (ec *executionContext) childFields_OrderEdge(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type OrderEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_OrderInvoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderInvoice_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_OrderInvoice_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderInvoice_publicId(ctx, field)
+	case "invoiceNumber":
+		return ec.fieldContext_OrderInvoice_invoiceNumber(ctx, field)
+	case "status":
+		return ec.fieldContext_OrderInvoice_status(ctx, field)
+	case "invoiceType":
+		return ec.fieldContext_OrderInvoice_invoiceType(ctx, field)
+	case "dueAmount":
+		return ec.fieldContext_OrderInvoice_dueAmount(ctx, field)
+	case "totalAmount":
+		return ec.fieldContext_OrderInvoice_totalAmount(ctx, field)
+	case "subtotalAmount":
+		return ec.fieldContext_OrderInvoice_subtotalAmount(ctx, field)
+	case "taxAmount":
+		return ec.fieldContext_OrderInvoice_taxAmount(ctx, field)
+	case "shippingAmount":
+		return ec.fieldContext_OrderInvoice_shippingAmount(ctx, field)
+	case "discountAmount":
+		return ec.fieldContext_OrderInvoice_discountAmount(ctx, field)
+	case "currency":
+		return ec.fieldContext_OrderInvoice_currency(ctx, field)
+	case "issuedAt":
+		return ec.fieldContext_OrderInvoice_issuedAt(ctx, field)
+	case "dueAt":
+		return ec.fieldContext_OrderInvoice_dueAt(ctx, field)
+	case "paidAt":
+		return ec.fieldContext_OrderInvoice_paidAt(ctx, field)
+	case "fulfillmentStatus":
+		return ec.fieldContext_OrderInvoice_fulfillmentStatus(ctx, field)
+	case "eligibleForFulfillment":
+		return ec.fieldContext_OrderInvoice_eligibleForFulfillment(ctx, field)
+	case "paymentProcessor":
+		return ec.fieldContext_OrderInvoice_paymentProcessor(ctx, field)
+	case "externalId":
+		return ec.fieldContext_OrderInvoice_externalId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderInvoice_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_OrderInvoice_updatedAt(ctx, field)
+	case "rawInvoiceType":
+		return ec.fieldContext_OrderInvoice_rawInvoiceType(ctx, field)
+	case "lineItems":
+		return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
+	case "order":
+		return ec.fieldContext_OrderInvoice_order(ctx, field)
+	case "contact":
+		return ec.fieldContext_OrderInvoice_contact(ctx, field)
+	case "workspace":
+		return ec.fieldContext_OrderInvoice_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoice", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OrderInvoiceConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OrderInvoiceConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OrderInvoiceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OrderInvoiceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OrderInvoiceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceLineItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_OrderInvoiceLineItem_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderInvoiceLineItem_publicId(ctx, field)
+	case "externalId":
+		return ec.fieldContext_OrderInvoiceLineItem_externalId(ctx, field)
+	case "paymentType":
+		return ec.fieldContext_OrderInvoiceLineItem_paymentType(ctx, field)
+	case "description":
+		return ec.fieldContext_OrderInvoiceLineItem_description(ctx, field)
+	case "quantity":
+		return ec.fieldContext_OrderInvoiceLineItem_quantity(ctx, field)
+	case "amount":
+		return ec.fieldContext_OrderInvoiceLineItem_amount(ctx, field)
+	case "fulfillmentStatus":
+		return ec.fieldContext_OrderInvoiceLineItem_fulfillmentStatus(ctx, field)
+	case "externalProductId":
+		return ec.fieldContext_OrderInvoiceLineItem_externalProductId(ctx, field)
+	case "discountAmount":
+		return ec.fieldContext_OrderInvoiceLineItem_discountAmount(ctx, field)
+	case "stateTaxAmount":
+		return ec.fieldContext_OrderInvoiceLineItem_stateTaxAmount(ctx, field)
+	case "countyTaxAmount":
+		return ec.fieldContext_OrderInvoiceLineItem_countyTaxAmount(ctx, field)
+	case "cityTaxAmount":
+		return ec.fieldContext_OrderInvoiceLineItem_cityTaxAmount(ctx, field)
+	case "districtTaxAmount":
+		return ec.fieldContext_OrderInvoiceLineItem_districtTaxAmount(ctx, field)
+	case "stateTaxRate":
+		return ec.fieldContext_OrderInvoiceLineItem_stateTaxRate(ctx, field)
+	case "countyTaxRate":
+		return ec.fieldContext_OrderInvoiceLineItem_countyTaxRate(ctx, field)
+	case "cityTaxRate":
+		return ec.fieldContext_OrderInvoiceLineItem_cityTaxRate(ctx, field)
+	case "districtTaxRate":
+		return ec.fieldContext_OrderInvoiceLineItem_districtTaxRate(ctx, field)
+	case "countryTaxJurisdiction":
+		return ec.fieldContext_OrderInvoiceLineItem_countryTaxJurisdiction(ctx, field)
+	case "stateTaxJurisdiction":
+		return ec.fieldContext_OrderInvoiceLineItem_stateTaxJurisdiction(ctx, field)
+	case "countyTaxJurisdiction":
+		return ec.fieldContext_OrderInvoiceLineItem_countyTaxJurisdiction(ctx, field)
+	case "cityTaxJurisdiction":
+		return ec.fieldContext_OrderInvoiceLineItem_cityTaxJurisdiction(ctx, field)
+	case "periodStartAt":
+		return ec.fieldContext_OrderInvoiceLineItem_periodStartAt(ctx, field)
+	case "periodEndAt":
+		return ec.fieldContext_OrderInvoiceLineItem_periodEndAt(ctx, field)
+	case "periodNumber":
+		return ec.fieldContext_OrderInvoiceLineItem_periodNumber(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderInvoiceLineItem_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_OrderInvoiceLineItem_updatedAt(ctx, field)
+	case "productsPrice":
+		return ec.fieldContext_OrderInvoiceLineItem_productsPrice(ctx, field)
+	case "productsVariant":
+		return ec.fieldContext_OrderInvoiceLineItem_productsVariant(ctx, field)
+	case "rawFulfillmentStatus":
+		return ec.fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceLineItem", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_OrderInvoiceVariant_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderInvoiceVariant_publicId(ctx, field)
+	case "productId":
+		return ec.fieldContext_OrderInvoiceVariant_productId(ctx, field)
+	case "name":
+		return ec.fieldContext_OrderInvoiceVariant_name(ctx, field)
+	case "description":
+		return ec.fieldContext_OrderInvoiceVariant_description(ctx, field)
+	case "sku":
+		return ec.fieldContext_OrderInvoiceVariant_sku(ctx, field)
+	case "fulfillmentRequired":
+		return ec.fieldContext_OrderInvoiceVariant_fulfillmentRequired(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceVariant", field.Name)
+}
+
 func (ec *executionContext) childFields_OrderLineItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "rawId":
@@ -2901,6 +5616,8 @@ func (ec *executionContext) childFields_OrderLineItem(ctx context.Context, field
 		return ec.fieldContext_OrderLineItem_updatedAt(ctx, field)
 	case "originalProduct":
 		return ec.fieldContext_OrderLineItem_originalProduct(ctx, field)
+	case "product":
+		return ec.fieldContext_OrderLineItem_product(ctx, field)
 	case "productsPrice":
 		return ec.fieldContext_OrderLineItem_productsPrice(ctx, field)
 	case "productsVariant":
@@ -2937,6 +5654,118 @@ func (ec *executionContext) childFields_OrderReferralCode(ctx context.Context, f
 		return ec.fieldContext_OrderReferralCode_default(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderReferralCode", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderTag_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_OrderTag_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderTag_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_OrderTag_name(ctx, field)
+	case "color":
+		return ec.fieldContext_OrderTag_color(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_OrderTag_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_OrderTag_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTag", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OrderTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OrderTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OrderTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OrderTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OrderTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTagEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTransaction(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderTransaction_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_OrderTransaction_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderTransaction_publicId(ctx, field)
+	case "status":
+		return ec.fieldContext_OrderTransaction_status(ctx, field)
+	case "result":
+		return ec.fieldContext_OrderTransaction_result(ctx, field)
+	case "amount":
+		return ec.fieldContext_OrderTransaction_amount(ctx, field)
+	case "currency":
+		return ec.fieldContext_OrderTransaction_currency(ctx, field)
+	case "reason":
+		return ec.fieldContext_OrderTransaction_reason(ctx, field)
+	case "externalType":
+		return ec.fieldContext_OrderTransaction_externalType(ctx, field)
+	case "externalId":
+		return ec.fieldContext_OrderTransaction_externalId(ctx, field)
+	case "arn":
+		return ec.fieldContext_OrderTransaction_arn(ctx, field)
+	case "isRebill":
+		return ec.fieldContext_OrderTransaction_isRebill(ctx, field)
+	case "rebillNumber":
+		return ec.fieldContext_OrderTransaction_rebillNumber(ctx, field)
+	case "adjustedTransactionId":
+		return ec.fieldContext_OrderTransaction_adjustedTransactionId(ctx, field)
+	case "billingPaymentInstructionId":
+		return ec.fieldContext_OrderTransaction_billingPaymentInstructionId(ctx, field)
+	case "billingPaymentInstructionType":
+		return ec.fieldContext_OrderTransaction_billingPaymentInstructionType(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderTransaction_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_OrderTransaction_updatedAt(ctx, field)
+	case "order":
+		return ec.fieldContext_OrderTransaction_order(ctx, field)
+	case "workspace":
+		return ec.fieldContext_OrderTransaction_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTransaction", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTransactionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OrderTransactionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OrderTransactionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OrderTransactionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTransactionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTransactionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OrderTransactionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OrderTransactionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTransactionEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2995,6 +5824,8 @@ func (ec *executionContext) childFields_Page(ctx context.Context, field graphql.
 		return ec.fieldContext_Page_funnel(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Page_workspace(ctx, field)
+	case "formSubmissions":
+		return ec.fieldContext_Page_formSubmissions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Page", field.Name)
 }
@@ -3035,6 +5866,410 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PlatformApplication(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "publicId":
+		return ec.fieldContext_PlatformApplication_publicId(ctx, field)
+	case "trustedSkus":
+		return ec.fieldContext_PlatformApplication_trustedSkus(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlatformApplication", field.Name)
+}
+
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Product_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Product_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Product_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_Product_currentPath(ctx, field)
+	case "archived":
+		return ec.fieldContext_Product_archived(ctx, field)
+	case "visibleInStore":
+		return ec.fieldContext_Product_visibleInStore(ctx, field)
+	case "visibleInCustomerCenter":
+		return ec.fieldContext_Product_visibleInCustomerCenter(ctx, field)
+	case "seoTitle":
+		return ec.fieldContext_Product_seoTitle(ctx, field)
+	case "seoDescription":
+		return ec.fieldContext_Product_seoDescription(ctx, field)
+	case "commissionable":
+		return ec.fieldContext_Product_commissionable(ctx, field)
+	case "cancellationFunnelUrl":
+		return ec.fieldContext_Product_cancellationFunnelUrl(ctx, field)
+	case "imageId":
+		return ec.fieldContext_Product_imageId(ctx, field)
+	case "imageIds":
+		return ec.fieldContext_Product_imageIds(ctx, field)
+	case "seoImageId":
+		return ec.fieldContext_Product_seoImageId(ctx, field)
+	case "redirectFunnelId":
+		return ec.fieldContext_Product_redirectFunnelId(ctx, field)
+	case "variantIds":
+		return ec.fieldContext_Product_variantIds(ctx, field)
+	case "priceIds":
+		return ec.fieldContext_Product_priceIds(ctx, field)
+	case "tagIds":
+		return ec.fieldContext_Product_tagIds(ctx, field)
+	case "defaultVariantId":
+		return ec.fieldContext_Product_defaultVariantId(ctx, field)
+	case "variantProperties":
+		return ec.fieldContext_Product_variantProperties(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Product_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Product_updatedAt(ctx, field)
+	case "variants":
+		return ec.fieldContext_Product_variants(ctx, field)
+	case "prices":
+		return ec.fieldContext_Product_prices(ctx, field)
+	case "defaultVariant":
+		return ec.fieldContext_Product_defaultVariant(ctx, field)
+	case "tags":
+		return ec.fieldContext_Product_tags(ctx, field)
+	case "collections":
+		return ec.fieldContext_Product_collections(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Product_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCollection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductCollection_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ProductCollection_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductCollection_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductCollection_name(ctx, field)
+	case "description":
+		return ec.fieldContext_ProductCollection_description(ctx, field)
+	case "collectionType":
+		return ec.fieldContext_ProductCollection_collectionType(ctx, field)
+	case "sortMethod":
+		return ec.fieldContext_ProductCollection_sortMethod(ctx, field)
+	case "archived":
+		return ec.fieldContext_ProductCollection_archived(ctx, field)
+	case "visibleInStore":
+		return ec.fieldContext_ProductCollection_visibleInStore(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_ProductCollection_currentPath(ctx, field)
+	case "seoTitle":
+		return ec.fieldContext_ProductCollection_seoTitle(ctx, field)
+	case "seoDescription":
+		return ec.fieldContext_ProductCollection_seoDescription(ctx, field)
+	case "seoIndexable":
+		return ec.fieldContext_ProductCollection_seoIndexable(ctx, field)
+	case "imageId":
+		return ec.fieldContext_ProductCollection_imageId(ctx, field)
+	case "socialImageId":
+		return ec.fieldContext_ProductCollection_socialImageId(ctx, field)
+	case "productIds":
+		return ec.fieldContext_ProductCollection_productIds(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductCollection_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ProductCollection_updatedAt(ctx, field)
+	case "rawSortMethod":
+		return ec.fieldContext_ProductCollection_rawSortMethod(ctx, field)
+	case "products":
+		return ec.fieldContext_ProductCollection_products(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ProductCollection_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCollection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCollectionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProductCollectionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ProductCollectionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductCollectionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCollectionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCollectionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductCollectionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductCollectionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCollectionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProductConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ProductConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductPrice_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ProductPrice_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductPrice_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductPrice_name(ctx, field)
+	case "amount":
+		return ec.fieldContext_ProductPrice_amount(ctx, field)
+	case "currency":
+		return ec.fieldContext_ProductPrice_currency(ctx, field)
+	case "cost":
+		return ec.fieldContext_ProductPrice_cost(ctx, field)
+	case "compareAtAmount":
+		return ec.fieldContext_ProductPrice_compareAtAmount(ctx, field)
+	case "setupAmount":
+		return ec.fieldContext_ProductPrice_setupAmount(ctx, field)
+	case "paymentType":
+		return ec.fieldContext_ProductPrice_paymentType(ctx, field)
+	case "duration":
+		return ec.fieldContext_ProductPrice_duration(ctx, field)
+	case "interval":
+		return ec.fieldContext_ProductPrice_interval(ctx, field)
+	case "intervalCount":
+		return ec.fieldContext_ProductPrice_intervalCount(ctx, field)
+	case "trialInterval":
+		return ec.fieldContext_ProductPrice_trialInterval(ctx, field)
+	case "trialDuration":
+		return ec.fieldContext_ProductPrice_trialDuration(ctx, field)
+	case "trialAmount":
+		return ec.fieldContext_ProductPrice_trialAmount(ctx, field)
+	case "selfCancel":
+		return ec.fieldContext_ProductPrice_selfCancel(ctx, field)
+	case "selfUpgrade":
+		return ec.fieldContext_ProductPrice_selfUpgrade(ctx, field)
+	case "selfDowngrade":
+		return ec.fieldContext_ProductPrice_selfDowngrade(ctx, field)
+	case "selfReactivate":
+		return ec.fieldContext_ProductPrice_selfReactivate(ctx, field)
+	case "visible":
+		return ec.fieldContext_ProductPrice_visible(ctx, field)
+	case "archived":
+		return ec.fieldContext_ProductPrice_archived(ctx, field)
+	case "key":
+		return ec.fieldContext_ProductPrice_key(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductPrice_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ProductPrice_updatedAt(ctx, field)
+	case "rawPaymentType":
+		return ec.fieldContext_ProductPrice_rawPaymentType(ctx, field)
+	case "variant":
+		return ec.fieldContext_ProductPrice_variant(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ProductPrice_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPrice", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProductPriceConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ProductPriceConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductPriceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPriceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductPriceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductPriceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPriceEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPropertyValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "propertyId":
+		return ec.fieldContext_ProductPropertyValue_propertyId(ctx, field)
+	case "value":
+		return ec.fieldContext_ProductPropertyValue_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPropertyValue", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductTag_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ProductTag_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductTag_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductTag_name(ctx, field)
+	case "color":
+		return ec.fieldContext_ProductTag_color(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ProductTag_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ProductTag_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductTag", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProductTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ProductTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductTagEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductVariant_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ProductVariant_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ProductVariant_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ProductVariant_name(ctx, field)
+	case "description":
+		return ec.fieldContext_ProductVariant_description(ctx, field)
+	case "sku":
+		return ec.fieldContext_ProductVariant_sku(ctx, field)
+	case "productType":
+		return ec.fieldContext_ProductVariant_productType(ctx, field)
+	case "default":
+		return ec.fieldContext_ProductVariant_default(ctx, field)
+	case "visible":
+		return ec.fieldContext_ProductVariant_visible(ctx, field)
+	case "archived":
+		return ec.fieldContext_ProductVariant_archived(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ProductVariant_quantity(ctx, field)
+	case "trackQuantity":
+		return ec.fieldContext_ProductVariant_trackQuantity(ctx, field)
+	case "outOfStockSales":
+		return ec.fieldContext_ProductVariant_outOfStockSales(ctx, field)
+	case "fulfillmentRequired":
+		return ec.fieldContext_ProductVariant_fulfillmentRequired(ctx, field)
+	case "weight":
+		return ec.fieldContext_ProductVariant_weight(ctx, field)
+	case "weightUnit":
+		return ec.fieldContext_ProductVariant_weightUnit(ctx, field)
+	case "height":
+		return ec.fieldContext_ProductVariant_height(ctx, field)
+	case "width":
+		return ec.fieldContext_ProductVariant_width(ctx, field)
+	case "length":
+		return ec.fieldContext_ProductVariant_length(ctx, field)
+	case "dimensionsUnit":
+		return ec.fieldContext_ProductVariant_dimensionsUnit(ctx, field)
+	case "taxable":
+		return ec.fieldContext_ProductVariant_taxable(ctx, field)
+	case "taxCategoryId":
+		return ec.fieldContext_ProductVariant_taxCategoryId(ctx, field)
+	case "countryOfManufactureId":
+		return ec.fieldContext_ProductVariant_countryOfManufactureId(ctx, field)
+	case "propertiesValueIds":
+		return ec.fieldContext_ProductVariant_propertiesValueIds(ctx, field)
+	case "tagIds":
+		return ec.fieldContext_ProductVariant_tagIds(ctx, field)
+	case "assetIds":
+		return ec.fieldContext_ProductVariant_assetIds(ctx, field)
+	case "priceIds":
+		return ec.fieldContext_ProductVariant_priceIds(ctx, field)
+	case "imageIds":
+		return ec.fieldContext_ProductVariant_imageIds(ctx, field)
+	case "fulfillmentsLocationIds":
+		return ec.fieldContext_ProductVariant_fulfillmentsLocationIds(ctx, field)
+	case "propertiesValues":
+		return ec.fieldContext_ProductVariant_propertiesValues(ctx, field)
+	case "createdByPlatformApplication":
+		return ec.fieldContext_ProductVariant_createdByPlatformApplication(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductVariant_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ProductVariant_updatedAt(ctx, field)
+	case "prices":
+		return ec.fieldContext_ProductVariant_prices(ctx, field)
+	case "product":
+		return ec.fieldContext_ProductVariant_product(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ProductVariant_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductVariant", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductVariantConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProductVariantConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ProductVariantConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductVariantConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductVariantConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductVariantEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductVariantEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductVariantEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductVariantEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_RedactContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "redactedContactId":
@@ -3055,6 +6290,164 @@ func (ec *executionContext) childFields_RemoveContactTagPayload(ctx context.Cont
 		return ec.fieldContext_RemoveContactTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveContactTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SalesOpportunity_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_SalesOpportunity_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_SalesOpportunity_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_SalesOpportunity_name(ctx, field)
+	case "value":
+		return ec.fieldContext_SalesOpportunity_value(ctx, field)
+	case "sortOrder":
+		return ec.fieldContext_SalesOpportunity_sortOrder(ctx, field)
+	case "closedAt":
+		return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
+	case "assigneeId":
+		return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
+	case "notes":
+		return ec.fieldContext_SalesOpportunity_notes(ctx, field)
+	case "contact":
+		return ec.fieldContext_SalesOpportunity_contact(ctx, field)
+	case "pipeline":
+		return ec.fieldContext_SalesOpportunity_pipeline(ctx, field)
+	case "pipelinesStage":
+		return ec.fieldContext_SalesOpportunity_pipelinesStage(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SalesOpportunity_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunity", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SalesOpportunityConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SalesOpportunityConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SalesOpportunityConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SalesOpportunityEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SalesOpportunityEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_SalesOpportunityNote_publicId(ctx, field)
+	case "content":
+		return ec.fieldContext_SalesOpportunityNote_content(ctx, field)
+	case "createdById":
+		return ec.fieldContext_SalesOpportunityNote_createdById(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNote", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesPipeline(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SalesPipeline_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_SalesPipeline_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_SalesPipeline_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_SalesPipeline_name(ctx, field)
+	case "totalValue":
+		return ec.fieldContext_SalesPipeline_totalValue(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SalesPipeline_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SalesPipeline_updatedAt(ctx, field)
+	case "stages":
+		return ec.fieldContext_SalesPipeline_stages(ctx, field)
+	case "opportunities":
+		return ec.fieldContext_SalesPipeline_opportunities(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SalesPipeline_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesPipeline", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesPipelineConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SalesPipelineConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SalesPipelineConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SalesPipelineConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesPipelineConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesPipelineEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SalesPipelineEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SalesPipelineEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesPipelineEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesPipelineStage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SalesPipelineStage_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_SalesPipelineStage_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_SalesPipelineStage_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_SalesPipelineStage_name(ctx, field)
+	case "sortOrder":
+		return ec.fieldContext_SalesPipelineStage_sortOrder(ctx, field)
+	case "closeProbability":
+		return ec.fieldContext_SalesPipelineStage_closeProbability(ctx, field)
+	case "totalValue":
+		return ec.fieldContext_SalesPipelineStage_totalValue(ctx, field)
+	case "weightedValue":
+		return ec.fieldContext_SalesPipelineStage_weightedValue(ctx, field)
+	case "opportunityIds":
+		return ec.fieldContext_SalesPipelineStage_opportunityIds(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SalesPipelineStage_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SalesPipelineStage_updatedAt(ctx, field)
+	case "pipeline":
+		return ec.fieldContext_SalesPipelineStage_pipeline(ctx, field)
+	case "opportunities":
+		return ec.fieldContext_SalesPipelineStage_opportunities(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SalesPipelineStage_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesPipelineStage", field.Name)
 }
 
 func (ec *executionContext) childFields_Team(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3283,14 +6676,30 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_contact(ctx, field)
 	case "contactTags":
 		return ec.fieldContext_Workspace_contactTags(ctx, field)
+	case "courses":
+		return ec.fieldContext_Workspace_courses(ctx, field)
 	case "formSubmissions":
 		return ec.fieldContext_Workspace_formSubmissions(ctx, field)
 	case "funnels":
 		return ec.fieldContext_Workspace_funnels(ctx, field)
 	case "orders":
 		return ec.fieldContext_Workspace_orders(ctx, field)
+	case "orderInvoices":
+		return ec.fieldContext_Workspace_orderInvoices(ctx, field)
+	case "orderTags":
+		return ec.fieldContext_Workspace_orderTags(ctx, field)
 	case "pages":
 		return ec.fieldContext_Workspace_pages(ctx, field)
+	case "products":
+		return ec.fieldContext_Workspace_products(ctx, field)
+	case "productCollections":
+		return ec.fieldContext_Workspace_productCollections(ctx, field)
+	case "productTags":
+		return ec.fieldContext_Workspace_productTags(ctx, field)
+	case "salesPipelines":
+		return ec.fieldContext_Workspace_salesPipelines(ctx, field)
+	case "salesOpportunities":
+		return ec.fieldContext_Workspace_salesOpportunities(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Workspace", field.Name)
 }
@@ -3485,6 +6894,374 @@ func (ec *executionContext) field_Contact_customAttributes_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Contact_enrollments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Contact_formSubmissions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Contact_opportunities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Contact_orders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_CourseSection_lessons_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Course_enrollments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.CourseEnrollmentFilter, error) {
+			return ec.unmarshalOCourseEnrollmentFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCourseEnrollmentFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Course_sections_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Funnel_pages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_applyContactTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3650,6 +7427,398 @@ func (ec *executionContext) field_Mutation_upsertContact_args(ctx context.Contex
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Order_appliedTags_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Order_invoices_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OrderInvoiceFilter, error) {
+			return ec.unmarshalOOrderInvoiceFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐOrderInvoiceFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Order_transactions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Page_formSubmissions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_ProductVariant_prices_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Product_collections_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Product_prices_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProductPriceFilter, error) {
+			return ec.unmarshalOProductPriceFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductPriceFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Product_variants_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProductVariantFilter, error) {
+			return ec.unmarshalOProductVariantFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductVariantFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
 	return args, nil
 }
 
@@ -3829,6 +7998,98 @@ func (ec *executionContext) field_Query_workspace_args(ctx context.Context, rawA
 	return args, nil
 }
 
+func (ec *executionContext) field_SalesPipelineStage_opportunities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_SalesPipeline_opportunities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Team_workspaces_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3981,6 +8242,52 @@ func (ec *executionContext) field_Workspace_contacts_args(ctx context.Context, r
 	return args, nil
 }
 
+func (ec *executionContext) field_Workspace_courses_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Workspace_formSubmissions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4089,6 +8396,106 @@ func (ec *executionContext) field_Workspace_funnels_args(ctx context.Context, ra
 	return args, nil
 }
 
+func (ec *executionContext) field_Workspace_orderInvoices_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OrderInvoiceFilter, error) {
+			return ec.unmarshalOOrderInvoiceFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐOrderInvoiceFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_orderTags_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Workspace_orders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4149,6 +8556,276 @@ func (ec *executionContext) field_Workspace_pages_args(ctx context.Context, rawA
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*model.PageFilter, error) {
 			return ec.unmarshalOPageFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_productCollections_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProductCollectionFilter, error) {
+			return ec.unmarshalOProductCollectionFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductCollectionFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_productTags_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProductTagFilter, error) {
+			return ec.unmarshalOProductTagFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductTagFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_products_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProductFilter, error) {
+			return ec.unmarshalOProductFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_salesOpportunities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.SalesOpportunityFilter, error) {
+			return ec.unmarshalOSalesOpportunityFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesOpportunityFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_salesPipelines_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.SalesPipelineFilter, error) {
+			return ec.unmarshalOSalesPipelineFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesPipelineFilter(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4642,6 +9319,437 @@ func (ec *executionContext) fieldContext_AppliedContactTagEdge_node(_ context.Co
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AppliedContactTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AppliedOrderTag_id(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, true, false, "ID")
+}
+
+func (ec *executionContext) _AppliedOrderTag_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "ID")
+}
+
+func (ec *executionContext) _AppliedOrderTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _AppliedOrderTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _AppliedOrderTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _AppliedOrderTag_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_tag(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AppliedOrderTag_tag(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderTag) graphql.Marshaler {
+			return ec.marshalOOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_tag(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AppliedOrderTag_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (any, error) {
+	resolver := ec.Resolvers.AppliedOrderTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.AppliedOrderTag](ctx, "AppliedOrderTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Tag(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.OrderTag](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AppliedOrderTag.tag",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Tag(ctx, []*upstream.AppliedOrderTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.OrderTag](
+		ctx,
+		results,
+		err,
+		"AppliedOrderTag.tag",
+	)
+}
+
+func (ec *executionContext) _AppliedOrderTag_order(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AppliedOrderTag_order(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AppliedOrderTag_order(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (any, error) {
+	resolver := ec.Resolvers.AppliedOrderTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.AppliedOrderTag](ctx, "AppliedOrderTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Order(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Order](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AppliedOrderTag.order",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Order(ctx, []*upstream.AppliedOrderTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Order](
+		ctx,
+		results,
+		err,
+		"AppliedOrderTag.order",
+	)
+}
+
+func (ec *executionContext) _AppliedOrderTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTag_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AppliedOrderTag_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTag_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AppliedOrderTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (any, error) {
+	resolver := ec.Resolvers.AppliedOrderTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.AppliedOrderTag](ctx, "AppliedOrderTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AppliedOrderTag.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.AppliedOrderTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"AppliedOrderTag.workspace",
+	)
+}
+
+func (ec *executionContext) _AppliedOrderTagConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.AppliedOrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTagConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.AppliedOrderTag) graphql.Marshaler {
+			return ec.marshalNAppliedOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedOrderTagᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTagConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTagConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AppliedOrderTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AppliedOrderTagConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.AppliedOrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTagConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.AppliedOrderTag]) graphql.Marshaler {
+			return ec.marshalNAppliedOrderTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTagConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AppliedOrderTagEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AppliedOrderTagConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.AppliedOrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTagConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTagConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AppliedOrderTagEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.AppliedOrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTagEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTagEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AppliedOrderTagEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _AppliedOrderTagEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.AppliedOrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedOrderTagEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.AppliedOrderTag) graphql.Marshaler {
+			return ec.marshalNAppliedOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedOrderTag(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedOrderTagEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedOrderTagEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AppliedOrderTag(ctx, field)
 		},
 	}
 	return fc, nil
@@ -5814,6 +10922,274 @@ func (ec *executionContext) resolveBatch_Contact_workspace(ctx context.Context, 
 	)
 }
 
+func (ec *executionContext) _Contact_enrollments(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_enrollments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Contact_enrollments(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseEnrollment]) graphql.Marshaler {
+			return ec.marshalOCourseEnrollmentConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_enrollments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contact",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEnrollmentConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Contact_enrollments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Contact_enrollments(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (any, error) {
+	resolver := ec.Resolvers.Contact()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Enrollments(ctx, batch.Parents, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.CourseEnrollment]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Contact.enrollments",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Enrollments(ctx, []*upstream.Contact{obj}, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.CourseEnrollment]](
+		ctx,
+		results,
+		err,
+		"Contact.enrollments",
+	)
+}
+
+func (ec *executionContext) _Contact_formSubmissions(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_formSubmissions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Contact_formSubmissions(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.FormSubmission]) graphql.Marshaler {
+			return ec.marshalOFormSubmissionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_formSubmissions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contact",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FormSubmissionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Contact_formSubmissions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Contact_formSubmissions(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (any, error) {
+	resolver := ec.Resolvers.Contact()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.FormSubmissions(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.FormSubmission]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Contact.formSubmissions",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.FormSubmissions(ctx, []*upstream.Contact{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.FormSubmission]](
+		ctx,
+		results,
+		err,
+		"Contact.formSubmissions",
+	)
+}
+
+func (ec *executionContext) _Contact_orders(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_orders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Contact_orders(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.Order]) graphql.Marshaler {
+			return ec.marshalOOrderConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_orders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contact",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Contact_orders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Contact_orders(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (any, error) {
+	resolver := ec.Resolvers.Contact()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Orders(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.Order]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Contact.orders",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Orders(ctx, []*upstream.Contact{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.Order]](
+		ctx,
+		results,
+		err,
+		"Contact.orders",
+	)
+}
+
+func (ec *executionContext) _Contact_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_opportunities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Contact_opportunities(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_opportunities(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contact",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Contact_opportunities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Contact_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (any, error) {
+	resolver := ec.Resolvers.Contact()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Contact.opportunities",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Opportunities(ctx, []*upstream.Contact{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
+		ctx,
+		results,
+		err,
+		"Contact.opportunities",
+	)
+}
+
 func (ec *executionContext) _ContactConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Contact]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6501,6 +11877,2424 @@ func (ec *executionContext) fieldContext_ContactVisits_lastVisitWithUtm(_ contex
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Visit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Course_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Course_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Course_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Course_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Course_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_title(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Course_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_description(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_publishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Course_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_imageUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_imageUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_imageUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_showInCommunity(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_showInCommunity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShowInCommunity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_showInCommunity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Course_showToNonMembers(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_showToNonMembers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShowToNonMembers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_showToNonMembers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Course_commentsEnabled(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_commentsEnabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CommentsEnabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_commentsEnabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Course_upgradeUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_upgradeUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpgradeURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_upgradeUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_redirectToFullCourse(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_redirectToFullCourse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RedirectToFullCourse, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_redirectToFullCourse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Course_unauthorizedRedirectUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_unauthorizedRedirectUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnauthorizedRedirectURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_unauthorizedRedirectUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_sharingFingerprint(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_sharingFingerprint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SharingFingerprint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_sharingFingerprint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+}
+
+func (ec *executionContext) _Course_rootSectionId(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_rootSectionId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RootSectionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_rootSectionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Course_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Course_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Course_sections(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_sections(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Course().Sections(ctx, obj, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseSection]) graphql.Marshaler {
+			return ec.marshalOCourseSectionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_sections(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Course",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseSectionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Course_sections_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Course_enrollments(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_enrollments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Course().Enrollments(ctx, obj, fc.Args["filter"].(*model.CourseEnrollmentFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseEnrollment]) graphql.Marshaler {
+			return ec.marshalOCourseEnrollmentConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_enrollments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Course",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEnrollmentConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Course_enrollments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Course_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Course",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (any, error) {
+	resolver := ec.Resolvers.Course()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Course](ctx, "Course"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Course.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.Course{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"Course.workspace",
+	)
+}
+
+func (ec *executionContext) _CourseConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Course]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Course) graphql.Marshaler {
+			return ec.marshalNCourse2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Course(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Course]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.Course]) graphql.Marshaler {
+			return ec.marshalNCourseEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Course]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.Course]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.Course]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
+			return ec.marshalNCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Course(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseEnrollment_id(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "ID")
+}
+
+func (ec *executionContext) _CourseEnrollment_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseEnrollment_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEnrollment_suspended(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_suspended(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Suspended, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_suspended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CourseEnrollment_suspensionReason(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_suspensionReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SuspensionReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_suspensionReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEnrollment_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEnrollment_originationSourceType(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_originationSourceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OriginationSourceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_originationSourceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEnrollment_originationSourceId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_originationSourceId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OriginationSourceID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_originationSourceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseEnrollment_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseEnrollment_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseEnrollment_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_contact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseEnrollment_contact(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Contact) graphql.Marshaler {
+			return ec.marshalOContact2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseEnrollment_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (any, error) {
+	resolver := ec.Resolvers.CourseEnrollment()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseEnrollment](ctx, "CourseEnrollment"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Contact(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Contact](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseEnrollment.contact",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Contact(ctx, []*upstream.CourseEnrollment{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Contact](
+		ctx,
+		results,
+		err,
+		"CourseEnrollment.contact",
+	)
+}
+
+func (ec *executionContext) _CourseEnrollment_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_course(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseEnrollment_course(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
+			return ec.marshalOCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_course(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Course(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseEnrollment_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (any, error) {
+	resolver := ec.Resolvers.CourseEnrollment()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseEnrollment](ctx, "CourseEnrollment"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Course(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Course](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseEnrollment.course",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Course(ctx, []*upstream.CourseEnrollment{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Course](
+		ctx,
+		results,
+		err,
+		"CourseEnrollment.course",
+	)
+}
+
+func (ec *executionContext) _CourseEnrollment_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollment_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseEnrollment_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollment_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseEnrollment_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (any, error) {
+	resolver := ec.Resolvers.CourseEnrollment()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseEnrollment](ctx, "CourseEnrollment"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseEnrollment.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.CourseEnrollment{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"CourseEnrollment.workspace",
+	)
+}
+
+func (ec *executionContext) _CourseEnrollmentConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseEnrollment]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollmentConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.CourseEnrollment) graphql.Marshaler {
+			return ec.marshalNCourseEnrollment2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseEnrollmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollmentConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollmentConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEnrollment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseEnrollmentConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseEnrollment]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollmentConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.CourseEnrollment]) graphql.Marshaler {
+			return ec.marshalNCourseEnrollmentEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollmentConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollmentConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEnrollmentEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseEnrollmentConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseEnrollment]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollmentConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollmentConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollmentConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseEnrollmentEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseEnrollment]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollmentEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollmentEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseEnrollmentEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseEnrollmentEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseEnrollment]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseEnrollmentEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.CourseEnrollment) graphql.Marshaler {
+			return ec.marshalNCourseEnrollment2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseEnrollment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseEnrollmentEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseEnrollmentEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseEnrollment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseLesson_id(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "ID")
+}
+
+func (ec *executionContext) _CourseLesson_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseLesson_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseLesson_title(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseLesson_body(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_body(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Body, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_body(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseLesson_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_publishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseLesson_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CourseLesson_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseLesson_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseLesson_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseLesson_section(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_section(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseLesson_section(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.CourseSection) graphql.Marshaler {
+			return ec.marshalOCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_section(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLesson",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseSection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseLesson_section(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (any, error) {
+	resolver := ec.Resolvers.CourseLesson()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseLesson](ctx, "CourseLesson"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Section(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.CourseSection](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseLesson.section",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Section(ctx, []*upstream.CourseLesson{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.CourseSection](
+		ctx,
+		results,
+		err,
+		"CourseLesson.section",
+	)
+}
+
+func (ec *executionContext) _CourseLesson_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLesson_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseLesson_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLesson_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLesson",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseLesson_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (any, error) {
+	resolver := ec.Resolvers.CourseLesson()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseLesson](ctx, "CourseLesson"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseLesson.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.CourseLesson{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"CourseLesson.workspace",
+	)
+}
+
+func (ec *executionContext) _CourseLessonConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseLesson]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLessonConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.CourseLesson) graphql.Marshaler {
+			return ec.marshalNCourseLesson2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseLessonᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLessonConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLessonConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseLesson(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseLessonConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseLesson]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLessonConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.CourseLesson]) graphql.Marshaler {
+			return ec.marshalNCourseLessonEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLessonConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLessonConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseLessonEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseLessonConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseLesson]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLessonConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLessonConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLessonConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseLessonEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseLesson]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLessonEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLessonEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseLessonEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseLessonEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseLesson]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseLessonEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.CourseLesson) graphql.Marshaler {
+			return ec.marshalNCourseLesson2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseLesson(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseLessonEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseLessonEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseLesson(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseSection_id(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "ID")
+}
+
+func (ec *executionContext) _CourseSection_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseSection_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSection_title(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSection_description(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSection_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_publishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseSection_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CourseSection_daysTillDripAccess(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_daysTillDripAccess(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DaysTillDripAccess, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_daysTillDripAccess(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CourseSection_isHiddenFromNonMembers(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_isHiddenFromNonMembers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsHiddenFromNonMembers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_isHiddenFromNonMembers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CourseSection_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSection_upgradeUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_upgradeUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpgradeURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_upgradeUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSection_parentId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_parentId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ParentID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_parentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseSection_blockerSectionId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_blockerSectionId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BlockerSectionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_blockerSectionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseSection_blockerLessonId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_blockerLessonId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BlockerLessonID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_blockerLessonId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CourseSection_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseSection_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _CourseSection_lessons(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_lessons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CourseSection().Lessons(ctx, obj, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseLesson]) graphql.Marshaler {
+			return ec.marshalOCourseLessonConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_lessons(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseLessonConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CourseSection_lessons_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseSection_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_course(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseSection_course(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
+			return ec.marshalOCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_course(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Course(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseSection_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (any, error) {
+	resolver := ec.Resolvers.CourseSection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseSection](ctx, "CourseSection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Course(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Course](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseSection.course",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Course(ctx, []*upstream.CourseSection{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Course](
+		ctx,
+		results,
+		err,
+		"CourseSection.course",
+	)
+}
+
+func (ec *executionContext) _CourseSection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_CourseSection_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_CourseSection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (any, error) {
+	resolver := ec.Resolvers.CourseSection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.CourseSection](ctx, "CourseSection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"CourseSection.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.CourseSection{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"CourseSection.workspace",
+	)
+}
+
+func (ec *executionContext) _CourseSectionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseSection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSectionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.CourseSection) graphql.Marshaler {
+			return ec.marshalNCourseSection2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSectionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSectionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSectionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseSection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseSectionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseSection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSectionConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.CourseSection]) graphql.Marshaler {
+			return ec.marshalNCourseSectionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSectionConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSectionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseSectionEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseSectionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseSection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSectionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSectionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSectionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CourseSectionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseSection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSectionEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSectionEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CourseSectionEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CourseSectionEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.CourseSection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSectionEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.CourseSection) graphql.Marshaler {
+			return ec.marshalNCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSectionEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSectionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseSection(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7728,6 +15522,73 @@ func (ec *executionContext) resolveBatch_Funnel_workspace(ctx context.Context, f
 		results,
 		err,
 		"Funnel.workspace",
+	)
+}
+
+func (ec *executionContext) _Funnel_pages(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_pages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Funnel_pages(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.WebPage]) graphql.Marshaler {
+			return ec.marshalOPageConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_pages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Funnel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Funnel_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Funnel_pages(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (any, error) {
+	resolver := ec.Resolvers.Funnel()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Funnel](ctx, "Funnel"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Pages(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.WebPage]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Funnel.pages",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Pages(ctx, []*upstream.Funnel{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.WebPage]](
+		ctx,
+		results,
+		err,
+		"Funnel.pages",
 	)
 }
 
@@ -10639,6 +18500,193 @@ func (ec *executionContext) resolveBatch_Order_workspace(ctx context.Context, fi
 	)
 }
 
+func (ec *executionContext) _Order_invoices(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_invoices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Order().Invoices(ctx, obj, fc.Args["filter"].(*model.OrderInvoiceFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.OrderInvoice]) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_invoices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Order_invoices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Order_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Order_tags(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderTag) graphql.Marshaler {
+			return ec.marshalOOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTagᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Order_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (any, error) {
+	resolver := ec.Resolvers.Order()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Order](ctx, "Order"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Tags(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.OrderTag](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Order.tags",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Tags(ctx, []*upstream.Order{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.OrderTag](
+		ctx,
+		results,
+		err,
+		"Order.tags",
+	)
+}
+
+func (ec *executionContext) _Order_appliedTags(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_appliedTags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Order().AppliedTags(ctx, obj, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.AppliedOrderTag]) graphql.Marshaler {
+			return ec.marshalOAppliedOrderTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_appliedTags(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AppliedOrderTagConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Order_appliedTags_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Order_transactions(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_transactions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Order().Transactions(ctx, obj, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.OrderTransaction]) graphql.Marshaler {
+			return ec.marshalOOrderTransactionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_transactions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTransactionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Order_transactions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderAffiliate_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderAffiliate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10836,6 +18884,1752 @@ func (ec *executionContext) fieldContext_OrderEdge_node(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _OrderInvoice_id(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "ID")
+}
+
+func (ec *executionContext) _OrderInvoice_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderInvoice_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_invoiceNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_invoiceNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_invoiceNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_status(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_invoiceType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_invoiceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceType2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_invoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "OrderInvoiceType")
+}
+
+func (ec *executionContext) _OrderInvoice_dueAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_dueAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DueAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_dueAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_totalAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_totalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_subtotalAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SubtotalAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_subtotalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_taxAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TaxAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_taxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_shippingAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShippingAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_shippingAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_discountAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DiscountAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_issuedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_issuedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IssuedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_issuedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoice_dueAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_dueAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DueAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoice_paidAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_paidAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaidAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_paidAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoice_fulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_fulfillmentStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_fulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_eligibleForFulfillment(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_eligibleForFulfillment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EligibleForFulfillment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_eligibleForFulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _OrderInvoice_paymentProcessor(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_paymentProcessor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaymentProcessor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_paymentProcessor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_externalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoice_rawInvoiceType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_rawInvoiceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_rawInvoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LineItems, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderInvoiceLineItem) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceLineItem2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItemᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_lineItems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceLineItem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoice_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderInvoice_order(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderInvoice_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (any, error) {
+	resolver := ec.Resolvers.OrderInvoice()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderInvoice](ctx, "OrderInvoice"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Order(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Order](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderInvoice.order",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Order(ctx, []*upstream.OrderInvoice{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Order](
+		ctx,
+		results,
+		err,
+		"OrderInvoice.order",
+	)
+}
+
+func (ec *executionContext) _OrderInvoice_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_contact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderInvoice_contact(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Contact) graphql.Marshaler {
+			return ec.marshalOContact2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderInvoice_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (any, error) {
+	resolver := ec.Resolvers.OrderInvoice()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderInvoice](ctx, "OrderInvoice"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Contact(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Contact](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderInvoice.contact",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Contact(ctx, []*upstream.OrderInvoice{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Contact](
+		ctx,
+		results,
+		err,
+		"OrderInvoice.contact",
+	)
+}
+
+func (ec *executionContext) _OrderInvoice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderInvoice_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderInvoice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (any, error) {
+	resolver := ec.Resolvers.OrderInvoice()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderInvoice](ctx, "OrderInvoice"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderInvoice.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.OrderInvoice{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"OrderInvoice.workspace",
+	)
+}
+
+func (ec *executionContext) _OrderInvoiceConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderInvoice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderInvoice) graphql.Marshaler {
+			return ec.marshalNOrderInvoice2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderInvoice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.OrderInvoice]) graphql.Marshaler {
+			return ec.marshalNOrderInvoiceEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderInvoice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderInvoice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderInvoice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderInvoice) graphql.Marshaler {
+			return ec.marshalNOrderInvoice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoice(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_externalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_paymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_paymentType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaymentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_paymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_description(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_fulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_fulfillmentStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceLineItemFulfillmentStatus2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_fulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "OrderInvoiceLineItemFulfillmentStatus")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_externalProductId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_externalProductId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalProductID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_externalProductId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_discountAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_discountAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DiscountAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_stateTaxAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StateTaxAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_countyTaxAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CountyTaxAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_cityTaxAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CityTaxAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_districtTaxAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DistrictTaxAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_districtTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_stateTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_stateTaxRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StateTaxRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_countyTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_countyTaxRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CountyTaxRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_cityTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_cityTaxRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CityTaxRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_districtTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_districtTaxRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DistrictTaxRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_districtTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_countryTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_countryTaxJurisdiction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CountryTaxJurisdiction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countryTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_stateTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_stateTaxJurisdiction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StateTaxJurisdiction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_countyTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_countyTaxJurisdiction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CountyTaxJurisdiction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_cityTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_cityTaxJurisdiction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CityTaxJurisdiction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_periodStartAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_periodStartAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PeriodStartAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodStartAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_periodEndAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_periodEndAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PeriodEndAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodEndAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_periodNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_periodNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PeriodNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_productsPrice(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductsPrice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
+			return ec.marshalOOrderPrice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderPrice(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderPrice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_productsVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_productsVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductsVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderInvoiceVariant) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderInvoiceLineItem_rawFulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_productId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_productId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_productId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_description(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_sku(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderInvoiceVariant_fulfillmentRequired(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoiceVariant_fulfillmentRequired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoiceVariant_fulfillmentRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _OrderLineItem_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11004,6 +20798,61 @@ func (ec *executionContext) fieldContext_OrderLineItem_originalProduct(_ context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _OrderLineItem_product(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderLineItem_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderLineItem_product(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderLineItem_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderLineItem_product(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (any, error) {
+	resolver := ec.Resolvers.OrderLineItem()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderLineItem](ctx, "OrderLineItem"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Product(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderLineItem.product",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Product(ctx, []*upstream.OrderLineItem{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Product](
+		ctx,
+		results,
+		err,
+		"OrderLineItem.product",
+	)
 }
 
 func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -11275,6 +21124,1048 @@ func (ec *executionContext) _OrderReferralCode_default(ctx context.Context, fiel
 }
 func (ec *executionContext) fieldContext_OrderReferralCode_default(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderReferralCode", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _OrderTag_id(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "ID")
+}
+
+func (ec *executionContext) _OrderTag_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_color(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Color, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTag_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderTag_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTag_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (any, error) {
+	resolver := ec.Resolvers.OrderTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderTag](ctx, "OrderTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderTag.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.OrderTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"OrderTag.workspace",
+	)
+}
+
+func (ec *executionContext) _OrderTagConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTagConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderTag) graphql.Marshaler {
+			return ec.marshalNOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTagᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTagConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTagConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTagConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTagConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.OrderTag]) graphql.Marshaler {
+			return ec.marshalNOrderTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTagConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTagEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTagConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTagConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTagConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTagEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTagEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTagEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTagEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTagEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTagEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderTag) graphql.Marshaler {
+			return ec.marshalNOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTagEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTagEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTransaction_id(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "ID")
+}
+
+func (ec *executionContext) _OrderTransaction_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderTransaction_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_result(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_result(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderTransaction_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_reason(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_externalType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_externalType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_externalType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_externalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_arn(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_arn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Arn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_arn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_isRebill(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_isRebill(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsRebill, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_isRebill(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _OrderTransaction_rebillNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_rebillNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RebillNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_rebillNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_adjustedTransactionId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_adjustedTransactionId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AdjustedTransactionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_adjustedTransactionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderTransaction_billingPaymentInstructionId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_billingPaymentInstructionId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BillingPaymentInstructionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_billingPaymentInstructionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+}
+
+func (ec *executionContext) _OrderTransaction_billingPaymentInstructionType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_billingPaymentInstructionType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BillingPaymentInstructionType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_billingPaymentInstructionType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransaction_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderTransaction_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderTransaction_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderTransaction_order(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderTransaction_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (any, error) {
+	resolver := ec.Resolvers.OrderTransaction()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderTransaction](ctx, "OrderTransaction"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Order(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Order](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderTransaction.order",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Order(ctx, []*upstream.OrderTransaction{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Order](
+		ctx,
+		results,
+		err,
+		"OrderTransaction.order",
+	)
+}
+
+func (ec *executionContext) _OrderTransaction_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransaction_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_OrderTransaction_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransaction_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_OrderTransaction_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (any, error) {
+	resolver := ec.Resolvers.OrderTransaction()
+	if batch, ok := graphql.BatchParentsFor[*upstream.OrderTransaction](ctx, "OrderTransaction"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"OrderTransaction.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.OrderTransaction{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"OrderTransaction.workspace",
+	)
+}
+
+func (ec *executionContext) _OrderTransactionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTransaction]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransactionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderTransaction) graphql.Marshaler {
+			return ec.marshalNOrderTransaction2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransactionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransactionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransactionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTransaction(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTransactionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTransaction]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransactionConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.OrderTransaction]) graphql.Marshaler {
+			return ec.marshalNOrderTransactionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransactionConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransactionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTransactionEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTransactionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.OrderTransaction]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransactionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransactionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransactionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderTransactionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderTransaction]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransactionEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransactionEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderTransactionEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderTransactionEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.OrderTransaction]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderTransactionEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderTransaction) graphql.Marshaler {
+			return ec.marshalNOrderTransaction2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransaction(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderTransactionEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransactionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTransaction(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -11893,6 +22784,73 @@ func (ec *executionContext) resolveBatch_Page_workspace(ctx context.Context, fie
 	)
 }
 
+func (ec *executionContext) _Page_formSubmissions(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Page_formSubmissions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Page_formSubmissions(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.FormSubmission]) graphql.Marshaler {
+			return ec.marshalOFormSubmissionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Page_formSubmissions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Page",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FormSubmissionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Page_formSubmissions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Page_formSubmissions(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (any, error) {
+	resolver := ec.Resolvers.Page()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.WebPage](ctx, "Page"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.FormSubmissions(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.FormSubmission]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Page.formSubmissions",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.FormSubmissions(ctx, []*upstream.WebPage{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.FormSubmission]](
+		ctx,
+		results,
+		err,
+		"Page.formSubmissions",
+	)
+}
+
 func (ec *executionContext) _PageConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.WebPage]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12134,6 +23092,4136 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "String")
+}
+
+func (ec *executionContext) _PlatformApplication_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlatformApplication_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlatformApplication_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformApplication", field, false, false, "String")
+}
+
+func (ec *executionContext) _PlatformApplication_trustedSkus(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlatformApplication_trustedSkus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrustedSkus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlatformApplication_trustedSkus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformApplication", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
+}
+
+func (ec *executionContext) _Product_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_archived(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Archived, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Product_visibleInStore(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_visibleInStore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisibleInStore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_visibleInStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Product_visibleInCustomerCenter(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_visibleInCustomerCenter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisibleInCustomerCenter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_visibleInCustomerCenter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Product_seoTitle(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_seoTitle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoTitle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_seoTitle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_seoDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_seoDescription(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoDescription, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_seoDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_commissionable(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_commissionable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Commissionable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_commissionable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Product_cancellationFunnelUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_cancellationFunnelUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CancellationFunnelURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_cancellationFunnelUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+}
+
+func (ec *executionContext) _Product_imageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_imageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_imageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_imageIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_imageIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_imageIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_seoImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_seoImageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoImageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_seoImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_redirectFunnelId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_redirectFunnelId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RedirectFunnelID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_redirectFunnelId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_variantIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_variantIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VariantIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_variantIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_priceIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_priceIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PriceIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_priceIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_tagIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TagIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_tagIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_defaultVariantId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_defaultVariantId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DefaultVariantID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOID2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_defaultVariantId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Product_variantProperties(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_variantProperties(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VariantProperties, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.NamedRecord) graphql.Marshaler {
+			return ec.marshalONamedRecord2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐNamedRecordᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_variantProperties(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NamedRecord(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Product_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Product_variants(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_variants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Product().Variants(ctx, obj, fc.Args["filter"].(*model.ProductVariantFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductVariant]) graphql.Marshaler {
+			return ec.marshalOProductVariantConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_variants(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariantConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_variants_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Product().Prices(ctx, obj, fc.Args["filter"].(*model.ProductPriceFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_defaultVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_defaultVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_defaultVariant(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductVariant) graphql.Marshaler {
+			return ec.marshalOProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_defaultVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_defaultVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.DefaultVariant(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.ProductVariant](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.defaultVariant",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.DefaultVariant(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.ProductVariant](
+		ctx,
+		results,
+		err,
+		"Product.defaultVariant",
+	)
+}
+
+func (ec *executionContext) _Product_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_tags(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductTag) graphql.Marshaler {
+			return ec.marshalOProductTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTagᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Tags(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.ProductTag](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.tags",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Tags(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.ProductTag](
+		ctx,
+		results,
+		err,
+		"Product.tags",
+	)
+}
+
+func (ec *executionContext) _Product_collections(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_collections(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_collections(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductCollection]) graphql.Marshaler {
+			return ec.marshalOProductCollectionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_collections(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCollectionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_collections_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_collections(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Collections(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.ProductCollection]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.collections",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Collections(ctx, []*upstream.Product{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.ProductCollection]](
+		ctx,
+		results,
+		err,
+		"Product.collections",
+	)
+}
+
+func (ec *executionContext) _Product_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"Product.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductCollection_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ProductCollection_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductCollection_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_description(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_collectionType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_collectionType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CollectionType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_collectionType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_sortMethod(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_sortMethod(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortMethod, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOProductCollectionSortMethod2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_sortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ProductCollectionSortMethod")
+}
+
+func (ec *executionContext) _ProductCollection_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_archived(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Archived, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductCollection_visibleInStore(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_visibleInStore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisibleInStore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_visibleInStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductCollection_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_currentPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CurrentPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_seoTitle(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_seoTitle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoTitle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_seoTitle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_seoDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_seoDescription(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoDescription, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_seoDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_seoIndexable(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_seoIndexable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeoIndexable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_seoIndexable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_imageId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_imageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_imageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductCollection_socialImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_socialImageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SocialImageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_socialImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductCollection_productIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_productIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_productIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductCollection_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductCollection_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductCollection_rawSortMethod(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_rawSortMethod(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortMethod, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_rawSortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollection_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductCollection_products(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_products(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductCollection_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (any, error) {
+	resolver := ec.Resolvers.ProductCollection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductCollection](ctx, "ProductCollection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Products(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductCollection.products",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Products(ctx, []*upstream.ProductCollection{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.Product](
+		ctx,
+		results,
+		err,
+		"ProductCollection.products",
+	)
+}
+
+func (ec *executionContext) _ProductCollection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductCollection_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductCollection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (any, error) {
+	resolver := ec.Resolvers.ProductCollection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductCollection](ctx, "ProductCollection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductCollection.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.ProductCollection{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"ProductCollection.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductCollectionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductCollection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollectionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductCollection) graphql.Marshaler {
+			return ec.marshalNProductCollection2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductCollectionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollectionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollectionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCollection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductCollectionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductCollection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollectionConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.ProductCollection]) graphql.Marshaler {
+			return ec.marshalNProductCollectionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollectionConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollectionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCollectionEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductCollectionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductCollection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollectionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollectionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollectionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductCollectionEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductCollection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollectionEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollectionEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollectionEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductCollectionEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductCollection]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollectionEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductCollection) graphql.Marshaler {
+			return ec.marshalNProductCollection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductCollection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollectionEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollectionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCollection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Product]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+			return ec.marshalNProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Product]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.Product]) graphql.Marshaler {
+			return ec.marshalNProductEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Product]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.Product]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.Product]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+			return ec.marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPrice_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ProductPrice_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductPrice_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductPrice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_currency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_cost(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_cost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_compareAtAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CompareAtAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_compareAtAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_setupAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SetupAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_setupAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductPrice_paymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_paymentType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaymentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOProductPricePaymentType2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_paymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "ProductPricePaymentType")
+}
+
+func (ec *executionContext) _ProductPrice_duration(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_duration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_interval(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_interval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Interval, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_interval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_intervalCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_intervalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IntervalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_intervalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_trialInterval(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_trialInterval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialInterval, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_trialInterval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_trialDuration(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_trialDuration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialDuration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_trialDuration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_trialAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_trialAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialAmount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_trialAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductPrice_selfCancel(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_selfCancel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SelfCancel, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_selfCancel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_selfUpgrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_selfUpgrade(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SelfUpgrade, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_selfUpgrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_selfDowngrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_selfDowngrade(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SelfDowngrade, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_selfDowngrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_selfReactivate(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_selfReactivate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SelfReactivate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_selfReactivate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_visible(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_visible(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visible, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_visible(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_archived(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Archived, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductPrice_key(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductPrice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductPrice_rawPaymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_rawPaymentType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaymentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_rawPaymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPrice_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductPrice_variant(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductVariant) graphql.Marshaler {
+			return ec.marshalOProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductPrice_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (any, error) {
+	resolver := ec.Resolvers.ProductPrice()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductPrice](ctx, "ProductPrice"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Variant(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.ProductVariant](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductPrice.variant",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Variant(ctx, []*upstream.ProductPrice{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.ProductVariant](
+		ctx,
+		results,
+		err,
+		"ProductPrice.variant",
+	)
+}
+
+func (ec *executionContext) _ProductPrice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductPrice_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductPrice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (any, error) {
+	resolver := ec.Resolvers.ProductPrice()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductPrice](ctx, "ProductPrice"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductPrice.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.ProductPrice{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"ProductPrice.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductPriceConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductPrice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductPrice) graphql.Marshaler {
+			return ec.marshalNProductPrice2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPrice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductPrice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.ProductPrice]) graphql.Marshaler {
+			return ec.marshalNProductPriceEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductPrice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPriceEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductPrice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPriceEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductPriceEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductPrice]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPriceEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductPrice) graphql.Marshaler {
+			return ec.marshalNProductPrice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPrice(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPriceEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductPriceEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPrice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductPropertyValue_propertyId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPropertyValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPropertyValue_propertyId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PropertyID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPropertyValue_propertyId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPropertyValue", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductPropertyValue_value(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPropertyValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPropertyValue_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPropertyValue_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPropertyValue", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductTag_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ProductTag_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_color(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Color, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTag_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductTag_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTag_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (any, error) {
+	resolver := ec.Resolvers.ProductTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductTag](ctx, "ProductTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductTag.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.ProductTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"ProductTag.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductTagConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTagConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductTag) graphql.Marshaler {
+			return ec.marshalNProductTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTagᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTagConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductTagConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductTagConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTagConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.ProductTag]) graphql.Marshaler {
+			return ec.marshalNProductTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTagConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductTagEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductTagConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTagConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTagConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductTagConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductTagEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTagEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTagEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductTagEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductTagEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductTag]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductTagEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductTag) graphql.Marshaler {
+			return ec.marshalNProductTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTag(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductTagEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductTagEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariant_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_description(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_sku(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_productType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_productType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_productType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_default(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_default(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Default, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_default(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductVariant_visible(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_visible(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visible, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_visible(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductVariant_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_archived(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Archived, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductVariant_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProductVariant_trackQuantity(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_trackQuantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrackQuantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_trackQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductVariant_outOfStockSales(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_outOfStockSales(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutOfStockSales, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_outOfStockSales(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_fulfillmentRequired(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_fulfillmentRequired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_fulfillmentRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProductVariant_weight(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_weight(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weight, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_weight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductVariant_weightUnit(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_weightUnit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WeightUnit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_weightUnit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_height(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_height(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Height, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_height(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductVariant_width(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_width(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Width, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_width(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductVariant_length(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_length(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Length, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_length(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _ProductVariant_dimensionsUnit(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_dimensionsUnit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DimensionsUnit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_dimensionsUnit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_taxable(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_taxable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Taxable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_taxable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariant_taxCategoryId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_taxCategoryId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TaxCategoryID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_taxCategoryId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_countryOfManufactureId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_countryOfManufactureId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CountryOfManufactureID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_countryOfManufactureId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_propertiesValueIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_propertiesValueIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PropertiesValueIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_propertiesValueIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_tagIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TagIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_tagIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_assetIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_assetIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AssetIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_assetIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_priceIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_priceIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PriceIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_priceIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_imageIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_imageIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ImageIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_imageIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_fulfillmentsLocationIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_fulfillmentsLocationIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentsLocationIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_fulfillmentsLocationIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProductVariant_propertiesValues(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_propertiesValues(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PropertiesValues, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductPropertyValue) graphql.Marshaler {
+			return ec.marshalOProductPropertyValue2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPropertyValueᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_propertiesValues(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPropertyValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariant_createdByPlatformApplication(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_createdByPlatformApplication(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedByPlatformApplication, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.PlatformApplication) graphql.Marshaler {
+			return ec.marshalOPlatformApplication2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐPlatformApplication(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_createdByPlatformApplication(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PlatformApplication(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariant_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductVariant_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductVariant_prices(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ProductVariant_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
+	resolver := ec.Resolvers.ProductVariant()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Prices(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.ProductPrice]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductVariant.prices",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Prices(ctx, []*upstream.ProductVariant{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.ProductPrice]](
+		ctx,
+		results,
+		err,
+		"ProductVariant.prices",
+	)
+}
+
+func (ec *executionContext) _ProductVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductVariant_product(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
+	resolver := ec.Resolvers.ProductVariant()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Product(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Product](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductVariant.product",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Product(ctx, []*upstream.ProductVariant{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Product](
+		ctx,
+		results,
+		err,
+		"ProductVariant.product",
+	)
+}
+
+func (ec *executionContext) _ProductVariant_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductVariant_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductVariant_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
+	resolver := ec.Resolvers.ProductVariant()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductVariant.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.ProductVariant{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"ProductVariant.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductVariantConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductVariant]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariantConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductVariant) graphql.Marshaler {
+			return ec.marshalNProductVariant2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariantᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariantConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariantConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariantConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductVariant]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariantConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.ProductVariant]) graphql.Marshaler {
+			return ec.marshalNProductVariantEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariantConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariantConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariantEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariantConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.ProductVariant]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariantConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariantConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariantConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductVariantEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductVariant]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariantEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariantEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductVariantEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProductVariantEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.ProductVariant]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariantEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ProductVariant) graphql.Marshaler {
+			return ec.marshalNProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariantEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariantEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariant(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -12660,6 +27748,1696 @@ func (ec *executionContext) fieldContext_RemoveContactTagPayload_userErrors(_ co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunity_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "ID")
+}
+
+func (ec *executionContext) _SalesOpportunity_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClosedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_closedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AssigneeID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_assigneeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunity_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_contact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunity_contact(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Contact) graphql.Marshaler {
+			return ec.marshalOContact2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunity_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunity()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Contact(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Contact](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunity.contact",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Contact(ctx, []*upstream.SalesOpportunity{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Contact](
+		ctx,
+		results,
+		err,
+		"SalesOpportunity.contact",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunity_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_pipeline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunity_pipeline(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
+			return ec.marshalOSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_pipeline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipeline(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunity_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunity()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Pipeline(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.SalesPipeline](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunity.pipeline",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Pipeline(ctx, []*upstream.SalesOpportunity{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.SalesPipeline](
+		ctx,
+		results,
+		err,
+		"SalesOpportunity.pipeline",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunity_pipelinesStage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_pipelinesStage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunity_pipelinesStage(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesPipelineStage) graphql.Marshaler {
+			return ec.marshalOSalesPipelineStage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_pipelinesStage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipelineStage(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunity_pipelinesStage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunity()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.PipelinesStage(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.SalesPipelineStage](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunity.pipelinesStage",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.PipelinesStage(ctx, []*upstream.SalesOpportunity{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.SalesPipelineStage](
+		ctx,
+		results,
+		err,
+		"SalesOpportunity.pipelinesStage",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunity_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunity_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunity_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunity()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunity.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesOpportunity{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesOpportunity.workspace",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunityConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunity) graphql.Marshaler {
+			return ec.marshalNSalesOpportunity2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.SalesOpportunity]) graphql.Marshaler {
+			return ec.marshalNSalesOpportunityEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunityEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesOpportunity) graphql.Marshaler {
+			return ec.marshalNSalesOpportunity2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunity(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_content(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Content, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_content(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_createdById(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedByID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_createdById(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesPipeline_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "ID")
+}
+
+func (ec *executionContext) _SalesPipeline_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_totalValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesPipeline_stages(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_stages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipeline_stages(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesPipelineStage) graphql.Marshaler {
+			return ec.marshalOSalesPipelineStage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStageᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_stages(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipeline",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipelineStage(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipeline_stages(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (any, error) {
+	resolver := ec.Resolvers.SalesPipeline()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Stages(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.SalesPipelineStage](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipeline.stages",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Stages(ctx, []*upstream.SalesPipeline{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.SalesPipelineStage](
+		ctx,
+		results,
+		err,
+		"SalesPipeline.stages",
+	)
+}
+
+func (ec *executionContext) _SalesPipeline_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_opportunities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipeline_opportunities(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_opportunities(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipeline",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_SalesPipeline_opportunities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipeline_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (any, error) {
+	resolver := ec.Resolvers.SalesPipeline()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipeline.opportunities",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipeline{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
+		ctx,
+		results,
+		err,
+		"SalesPipeline.opportunities",
+	)
+}
+
+func (ec *executionContext) _SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipeline_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipeline",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (any, error) {
+	resolver := ec.Resolvers.SalesPipeline()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipeline.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesPipeline{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesPipeline.workspace",
+	)
+}
+
+func (ec *executionContext) _SalesPipelineConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesPipeline]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesPipeline) graphql.Marshaler {
+			return ec.marshalNSalesPipeline2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipeline(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesPipelineConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesPipeline]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.SalesPipeline]) graphql.Marshaler {
+			return ec.marshalNSalesPipelineEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipelineEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesPipelineConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesPipeline]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesPipelineEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesPipeline]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesPipelineEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesPipeline]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
+			return ec.marshalNSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipeline(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesPipelineStage_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "ID")
+}
+
+func (ec *executionContext) _SalesPipelineStage_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_rawId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RawID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_publicId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_sortOrder(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortOrder, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_closeProbability(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CloseProbability, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_closeProbability(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_totalValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_weightedValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WeightedValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_weightedValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_opportunityIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OpportunityIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_opportunityIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+}
+
+func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesPipelineStage_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_pipeline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipelineStage_pipeline(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
+			return ec.marshalOSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_pipeline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineStage",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipeline(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipelineStage_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (any, error) {
+	resolver := ec.Resolvers.SalesPipelineStage()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Pipeline(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.SalesPipeline](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipelineStage.pipeline",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Pipeline(ctx, []*upstream.SalesPipelineStage{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.SalesPipeline](
+		ctx,
+		results,
+		err,
+		"SalesPipelineStage.pipeline",
+	)
+}
+
+func (ec *executionContext) _SalesPipelineStage_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_opportunities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipelineStage_opportunities(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_opportunities(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineStage",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_SalesPipelineStage_opportunities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipelineStage_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (any, error) {
+	resolver := ec.Resolvers.SalesPipelineStage()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipelineStage.opportunities",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipelineStage{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
+		ctx,
+		results,
+		err,
+		"SalesPipelineStage.opportunities",
+	)
+}
+
+func (ec *executionContext) _SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipelineStage_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineStage",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (any, error) {
+	resolver := ec.Resolvers.SalesPipelineStage()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipelineStage.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesPipelineStage{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesPipelineStage.workspace",
+	)
 }
 
 func (ec *executionContext) _Team_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -14637,6 +31415,50 @@ func (ec *executionContext) fieldContext_Workspace_contactTags(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Workspace_courses(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_courses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().Courses(ctx, obj, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.Course]) graphql.Marshaler {
+			return ec.marshalOCourseConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_courses(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_courses_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Workspace_formSubmissions(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14769,6 +31591,94 @@ func (ec *executionContext) fieldContext_Workspace_orders(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Workspace_orderInvoices(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_orderInvoices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().OrderInvoices(ctx, obj, fc.Args["filter"].(*model.OrderInvoiceFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.OrderInvoice]) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_orderInvoices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_orderInvoices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_orderTags(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_orderTags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().OrderTags(ctx, obj, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.OrderTag]) graphql.Marshaler {
+			return ec.marshalOOrderTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_orderTags(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderTagConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_orderTags_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Workspace_pages(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14807,6 +31717,226 @@ func (ec *executionContext) fieldContext_Workspace_pages(ctx context.Context, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Workspace_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_products(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().Products(ctx, obj, fc.Args["filter"].(*model.ProductFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.Product]) graphql.Marshaler {
+			return ec.marshalOProductConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_products(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_products_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_productCollections(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_productCollections(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().ProductCollections(ctx, obj, fc.Args["filter"].(*model.ProductCollectionFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductCollection]) graphql.Marshaler {
+			return ec.marshalOProductCollectionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_productCollections(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCollectionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_productCollections_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_productTags(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_productTags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().ProductTags(ctx, obj, fc.Args["filter"].(*model.ProductTagFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductTag]) graphql.Marshaler {
+			return ec.marshalOProductTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_productTags(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductTagConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_productTags_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_salesPipelines(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_salesPipelines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().SalesPipelines(ctx, obj, fc.Args["filter"].(*model.SalesPipelineFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesPipeline]) graphql.Marshaler {
+			return ec.marshalOSalesPipelineConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_salesPipelines(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesPipelineConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_salesPipelines_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Workspace_salesOpportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_salesOpportunities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().SalesOpportunities(ctx, obj, fc.Args["filter"].(*model.SalesOpportunityFilter), fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_salesOpportunities(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_salesOpportunities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16205,6 +33335,55 @@ func UnmarshalContactTagFilter(ctx context.Context, raw any) (model.ContactTagFi
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputCourseEnrollmentFilter(ctx context.Context, obj any) (model.CourseEnrollmentFilter, error) {
+	var it model.CourseEnrollmentFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "contactIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "contactIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContactIds = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCourseEnrollmentFilter unmarshals raw into the CourseEnrollmentFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCourseEnrollmentFilter(ctx context.Context, raw any) (model.CourseEnrollmentFilter, error) {
+	var out model.CourseEnrollmentFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CourseEnrollmentFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context, obj any) (model.CreateContactInput, error) {
 	var it model.CreateContactInput
 	if obj == nil {
@@ -16695,6 +33874,76 @@ func UnmarshalOrderFilter(ctx context.Context, raw any) (model.OrderFilter, erro
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputOrderInvoiceFilter(ctx context.Context, obj any) (model.OrderInvoiceFilter, error) {
+	var it model.OrderInvoiceFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "statuses", "invoiceTypes", "invoiceNumbers", "externalIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "statuses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("statuses"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Statuses = graphql.OmittableOf(data)
+		case "invoiceTypes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invoiceTypes"))
+			data, err := ec.unmarshalOOrderInvoiceType2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvoiceTypes = graphql.OmittableOf(data)
+		case "invoiceNumbers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invoiceNumbers"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvoiceNumbers = graphql.OmittableOf(data)
+		case "externalIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalIds"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExternalIds = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOrderInvoiceFilter unmarshals raw into the OrderInvoiceFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOrderInvoiceFilter(ctx context.Context, raw any) (model.OrderInvoiceFilter, error) {
+	var out model.OrderInvoiceFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OrderInvoiceFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputPageFilter(ctx context.Context, obj any) (model.PageFilter, error) {
 	var it model.PageFilter
 	if obj == nil {
@@ -16755,6 +34004,349 @@ func (ec *executionContext) unmarshalInputPageFilter(ctx context.Context, obj an
 func UnmarshalPageFilter(ctx context.Context, raw any) (model.PageFilter, error) {
 	var out model.PageFilter
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PageFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPlacedSort(ctx context.Context, obj any) (model.PlacedSort, error) {
+	var it model.PlacedSort
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["property"]; !present {
+		asMap["property"] = "ID"
+	}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"property", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "property":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("property"))
+			data, err := ec.unmarshalNPlacedSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSortProperty(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Property = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPlacedSort unmarshals raw into the PlacedSort input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPlacedSort(ctx context.Context, raw any) (model.PlacedSort, error) {
+	var out model.PlacedSort
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PlacedSort", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputProductCollectionFilter(ctx context.Context, obj any) (model.ProductCollectionFilter, error) {
+	var it model.ProductCollectionFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "visibleInStore", "archived"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "visibleInStore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visibleInStore"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.VisibleInStore = graphql.OmittableOf(data)
+		case "archived":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archived"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archived = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductCollectionFilter unmarshals raw into the ProductCollectionFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductCollectionFilter(ctx context.Context, raw any) (model.ProductCollectionFilter, error) {
+	var out model.ProductCollectionFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductCollectionFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj any) (model.ProductFilter, error) {
+	var it model.ProductFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "visibleInStore", "visibleInCustomerCenter", "archived"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "visibleInStore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visibleInStore"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.VisibleInStore = graphql.OmittableOf(data)
+		case "visibleInCustomerCenter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visibleInCustomerCenter"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.VisibleInCustomerCenter = graphql.OmittableOf(data)
+		case "archived":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archived"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archived = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductFilter unmarshals raw into the ProductFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductFilter(ctx context.Context, raw any) (model.ProductFilter, error) {
+	var out model.ProductFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputProductPriceFilter(ctx context.Context, obj any) (model.ProductPriceFilter, error) {
+	var it model.ProductPriceFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "variantIds", "visible", "archived"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "variantIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("variantIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.VariantIds = graphql.OmittableOf(data)
+		case "visible":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visible"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Visible = graphql.OmittableOf(data)
+		case "archived":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archived"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archived = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductPriceFilter unmarshals raw into the ProductPriceFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductPriceFilter(ctx context.Context, raw any) (model.ProductPriceFilter, error) {
+	var out model.ProductPriceFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductPriceFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputProductTagFilter(ctx context.Context, obj any) (model.ProductTagFilter, error) {
+	var it model.ProductTagFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductTagFilter unmarshals raw into the ProductTagFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductTagFilter(ctx context.Context, raw any) (model.ProductTagFilter, error) {
+	var out model.ProductTagFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductTagFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputProductVariantFilter(ctx context.Context, obj any) (model.ProductVariantFilter, error) {
+	var it model.ProductVariantFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "visible", "archived", "fulfillmentRequired"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "visible":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visible"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Visible = graphql.OmittableOf(data)
+		case "archived":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("archived"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Archived = graphql.OmittableOf(data)
+		case "fulfillmentRequired":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentRequired"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FulfillmentRequired = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductVariantFilter unmarshals raw into the ProductVariantFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductVariantFilter(ctx context.Context, raw any) (model.ProductVariantFilter, error) {
+	var out model.ProductVariantFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductVariantFilter", raw, &out)
 	return out, err
 }
 
@@ -16867,6 +34459,118 @@ func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Cont
 func UnmarshalRemoveContactTagInput(ctx context.Context, raw any) (model.RemoveContactTagInput, error) {
 	var out model.RemoveContactTagInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveContactTagInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Context, obj any) (model.SalesOpportunityFilter, error) {
+	var it model.SalesOpportunityFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "pipelineIds", "pipelinesStageIds", "primaryContactIds", "assigneeIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "pipelineIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pipelineIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PipelineIds = graphql.OmittableOf(data)
+		case "pipelinesStageIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pipelinesStageIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PipelinesStageIds = graphql.OmittableOf(data)
+		case "primaryContactIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("primaryContactIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PrimaryContactIds = graphql.OmittableOf(data)
+		case "assigneeIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assigneeIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AssigneeIds = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSalesOpportunityFilter unmarshals raw into the SalesOpportunityFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSalesOpportunityFilter(ctx context.Context, raw any) (model.SalesOpportunityFilter, error) {
+	var out model.SalesOpportunityFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SalesOpportunityFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSalesPipelineFilter(ctx context.Context, obj any) (model.SalesPipelineFilter, error) {
+	var it model.SalesPipelineFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSalesPipelineFilter unmarshals raw into the SalesPipelineFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSalesPipelineFilter(ctx context.Context, raw any) (model.SalesPipelineFilter, error) {
+	var out model.SalesPipelineFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SalesPipelineFilter", raw, &out)
 	return out, err
 }
 
@@ -17390,11 +35094,66 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Team(ctx, sel, obj)
+	case *upstream.SalesPipelineStage:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SalesPipelineStage(ctx, sel, obj)
+	case *upstream.SalesPipeline:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SalesPipeline(ctx, sel, obj)
+	case *upstream.SalesOpportunity:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SalesOpportunity(ctx, sel, obj)
+	case *upstream.ProductVariant:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductVariant(ctx, sel, obj)
+	case *upstream.ProductTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductTag(ctx, sel, obj)
+	case *upstream.ProductPrice:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductPrice(ctx, sel, obj)
+	case *upstream.ProductCollection:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductCollection(ctx, sel, obj)
+	case *upstream.Product:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Product(ctx, sel, obj)
 	case *upstream.WebPage:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Page(ctx, sel, obj)
+	case *upstream.OrderTransaction:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._OrderTransaction(ctx, sel, obj)
+	case *upstream.OrderTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._OrderTag(ctx, sel, obj)
+	case *upstream.OrderInvoice:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._OrderInvoice(ctx, sel, obj)
 	case *upstream.Order:
 		if obj == nil {
 			return graphql.Null
@@ -17415,6 +35174,26 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._FormSubmission(ctx, sel, obj)
+	case *upstream.CourseSection:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CourseSection(ctx, sel, obj)
+	case *upstream.CourseLesson:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CourseLesson(ctx, sel, obj)
+	case *upstream.CourseEnrollment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CourseEnrollment(ctx, sel, obj)
+	case *upstream.Course:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Course(ctx, sel, obj)
 	case *upstream.ContactTag:
 		if obj == nil {
 			return graphql.Null
@@ -17430,6 +35209,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._BillingSubscription(ctx, sel, obj)
+	case *upstream.AppliedOrderTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._AppliedOrderTag(ctx, sel, obj)
 	case *upstream.AppliedContactTag:
 		if obj == nil {
 			return graphql.Null
@@ -17574,6 +35358,158 @@ func (ec *executionContext) _AppliedContactTagEdge(ctx context.Context, sel ast.
 			}
 		case "node":
 			out.Values[i] = ec._AppliedContactTagEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var appliedOrderTagImplementors = []string{"AppliedOrderTag", "Node"}
+
+func (ec *executionContext) _AppliedOrderTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.AppliedOrderTag) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, appliedOrderTagImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AppliedOrderTag")
+		case "id":
+			out.Values[i] = ec._AppliedOrderTag_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._AppliedOrderTag_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._AppliedOrderTag_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._AppliedOrderTag_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._AppliedOrderTag_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "tag":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AppliedOrderTag_tag(ctx, field, obj)
+				})
+		case "order":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AppliedOrderTag_order(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AppliedOrderTag_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var appliedOrderTagConnectionImplementors = []string{"AppliedOrderTagConnection"}
+
+func (ec *executionContext) _AppliedOrderTagConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.AppliedOrderTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, appliedOrderTagConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AppliedOrderTagConnection")
+		case "nodes":
+			out.Values[i] = ec._AppliedOrderTagConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._AppliedOrderTagConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AppliedOrderTagConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var appliedOrderTagEdgeImplementors = []string{"AppliedOrderTagEdge"}
+
+func (ec *executionContext) _AppliedOrderTagEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.AppliedOrderTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, appliedOrderTagEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AppliedOrderTagEdge")
+		case "cursor":
+			out.Values[i] = ec._AppliedOrderTagEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._AppliedOrderTagEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -17874,6 +35810,30 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Contact_workspace(ctx, field, obj)
+				})
+		case "enrollments":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contact_enrollments(ctx, field, obj)
+				})
+		case "formSubmissions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contact_formSubmissions(ctx, field, obj)
+				})
+		case "orders":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contact_orders(ctx, field, obj)
+				})
+		case "opportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contact_opportunities(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -18186,6 +36146,778 @@ func (ec *executionContext) _ContactVisits(ctx context.Context, sel ast.Selectio
 		case "lastVisitWithUtm":
 			out.Values[i] = ec._ContactVisits_lastVisitWithUtm(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseImplementors = []string{"Course", "Node"}
+
+func (ec *executionContext) _Course(ctx context.Context, sel ast.SelectionSet, obj *upstream.Course) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Course")
+		case "id":
+			out.Values[i] = ec._Course_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._Course_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._Course_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "title":
+			out.Values[i] = ec._Course_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._Course_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishedAt":
+			out.Values[i] = ec._Course_publishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._Course_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageUrl":
+			out.Values[i] = ec._Course_imageUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "showInCommunity":
+			out.Values[i] = ec._Course_showInCommunity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "showToNonMembers":
+			out.Values[i] = ec._Course_showToNonMembers(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "commentsEnabled":
+			out.Values[i] = ec._Course_commentsEnabled(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "upgradeUrl":
+			out.Values[i] = ec._Course_upgradeUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "redirectToFullCourse":
+			out.Values[i] = ec._Course_redirectToFullCourse(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unauthorizedRedirectUrl":
+			out.Values[i] = ec._Course_unauthorizedRedirectUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sharingFingerprint":
+			out.Values[i] = ec._Course_sharingFingerprint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rootSectionId":
+			out.Values[i] = ec._Course_rootSectionId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Course_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Course_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sections":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Course_sections(ctx, field, obj)
+				})
+		case "enrollments":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Course_enrollments(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Course_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseConnectionImplementors = []string{"CourseConnection"}
+
+func (ec *executionContext) _CourseConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.Course]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseConnection")
+		case "nodes":
+			out.Values[i] = ec._CourseConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._CourseConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CourseConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseEdgeImplementors = []string{"CourseEdge"}
+
+func (ec *executionContext) _CourseEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.Course]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseEdge")
+		case "cursor":
+			out.Values[i] = ec._CourseEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CourseEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseEnrollmentImplementors = []string{"CourseEnrollment", "Node"}
+
+func (ec *executionContext) _CourseEnrollment(ctx context.Context, sel ast.SelectionSet, obj *upstream.CourseEnrollment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseEnrollmentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseEnrollment")
+		case "id":
+			out.Values[i] = ec._CourseEnrollment_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._CourseEnrollment_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._CourseEnrollment_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "suspended":
+			out.Values[i] = ec._CourseEnrollment_suspended(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "suspensionReason":
+			out.Values[i] = ec._CourseEnrollment_suspensionReason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._CourseEnrollment_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "originationSourceType":
+			out.Values[i] = ec._CourseEnrollment_originationSourceType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "originationSourceId":
+			out.Values[i] = ec._CourseEnrollment_originationSourceId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CourseEnrollment_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._CourseEnrollment_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "contact":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseEnrollment_contact(ctx, field, obj)
+				})
+		case "course":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseEnrollment_course(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseEnrollment_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseEnrollmentConnectionImplementors = []string{"CourseEnrollmentConnection"}
+
+func (ec *executionContext) _CourseEnrollmentConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.CourseEnrollment]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseEnrollmentConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseEnrollmentConnection")
+		case "nodes":
+			out.Values[i] = ec._CourseEnrollmentConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._CourseEnrollmentConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CourseEnrollmentConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseEnrollmentEdgeImplementors = []string{"CourseEnrollmentEdge"}
+
+func (ec *executionContext) _CourseEnrollmentEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.CourseEnrollment]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseEnrollmentEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseEnrollmentEdge")
+		case "cursor":
+			out.Values[i] = ec._CourseEnrollmentEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CourseEnrollmentEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseLessonImplementors = []string{"CourseLesson", "Node"}
+
+func (ec *executionContext) _CourseLesson(ctx context.Context, sel ast.SelectionSet, obj *upstream.CourseLesson) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseLessonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseLesson")
+		case "id":
+			out.Values[i] = ec._CourseLesson_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._CourseLesson_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._CourseLesson_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "title":
+			out.Values[i] = ec._CourseLesson_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "body":
+			out.Values[i] = ec._CourseLesson_body(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishedAt":
+			out.Values[i] = ec._CourseLesson_publishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._CourseLesson_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._CourseLesson_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CourseLesson_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._CourseLesson_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "section":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseLesson_section(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseLesson_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseLessonConnectionImplementors = []string{"CourseLessonConnection"}
+
+func (ec *executionContext) _CourseLessonConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.CourseLesson]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseLessonConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseLessonConnection")
+		case "nodes":
+			out.Values[i] = ec._CourseLessonConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._CourseLessonConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CourseLessonConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseLessonEdgeImplementors = []string{"CourseLessonEdge"}
+
+func (ec *executionContext) _CourseLessonEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.CourseLesson]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseLessonEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseLessonEdge")
+		case "cursor":
+			out.Values[i] = ec._CourseLessonEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CourseLessonEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseSectionImplementors = []string{"CourseSection", "Node"}
+
+func (ec *executionContext) _CourseSection(ctx context.Context, sel ast.SelectionSet, obj *upstream.CourseSection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseSectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseSection")
+		case "id":
+			out.Values[i] = ec._CourseSection_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._CourseSection_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._CourseSection_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "title":
+			out.Values[i] = ec._CourseSection_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._CourseSection_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publishedAt":
+			out.Values[i] = ec._CourseSection_publishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._CourseSection_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "daysTillDripAccess":
+			out.Values[i] = ec._CourseSection_daysTillDripAccess(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isHiddenFromNonMembers":
+			out.Values[i] = ec._CourseSection_isHiddenFromNonMembers(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._CourseSection_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "upgradeUrl":
+			out.Values[i] = ec._CourseSection_upgradeUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "parentId":
+			out.Values[i] = ec._CourseSection_parentId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "blockerSectionId":
+			out.Values[i] = ec._CourseSection_blockerSectionId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "blockerLessonId":
+			out.Values[i] = ec._CourseSection_blockerLessonId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CourseSection_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._CourseSection_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lessons":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseSection_lessons(ctx, field, obj)
+				})
+		case "course":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseSection_course(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseSection_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseSectionConnectionImplementors = []string{"CourseSectionConnection"}
+
+func (ec *executionContext) _CourseSectionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.CourseSection]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseSectionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseSectionConnection")
+		case "nodes":
+			out.Values[i] = ec._CourseSectionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._CourseSectionConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CourseSectionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var courseSectionEdgeImplementors = []string{"CourseSectionEdge"}
+
+func (ec *executionContext) _CourseSectionEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.CourseSection]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, courseSectionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CourseSectionEdge")
+		case "cursor":
+			out.Values[i] = ec._CourseSectionEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CourseSectionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -18714,6 +37446,12 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Funnel_workspace(ctx, field, obj)
+				})
+		case "pages":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Funnel_pages(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -19505,6 +38243,30 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_workspace(ctx, field, obj)
 				})
+		case "invoices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_invoices(ctx, field, obj)
+				})
+		case "tags":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_tags(ctx, field, obj)
+				})
+		case "appliedTags":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_appliedTags(ctx, field, obj)
+				})
+		case "transactions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_transactions(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19641,6 +38403,494 @@ func (ec *executionContext) _OrderEdge(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var orderInvoiceImplementors = []string{"OrderInvoice", "Node"}
+
+func (ec *executionContext) _OrderInvoice(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderInvoice) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderInvoiceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderInvoice")
+		case "id":
+			out.Values[i] = ec._OrderInvoice_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._OrderInvoice_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._OrderInvoice_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceNumber":
+			out.Values[i] = ec._OrderInvoice_invoiceNumber(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._OrderInvoice_status(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceType":
+			out.Values[i] = ec._OrderInvoice_invoiceType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "dueAmount":
+			out.Values[i] = ec._OrderInvoice_dueAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalAmount":
+			out.Values[i] = ec._OrderInvoice_totalAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "subtotalAmount":
+			out.Values[i] = ec._OrderInvoice_subtotalAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "taxAmount":
+			out.Values[i] = ec._OrderInvoice_taxAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "shippingAmount":
+			out.Values[i] = ec._OrderInvoice_shippingAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "discountAmount":
+			out.Values[i] = ec._OrderInvoice_discountAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currency":
+			out.Values[i] = ec._OrderInvoice_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "issuedAt":
+			out.Values[i] = ec._OrderInvoice_issuedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "dueAt":
+			out.Values[i] = ec._OrderInvoice_dueAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "paidAt":
+			out.Values[i] = ec._OrderInvoice_paidAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fulfillmentStatus":
+			out.Values[i] = ec._OrderInvoice_fulfillmentStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "eligibleForFulfillment":
+			out.Values[i] = ec._OrderInvoice_eligibleForFulfillment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "paymentProcessor":
+			out.Values[i] = ec._OrderInvoice_paymentProcessor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalId":
+			out.Values[i] = ec._OrderInvoice_externalId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._OrderInvoice_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._OrderInvoice_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawInvoiceType":
+			out.Values[i] = ec._OrderInvoice_rawInvoiceType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lineItems":
+			out.Values[i] = ec._OrderInvoice_lineItems(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "order":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderInvoice_order(ctx, field, obj)
+				})
+		case "contact":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderInvoice_contact(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderInvoice_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderInvoiceConnectionImplementors = []string{"OrderInvoiceConnection"}
+
+func (ec *executionContext) _OrderInvoiceConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.OrderInvoice]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderInvoiceConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderInvoiceConnection")
+		case "nodes":
+			out.Values[i] = ec._OrderInvoiceConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._OrderInvoiceConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OrderInvoiceConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderInvoiceEdgeImplementors = []string{"OrderInvoiceEdge"}
+
+func (ec *executionContext) _OrderInvoiceEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.OrderInvoice]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderInvoiceEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderInvoiceEdge")
+		case "cursor":
+			out.Values[i] = ec._OrderInvoiceEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._OrderInvoiceEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderInvoiceLineItemImplementors = []string{"OrderInvoiceLineItem"}
+
+func (ec *executionContext) _OrderInvoiceLineItem(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderInvoiceLineItem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderInvoiceLineItemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderInvoiceLineItem")
+		case "rawId":
+			out.Values[i] = ec._OrderInvoiceLineItem_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "publicId":
+			out.Values[i] = ec._OrderInvoiceLineItem_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "externalId":
+			out.Values[i] = ec._OrderInvoiceLineItem_externalId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "paymentType":
+			out.Values[i] = ec._OrderInvoiceLineItem_paymentType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._OrderInvoiceLineItem_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = ec._OrderInvoiceLineItem_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._OrderInvoiceLineItem_amount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "fulfillmentStatus":
+			out.Values[i] = ec._OrderInvoiceLineItem_fulfillmentStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "externalProductId":
+			out.Values[i] = ec._OrderInvoiceLineItem_externalProductId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "discountAmount":
+			out.Values[i] = ec._OrderInvoiceLineItem_discountAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "stateTaxAmount":
+			out.Values[i] = ec._OrderInvoiceLineItem_stateTaxAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "countyTaxAmount":
+			out.Values[i] = ec._OrderInvoiceLineItem_countyTaxAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cityTaxAmount":
+			out.Values[i] = ec._OrderInvoiceLineItem_cityTaxAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "districtTaxAmount":
+			out.Values[i] = ec._OrderInvoiceLineItem_districtTaxAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "stateTaxRate":
+			out.Values[i] = ec._OrderInvoiceLineItem_stateTaxRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "countyTaxRate":
+			out.Values[i] = ec._OrderInvoiceLineItem_countyTaxRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cityTaxRate":
+			out.Values[i] = ec._OrderInvoiceLineItem_cityTaxRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "districtTaxRate":
+			out.Values[i] = ec._OrderInvoiceLineItem_districtTaxRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "countryTaxJurisdiction":
+			out.Values[i] = ec._OrderInvoiceLineItem_countryTaxJurisdiction(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "stateTaxJurisdiction":
+			out.Values[i] = ec._OrderInvoiceLineItem_stateTaxJurisdiction(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "countyTaxJurisdiction":
+			out.Values[i] = ec._OrderInvoiceLineItem_countyTaxJurisdiction(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cityTaxJurisdiction":
+			out.Values[i] = ec._OrderInvoiceLineItem_cityTaxJurisdiction(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "periodStartAt":
+			out.Values[i] = ec._OrderInvoiceLineItem_periodStartAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "periodEndAt":
+			out.Values[i] = ec._OrderInvoiceLineItem_periodEndAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "periodNumber":
+			out.Values[i] = ec._OrderInvoiceLineItem_periodNumber(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._OrderInvoiceLineItem_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updatedAt":
+			out.Values[i] = ec._OrderInvoiceLineItem_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "productsPrice":
+			out.Values[i] = ec._OrderInvoiceLineItem_productsPrice(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "productsVariant":
+			out.Values[i] = ec._OrderInvoiceLineItem_productsVariant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "rawFulfillmentStatus":
+			out.Values[i] = ec._OrderInvoiceLineItem_rawFulfillmentStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderInvoiceVariantImplementors = []string{"OrderInvoiceVariant"}
+
+func (ec *executionContext) _OrderInvoiceVariant(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderInvoiceVariant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderInvoiceVariantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderInvoiceVariant")
+		case "rawId":
+			out.Values[i] = ec._OrderInvoiceVariant_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "publicId":
+			out.Values[i] = ec._OrderInvoiceVariant_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "productId":
+			out.Values[i] = ec._OrderInvoiceVariant_productId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._OrderInvoiceVariant_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._OrderInvoiceVariant_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "sku":
+			out.Values[i] = ec._OrderInvoiceVariant_sku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "fulfillmentRequired":
+			out.Values[i] = ec._OrderInvoiceVariant_fulfillmentRequired(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var orderLineItemImplementors = []string{"OrderLineItem"}
 
 func (ec *executionContext) _OrderLineItem(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderLineItem) graphql.Marshaler {
@@ -19655,47 +38905,53 @@ func (ec *executionContext) _OrderLineItem(ctx context.Context, sel ast.Selectio
 		case "rawId":
 			out.Values[i] = ec._OrderLineItem_rawId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "publicId":
 			out.Values[i] = ec._OrderLineItem_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "quantity":
 			out.Values[i] = ec._OrderLineItem_quantity(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "prorated":
 			out.Values[i] = ec._OrderLineItem_prorated(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._OrderLineItem_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = ec._OrderLineItem_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "originalProduct":
 			out.Values[i] = ec._OrderLineItem_originalProduct(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "product":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderLineItem_product(ctx, field, obj)
+				})
 		case "productsPrice":
 			out.Values[i] = ec._OrderLineItem_productsPrice(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "productsVariant":
 			out.Values[i] = ec._OrderLineItem_productsVariant(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -19796,6 +39052,367 @@ func (ec *executionContext) _OrderReferralCode(ctx context.Context, sel ast.Sele
 		case "default":
 			out.Values[i] = ec._OrderReferralCode_default(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTagImplementors = []string{"OrderTag", "Node"}
+
+func (ec *executionContext) _OrderTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderTag) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTagImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTag")
+		case "id":
+			out.Values[i] = ec._OrderTag_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._OrderTag_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._OrderTag_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._OrderTag_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "color":
+			out.Values[i] = ec._OrderTag_color(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._OrderTag_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._OrderTag_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderTag_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTagConnectionImplementors = []string{"OrderTagConnection"}
+
+func (ec *executionContext) _OrderTagConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.OrderTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTagConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTagConnection")
+		case "nodes":
+			out.Values[i] = ec._OrderTagConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._OrderTagConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OrderTagConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTagEdgeImplementors = []string{"OrderTagEdge"}
+
+func (ec *executionContext) _OrderTagEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.OrderTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTagEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTagEdge")
+		case "cursor":
+			out.Values[i] = ec._OrderTagEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._OrderTagEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTransactionImplementors = []string{"OrderTransaction", "Node"}
+
+func (ec *executionContext) _OrderTransaction(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderTransaction) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTransactionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTransaction")
+		case "id":
+			out.Values[i] = ec._OrderTransaction_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._OrderTransaction_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._OrderTransaction_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._OrderTransaction_status(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "result":
+			out.Values[i] = ec._OrderTransaction_result(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._OrderTransaction_amount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currency":
+			out.Values[i] = ec._OrderTransaction_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._OrderTransaction_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalType":
+			out.Values[i] = ec._OrderTransaction_externalType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalId":
+			out.Values[i] = ec._OrderTransaction_externalId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "arn":
+			out.Values[i] = ec._OrderTransaction_arn(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isRebill":
+			out.Values[i] = ec._OrderTransaction_isRebill(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rebillNumber":
+			out.Values[i] = ec._OrderTransaction_rebillNumber(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "adjustedTransactionId":
+			out.Values[i] = ec._OrderTransaction_adjustedTransactionId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "billingPaymentInstructionId":
+			out.Values[i] = ec._OrderTransaction_billingPaymentInstructionId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "billingPaymentInstructionType":
+			out.Values[i] = ec._OrderTransaction_billingPaymentInstructionType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._OrderTransaction_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._OrderTransaction_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "order":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderTransaction_order(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderTransaction_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTransactionConnectionImplementors = []string{"OrderTransactionConnection"}
+
+func (ec *executionContext) _OrderTransactionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.OrderTransaction]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTransactionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTransactionConnection")
+		case "nodes":
+			out.Values[i] = ec._OrderTransactionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._OrderTransactionConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OrderTransactionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderTransactionEdgeImplementors = []string{"OrderTransactionEdge"}
+
+func (ec *executionContext) _OrderTransactionEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.OrderTransaction]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderTransactionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderTransactionEdge")
+		case "cursor":
+			out.Values[i] = ec._OrderTransactionEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._OrderTransactionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -19976,6 +39593,12 @@ func (ec *executionContext) _Page(ctx context.Context, sel ast.SelectionSet, obj
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Page_workspace(ctx, field, obj)
 				})
+		case "formSubmissions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Page_formSubmissions(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20103,6 +39726,1251 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var platformApplicationImplementors = []string{"PlatformApplication"}
+
+func (ec *executionContext) _PlatformApplication(ctx context.Context, sel ast.SelectionSet, obj *upstream.PlatformApplication) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, platformApplicationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlatformApplication")
+		case "publicId":
+			out.Values[i] = ec._PlatformApplication_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "trustedSkus":
+			out.Values[i] = ec._PlatformApplication_trustedSkus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productImplementors = []string{"Product", "Node"}
+
+func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, obj *upstream.Product) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Product")
+		case "id":
+			out.Values[i] = ec._Product_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._Product_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._Product_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._Product_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._Product_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "archived":
+			out.Values[i] = ec._Product_archived(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visibleInStore":
+			out.Values[i] = ec._Product_visibleInStore(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visibleInCustomerCenter":
+			out.Values[i] = ec._Product_visibleInCustomerCenter(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoTitle":
+			out.Values[i] = ec._Product_seoTitle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoDescription":
+			out.Values[i] = ec._Product_seoDescription(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "commissionable":
+			out.Values[i] = ec._Product_commissionable(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cancellationFunnelUrl":
+			out.Values[i] = ec._Product_cancellationFunnelUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageId":
+			out.Values[i] = ec._Product_imageId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageIds":
+			out.Values[i] = ec._Product_imageIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoImageId":
+			out.Values[i] = ec._Product_seoImageId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "redirectFunnelId":
+			out.Values[i] = ec._Product_redirectFunnelId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variantIds":
+			out.Values[i] = ec._Product_variantIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "priceIds":
+			out.Values[i] = ec._Product_priceIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "tagIds":
+			out.Values[i] = ec._Product_tagIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "defaultVariantId":
+			out.Values[i] = ec._Product_defaultVariantId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variantProperties":
+			out.Values[i] = ec._Product_variantProperties(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Product_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Product_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variants":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_variants(ctx, field, obj)
+				})
+		case "prices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_prices(ctx, field, obj)
+				})
+		case "defaultVariant":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_defaultVariant(ctx, field, obj)
+				})
+		case "tags":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_tags(ctx, field, obj)
+				})
+		case "collections":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_collections(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productCollectionImplementors = []string{"ProductCollection", "Node"}
+
+func (ec *executionContext) _ProductCollection(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductCollection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productCollectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductCollection")
+		case "id":
+			out.Values[i] = ec._ProductCollection_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._ProductCollection_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ProductCollection_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProductCollection_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._ProductCollection_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "collectionType":
+			out.Values[i] = ec._ProductCollection_collectionType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortMethod":
+			out.Values[i] = ec._ProductCollection_sortMethod(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "archived":
+			out.Values[i] = ec._ProductCollection_archived(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visibleInStore":
+			out.Values[i] = ec._ProductCollection_visibleInStore(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currentPath":
+			out.Values[i] = ec._ProductCollection_currentPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoTitle":
+			out.Values[i] = ec._ProductCollection_seoTitle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoDescription":
+			out.Values[i] = ec._ProductCollection_seoDescription(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seoIndexable":
+			out.Values[i] = ec._ProductCollection_seoIndexable(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageId":
+			out.Values[i] = ec._ProductCollection_imageId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "socialImageId":
+			out.Values[i] = ec._ProductCollection_socialImageId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "productIds":
+			out.Values[i] = ec._ProductCollection_productIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._ProductCollection_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._ProductCollection_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawSortMethod":
+			out.Values[i] = ec._ProductCollection_rawSortMethod(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "products":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductCollection_products(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductCollection_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productCollectionConnectionImplementors = []string{"ProductCollectionConnection"}
+
+func (ec *executionContext) _ProductCollectionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.ProductCollection]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productCollectionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductCollectionConnection")
+		case "nodes":
+			out.Values[i] = ec._ProductCollectionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ProductCollectionConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProductCollectionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productCollectionEdgeImplementors = []string{"ProductCollectionEdge"}
+
+func (ec *executionContext) _ProductCollectionEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.ProductCollection]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productCollectionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductCollectionEdge")
+		case "cursor":
+			out.Values[i] = ec._ProductCollectionEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ProductCollectionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productConnectionImplementors = []string{"ProductConnection"}
+
+func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.Product]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductConnection")
+		case "nodes":
+			out.Values[i] = ec._ProductConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ProductConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProductConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productEdgeImplementors = []string{"ProductEdge"}
+
+func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.Product]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductEdge")
+		case "cursor":
+			out.Values[i] = ec._ProductEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ProductEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceImplementors = []string{"ProductPrice", "Node"}
+
+func (ec *executionContext) _ProductPrice(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductPrice) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPrice")
+		case "id":
+			out.Values[i] = ec._ProductPrice_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._ProductPrice_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ProductPrice_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProductPrice_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = ec._ProductPrice_amount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currency":
+			out.Values[i] = ec._ProductPrice_currency(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cost":
+			out.Values[i] = ec._ProductPrice_cost(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "compareAtAmount":
+			out.Values[i] = ec._ProductPrice_compareAtAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "setupAmount":
+			out.Values[i] = ec._ProductPrice_setupAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "paymentType":
+			out.Values[i] = ec._ProductPrice_paymentType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "duration":
+			out.Values[i] = ec._ProductPrice_duration(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "interval":
+			out.Values[i] = ec._ProductPrice_interval(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "intervalCount":
+			out.Values[i] = ec._ProductPrice_intervalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trialInterval":
+			out.Values[i] = ec._ProductPrice_trialInterval(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trialDuration":
+			out.Values[i] = ec._ProductPrice_trialDuration(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trialAmount":
+			out.Values[i] = ec._ProductPrice_trialAmount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selfCancel":
+			out.Values[i] = ec._ProductPrice_selfCancel(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selfUpgrade":
+			out.Values[i] = ec._ProductPrice_selfUpgrade(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selfDowngrade":
+			out.Values[i] = ec._ProductPrice_selfDowngrade(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selfReactivate":
+			out.Values[i] = ec._ProductPrice_selfReactivate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visible":
+			out.Values[i] = ec._ProductPrice_visible(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "archived":
+			out.Values[i] = ec._ProductPrice_archived(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "key":
+			out.Values[i] = ec._ProductPrice_key(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._ProductPrice_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._ProductPrice_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawPaymentType":
+			out.Values[i] = ec._ProductPrice_rawPaymentType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variant":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductPrice_variant(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductPrice_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceConnectionImplementors = []string{"ProductPriceConnection"}
+
+func (ec *executionContext) _ProductPriceConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPriceConnection")
+		case "nodes":
+			out.Values[i] = ec._ProductPriceConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ProductPriceConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProductPriceConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPriceEdgeImplementors = []string{"ProductPriceEdge"}
+
+func (ec *executionContext) _ProductPriceEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.ProductPrice]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPriceEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPriceEdge")
+		case "cursor":
+			out.Values[i] = ec._ProductPriceEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ProductPriceEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productPropertyValueImplementors = []string{"ProductPropertyValue"}
+
+func (ec *executionContext) _ProductPropertyValue(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductPropertyValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productPropertyValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductPropertyValue")
+		case "propertyId":
+			out.Values[i] = ec._ProductPropertyValue_propertyId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._ProductPropertyValue_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productTagImplementors = []string{"ProductTag", "Node"}
+
+func (ec *executionContext) _ProductTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductTag) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productTagImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductTag")
+		case "id":
+			out.Values[i] = ec._ProductTag_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._ProductTag_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ProductTag_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProductTag_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "color":
+			out.Values[i] = ec._ProductTag_color(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._ProductTag_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._ProductTag_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductTag_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productTagConnectionImplementors = []string{"ProductTagConnection"}
+
+func (ec *executionContext) _ProductTagConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.ProductTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productTagConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductTagConnection")
+		case "nodes":
+			out.Values[i] = ec._ProductTagConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ProductTagConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProductTagConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productTagEdgeImplementors = []string{"ProductTagEdge"}
+
+func (ec *executionContext) _ProductTagEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.ProductTag]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productTagEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductTagEdge")
+		case "cursor":
+			out.Values[i] = ec._ProductTagEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ProductTagEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productVariantImplementors = []string{"ProductVariant", "Node"}
+
+func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductVariant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productVariantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductVariant")
+		case "id":
+			out.Values[i] = ec._ProductVariant_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._ProductVariant_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._ProductVariant_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProductVariant_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._ProductVariant_description(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sku":
+			out.Values[i] = ec._ProductVariant_sku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "productType":
+			out.Values[i] = ec._ProductVariant_productType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "default":
+			out.Values[i] = ec._ProductVariant_default(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visible":
+			out.Values[i] = ec._ProductVariant_visible(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "archived":
+			out.Values[i] = ec._ProductVariant_archived(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quantity":
+			out.Values[i] = ec._ProductVariant_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trackQuantity":
+			out.Values[i] = ec._ProductVariant_trackQuantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "outOfStockSales":
+			out.Values[i] = ec._ProductVariant_outOfStockSales(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fulfillmentRequired":
+			out.Values[i] = ec._ProductVariant_fulfillmentRequired(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weight":
+			out.Values[i] = ec._ProductVariant_weight(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weightUnit":
+			out.Values[i] = ec._ProductVariant_weightUnit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "height":
+			out.Values[i] = ec._ProductVariant_height(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "width":
+			out.Values[i] = ec._ProductVariant_width(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "length":
+			out.Values[i] = ec._ProductVariant_length(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "dimensionsUnit":
+			out.Values[i] = ec._ProductVariant_dimensionsUnit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "taxable":
+			out.Values[i] = ec._ProductVariant_taxable(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "taxCategoryId":
+			out.Values[i] = ec._ProductVariant_taxCategoryId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "countryOfManufactureId":
+			out.Values[i] = ec._ProductVariant_countryOfManufactureId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "propertiesValueIds":
+			out.Values[i] = ec._ProductVariant_propertiesValueIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "tagIds":
+			out.Values[i] = ec._ProductVariant_tagIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "assetIds":
+			out.Values[i] = ec._ProductVariant_assetIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "priceIds":
+			out.Values[i] = ec._ProductVariant_priceIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageIds":
+			out.Values[i] = ec._ProductVariant_imageIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fulfillmentsLocationIds":
+			out.Values[i] = ec._ProductVariant_fulfillmentsLocationIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "propertiesValues":
+			out.Values[i] = ec._ProductVariant_propertiesValues(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdByPlatformApplication":
+			out.Values[i] = ec._ProductVariant_createdByPlatformApplication(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._ProductVariant_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._ProductVariant_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "prices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductVariant_prices(ctx, field, obj)
+				})
+		case "product":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductVariant_product(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductVariant_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productVariantConnectionImplementors = []string{"ProductVariantConnection"}
+
+func (ec *executionContext) _ProductVariantConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.ProductVariant]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productVariantConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductVariantConnection")
+		case "nodes":
+			out.Values[i] = ec._ProductVariantConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._ProductVariantConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProductVariantConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var productVariantEdgeImplementors = []string{"ProductVariantEdge"}
+
+func (ec *executionContext) _ProductVariantEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.ProductVariant]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productVariantEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductVariantEdge")
+		case "cursor":
+			out.Values[i] = ec._ProductVariantEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ProductVariantEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -20278,6 +41146,515 @@ func (ec *executionContext) _RemoveContactTagPayload(ctx context.Context, sel as
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityImplementors = []string{"SalesOpportunity", "Node"}
+
+func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.SelectionSet, obj *upstream.SalesOpportunity) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunity")
+		case "id":
+			out.Values[i] = ec._SalesOpportunity_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._SalesOpportunity_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._SalesOpportunity_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._SalesOpportunity_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "value":
+			out.Values[i] = ec._SalesOpportunity_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._SalesOpportunity_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "closedAt":
+			out.Values[i] = ec._SalesOpportunity_closedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "assigneeId":
+			out.Values[i] = ec._SalesOpportunity_assigneeId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._SalesOpportunity_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._SalesOpportunity_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notes":
+			out.Values[i] = ec._SalesOpportunity_notes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "contact":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_contact(ctx, field, obj)
+				})
+		case "pipeline":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_pipeline(ctx, field, obj)
+				})
+		case "pipelinesStage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_pipelinesStage(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityConnectionImplementors = []string{"SalesOpportunityConnection"}
+
+func (ec *executionContext) _SalesOpportunityConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunityConnection")
+		case "nodes":
+			out.Values[i] = ec._SalesOpportunityConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._SalesOpportunityConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SalesOpportunityConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityEdgeImplementors = []string{"SalesOpportunityEdge"}
+
+func (ec *executionContext) _SalesOpportunityEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.SalesOpportunity]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunityEdge")
+		case "cursor":
+			out.Values[i] = ec._SalesOpportunityEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._SalesOpportunityEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityNoteImplementors = []string{"SalesOpportunityNote"}
+
+func (ec *executionContext) _SalesOpportunityNote(ctx context.Context, sel ast.SelectionSet, obj *upstream.SalesOpportunityNote) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityNoteImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunityNote")
+		case "rawId":
+			out.Values[i] = ec._SalesOpportunityNote_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "publicId":
+			out.Values[i] = ec._SalesOpportunityNote_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "content":
+			out.Values[i] = ec._SalesOpportunityNote_content(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdById":
+			out.Values[i] = ec._SalesOpportunityNote_createdById(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._SalesOpportunityNote_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updatedAt":
+			out.Values[i] = ec._SalesOpportunityNote_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesPipelineImplementors = []string{"SalesPipeline", "Node"}
+
+func (ec *executionContext) _SalesPipeline(ctx context.Context, sel ast.SelectionSet, obj *upstream.SalesPipeline) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesPipelineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesPipeline")
+		case "id":
+			out.Values[i] = ec._SalesPipeline_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._SalesPipeline_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._SalesPipeline_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._SalesPipeline_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalValue":
+			out.Values[i] = ec._SalesPipeline_totalValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._SalesPipeline_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._SalesPipeline_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "stages":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipeline_stages(ctx, field, obj)
+				})
+		case "opportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipeline_opportunities(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipeline_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesPipelineConnectionImplementors = []string{"SalesPipelineConnection"}
+
+func (ec *executionContext) _SalesPipelineConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.SalesPipeline]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesPipelineConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesPipelineConnection")
+		case "nodes":
+			out.Values[i] = ec._SalesPipelineConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._SalesPipelineConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SalesPipelineConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesPipelineEdgeImplementors = []string{"SalesPipelineEdge"}
+
+func (ec *executionContext) _SalesPipelineEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.SalesPipeline]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesPipelineEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesPipelineEdge")
+		case "cursor":
+			out.Values[i] = ec._SalesPipelineEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._SalesPipelineEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesPipelineStageImplementors = []string{"SalesPipelineStage", "Node"}
+
+func (ec *executionContext) _SalesPipelineStage(ctx context.Context, sel ast.SelectionSet, obj *upstream.SalesPipelineStage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesPipelineStageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesPipelineStage")
+		case "id":
+			out.Values[i] = ec._SalesPipelineStage_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rawId":
+			out.Values[i] = ec._SalesPipelineStage_rawId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "publicId":
+			out.Values[i] = ec._SalesPipelineStage_publicId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._SalesPipelineStage_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sortOrder":
+			out.Values[i] = ec._SalesPipelineStage_sortOrder(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "closeProbability":
+			out.Values[i] = ec._SalesPipelineStage_closeProbability(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalValue":
+			out.Values[i] = ec._SalesPipelineStage_totalValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "weightedValue":
+			out.Values[i] = ec._SalesPipelineStage_weightedValue(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "opportunityIds":
+			out.Values[i] = ec._SalesPipelineStage_opportunityIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._SalesPipelineStage_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._SalesPipelineStage_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pipeline":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipelineStage_pipeline(ctx, field, obj)
+				})
+		case "opportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipelineStage_opportunities(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipelineStage_workspace(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21040,6 +42417,12 @@ func (ec *executionContext) _Workspace(ctx context.Context, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Workspace_contactTags(ctx, field, obj)
 				})
+		case "courses":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_courses(ctx, field, obj)
+				})
 		case "formSubmissions":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -21058,11 +42441,53 @@ func (ec *executionContext) _Workspace(ctx context.Context, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Workspace_orders(ctx, field, obj)
 				})
+		case "orderInvoices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_orderInvoices(ctx, field, obj)
+				})
+		case "orderTags":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_orderTags(ctx, field, obj)
+				})
 		case "pages":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Workspace_pages(ctx, field, obj)
+				})
+		case "products":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_products(ctx, field, obj)
+				})
+		case "productCollections":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_productCollections(ctx, field, obj)
+				})
+		case "productTags":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_productTags(ctx, field, obj)
+				})
+		case "salesPipelines":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_salesPipelines(ctx, field, obj)
+				})
+		case "salesOpportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_salesOpportunities(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -21573,6 +42998,55 @@ func (ec *executionContext) marshalNAppliedContactTagEdge2ᚖgithubᚗcomᚋfunn
 	return ec._AppliedContactTagEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNAppliedOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedOrderTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.AppliedOrderTag) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "AppliedOrderTag", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAppliedOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedOrderTag(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAppliedOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedOrderTag(ctx context.Context, sel ast.SelectionSet, v *upstream.AppliedOrderTag) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AppliedOrderTag!")
+		return graphql.Null
+	}
+	return ec._AppliedOrderTag(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAppliedOrderTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.AppliedOrderTag]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAppliedOrderTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAppliedOrderTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.AppliedOrderTag]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AppliedOrderTagEdge!")
+		return graphql.Null
+	}
+	return ec._AppliedOrderTagEdge(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNApplyContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagInput(ctx context.Context, v any) (model.ApplyContactTagInput, error) {
 	res, err := ec.unmarshalInputApplyContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -21704,6 +43178,202 @@ func (ec *executionContext) marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraph
 		return graphql.Null
 	}
 	return ec._ContactTagging(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourse2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Course) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "Course", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx context.Context, sel ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Course!")
+		return graphql.Null
+	}
+	return ec._Course(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.Course]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.Course]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseEdge!")
+		return graphql.Null
+	}
+	return ec._CourseEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseEnrollment2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseEnrollmentᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.CourseEnrollment) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "CourseEnrollment", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseEnrollment2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseEnrollment(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseEnrollment2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseEnrollment(ctx context.Context, sel ast.SelectionSet, v *upstream.CourseEnrollment) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseEnrollment!")
+		return graphql.Null
+	}
+	return ec._CourseEnrollment(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseEnrollmentEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.CourseEnrollment]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseEnrollmentEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseEnrollmentEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.CourseEnrollment]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseEnrollmentEdge!")
+		return graphql.Null
+	}
+	return ec._CourseEnrollmentEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseLesson2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseLessonᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.CourseLesson) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "CourseLesson", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseLesson2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseLesson(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseLesson2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseLesson(ctx context.Context, sel ast.SelectionSet, v *upstream.CourseLesson) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseLesson!")
+		return graphql.Null
+	}
+	return ec._CourseLesson(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseLessonEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.CourseLesson]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseLessonEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseLessonEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.CourseLesson]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseLessonEdge!")
+		return graphql.Null
+	}
+	return ec._CourseLessonEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseSection2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSectionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.CourseSection) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "CourseSection", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx context.Context, sel ast.SelectionSet, v *upstream.CourseSection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseSection!")
+		return graphql.Null
+	}
+	return ec._CourseSection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCourseSectionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.CourseSection]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCourseSectionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCourseSectionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.CourseSection]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CourseSectionEdge!")
+		return graphql.Null
+	}
+	return ec._CourseSectionEdge(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNCreateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactInput(ctx context.Context, v any) (model.CreateContactInput, error) {
@@ -21984,8 +43654,30 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 	{
 		var batchItemsWorkspace []*upstream.Workspace
 		batchIdxMapWorkspace := map[int]int{}
+		var batchItemsSalesPipelineStage []*upstream.SalesPipelineStage
+		batchIdxMapSalesPipelineStage := map[int]int{}
+		var batchItemsSalesPipeline []*upstream.SalesPipeline
+		batchIdxMapSalesPipeline := map[int]int{}
+		var batchItemsSalesOpportunity []*upstream.SalesOpportunity
+		batchIdxMapSalesOpportunity := map[int]int{}
+		var batchItemsProductVariant []*upstream.ProductVariant
+		batchIdxMapProductVariant := map[int]int{}
+		var batchItemsProductTag []*upstream.ProductTag
+		batchIdxMapProductTag := map[int]int{}
+		var batchItemsProductPrice []*upstream.ProductPrice
+		batchIdxMapProductPrice := map[int]int{}
+		var batchItemsProductCollection []*upstream.ProductCollection
+		batchIdxMapProductCollection := map[int]int{}
+		var batchItemsProduct []*upstream.Product
+		batchIdxMapProduct := map[int]int{}
 		var batchItemsPage []*upstream.WebPage
 		batchIdxMapPage := map[int]int{}
+		var batchItemsOrderTransaction []*upstream.OrderTransaction
+		batchIdxMapOrderTransaction := map[int]int{}
+		var batchItemsOrderTag []*upstream.OrderTag
+		batchIdxMapOrderTag := map[int]int{}
+		var batchItemsOrderInvoice []*upstream.OrderInvoice
+		batchIdxMapOrderInvoice := map[int]int{}
 		var batchItemsOrder []*upstream.Order
 		batchIdxMapOrder := map[int]int{}
 		var batchItemsMembership []*upstream.Membership
@@ -21994,12 +43686,22 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapFunnel := map[int]int{}
 		var batchItemsFormSubmission []*upstream.FormSubmission
 		batchIdxMapFormSubmission := map[int]int{}
+		var batchItemsCourseSection []*upstream.CourseSection
+		batchIdxMapCourseSection := map[int]int{}
+		var batchItemsCourseLesson []*upstream.CourseLesson
+		batchIdxMapCourseLesson := map[int]int{}
+		var batchItemsCourseEnrollment []*upstream.CourseEnrollment
+		batchIdxMapCourseEnrollment := map[int]int{}
+		var batchItemsCourse []*upstream.Course
+		batchIdxMapCourse := map[int]int{}
 		var batchItemsContactTag []*upstream.ContactTag
 		batchIdxMapContactTag := map[int]int{}
 		var batchItemsContact []*upstream.Contact
 		batchIdxMapContact := map[int]int{}
 		var batchItemsBillingSubscription []*upstream.BillingSubscription
 		batchIdxMapBillingSubscription := map[int]int{}
+		var batchItemsAppliedOrderTag []*upstream.AppliedOrderTag
+		batchIdxMapAppliedOrderTag := map[int]int{}
 		var batchItemsAppliedContactTag []*upstream.AppliedContactTag
 		batchIdxMapAppliedContactTag := map[int]int{}
 		for i, item := range v {
@@ -22007,9 +43709,42 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Workspace:
 				batchIdxMapWorkspace[i] = len(batchItemsWorkspace)
 				batchItemsWorkspace = append(batchItemsWorkspace, concrete)
+			case *upstream.SalesPipelineStage:
+				batchIdxMapSalesPipelineStage[i] = len(batchItemsSalesPipelineStage)
+				batchItemsSalesPipelineStage = append(batchItemsSalesPipelineStage, concrete)
+			case *upstream.SalesPipeline:
+				batchIdxMapSalesPipeline[i] = len(batchItemsSalesPipeline)
+				batchItemsSalesPipeline = append(batchItemsSalesPipeline, concrete)
+			case *upstream.SalesOpportunity:
+				batchIdxMapSalesOpportunity[i] = len(batchItemsSalesOpportunity)
+				batchItemsSalesOpportunity = append(batchItemsSalesOpportunity, concrete)
+			case *upstream.ProductVariant:
+				batchIdxMapProductVariant[i] = len(batchItemsProductVariant)
+				batchItemsProductVariant = append(batchItemsProductVariant, concrete)
+			case *upstream.ProductTag:
+				batchIdxMapProductTag[i] = len(batchItemsProductTag)
+				batchItemsProductTag = append(batchItemsProductTag, concrete)
+			case *upstream.ProductPrice:
+				batchIdxMapProductPrice[i] = len(batchItemsProductPrice)
+				batchItemsProductPrice = append(batchItemsProductPrice, concrete)
+			case *upstream.ProductCollection:
+				batchIdxMapProductCollection[i] = len(batchItemsProductCollection)
+				batchItemsProductCollection = append(batchItemsProductCollection, concrete)
+			case *upstream.Product:
+				batchIdxMapProduct[i] = len(batchItemsProduct)
+				batchItemsProduct = append(batchItemsProduct, concrete)
 			case *upstream.WebPage:
 				batchIdxMapPage[i] = len(batchItemsPage)
 				batchItemsPage = append(batchItemsPage, concrete)
+			case *upstream.OrderTransaction:
+				batchIdxMapOrderTransaction[i] = len(batchItemsOrderTransaction)
+				batchItemsOrderTransaction = append(batchItemsOrderTransaction, concrete)
+			case *upstream.OrderTag:
+				batchIdxMapOrderTag[i] = len(batchItemsOrderTag)
+				batchItemsOrderTag = append(batchItemsOrderTag, concrete)
+			case *upstream.OrderInvoice:
+				batchIdxMapOrderInvoice[i] = len(batchItemsOrderInvoice)
+				batchItemsOrderInvoice = append(batchItemsOrderInvoice, concrete)
 			case *upstream.Order:
 				batchIdxMapOrder[i] = len(batchItemsOrder)
 				batchItemsOrder = append(batchItemsOrder, concrete)
@@ -22022,6 +43757,18 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.FormSubmission:
 				batchIdxMapFormSubmission[i] = len(batchItemsFormSubmission)
 				batchItemsFormSubmission = append(batchItemsFormSubmission, concrete)
+			case *upstream.CourseSection:
+				batchIdxMapCourseSection[i] = len(batchItemsCourseSection)
+				batchItemsCourseSection = append(batchItemsCourseSection, concrete)
+			case *upstream.CourseLesson:
+				batchIdxMapCourseLesson[i] = len(batchItemsCourseLesson)
+				batchItemsCourseLesson = append(batchItemsCourseLesson, concrete)
+			case *upstream.CourseEnrollment:
+				batchIdxMapCourseEnrollment[i] = len(batchItemsCourseEnrollment)
+				batchItemsCourseEnrollment = append(batchItemsCourseEnrollment, concrete)
+			case *upstream.Course:
+				batchIdxMapCourse[i] = len(batchItemsCourse)
+				batchItemsCourse = append(batchItemsCourse, concrete)
 			case *upstream.ContactTag:
 				batchIdxMapContactTag[i] = len(batchItemsContactTag)
 				batchItemsContactTag = append(batchItemsContactTag, concrete)
@@ -22031,6 +43778,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.BillingSubscription:
 				batchIdxMapBillingSubscription[i] = len(batchItemsBillingSubscription)
 				batchItemsBillingSubscription = append(batchItemsBillingSubscription, concrete)
+			case *upstream.AppliedOrderTag:
+				batchIdxMapAppliedOrderTag[i] = len(batchItemsAppliedOrderTag)
+				batchItemsAppliedOrderTag = append(batchItemsAppliedOrderTag, concrete)
 			case *upstream.AppliedContactTag:
 				batchIdxMapAppliedContactTag[i] = len(batchItemsAppliedContactTag)
 				batchItemsAppliedContactTag = append(batchItemsAppliedContactTag, concrete)
@@ -22039,8 +43789,41 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsWorkspace) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Workspace", batchItemsWorkspace, batchIdxMapWorkspace)
 		}
+		if len(batchItemsSalesPipelineStage) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SalesPipelineStage", batchItemsSalesPipelineStage, batchIdxMapSalesPipelineStage)
+		}
+		if len(batchItemsSalesPipeline) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SalesPipeline", batchItemsSalesPipeline, batchIdxMapSalesPipeline)
+		}
+		if len(batchItemsSalesOpportunity) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SalesOpportunity", batchItemsSalesOpportunity, batchIdxMapSalesOpportunity)
+		}
+		if len(batchItemsProductVariant) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductVariant", batchItemsProductVariant, batchIdxMapProductVariant)
+		}
+		if len(batchItemsProductTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductTag", batchItemsProductTag, batchIdxMapProductTag)
+		}
+		if len(batchItemsProductPrice) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductPrice", batchItemsProductPrice, batchIdxMapProductPrice)
+		}
+		if len(batchItemsProductCollection) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductCollection", batchItemsProductCollection, batchIdxMapProductCollection)
+		}
+		if len(batchItemsProduct) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Product", batchItemsProduct, batchIdxMapProduct)
+		}
 		if len(batchItemsPage) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Page", batchItemsPage, batchIdxMapPage)
+		}
+		if len(batchItemsOrderTransaction) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "OrderTransaction", batchItemsOrderTransaction, batchIdxMapOrderTransaction)
+		}
+		if len(batchItemsOrderTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "OrderTag", batchItemsOrderTag, batchIdxMapOrderTag)
+		}
+		if len(batchItemsOrderInvoice) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "OrderInvoice", batchItemsOrderInvoice, batchIdxMapOrderInvoice)
 		}
 		if len(batchItemsOrder) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Order", batchItemsOrder, batchIdxMapOrder)
@@ -22054,6 +43837,18 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsFormSubmission) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "FormSubmission", batchItemsFormSubmission, batchIdxMapFormSubmission)
 		}
+		if len(batchItemsCourseSection) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "CourseSection", batchItemsCourseSection, batchIdxMapCourseSection)
+		}
+		if len(batchItemsCourseLesson) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "CourseLesson", batchItemsCourseLesson, batchIdxMapCourseLesson)
+		}
+		if len(batchItemsCourseEnrollment) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "CourseEnrollment", batchItemsCourseEnrollment, batchIdxMapCourseEnrollment)
+		}
+		if len(batchItemsCourse) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Course", batchItemsCourse, batchIdxMapCourse)
+		}
 		if len(batchItemsContactTag) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "ContactTag", batchItemsContactTag, batchIdxMapContactTag)
 		}
@@ -22062,6 +43857,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsBillingSubscription) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "BillingSubscription", batchItemsBillingSubscription, batchIdxMapBillingSubscription)
+		}
+		if len(batchItemsAppliedOrderTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "AppliedOrderTag", batchItemsAppliedOrderTag, batchIdxMapAppliedOrderTag)
 		}
 		if len(batchItemsAppliedContactTag) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "AppliedContactTag", batchItemsAppliedContactTag, batchIdxMapAppliedContactTag)
@@ -22125,12 +43923,181 @@ func (ec *executionContext) marshalNOrderEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfu
 	return ec._OrderEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOrderInvoice2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderInvoice) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "OrderInvoice", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderInvoice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoice(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderInvoice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoice(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderInvoice) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderInvoice!")
+		return graphql.Null
+	}
+	return ec._OrderInvoice(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderInvoiceEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.OrderInvoice]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderInvoiceEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderInvoiceEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.OrderInvoice]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderInvoiceEdge!")
+		return graphql.Null
+	}
+	return ec._OrderInvoiceEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderInvoiceLineItem2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItem(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderInvoiceLineItem) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderInvoiceLineItem!")
+		return graphql.Null
+	}
+	return ec._OrderInvoiceLineItem(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNOrderInvoiceType2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalOrderInvoiceType(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOrderInvoiceType2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalOrderInvoiceType(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OrderInvoiceType!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNOrderLineItem2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderLineItem(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderLineItem) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "OrderLineItem!")
 		return graphql.Null
 	}
 	return ec._OrderLineItem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderTag) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "OrderTag", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderTag) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderTag!")
+		return graphql.Null
+	}
+	return ec._OrderTag(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.OrderTag]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.OrderTag]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderTagEdge!")
+		return graphql.Null
+	}
+	return ec._OrderTagEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderTransaction2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransactionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderTransaction) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "OrderTransaction", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderTransaction2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransaction(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderTransaction2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransaction(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderTransaction) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderTransaction!")
+		return graphql.Null
+	}
+	return ec._OrderTransaction(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNOrderTransactionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.OrderTransaction]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderTransactionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderTransactionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.OrderTransaction]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderTransactionEdge!")
+		return graphql.Null
+	}
+	return ec._OrderTransactionEdge(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebPageᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.WebPage) graphql.Marshaler {
@@ -22186,6 +44153,269 @@ func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnel
 	return ec._PageInfo(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalNPlacedSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSortProperty(ctx context.Context, v any) (model.PlacedSortProperty, error) {
+	var res model.PlacedSortProperty
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPlacedSortProperty2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSortProperty(ctx context.Context, sel ast.SelectionSet, v model.PlacedSortProperty) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "Product", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx context.Context, sel ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Product!")
+		return graphql.Null
+	}
+	return ec._Product(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductCollection2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductCollectionᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductCollection) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "ProductCollection", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductCollection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductCollection(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductCollection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductCollection(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductCollection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductCollection!")
+		return graphql.Null
+	}
+	return ec._ProductCollection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductCollectionEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.ProductCollection]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductCollectionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductCollectionEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.ProductCollection]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductCollectionEdge!")
+		return graphql.Null
+	}
+	return ec._ProductCollectionEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.Product]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.Product]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductEdge!")
+		return graphql.Null
+	}
+	return ec._ProductEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductPrice2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPriceᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductPrice) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "ProductPrice", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductPrice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPrice(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductPrice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPrice(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductPrice) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductPrice!")
+		return graphql.Null
+	}
+	return ec._ProductPrice(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductPriceEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.ProductPrice]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductPriceEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductPriceEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.ProductPrice]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductPriceEdge!")
+		return graphql.Null
+	}
+	return ec._ProductPriceEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductPropertyValue2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPropertyValue(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductPropertyValue) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductPropertyValue!")
+		return graphql.Null
+	}
+	return ec._ProductPropertyValue(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductTag) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "ProductTag", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTag(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTag(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductTag) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductTag!")
+		return graphql.Null
+	}
+	return ec._ProductTag(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductTagEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.ProductTag]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductTagEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.ProductTag]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductTagEdge!")
+		return graphql.Null
+	}
+	return ec._ProductTagEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductVariant2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductVariant) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "ProductVariant", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductVariant) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductVariant!")
+		return graphql.Null
+	}
+	return ec._ProductVariant(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProductVariantEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.ProductVariant]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductVariantEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProductVariantEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.ProductVariant]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ProductVariantEdge!")
+		return graphql.Null
+	}
+	return ec._ProductVariantEdge(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRedactContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRedactContactInput(ctx context.Context, v any) (model.RedactContactInput, error) {
 	res, err := ec.unmarshalInputRedactContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -22194,6 +44424,120 @@ func (ec *executionContext) unmarshalNRedactContactInput2githubᚗcomᚋfunnelgr
 func (ec *executionContext) unmarshalNRemoveContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRemoveContactTagInput(ctx context.Context, v any) (model.RemoveContactTagInput, error) {
 	res, err := ec.unmarshalInputRemoveContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSalesOpportunity2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesOpportunity) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "SalesOpportunity", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesOpportunity2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunity(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSalesOpportunity2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunity(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesOpportunity) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesOpportunity!")
+		return graphql.Null
+	}
+	return ec._SalesOpportunity(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesOpportunityEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.SalesOpportunity]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesOpportunityEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSalesOpportunityEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.SalesOpportunity]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesOpportunityEdge!")
+		return graphql.Null
+	}
+	return ec._SalesOpportunityEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesOpportunityNote!")
+		return graphql.Null
+	}
+	return ec._SalesOpportunityNote(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesPipeline2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesPipeline) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "SalesPipeline", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesPipeline!")
+		return graphql.Null
+	}
+	return ec._SalesPipeline(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesPipelineEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.SalesPipeline]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesPipelineEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSalesPipelineEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.SalesPipeline]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesPipelineEdge!")
+		return graphql.Null
+	}
+	return ec._SalesPipelineEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesPipelineStage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStage(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesPipelineStage) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesPipelineStage!")
+		return graphql.Null
+	}
+	return ec._SalesPipelineStage(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSortDirection2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSortDirection(ctx context.Context, v any) (model.SortDirection, error) {
@@ -22590,6 +44934,13 @@ func (ec *executionContext) marshalOAppliedContactTagConnection2ᚖgithubᚗcom�
 	return ec._AppliedContactTagConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOAppliedOrderTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.AppliedOrderTag]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AppliedOrderTagConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOApplyContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApplyContactTagPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22738,6 +45089,56 @@ func (ec *executionContext) marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraph�
 	return ec._ContactVisits(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCourse2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourse(ctx context.Context, sel ast.SelectionSet, v *upstream.Course) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Course(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCourseConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.Course]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CourseConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCourseEnrollmentConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.CourseEnrollment]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CourseEnrollmentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOCourseEnrollmentFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCourseEnrollmentFilter(ctx context.Context, v any) (*model.CourseEnrollmentFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCourseEnrollmentFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCourseLessonConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.CourseLesson]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CourseLessonConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCourseSection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐCourseSection(ctx context.Context, sel ast.SelectionSet, v *upstream.CourseSection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CourseSection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCourseSectionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.CourseSection]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CourseSectionConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactPayload(ctx context.Context, sel ast.SelectionSet, v *model.CreateContactPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22880,6 +45281,18 @@ func (ec *executionContext) marshalOFunnelTag2ᚕᚖgithubᚗcomᚋfunnelgraph�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOID2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalID(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalID(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -23043,6 +45456,13 @@ func (ec *executionContext) marshalONode2githubᚗcomᚋfunnelgraphᚋfunnelgrap
 	return ec._Node(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOOrder2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrder(ctx context.Context, sel ast.SelectionSet, v *upstream.Order) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Order(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOOrderAffiliate2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderAffiliate(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderAffiliate) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -23065,10 +45485,124 @@ func (ec *executionContext) unmarshalOOrderFilter2ᚖgithubᚗcomᚋfunnelgraph�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOOrderInvoiceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderInvoice]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderInvoiceConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOOrderInvoiceFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐOrderInvoiceFilter(ctx context.Context, v any) (*model.OrderInvoiceFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputOrderInvoiceFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOrderInvoiceLineItem2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItemᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderInvoiceLineItem) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderInvoiceLineItem2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOOrderInvoiceLineItemFulfillmentStatus2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalOrderInvoiceLineItemFulfillmentStatus(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOrderInvoiceLineItemFulfillmentStatus2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalOrderInvoiceLineItemFulfillmentStatus(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOOrderInvoiceType2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNOrderInvoiceType2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOOrderInvoiceType2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderInvoiceType2string(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOOrderInvoiceType2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalOrderInvoiceType(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOrderInvoiceType2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalOrderInvoiceType(*v)
+	return res
+}
+
+func (ec *executionContext) marshalOOrderInvoiceVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceVariant(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderInvoiceVariant) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderInvoiceVariant(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOOrderLineItem2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderLineItemᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderLineItem) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "OrderLineItem", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -23096,6 +45630,47 @@ func (ec *executionContext) marshalOOrderReferralCode2ᚖgithubᚗcomᚋfunnelgr
 		return graphql.Null
 	}
 	return ec._OrderReferralCode(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrderTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.OrderTag) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "OrderTag", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOOrderTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTag(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderTag) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderTag(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrderTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderTag]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderTagConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrderTransactionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderTransaction]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderTransactionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOOrderVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderVariant(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderVariant) graphql.Marshaler {
@@ -23127,6 +45702,205 @@ func (ec *executionContext) unmarshalOPageFilter2ᚖgithubᚗcomᚋfunnelgraph�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx context.Context, v any) (*model.PlacedSort, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPlacedSort(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPlatformApplication2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐPlatformApplication(ctx context.Context, sel ast.SelectionSet, v *upstream.PlatformApplication) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PlatformApplication(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOProduct2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Product) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "Product", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOProduct2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProduct(ctx context.Context, sel ast.SelectionSet, v *upstream.Product) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Product(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOProductCollectionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.ProductCollection]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductCollectionConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductCollectionFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductCollectionFilter(ctx context.Context, v any) (*model.ProductCollectionFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductCollectionFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOProductCollectionSortMethod2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalProductCollectionSortMethod(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProductCollectionSortMethod2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalProductCollectionSortMethod(*v)
+	return res
+}
+
+func (ec *executionContext) marshalOProductConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.Product]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductFilter(ctx context.Context, v any) (*model.ProductFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductPriceConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductPriceFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductPriceFilter(ctx context.Context, v any) (*model.ProductPriceFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductPriceFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOProductPricePaymentType2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalProductPricePaymentType(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProductPricePaymentType2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalProductPricePaymentType(*v)
+	return res
+}
+
+func (ec *executionContext) marshalOProductPropertyValue2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPropertyValueᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductPropertyValue) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductPropertyValue2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductPropertyValue(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOProductTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ProductTag) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "ProductTag", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProductTag2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductTag(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOProductTagConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.ProductTag]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductTagConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductTagFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductTagFilter(ctx context.Context, v any) (*model.ProductTagFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductTagFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProductVariant2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐProductVariant(ctx context.Context, sel ast.SelectionSet, v *upstream.ProductVariant) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductVariant(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOProductVariantConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.ProductVariant]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProductVariantConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductVariantFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐProductVariantFilter(ctx context.Context, v any) (*model.ProductVariantFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductVariantFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalORedactContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRedactContactPayload(ctx context.Context, sel ast.SelectionSet, v *model.RedactContactPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -23139,6 +45913,89 @@ func (ec *executionContext) marshalORemoveContactTagPayload2ᚖgithubᚗcomᚋfu
 		return graphql.Null
 	}
 	return ec._RemoveContactTagPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesOpportunityConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSalesOpportunityFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesOpportunityFilter(ctx context.Context, v any) (*model.SalesOpportunityFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSalesOpportunityFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesPipeline(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSalesPipelineConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.SalesPipeline]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesPipelineConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSalesPipelineFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesPipelineFilter(ctx context.Context, v any) (*model.SalesPipelineFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSalesPipelineFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSalesPipelineStage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStageᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesPipelineStage) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "SalesPipelineStage", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesPipelineStage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStage(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOSalesPipelineStage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineStage(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesPipelineStage) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesPipelineStage(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx context.Context, v any) (*model.Sort, error) {

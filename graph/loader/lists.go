@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -22,6 +23,65 @@ type List[T any] struct {
 }
 
 func newList[T any](rows *Resource[T], fetch pages[T]) *List[T] { return &List[T]{rows, fetch} }
+
+// wholeList is a window that holds all of any list; the budget of calls bounds it.
+const wholeList = 1 << 30
+
+// findsAll has the list be where records are found by their ids, several at a time, since
+// REST has no filter for them (API.md §6): it is walked until all are found, as long as
+// that is not more calls than asking for each. A record that does not say where it
+// belongs is there only if it is on the list, so that a caller who must not see
+// everything is not shown it by its id alone.
+func (list *List[T]) findsAll() *List[T] {
+	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
+		q := upstream.Query{}
+		for range most {
+			page, err := list.Of(l).load(pageKey{upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, q})
+			if err != nil {
+				return err
+			}
+			if until(page.Rows) || page.Next == "" || page.Next == q.After || len(page.Rows) == 0 {
+				return nil
+			}
+			q.After = page.Next
+		}
+		return nil
+	}
+	byMember := list.rows.one
+	list.rows.one = func(l *Loaders, ref upstream.Ref) (*T, error) {
+		if !l.client.Scoped() {
+			return byMember(l, ref)
+		}
+		var found *T
+		err := walk(l, ref.Parent, wholeList, func(rows []*T) bool {
+			i := slices.IndexFunc(rows, func(t *T) bool {
+				_, ids := list.rows.address(t)
+				return slices.Contains(ids, ref.ID)
+			})
+			if i >= 0 {
+				found = rows[i]
+			}
+			return i >= 0
+		})
+		if err == nil && found == nil {
+			err = upstream.NotThere()
+		}
+		return found, err
+	}
+	list.rows.many = func(l *Loaders, workspace string, ids []string) ([]*T, error) {
+		var found []*T
+		err := walk(l, workspace, len(ids), func(rows []*T) bool {
+			for _, t := range rows {
+				if ref, _ := list.rows.address(t); slices.Contains(ids, ref.ID) {
+					found = append(found, t)
+				}
+			}
+			return len(found) == len(ids)
+		})
+		return found, err
+	}
+	return list
+}
 
 // From returns the lists of the operation that the context belongs to.
 func (list *List[T]) From(ctx context.Context) *Lists[T] { return list.Of(From(ctx)) }

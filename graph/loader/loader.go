@@ -18,11 +18,12 @@ import (
 type Loaders struct {
 	ctx    context.Context //nolint:containedctx // Loaders live as long as it does
 	client *upstream.Client
+	kinds  map[upstream.Kind]kind
 
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
 	given sync.Map
-	once  sync.Map
+	memos sync.Map
 
 	mu   sync.Mutex
 	made map[any]any // *Records by their *Resource, *Lists by their *List
@@ -30,7 +31,9 @@ type Loaders struct {
 
 // New returns the loaders of one operation, which call with the client's token
 // and end with the context.
-func New(ctx context.Context, c *upstream.Client) *Loaders { return &Loaders{ctx: ctx, client: c} }
+func New(ctx context.Context, c *upstream.Client) *Loaders {
+	return &Loaders{ctx: ctx, client: c, kinds: kinds}
+}
 
 // loaderOf returns what an operation has of a key, making it at the first time:
 // most operations touch few of all resources.
@@ -145,8 +148,8 @@ func Write[T any](l *Loaders, records *Resource[T], workspace string, change fun
 // SeesTeam reports whether a team with this raw id, if there is one, may be seen.
 func (l *Loaders) SeesTeam(id string) bool { return l.client.SeesTeam(id) }
 
-// Once runs f for the first call with the key, and has the others wait for it.
-func (l *Loaders) Once(key any, f func()) {
-	once, _ := l.once.LoadOrStore(key, new(sync.Once))
-	once.(*sync.Once).Do(f)
+// Memo returns what f returns for the first call with the key; the others wait for it.
+func (l *Loaders) Memo(key any, f func() any) any {
+	memo, _ := l.memos.LoadOrStore(key, sync.OnceValue(f))
+	return memo.(func() any)()
 }

@@ -2,30 +2,15 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/graph-gophers/dataloader/v7"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
-
-// settle is how long a batch stays open after the last newcomer. What one list,
-// one `nodes` or one object's aliases ask for is handed over whole, so this
-// only waits for other parts of the query that are about to ask as well; a
-// kind that REST cannot batch does not wait at all.
-const (
-	settle    = 250 * time.Microsecond
-	maxSettle = 5 * time.Millisecond
-)
-
-// never is for dataloader's own timer: batches are dispatched by [Records],
-// since a timer that fires in the middle of a hand-over would split it.
-const never = time.Hour
 
 // row is what every record is.
 type row[T any] interface {
@@ -45,10 +30,22 @@ type Resource[T any] struct {
 	many func(l *Loaders, parent string, ids []string) ([]*T, error)
 
 	address func(*T) (upstream.Ref, []string)
+
+	// owner, if not nil, is the record that one belongs to which does not name its
+	// workspace, and owners how many such records there are one above the other.
+	owner  func(*T) upstream.Ref
+	owners int
 }
 
 func newResource[T any, P row[T]](one func(*Loaders, upstream.Ref) (*T, error), many func(*Loaders, string, []string) ([]*T, error)) *Resource[T] {
 	return &Resource[T]{one: one, many: many, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
+}
+
+// within says that a record belongs to another one of the same workspace, which
+// belongs to as many others as given.
+func (r *Resource[T]) within(owner func(*T) upstream.Ref, owners int) *Resource[T] {
+	r.owner, r.owners = owner, 1+owners
+	return r
 }
 
 // From returns the records of the operation that the context belongs to.
@@ -67,7 +64,7 @@ func (r *Resource[T]) in(l *Loaders) nodes { return r.Of(l) }
 type Records[T any] struct {
 	*Resource[T]
 	loaders *Loaders
-	queues  sync.Map // of *queue[T], by the parent's id
+	queues  sync.Map // of *gathering[upstream.Ref, *T], by the parent's id
 
 	mu sync.Mutex
 	// seen are the rows of lists, not yet known by their ids: most operations
@@ -115,7 +112,7 @@ func (r *Records[T]) prime(t *T) {
 	q := r.queue(ref.Parent)
 	for _, ref.ID = range ids {
 		if ref.ID != "" {
-			q.loader.Prime(r.loaders.ctx, ref, t)
+			q.prime(ref, t)
 		}
 	}
 }
@@ -137,72 +134,12 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	return thunks
 }
 
-func (r *Records[T]) queue(parent string) *queue[T] {
+func (r *Records[T]) queue(parent string) *gathering[upstream.Ref, *T] {
 	if q, ok := r.queues.Load(parent); ok {
-		return q.(*queue[T])
+		return q.(*gathering[upstream.Ref, *T])
 	}
-	q := &queue[T]{Records: r, cache: dataloader.NewCache[upstream.Ref, *T]()}
-	options := []dataloader.Option[upstream.Ref, *T]{dataloader.WithCache[upstream.Ref, *T](q.cache), dataloader.WithWait[upstream.Ref, *T](never)}
-	if r.many == nil {
-		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, *T](1))
-	}
-	q.loader = dataloader.NewBatchedLoader(r.batch, options...)
-	first, _ := r.queues.LoadOrStore(parent, q)
-	return first.(*queue[T])
-}
-
-// queue is where the keys of one parent come together.
-type queue[T any] struct {
-	*Records[T]
-	cache  *dataloader.InMemoryCache[upstream.Ref, *T]
-	loader *dataloader.Loader[upstream.Ref, *T]
-
-	// gate keeps a dispatch out of a hand-over.
-	gate     sync.RWMutex
-	arrivals atomic.Int64
-	settling atomic.Bool
-}
-
-// request hands the refs of the indices over, whole, and sets their thunks.
-func (q *queue[T]) request(refs []upstream.Ref, indices []int, thunks []dataloader.Thunk[*T]) {
-	missing := false
-	q.gate.RLock()
-	for _, i := range indices {
-		if _, known := q.cache.Get(q.loaders.ctx, refs[i]); !known {
-			missing = true
-		}
-		thunks[i] = q.loader.Load(q.loaders.ctx, refs[i])
-	}
-	q.gate.RUnlock()
-	if missing && q.many != nil {
-		q.dispatch()
-	}
-}
-
-// dispatch closes the open batch as soon as nobody has joined it for a moment.
-// Whoever calls it has put its keys in before, so that the batch it finds being
-// settled holds them.
-func (q *queue[T]) dispatch() {
-	q.arrivals.Add(1)
-	if !q.settling.CompareAndSwap(false, true) {
-		return
-	}
-	go func() {
-		for end := time.Now().Add(maxSettle); time.Now().Before(end); {
-			before := q.arrivals.Load()
-			time.Sleep(settle)
-			// On a busy machine, whoever could join may be waiting for a
-			// processor: let them go first.
-			runtime.Gosched()
-			if q.arrivals.Load() == before {
-				break
-			}
-		}
-		q.settling.Store(false)
-		q.gate.Lock()
-		q.loader.Flush()
-		q.gate.Unlock()
-	}()
+	first, _ := r.queues.LoadOrStore(parent, newGathering(r.loaders.ctx, r.batch, r.many != nil))
+	return first.(*gathering[upstream.Ref, *T])
 }
 
 // batch fetches what has come together, all of one parent, side by side: raw ids
@@ -248,6 +185,14 @@ func (b *batch[T]) run(indices []int, call func()) {
 
 func (b *batch[T]) one(i int, ref upstream.Ref) {
 	t, err := b.Resource.one(b.loaders, ref)
+	if errors.Is(err, upstream.NotFound) {
+		for range b.owners {
+			b.loaders.client.Forgo(b.loaders.ctx) // so that the budget does not tell it from one that is another's
+		}
+	}
+	if err == nil && b.owner != nil {
+		_, err = b.loaders.owned(b.owner(t))
+	}
 	if err != nil {
 		b.results[i] = &dataloader.Result[*T]{Error: err}
 		return

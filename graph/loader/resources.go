@@ -11,70 +11,120 @@ import (
 // The one table of resources: how each kind is fetched by its id, and each list.
 // Rows of lists become known to their kind.
 var (
-	Teams              = newResource(onAccounts((*upstream.Client).Team), nil)
-	Users              = newResource(onAccounts((*upstream.Client).User), nil)
-	Workspaces         = newResource(onAccounts((*upstream.Client).Workspace), nil)
-	Contacts           = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
-	ContactTags        = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags = newResource(appliedContactTag, nil)
-	Funnels            = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
-	Pages              = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
-	FormSubmissions    = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
-	Orders             = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
+	Teams               = newResource(onAccounts((*upstream.Client).Team), nil)
+	Users               = newResource(onAccounts((*upstream.Client).User), nil)
+	Workspaces          = newResource(onAccounts((*upstream.Client).Workspace), nil)
+	Contacts            = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
+	ContactTags         = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
+	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).within((*upstream.AppliedContactTag).Owner, 0)
+	Funnels             = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
+	Pages               = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
+	FormSubmissions     = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
+	Orders              = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
+	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).within((*upstream.OrderInvoice).Owner, 0)
+	OrderTransactions   = newResource(inPlace((*upstream.Client).OrderTransaction), nil).within((*upstream.OrderTransaction).Owner, 0)
+	OrderTags           = newResource(inPlace((*upstream.Client).OrderTag), nil)
+	AppliedOrderTags    = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).within((*upstream.AppliedOrderTag).Owner, 0)
+	Products            = newResource(inPlace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
+	ProductVariants     = newResource(inPlace((*upstream.Client).ProductVariant), nil).within((*upstream.ProductVariant).Owner, 0)
+	ProductPrices       = newResource(inPlace((*upstream.Client).ProductPrice), nil).within((*upstream.ProductPrice).Owner, 1)
+	ProductCollections  = newResource(inPlace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
+	ProductTags         = newResource(inPlace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
+	Courses             = newResource(inPlace((*upstream.Client).Course), nil)
+	CourseSections      = newResource(inPlace((*upstream.Client).CourseSection), nil).within((*upstream.CourseSection).Owner, 0)
+	CourseLessons       = newResource(inPlace((*upstream.Client).CourseLesson), nil).within((*upstream.CourseLesson).Owner, 1)
+	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).within((*upstream.CourseEnrollment).Owner, 0)
+	SalesPipelines      = newResource(inPlace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
+	SalesPipelineStages = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).within((*upstream.SalesPipelineStage).Owner, 0)
+	SalesOpportunities  = newResource(inPlace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
 
-	TeamList              = newList(Teams, ofToken((*upstream.Client).Teams))
-	UserList              = newList(Users, ofToken((*upstream.Client).Users))
-	WorkspaceList         = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
-	ContactList           = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
-	ContactTagList        = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
-	AppliedContactTagList = newList(AppliedContactTags, ofContact((*upstream.Client).AppliedContactTags))
-	FunnelList            = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
-	PageList              = newList(Pages, ofWorkspace((*upstream.Client).Pages))
-	FormSubmissionList    = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
-	OrderList             = newList(Orders, ofWorkspace((*upstream.Client).Orders))
+	TeamList                  = newList(Teams, ofToken((*upstream.Client).Teams))
+	UserList                  = newList(Users, ofToken((*upstream.Client).Users))
+	WorkspaceList             = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
+	ContactList               = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
+	ContactTagList            = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
+	AppliedContactTagList     = newList(AppliedContactTags, below(AppliedContactTags, (*upstream.Client).AppliedContactTags))
+	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
+	PageList                  = newList(Pages, ofWorkspace((*upstream.Client).Pages))
+	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
+	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
+	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
+	WorkspaceOrderInvoiceList = newList(OrderInvoices, owned(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
+	OrderTransactionList      = newList(OrderTransactions, below(OrderTransactions, (*upstream.Client).OrderTransactions))
+	OrderTagList              = newList(OrderTags, ofWorkspace((*upstream.Client).OrderTags)).findsAll()
+	AppliedOrderTagList       = newList(AppliedOrderTags, below(AppliedOrderTags, (*upstream.Client).AppliedOrderTags))
+	ProductList               = newList(Products, ofWorkspace((*upstream.Client).Products))
+	ProductVariantList        = newList(ProductVariants, below(ProductVariants, (*upstream.Client).ProductVariants))
+	ProductPriceList          = newList(ProductPrices, owned(ProductPrices, ofRecord((*upstream.Client).ProductPrices)))
+	ProductCollectionList     = newList(ProductCollections, ofWorkspace((*upstream.Client).ProductCollections))
+	ProductTagList            = newList(ProductTags, ofWorkspace((*upstream.Client).ProductTags))
+	CourseList                = newList(Courses, ofWorkspace((*upstream.Client).Courses)).findsAll()
+	CourseSectionList         = newList(CourseSections, below(CourseSections, (*upstream.Client).CourseSections))
+	CourseLessonList          = newList(CourseLessons, below(CourseLessons, (*upstream.Client).CourseLessons))
+	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
+	SalesPipelineList         = newList(SalesPipelines, ofWorkspace((*upstream.Client).SalesPipelines))
+	SalesOpportunityList      = newList(SalesOpportunities, ofWorkspace((*upstream.Client).SalesOpportunities))
+
+	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
+	ContactFormSubmissions = byKey(FormSubmissionList, "contact_id", func(s *upstream.FormSubmission) string { return s.ContactID })
+	ContactOpportunities   = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
+	ContactEnrollments     = byKey(CourseEnrollmentList, "contact_id", func(e *upstream.CourseEnrollment) string { return e.ContactID }).across(courses)
+	VariantPrices          = byKey(ProductPriceList, "variant_id", func(p *upstream.ProductPrice) string { return p.VariantID })
+	CollectionsOfProduct   = byWalk(ProductCollectionList, func(c *upstream.ProductCollection) []string { return c.ProductIDs })
+	FunnelPages            = byKey(PageList, "funnel_ids", func(p *upstream.WebPage) string { return p.FunnelID() })
+	PageFormSubmissions    = byKey(FormSubmissionList, "page_id", func(s *upstream.FormSubmission) string { return s.PageID })
+	PipelineOpportunities  = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID })
+	StageOpportunities     = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID })
 )
 
 // kinds are where the records of each kind are found that have global ids.
-var kinds = map[upstream.Kind]interface{ in(*Loaders) nodes }{
-	upstream.KindTeam:              Teams,
-	upstream.KindUser:              Users,
-	upstream.KindWorkspace:         Workspaces,
-	upstream.KindContact:           Contacts,
-	upstream.KindContactTag:        ContactTags,
-	upstream.KindAppliedContactTag: AppliedContactTags,
-	upstream.KindFunnel:            Funnels,
-	upstream.KindPage:              Pages,
-	upstream.KindFormSubmission:    FormSubmissions,
-	upstream.KindOrder:             Orders,
-	upstream.KindMembership:        within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
-	upstream.KindSubscription:      within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
+var kinds = map[upstream.Kind]kind{
+	upstream.KindTeam:               Teams,
+	upstream.KindUser:               Users,
+	upstream.KindWorkspace:          Workspaces,
+	upstream.KindContact:            Contacts,
+	upstream.KindContactTag:         ContactTags,
+	upstream.KindAppliedContactTag:  AppliedContactTags,
+	upstream.KindFunnel:             Funnels,
+	upstream.KindPage:               Pages,
+	upstream.KindFormSubmission:     FormSubmissions,
+	upstream.KindOrder:              Orders,
+	upstream.KindOrderInvoice:       OrderInvoices,
+	upstream.KindOrderTransaction:   OrderTransactions,
+	upstream.KindOrderTag:           OrderTags,
+	upstream.KindAppliedOrderTag:    AppliedOrderTags,
+	upstream.KindProduct:            Products,
+	upstream.KindProductVariant:     ProductVariants,
+	upstream.KindProductPrice:       ProductPrices,
+	upstream.KindProductCollection:  ProductCollections,
+	upstream.KindProductTag:         ProductTags,
+	upstream.KindCourse:             Courses,
+	upstream.KindCourseSection:      CourseSections,
+	upstream.KindCourseLesson:       CourseLessons,
+	upstream.KindCourseEnrollment:   CourseEnrollments,
+	upstream.KindSalesPipeline:      SalesPipelines,
+	upstream.KindSalesPipelineStage: SalesPipelineStages,
+	upstream.KindSalesOpportunity:   SalesOpportunities,
+	upstream.KindMembership:         within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
+	upstream.KindSubscription:       within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
 }
 
-// appliedContactTag fetches an applied tag. It does not say where it belongs, but
-// its contact does.
-func appliedContactTag(l *Loaders, ref upstream.Ref) (*upstream.AppliedContactTag, error) {
-	t, err := inPlace((*upstream.Client).AppliedContactTag)(l, ref)
-	if errors.Is(err, upstream.NotFound) {
-		l.client.Forgo(l.ctx) // so that the budget does not tell it from one that is another's
-	}
-	if err != nil {
-		return nil, err
-	}
-	return t, l.ownContact(upstream.Ref{Kind: upstream.KindContact, Parent: t.WorkspaceID, ID: t.ContactID})
-}
+// kind is where the records of a kind are found.
+type kind interface{ in(*Loaders) nodes }
 
-// ownContact fails if a caller who may not see everything would be shown something
-// of another workspace's contact: a host can know records of other workspaces
-// (API.md §9, 3), and what belongs to a contact does not name its workspace.
-func (l *Loaders) ownContact(contact upstream.Ref) error {
+// owned returns the record that something belongs to which does not name its
+// workspace, if the caller may not see everything: a host can know records of other
+// workspaces (API.md §9, 3). It fails if that is not this workspace's; others are not
+// asked, and get nil.
+func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
 	if !l.client.Scoped() {
-		return nil
+		return nil, nil //nolint:nilnil // nothing to be asked
 	}
-	_, err := Contacts.Of(l).Load(contact)
+	node, err := l.Node(owner)
 	if errors.Is(err, upstream.OverBudget) || errors.Is(err, upstream.Timeout) {
-		return upstream.NotThere() // nobody knows whose it is
+		return nil, upstream.NotThere() // nobody knows whose it is
 	}
-	return err
+	return node, err
 }
 
 // The ways to fetch, each for methods of the client.
@@ -147,23 +197,71 @@ func ofWorkspace[T any, P row[T]](list func(*upstream.Client, context.Context, u
 	}
 }
 
-// ofContact lists what a contact has, from its workspace's subdomain.
-func ofContact[T any](list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
-	return func(l *Loaders, contact upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
-		p, err := l.place(contact.Parent)
+// ofRecord lists what a record of a workspace has, from the workspace's subdomain.
+func ofRecord[T any](list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		p, err := l.place(parent.Parent)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.ownContact(contact); err != nil {
+		if _, err := l.owned(parent); err != nil {
 			return nil, err
 		}
-		return list(l.client, l.ctx, p, contact.ID, q)
+		return list(l.client, l.ctx, p, parent.ID, q)
 	}
+}
+
+// below is [ofRecord] for rows of which that record is the owner. Who must not see
+// everything gets nothing else, whatever ClickFunnels answers with.
+func below[T any](rows *Resource[T], list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+	fetch := ofRecord(list)
+	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		page, err := fetch(l, parent, q)
+		if err == nil && l.client.Scoped() {
+			owner, err := l.owned(parent)
+			if err != nil {
+				return nil, err
+			}
+			page.Rows = slices.DeleteFunc(page.Rows, func(t *T) bool { return rows.owner(t) != owner.Ref() })
+		}
+		return page, err
+	}
+}
+
+// owned leaves of a list for whoever must not see everything what is the workspace's own,
+// where that has to be asked for each row's owner.
+func owned[T any](rows *Resource[T], fetch pages[T]) pages[T] {
+	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
+		page, err := fetch(l, parent, q)
+		if err != nil || !l.client.Scoped() {
+			return page, err
+		}
+		owners := make([]upstream.Ref, len(page.Rows))
+		for i, t := range page.Rows {
+			owners[i] = rows.owner(t)
+		}
+		l.RequestNodes(owners)
+		page.Rows = slices.DeleteFunc(page.Rows, func(t *T) bool {
+			_, err := l.owned(rows.owner(t))
+			return err != nil
+		})
+		return page, nil
+	}
+}
+
+// courses returns the courses of a workspace, below which its enrolments are listed.
+func courses(l *Loaders, workspace upstream.Ref) ([]upstream.Ref, error) {
+	all, err := CourseList.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: wholeList})
+	refs := make([]upstream.Ref, len(all.Rows))
+	for i, course := range all.Rows {
+		refs[i] = course.Ref()
+	}
+	return refs, err
 }
 
 // Node returns any record.
 func (l *Loaders) Node(ref upstream.Ref) (Node, error) {
-	kind, ok := kinds[ref.Kind]
+	kind, ok := l.kinds[ref.Kind]
 	if !ok {
 		return nil, upstream.NewError(upstream.BadUserInput, "There is no such kind of object.")
 	}
@@ -178,7 +276,7 @@ func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 		byKind[ref.Kind] = append(byKind[ref.Kind], ref)
 	}
 	for kind, refs := range byKind {
-		if records, ok := kinds[kind]; ok {
+		if records, ok := l.kinds[kind]; ok {
 			records.in(l).Request(refs...)
 		}
 	}

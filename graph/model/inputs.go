@@ -52,6 +52,14 @@ type ContactTagFilter struct {
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
+// Which enrolments of a course a list holds: those for which everything given is true. An empty list of values matches nothing.
+type CourseEnrollmentFilter struct {
+	// Any of these enrolments, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
+}
+
 // A contact to be made.
 type CreateContactInput struct {
 	// The `id`, `rawId` or `publicId` of the workspace.
@@ -176,6 +184,20 @@ type OrderFilter struct {
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
 }
 
+// Which invoices a list holds: those for which everything given is true. An empty list of values matches nothing.
+type OrderInvoiceFilter struct {
+	// Any of these invoices, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// With any of these, as `status` has it.
+	Statuses graphql.Omittable[[]string] `json:"statuses,omitzero"`
+	// Of any of these types.
+	InvoiceTypes graphql.Omittable[[]string] `json:"invoiceTypes,omitzero"`
+	// With any of these numbers.
+	InvoiceNumbers graphql.Omittable[[]string] `json:"invoiceNumbers,omitzero"`
+	// With any of these ids in another system.
+	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
+}
+
 // Which pages a list holds: those for which everything given is true. An empty list of values matches nothing.
 type PageFilter struct {
 	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
@@ -186,6 +208,66 @@ type PageFilter struct {
 	ThemeIds graphql.Omittable[[]string] `json:"themeIds,omitzero"`
 	// Only pages of funnels, or only those on their own.
 	FunnelPages graphql.Omittable[*bool] `json:"funnelPages,omitzero"`
+}
+
+// In which order rows come that have a place of their own.
+type PlacedSort struct {
+	// What to sort by; equal rows come in the order of creation.
+	Property PlacedSortProperty `json:"property"`
+	// Which way the list runs.
+	Direction SortDirection `json:"direction"`
+}
+
+// Which collections of products a list holds: those for which everything given is true. An empty list of values matches nothing.
+type ProductCollectionFilter struct {
+	// Any of these collections, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only what the store shows, or only what it does not.
+	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
+	// Only what was put away, or only what was not.
+	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
+}
+
+// Which products a list holds: those for which everything given is true. An empty list of values matches nothing.
+type ProductFilter struct {
+	// Any of these products, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only what the store shows, or only what it does not.
+	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
+	// Only what the customer centre shows, or only what it does not.
+	VisibleInCustomerCenter graphql.Omittable[*bool] `json:"visibleInCustomerCenter,omitzero"`
+	// Only what was put away, or only what was not.
+	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
+}
+
+// Which prices of a product a list holds: those for which everything given is true. An empty list of values matches nothing.
+type ProductPriceFilter struct {
+	// Any of these prices, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Of any of these variants, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	VariantIds graphql.Omittable[[]string] `json:"variantIds,omitzero"`
+	// Only what customers see, or only what they do not.
+	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
+	// Only what was put away, or only what was not.
+	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
+}
+
+// Which labels of products a list holds: those for which everything given is true. An empty list of values matches nothing.
+type ProductTagFilter struct {
+	// Any of these labels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+}
+
+// Which variants of a product a list holds: those for which everything given is true. An empty list of values matches nothing.
+type ProductVariantFilter struct {
+	// Any of these variants, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only what customers see, or only what they do not.
+	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
+	// Only what was put away, or only what was not.
+	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
+	// Only what has to be sent, or only what has not.
+	FulfillmentRequired graphql.Omittable[*bool] `json:"fulfillmentRequired,omitzero"`
 }
 
 // A contact whose personal data is to go for good.
@@ -224,6 +306,26 @@ type RemoveContactTagPayload struct {
 	Contact *upstream.Contact `json:"contact,omitzero"`
 	// Why ClickFunnels has refused; empty if it has not.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which opportunities a list holds: those for which everything given is true. An empty list of values matches nothing.
+type SalesOpportunityFilter struct {
+	// Any of these opportunities, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// In any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	PipelineIds graphql.Omittable[[]string] `json:"pipelineIds,omitzero"`
+	// In any of these stages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	PipelinesStageIds graphql.Omittable[[]string] `json:"pipelinesStageIds,omitzero"`
+	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	PrimaryContactIds graphql.Omittable[[]string] `json:"primaryContactIds,omitzero"`
+	// Cared for by any of these memberships, by raw id; at most 100.
+	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
+}
+
+// Which pipelines a list holds: those for which everything given is true. An empty list of values matches nothing.
+type SalesPipelineFilter struct {
+	// Any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
 // In which order rows come.
@@ -380,6 +482,67 @@ type UserError struct {
 	Message string `json:"message"`
 	// The class of the refusal.
 	Code UserErrorCode `json:"code"`
+}
+
+// What rows can be sorted by that have a place of their own.
+type PlacedSortProperty string
+
+const (
+	// The numeric id, which is the order of creation.
+	PlacedSortPropertyID PlacedSortProperty = "ID"
+	// The time of the last change.
+	PlacedSortPropertyUpdatedAt PlacedSortProperty = "UPDATED_AT"
+	// The place, in which people see them.
+	PlacedSortPropertySortOrder PlacedSortProperty = "SORT_ORDER"
+)
+
+var AllPlacedSortProperty = []PlacedSortProperty{
+	PlacedSortPropertyID,
+	PlacedSortPropertyUpdatedAt,
+	PlacedSortPropertySortOrder,
+}
+
+func (e PlacedSortProperty) IsValid() bool {
+	switch e {
+	case PlacedSortPropertyID, PlacedSortPropertyUpdatedAt, PlacedSortPropertySortOrder:
+		return true
+	}
+	return false
+}
+
+func (e PlacedSortProperty) String() string {
+	return string(e)
+}
+
+func (e *PlacedSortProperty) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = PlacedSortProperty(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid PlacedSortProperty", str)
+	}
+	return nil
+}
+
+func (e PlacedSortProperty) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *PlacedSortProperty) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e PlacedSortProperty) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // Which way a list runs.

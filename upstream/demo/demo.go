@@ -192,17 +192,16 @@ type table struct {
 
 	byID     map[string]row // by raw and by public id
 	children map[any][]row  // by the parent's id
-	encoded  map[int64][]byte
+	encoded  *sync.Map      // of []byte, by the raw id
 }
 
 // index prepares the rows for being found and sent.
 func (t *table) index() {
-	t.byID, t.children, t.encoded = make(map[string]row), make(map[any][]row), make(map[int64][]byte)
+	t.byID, t.children, t.encoded = make(map[string]row, 2*len(t.rows)), make(map[any][]row), new(sync.Map)
 	for _, r := range t.rows {
 		t.byID[strconv.FormatInt(r.id(), 10)] = r
 		t.byID[r["public_id"].(string)] = r
 		t.children[r[t.parent]] = append(t.children[r[t.parent]], r)
-		t.encoded[r.id()] = encode(t.completed(r))
 	}
 }
 
@@ -230,7 +229,11 @@ func serveMember(w http.ResponseWriter, r *http.Request, t *table, subdomain, id
 // expanded returns the row as it is sent, with the fields asked for on top.
 func (t *table) expanded(r row, keys []string) []byte {
 	if len(keys) == 0 {
-		return t.encoded[r.id()]
+		known, ok := t.encoded.Load(r.id())
+		if !ok {
+			known, _ = t.encoded.LoadOrStore(r.id(), encode(t.completed(r)))
+		}
+		return known.([]byte)
 	}
 	for _, key := range keys {
 		if value, ok := t.expand[key]; ok {
@@ -309,6 +312,11 @@ func ordered(rows []row, property, order string) []row {
 	slices.SortStableFunc(rows, func(a, b row) int {
 		if property == "updated_at" {
 			if c := strings.Compare(a["updated_at"].(string), b["updated_at"].(string)); c != 0 {
+				return c
+			}
+		}
+		if property == "sort_order" && a[property] != nil && b[property] != nil {
+			if c := a[property].(int) - b[property].(int); c != 0 {
 				return c
 			}
 		}

@@ -181,7 +181,7 @@ func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given m
 		t.rows = append(t.rows, changed)
 	}
 	indexed(s.tables)
-	send(w, status, t.encoded[changed.id()])
+	send(w, status, t.expanded(changed, nil))
 }
 
 func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, do func(row)) {

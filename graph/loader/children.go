@@ -1,0 +1,285 @@
+package loader
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/graph-gophers/dataloader/v7"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Children are the rows of a list that belong to records of a workspace, such as the
+// orders of contacts. REST lists them for any number of parents at once, not grouped
+// (API.md §6). It is the same for all operations.
+type Children[T any] struct {
+	list *List[T]
+	// key is the filter by which REST finds them; empty where there is none, and the
+	// list is walked.
+	key string
+	// parents returns the raw ids of the parents that a row belongs to.
+	parents func(*T) []string
+	// lists returns the records below which the rows are listed, if that is not the
+	// one that is asked for.
+	lists func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)
+
+	cursor func(*T) string
+}
+
+// byKey returns the rows of a list that a filter finds by their one parent.
+func byKey[T any, P row[T]](list *List[T], key string, parent func(*T) string) *Children[T] {
+	return &Children[T]{list: list, key: key, parents: func(t *T) []string { return []string{parent(t)} }, cursor: cursor[T, P]}
+}
+
+// byWalk returns the rows of a list that no filter finds.
+func byWalk[T any, P row[T]](list *List[T], parents func(*T) []string) *Children[T] {
+	return &Children[T]{list: list, parents: parents, cursor: cursor[T, P]}
+}
+
+// across has the rows be those of several lists, put together in the order of their ids.
+func (c *Children[T]) across(lists func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)) *Children[T] {
+	c.lists = lists
+	return c
+}
+
+func cursor[T any, P row[T]](t *T) string { return P(t).Ref().ID }
+
+// family says which children of many parents are wanted alike.
+type family struct {
+	of     any // *Children
+	list   upstream.Ref
+	query  upstream.Query
+	window upstream.Window
+	exact  bool
+}
+
+// Parent is what children are asked for of: the record below which they are listed, and
+// the raw id of the one they belong to.
+type Parent struct {
+	List upstream.Ref
+	ID   string
+}
+
+// Of returns the windows of the children of the parents in their order, each with its
+// own error or nil. What is asked for alike at about the same time is fetched together;
+// exact says that [upstream.Slice.More] is looked at, which can take a page more.
+func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query, w upstream.Window, exact bool) ([]upstream.Slice[T], []error) {
+	l := From(ctx)
+	ids, thunks := make([]string, len(parents)), make([]dataloader.Thunk[upstream.Slice[T]], len(parents))
+	byList := make(map[upstream.Ref][]int)
+	for i, p := range parents {
+		ids[i] = p.ID
+		byList[p.List] = append(byList[p.List], i)
+	}
+	for list, indices := range byList {
+		f := family{c, list, q, w, exact}
+		loaderOf(l, f, func() *gathering[string, upstream.Slice[T]] {
+			return newGathering(l.ctx, func(_ context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
+				return c.batch(l, f, ids)
+			}, true)
+		}).request(ids, indices, thunks)
+	}
+	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
+	for i, thunk := range thunks {
+		found[i], errs[i] = thunk()
+	}
+	return found, errs
+}
+
+// maxParents keeps a filter's URL far below the 8 KB that servers commonly accept;
+// ClickFunnels does not say (API.md §9, 4).
+const maxParents = 100
+
+func (c *Children[T]) batch(l *Loaders, f family, parents []string) []*dataloader.Result[upstream.Slice[T]] {
+	results := make([]*dataloader.Result[upstream.Slice[T]], 0, len(parents))
+	for part := range slices.Chunk(parents, maxParents) {
+		found, err := c.fetch(l, f, part)
+		for _, id := range part {
+			result := &dataloader.Result[upstream.Slice[T]]{Error: err}
+			if err == nil {
+				result.Data = found[id].slice(f.window)
+			}
+			results = append(results, result)
+		}
+	}
+	return results
+}
+
+func (c *Children[T]) fetch(l *Loaders, f family, parents []string) (map[string]*kin[T], error) {
+	if c.lists == nil {
+		return c.walk(l, f, parents)
+	}
+	lists, err := c.lists(l, f.list)
+	if err != nil {
+		return nil, err
+	}
+	// Where each list's window begins cannot be known: all of each is fetched.
+	all := f
+	all.window = upstream.Window{Limit: math.MaxInt}
+	found := make([]map[string]*kin[T], len(lists))
+	if err := sideBySide(len(lists), func(i int) (err error) {
+		of := all
+		of.list = lists[i]
+		found[i], err = c.walk(l, of, parents)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	merged := make(map[string]*kin[T], len(parents))
+	for _, id := range parents {
+		m := &kin[T]{}
+		for _, each := range found {
+			m.rows = append(m.rows, each[id].rows...)
+		}
+		merged[id] = m.cut(f.window, c.cursor)
+	}
+	return merged, nil
+}
+
+// sideBySide runs f for 0 to n-1 and returns an error of one of them, if any fails.
+func sideBySide(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var calls sync.WaitGroup
+	for i := range n {
+		errs[i] = errPanic
+		calls.Go(func() {
+			defer func() { _ = recover() }()
+			errs[i] = f(i)
+		})
+	}
+	calls.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kin are the rows of one parent, in the direction of the walk.
+type kin[T any] struct {
+	rows []*T
+	more bool
+	last int // the number of the last row among all
+}
+
+func (k *kin[T]) slice(w upstream.Window) upstream.Slice[T] {
+	s := upstream.Slice[T]{Rows: k.rows, More: k.more}
+	if len(s.Rows) > w.Limit {
+		s.Rows, s.More = s.Rows[:w.Limit], true
+	}
+	if w.Backward {
+		slices.Reverse(s.Rows)
+	}
+	return s
+}
+
+// cut leaves the rows of the window, from rows that are in no order.
+func (k *kin[T]) cut(w upstream.Window, cursor func(*T) string) *kin[T] {
+	number := func(t *T) uint64 {
+		n, _ := strconv.ParseUint(cursor(t), 10, 64)
+		return n
+	}
+	slices.SortFunc(k.rows, func(a, b *T) int {
+		if w.Backward {
+			a, b = b, a
+		}
+		return cmp.Compare(number(a), number(b))
+	})
+	if from, err := strconv.ParseUint(w.Cursor, 10, 64); err == nil {
+		k.rows = slices.DeleteFunc(k.rows, func(t *T) bool {
+			return w.Backward && number(t) >= from || !w.Backward && number(t) <= from
+		})
+	}
+	return k
+}
+
+// walk turns the pages of a list until each parent has enough. Parents that have are
+// left out of the filter from then on, so that one with very many rows costs the others
+// nothing; the walk goes on behind the last row of those that have not, so that it skips
+// and repeats none.
+func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*kin[T], error) {
+	found := make(map[string]*kin[T], len(parents))
+	for _, id := range parents {
+		found[id] = &kin[T]{last: -1}
+	}
+	q := f.query
+	if f.window.Backward {
+		q.Descending = !q.Descending
+	}
+	q.After = f.window.Cursor
+	pending := slices.Clone(parents)
+	// Each page but the last serves at least one parent.
+	pages := len(parents) * (2 + f.window.Limit/upstream.PageSize)
+	if c.key == "" || f.window.Limit == math.MaxInt {
+		pages = -1 // to the list's end
+	}
+	for seen := 0; len(pending) > 0; pages-- {
+		if pages == 0 {
+			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sends rows that were not asked for.")
+		}
+		asked := q
+		if c.key != "" {
+			var err error
+			slices.Sort(pending)
+			if asked.Filter, err = q.Filter.With(c.key, pending...); err != nil {
+				return nil, err
+			}
+		}
+		page, err := c.list.Of(l).load(pageKey{f.list, asked})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page.Rows {
+			for _, id := range c.parents(t) {
+				if k := found[id]; k != nil && slices.Contains(pending, id) {
+					k.rows, k.last = append(k.rows, t), seen
+				}
+			}
+			seen++
+		}
+		if page.Next == "" || len(page.Rows) == 0 {
+			return found, nil
+		}
+		before := len(pending)
+		only := len(pending) == 1 && c.key != "" // then the rows that follow are its own
+		pending = slices.DeleteFunc(pending, func(id string) bool {
+			k, enough := found[id], f.window.Limit
+			if only && len(k.rows) >= enough {
+				k.more = true
+				return true
+			}
+			if f.exact && enough < math.MaxInt {
+				enough++
+			}
+			return len(k.rows) >= enough
+		})
+		switch {
+		case len(pending) == before || c.key == "":
+			if page.Next == q.After {
+				return found, nil // a cursor that leads nowhere
+			}
+			q.After = page.Next
+		case len(pending) > 0:
+			if last := c.lastOf(found, pending); last != "" {
+				q.After = last
+			} else {
+				q.After = f.window.Cursor
+			}
+		}
+	}
+	return found, nil
+}
+
+// lastOf returns the cursor of the last row of any of the parents.
+func (c *Children[T]) lastOf(found map[string]*kin[T], parents []string) string {
+	last := slices.MaxFunc(parents, func(a, b string) int { return cmp.Compare(found[a].last, found[b].last) })
+	if k := found[last]; k.last >= 0 {
+		return c.cursor(k.rows[len(k.rows)-1])
+	}
+	return ""
+}

@@ -1,0 +1,45 @@
+package upstream
+
+import (
+	"context"
+	"time"
+)
+
+// Course is what contacts can learn (API.md §5, Course). It does not say which workspace
+// it belongs to.
+type Course struct {
+	Record `json:",embed"`
+	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
+	// does not send with it.
+	WorkspaceID             string     `json:"-"`
+	Title                   string     `json:"title"`
+	Description             *string    `json:"description"`
+	PublishedAt             *time.Time `json:"published_at"`
+	CurrentPath             *string    `json:"current_path"`
+	ImageURL                *string    `json:"image_url"`
+	ShowInCommunity         *bool      `json:"show_in_community"`
+	ShowToNonMembers        *bool      `json:"show_to_non_members"`
+	CommentsEnabled         *bool      `json:"comments_enabled"`
+	UpgradeURL              *string    `json:"upgrade_url"`
+	RedirectToFullCourse    *bool      `json:"redirect_to_full_course"`
+	UnauthorizedRedirectURL *string    `json:"unauthorized_redirect_url"`
+	SharingFingerprint      *string    `json:"sharing_fingerprint"`
+	RootSectionID           *string    `json:"root_section_id"`
+}
+
+// Ref returns the course's address.
+func (o *Course) Ref() Ref {
+	return Ref{Kind: KindCourse, Parent: o.WorkspaceID, ID: o.Key()}
+}
+
+func (o *Course) adopt(at Place) { o.WorkspaceID = at.WorkspaceID }
+
+// Courses lists a workspace's courses. There is no filter.
+func (c *Client) Courses(ctx context.Context, p Place, q Query) (*Page[Course], error) {
+	return listIn(ctx, c, p, q, (*Course).adopt, "workspaces", thisWorkspace, "courses")
+}
+
+// Course fetches a course by its raw or public id.
+func (c *Client) Course(ctx context.Context, p Place, id string) (*Course, error) {
+	return oneIn(ctx, c, p, (*Course).adopt, "courses", id)
+}

@@ -1,0 +1,44 @@
+package upstream
+
+import (
+	"context"
+)
+
+// CourseEnrollment is the fact that a contact takes a course (API.md §5,
+// Courses::Enrollment).
+type CourseEnrollment struct {
+	Record    `json:",embed"`
+	CourseID  string `json:"course_id"`
+	ContactID string `json:"contact_id"`
+	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
+	// does not send with it.
+	WorkspaceID           string  `json:"-"`
+	Suspended             *bool   `json:"suspended"`
+	SuspensionReason      *string `json:"suspension_reason"`
+	CurrentPath           *string `json:"current_path"`
+	OriginationSourceType *string `json:"origination_source_type"`
+	OriginationSourceID   *string `json:"origination_source_id"`
+}
+
+// Ref returns the enrolment's address.
+func (e *CourseEnrollment) Ref() Ref {
+	return Ref{Kind: KindCourseEnrollment, Parent: e.WorkspaceID, ID: e.Key()}
+}
+
+// Owner returns the address of its course.
+func (e *CourseEnrollment) Owner() Ref {
+	return Ref{Kind: KindCourse, Parent: e.WorkspaceID, ID: e.CourseID}
+}
+
+func (e *CourseEnrollment) adopt(at Place) { e.WorkspaceID = at.WorkspaceID }
+
+// CourseEnrollments lists the enrolments of a course, given by its raw or public id. Filter
+// keys: id, contact_id.
+func (c *Client) CourseEnrollments(ctx context.Context, p Place, course string, q Query) (*Page[CourseEnrollment], error) {
+	return listIn(ctx, c, p, q, (*CourseEnrollment).adopt, "courses", course, "enrollments")
+}
+
+// CourseEnrollment fetches an enrolment by its raw or public id.
+func (c *Client) CourseEnrollment(ctx context.Context, p Place, id string) (*CourseEnrollment, error) {
+	return oneIn(ctx, c, p, (*CourseEnrollment).adopt, "courses", "enrollments", id)
+}

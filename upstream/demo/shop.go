@@ -1,0 +1,221 @@
+package demo
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+)
+
+var (
+	productNames  = []string{"Starter course", "Coaching hour", "Workbook", "Annual pass"}
+	variantNames  = []string{"Standard", "Large"}
+	productLabels = []string{"New", "Bestseller"}
+	orderLabels   = []string{"Gift", "Call back"}
+)
+
+// shop is what is sold, and what was bought.
+type shop struct {
+	products, variants, prices, collections, productTags         *table
+	orders, invoices, workspaceInvoices, transactions, orderTags *table
+	appliedOrderTags                                             *table
+}
+
+func (s shop) tables() []*table {
+	return []*table{
+		s.variants, s.prices, s.collections, s.productTags, s.products,
+		s.invoices, s.workspaceInvoices, s.transactions, s.orderTags, s.appliedOrderTags, s.orders,
+	}
+}
+
+func (r *ring) newShop() shop {
+	s := shop{
+		products:    r.ofWorkspace("products", keys("id", "visible_in_store", "visible_in_customer_center", "archived")),
+		collections: r.ofWorkspace("products/collections", keys("id", "visible_in_store", "archived")),
+		productTags: r.ofWorkspace("products/tags", keys("id")),
+		orders:      r.ofWorkspace("orders", keys("id", "contact_id", "order_type", "live_mode")),
+		orderTags:   r.ofWorkspace("orders/tags", nil),
+	}
+	s.variants = below(s.products, "product_id", "products/*/variants", "products/variants", keys("id", "visible", "archived", "fulfillment_required"))
+	s.prices = below(s.products, "product_id", "products/*/prices", "products/prices", keys("id", "variant_id", "visible", "archived")).without("product_id")
+	s.orders.complete = func(order row) row {
+		return with(maps.Clone(order), row{"contact": r.contactOf(order), "workspace": r.workspaceOf(order)})
+	}
+	s.invoices = below(s.orders, "order_id", "orders/*/invoices", "orders/invoices", keys("id", "status", "invoice_type", "invoice_number", "external_id"))
+	s.invoices.complete = func(invoice row) row {
+		order, _ := s.orders.find(fmt.Sprint(invoice["order_id"]))
+		invoice = with(maps.Clone(invoice), row{"order": with(only(order, orderInInvoice...), row{"contact": r.contactOf(order)})})
+		delete(invoice, "workspace_id")
+		return invoice
+	}
+	s.workspaceInvoices = r.ofWorkspace("orders/invoices", s.invoices.filters)
+	s.workspaceInvoices.member, s.workspaceInvoices.complete = "", s.invoices.complete
+	s.transactions = below(s.orders, "order_id", "orders/*/transactions", "orders/transactions", nil)
+	s.appliedOrderTags = below(s.orders, "order_id", "orders/*/applied_tags", "orders/applied_tags", nil)
+	return s
+}
+
+func (r *ring) contactOf(order row) row {
+	contact, _ := r.contacts.find(fmt.Sprint(order["contact_id"]))
+	return contact
+}
+
+func (r *ring) workspaceOf(record row) row {
+	workspace, _ := r.workspaces.find(fmt.Sprint(record["workspace_id"]))
+	return workspace
+}
+
+// goods is a product with what it is sold by.
+type goods struct{ product, variant, price row }
+
+// addGoods makes what a workspace sells, and returns it. One has more than a page.
+func (r *ring) addGoods(workspace row) []goods {
+	tags := make([]row, len(productLabels))
+	for i, name := range productLabels {
+		tags[i] = r.productTags.add(r.productTags.next(77_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
+	}
+	for i, name := range orderLabels {
+		r.orderTags.add(r.orderTags.next(95_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
+	}
+	n := len(productNames)
+	if workspace["subdomain"] == "acme-podcast" {
+		n = 24
+	}
+	all := make([]goods, n)
+	products := make([]row, n)
+	for i := range n {
+		product := r.products.add(r.products.next(70_001, int64(90+i)), row{
+			"workspace_id": workspace.id(), "name": productNames[i%len(productNames)], "current_path": nil, "archived": i%7 == 3, "visible_in_store": i%3 != 2,
+			"visible_in_customer_center": true, "image_id": nil, "seo_title": nil, "seo_description": nil, "seo_image_id": nil, "commissionable": i%2 == 0,
+			"image_ids": []int64{}, "tag_ids": ids(tags[:i%3]), "redirect_funnel_id": nil, "cancellation_funnel_url": nil,
+			"variant_properties": []row{{"id": int64(78_001 + i), "name": "Size"}},
+		})
+		variants, prices := []row{}, []row{}
+		for v := range 1 + i%2 {
+			variant := r.addVariant(product, i, v)
+			price := r.addPrice(product, variant, i, v)
+			variant["price_ids"] = []int64{price.id()}
+			variants, prices = append(variants, variant), append(prices, price)
+		}
+		with(product, row{"default_variant_id": variants[0].id(), "variant_ids": ids(variants), "price_ids": ids(prices)})
+		products[i], all[i] = product, goods{product, variants[0], prices[0]}
+	}
+	for i, name := range []string{"Learning", "Everything"} {
+		r.collections.add(r.collections.next(76_001, int64(110+i)), row{
+			"workspace_id": workspace.id(), "name": name, "description": nil, "collection_type": "manual", "product_ids": ids(products[:2+i*(n-2)]),
+			"sort_method": []string{"manually", "by_magic"}[i], "archived": false, "image_id": nil, "visible_in_store": i == 0, "current_path": nil,
+			"seo_title": nil, "seo_description": nil, "seo_indexable": nil, "social_image_id": nil,
+		})
+	}
+	return all
+}
+
+func (r *ring) addVariant(product row, i, v int) row {
+	kind := []string{"digital", "physical"}[i%2]
+	return r.variants.add(r.variants.next(72_001, int64(91+i)), row{
+		"product_id": product.id(), "name": variantNames[v], "description": nil, "sku": fmt.Sprintf("P%d-%d", i, v), "product_type": kind,
+		"properties_value_ids": []any{nil}, "out_of_stock_sales": nil, "weight": "22.0", "weight_unit": "lb", "height": "1.5", "width": nil, "length": nil,
+		"dimensions_unit": "inches", "quantity": 10 * i, "tag_ids": []int64{}, "tax_category_id": nil, "asset_ids": []int64{}, "taxable": nil,
+		"track_quantity": i%2 == 1, "archived": false, "visible": v == 0, "fulfillment_required": kind == "physical", "country_of_manufacture_id": nil,
+		"image_ids": []int64{}, "fulfillments_location_ids": []int64{}, "default": v == 0,
+		"properties_values": []row{{"property_id": int64(78_001 + i), "value": variantNames[v]}}, "created_by_platform_application": nil,
+	})
+}
+
+func (r *ring) addPrice(product, variant row, i, v int) row {
+	kind := []string{"one_time", "subscription"}[i%2]
+	price := r.prices.add(r.prices.next(74_001, int64(92+i)), row{
+		"product_id": product.id(), "variant_id": variant.id(), "name": kind, "amount": fmt.Sprintf("%d.00", 27+10*(i%9)+5*v), "cost": "0.00", "currency": "USD",
+		"trial_amount": "0.00", "self_cancel": true, "self_upgrade": true, "self_downgrade": true, "self_reactivate": true, "payment_type": kind, "visible": true, "archived": false,
+	})
+	with(price, nulls("duration", "interval", "interval_count", "trial_interval", "trial_duration", "setup_amount", "compare_at_amount", "key"))
+	if kind == "subscription" {
+		with(price, row{"interval": "months", "interval_count": 1})
+	}
+	return price
+}
+
+// addOrder makes what a contact has ordered on a page, with what was paid for it.
+func (r *ring) addOrder(workspace, contact, page row, all []goods, i int) {
+	id, sold, hours := int64(50_001+len(r.orders.rows)), all[i%len(all)], int64(210+i)
+	tags := []int64{}
+	if i%2 == 0 {
+		label := r.orderTags.rows[len(r.orderTags.rows)-len(orderLabels)+i%4/2]
+		tags = append(tags, label.id())
+		r.appliedOrderTags.add(r.appliedOrderTags.next(96_001, hours+1), row{"order_id": id, "tag_id": label.id()})
+	}
+	order := r.orders.add(record(id, hours), row{
+		"order_number": strconv.FormatInt(800_000+id, 10), "workspace_id": workspace.id(), "contact_id": contact.id(), "live_mode": i%5 != 0,
+		"total_amount": sold.price["amount"], "tax_amount": "0.00", "currency": []string{"USD", "usd", "EUR"}[i%3], "page_id": page.id(), "page_name": page["name"],
+		"order_page": only(page, "id", "public_id", "name"), "funnel_name": page["funnel"].(row)["name"], "notes": nil, "in_trial": false,
+		"billing_status": []string{"paid", "unpaid", "refunded"}[i%3], "service_status": []string{"active", "completed", "canceled"}[i%3],
+		"order_type": []string{"one-time-order", "subscription-order"}[i%2], "phone_number": contact["phone_number"], "payment_processor": "payments_ai",
+		"origination_channel_id": int64(1), "origination_channel_type": "User", "origination_channel_name": "", "tag_ids": tags, "discount_ids": []int64{},
+		"contact_groups": []row{}, "segments": []row{}, "affiliate": nil, "referral_code": nil, "previous_line_item": nil,
+		"line_items": []row{{
+			"id": 60_000 + id, "public_id": publicID(60_000 + id), "order_id": id, "quantity": 1 + i%2, "prorated": nil, "created_at": at(hours), "updated_at": at(hours),
+			"original_product": only(sold.product, "id", "name"),
+			"products_price":   only(sold.price, "id", "amount", "currency", "duration", "interval", "interval_count"),
+			"products_variant": only(sold.variant, "id", "name", "description", "sku"),
+		}},
+	})
+	with(order, nulls("trial_end_at", "next_charge_at", "activated_at", "canceled_at", "canceled_by", "cancel_reason", "cancel_description", "churned_at", "paid_until",
+		"billing_payment_method_id", "external_id", "workspace_sharing_id"))
+	for _, kind := range []string{"shipping", "billing"} {
+		address := row{"street_one": "1 Example Street", "street_two": nil, "city": cities[i%len(cities)], "region": nil, "country": "US", "postal_code": "00000"}
+		for key, value := range address {
+			order[kind+"_address_"+key] = value
+		}
+	}
+	with(order, row{
+		"shipping_address_first_name": contact["first_name"], "shipping_address_last_name": contact["last_name"],
+		"shipping_address_organization_name": nil, "shipping_address_phone_number": contact["phone_number"],
+	})
+	for n := range 1 + i%2 {
+		r.addInvoice(order, sold, i, n)
+	}
+}
+
+// orderInInvoice are the keys of an order that its invoices carry.
+var orderInInvoice = []string{
+	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
+	"billing_status", "service_status", "order_type", "next_charge_at", "trial_end_at", "tag_ids", "activated_at", "canceled_at", "canceled_by", "cancel_reason",
+	"cancel_description", "churned_at", "affiliate", "referral_code", "order_page",
+	"shipping_address_first_name", "shipping_address_last_name", "shipping_address_organization_name", "shipping_address_phone_number",
+	"shipping_address_street_one", "shipping_address_street_two", "shipping_address_city", "shipping_address_region", "shipping_address_country", "shipping_address_postal_code",
+	"billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code",
+}
+
+// addInvoice makes an order's nth invoice, and what was paid for it.
+func (r *ring) addInvoice(order row, sold goods, i, n int) {
+	hours, amount, status := int64(211+i+700*n), sold.price["amount"], order["billing_status"]
+	kind := []string{"one_time", "initial", "renewal"}[i%2+n]
+	if i%6 == 4 {
+		kind = "goodwill" // newer than any description
+	}
+	invoice := r.invoices.next(100_001, hours)
+	line := row{
+		"id": invoice.id() + 100_000, "public_id": publicID(invoice.id() + 100_000), "invoice_id": invoice.id(), "payment_type": sold.price["payment_type"],
+		"description": sold.product["name"], "quantity": 1, "fulfillment_status": "unfulfilled", "amount": amount, "discount_amount": "0.00",
+		"products_price":   only(sold.price, "id", "public_id", "amount", "currency", "duration", "interval", "interval_count"),
+		"products_variant": only(sold.variant, "id", "public_id", "product_id", "name", "description", "sku", "fulfillment_required"),
+	}
+	with(line, nulls("external_id", "external_product_id", "period_start_at", "period_end_at", "period_number", "created_at", "updated_at"))
+	for _, tax := range []string{"state", "county", "city", "district", "country"} {
+		with(line, row{tax + "_tax_amount": "0.00", tax + "_tax_rate": "0.0", tax + "_tax_jurisdiction": nil})
+	}
+	r.invoices.add(invoice, row{
+		"order_id": order.id(), "workspace_id": order["workspace_id"], "status": status, "due_amount": "0.00", "total_amount": amount, "subtotal_amount": amount,
+		"tax_amount": "0.00", "shipping_amount": "0.00", "discount_amount": "0.00", "currency": "USD", "issued_at": at(hours), "due_at": at(hours + 24), "paid_at": at(hours + 1),
+		"invoice_type": kind, "invoice_number": strconv.FormatInt(invoice.id(), 10), "fulfillment_status": "not_applicable", "external_id": nil,
+		"payment_processor": "payments_ai", "eligible_for_fulfillment": false, "line_items": []row{line},
+	})
+	r.workspaceInvoices.rows = r.invoices.rows
+	if status == "unpaid" {
+		return
+	}
+	r.transactions.add(r.transactions.next(120_001, hours+1), with(nulls(
+		"reason", "adjusted_transaction_id", "billing_payment_instruction_id", "billing_payment_instruction_type", "arn", "rebill_number"), row{
+		"order_id": order.id(), "status": "completed", "external_type": "sale", "external_id": fmt.Sprintf("%032x", invoice.id()), "amount": amount, "currency": "USD",
+		"result": "approved", "is_rebill": n > 0,
+	}))
+}

@@ -1,0 +1,126 @@
+package upstream
+
+import (
+	"context"
+	"time"
+)
+
+// OrderInvoice is a bill for an order (API.md §5, Orders::Invoice). Amounts are exact
+// decimals as text (API.md §8, trap 9).
+type OrderInvoice struct {
+	Record  `json:",embed"`
+	OrderID string `json:"order_id"`
+	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
+	// does not send with it.
+	WorkspaceID            string                  `json:"-"`
+	InvoiceNumber          *string                 `json:"invoice_number"`
+	Status                 *string                 `json:"status"`
+	InvoiceType            *string                 `json:"invoice_type" for:"raw_invoice_type"`
+	DueAmount              *string                 `json:"due_amount"`
+	TotalAmount            *string                 `json:"total_amount"`
+	SubtotalAmount         *string                 `json:"subtotal_amount"`
+	TaxAmount              *string                 `json:"tax_amount"`
+	ShippingAmount         *string                 `json:"shipping_amount"`
+	DiscountAmount         *string                 `json:"discount_amount"`
+	Currency               *string                 `json:"currency"`
+	IssuedAt               *time.Time              `json:"issued_at"`
+	DueAt                  *time.Time              `json:"due_at"`
+	PaidAt                 *time.Time              `json:"paid_at"`
+	FulfillmentStatus      *string                 `json:"fulfillment_status"`
+	EligibleForFulfillment *bool                   `json:"eligible_for_fulfillment"`
+	PaymentProcessor       *string                 `json:"payment_processor"`
+	ExternalID             *string                 `json:"external_id"`
+	LineItems              []*OrderInvoiceLineItem `json:"line_items"`
+	// Order is the order but for some of its fields, with its contact.
+	Order *Order `json:"order" for:"contact"`
+}
+
+// OrderInvoiceLineItem is a position of an invoice.
+type OrderInvoiceLineItem struct {
+	RawID                  string               `json:"id"`
+	PublicID               *string              `json:"public_id"`
+	ExternalID             *string              `json:"external_id"`
+	PaymentType            *string              `json:"payment_type"`
+	Description            *string              `json:"description"`
+	Quantity               *int                 `json:"quantity"`
+	Amount                 *string              `json:"amount"`
+	FulfillmentStatus      *string              `json:"fulfillment_status" for:"raw_fulfillment_status"`
+	ExternalProductID      *string              `json:"external_product_id"`
+	DiscountAmount         *string              `json:"discount_amount"`
+	StateTaxAmount         *string              `json:"state_tax_amount"`
+	CountyTaxAmount        *string              `json:"county_tax_amount"`
+	CityTaxAmount          *string              `json:"city_tax_amount"`
+	DistrictTaxAmount      *string              `json:"district_tax_amount"`
+	StateTaxRate           *string              `json:"state_tax_rate"`
+	CountyTaxRate          *string              `json:"county_tax_rate"`
+	CityTaxRate            *string              `json:"city_tax_rate"`
+	DistrictTaxRate        *string              `json:"district_tax_rate"`
+	CountryTaxJurisdiction *string              `json:"country_tax_jurisdiction"`
+	StateTaxJurisdiction   *string              `json:"state_tax_jurisdiction"`
+	CountyTaxJurisdiction  *string              `json:"county_tax_jurisdiction"`
+	CityTaxJurisdiction    *string              `json:"city_tax_jurisdiction"`
+	PeriodStartAt          *time.Time           `json:"period_start_at"`
+	PeriodEndAt            *time.Time           `json:"period_end_at"`
+	PeriodNumber           *string              `json:"period_number"`
+	CreatedAt              *time.Time           `json:"created_at"`
+	UpdatedAt              *time.Time           `json:"updated_at"`
+	ProductsPrice          *OrderPrice          `json:"products_price"`
+	ProductsVariant        *OrderInvoiceVariant `json:"products_variant"`
+}
+
+// OrderInvoiceVariant is the variant of a product in a position of an invoice.
+type OrderInvoiceVariant struct {
+	RawID               string  `json:"id"`
+	PublicID            *string `json:"public_id"`
+	ProductID           *string `json:"product_id"`
+	Name                *string `json:"name"`
+	Description         *string `json:"description"`
+	SKU                 *string `json:"sku"`
+	FulfillmentRequired *bool   `json:"fulfillment_required"`
+}
+
+// Ref returns the invoice's address.
+func (i *OrderInvoice) Ref() Ref {
+	return Ref{Kind: KindOrderInvoice, Parent: i.WorkspaceID, ID: i.Key()}
+}
+
+// OwnOrder returns the order as far as the invoice tells.
+func (i *OrderInvoice) OwnOrder() *Order {
+	if i.Order == nil {
+		return &Order{Record: Record{RawID: i.OrderID}, WorkspaceID: i.WorkspaceID}
+	}
+	return i.Order
+}
+
+// Owner returns the address of its order.
+func (i *OrderInvoice) Owner() Ref {
+	return Ref{Kind: KindOrder, Parent: i.WorkspaceID, ID: i.OrderID}
+}
+
+func (i *OrderInvoice) adopt(at Place) {
+	i.WorkspaceID = at.WorkspaceID
+	i.LineItems = withoutNulls(i.LineItems)
+	if i.Order != nil {
+		i.Order.adopt(at)
+		if i.Order.RawID != i.OrderID {
+			i.Order = nil // another one
+		}
+	}
+}
+
+// OrderInvoices lists the invoices of an order, given by its raw or public id. Filter keys:
+// id, status, invoice_type, invoice_number, external_id.
+func (c *Client) OrderInvoices(ctx context.Context, p Place, order string, q Query) (*Page[OrderInvoice], error) {
+	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "orders", order, "invoices")
+}
+
+// OrderInvoice fetches an invoice by its raw or public id.
+func (c *Client) OrderInvoice(ctx context.Context, p Place, id string) (*OrderInvoice, error) {
+	return oneIn(ctx, c, p, (*OrderInvoice).adopt, "orders", "invoices", id)
+}
+
+// WorkspaceOrderInvoices lists the invoices of all orders of a workspace. Filter keys as
+// for [Client.OrderInvoices].
+func (c *Client) WorkspaceOrderInvoices(ctx context.Context, p Place, q Query) (*Page[OrderInvoice], error) {
+	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "workspaces", thisWorkspace, "orders", "invoices")
+}

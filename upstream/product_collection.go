@@ -1,0 +1,43 @@
+package upstream
+
+import (
+	"cmp"
+	"context"
+)
+
+// ProductCollection is a collection of products (API.md §5, Products::Collection).
+type ProductCollection struct {
+	Record         `json:",embed"`
+	WorkspaceID    string   `json:"workspace_id"`
+	Name           string   `json:"name"`
+	Description    *string  `json:"description"`
+	CollectionType *string  `json:"collection_type"`
+	SortMethod     *string  `json:"sort_method" for:"raw_sort_method"`
+	Archived       *bool    `json:"archived"`
+	VisibleInStore *bool    `json:"visible_in_store"`
+	CurrentPath    *string  `json:"current_path"`
+	SeoTitle       *string  `json:"seo_title"`
+	SeoDescription *string  `json:"seo_description"`
+	SeoIndexable   *string  `json:"seo_indexable"`
+	ImageID        *string  `json:"image_id"`
+	SocialImageID  *string  `json:"social_image_id"`
+	ProductIDs     []string `json:"product_ids"`
+}
+
+// Ref returns the collection's address.
+func (l *ProductCollection) Ref() Ref {
+	return Ref{Kind: KindProductCollection, Parent: l.WorkspaceID, ID: l.Key()}
+}
+
+func (l *ProductCollection) adopt(at Place) { l.WorkspaceID = cmp.Or(l.WorkspaceID, at.WorkspaceID) }
+
+// ProductCollections lists a workspace's collections of products. Filter keys:
+// id, visible_in_store, archived.
+func (c *Client) ProductCollections(ctx context.Context, p Place, q Query) (*Page[ProductCollection], error) {
+	return listIn(ctx, c, p, q, (*ProductCollection).adopt, "workspaces", thisWorkspace, "products", "collections")
+}
+
+// ProductCollection fetches a collection by its raw or public id.
+func (c *Client) ProductCollection(ctx context.Context, p Place, id string) (*ProductCollection, error) {
+	return oneIn(ctx, c, p, (*ProductCollection).adopt, "products", "collections", id)
+}

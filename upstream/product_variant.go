@@ -1,0 +1,82 @@
+package upstream
+
+import (
+	"context"
+	"slices"
+)
+
+// ProductVariant is a variant of a product (API.md §5, Products::Variant).
+type ProductVariant struct {
+	Record    `json:",embed"`
+	ProductID string `json:"product_id"`
+	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
+	// does not send with it.
+	WorkspaceID                  string                  `json:"-"`
+	Name                         string                  `json:"name"`
+	Description                  *string                 `json:"description"`
+	SKU                          *string                 `json:"sku"`
+	ProductType                  *string                 `json:"product_type"`
+	Default                      *bool                   `json:"default"`
+	Visible                      *bool                   `json:"visible"`
+	Archived                     *bool                   `json:"archived"`
+	Quantity                     *int                    `json:"quantity"`
+	TrackQuantity                *bool                   `json:"track_quantity"`
+	OutOfStockSales              *string                 `json:"out_of_stock_sales"`
+	FulfillmentRequired          *bool                   `json:"fulfillment_required"`
+	Weight                       *string                 `json:"weight"`
+	WeightUnit                   *string                 `json:"weight_unit"`
+	Height                       *string                 `json:"height"`
+	Width                        *string                 `json:"width"`
+	Length                       *string                 `json:"length"`
+	DimensionsUnit               *string                 `json:"dimensions_unit"`
+	Taxable                      *string                 `json:"taxable"`
+	TaxCategoryID                *string                 `json:"tax_category_id"`
+	CountryOfManufactureID       *string                 `json:"country_of_manufacture_id"`
+	PropertiesValueIDs           []string                `json:"properties_value_ids"`
+	TagIDs                       []string                `json:"tag_ids"`
+	AssetIDs                     []string                `json:"asset_ids"`
+	PriceIDs                     []string                `json:"price_ids"`
+	ImageIDs                     []string                `json:"image_ids"`
+	FulfillmentsLocationIDs      []string                `json:"fulfillments_location_ids"`
+	PropertiesValues             []*ProductPropertyValue `json:"properties_values"`
+	CreatedByPlatformApplication *PlatformApplication    `json:"created_by_platform_application"`
+}
+
+// ProductPropertyValue is what a variant is in one of the things that variants differ in.
+type ProductPropertyValue struct {
+	PropertyID *string `json:"property_id"`
+	Value      *string `json:"value"`
+}
+
+// PlatformApplication is an application that works with ClickFunnels.
+type PlatformApplication struct {
+	PublicID    *string  `json:"public_id"`
+	TrustedSkus []string `json:"trusted_skus"`
+}
+
+// Ref returns the variant's address.
+func (v *ProductVariant) Ref() Ref {
+	return Ref{Kind: KindProductVariant, Parent: v.WorkspaceID, ID: v.Key()}
+}
+
+// Owner returns the address of its product.
+func (v *ProductVariant) Owner() Ref {
+	return Ref{Kind: KindProduct, Parent: v.WorkspaceID, ID: v.ProductID}
+}
+
+func (v *ProductVariant) adopt(at Place) {
+	v.WorkspaceID = at.WorkspaceID
+	v.PropertiesValues = withoutNulls(v.PropertiesValues)
+	v.PropertiesValueIDs = slices.DeleteFunc(v.PropertiesValueIDs, func(id string) bool { return id == "" })
+}
+
+// ProductVariants lists the variants of a product, given by its raw or public id. Filter
+// keys: id, visible, archived, fulfillment_required.
+func (c *Client) ProductVariants(ctx context.Context, p Place, product string, q Query) (*Page[ProductVariant], error) {
+	return listIn(ctx, c, p, q, (*ProductVariant).adopt, "products", product, "variants")
+}
+
+// ProductVariant fetches a variant by its raw or public id.
+func (c *Client) ProductVariant(ctx context.Context, p Place, id string) (*ProductVariant, error) {
+	return oneIn(ctx, c, p, (*ProductVariant).adopt, "products", "variants", id)
+}
