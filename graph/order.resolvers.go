@@ -33,7 +33,7 @@ func (r *orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) (
 }
 
 func (r *orderLineItemResolver) Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return carried(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
+	return itemProducts(ctx, objs)
 }
 
 func (r *workspaceResolver) Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error) {

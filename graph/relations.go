@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -12,49 +13,109 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// together has a relation be loaded for all rows of a connection at once. gqlgen hands
-// rows over together where they are asked for by nodes; by edges it asks for each row
-// by itself, and then the first does it for all. load returns what belongs to each
-// object in their order, and a [graphql.BatchErrorList].
+// together has a relation be loaded at once for all rows that are known: those of the
+// connection that the objects are rows of, and of the connections that came with it.
+// gqlgen hands over those of one list where they are asked for by nodes, and each by
+// itself by edges; the first to ask then does it for all, so that no call depends on
+// which of them is quicker. load returns what belongs to each object in their order, and a
+// [graphql.BatchErrorList] or nil.
 func together[O, T any](ctx context.Context, objs []*O, load func([]*O) ([]T, error)) ([]T, error) {
 	field := graphql.GetFieldContext(ctx)
-	connection, edges, i := rowsOf[O](field)
-	if connection == nil || len(objs) != 1 {
-		return load(objs)
+	if connection := rowsOf[O](field); connection != nil {
+		all, of := connection.All()
+		return shared(ctx, field, objs, all, of, load)
+	}
+	return load(objs)
+}
+
+// within is [together] for objects that are parts of the rows of a connection; parts
+// returns those of a row.
+func within[P, O, T any](ctx context.Context, objs []*O, parts func(*P) []*O, load func([]*O) ([]T, error)) ([]T, error) {
+	field := graphql.GetFieldContext(ctx)
+	if part := field.Parent; part != nil && part.Index != nil && part.Parent != nil {
+		if connection := rowsOf[P](part.Parent); connection != nil {
+			rows, of := connection.All()
+			var all []*O
+			for _, row := range rows {
+				all = append(all, parts(row)...)
+			}
+			return shared(ctx, field, objs, all, of, load)
+		}
+	}
+	return load(objs)
+}
+
+// shared loads for all objects, once for a field of what stands for them, and returns
+// what belongs to objs.
+func shared[O, T any](ctx context.Context, field *graphql.FieldContext, objs, all []*O, of any, load func([]*O) ([]T, error)) ([]T, error) {
+	if len(objs) == len(all) {
+		return load(objs) // there are no others
 	}
 	type loaded struct {
 		rows []T
+		errs graphql.BatchErrorList
+		at   map[*O]int
 		err  error
 	}
 	type key struct {
-		edges       *graphql.FieldContext
-		node, field string
+		of   any
+		path string
 	}
-	all := loader.From(ctx).Memo(key{edges, field.Parent.Field.Alias, field.Field.Alias}, func() any {
-		rows, err := load(connection.Nodes)
-		return loaded{rows, err}
+	known := loader.From(ctx).Memo(key{of, position(field)}, func() any {
+		rows, err := load(all)
+		found := loaded{rows: rows, err: err, at: make(map[*O]int, len(all))}
+		if errs, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as load returns it
+			found.errs, found.err = errs, nil
+		}
+		for i, obj := range all {
+			found.at[obj] = i
+		}
+		return found
 	}).(loaded)
-	if errs, ok := all.err.(graphql.BatchErrorList); ok { //nolint:errorlint // as load returns it
-		return all.rows[i : i+1], errs[i : i+1]
+	if known.err != nil {
+		return nil, known.err
 	}
-	if all.err != nil {
-		return nil, all.err
+	rows, errs := make([]T, len(objs)), make(graphql.BatchErrorList, len(objs))
+	for k, obj := range objs {
+		i, ok := known.at[obj]
+		if !ok {
+			return load(objs)
+		}
+		rows[k] = known.rows[i]
+		if known.errs != nil {
+			errs[k] = known.errs[i]
+		}
 	}
-	return all.rows[i : i+1], nil
+	return rows, errs
 }
 
-// rowsOf returns the connection of which the field's object is the ith row by its
+// position returns where a field stands in the answer, whichever rows it is below.
+func position(field *graphql.FieldContext) string {
+	var path strings.Builder
+	for ; field != nil; field = field.Parent {
+		if field.Index == nil && field.Field.Field != nil {
+			path.WriteString(field.Field.Alias)
+			path.WriteByte('.')
+		}
+	}
+	return path.String()
+}
+
+// rowsOf returns the connection of which the field's object is a row, by nodes or by
 // edges; nil if it is none.
-func rowsOf[O any](field *graphql.FieldContext) (connection *model.Connection[O], edges *graphql.FieldContext, i int) {
-	node := field.Parent
-	if node == nil || node.Parent == nil || node.Parent.Index == nil || node.Field.Name != "node" {
-		return nil, nil, 0
+func rowsOf[O any](field *graphql.FieldContext) *model.Connection[O] {
+	list := field.Parent
+	if list != nil && list.Index == nil && list.Field.Field != nil && list.Field.Name == "node" {
+		list = list.Parent
 	}
-	if edges = node.Parent.Parent; edges == nil || edges.Parent == nil || edges.Field.Name != "edges" {
-		return nil, nil, 0
+	if list == nil || list.Index == nil || list.Parent == nil || list.Parent.Field.Field == nil || list.Parent.Parent == nil {
+		return nil
 	}
-	connection, _ = edges.Parent.Result.(*model.Connection[O])
-	return connection, edges, *node.Parent.Index
+	if name := list.Parent.Field.Name; name != "nodes" && name != "edges" {
+		return nil
+	}
+	connection, _ := list.Parent.Parent.Result.(*model.Connection[O])
+	return connection
 }
 
 // childrenOf returns a connection for each object of a list: the window of what belongs
@@ -85,6 +146,7 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 				found[i] = model.NewConnection(rows[k], w)
 			}
 		}
+		model.Together(found)
 		return found, errs
 	})
 }
@@ -96,6 +158,7 @@ func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T
 	return together(ctx, objs, func(objs []*O) ([]*T, error) { return relatedTo(ctx, objs, records, ref, fields, stub) })
 }
 
+// relatedTo is [related] for these objects alone.
 func relatedTo[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	onlyLight := stub != nil && fields.suffices(ctx)
@@ -265,6 +328,20 @@ func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
 // inWorkspace returns a parent whose children its workspace lists.
 func inWorkspace(workspace, id string) loader.Parent {
 	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
+}
+
+// itemProducts returns the products of positions of orders.
+func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
+	return within(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
+		return carried(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
+	})
+}
+
+// stageOpportunities returns the opportunities of stages.
+func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return within(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
+		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, sort, first, after, last, before)
+	})
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were

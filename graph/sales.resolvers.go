@@ -54,7 +54,7 @@ func (r *salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstr
 }
 
 func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.StageOpportunities, func(o *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+	return stageOpportunities(ctx, objs, sort, first, after, last, before)
 }
 
 func (r *salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {
