@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -39,8 +40,90 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestWalkOfChildren pages through what a contact has elsewhere, which is fetched for many
+// contacts at once, in the same ways.
+func TestWalkOfChildren(t *testing.T) {
+	e := newEnv(t)
+	const podcast, academy = `contact(id: "3000000078", workspaceId: "103")`, `contact(id: "3000000001", workspaceId: "101")`
+	for _, list := range []struct {
+		below, path string
+		sorts       []string
+		rows        int
+	}{
+		{podcast, "contact.orders", []string{"", "sort: { property: UPDATED_AT, direction: DESC },"}, 26},
+		{academy, "contact.orders", []string{"", "sort: { direction: DESC },"}, 2},
+		{academy, "contact.enrollments", []string{""}, 2},
+		{academy, "contact.opportunities", []string{"", "sort: { property: UPDATED_AT },"}, 1},
+		{academy, "contact.formSubmissions", []string{""}, 1},
+		{`contact(id: "3000000002", workspaceId: "101")`, "contact.orders", []string{""}, 0},
+	} {
+		for _, sort := range list.sorts {
+			whole := walkOf(t, e, list.below, list.path, sort, true, 100)
+			if len(whole) != list.rows {
+				t.Errorf("%s %s: %d rows, want %d", list.path, sort, len(whole), list.rows)
+			}
+			for _, size := range []int{1, 7, 20} {
+				for _, forward := range []bool{true, false} {
+					if got := walkOf(t, e, list.below, list.path, sort, forward, size); strings.Join(got, " ") != strings.Join(whole, " ") {
+						t.Errorf("%s %s, pages of %d, forward %v: %v, want %v", list.path, sort, size, forward, got, whole)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTogetherAsAlone compares what many contacts get together with what each gets by
+// itself, by nodes and by edges.
+func TestTogetherAsAlone(t *testing.T) {
+	e := newEnv(t)
+	const fields = `rawId orders(last: 3) { nodes { rawId } pageInfo { hasPreviousPage } } enrollments(first: 1) { nodes { rawId } pageInfo { hasNextPage } } opportunities { nodes { rawId } } formSubmissions { nodes { rawId } }`
+	by := map[string]result{
+		"nodes":     e.must(`{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 60) { nodes { ` + fields + ` } } } }`),
+		"edges":     e.must(`{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 60) { edges { node { ` + fields + ` } } } } }`),
+		"fragments": e.must(`fragment F on Contact { ` + fields + ` } { workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 60) { a: edges { node { ...F } } nodes { ...F } edges { node { ...F firstName } } } } }`),
+	}
+	for i := range 60 {
+		path := fmt.Sprintf("workspace.contacts.nodes.%d", i)
+		together := by["nodes"].get(path)
+		id := by["nodes"].get(path + ".rawId")
+		alone := e.must(fmt.Sprintf(`{ contact(id: "%s", workspaceId: "103") { %s } }`, id, fields)).get("contact")
+		if !reflect.DeepEqual(together, alone) {
+			t.Errorf("%v together, %v alone", together, alone)
+		}
+		for name, path := range map[string]string{"edges": "edges.%d.node", "fragments": "a.%d.node"} {
+			if got := by[name].get("workspace.contacts." + fmt.Sprintf(path, i)); !reflect.DeepEqual(got, alone) {
+				t.Errorf("%s: %v, want %v", name, got, alone)
+			}
+		}
+	}
+}
+
+// TestNewWordsSurvive has ClickFunnels send words that are newer than the enums.
+func TestNewWordsSurvive(t *testing.T) {
+	r := newEnv(t).must(`{ workspace(id: "101", subdomain: "acme-academy") { productCollections { nodes { sortMethod rawSortMethod } edges { node { rawSortMethod } } } orderInvoices(first: 100) { nodes { invoiceType rawInvoiceType } } } }`)
+	for path, want := range map[string]string{
+		"productCollections.nodes.0.sortMethod": "MANUALLY", "productCollections.nodes.0.rawSortMethod": "manually",
+		"productCollections.nodes.1.sortMethod": "UNKNOWN", "productCollections.nodes.1.rawSortMethod": "by_magic", "productCollections.edges.1.node.rawSortMethod": "by_magic",
+	} {
+		if got := r.get("workspace." + path); got != want {
+			t.Errorf("%s is %v, want %s", path, got, want)
+		}
+	}
+	if !strings.Contains(r.raw, `{"invoiceType":"UNKNOWN","rawInvoiceType":"goodwill"}`) {
+		t.Errorf("no invoice of a new type: %s", r.raw)
+	}
+}
+
 func walk(t *testing.T, e *env, sort string, forward bool, size int) []string {
 	t.Helper()
+	return walkOf(t, e, `workspace(id: "109", subdomain: "sol-cursos")`, "workspace.contacts", sort, forward, size)
+}
+
+// walkOf walks the list at a path, below the field that the path begins with.
+func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size int) []string {
+	t.Helper()
+	list := path[strings.LastIndex(path, ".")+1:]
 	var all []string
 	cursor := ""
 	for range 400 {
@@ -51,19 +134,19 @@ func walk(t *testing.T, e *env, sort string, forward bool, size int) []string {
 		if cursor != "" {
 			window += map[bool]string{true: ", after: ", false: ", before: "}[forward] + fmt.Sprintf("%q", cursor)
 		}
-		r := e.must(fmt.Sprintf(`{ workspace(id: "109", subdomain: "sol-cursos") { contacts(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, sort, window))
+		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window))
 		var page []string
 		for i := range size {
-			id, ok := r.get(fmt.Sprintf("workspace.contacts.edges.%d.node.rawId", i)).(string)
+			id, ok := r.get(fmt.Sprintf(path+".edges.%d.node.rawId", i)).(string)
 			if !ok {
 				break
 			}
-			if r.get(fmt.Sprintf("workspace.contacts.edges.%d.cursor", i)) != id {
+			if r.get(fmt.Sprintf(path+".edges.%d.cursor", i)) != id {
 				t.Fatal("a cursor is not its row's id")
 			}
 			page = append(page, id)
 		}
-		info := "workspace.contacts.pageInfo."
+		info := path + ".pageInfo."
 		if len(page) > 0 && (r.get(info+"startCursor") != page[0] || r.get(info+"endCursor") != page[len(page)-1]) {
 			t.Fatalf("the cursors of the slice: %s", r.raw)
 		}

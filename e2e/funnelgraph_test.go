@@ -77,6 +77,16 @@ func funnelgraph(t *testing.T, flags ...string) string {
 // ask sends an operation that must have no errors, and returns its data.
 func ask(t *testing.T, url, query string) map[string]any {
 	t.Helper()
+	data, errs := attempt(t, url, query)
+	if len(errs) > 0 {
+		t.Fatalf("%s: %v", query, errs)
+	}
+	return data
+}
+
+// attempt sends an operation and returns its data and errors.
+func attempt(t *testing.T, url, query string) (map[string]any, []any) {
+	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query})
 	if err != nil {
 		t.Fatal(err)
@@ -92,17 +102,14 @@ func ask(t *testing.T, url, query string) map[string]any {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
+	var whole struct {
 		Data   map[string]any
 		Errors []any
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(&whole); err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Errors) > 0 {
-		t.Fatalf("%s: %v", query, answer.Errors)
-	}
-	return answer.Data
+	return whole.Data, whole.Errors
 }
 
 // at returns what stands at a path such as "teams.nodes.0.name".

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"regexp"
@@ -78,8 +79,19 @@ func TestPrism(t *testing.T) {
 		`{ workspace(id: "42000") { contacts(last: 2, before: "41") { nodes { appliedTags { nodes { contact { id } tag { createdAt } } } tags { updatedAt } } } contactTags(filter: { names: ["VIP", "a b"], ids: ["7"] }) { nodes { id } } } }`,
 		`{ workspace(id: "42000") { a: contact(id: "40") { uuid } b: contact(id: "41") { uuid } c: contact(id: "Pxocqg") { uuid } } contact(id: "42", workspaceId: "kHdUei") { appliedTags { nodes { id } } } }`,
 		`{ workspace(id: "42000") { funnels(filter: { ids: ["1", "2"] }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { id headCode } } orders(filter: { ids: ["1"], contactIds: ["2"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailAddress emailEngagement { lastEmailSentAt } } page { name url } } } pages(filter: { ids: ["1"], funnelPages: true, themeIds: ["3"] }) { nodes { id markup funnel { archived } } } formSubmissions(filter: { contactIds: ["1", "2"], pageIds: ["3"], ids: ["4"] }) { nodes { contact { emailAddress } page { name } } } } }`,
+		`{ workspace(id: "42000") { products(filter: { ids: ["1", "2"], visibleInStore: true, visibleInCustomerCenter: false, archived: false }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { variants(filter: { ids: ["1"], visible: true, archived: false, fulfillmentRequired: true }) { nodes { product { name } prices(last: 3) { nodes { amount } } } } prices(filter: { ids: ["3"], variantIds: ["4"], visible: true, archived: false }) { nodes { variant { name } } } defaultVariant { sku } tags { name } collections { nodes { products { name } } } } } productCollections(filter: { ids: ["1"], visibleInStore: true, archived: true }) { nodes { id } } productTags(filter: { ids: ["1"] }) { nodes { id } } } }`,
+		`{ workspace(id: "42000") { courses(sort: { property: UPDATED_AT }) { nodes { sections(sort: { property: SORT_ORDER }) { nodes { course { title } lessons(sort: { property: SORT_ORDER, direction: DESC }) { nodes { section { title } } } } } enrollments(filter: { ids: ["1"], contactIds: ["2"] }, last: 5) { nodes { contact { emailAddress } course { title } } } } } } }`,
+		`{ workspace(id: "42000") { salesPipelines(filter: { ids: ["1"] }) { nodes { stages { createdAt pipeline { name } opportunities { nodes { id } } } opportunities(last: 2) { nodes { id } } } } salesOpportunities(filter: { ids: ["1"], pipelineIds: ["2"], pipelinesStageIds: ["3"], primaryContactIds: ["4"], assigneeIds: ["5"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailEngagement { lastEmailSentAt } } pipeline { totalValue } pipelinesStage { sortOrder } } } } }`,
+		`{ workspace(id: "42000") { orderTags { nodes { id } } orders { nodes { invoices(filter: { ids: ["1"], statuses: ["paid"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }) { nodes { order { currency } contact { emailAddress } } } transactions(sort: { property: UPDATED_AT }) { nodes { order { orderNumber } } } tags { name } appliedTags { nodes { tag { name } order { notes } } } lineItems { product { name } } } } } }`,
+		`{ workspace(id: "42000") { contacts { nodes { orders(last: 2) { nodes { id } } formSubmissions { nodes { id } } opportunities(sort: { property: UPDATED_AT, direction: DESC }) { nodes { id } } enrollments { nodes { id } } } } funnels { nodes { pages { nodes { formSubmissions { nodes { id } } } } } } } }`,
 	} {
 		ask(t, url, query)
+	}
+
+	// The description's own example of a workspace's invoices is a pointer to nothing,
+	// and no list: what counts is the request.
+	if data, errs := attempt(t, url, `{ workspace(id: "42000") { name orderInvoices(filter: { ids: ["1"], statuses: ["paid", "past-due"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }, sort: { property: UPDATED_AT }) { nodes { id } } } }`); len(errs) != 1 || at(data, "workspace.name") == nil {
+		t.Errorf("the invoices of a workspace: %v %v", data, errs)
 	}
 
 	// Every mutation, with all that its body can hold.
@@ -122,16 +134,32 @@ func TestPrism(t *testing.T) {
 	}
 	compared := 0
 	for path, query := range map[string]string{
-		"/teams/{id}":                 `team(id: "1") { %s }`,
-		"/users/{id}":                 `node(id: "MTp1c2VyOjEx") { ... on User { %s } }`,
-		"/workspaces/{id}":            `workspace(id: "42000") { %s }`,
-		"/contacts/{id}":              `contact(id: "42", workspaceId: "42000") { %s }`,
-		"/contacts/tags/{id}":         `node(id: "MTpjb250YWN0X3RhZzo0MjAwMDo1OA") { ... on ContactTag { %s } }`,
-		"/contacts/applied_tags/{id}": `node(id: "MTphcHBsaWVkX2NvbnRhY3RfdGFnOjQyMDAwOjQ") { ... on AppliedContactTag { %s } }`,
-		"/funnels/{id}":               `node(id: "` + id("funnel") + `") { ... on Funnel { %s } }`,
-		"/pages/{id}":                 `node(id: "` + id("page") + `") { ... on Page { %s } }`,
-		"/orders/{id}":                `node(id: "` + id("order") + `") { ... on Order { %s } }`,
-		"/form_submissions/{id}":      `node(id: "` + id("form_submission") + `") { ... on FormSubmission { %s } }`,
+		"/teams/{id}":                  `team(id: "1") { %s }`,
+		"/users/{id}":                  `node(id: "MTp1c2VyOjEx") { ... on User { %s } }`,
+		"/workspaces/{id}":             `workspace(id: "42000") { %s }`,
+		"/contacts/{id}":               `contact(id: "42", workspaceId: "42000") { %s }`,
+		"/contacts/tags/{id}":          `node(id: "MTpjb250YWN0X3RhZzo0MjAwMDo1OA") { ... on ContactTag { %s } }`,
+		"/contacts/applied_tags/{id}":  `node(id: "MTphcHBsaWVkX2NvbnRhY3RfdGFnOjQyMDAwOjQ") { ... on AppliedContactTag { %s } }`,
+		"/funnels/{id}":                `node(id: "` + id("funnel") + `") { ... on Funnel { %s } }`,
+		"/pages/{id}":                  `node(id: "` + id("page") + `") { ... on Page { %s } }`,
+		"/orders/{id}":                 `node(id: "` + id("order") + `") { ... on Order { %s } }`,
+		"/orders/invoices/{id}":        `node(id: "` + id("order_invoice") + `") { ... on OrderInvoice { %s } }`,
+		"/orders/transactions/{id}":    `node(id: "` + id("order_transaction") + `") { ... on OrderTransaction { %s } }`,
+		"/orders/tags/{id}":            `node(id: "` + id("order_tag") + `") { ... on OrderTag { %s } }`,
+		"/orders/applied_tags/{id}":    `node(id: "` + id("applied_order_tag") + `") { ... on AppliedOrderTag { %s } }`,
+		"/products/{id}":               `node(id: "` + id("product") + `") { ... on Product { %s } }`,
+		"/products/variants/{id}":      `node(id: "` + id("product_variant") + `") { ... on ProductVariant { %s } }`,
+		"/products/prices/{id}":        `node(id: "` + id("product_price") + `") { ... on ProductPrice { %s } }`,
+		"/products/collections/{id}":   `node(id: "` + id("product_collection") + `") { ... on ProductCollection { %s } }`,
+		"/products/tags/{id}":          `node(id: "` + id("product_tag") + `") { ... on ProductTag { %s } }`,
+		"/courses/{id}":                `node(id: "` + id("course") + `") { ... on Course { %s } }`,
+		"/courses/sections/{id}":       `node(id: "` + id("course_section") + `") { ... on CourseSection { %s } }`,
+		"/courses/lessons/{id}":        `node(id: "` + id("course_lesson") + `") { ... on CourseLesson { %s } }`,
+		"/courses/enrollments/{id}":    `node(id: "` + id("course_enrollment") + `") { ... on CourseEnrollment { %s } }`,
+		"/sales/pipelines/{id}":        `node(id: "` + id("sales_pipeline") + `") { ... on SalesPipeline { %s } }`,
+		"/sales/pipelines/stages/{id}": `node(id: "` + id("sales_pipeline_stage") + `") { ... on SalesPipelineStage { %s } }`,
+		"/sales/opportunities/{id}":    `node(id: "` + id("sales_opportunity") + `") { ... on SalesOpportunity { %s } }`,
+		"/form_submissions/{id}":       `node(id: "` + id("form_submission") + `") { ... on FormSubmission { %s } }`,
 	} {
 		var recorded map[string]any
 		if err := json.Unmarshal(openapi.Paths[path]["get"].Responses["200"].Content["application/json"].Example, &recorded); err != nil {
@@ -176,7 +204,18 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 	switch key {
 	case "id":
 		return "rawId", "rawId", recorded
-	case "team_id", "workspace_id", "contact_id", "tag_id", "page_id":
+	case "workspace_id":
+		if path == "/sales/pipelines/stages/{id}" {
+			return "", "", nil // which is another one than its pipeline's
+		}
+		return "workspace { rawId }", "workspace.rawId", recorded
+	case "pipeline_id", "pipelines_stage_id", "primary_contact_id":
+		if recorded == nil {
+			return "", "", nil // it is where the pipeline is embedded
+		}
+		parent := camel(strings.TrimPrefix(strings.TrimSuffix(key, "_id"), "primary_"))
+		return parent + " { rawId }", parent + ".rawId", recorded
+	case "team_id", "contact_id", "tag_id", "page_id", "order_id", "product_id", "variant_id", "course_id", "section_id":
 		parent := strings.TrimSuffix(key, "_id")
 		return parent + " { rawId }", parent + ".rawId", recorded
 	case "tag":
@@ -207,7 +246,37 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		return "affiliate { name email }", "affiliate", recorded
 	case "referral_code":
 		return "referralCode { code default }", "referralCode", recorded
+	case "primary_contact":
+		return "contact { rawId emailAddress uuid }", "contact", map[string]any{"rawId": plain(at(recorded, "id")), "emailAddress": at(recorded, "email_address"), "uuid": at(recorded, "uuid")}
+	case "pipeline", "pipelines_stage":
+		return camel(key) + " { rawId publicId name }", camel(key), named(recorded)
+	case "variant_properties":
+		return "variantProperties { rawId publicId name }", "variantProperties.0", named(at(recorded, "0"))
+	case "properties_values":
+		return "propertiesValues { propertyId value }", "propertiesValues.0", camelKeys(at(recorded, "0"))
+	case "properties_value_ids":
+		return "propertiesValueIds", "propertiesValueIds", []any{} // of nulls
+	case "created_by_platform_application":
+		return "createdByPlatformApplication { publicId trustedSkus }", "createdByPlatformApplication", recorded
+	case "payment_type", "sort_method", "invoice_type":
+		if path != "/orders/{id}" {
+			raw := "raw" + strings.ToUpper(key[:1]) + camel(key)[1:]
+			return camel(key) + " " + raw, raw, recorded
+		}
+	case "stages":
+		return "stages { rawId publicId name sortOrder closeProbability opportunityIds totalValue weightedValue pipeline { rawId } }", "stages.0", with(withRawIDs(drop(at(recorded, "0"), "workspace_id", "pipeline_id")), "pipeline", map[string]any{"rawId": at(recorded, "0.pipeline_id")})
+	case "notes":
+		if path == "/sales/opportunities/{id}" {
+			return "notes { rawId publicId content createdById createdAt updatedAt }", "notes.0", withRawIDs(at(recorded, "0"))
+		}
+	case "order":
+		fields, want := embedded(recorded)
+		return "order { " + fields + " }", "order", want
 	case "line_items":
+		if path == "/orders/invoices/{id}" {
+			fields, want := embedded(drop(at(recorded, "0"), "invoice_id"))
+			return "lineItems { " + fields + " }", "lineItems.0", want
+		}
 		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } productsPrice { rawId publicId amount currency duration interval intervalCount } productsVariant { rawId publicId name description sku } }`,
 			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
@@ -217,6 +286,54 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		return "memberships { rawId }", "memberships", recorded
 	}
 	return camel(key), camel(key), recorded
+}
+
+// drop is a recorded object without some of its keys.
+func drop(recorded any, keys ...string) map[string]any {
+	out := maps.Clone(recorded.(map[string]any))
+	for _, key := range keys {
+		delete(out, key)
+	}
+	return out
+}
+
+func with(object any, key string, value any) any {
+	object.(map[string]any)[key] = value
+	return object
+}
+
+// embedded is how a recorded object within another is asked for, with all of its keys,
+// and what is expected.
+func embedded(recorded any) (fields string, want map[string]any) {
+	var b strings.Builder
+	want = make(map[string]any)
+	for key, value := range recorded.(map[string]any) {
+		name := camel(key)
+		switch key {
+		case "id":
+			name, value = "rawId", plain(value)
+		case "order_page":
+			name, value = "page", named(value)
+		case "fulfillment_status":
+			name = "rawFulfillmentStatus"
+		case "contact":
+			value = map[string]any{"rawId": plain(at(value, "id")), "emailAddress": at(value, "email_address")}
+		}
+		b.WriteString(name)
+		switch v := value.(type) {
+		case map[string]any:
+			if _, done := v["rawId"]; done {
+				b.WriteString(" { " + strings.Join(slices.Sorted(maps.Keys(v)), " ") + " }")
+				break
+			}
+			inner, all := embedded(v)
+			b.WriteString(" { " + inner + " }")
+			value = all
+		}
+		b.WriteByte(' ')
+		want[name] = value
+	}
+	return b.String(), want
 }
 
 // named is what is recorded of something of which no more is known than its name.
