@@ -16,9 +16,15 @@ import (
 
 // New returns a server that bounds how long a client may take, so that slow ones hold
 // no connection for ever. The times are for a request's header, its body, its answer,
-// and the next request on the same connection.
+// and the next request on the same connection. It speaks HTTP/1.1, and HTTP/2 with those who
+// begin with that (h2c with prior knowledge), as a proxy in front may.
 func New(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -28,6 +34,10 @@ func New(h http.Handler) *http.Server {
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 }
+
+// maxStreams is how many requests there may be at a time on one connection: a proxy opens
+// another one for more.
+const maxStreams = 250
 
 // State is what a server is doing. It is safe for concurrent use.
 type State struct {

@@ -2,9 +2,12 @@ package serving_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,6 +120,86 @@ func TestInterrupt(t *testing.T) {
 		t.Fatal(status)
 	}
 	s.tell(serving.ErrInterrupted)
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// overHTTP2 returns a client that begins with HTTP/2, as a proxy does that knows that the
+// server speaks it.
+func overHTTP2(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// TestHTTP2 has two requests on one connection when the server is told to end: both are
+// answered, and the client is told to send no more there.
+func TestHTTP2(t *testing.T) {
+	s := serve(t, serving.Drain{Delay: 200 * time.Millisecond, Timeout: 20 * time.Second})
+	client := overHTTP2(t)
+	var dialed atomic.Int32
+	client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	get := func(path string, header ...string) (int, string, error) {
+		r, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			return 0, "", err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.ProtoMajor != 2 {
+			t.Errorf("answered in %s", resp.Proto)
+		}
+		body, err := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body), err
+	}
+	if status, _, err := get("/healthz"); status != 200 {
+		t.Fatal(status, err)
+	}
+	if status, _, err := get("/healthz", "X-Large", strings.Repeat("x", 1<<20)); status == 200 {
+		t.Error("a header of a megabyte is accepted:", err)
+	}
+	slow := make(chan string, 2)
+	before := dialed.Load()
+	for range cap(slow) {
+		go func() {
+			_, body, err := get("/slow")
+			slow <- fmt.Sprint(body, err)
+		}()
+		<-s.slow
+	}
+	if more := dialed.Load() - before; more > 1 {
+		t.Errorf("%d connections for two requests", more)
+	}
+	s.tell(nil)
+	deadline := time.Now().Add(10 * time.Second)
+	for status := 200; status != 0; status, _, _ = get("/healthz") {
+		if time.Now().After(deadline) {
+			t.Fatal("it goes on accepting")
+		}
+	}
+	select {
+	case err := <-s.ended:
+		t.Fatalf("it ended with requests running: %v", err)
+	default:
+	}
+	close(s.goOn)
+	for range cap(slow) {
+		if got := <-slow; got != "done<nil>" {
+			t.Errorf("a slow request was answered %q", got)
+		}
+	}
 	if err := <-s.ended; err != nil {
 		t.Error(err)
 	}
