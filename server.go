@@ -216,6 +216,7 @@ func allow(cfg config.Config) *cors.Cors {
 		},
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"*"},
+		ExposedHeaders:   []string{"ETag"},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})

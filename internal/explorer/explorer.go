@@ -23,6 +23,8 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 )
 
 //go:embed assets page examples
@@ -113,7 +115,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", f.media)
 	body := f.packed
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if contentcoding.Gzip.Acceptable(r.Header["Accept-Encoding"]) {
 		h.Set("Content-Encoding", "gzip")
 	} else {
 		body = f.plain()

@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -101,18 +102,59 @@ func (a *answer) refuse(status int, message string) {
 	}}}))
 }
 
-func (a *answer) write(status int, body []byte) {
+func (a *answer) write(status int, body []byte) { a.send(&content{status: status, body: body}) }
+
+// send answers, once.
+func (a *answer) send(c *content) {
 	if a.written {
 		return
 	}
 	a.written = true
-	header := a.w.Header()
+	body, header := c.body, a.w.Header()
+	var coding *contentcoding.Coding
+	if len(body) >= contentcoding.Smallest {
+		coding = contentcoding.Negotiate(a.r.Header["Accept-Encoding"])
+	}
+	cached := c.whole && a.r.Method == http.MethodGet
+	if len(body) >= contentcoding.Smallest || cached {
+		header["Vary"] = append(header["Vary"], "Accept-Encoding") // after CORS's
+	}
+	header["X-Content-Type-Options"] = noSniff
+	header["Cache-Control"] = noStore
+	if cached {
+		// A client may keep it for itself and has to ask each time. Who asks is told by
+		// Authorization, and by nothing else.
+		tag := c.etag(a.media, coding)
+		header["Vary"] = append(header["Vary"], "Accept, Authorization")
+		header["Cache-Control"] = revalidated
+		header["Etag"] = []string{tag}
+		if matches(a.r.Header["If-None-Match"], tag) {
+			a.w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	if coding != nil {
+		body = c.pack(coding)
+		header["Content-Encoding"] = []string{coding.Name}
+	}
 	header["Content-Type"] = contentTypes[a.media]
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	header["Cache-Control"] = noStore
-	header["X-Content-Type-Options"] = noSniff
-	a.w.WriteHeader(status)
+	a.w.WriteHeader(c.status)
 	_, _ = a.w.Write(body)
+}
+
+// matches reports whether a client that sends these headers If-None-Match has what is
+// tagged. The comparison is weak (RFC 9110, section 13.1.2): proxies that compress weaken
+// a tag.
+func matches(ifNoneMatch []string, tag string) bool {
+	for _, line := range ifNoneMatch {
+		for had := range strings.SplitSeq(line, ",") { // our own tags have none
+			if had = strings.TrimSpace(had); had == "*" || strings.TrimPrefix(had, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Values of headers, which are the same in every answer.
@@ -121,12 +163,15 @@ var (
 		legacyJSON:  {legacyJSON + "; charset=utf-8"},
 		graphqlJSON: {graphqlJSON + "; charset=utf-8"},
 	}
-	noStore = []string{"no-store"}
-	noSniff = []string{"nosniff"}
+	noStore     = []string{"no-store"}
+	revalidated = []string{"private, no-cache"}
+	noSniff     = []string{"nosniff"}
 )
 
 // unwritten is the answer where there should have been another.
 var unwritten = []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+
+func nothing() *content { return &content{status: http.StatusInternalServerError, body: unwritten} }
 
 // encode writes a response. Its data is JSON already, and is used up: nearly all
 // of the body is that, and has room for the rest.

@@ -245,7 +245,7 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	default:
 		a.part(key.scope)
 		defer a.part(key.scope)
-		a.write(a.run(ctx, op))
+		a.send(a.run(ctx, op))
 	}
 }
 
@@ -264,7 +264,7 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 		// On a busy machine others who ask the same may be waiting for a
 		// processor, now and when the answer is there: let them come.
 		runtime.Gosched()
-		f.status, f.body = a.run(execution, op)
+		f.content = a.run(execution, op)
 		runtime.Gosched()
 	}()
 	if staying() {
@@ -282,23 +282,26 @@ func (a *answer) await(ctx context.Context, f *flight) {
 			return
 		}
 	}
-	a.write(f.status, f.body)
+	a.send(f.content)
 }
 
 // run executes an operation.
-func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (status int, body []byte) {
+func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (made *content) {
 	defer func() {
 		if v := recover(); v != nil {
-			status, body = a.recovered(ctx, v)
+			status, body := a.recovered(ctx, v)
+			made = &content{status: status, body: body}
 		}
 	}()
 	responses, ctx := a.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil { // given up, and nobody waits
-		return http.StatusInternalServerError, unwritten
+		return nothing()
 	}
 	response.Errors = few(response.Errors, maxFieldErrors)
-	return encode(http.StatusOK, response)
+	whole := len(response.Errors) == 0
+	status, body := encode(http.StatusOK, response)
+	return &content{status: status, body: body, whole: whole && status == http.StatusOK}
 }
 
 // few returns the first errors, and one that says how many are left out.

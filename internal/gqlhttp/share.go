@@ -3,7 +3,6 @@ package gqlhttp
 import (
 	"context"
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -34,9 +33,8 @@ type flight struct {
 	soon  chan struct{}
 	timer *time.Timer // which closes it, unless it is stopped before
 
-	done   chan struct{} // closed when what follows is set
-	status int
-	body   []byte
+	done    chan struct{} // closed when what follows is set
+	content *content
 }
 
 // aWhile is how long those who wait for a flight do without noticing that their
@@ -46,7 +44,7 @@ const aWhile = 2 * time.Millisecond
 func newFlight(key flightKey, cancel context.CancelFunc) *flight {
 	f := &flight{
 		key: key, waiters: 1, cancel: cancel, soon: make(chan struct{}), done: make(chan struct{}),
-		status: http.StatusInternalServerError, body: unwritten,
+		content: nothing(),
 	}
 	f.timer = time.AfterFunc(aWhile, func() { close(f.soon) })
 	return f

@@ -1,0 +1,160 @@
+// Package contentcoding compresses answers as their clients accept it (RFC 9110,
+// sections 8.4 and 12.5.3).
+package contentcoding
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/andybalholm/brotli/matchfinder"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Smallest is the length in bytes below which an answer is sent as it is: it fits into
+// one packet either way.
+const Smallest = 1 << 10
+
+// Writer compresses what is written to it.
+type Writer interface {
+	packer
+	// Flush sends on all that has been written so far.
+	Flush() error
+}
+
+type packer interface {
+	io.WriteCloser
+	Reset(w io.Writer)
+}
+
+// Coding is a way to compress. It is safe for concurrent use.
+type Coding struct {
+	// Name is what HTTP calls it.
+	Name string
+	// packers compress what is there as a whole, writers what comes in parts.
+	packers, writers sync.Pool
+}
+
+func newCoding[P packer, W Writer](name string, whole func() P, parts func() W) *Coding {
+	return &Coding{name, sync.Pool{New: func() any { return whole() }}, sync.Pool{New: func() any { return parts() }}}
+}
+
+// The codings that there are. Their levels are those behind which a little less to send
+// takes far more time: on 137 KB of contacts brotli 3 took 0.35 ms and left 10.6 KB, 5 took
+// 1.45 ms and left 9.7 KB; gzip 5 0.23 ms and 12.3 KB; zstd 0.20 ms and 13.6 KB.
+var (
+	// Brotli's newer writer, which these figures are of, cannot flush.
+	Brotli = newCoding("br",
+		func() *matchfinder.Writer { return brotli.NewWriterV2(io.Discard, 3) },
+		func() *brotli.Writer { return brotli.NewWriterLevel(io.Discard, 3) })
+	Zstd = newCoding("zstd", newZstd, newZstd)
+	Gzip = newCoding("gzip", newGzip, newGzip)
+)
+
+func newZstd() *zstd.Encoder {
+	// Browsers accept windows of 8 MiB (RFC 9659), which would be memory for nothing.
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		panic(err) // the options are good
+	}
+	return w
+}
+
+func newGzip() *gzip.Writer {
+	w, err := gzip.NewWriterLevel(io.Discard, 5)
+	if err != nil {
+		panic(err) // there is such a level
+	}
+	return w
+}
+
+// preferred are the codings, those that leave least first.
+var preferred = [...]*Coding{Brotli, Zstd, Gzip}
+
+// Negotiate returns the coding for a client that sends these headers Accept-Encoding; nil
+// is none.
+func Negotiate(accept []string) *Coding { return negotiate(accept, preferred[:]) }
+
+// Acceptable reports whether such a client can be sent the coding.
+func (c *Coding) Acceptable(accept []string) bool { return negotiate(accept, []*Coding{c}) == c }
+
+func negotiate(accept []string, among []*Coding) *Coding {
+	if len(accept) == 0 {
+		return nil
+	}
+	const unsaid = -1
+	qualities, identity, others := [len(preferred)]float64{unsaid, unsaid, unsaid}, 0.0, float64(unsaid) // by among
+	for _, line := range accept {
+		for part := range strings.SplitSeq(line, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			name = strings.TrimSpace(name)
+			q := quality(params)
+			switch {
+			case name == "*":
+				others = q
+			case strings.EqualFold(name, "identity"):
+				identity = q
+			}
+			for i, c := range among {
+				if strings.EqualFold(name, c.Name) {
+					qualities[i] = q
+				}
+			}
+		}
+	}
+	var best *Coding
+	bestQuality := 0.0
+	for i, c := range among {
+		q := qualities[i]
+		if q == unsaid {
+			q = others
+		}
+		if q > bestQuality && q >= identity {
+			best, bestQuality = c, q
+		}
+	}
+	return best
+}
+
+// quality reads a weight; one that cannot be read is none.
+func quality(params string) float64 {
+	name, value, given := strings.Cut(strings.TrimSpace(params), "=")
+	if !given {
+		return 1
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil || !strings.EqualFold(strings.TrimSpace(name), "q") || !(q >= 0 && q <= 1) {
+		return 0
+	}
+	return q
+}
+
+// Pack returns a text compressed.
+func (c *Coding) Pack(text []byte) []byte {
+	var packed bytes.Buffer
+	packed.Grow(len(text)/8 + 128)
+	w := c.packers.Get().(packer)
+	w.Reset(&packed)
+	_, _ = w.Write(text) // a buffer does not fail
+	_ = w.Close()
+	w.Reset(io.Discard)
+	c.packers.Put(w)
+	return packed.Bytes()
+}
+
+// NewWriter returns a writer that compresses to w.
+func (c *Coding) NewWriter(w io.Writer) Writer {
+	writer := c.writers.Get().(Writer)
+	writer.Reset(w)
+	return writer
+}
+
+// Free gives a writer of this coding back, which must not be used any more.
+func (c *Coding) Free(w Writer) {
+	w.Reset(io.Discard)
+	c.writers.Put(w)
+}
