@@ -23,6 +23,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/documents"
+	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
@@ -169,19 +170,24 @@ func newExecutor(cfg config.Config, p parts) *executor.Executor {
 	documents.Apply(e, p.trusted, cfg.TrustedOnly, kept)
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
 	access.Apply(e)
+	explain.Apply(e)
 	return e
 }
 
 // endpoint is the path of the GraphQL endpoint.
 const endpoint = "/graphql"
 
-// handler wires the parts: CORS → access → GraphQL, and the explorer beside it.
+// handler wires the parts: CORS → access → explain → GraphQL, and the explorer beside it.
 func handler(cfg config.Config, p parts) http.Handler {
-	operations := access.Handler(p.gate, gqlhttp.Handler(gqlhttp.Config{
+	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor: newExecutor(cfg, p),
-		Scope:    func(ctx context.Context) string { return access.From(ctx).Key() },
-		MaxBody:  cfg.MaxBody,
-	}))
+		Scope: func(ctx context.Context) string {
+			return access.From(ctx).Key() + map[bool]string{true: " explained"}[explain.Wanted(ctx)]
+		},
+		MaxBody: cfg.MaxBody,
+	})
+	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
+	operations = access.Handler(p.gate, operations)
 	mux := http.NewServeMux()
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(endpoint))

@@ -104,6 +104,7 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	fresh := req.Context().Value(freshKey{}) != nil
 	if !fresh {
 		if known, ok := c.find(req.Context(), key, authorization, together); ok {
+			cameFrom(req.Context(), FromCache)
 			return known.response(req), nil
 		}
 	}

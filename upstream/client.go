@@ -148,7 +148,12 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		req.Header = c.header.Clone()
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.transport.RoundTrip(req)
+	var resp *http.Response
+	if t := TraceOf(ctx); t != nil {
+		resp, err = c.traced(req, t, subdomain, segments)
+	} else {
+		resp, err = c.transport.RoundTrip(req)
+	}
 	if err != nil {
 		return callError(ctx, err)
 	}

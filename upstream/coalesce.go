@@ -96,7 +96,11 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 		var ctx context.Context
 		ctx, f.cancel = context.WithCancel(context.WithoutCancel(req.Context()))
 		go c.fly(key, f, req.WithContext(ctx))
-	} else if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
+		f.waiters++
+		return f
+	}
+	cameFrom(req.Context(), FromOther)
+	if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
 		f.until = until
 	}
 	f.waiters++

@@ -31,6 +31,12 @@ func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerr
 	return p.over(ctx, "complexity", complexity, p.Complexity, "The answer could have %d fields; it can have %d. Ask for fewer rows, or in several requests.")
 }
 
+// Complexity returns how many fields an operation's answer can have.
+func Complexity(op *graphql.OperationContext) int {
+	w := &walker{op: op, fragments: make(map[string]int)}
+	return w.selection(op.Operation.SelectionSet)
+}
+
 // walker works out how many fields an operation's answer can have, going through
 // each fragment once.
 type walker struct {
