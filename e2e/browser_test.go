@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
 )
@@ -138,6 +139,14 @@ func TestGraphiQL(t *testing.T) {
 	p.click(`button[aria-label="Show Documentation Explorer"]`)
 	p.wait(`document.querySelector(".graphiql-plugin").innerText.includes("Query")`)
 	p.screenshot("docs.png")
+	p.click(`button[aria-label="Show REST calls"]`)
+	p.wait(`document.querySelector(".calls").innerText.match(/16 calls, [0-9]+ one after another/)`)
+	p.wait(`document.querySelectorAll(".call-bar.network").length === 16`)
+	p.eval(`document.querySelector(".calls h2").scrollIntoView(), 0`)
+	p.screenshot("calls.png")
+	if answer := p.eval(answer); strings.Contains(answer, "funnelgraph") {
+		t.Errorf("the explanation stands in the answer: %s", answer)
+	}
 
 	// A token in the headers editor is gone with the page.
 	p.eval(`document.querySelectorAll(".graphiql-editor-tool .CodeMirror").forEach(({ CodeMirror: editor }) => {
@@ -170,7 +179,84 @@ func TestGraphiQL(t *testing.T) {
 	if stored := p.eval(stored); strings.Contains(stored, "hush-hush") || !strings.Contains(stored, "{ kept }") || !strings.Contains(stored, `"other":"kept"`) {
 		t.Errorf("after coming again: %s", stored)
 	}
+}
 
-	p.do(chromedp.EmulateViewport(390, 844), chromedp.WaitVisible(chromedp.CSS(execute)))
+// TestGraphiQLExamples runs each example in its tab.
+func TestGraphiQLExamples(t *testing.T) {
+	url := funnelgraph(t, "--demo")
+	p := newPage(t)
+	p.do(chromedp.Navigate(url + "/"))
+	p.do(chromedp.WaitVisible(chromedp.CSS(execute)))
+	for i, example := range explorer.Examples() {
+		p.eval(fmt.Sprintf(`document.querySelectorAll(".graphiql-tab button[role=tab], button.graphiql-tab-button")[%d].click(), 0`, i))
+		p.wait(fmt.Sprintf(`document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror.getValue() === %q`, example.Query))
+		p.eval(`document.querySelector(".result-window .CodeMirror").CodeMirror.setValue(""), 0`)
+		// GraphiQL takes a moment to see which operation the tab holds.
+		const result = `document.querySelector(".result-window .CodeMirror").CodeMirror.getValue()`
+		for tries := 0; !strings.Contains(p.eval(result), `"data"`) && tries < 50; tries++ {
+			p.click(execute)
+			p.do(chromedp.Sleep(100 * time.Millisecond))
+		}
+		if text := p.eval(result); strings.Contains(text, `"errors"`) || !strings.Contains(text, `"data": {`) {
+			t.Errorf("%s: %s", example.Name, text)
+		}
+	}
+}
+
+// TestGraphiQLByKeyboard writes an operation without a mouse: a field is completed, the
+// operation is run, and an error shows where it is.
+func TestGraphiQLByKeyboard(t *testing.T) {
+	url := funnelgraph(t, "--demo")
+	p := newPage(t)
+	p.do(chromedp.Navigate(url + "/"))
+	p.do(chromedp.WaitVisible(chromedp.CSS(execute)))
+	const editor = `document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror`
+	p.wait(editor + `.options.lint.schema`) // the schema is there
+	p.eval(editor + `.focus(), ` + editor + `.setValue(""), 0`)
+	p.do(chromedp.KeyEvent("{ teams { nodes { na"))
+	p.do(chromedp.KeyEvent(" ", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.wait(`document.querySelector(".CodeMirror-hints")?.innerText.includes("name")`)
+	p.screenshot("completion.png")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(editor + `.getValue().includes("name")`)
+	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.wait(answer + `.includes("Acme Coaching")`)
+	p.eval(editor + `.setValue("{ teams { nodes { nmae } } }"), 0`)
+	p.wait(`document.querySelector(".graphiql-query-editor .CodeMirror-lint-mark-error")`)
+	p.screenshot("mistake.png")
+	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.wait(answer + `.includes("nmae") && ` + answer + `.includes("BAD_USER_INPUT")`)
+
+	// Every button of the side can be reached, and tells what it does.
+	if unnamed := p.eval(`[...document.querySelectorAll("button")].filter((b) => b.offsetParent && !b.innerText.trim() && !b.getAttribute("aria-label")).length`); unnamed != "0" {
+		t.Errorf("%s buttons have no name", unnamed)
+	}
+	p.eval(`document.body.tabIndex = -1, document.body.focus(), 0`)
+	reached := map[string]bool{}
+	for range 60 {
+		p.do(chromedp.KeyEvent(kb.Tab))
+		reached[p.eval(`document.activeElement?.getAttribute("aria-label") ?? ""`)] = true
+	}
+	for _, name := range []string{"Show Documentation Explorer", "Show History", "Show REST calls", "Show GraphiQL Explorer"} {
+		if !reached[name] {
+			t.Errorf("%q cannot be reached by the tab key: %v", name, reached)
+		}
+	}
+}
+
+// TestGraphiQLOnAPhone uses the explorer on a phone's width: nothing is wider than it,
+// and an operation can be run.
+func TestGraphiQLOnAPhone(t *testing.T) {
+	url := funnelgraph(t, "--demo")
+	p := newPage(t)
+	p.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(url+"/"))
+	p.click(execute)
+	p.wait(answer + `.includes("Acme Coaching")`)
+	if wide := p.eval(`document.documentElement.scrollWidth`); wide != "390" {
+		t.Errorf("the page is %s wide", wide)
+	}
 	p.screenshot("phone.png")
+	p.click(`button[aria-label="Show REST calls"]`)
+	p.wait(`document.querySelectorAll(".call").length === 16`)
+	p.screenshot("phone-calls.png")
 }

@@ -74,7 +74,7 @@ type file struct {
 // endpoint.
 func Handler(endpoint string) http.Handler {
 	site := map[string]file{"/": newFile("index.html", pack(index(endpoint)))}
-	for _, name := range []string{"page.js", "page.css"} {
+	for _, name := range []string{"calls.js", "page.js", "page.css"} {
 		site["/"+name] = newFile(name, pack(read("page/"+name)))
 	}
 	entries, err := files.ReadDir("assets")

@@ -38,8 +38,8 @@ keys().forEach((key) => storage.setItem(key, localStorage.getItem(key)));
 
 ReactDOM.createRoot(root).render(
   React.createElement(GraphiQL, {
-    fetcher: GraphiQL.createFetcher({ url: new URL(root.dataset.endpoint, location.href).href }),
-    plugins: [GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false })],
+    fetcher: GraphiQL.createFetcher({ url: new URL(root.dataset.endpoint, location.href).href, fetch: explainedCalls.fetch }),
+    plugins: [GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false }), explainedCalls.plugin],
     defaultTabs: examples.map(({ query, variables }) => ({ query, variables, headers })),
     defaultHeaders: headers,
     defaultEditorToolsVisibility: 'headers',
