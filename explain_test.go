@@ -33,7 +33,9 @@ func (e *env) explained(token, header, query string, variables map[string]any) (
 		req.Header.Set(explain.Header, header)
 	}
 	_, raw, _ := e.do(req)
-	var r struct{ Extensions map[string]explain.Explanation }
+	var r struct {
+		Extensions map[string]explain.Explanation
+	}
 	if err := json.Unmarshal([]byte(raw), &r); err != nil {
 		e.t.Fatalf("%v: %s", err, raw)
 	}
@@ -73,7 +75,7 @@ func TestExplain(t *testing.T) {
 			}
 			for _, call := range what.Calls {
 				got = append(got, call.Host[strings.LastIndex(call.Host, "/")+1:]+" "+call.Path)
-				if call.Method != "GET" || call.Status != 200 || call.Origin != upstream.FromNetwork || call.DurationMS <= 0 {
+				if call.Method != http.MethodGet || call.Status != 200 || call.Origin != upstream.FromNetwork || call.DurationMS <= 0 {
 					t.Errorf("%+v", call)
 				}
 			}

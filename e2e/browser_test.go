@@ -221,11 +221,11 @@ func TestGraphiQLByKeyboard(t *testing.T) {
 	p.wait(editor + `.getValue().includes("name")`)
 	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	p.wait(answer + `.includes("Acme Coaching")`)
-	p.eval(editor + `.setValue("{ teams { nodes { nmae } } }"), 0`)
+	p.eval(editor + `.setValue("{ teams { nodes { naam } } }"), 0`)
 	p.wait(`document.querySelector(".graphiql-query-editor .CodeMirror-lint-mark-error")`)
 	p.screenshot("mistake.png")
 	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
-	p.wait(answer + `.includes("nmae") && ` + answer + `.includes("BAD_USER_INPUT")`)
+	p.wait(answer + `.includes("naam") && ` + answer + `.includes("BAD_USER_INPUT")`)
 
 	// Every button of the side can be reached, and tells what it does.
 	if unnamed := p.eval(`[...document.querySelectorAll("button")].filter((b) => b.offsetParent && !b.innerText.trim() && !b.getAttribute("aria-label")).length`); unnamed != "0" {
