@@ -45,8 +45,8 @@ func TestRun(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		return string(b)
 	}
-	const want = `{"data":{"teams":{"nodes":[{"name":"Acme Coaching"},{"name":"Northwind Studio"},{"name":"Loja do Sol"}]}}}`
-	if got := ask(""); got != want {
+	const want = `{"data":{"teams":{"nodes":[{"name":"Acme Coaching"},{"name":"Northwind Studio"},{"name":"Loja do Sol"}]}},"extensions":{"funnelgraph":{"calls":[{"method":"GET",` // the demo explains itself
+	if got := ask(""); !strings.HasPrefix(got, want) {
 		t.Errorf("got %s", got)
 	}
 
@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	const body = `{"query":"{ __typename }"}`
 	_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
-	if got := ask(""); got != want { // by now the other has been accepted
+	if got := ask(""); !strings.HasPrefix(got, want) { // by now the other has been accepted
 		t.Errorf("got %s", got)
 	}
 	stop()
