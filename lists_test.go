@@ -99,6 +99,30 @@ func TestTogetherAsAlone(t *testing.T) {
 	}
 }
 
+// TestFoundWithoutTheirWords asks for what belongs to a record by itself, so that nothing
+// else has the key decoded by which it is found.
+func TestFoundWithoutTheirWords(t *testing.T) {
+	e := newEnv(t)
+	for query, path := range map[string]string{
+		`salesPipelines { nodes { opportunities(first: 2) { nodes { rawId } } } }`:            "salesPipelines.nodes.0.opportunities.nodes.0.rawId",
+		`salesPipelines { nodes { stages { opportunities(first: 2) { nodes { rawId } } } } }`: "salesPipelines.nodes.0.stages.0.opportunities.nodes.0.rawId",
+		`funnels { nodes { pages(first: 2) { nodes { rawId } } } }`:                           "funnels.nodes.0.pages.nodes.0.rawId",
+		`pages(first: 3) { nodes { formSubmissions { nodes { rawId } } } }`:                   "pages.nodes.2.formSubmissions.nodes.0.rawId",
+		`products { nodes { collections { nodes { rawId } } } }`:                              "products.nodes.0.collections.nodes.0.rawId",
+		`products { nodes { variants { nodes { prices { nodes { rawId } } } } } }`:            "products.nodes.0.variants.nodes.0.prices.nodes.0.rawId",
+		`orders { nodes { tags { rawId } } }`:                                                 "orders.nodes.0.tags.0.rawId",
+		`orders { nodes { lineItems { product { rawId } } } }`:                                "orders.nodes.0.lineItems.0.product.rawId",
+		`orders { nodes { page { name } } }`:                                                  "orders.nodes.0.page.name",
+		`orderInvoices { nodes { contact { rawId } } }`:                                       "orderInvoices.nodes.0.contact.rawId",
+		`salesOpportunities { nodes { contact { emailAddress } } }`:                           "salesOpportunities.nodes.0.contact.emailAddress",
+		`salesOpportunities { nodes { pipelinesStage { name } } }`:                            "salesOpportunities.nodes.0.pipelinesStage.name",
+	} {
+		if r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { ` + query + ` } }`); r.get("workspace."+path) == nil || r.get("workspace."+path) == "" {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+}
+
 // TestNewWordsSurvive has ClickFunnels send words that are newer than the enums.
 func TestNewWordsSurvive(t *testing.T) {
 	r := newEnv(t).must(`{ workspace(id: "101", subdomain: "acme-academy") { productCollections { nodes { sortMethod rawSortMethod } edges { node { rawSortMethod } } } orderInvoices(first: 100) { nodes { invoiceType rawInvoiceType } } } }`)

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
-	return childrenOf(ctx, objs, loader.ContactEnrollments, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, nil, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactEnrollments, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, upstream.Query{}, first, after, last, before)
 }
 
 func (r *courseResolver) Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error) {

@@ -15,17 +15,15 @@ import (
 )
 
 func (r *contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
-	return childrenOf(ctx, objs, loader.ContactOrders, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactOrders, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },
-		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	return orderContacts(ctx, objs)
 }
 
 func (r *orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	fields := known(objs, func(o *upstream.Order) bool { return o.OrderPage != nil }, embeddedPage, lightPage)
-	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, fields)
+	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, func(o *upstream.Order) bool { return o.OrderPage != nil }, embeddedPage, lightPage)
 }
 
 func (r *orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {

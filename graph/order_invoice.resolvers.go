@@ -23,8 +23,7 @@ func (r *orderResolver) Invoices(ctx context.Context, obj *upstream.Order, filte
 }
 
 func (r *orderInvoiceResolver) Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error) {
-	fields := known(objs, func(i *upstream.OrderInvoice) bool { return i.Order != nil }, embeddedOrder, lightOrder)
-	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).OwnOrder, fields)
+	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).OwnOrder, func(i *upstream.OrderInvoice) bool { return i.Order != nil }, embeddedOrder, lightOrder)
 }
 
 func (r *orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {

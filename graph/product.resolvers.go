@@ -43,7 +43,7 @@ func (r *productResolver) Tags(ctx context.Context, objs []*upstream.Product) ([
 }
 
 func (r *productResolver) Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error) {
-	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
@@ -73,7 +73,7 @@ func (r *productTagResolver) Workspace(ctx context.Context, objs []*upstream.Pro
 }
 
 func (r *productVariantResolver) Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error) {
-	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sort, first, after, last, before)
+	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -120,12 +121,12 @@ func rowsOf[O any](field *graphql.FieldContext) *model.Connection[O] {
 
 // childrenOf returns a connection for each object of a list: the window of what belongs
 // to it, which of says.
-func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Children[T], of func(*O) loader.Parent, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
+func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Children[T], of func(*O) loader.Parent, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	q, exact, nothing := sorted(ctx, "", sort).query, asksFor(ctx, "pageInfo"), onlyTypename(ctx)
+	exact, nothing := asksFor(ctx, "pageInfo"), onlyTypename(ctx)
 	return together(ctx, objs, func(objs []*O) ([]*model.Connection[T], error) {
 		found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
 		var parents []loader.Parent
@@ -151,36 +152,38 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 	})
 }
 
-// related returns one record for each object of a list, given by its ref. Where
-// only light fields are asked for, stub makes it of the ref alone, or returns nil
-// if it cannot; else it is loaded, all of them together. An empty id is no record.
+// related returns one record for each object of a list, given by its ref. Where only
+// light fields are asked for, stub makes it of the ref alone, or returns nil if it cannot;
+// else it is loaded, all of them together. An empty id is no record.
 func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
-	return together(ctx, objs, func(objs []*O) ([]*T, error) { return relatedTo(ctx, objs, records, ref, fields, stub) })
+	if stub == nil || !fields.suffices(ctx) {
+		return loaded(ctx, objs, records, ref, func(*O) *T { return nil })
+	}
+	return loaded(ctx, objs, records, ref, func(o *O) *T { return stub(ref(o)) })
 }
 
-// relatedTo is [related] for these objects alone.
-func relatedTo[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
-	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
-	onlyLight := stub != nil && fields.suffices(ctx)
-	var refs []upstream.Ref
-	var at []int
-	for i, obj := range objs {
-		r := ref(obj)
-		if r.ID == "" {
-			continue
+// loaded returns one record for each object of a list: what known has of it, if that is
+// enough, or else the record, all of these together. An empty id is no record.
+func loaded[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
+	return together(ctx, objs, func(objs []*O) ([]*T, error) {
+		rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
+		var refs []upstream.Ref
+		var at []int
+		for i, obj := range objs {
+			r := ref(obj)
+			if r.ID == "" {
+				continue
+			}
+			if rows[i] = known(obj); rows[i] == nil {
+				refs, at = append(refs, r), append(at, i)
+			}
 		}
-		if onlyLight {
-			rows[i] = stub(r)
+		found, failed := records.LoadAll(refs)
+		for k, i := range at {
+			rows[i], errs[i] = found[k], failed[k]
 		}
-		if rows[i] == nil {
-			refs, at = append(refs, r), append(at, i)
-		}
-	}
-	loaded, failed := records.LoadAll(refs)
-	for k, i := range at {
-		rows[i], errs[i] = loaded[k], failed[k]
-	}
-	return rows, errs
+		return rows, errs
+	})
 }
 
 func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Team, error) {
@@ -210,80 +213,92 @@ func contactsOf[O any](ctx context.Context, objs []*O, ids func(*O) (workspace, 
 	}, lightContact, contactStub)
 }
 
-// carried returns one record for each object, of which the object carries a part, given
-// by of; nil is no record. Where only the fields of that part are asked for, it is the
-// record; else the record is loaded.
-func carried[O, T any, P interface {
+// part is a record as far as another one carries it.
+type part[T any] interface {
 	*T
 	Ref() upstream.Ref
-}](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, fields light) ([]*T, error) {
-	parts := make(map[upstream.Ref]P, len(objs))
-	return related(ctx, objs, records.From(ctx), func(o *O) upstream.Ref {
-		part := of(o)
-		if part == nil {
-			return upstream.Ref{}
-		}
-		parts[part.Ref()] = part
-		return part.Ref()
-	}, fields, func(ref upstream.Ref) *T { return parts[ref] })
 }
 
-// known returns the fields that objects carry of a record, which are fewer if one of them
-// does not carry it.
-func known[O any](objs []*O, carries func(*O) bool, embedded, without light) light {
-	if slices.ContainsFunc(objs, func(o *O) bool { return !carries(o) }) {
-		return without
-	}
-	return embedded
+// carried returns one record for each object, of which the object carries a part, given
+// by of; nil is no record. Where only fields of that part are asked for, it is the record:
+// those of embedded where whole says that they came, and those of reference anyway.
+func carried[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, whole func(*O) bool, embedded, reference light) ([]*T, error) {
+	always, mostly := reference.suffices(ctx), embedded.suffices(ctx)
+	return loaded(ctx, objs, records.From(ctx), func(o *O) upstream.Ref {
+		if p := of(o); p != nil {
+			return p.Ref()
+		}
+		return upstream.Ref{}
+	}, func(o *O) *T {
+		if always || mostly && whole(o) {
+			return of(o)
+		}
+		return nil
+	})
+}
+
+// referred is [carried] for objects that carry no more than a reference.
+func referred[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, reference light) ([]*T, error) {
+	return carried(ctx, objs, records, of, func(*O) bool { return true }, reference, reference)
 }
 
 // carriedContacts returns the contacts that come with objects, but for what has to be
 // asked for. ids returns the raw ids of the workspace and of the contact.
 func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
-	if asksFor(ctx, "emailEngagement") {
-		return contactsOf(ctx, objs, ids)
+	ref := func(o *O) upstream.Ref {
+		workspace, id := ids(o)
+		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
 	}
-	contacts := make([]*upstream.Contact, len(objs))
-	var without []*O
-	var at []int
-	for i, obj := range objs {
-		if contacts[i] = of(obj); contacts[i] == nil {
-			without, at = append(without, obj), append(at, i)
+	reached, only := asksFor(ctx, "emailEngagement"), lightContact.suffices(ctx)
+	return loaded(ctx, objs, loader.Contacts.From(ctx), ref, func(o *O) *upstream.Contact {
+		switch {
+		case only:
+			return contactStub(ref(o))
+		case reached:
+			return nil
 		}
-	}
-	if len(without) == 0 {
-		return contacts, nil
-	}
-	loaded, err := contactsOf(ctx, without, ids)
-	failed, _ := err.(graphql.BatchErrorList) //nolint:errorlint // made just now, by related
-	errs := make(graphql.BatchErrorList, len(objs))
-	for k, i := range at {
-		contacts[i], errs[i] = loaded[k], failed[k]
-	}
-	return contacts, errs
+		return of(o)
+	})
 }
 
-// invoiceContact returns who pays an invoice, as far as it tells.
-func invoiceContact(i *upstream.OrderInvoice) *upstream.Contact {
-	if i.Order == nil {
-		return nil
-	}
-	return i.Order.Contact
+// orderContacts returns who has ordered: the contacts come with the orders.
+func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
+	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },
+		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
 }
 
 // invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
+// An order that has not come is loaded for it.
 func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
-	orders := loader.Orders.From(ctx)
-	ids := func(i *upstream.OrderInvoice) (workspace, id string) {
-		if i.Order == nil {
-			if order, err := orders.Load(i.Owner()); err == nil {
-				return i.WorkspaceID, order.ContactID
+	return together(ctx, objs, func(objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
+		var missing []upstream.Ref
+		for _, invoice := range objs {
+			if invoice.Order == nil && invoice.OrderID != "" {
+				missing = append(missing, invoice.Owner())
 			}
-			return i.WorkspaceID, ""
 		}
-		return i.WorkspaceID, i.Order.ContactID
-	}
-	return carriedContacts(ctx, objs, invoiceContact, ids)
+		found, failed := loader.Orders.From(ctx).LoadAll(missing)
+		orders, errs := make([]*upstream.Order, len(objs)), make(graphql.BatchErrorList, len(objs))
+		for i, invoice := range objs {
+			switch {
+			case invoice.Order != nil:
+				orders[i] = invoice.Order
+			case invoice.OrderID != "":
+				orders[i], errs[i] = found[0], failed[0]
+				found, failed = found[1:], failed[1:]
+			}
+			if orders[i] == nil {
+				orders[i] = new(upstream.Order) // of nobody
+			}
+		}
+		contacts, err := orderContacts(ctx, orders)
+		if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
+			for i := range errs {
+				errs[i] = cmp.Or(errs[i], list[i])
+			}
+		}
+		return contacts, errs
+	})
 }
 
 // listsOf returns several records for each object, given by their refs. One that is not
@@ -318,9 +333,11 @@ func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 // refs returns the addresses of records of a workspace, given by their raw ids: at most a
 // hundred.
 func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
-	all := make([]upstream.Ref, min(len(ids), maxRows))
-	for i := range all {
-		all[i] = upstream.Ref{Kind: kind, Parent: workspace, ID: ids[i]}
+	var all []upstream.Ref
+	for _, id := range ids[:min(len(ids), maxRows)] {
+		if upstream.IsRawID(id) {
+			all = append(all, upstream.Ref{Kind: kind, Parent: workspace, ID: id})
+		}
 	}
 	return all
 }
@@ -333,14 +350,14 @@ func inWorkspace(workspace, id string) loader.Parent {
 // itemProducts returns the products of positions of orders.
 func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
 	return within(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-		return carried(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
+		return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
 	})
 }
 
 // stageOpportunities returns the opportunities of stages.
-func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
 	return within(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
-		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, sort, first, after, last, before)
+		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
 	})
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-func (r *contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.ContactOpportunities, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+func (r *contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return childrenOf(ctx, objs, loader.ContactOpportunities, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
@@ -24,13 +24,11 @@ func (r *salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream
 }
 
 func (r *salesOpportunityResolver) Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error) {
-	fields := known(objs, func(o *upstream.SalesOpportunity) bool { return o.InPipeline != nil }, embeddedPipeline, lightPipeline)
-	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, fields)
+	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, func(o *upstream.SalesOpportunity) bool { return o.InPipeline != nil }, embeddedPipeline, lightPipeline)
 }
 
 func (r *salesOpportunityResolver) PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
-	fields := known(objs, func(o *upstream.SalesOpportunity) bool { return o.InStage != nil }, embeddedStage, lightStage)
-	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, fields)
+	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, func(o *upstream.SalesOpportunity) bool { return o.InStage != nil }, embeddedStage, lightStage)
 }
 
 func (r *salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {
@@ -41,8 +39,8 @@ func (r *salesPipelineResolver) Stages(ctx context.Context, objs []*upstream.Sal
 	return stagesOf(ctx, objs)
 }
 
-func (r *salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sort, first, after, last, before)
+func (r *salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesPipelineResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error) {
@@ -53,8 +51,8 @@ func (r *salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstr
 	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).Owner, lightPipeline, pipelineStub)
 }
 
-func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return stageOpportunities(ctx, objs, sort, first, after, last, before)
+func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return stageOpportunities(ctx, objs, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {

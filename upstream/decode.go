@@ -79,6 +79,7 @@ func withoutValues(err error) error {
 
 var lenientTypes = json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(decodeText),
+	json.UnmarshalFromFunc(decodeTexts),
 	json.UnmarshalFromFunc(nullable(parseInt)),
 	json.UnmarshalFromFunc(orZero(parseInt)),
 	json.UnmarshalFromFunc(nullable(parseBool)),
@@ -122,6 +123,29 @@ func decodeText(dec *jsontext.Decoder, s *string) error {
 	}
 	text, err := readText(dec)
 	*s = text
+	return err
+}
+
+// decodeTexts leaves nulls and blanks out of a list of ids or words, where they mean
+// nothing.
+func decodeTexts(dec *jsontext.Decoder, all *[]string) error {
+	if dec.PeekKind() != '[' {
+		return errors.ErrUnsupported
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	*all = []string{}
+	for dec.PeekKind() != ']' {
+		text, err := readText(dec)
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			*all = append(*all, text)
+		}
+	}
+	_, err := dec.ReadToken()
 	return err
 }
 

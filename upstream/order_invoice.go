@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -101,6 +102,7 @@ func (i *OrderInvoice) adopt(at Place) {
 	i.WorkspaceID = at.WorkspaceID
 	i.LineItems = withoutNulls(i.LineItems)
 	if i.Order != nil {
+		i.OrderID = cmp.Or(i.OrderID, i.Order.RawID)
 		i.Order.adopt(at)
 		if i.Order.RawID != i.OrderID {
 			i.Order = nil // another one

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"slices"
 )
 
 // ProductVariant is a variant of a product (API.md §5, Products::Variant).
@@ -67,7 +66,6 @@ func (v *ProductVariant) Owner() Ref {
 func (v *ProductVariant) adopt(at Place) {
 	v.WorkspaceID = at.WorkspaceID
 	v.PropertiesValues = withoutNulls(v.PropertiesValues)
-	v.PropertiesValueIDs = slices.DeleteFunc(v.PropertiesValueIDs, func(id string) bool { return id == "" })
 }
 
 // ProductVariants lists the variants of a product, given by its raw or public id. Filter

@@ -20,7 +20,7 @@ type SalesOpportunity struct {
 	ClosedAt         *time.Time              `json:"closed_at"`
 	AssigneeID       *string                 `json:"assignee_id"`
 	Notes            []*SalesOpportunityNote `json:"notes"`
-	InPipeline       *NamedRecord            `json:"pipeline"`
+	InPipeline       *NamedRecord            `json:"pipeline" for:"opportunities"`
 	InStage          *NamedRecord            `json:"pipelines_stage"`
 	// PrimaryContact is a whole contact (API.md §8, trap 28).
 	PrimaryContact *Contact `json:"primary_contact" for:"contact"`

@@ -94,7 +94,7 @@ type ContactResolver interface {
 	Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error)
 	FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error)
 	Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error)
-	Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
+	Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 }
 type ContactTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error)
@@ -217,12 +217,12 @@ type SalesOpportunityResolver interface {
 }
 type SalesPipelineResolver interface {
 	Stages(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error)
-	Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 	Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error)
 }
 type SalesPipelineStageResolver interface {
 	Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error)
-	Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 	Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error)
 }
 type TeamResolver interface {
@@ -2238,7 +2238,7 @@ type OrderInvoice implements Node {
   "Its positions. They come with it: no REST call."
   lineItems: [OrderInvoiceLineItem!]
 
-  "The order that it is for. No REST call for what comes with the invoice, which is all but an order's own positions, taxes, page and names; else one for each 20 orders."
+  "The order that it is for. No REST call for what comes with the invoice: all but ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + `, ` + "`" + `paymentProcessor` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, ` + "`" + `externalId` + "`" + `, ` + "`" + `funnelName` + "`" + `, ` + "`" + `pageName` + "`" + ` and the like; for these one for each 20 orders."
   order: Order @goField(batch: true)
 
   "Who pays. The contact comes with the invoice: no REST call, unless ` + "`" + `emailEngagement` + "`" + ` is asked for."
@@ -3628,7 +3628,7 @@ extend type Contact {
   "What could be sold to the contact. One REST call for any number of contacts, for each 20 opportunities."
   opportunities(
     "In which order; by default that of creation."
-    sort: Sort
+    sort: PlacedSort
 
     "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
     first: Int
@@ -3673,7 +3673,7 @@ type SalesPipeline implements Node {
   "Its opportunities. One REST call for any number of pipelines, for each 20 opportunities."
   opportunities(
     "In which order; by default that of creation."
-    sort: Sort
+    sort: PlacedSort
 
     "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
     first: Int
@@ -3760,7 +3760,7 @@ type SalesPipelineStage implements Node {
   "Its opportunities. One REST call for any number of stages, for each 20 opportunities."
   opportunities(
     "In which order; by default that of creation."
-    sort: Sort
+    sort: PlacedSort
 
     "How many rows from the beginning, or behind ` + "`" + `after` + "`" + `: 1 to 100, by default 20. ClickFunnels sends 20 at a time, so 50 takes three REST calls, one after another."
     first: Int
@@ -6982,8 +6982,8 @@ func (ec *executionContext) field_Contact_opportunities_args(ctx context.Context
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
-		func(ctx context.Context, v any) (*model.Sort, error) {
-			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8002,8 +8002,8 @@ func (ec *executionContext) field_SalesPipelineStage_opportunities_args(ctx cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
-		func(ctx context.Context, v any) (*model.Sort, error) {
-			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8048,8 +8048,8 @@ func (ec *executionContext) field_SalesPipeline_opportunities_args(ctx context.C
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
-		func(ctx context.Context, v any) (*model.Sort, error) {
-			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		func(ctx context.Context, v any) (*model.PlacedSort, error) {
+			return ec.unmarshalOPlacedSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPlacedSort(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11170,7 +11170,7 @@ func (ec *executionContext) resolveBatch_Contact_opportunities(ctx context.Conte
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*upstream.Contact](ctx, "Contact"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		})
 		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
 			ctx,
@@ -11181,7 +11181,7 @@ func (ec *executionContext) resolveBatch_Contact_opportunities(ctx context.Conte
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Opportunities(ctx, []*upstream.Contact{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	results, err := resolver.Opportunities(ctx, []*upstream.Contact{obj}, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
 		ctx,
 		results,
@@ -28784,7 +28784,7 @@ func (ec *executionContext) resolveBatch_SalesPipeline_opportunities(ctx context
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		})
 		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
 			ctx,
@@ -28795,7 +28795,7 @@ func (ec *executionContext) resolveBatch_SalesPipeline_opportunities(ctx context
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipeline{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipeline{obj}, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
 		ctx,
 		results,
@@ -29365,7 +29365,7 @@ func (ec *executionContext) resolveBatch_SalesPipelineStage_opportunities(ctx co
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return resolver.Opportunities(ctx, batch.Parents, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		})
 		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.SalesOpportunity]](
 			ctx,
@@ -29376,7 +29376,7 @@ func (ec *executionContext) resolveBatch_SalesPipelineStage_opportunities(ctx co
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipelineStage{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	results, err := resolver.Opportunities(ctx, []*upstream.SalesPipelineStage{obj}, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.SalesOpportunity]](
 		ctx,
 		results,

@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -137,7 +138,7 @@ func onAccounts[T any](one func(*upstream.Client, context.Context, string) (*T, 
 // inPlace fetches a record from its workspace's subdomain.
 func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstream.Place, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
 	return func(l *Loaders, ref upstream.Ref) (*T, error) {
-		p, err := l.place(ref.Parent)
+		p, err := placeFor[T](l, ref.Parent)
 		if err != nil {
 			return nil, err
 		}
@@ -147,6 +148,21 @@ func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstre
 		}
 		return t, err
 	}
+}
+
+// placeFor returns where a workspace's records of a kind are found. Those that do not name
+// their workspace take its raw id from there, by which their own ids are made.
+func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
+	p, err := l.place(workspace)
+	if _, says := upstream.Columns(reflect.TypeFor[T]())["workspace_id"]; err != nil || says || upstream.IsRawID(p.WorkspaceID) {
+		return p, err
+	}
+	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace})
+	if err != nil {
+		return p, err
+	}
+	p.WorkspaceID = w.Key()
+	return p, nil
 }
 
 // byFilter fetches a page of a workspace's records with filter[id].
@@ -185,7 +201,7 @@ func ofTeam[T any](list func(*upstream.Client, context.Context, string, upstream
 // ofWorkspace lists what a workspace has, from its subdomain.
 func ofWorkspace[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) pages[T] {
 	return func(l *Loaders, workspace upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
-		p, err := l.place(workspace.ID)
+		p, err := placeFor[T](l, workspace.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -241,10 +257,17 @@ func owned[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 			owners[i] = rows.owner(t)
 		}
 		l.RequestNodes(owners)
+		var failed error // which is nobody's in particular
 		page.Rows = slices.DeleteFunc(page.Rows, func(t *T) bool {
-			_, err := l.owned(rows.owner(t))
+			_, err := l.Node(rows.owner(t))
+			if err != nil && !errors.Is(err, upstream.NotFound) {
+				failed = err
+			}
 			return err != nil
 		})
+		if failed != nil {
+			return nil, failed
+		}
 		return page, nil
 	}
 }

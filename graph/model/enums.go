@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -32,10 +33,13 @@ func (e enum) marshal(value string) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(name)) })
 }
 
-// unmarshal reads an argument, which has been held against the schema. UNKNOWN is a value
-// that ClickFunnels has none for.
+// unmarshal reads an argument, which has been held against the schema. ClickFunnels has no
+// word for UNKNOWN.
 func (enum) unmarshal(v any) (string, error) {
 	name, _ := v.(string)
+	if name == unknown {
+		return "", errors.New("UNKNOWN is no value to filter by: it stands for any that is newer than the schema")
+	}
 	return strings.ToLower(name), nil
 }
 
