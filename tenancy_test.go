@@ -813,6 +813,43 @@ func TestBudgetTellsNothing(t *testing.T) {
 	}
 }
 
+// TestBudgetTellsNothingOfOwners is the same where what is another's has an owner that the
+// operation asks for more than once, or could know already.
+func TestBudgetTellsNothingOfOwners(t *testing.T) {
+	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
+	node := func(kind upstream.Kind, ids ...string) string {
+		all := make([]string, len(ids))
+		for i, id := range ids {
+			all[i] = strconv.Quote(model.GlobalID(upstream.Ref{Kind: kind, Parent: "111", ID: id}))
+		}
+		return "nodes(ids: [" + strings.Join(all, ", ") + "]) { __typename }"
+	}
+	outcomes := make(map[bool]int)
+	for calls := range 14 {
+		e, all := tenants(t, withLimits(func(l *limits.Limits) { l.Calls = calls + 1 }))
+		x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
+		e.queryAs(x.key, `{ workspace(id: "111") { name } }`)
+		for name, ways := range map[string][2]string{
+			"two variants of a product":   {node(upstream.KindProductVariant, "12111", "12112"), node(upstream.KindProductVariant, "17811", "17812")},
+			"two prices of a variant":     {node(upstream.KindProductPrice, "121111", "121112"), node(upstream.KindProductPrice, "178111", "178112")},
+			"two applied tags":            {node(upstream.KindAppliedContactTag, "12111", "12112"), node(upstream.KindAppliedContactTag, "17811", "17812")},
+			"a lesson behind its courses": {node(upstream.KindCourseLesson, "121411") + ` w: workspace(id: "111") { courses { nodes { title } } }`, node(upstream.KindCourseLesson, "178411") + ` w: workspace(id: "111") { courses { nodes { title } } }`},
+		} {
+			var spent [2]bool
+			for i, way := range ways {
+				spent[i] = strings.Contains(e.queryAs(x.key, fmt.Sprintf(`{ %s workspace(id: "111") { %s } }`, way, left)).raw, "CALL_BUDGET_EXCEEDED")
+				outcomes[spent[i]]++
+			}
+			if spent[0] != spent[1] {
+				t.Errorf("%d calls, %s: %t where it is another's, %t where there is none", calls+1, name, spent[0], spent[1])
+			}
+		}
+	}
+	if outcomes[true] == 0 || outcomes[false] == 0 {
+		t.Errorf("the budget was spent: %v", outcomes)
+	}
+}
+
 var texts = regexp.MustCompile(`"[^"]*"`)
 
 // alike returns an answer without the ids that were asked for, which it may repeat,

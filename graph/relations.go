@@ -29,9 +29,9 @@ func together[O, T any](ctx context.Context, objs []*O, load func([]*O) ([]T, er
 	return load(objs)
 }
 
-// within is [together] for objects that are parts of the rows of a connection; parts
+// ofParts is [together] for objects that are parts of the rows of a connection; parts
 // returns those of a row.
-func within[P, O, T any](ctx context.Context, objs []*O, parts func(*P) []*O, load func([]*O) ([]T, error)) ([]T, error) {
+func ofParts[P, O, T any](ctx context.Context, objs []*O, parts func(*P) []*O, load func([]*O) ([]T, error)) ([]T, error) {
 	field := graphql.GetFieldContext(ctx)
 	if part := field.Parent; part != nil && part.Index != nil && part.Parent != nil {
 		if connection := rowsOf[P](part.Parent); connection != nil {
@@ -349,14 +349,14 @@ func inWorkspace(workspace, id string) loader.Parent {
 
 // itemProducts returns the products of positions of orders.
 func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return within(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
+	return ofParts(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
 		return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
 	})
 }
 
 // stageOpportunities returns the opportunities of stages.
 func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return within(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return ofParts(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
 		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
 	})
 }

@@ -51,6 +51,13 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	return context.WithValue(ctx, allowanceKey{}, a)
 }
 
+// Unmetered returns a context whose calls come out of no allowance, and have to be done by
+// when that of the given one ends. It is for what is asked beside a request, a few calls
+// for each one that is counted.
+func Unmetered(ctx context.Context) context.Context {
+	return context.WithValue(ctx, allowanceKey{}, (*Allowance)(nil))
+}
+
 func allowanceOf(ctx context.Context) *Allowance {
 	a, _ := ctx.Value(allowanceKey{}).(*Allowance)
 	return a

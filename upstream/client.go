@@ -208,6 +208,9 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 	// What has no id at all is no record: it could be neither found again nor
 	// told from another.
 	rows = slices.DeleteFunc(rows, func(row *T) bool { return row == nil || P(row).Key() == "" })
+	if len(rows) == 0 {
+		next = "" // whatever the header says (API.md §3.1)
+	}
 	page := &Page[T]{Rows: rows, Next: next}
 	if adopt != nil {
 		for _, row := range page.Rows {
@@ -254,7 +257,7 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 	}
 	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, p.segments(segments)...)
 	if err == nil {
-		page.Rows = within[T, P](c, p, page.Rows)
+		within[T, P](c, p, page)
 	}
 	return page, err
 }

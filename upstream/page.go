@@ -12,6 +12,16 @@ type Page[T any] struct {
 	// Next is what [Query.After] has to be for the next page; empty on the
 	// last one.
 	Next string
+	// Hidden says that rows were left out: the page is not full, and may be empty,
+	// though others follow.
+	Hidden bool
+}
+
+// Keep leaves the rows for which keep is true.
+func (p *Page[T]) Keep(keep func(*T) bool) {
+	all := len(p.Rows)
+	p.Rows = slices.DeleteFunc(p.Rows, func(row *T) bool { return !keep(row) })
+	p.Hidden = p.Hidden || len(p.Rows) < all
 }
 
 // Window is the part of a list that is wanted.
@@ -45,19 +55,24 @@ func Walk[T any](ctx context.Context, q Query, w Window, fetch func(context.Cont
 		q.Descending = !q.Descending
 	}
 	var s Slice[T]
-	// Every page but the last is full, so the number of pages is known. The
-	// bound also ends the walk of a list whose cursor leads nowhere.
-	for range (w.Limit + PageSize - 1) / PageSize {
+	// Every page but the last is full, or has hidden rows, so the number of pages is
+	// known. The bound also ends the walk of a list whose cursor leads nowhere.
+	hidden := 0
+	for pages := 0; pages < (w.Limit+PageSize-1)/PageSize; pages++ {
 		page, err := fetch(ctx, q)
 		if err != nil {
 			return Slice[T]{}, err
 		}
 		s.Rows = append(s.Rows, page.Rows...)
-		s.More = page.Next != "" && len(page.Rows) > 0
-		if !s.More || page.Next == q.After {
+		s.More = page.Next != ""
+		if !s.More || page.Next == q.After || len(s.Rows) >= w.Limit {
 			break
 		}
 		q.After = page.Next
+		if page.Hidden && hidden < maxHiddenPages {
+			hidden++
+			pages--
+		}
 	}
 	if len(s.Rows) > w.Limit {
 		s.Rows, s.More = s.Rows[:w.Limit], true

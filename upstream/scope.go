@@ -169,9 +169,8 @@ func visible[T any, P keyed[T]](q Query, fetch func(Query) (*Page[T], error), se
 
 // within leaves the rows that are a workspace's own, so that a host that answers for
 // others as well shows nothing of them.
-func within[T any, P keyed[T]](c *Client, p Place, rows []*T) []*T {
-	if c.scope == nil {
-		return rows
+func within[T any, P keyed[T]](c *Client, p Place, page *Page[T]) {
+	if c.scope != nil {
+		page.Keep(func(row *T) bool { return P(row).Ref().Parent == p.WorkspaceID })
 	}
-	return slices.DeleteFunc(rows, func(row *T) bool { return P(row).Ref().Parent != p.WorkspaceID })
 }

@@ -95,15 +95,22 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 const maxParents = 100
 
 func (c *Children[T]) batch(l *Loaders, f family, parents []string) []*dataloader.Result[upstream.Slice[T]] {
-	results := make([]*dataloader.Result[upstream.Slice[T]], 0, len(parents))
-	for part := range slices.Chunk(parents, maxParents) {
-		found, err := c.fetch(l, f, part)
-		for _, id := range part {
+	results := make([]*dataloader.Result[upstream.Slice[T]], len(parents))
+	parts := slices.Collect(slices.Chunk(parents, maxParents))
+	_ = sideBySide(len(parts), func(i int) error { // each result has its own error
+		found, err := c.fetch(l, f, parts[i])
+		for k, id := range parts[i] {
 			result := &dataloader.Result[upstream.Slice[T]]{Error: err}
 			if err == nil {
 				result.Data = found[id].slice(f.window)
 			}
-			results = append(results, result)
+			results[i*maxParents+k] = result
+		}
+		return err
+	})
+	for i, result := range results {
+		if result == nil {
+			results[i] = &dataloader.Result[upstream.Slice[T]]{Error: errPanic}
 		}
 	}
 	return results
@@ -242,8 +249,11 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 			}
 			seen++
 		}
-		if page.Next == "" || len(page.Rows) == 0 {
+		if page.Next == "" {
 			return found, nil
+		}
+		if page.Hidden {
+			pages++ // which serves nobody, perhaps
 		}
 		before := len(pending)
 		only := len(pending) == 1 && c.key != "" // then the rows that follow are its own

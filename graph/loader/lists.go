@@ -40,7 +40,7 @@ func (list *List[T]) findsAll() *List[T] {
 			if err != nil {
 				return err
 			}
-			if until(page.Rows) || page.Next == "" || page.Next == q.After || len(page.Rows) == 0 {
+			if until(page.Rows) || page.Next == "" || page.Next == q.After {
 				return nil
 			}
 			q.After = page.Next

@@ -2,7 +2,6 @@ package loader
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -41,9 +40,9 @@ func newResource[T any, P row[T]](one func(*Loaders, upstream.Ref) (*T, error), 
 	return &Resource[T]{one: one, many: many, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
 }
 
-// within says that a record belongs to another one of the same workspace, which
+// ownedBy says that a record belongs to another one of the same workspace, which
 // belongs to as many others as given.
-func (r *Resource[T]) within(owner func(*T) upstream.Ref, owners int) *Resource[T] {
+func (r *Resource[T]) ownedBy(owner func(*T) upstream.Ref, owners int) *Resource[T] {
 	r.owner, r.owners = owner, 1+owners
 	return r
 }
@@ -185,10 +184,9 @@ func (b *batch[T]) run(indices []int, call func()) {
 
 func (b *batch[T]) one(i int, ref upstream.Ref) {
 	t, err := b.Resource.one(b.loaders, ref)
-	if errors.Is(err, upstream.NotFound) {
-		for range b.owners {
-			b.loaders.client.Forgo(b.loaders.ctx) // so that the budget does not tell it from one that is another's
-		}
+	for range b.owners {
+		// Paid whether it is there or not, and whatever is known of its owners.
+		b.loaders.client.Forgo(b.loaders.ctx)
 	}
 	if err == nil && b.owner != nil {
 		_, err = b.loaders.owned(b.owner(t))
@@ -238,11 +236,24 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 // nodes are records of any kind.
 type nodes interface {
 	Request(refs ...upstream.Ref)
+	// Known returns a record that was asked for before or has come by a list.
+	Known(ref upstream.Ref) (node Node, known bool, err error)
 	Node(ref upstream.Ref) (Node, error)
 }
 
 // Node is a record of any kind.
 type Node interface{ Ref() upstream.Ref }
+
+// Known implements nodes.
+func (r *Records[T]) Known(ref upstream.Ref) (Node, bool, error) {
+	r.index()
+	q := r.queue(ref.Parent)
+	if _, known := q.cache.Get(r.loaders.ctx, ref); !known {
+		return nil, false, nil
+	}
+	node, err := r.Node(ref)
+	return node, true, err
+}
 
 // Node is [Records.Load] for whoever takes any kind.
 func (r *Records[T]) Node(ref upstream.Ref) (Node, error) {

@@ -17,26 +17,26 @@ var (
 	Workspaces          = newResource(onAccounts((*upstream.Client).Workspace), nil)
 	Contacts            = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags         = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).within((*upstream.AppliedContactTag).Owner, 0)
+	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
 	Funnels             = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
 	Pages               = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
 	FormSubmissions     = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
 	Orders              = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
-	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).within((*upstream.OrderInvoice).Owner, 0)
-	OrderTransactions   = newResource(inPlace((*upstream.Client).OrderTransaction), nil).within((*upstream.OrderTransaction).Owner, 0)
+	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
+	OrderTransactions   = newResource(inPlace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
 	OrderTags           = newResource(inPlace((*upstream.Client).OrderTag), nil)
-	AppliedOrderTags    = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).within((*upstream.AppliedOrderTag).Owner, 0)
+	AppliedOrderTags    = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
 	Products            = newResource(inPlace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
-	ProductVariants     = newResource(inPlace((*upstream.Client).ProductVariant), nil).within((*upstream.ProductVariant).Owner, 0)
-	ProductPrices       = newResource(inPlace((*upstream.Client).ProductPrice), nil).within((*upstream.ProductPrice).Owner, 1)
+	ProductVariants     = newResource(inPlace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
+	ProductPrices       = newResource(inPlace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
 	ProductCollections  = newResource(inPlace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
 	ProductTags         = newResource(inPlace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
 	Courses             = newResource(inPlace((*upstream.Client).Course), nil)
-	CourseSections      = newResource(inPlace((*upstream.Client).CourseSection), nil).within((*upstream.CourseSection).Owner, 0)
-	CourseLessons       = newResource(inPlace((*upstream.Client).CourseLesson), nil).within((*upstream.CourseLesson).Owner, 1)
-	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).within((*upstream.CourseEnrollment).Owner, 0)
+	CourseSections      = newResource(inPlace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
+	CourseLessons       = newResource(inPlace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
+	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
 	SalesPipelines      = newResource(inPlace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
-	SalesPipelineStages = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).within((*upstream.SalesPipelineStage).Owner, 0)
+	SalesPipelineStages = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
 	SalesOpportunities  = newResource(inPlace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
 
 	TeamList                  = newList(Teams, ofToken((*upstream.Client).Teams))
@@ -50,13 +50,13 @@ var (
 	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
 	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
 	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
-	WorkspaceOrderInvoiceList = newList(OrderInvoices, owned(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
+	WorkspaceOrderInvoiceList = newList(OrderInvoices, ownedRows(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
 	OrderTransactionList      = newList(OrderTransactions, below(OrderTransactions, (*upstream.Client).OrderTransactions))
 	OrderTagList              = newList(OrderTags, ofWorkspace((*upstream.Client).OrderTags)).findsAll()
 	AppliedOrderTagList       = newList(AppliedOrderTags, below(AppliedOrderTags, (*upstream.Client).AppliedOrderTags))
 	ProductList               = newList(Products, ofWorkspace((*upstream.Client).Products))
 	ProductVariantList        = newList(ProductVariants, below(ProductVariants, (*upstream.Client).ProductVariants))
-	ProductPriceList          = newList(ProductPrices, owned(ProductPrices, ofRecord((*upstream.Client).ProductPrices)))
+	ProductPriceList          = newList(ProductPrices, ownedRows(ProductPrices, ofRecord((*upstream.Client).ProductPrices)))
 	ProductCollectionList     = newList(ProductCollections, ofWorkspace((*upstream.Client).ProductCollections))
 	ProductTagList            = newList(ProductTags, ofWorkspace((*upstream.Client).ProductTags))
 	CourseList                = newList(Courses, ofWorkspace((*upstream.Client).Courses)).findsAll()
@@ -121,11 +121,32 @@ func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
 	if !l.client.Scoped() {
 		return nil, nil //nolint:nilnil // nothing to be asked
 	}
-	node, err := l.Node(owner)
-	if errors.Is(err, upstream.OverBudget) || errors.Is(err, upstream.Timeout) {
+	node, err := l.owner(owner)
+	if errors.Is(err, upstream.Timeout) {
 		return nil, upstream.NotThere() // nobody knows whose it is
 	}
 	return node, err
+}
+
+// owner returns an owner: the record that the operation has, or else one that is fetched
+// beside it. What that takes depends on whose the record is and on what was asked for
+// before, so that it comes out of no budget: who asks for a record pays the same for it
+// wherever it belongs ([Records.one]).
+func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
+	kind, ok := l.kinds[ref.Kind]
+	if !ok {
+		return nil, upstream.NotThere()
+	}
+	if node, known, err := kind.in(l).Known(ref); known {
+		return node, err
+	}
+	return l.beside().Node(ref)
+}
+
+// beside are the loaders of what is asked beside the operation.
+func (l *Loaders) beside() *Loaders {
+	type key struct{}
+	return loaderOf(l, key{}, func() *Loaders { return New(upstream.Unmetered(l.ctx), l.client) })
 }
 
 // The ways to fetch, each for methods of the client.
@@ -238,15 +259,15 @@ func below[T any](rows *Resource[T], list func(*upstream.Client, context.Context
 			if err != nil {
 				return nil, err
 			}
-			page.Rows = slices.DeleteFunc(page.Rows, func(t *T) bool { return rows.owner(t) != owner.Ref() })
+			page.Keep(func(t *T) bool { return rows.owner(t) == owner.Ref() })
 		}
 		return page, err
 	}
 }
 
-// owned leaves of a list for whoever must not see everything what is the workspace's own,
+// ownedRows leaves of a list for whoever must not see everything what is the workspace's own,
 // where that has to be asked for each row's owner.
-func owned[T any](rows *Resource[T], fetch pages[T]) pages[T] {
+func ownedRows[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		page, err := fetch(l, parent, q)
 		if err != nil || !l.client.Scoped() {
@@ -256,14 +277,14 @@ func owned[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 		for i, t := range page.Rows {
 			owners[i] = rows.owner(t)
 		}
-		l.RequestNodes(owners)
-		var failed error // which is nobody's in particular
-		page.Rows = slices.DeleteFunc(page.Rows, func(t *T) bool {
-			_, err := l.Node(rows.owner(t))
+		l.beside().RequestNodes(owners) // all before any is waited for
+		var failed error                // which is nobody's in particular
+		page.Keep(func(t *T) bool {
+			_, err := l.owner(rows.owner(t))
 			if err != nil && !errors.Is(err, upstream.NotFound) {
 				failed = err
 			}
-			return err != nil
+			return err == nil
 		})
 		if failed != nil {
 			return nil, failed
@@ -326,6 +347,9 @@ func (p part[T]) Request(refs ...upstream.Ref) {
 		Teams.Of(p.loaders).Request(p.team(ref))
 	}
 }
+
+// Known implements nodes: none of these is another's owner.
+func (p part[T]) Known(upstream.Ref) (Node, bool, error) { return nil, false, nil }
 
 // Node implements nodes.
 func (p part[T]) Node(ref upstream.Ref) (Node, error) {
