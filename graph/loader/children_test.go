@@ -159,3 +159,24 @@ func TestChildrenOfAnUnheededFilter(t *testing.T) {
 		}
 	})
 }
+
+// TestChildrenBehindHiddenPages has pages of which nothing may be seen in front of what
+// may: the walk goes on.
+func TestChildrenBehindHiddenPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &ledger{t: t}
+		for i := range 200 {
+			s.rows = append(s.rows, &upstream.Order{Record: upstream.Record{RawID: strconv.Itoa(1000 + i)}, ContactID: "1"})
+		}
+		children := byKey(newList(newResource[upstream.Order](nil, nil), func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Order], error) {
+			page, err := s.fetch(l, parent, q)
+			page.Keep(func(o *upstream.Order) bool { return o.RawID >= "1130" })
+			return page, err
+		}), "contact_id", func(o *upstream.Order) string { return o.ContactID })
+		ctx := With(context.Background(), New(context.Background(), nil))
+		got, errs := children.Of(ctx, []Parent{{ID: "1"}}, upstream.Query{}, upstream.Window{Limit: 5}, true)
+		if errs[0] != nil || len(got[0].Rows) != 5 || got[0].Rows[0].RawID != "1130" || !got[0].More {
+			t.Errorf("%d rows, more %t, %v", len(got[0].Rows), got[0].More, errs[0])
+		}
+	})
+}
