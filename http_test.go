@@ -189,6 +189,15 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestSchemaHasNoDirectiveOfOurs introspects the schema: what tells gqlgen how to resolve a
+// field is nobody's business.
+func TestSchemaHasNoDirectiveOfOurs(t *testing.T) {
+	r := newEnv(t).must(`{ __schema { directives { name } } }`)
+	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
+		t.Error(r.raw)
+	}
+}
+
 // TestSchemaIsDocumented wants a sentence for every type, field, argument and
 // value.
 func TestSchemaIsDocumented(t *testing.T) {

@@ -56,6 +56,7 @@ func TestWalkOfChildren(t *testing.T) {
 		{academy, "contact.opportunities", []string{"", "sort: { property: UPDATED_AT },"}, 1},
 		{academy, "contact.formSubmissions", []string{""}, 1},
 		{`contact(id: "3000000002", workspaceId: "101")`, "contact.orders", []string{""}, 0},
+		{`node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindProductCollection, Parent: "103", ID: "76006"}) + `") { ... on ProductCollection`, "node.products", []string{""}, 24},
 	} {
 		for _, sort := range list.sorts {
 			whole := walkOf(t, e, list.below, list.path, sort, true, 100)
@@ -158,7 +159,7 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 		if cursor != "" {
 			window += map[bool]string{true: ", after: ", false: ", before: "}[forward] + fmt.Sprintf("%q", cursor)
 		}
-		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window))
+		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window)+strings.Repeat("}", strings.Count(below, "{")))
 		var page []string
 		for i := range size {
 			id, ok := r.get(fmt.Sprintf(path+".edges.%d.node.rawId", i)).(string)

@@ -429,14 +429,14 @@ const transactionFields = `id outcome: status order { id notes } workspace { nam
 
 const orderLabelFields = `id publicId tag { id name color } order { id notes } workspace { name }`
 
-const productFields = `id name currentPath defaultVariant { id name product { name } } tags { id name color } collections(first: 5) { nodes { id name products { id name } } } workspace { name }
+const productFields = `id name currentPath defaultVariant { id name product { name } } tags { id name color } collections(first: 5) { nodes { id name products { nodes { id name } } } } workspace { name }
 	variants(first: 5) { nodes { ` + variantFields + ` } } prices(first: 5) { nodes { ` + priceFields + ` } }`
 
 const variantFields = `id name product { id name workspace { name } } prices(first: 5) { nodes { id named: name } } workspace { name }`
 
 const priceFields = `id named: name variant { id name product { id name } } workspace { name }`
 
-const collectionFields = `id name products { id name variants(first: 5) { nodes { id name } } } workspace { name }`
+const collectionFields = `id name products { nodes { id name variants(first: 5) { nodes { id name } } } } workspace { name }`
 
 const courseFields = `id title sections(first: 5) { nodes { ` + sectionFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } } workspace { name }`
 

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"maps"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -53,9 +54,18 @@ func NewExecutor(session func(context.Context) Session, introspection bool) *exe
 	return e
 }
 
+// public returns the schema as clients see it: the directive that tells gqlgen how to
+// resolve a field is none of theirs.
+func public() *ast.Schema {
+	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
+	schema.Directives = maps.Clone(schema.Directives)
+	delete(schema.Directives, "goField")
+	return &schema
+}
+
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
 func newExecutor(session func(context.Context) Session, short bool) *executor.Executor {
-	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}})
+	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
 	e := executor.New(schema)
 	known := newDocuments()
 	e.SetQueryCache(known)

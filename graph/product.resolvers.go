@@ -50,10 +50,10 @@ func (r *productResolver) Workspace(ctx context.Context, objs []*upstream.Produc
 	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID })
 }
 
-func (r *productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection) ([][]*upstream.Product, error) {
-	return listsOf(ctx, objs, loader.Products, func(c *upstream.ProductCollection) []upstream.Ref {
-		return refs(upstream.KindProduct, c.WorkspaceID, c.ProductIDs)
-	})
+func (r *productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error) {
+	return slicesOf(ctx, objs, loader.Products, func(c *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
+		return upstream.KindProduct, c.WorkspaceID, c.ProductIDs
+	}, first, after, last, before)
 }
 
 func (r *productCollectionResolver) Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error) {

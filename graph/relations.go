@@ -50,7 +50,7 @@ func ofParts[P, O, T any](ctx context.Context, objs []*O, parts func(*P) []*O, l
 // what belongs to objs.
 func shared[O, T any](ctx context.Context, field *graphql.FieldContext, objs, all []*O, of any, load func([]*O) ([]T, error)) ([]T, error) {
 	if len(objs) == len(all) {
-		return load(objs) // there are no others
+		return load(objs) // there are no others, or it is load that asks
 	}
 	type loaded struct {
 		rows []T
@@ -330,6 +330,40 @@ func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 	})
 }
 
+// slicesOf returns a connection for each object, whose rows are given by their raw ids: the
+// window of them is loaded, all together. One that is not there any more is left out.
+func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
+	w, err := window(first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	part := func(o *O) (of []upstream.Ref, more bool) {
+		kind, workspace, all := ids(o)
+		if w.Backward {
+			all = slices.Clone(all)
+			slices.Reverse(all)
+		}
+		if i := slices.Index(all, w.Cursor); w.Cursor != "" && i >= 0 {
+			all = all[i+1:]
+		}
+		return refs(kind, workspace, all[:min(len(all), w.Limit)]), len(all) > w.Limit
+	}
+	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := part(o); return of })
+	connections := make([]*model.Connection[T], len(objs))
+	for i, rows := range lists {
+		if rows == nil {
+			continue
+		}
+		if w.Backward {
+			rows = slices.Clone(rows) // others may have it, too
+			slices.Reverse(rows)
+		}
+		_, more := part(objs[i])
+		connections[i] = model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w)
+	}
+	return connections, err
+}
+
 // refs returns the addresses of records of a workspace, given by their raw ids: at most a
 // hundred.
 func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
@@ -362,15 +396,24 @@ func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were
-// made and changed.
+// made and changed, for which each pipeline's are listed.
 func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
 	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
-		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
-			var all []upstream.Ref
-			for _, stage := range p.OwnStages {
-				all = append(all, stage.Ref())
+		return together(ctx, objs, func(objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
+			var pipelines []upstream.Ref
+			for _, pipeline := range objs {
+				if len(pipeline.OwnStages) > 0 {
+					pipelines = append(pipelines, pipeline.Ref())
+				}
 			}
-			return all
+			loader.SalesPipelineStageList.From(ctx).Read(pipelines)
+			return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
+				all := make([]upstream.Ref, len(p.OwnStages))
+				for i, stage := range p.OwnStages {
+					all[i] = stage.Ref()
+				}
+				return all
+			})
 		})
 	}
 	all := make([][]*upstream.SalesPipelineStage, len(objs))

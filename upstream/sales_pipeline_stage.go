@@ -32,6 +32,12 @@ func (s *SalesPipelineStage) Owner() Ref {
 
 func (s *SalesPipelineStage) adopt(at Place) { s.WorkspaceID = at.WorkspaceID }
 
+// SalesPipelineStages lists the stages of a pipeline, given by its raw or public id.
+// Filter keys: id.
+func (c *Client) SalesPipelineStages(ctx context.Context, p Place, pipeline string, q Query) (*Page[SalesPipelineStage], error) {
+	return listIn(ctx, c, p, q, (*SalesPipelineStage).adopt, "sales", "pipelines", pipeline, "stages")
+}
+
 // SalesPipelineStage fetches a stage by its raw or public id.
 func (c *Client) SalesPipelineStage(ctx context.Context, p Place, id string) (*SalesPipelineStage, error) {
 	return oneIn(ctx, c, p, (*SalesPipelineStage).adopt, "sales", "pipelines", "stages", id)

@@ -121,6 +121,15 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 	})
 }
 
+// Read fetches the whole lists of parents, side by side, so that their rows are known by
+// their ids. What cannot be read is not.
+func (l *Lists[T]) Read(parents []upstream.Ref) {
+	_ = sideBySide(len(parents), func(i int) error {
+		_, err := l.Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
+		return err
+	})
+}
+
 // load returns a page, and fetches it if nobody has before.
 func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Lock()

@@ -64,6 +64,7 @@ var (
 	CourseLessonList          = newList(CourseLessons, below(CourseLessons, (*upstream.Client).CourseLessons))
 	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
 	SalesPipelineList         = newList(SalesPipelines, ofWorkspace((*upstream.Client).SalesPipelines))
+	SalesPipelineStageList    = newList(SalesPipelineStages, below(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
 	SalesOpportunityList      = newList(SalesOpportunities, ofWorkspace((*upstream.Client).SalesOpportunities))
 
 	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
