@@ -61,7 +61,7 @@ func (r *productCollectionResolver) Workspace(ctx context.Context, objs []*upstr
 }
 
 func (r *productPriceResolver) Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
-	return related(ctx, objs, loader.ProductVariants.From(ctx), (*upstream.ProductPrice).Owner, lightVariant, variantStub)
+	return priceVariants(ctx, objs)
 }
 
 func (r *productPriceResolver) Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error) {

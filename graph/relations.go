@@ -388,6 +388,25 @@ func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstr
 	})
 }
 
+// priceVariants returns the variants of prices. Those of one product are found together
+// where the product is known, which the prices themselves do not say.
+func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
+	return together(ctx, objs, func(objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
+		variants := loader.ProductVariants.From(ctx)
+		var unknown []loader.Parent
+		for _, price := range objs {
+			if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID != "" && upstream.IsRawID(price.VariantID) {
+				product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID, ID: price.ProductID}
+				unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
+			}
+		}
+		if len(unknown) > 0 && !lightVariant.suffices(ctx) {
+			loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
+		}
+		return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, variantStub)
+	})
+}
+
 // stageOpportunities returns the opportunities of stages.
 func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
 	return ofParts(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {

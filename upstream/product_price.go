@@ -9,6 +9,8 @@ import (
 type ProductPrice struct {
 	Record    `json:",embed"`
 	VariantID string `json:"variant_id"`
+	// ProductID is the raw id of the product it was listed for, empty where it was not.
+	ProductID string `json:"-"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
 	// does not send with it.
 	WorkspaceID     string  `json:"-"`
@@ -49,7 +51,12 @@ func (p *ProductPrice) adopt(at Place) { p.WorkspaceID = at.WorkspaceID }
 // ProductPrices lists the prices of all variants of a product, given by its raw or public id. Filter keys:
 // id, variant_id, visible, archived.
 func (c *Client) ProductPrices(ctx context.Context, p Place, product string, q Query) (*Page[ProductPrice], error) {
-	return listIn(ctx, c, p, q, (*ProductPrice).adopt, "products", product, "prices")
+	adopt := func(price *ProductPrice, at Place) {
+		if price.adopt(at); IsRawID(product) {
+			price.ProductID = product
+		}
+	}
+	return listIn(ctx, c, p, q, adopt, "products", product, "prices")
 }
 
 // ProductPrice fetches a price by its raw or public id.

@@ -3145,7 +3145,7 @@ type ProductPrice implements Node {
   "How it is paid as ClickFunnels writes it, also where the enum does not know it."
   rawPaymentType: String
 
-  "The variant that it is the price of. No REST call where it is known, else one."
+  "The variant that it is the price of. No REST call where it is known, else one for each product."
   variant: ProductVariant @goField(batch: true)
 
   "The workspace it belongs to. No REST call where it is known, else one."

@@ -72,6 +72,7 @@ var (
 	ContactOpportunities   = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
 	ContactEnrollments     = byKey(CourseEnrollmentList, "contact_id", func(e *upstream.CourseEnrollment) string { return e.ContactID }).across(courses)
 	VariantPrices          = byKey(ProductPriceList, "variant_id", func(p *upstream.ProductPrice) string { return p.VariantID })
+	ProductVariantsByID    = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID })
 	CollectionsOfProduct   = byWalk(ProductCollectionList, func(c *upstream.ProductCollection) []string { return c.ProductIDs })
 	FunnelPages            = byKey(PageList, "funnel_ids", func(p *upstream.WebPage) string { return p.FunnelID() })
 	PageFormSubmissions    = byKey(FormSubmissionList, "page_id", func(s *upstream.FormSubmission) string { return s.PageID })
