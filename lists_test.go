@@ -159,7 +159,7 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 		if cursor != "" {
 			window += map[bool]string{true: ", after: ", false: ", before: "}[forward] + fmt.Sprintf("%q", cursor)
 		}
-		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window)+strings.Repeat("}", strings.Count(below, "{")))
+		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window) + strings.Repeat("}", strings.Count(below, "{")))
 		var page []string
 		for i := range size {
 			id, ok := r.get(fmt.Sprintf(path+".edges.%d.node.rawId", i)).(string)
