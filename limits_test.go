@@ -212,6 +212,11 @@ func TestValidationIsBounded(t *testing.T) {
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 100_000 })).query(costly); len(r.Errors) != 1 || r.Errors[0].Extensions["limit"] != "complexity" {
 		t.Errorf("got %.300s", r.raw)
 	}
+	// A list that comes with each row is taken for five objects.
+	embedded := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 10) { nodes { tags { name color } } } } }`
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 121 })).query(embedded); len(r.Errors) != 1 || r.Errors[0].Extensions["value"] != 122.0 {
+		t.Errorf("got %.300s", r.raw)
+	}
 }
 
 // TestRequestTimeout answers what is there when the time is up, and says what is not.

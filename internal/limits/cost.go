@@ -16,6 +16,9 @@ const (
 	// and mostRows how many there can be.
 	usualRows = 20
 	mostRows  = 100
+	// embeddedRows is how many objects a list is taken for that comes whole with what
+	// it belongs to, such as a contact's tags.
+	embeddedRows = 5
 )
 
 // check holds what an operation asks for against the limits.
@@ -76,7 +79,7 @@ func (w *walker) fragment(spread *ast.FragmentSpread) int {
 }
 
 // length returns how many objects a field can lead to: a list has the rows that it
-// is asked for.
+// is asked for, and is taken for a few where nothing can be asked.
 func (w *walker) length(field *ast.Field) int {
 	if field.Definition == nil {
 		return 1
@@ -95,8 +98,15 @@ func (w *walker) length(field *ast.Field) int {
 	if ids, ok := w.argument(field, "ids").([]any); ok {
 		return len(ids)
 	}
+	if of := field.ObjectDefinition; field.Definition.Type.Elem != nil && len(field.SelectionSet) > 0 && (of == nil || !isConnection(of)) {
+		return embeddedRows
+	}
 	return 1
 }
+
+// isConnection reports whether a type's lists are the rows that the field leading to it
+// has been asked for.
+func isConnection(t *ast.Definition) bool { return t.Fields.ForName("pageInfo") != nil }
 
 // own returns what a field costs itself: lists among its arguments are read again for
 // each object that it is asked of.
