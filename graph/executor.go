@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -81,7 +82,7 @@ func newExecutor(session func(context.Context) Session, short bool) *executor.Ex
 		}
 		// In the place of all field extensions, of which there are none:
 		// AroundFields makes two closures for every field.
-		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, objects: objects{Session: &with}}).resolve
+		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, traced: trace.SpanFromContext(ctx).IsRecording(), objects: objects{Session: &with}}).resolve
 		return next(loader.With(ctx, l))
 	})
 	return e

@@ -48,6 +48,7 @@ type planner struct {
 	objects
 	schema *ast.Schema
 	short  bool   // whether anything is
+	traced bool   // whether fields that wait have spans
 	kept   *plans // the document's; nil if it has none
 	own    plans
 	room   atomic.Int64 // for what has been planned and not yet written, in bytes
@@ -56,8 +57,13 @@ type planner struct {
 // resolve is a [graphql.FieldMiddleware] that has connections written by a plan
 // where that can be.
 func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
-	if graphql.GetFieldContext(ctx).IsResolver {
+	if field := graphql.GetFieldContext(ctx); field.IsResolver {
 		reserveStack()
+		if p.traced {
+			var resolved func()
+			ctx, resolved = upstream.WithField(ctx, func() string { return field.Object + "." + field.Field.Name })
+			defer resolved()
+		}
 	}
 	v, err := next(ctx)
 	if err != nil {

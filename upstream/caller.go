@@ -13,6 +13,8 @@ import (
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // caller makes calls, again where that is safe and may help: at a pace that
@@ -27,6 +29,7 @@ type caller struct {
 	lanes    *lanes
 	hosts    hosts
 	attempts failsafe.Executor[*attempt]
+	observer Observer
 }
 
 // DefaultAttempts is how often a call is made at most: with one attempt in five
@@ -49,7 +52,8 @@ func newCaller(next http.RoundTripper, template urlTemplate, cfg Config) *caller
 	return &caller{
 		next: next, template: template,
 		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: most,
-		lanes: newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
+		observer: cfg.Observer,
+		lanes:    newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
 		attempts: failsafe.With(retrypolicy.NewBuilder[*attempt]().
 			HandleIf(func(a *attempt, _ error) bool { return a != nil && a.again }).
 			WithMaxAttempts(most).
@@ -64,8 +68,8 @@ type attempt struct {
 	resp *http.Response
 	body *buffer
 	err  error
-	// took is how long it took.
-	took time.Duration
+	// waited is how long it waited for the pace, and took how long it took then.
+	waited, took time.Duration
 	// arrived says that it may have reached ClickFunnels.
 	arrived bool
 
@@ -141,6 +145,7 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 	if err := h.dead(); err != nil {
 		return &attempt{err: err}
 	}
+	came := time.Now()
 	for i, l := range through {
 		if err := l.enter(req.Context(), until); err != nil {
 			for _, entered := range through[:i] {
@@ -171,13 +176,32 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 		}
 	}()
 	a = c.roundTrip(req)
-	a.took = time.Since(began)
+	a.waited, a.took = began.Sub(came), time.Since(began)
 	probed = true
+	c.tell(req, a)
 	if asked := a.asked(); a.outcome() == refused && asked > 0 {
 		through[0].rest(asked)
 	}
 	return a
 }
+
+// tell tells of an attempt whoever wants to know.
+func (c *caller) tell(req *http.Request, a *attempt) {
+	status := 0
+	if a.err == nil {
+		status = a.resp.StatusCode
+	}
+	if c.observer.Attempted != nil {
+		c.observer.Attempted(Attempt{Accounts: c.template.subdomain(req.URL) == accounts, Status: status, Waited: a.waited, Took: a.took})
+	}
+	if span := trace.SpanFromContext(req.Context()); span.IsRecording() && (a.failed() || a.waited > longWait) {
+		span.AddEvent("attempt", trace.WithAttributes(attribute.Int("http.response.status_code", status),
+			attribute.Int64("funnelgraph.waited_ms", a.waited.Milliseconds()), attribute.Int64("funnelgraph.took_ms", a.took.Milliseconds())))
+	}
+}
+
+// longWait is how long a call has to wait for the pace for its span to say so.
+const longWait = time.Millisecond
 
 func (c *caller) roundTrip(req *http.Request) *attempt {
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)

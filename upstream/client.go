@@ -42,6 +42,8 @@ type Config struct {
 	// [httptrace.ClientTrace] of connections, as net/http's does: a write that fails
 	// before there is one has certainly not been carried out.
 	Transport http.RoundTripper
+	// Observer is told what the client does.
+	Observer Observer
 }
 
 // Client calls the API with one token. It is safe for concurrent use; make one
@@ -64,6 +66,10 @@ type shared struct {
 	template  urlTemplate
 	userAgent string
 	places    places
+
+	observer Observer
+	calls    *caller
+	cache    *cache // nil if there is none
 }
 
 // New returns a client without a token. It fails when the configuration cannot
@@ -83,14 +89,19 @@ func New(cfg Config) (*Client, error) {
 	}
 	calls := newCaller(next, template, cfg)
 	var transport http.RoundTripper = meter{newCoalescer(calls)}
+	var kept *cache
 	if cfg.CacheTTL > 0 {
-		transport = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
+		kept = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
+		transport = kept
 	}
 	return &Client{shared: &shared{
 		transport: transport,
 		template:  template,
 		userAgent: agent,
 		places:    newPlaces(maxPlaces),
+		observer:  cfg.Observer,
+		calls:     calls,
+		cache:     kept,
 	}}, nil
 }
 
@@ -148,12 +159,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		req.Header = c.header.Clone()
 		req.Header.Set("Content-Type", "application/json")
 	}
-	var resp *http.Response
-	if t := TraceOf(ctx); t != nil {
-		resp, err = c.traced(req, t, subdomain, segments)
-	} else {
-		resp, err = c.transport.RoundTrip(req)
-	}
+	resp, err := c.roundTrip(req, subdomain, segments)
 	if err != nil {
 		return callError(ctx, err)
 	}

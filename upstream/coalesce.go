@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // coalescer is a [http.RoundTripper] that makes one call of identical GETs in
@@ -34,6 +36,8 @@ type flight struct {
 	waiters int  // guarded by coalescer.mu
 	flying  bool // guarded by coalescer.mu
 	cancel  context.CancelFunc
+	// span is that of the call as the first one made it.
+	span trace.SpanContext
 	// until is the latest time to which anybody waits; zero is for ever. It is
 	// guarded by coalescer.mu.
 	until time.Time
@@ -90,7 +94,7 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 	until, _ := req.Context().Deadline()
 	f := c.flights[key]
 	if f == nil {
-		f = &flight{flying: true, until: until, done: make(chan struct{})}
+		f = &flight{flying: true, until: until, done: make(chan struct{}), span: trace.SpanContextFromContext(req.Context())}
 		c.flights[key] = f
 		// The flight outlives its first caller.
 		var ctx context.Context
@@ -100,6 +104,9 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 		return f
 	}
 	cameFrom(req.Context(), FromOther)
+	if span := trace.SpanFromContext(req.Context()); f.span.IsValid() && span.IsRecording() {
+		span.AddLink(trace.Link{SpanContext: f.span})
+	}
 	if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
 		f.until = until
 	}

@@ -83,6 +83,17 @@ func (h hosts) of(name string) *host {
 	return made
 }
 
+// dead returns how many hosts are not called for a while.
+func (h hosts) dead() int {
+	n := 0
+	for _, known := range h.known.Values() {
+		if known.breaker.IsOpen() {
+			n++
+		}
+	}
+	return n
+}
+
 // retryBudget keeps repeated calls to a share of all, so that an outage is not
 // multiplied. It is safe for concurrent use.
 type retryBudget struct {

@@ -397,6 +397,22 @@ func (l *lanes) through(authorization, host string, filtered bool) (through []*l
 	}
 }
 
+// stats returns how many calls are under way, wait, and on how many lanes.
+func (l *lanes) stats() (s Stats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, lane := range l.used {
+		lane.mu.Lock()
+		s.Waiting += lane.waiting
+		if !key.filtered { // who is in the narrow one is in the other as well, or waits
+			s.InFlight += lane.running
+			s.Lanes++
+		}
+		lane.mu.Unlock()
+	}
+	return s
+}
+
 func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
 	known := l.used[key]
 	if known == nil {

@@ -1,9 +1,7 @@
 package upstream
 
 import (
-	"cmp"
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -24,23 +22,33 @@ const (
 	FromCache Origin = "cache"
 )
 
-// Call is what a [Trace] tells of a call. It holds no id and no value of a filter.
+// Call is a REST call that has come to an end. What it tells holds no id and no value of a
+// filter.
 type Call struct {
 	Method string
 	// Host is where it went, with the subdomain behind it where a URL template has that
 	// in its path.
 	Host string
-	// Path is the path's template, such as /workspaces/{id}/contacts.
-	Path string
-	// Parameters are the names of the query's parameters, such as filter[id].
-	Parameters []string
+	// Accounts says that this is the host of teams and workspaces, and no workspace's own.
+	Accounts bool
 	// Status is that of the answer, 0 without one.
 	Status int
 	Origin Origin
-	// Began is when it began after the trace did, and Took how long it took, with all
-	// attempts and the waiting for the pace.
-	Began, Took time.Duration
+	// Took is how long it took, with all attempts and the waiting for the pace.
+	Began time.Time
+	Took  time.Duration
+
+	segments []string
+	query    string
 }
+
+// Path returns the path's template, such as /workspaces/{id}/contacts.
+func (c Call) Path() string { return pathTemplate(c.segments) }
+
+// Parameters returns the names of the query's parameters, such as filter[id].
+func (c Call) Parameters() []string { return parameters(c.query) }
+
+func (c Call) ended() time.Time { return c.Began.Add(c.Took) }
 
 // Trace writes down the calls of a request. It is safe for concurrent use; make one for
 // each request with [NewTrace].
@@ -72,56 +80,36 @@ func (t *Trace) Calls() []Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	calls := slices.Clone(t.calls)
-	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(a.Began, b.Began) })
+	slices.SortStableFunc(calls, func(a, b Call) int { return a.Began.Compare(b.Began) })
 	return calls
 }
 
-// Elapsed returns for how long the trace has been going on.
-func (t *Trace) Elapsed() time.Duration { return time.Since(t.began) }
+// Began returns when the trace began.
+func (t *Trace) Began() time.Time { return t.began }
+
+func (t *Trace) add(c Call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls = append(t.calls, c)
+}
 
 // Depth returns how many of the calls were made one after another: the longest row in
 // which each began when the one before it had ended. What was kept takes no time and is
 // not counted.
 func Depth(calls []Call) int {
 	calls = slices.DeleteFunc(slices.Clone(calls), func(c Call) bool { return c.Origin == FromCache })
-	slices.SortFunc(calls, func(a, b Call) int { return cmp.Compare(a.Began+a.Took, b.Began+b.Took) })
+	slices.SortFunc(calls, func(a, b Call) int { return a.ended().Compare(b.ended()) })
 	depth, deepest := make([]int, len(calls)), 0
 	for i, c := range calls {
 		depth[i] = 1
 		for k := range i {
-			if calls[k].Began+calls[k].Took <= c.Began {
+			if !calls[k].ended().After(c.Began) {
 				depth[i] = max(depth[i], depth[k]+1)
 			}
 		}
 		deepest = max(deepest, depth[i])
 	}
 	return deepest
-}
-
-type originKey struct{}
-
-// cameFrom notes where the answer to a call comes from, if that is written down.
-func cameFrom(ctx context.Context, origin Origin) {
-	if o, _ := ctx.Value(originKey{}).(*Origin); o != nil {
-		*o = origin
-	}
-}
-
-// traced is the transport of a client, which writes the call down.
-func (c *Client) traced(req *http.Request, t *Trace, subdomain string, segments []string) (*http.Response, error) {
-	origin, began := FromNetwork, time.Now()
-	resp, err := c.transport.RoundTrip(req.WithContext(context.WithValue(req.Context(), originKey{}, &origin)))
-	call := Call{Method: req.Method, Host: req.URL.Host, Path: pathTemplate(segments), Parameters: parameters(req.URL.RawQuery), Origin: origin, Began: began.Sub(t.began), Took: time.Since(began)}
-	if c.template.perWorkspace && !strings.HasPrefix(call.Host, subdomain+".") {
-		call.Host += "/" + subdomain
-	}
-	if err == nil {
-		call.Status = resp.StatusCode
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.calls = append(t.calls, call)
-	return resp, err
 }
 
 // words are the segments of paths that are none of ids.

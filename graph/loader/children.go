@@ -78,10 +78,10 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 	for list, indices := range byList {
 		f := family{c, list, q, w, exact}
 		loaderOf(l, f, func() *gathering[string, upstream.Slice[T]] {
-			return newGathering(l.ctx, func(_ context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
-				return c.batch(l, f, ids)
+			return newGathering(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
+				return c.batch(l.on(ctx), f, ids)
 			}, true)
-		}).request(ids, indices, thunks)
+		}).request(l.ctx, ids, indices, thunks)
 	}
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {

@@ -51,15 +51,16 @@ func newGathering[K comparable, V any](ctx context.Context, fetch dataloader.Bat
 // prime makes a value known, unless its key is already.
 func (g *gathering[K, V]) prime(key K, value V) { g.loader.Prime(g.ctx, key, value) }
 
-// request hands the keys of the indices over, whole, and sets their thunks.
-func (g *gathering[K, V]) request(keys []K, indices []int, thunks []dataloader.Thunk[V]) {
+// request hands the keys of the indices over, whole, and sets their thunks. A batch is
+// fetched on the context of the first newcomer to it, which is to be the operation's.
+func (g *gathering[K, V]) request(ctx context.Context, keys []K, indices []int, thunks []dataloader.Thunk[V]) {
 	missing := false
 	g.gate.RLock()
 	for _, i := range indices {
-		if _, known := g.cache.Get(g.ctx, keys[i]); !known {
+		if _, known := g.cache.Get(ctx, keys[i]); !known {
 			missing = true
 		}
-		thunks[i] = g.loader.Load(g.ctx, keys[i])
+		thunks[i] = g.loader.Load(ctx, keys[i])
 	}
 	g.gate.RUnlock()
 	if missing && g.batches {

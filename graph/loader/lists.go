@@ -88,7 +88,7 @@ func (list *List[T]) From(ctx context.Context) *Lists[T] { return list.Of(From(c
 
 // Of returns the lists of an operation.
 func (list *List[T]) Of(l *Loaders) *Lists[T] {
-	return loaderOf(l, list, func() *Lists[T] { return &Lists[T]{List: list, loaders: l} })
+	return &Lists[T]{list, l, loaderOf(l, list, func() *turned[T] { return new(turned[T]) })}
 }
 
 // Lists fetches the lists of one kind for an operation, each page once, however
@@ -98,7 +98,11 @@ func (list *List[T]) Of(l *Loaders) *Lists[T] {
 type Lists[T any] struct {
 	*List[T]
 	loaders *Loaders
+	*turned[T]
+}
 
+// turned are the pages that an operation has turned to.
+type turned[T any] struct {
 	mu    sync.Mutex
 	pages map[pageKey]*page[T]
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -16,8 +18,15 @@ import (
 // All calls run on the operation's context and not on that of the field that
 // asked first: another field may be waiting for the same answer.
 type Loaders struct {
-	ctx    context.Context //nolint:containedctx // Loaders live as long as it does
+	*operation
+	// ctx is the operation's. Where it is traced, it says which field asks.
+	ctx context.Context //nolint:containedctx // Loaders live as long as it does
+}
+
+// operation is what all fields of one have in common.
+type operation struct {
 	client *upstream.Client
+	traced bool
 	kinds  map[upstream.Kind]kind
 
 	// given are the subdomains that the caller named, by workspace id. They
@@ -32,7 +41,15 @@ type Loaders struct {
 // New returns the loaders of one operation, which call with the client's token
 // and end with the context.
 func New(ctx context.Context, c *upstream.Client) *Loaders {
-	return &Loaders{ctx: ctx, client: c, kinds: kinds}
+	return &Loaders{&operation{client: c, kinds: kinds, traced: trace.SpanFromContext(ctx).IsRecording()}, ctx}
+}
+
+// on returns the same loaders, for calls on a context that is made of the operation's.
+func (l *Loaders) on(ctx context.Context) *Loaders {
+	if ctx == l.ctx { // nearly always
+		return l
+	}
+	return &Loaders{l.operation, ctx}
 }
 
 // loaderOf returns what an operation has of a key, making it at the first time:
@@ -61,6 +78,9 @@ func With(ctx context.Context, l *Loaders) context.Context {
 // From returns the loaders of the operation that the context belongs to.
 func From(ctx context.Context) *Loaders {
 	l, _ := ctx.Value(contextKey{}).(*Loaders)
+	if l != nil && l.traced {
+		return l.on(upstream.AskedBy(l.ctx, upstream.FieldOf(ctx)))
+	}
 	return l
 }
 

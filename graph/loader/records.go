@@ -52,7 +52,7 @@ func (r *Resource[T]) From(ctx context.Context) *Records[T] { return r.Of(From(c
 
 // Of returns the records of an operation.
 func (r *Resource[T]) Of(l *Loaders) *Records[T] {
-	return loaderOf(l, r, func() *Records[T] { return &Records[T]{Resource: r, loaders: l} })
+	return &Records[T]{r, l, loaderOf(l, r, func() *known[T] { return new(known[T]) })}
 }
 
 func (r *Resource[T]) in(l *Loaders) nodes { return r.Of(l) }
@@ -63,7 +63,12 @@ func (r *Resource[T]) in(l *Loaders) nodes { return r.Of(l) }
 type Records[T any] struct {
 	*Resource[T]
 	loaders *Loaders
-	queues  sync.Map // of *gathering[upstream.Ref, *T], by the parent's id
+	*known[T]
+}
+
+// known is what an operation knows of the records of one kind.
+type known[T any] struct {
+	queues sync.Map // of *gathering[upstream.Ref, *T], by the parent's id
 
 	mu sync.Mutex
 	// seen are the rows of lists, not yet known by their ids: most operations
@@ -120,7 +125,7 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	r.index()
 	thunks := make([]dataloader.Thunk[*T], len(refs))
 	if len(refs) == 1 {
-		r.queue(refs[0].Parent).request(refs, []int{0}, thunks)
+		r.queue(refs[0].Parent).request(r.loaders.ctx, refs, []int{0}, thunks)
 		return thunks
 	}
 	byParent := make(map[string][]int)
@@ -128,7 +133,7 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 		byParent[ref.Parent] = append(byParent[ref.Parent], i)
 	}
 	for parent, indices := range byParent {
-		r.queue(parent).request(refs, indices, thunks)
+		r.queue(parent).request(r.loaders.ctx, refs, indices, thunks)
 	}
 	return thunks
 }
@@ -143,8 +148,8 @@ func (r *Records[T]) queue(parent string) *gathering[upstream.Ref, *T] {
 
 // batch fetches what has come together, all of one parent, side by side: raw ids
 // a page at a time, all else by member path.
-func (r *Records[T]) batch(_ context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
-	b := batch[T]{Records: r, results: make([]*dataloader.Result[*T], len(refs))}
+func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
+	b := batch[T]{Records: r.Of(r.loaders.on(ctx)), results: make([]*dataloader.Result[*T], len(refs))}
 	var raw []int
 	for i, ref := range refs {
 		if r.many == nil || !upstream.IsRawID(ref.ID) {

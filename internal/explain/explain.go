@@ -88,7 +88,7 @@ func Apply(e *executor.Executor) {
 
 func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	calls := t.Calls()
-	e := Explanation{Calls: make([]Call, len(calls)), Depth: upstream.Depth(calls), DurationMS: ms(t.Elapsed())}
+	e := Explanation{Calls: make([]Call, len(calls)), Depth: upstream.Depth(calls), DurationMS: ms(time.Since(t.Began()))}
 	if op.Operation != nil {
 		e.Complexity = limits.Complexity(op)
 	}
@@ -101,7 +101,7 @@ func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 		case upstream.FromCache:
 			e.Cache++
 		}
-		e.Calls[i] = Call{c.Method, c.Host, c.Path, c.Parameters, c.Status, c.Origin, ms(c.Began), ms(c.Took)}
+		e.Calls[i] = Call{c.Method, c.Host, c.Path(), c.Parameters(), c.Status, c.Origin, ms(c.Began.Sub(t.Began())), ms(c.Took)}
 	}
 	return e
 }
