@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +18,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/telemetry"
+	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -29,6 +32,9 @@ type env struct {
 	gate    access.Gate
 	trusted *documents.Trusted
 	front   *httptest.Server
+	// telemetry is what is told of its operations, by default nothing.
+	telemetry *telemetry.Telemetry
+	client    *upstream.Client
 
 	mu    sync.Mutex
 	calls map[string][]string // by token: "subdomain /path?query", behind the method if it is not GET
@@ -113,16 +119,20 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	}))
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
-	client, redis, err := newClient(tb.Context(), cfg)
+	if e.telemetry == nil {
+		e.telemetry = telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
+	}
+	client, redis, err := newClient(tb.Context(), cfg, e.telemetry.Observer())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if e.gate == nil {
 		e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}}
 	}
+	e.client = client
 	state := new(serving.State)
 	state.SetReady()
-	e.front = httptest.NewServer(handler(cfg, parts{e.gate, client, e.trusted, redis, state}))
+	e.front = httptest.NewServer(handler(cfg, parts{e.gate, client, e.trusted, redis, state, e.telemetry}))
 	tb.Cleanup(e.front.Close)
 	e.url = e.front.URL
 	return e

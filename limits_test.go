@@ -144,7 +144,7 @@ func TestObjects(t *testing.T) {
 		fragment A on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("a%d: fields { type { ...B ofType { ...B } } } ", i) }) + `}
 		fragment B on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("b%d: fields { name } ", i) }) + `}`
 	for name, query := range map[string]string{"people": people(6), "introspection": introspection} {
-		e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = 1000 }))
+		e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects, l.Complexity = 1000, 0 }))
 		r := e.query(query)
 		if len(r.Errors) == 0 || len(r.Errors) > 1001 || len(r.raw) > 2<<20 {
 			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
@@ -195,7 +195,7 @@ func TestValidationIsBounded(t *testing.T) {
 	} {
 		begun := time.Now()
 		r := e.query(query, map[string]any{"k": strings.Split(rep("x,", 100_000), ","), "i": strings.Split(rep("1,", 100_000), ",")})
-		if took := time.Since(begun); took > 2*time.Second {
+		if took := time.Since(begun); took > 10*time.Second { // of minutes, if nothing bounds it
 			t.Errorf("%s: took %s", name, took)
 		}
 		if len(r.Errors) == 0 || r.Data != nil || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || len(r.raw) > 5000 {

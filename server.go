@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -65,12 +66,16 @@ func start(args []string) error {
 		}
 		cancel(nil)
 	}()
+	level := new(slog.LevelVar)
+	level.Set(cfg.LogLevel)
+	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
 	memory.Tune(ctx)
-	return run(ctx, cfg, os.Stderr)
+	return run(ctx, cfg, level, os.Stderr)
 }
 
-// run serves until the context ends, and then drains.
-func run(ctx context.Context, cfg config.Config, log io.Writer) error {
+// run serves until the context ends, and then drains. What it logs is from the level on,
+// which can be changed.
+func run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Writer) error {
 	if cfg.Demo {
 		address, shut, err := serveDemo(ctx)
 		if err != nil {
@@ -85,8 +90,15 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := parts{gate: gate, state: new(serving.State)}
-	if p.client, p.redis, err = newClient(lasting, cfg); err != nil {
+	traces, flush, err := telemetry.NewTraces(lasting, config.Version())
+	if err != nil {
+		return err
+	}
+	defer flush(lasting)
+	p := parts{gate: gate, state: new(serving.State), telemetry: telemetry.New(telemetry.Config{
+		Log: slog.Default(), Metrics: cfg.AdminListen != "", Traces: traces, Version: config.Version(),
+	})}
+	if p.client, p.redis, err = newClient(lasting, cfg, p.telemetry.Observer()); err != nil {
 		return err
 	}
 	if cfg.TrustedFile != "" {
@@ -99,7 +111,7 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 	}
 	if cfg.AdminListen != "" {
-		shut, err := serveAdmin(ctx, cfg.AdminListen, p)
+		shut, err := serveAdmin(ctx, cfg.AdminListen, p, level)
 		if err != nil {
 			return err
 		}
@@ -113,20 +125,22 @@ func run(ctx context.Context, cfg config.Config, log io.Writer) error {
 
 // parts are what requests go through.
 type parts struct {
-	gate    access.Gate
-	client  *upstream.Client
-	trusted *documents.Trusted // nil if there is no manifest
-	redis   *replicas.Redis    // nil if there are no replicas
-	state   *serving.State
+	gate      access.Gate
+	client    *upstream.Client
+	trusted   *documents.Trusted // nil if there is no manifest
+	redis     *replicas.Redis    // nil if there are no replicas
+	state     *serving.State
+	telemetry *telemetry.Telemetry
 }
 
-// newClient returns a client of the API, and what it shares with replicas until the
-// context ends.
-func newClient(ctx context.Context, cfg config.Config) (*upstream.Client, *replicas.Redis, error) {
+// newClient returns a client of the API, which is observed, and what it shares with
+// replicas until the context ends.
+func newClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *replicas.Redis, error) {
 	settings := upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
 		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
+		Observer: observer,
 	}
 	var redis *replicas.Redis
 	if cfg.RedisURL != "" {
@@ -171,23 +185,26 @@ func newExecutor(cfg config.Config, p parts) *executor.Executor {
 	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
 	access.Apply(e)
 	explain.Apply(e)
+	p.telemetry.Apply(e, func(ctx context.Context) string { return access.From(ctx).Policy.Client })
 	return e
 }
 
 // endpoint is the path of the GraphQL endpoint.
 const endpoint = "/graphql"
 
-// handler wires the parts: CORS → access → explain → GraphQL, and the explorer beside it.
+// handler wires the parts: CORS → telemetry → access → explain → GraphQL, and the explorer
+// beside it.
 func handler(cfg config.Config, p parts) http.Handler {
 	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor: newExecutor(cfg, p),
 		Scope: func(ctx context.Context) string {
 			return access.From(ctx).Key() + map[bool]string{true: " explained"}[explain.Wanted(ctx)]
 		},
+		Shared:  p.telemetry.Shared,
 		MaxBody: cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
-	operations = access.Handler(p.gate, operations)
+	operations = p.telemetry.Handler(access.Handler(p.gate, operations))
 	mux := http.NewServeMux()
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(endpoint))
@@ -222,7 +239,7 @@ func allow(cfg config.Config) *cors.Cors {
 		},
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"*"},
-		ExposedHeaders:   []string{"ETag"},
+		ExposedHeaders:   []string{"ETag", telemetry.RequestID},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})
@@ -234,12 +251,12 @@ func serveDemo(ctx context.Context) (address string, shut func(), err error) {
 }
 
 // serveAdmin starts what is for those who run the server.
-func serveAdmin(ctx context.Context, address string, p parts) (shut func(), err error) {
+func serveAdmin(ctx context.Context, address string, p parts, level *slog.LevelVar) (shut func(), err error) {
 	var metrics []prometheus.Collector
 	if p.redis != nil {
 		metrics = p.redis.Metrics()
 	}
-	_, shut, err = serveBeside(ctx, address, telemetry.Handler(metrics...))
+	_, shut, err = serveBeside(ctx, address, p.telemetry.Admin(p.client.Stats, level, metrics...))
 	return shut, err
 }
 

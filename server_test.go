@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -27,7 +28,7 @@ func TestRun(t *testing.T) {
 	defer stop()
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg, in) }()
+	go func() { ended <- run(ctx, cfg, new(slog.LevelVar), in) }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +89,7 @@ func TestRunFails(t *testing.T) {
 	} {
 		cfg, err := config.Parse([]string{flags}, io.Discard)
 		if err == nil {
-			err = run(t.Context(), cfg, io.Discard)
+			err = run(t.Context(), cfg, new(slog.LevelVar), io.Discard)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", flags, err)

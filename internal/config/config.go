@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -28,7 +29,9 @@ import (
 // README's table.
 type Config struct {
 	Listen          string           `name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	AdminListen     string           `name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address to serve /metrics on, for those who run the server only, such as 127.0.0.1:9090."`
+	AdminListen     string           `name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address to serve /metrics, /debug/pprof/ and /log-level on, for those who run the server only, such as 127.0.0.1:9090."`
+	LogFormat       string           `name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"How the log's lines are written: text or json."`
+	LogLevel        slog.Level       `name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" default:"info" help:"What is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
 	Demo            bool             `name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
 	UpstreamURL     string           `name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
 	UpstreamTimeout time.Duration    `name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`

@@ -49,6 +49,9 @@ type Config struct {
 	// flight together are executed once, and what one scope is answered never
 	// reaches another.
 	Scope func(context.Context) string
+	// Shared, if not nil, is told of a request that is answered what another one is, by the
+	// contexts of both.
+	Shared func(ctx, by context.Context)
 	// MaxBody bounds a request's body in bytes.
 	MaxBody int64
 }
@@ -281,6 +284,9 @@ func (a *answer) await(ctx context.Context, f *flight) {
 			a.leave(f)
 			return
 		}
+	}
+	if a.Shared != nil && ctx != f.by {
+		a.Shared(ctx, f.by)
 	}
 	a.send(f.content)
 }

@@ -28,6 +28,8 @@ type flight struct {
 	key     flightKey
 	waiters int // guarded by sharing.mu; those who have left are not counted
 	cancel  context.CancelFunc
+	// by is the context of the request that executes it.
+	by context.Context //nolint:containedctx // of one that is being answered
 
 	// soon is closed when the flight has landed, or has lasted for a while.
 	soon  chan struct{}
@@ -82,13 +84,14 @@ func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Co
 		f.waiters++
 		return f, nil
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	execution, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := newFlight(key, cancel)
+	f.by = ctx
 	if s.flights == nil {
 		s.flights = make(map[flightKey]*flight)
 	}
 	s.flights[key] = f
-	return f, ctx
+	return f, execution
 }
 
 // land hands the answer to all who wait.

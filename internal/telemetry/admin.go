@@ -1,0 +1,52 @@
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Admin is what is for those who run the server, on a port of its own: /metrics in the
+// formats of Prometheus, /debug/pprof/, and /log-level, which says the level of the log
+// and changes it by PUT. It is to be called once, where there are metrics.
+func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, more ...prometheus.Collector) http.Handler {
+	t.metrics.registry.MustRegister(newUpstreamStats(stats))
+	t.metrics.registry.MustRegister(more...)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { say(w, level) })
+	mux.HandleFunc("PUT /log-level", func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(io.LimitReader(r.Body, maxLevel))
+		var wanted slog.Level
+		if err == nil {
+			err = wanted.UnmarshalText([]byte(strings.TrimSpace(string(text))))
+		}
+		if err != nil {
+			http.Error(w, "The body has to be debug, info, warn or error.", http.StatusBadRequest)
+			return
+		}
+		level.Set(wanted)
+		say(w, level)
+	})
+	return mux
+}
+
+// maxLevel bounds what is read as the name of a level, in bytes.
+const maxLevel = 32
+
+func say(w http.ResponseWriter, level *slog.LevelVar) {
+	_, _ = fmt.Fprintln(w, strings.ToLower(level.Level().String()))
+}

@@ -1,0 +1,42 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// NewLog returns a logger that writes lines of text or of JSON, from a level on that can
+// be changed. What is logged while a request is answered has its id, and that of its
+// trace.
+func NewLog(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(ofRequest{slog.NewJSONHandler(w, options)})
+	}
+	return slog.New(ofRequest{slog.NewTextHandler(w, options)})
+}
+
+// ofRequest is a [slog.Handler] that says which request a line belongs to.
+type ofRequest struct{ slog.Handler }
+
+// Handle implements [slog.Handler].
+func (h ofRequest) Handle(ctx context.Context, r slog.Record) error {
+	if o := operationOf(ctx); o != nil {
+		r.AddAttrs(slog.String("request", o.id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		r.AddAttrs(slog.String("trace", span.TraceID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h ofRequest) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return ofRequest{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h ofRequest) WithGroup(name string) slog.Handler { return ofRequest{h.Handler.WithGroup(name)} }

@@ -1,0 +1,144 @@
+package telemetry
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// metrics are those of Prometheus. None of their labels has more than a few values: no
+// client, no operation's name, no workspace.
+type metrics struct {
+	registry *prometheus.Registry
+
+	operations, shared, failed, limits *prometheus.CounterVec
+	duration, perOperation             *prometheus.HistogramVec
+	bytes                              prometheus.Histogram
+
+	calls, attempts          *prometheus.CounterVec
+	callDuration, waitedCall *prometheus.HistogramVec
+}
+
+func newMetrics(version string, inFlight func() int) *metrics {
+	m := &metrics{
+		registry:     prometheus.NewRegistry(),
+		operations:   counter("operations_total", "Requests to the GraphQL endpoint by the type of their operation (none where it could not be read) and how they went: ok, partial (data and errors), failed, refused (not allowed, or over a limit) or canceled (the client went away).", "type", "outcome"),
+		shared:       counter("operations_shared_total", "Queries that were answered with what an identical one in flight was.", "type"),
+		failed:       counter("errors_total", "Errors in answers by their code.", "code"),
+		limits:       counter("limits_exceeded_total", "Operations that were over a limit, by the limit.", "limit"),
+		duration:     histogram("operation_duration_seconds", "How long requests to the GraphQL endpoint took.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
+		perOperation: histogram("operation_calls", "REST calls over the network that an operation took, shared ones left out.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
+		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "response_bytes",
+			Help: "Size of answers of the GraphQL endpoint as they were sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
+
+		calls:        counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for all workspaces' own), status of the answer (0 without one) and where it came from: network, coalesced (shared with another request) or cache.", "host", "status", "origin"),
+		callDuration: histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host"),
+		attempts:     counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status"),
+		waitedCall:   histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host"),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "1, with the server's version.", ConstLabels: prometheus.Labels{"version": version}})
+	build.Set(1)
+	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint that are being answered."}, func() float64 { return float64(inFlight()) })
+	m.registry.MustRegister(flying, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
+		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, m.calls, m.callDuration, m.attempts, m.waitedCall)
+	return m
+}
+
+const namespace = "funnelgraph"
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+// done counts a request that has been answered.
+func (m *metrics) done(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
+	kind := o.kind
+	if kind == "" {
+		kind = "none"
+	}
+	m.operations.WithLabelValues(kind, outcome).Inc()
+	m.duration.WithLabelValues(kind).Observe(took.Seconds())
+	m.bytes.Observe(float64(answer.bytes))
+	if o.shared {
+		m.shared.WithLabelValues(kind).Inc()
+		return // its errors and calls are those of the other one
+	}
+	if o.kind != "" {
+		m.perOperation.WithLabelValues(kind).Observe(float64(o.calls.network))
+	}
+	for code, n := range o.failed {
+		m.failed.WithLabelValues(code).Add(float64(n))
+	}
+	for _, limit := range o.limits {
+		m.limits.WithLabelValues(limit).Inc()
+	}
+}
+
+// host is the class of a host: there is one for each workspace.
+func host(accounts bool) string {
+	if accounts {
+		return "accounts"
+	}
+	return "workspace"
+}
+
+func (m *metrics) called(c upstream.Call) {
+	m.calls.WithLabelValues(host(c.Accounts), strconv.Itoa(c.Status), string(c.Origin)).Inc()
+	if c.Origin == upstream.FromNetwork {
+		m.callDuration.WithLabelValues(host(c.Accounts)).Observe(c.Took.Seconds())
+	}
+}
+
+func (m *metrics) attempted(a upstream.Attempt) {
+	m.attempts.WithLabelValues(host(a.Accounts), strconv.Itoa(a.Status)).Inc()
+	m.waitedCall.WithLabelValues(host(a.Accounts)).Observe(a.Waited.Seconds())
+}
+
+// upstreamStats are metrics of what a client is doing at the moment of the question.
+type upstreamStats struct {
+	stats func() upstream.Stats
+	descs []*prometheus.Desc
+}
+
+var gauges = []struct {
+	name, help string
+	value      func(upstream.Stats) float64
+}{
+	{"upstream_in_flight", "REST calls that are under way.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
+	{"upstream_waiting", "REST calls that wait until the pace lets them through.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
+	{"upstream_lanes", "Pairs of token and host that are being called, each at a pace of its own.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
+	{"upstream_breaker_open", "Hosts that are left alone for a while, since they do not answer.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
+	{"cache_entries", "Answers of ClickFunnels that are kept.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
+	{"cache_bytes", "About how much memory they take.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
+}
+
+func newUpstreamStats(stats func() upstream.Stats) *upstreamStats {
+	u := &upstreamStats{stats: stats}
+	for _, g := range gauges {
+		u.descs = append(u.descs, prometheus.NewDesc(namespace+"_"+g.name, g.help, nil, nil))
+	}
+	return u
+}
+
+// Describe implements [prometheus.Collector].
+func (u *upstreamStats) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range u.descs {
+		descs <- desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (u *upstreamStats) Collect(metrics chan<- prometheus.Metric) {
+	s := u.stats()
+	for i, g := range gauges {
+		metrics <- prometheus.MustNewConstMetric(u.descs[i], prometheus.GaugeValue, g.value(s))
+	}
+}

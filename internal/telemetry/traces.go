@@ -1,0 +1,75 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// NewTraces returns what spans are sent to, as the standard environment variables of
+// OpenTelemetry say (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and
+// what sends the last ones. It returns nil for the former where they ask for no traces.
+func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(context.Context), error) {
+	if !tracesWanted() {
+		return nil, func(context.Context) {}, nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("traces cannot be sent as OTEL_… asks for: %w", err)
+	}
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
+		resource.WithAttributes(attribute.String("service.name", "funnelgraph"), attribute.String("service.version", version)), resource.WithFromEnv())
+	if err != nil {
+		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be used: %w", err)
+	}
+	otel.SetErrorHandler(&quiet{})
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))
+	return provider, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, lastSpans)
+		defer cancel()
+		_ = provider.Shutdown(ctx) // which has said why
+	}, nil
+}
+
+// lastSpans is how long the last spans may take to be sent.
+const lastSpans = 3 * time.Second
+
+// tracesWanted reports whether the environment says where traces are to go. The
+// libraries' own default is a collector on this machine; most have none.
+func tracesWanted() bool {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return false
+	}
+	if exporter := os.Getenv("OTEL_TRACES_EXPORTER"); exporter != "" {
+		return exporter != "none"
+	}
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+}
+
+// quiet logs that spans cannot be sent, once in a while.
+type quiet struct {
+	mu     sync.Mutex
+	spoken time.Time
+}
+
+// Handle implements [otel.ErrorHandler].
+func (q *quiet) Handle(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if time.Since(q.spoken) < time.Minute {
+		return
+	}
+	q.spoken = time.Now()
+	slog.Warn("traces are not sent", "error", err)
+}
