@@ -49,9 +49,13 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Command == config.NewKey {
+	switch cfg.Command {
+	case config.NewKey:
 		key, hash := access.NewKey()
 		_, err := fmt.Fprintf(os.Stdout, "key:  %s\nhash: %s\n\nGive the key to the client; it is not shown again. The hash goes into the access file.\n", key, hash)
+		return err
+	case config.PrintSchema:
+		_, err := io.WriteString(os.Stdout, graph.SDL())
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())

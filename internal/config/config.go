@@ -55,7 +55,7 @@ type Config struct {
 	PrintConfig     bool             `name:"print-config" help:"Print the configuration, without secrets, and end."`
 	Version         kong.VersionFlag `name:"version" help:"Print the version and end."`
 
-	// Command is what to do: [Serve] or [NewKey].
+	// Command is what to do: [Serve], [NewKey] or [PrintSchema].
 	Command string `kong:"-"`
 	// Token is the server-held ClickFunnels token; empty means that each caller
 	// brings their own. There is no flag for it, on purpose: other users of the
@@ -69,8 +69,9 @@ Each caller sends their own ClickFunnels token as "Authorization: Bearer …". T
 
 // The commands.
 const (
-	Serve  = "serve"
-	NewKey = "key new"
+	Serve       = "serve"
+	NewKey      = "key new"
+	PrintSchema = "schema"
 )
 
 // commands is the command line.
@@ -81,6 +82,7 @@ type commands struct {
 	Key   struct {
 		New struct{} `cmd:"" help:"Make a client key, and print it with its hash, which is for the access file."`
 	} `cmd:"" help:"Client keys."`
+	Schema struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
 }
 
 // ErrHelp is returned by [Parse] when the arguments asked for help or the

@@ -160,7 +160,7 @@ func TestTokenWithAccessFile(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	clean(t)
-	for args, want := range map[string]string{"": Serve, "serve": Serve, "--demo": Serve, "key new": NewKey} {
+	for args, want := range map[string]string{"": Serve, "serve": Serve, "--demo": Serve, "key new": NewKey, "schema": PrintSchema} {
 		if cfg, err := Parse(strings.Fields(args), nil); err != nil || cfg.Command != want {
 			t.Errorf("%q: %q, %v", args, cfg.Command, err)
 		}
