@@ -1,4 +1,4 @@
-//go:build prism || browser
+//go:build prism || browser || clients
 
 // Package e2e holds the checks that take more than Go: each runs the binary as
 // a user would, next to a program that is not ours. .ci/run installs what they
