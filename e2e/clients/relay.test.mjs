@@ -1,0 +1,169 @@
+// Relay: the compiler takes the schema as it is, and the runtime pages, refetches by
+// id, and changes what it keeps.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import compiler from "relay-compiler";
+import relay from "relay-runtime";
+import { largeWorkspace, recorder, schemaFile, url } from "./funnelgraph.mjs";
+
+const { commitMutation, createOperationDescriptor, Environment, fetchQuery, getRequest, getSingularSelector, Network, RecordSource, Store } = relay;
+
+const project = mkdtempSync(join(tmpdir(), "funnelgraph-relay-"));
+after(() => rmSync(project, { recursive: true }));
+
+mkdirSync(join(project, "artifacts"));
+cpSync(fileURLToPath(schemaFile), join(project, "schema.graphql"));
+cpSync(fileURLToPath(new URL("relay", import.meta.url)), join(project, "src"), { recursive: true });
+writeFileSync(
+  join(project, "relay.config.json"),
+  JSON.stringify({
+    src: "src",
+    schema: "schema.graphql",
+    artifactDirectory: "artifacts",
+    language: "javascript",
+    eagerEsModules: false,
+    noSourceControl: true,
+    requireCustomScalarTypes: true,
+    customScalarTypes: { DateTime: "string", Decimal: "string", JSON: "unknown" },
+    schemaConfig: { nonNodeIdFields: { allowedIdTypes: {} } }, // an id means Node
+  }),
+);
+const compiled = spawnSync(compiler, { cwd: project, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+const artifact = (name) => createRequire(join(project, "artifacts/"))(`./${name}.graphql`);
+
+test("the compiler has nothing to say about the schema", () => {
+  assert.equal(compiled.status, 0, compiled.stdout + compiled.stderr);
+  for (const line of (compiled.stdout + compiled.stderr).split("\n")) assert.match(line, /^(\[INFO\] .*)?$/);
+});
+
+/** An environment as an application would have it, and the requests that it has made. */
+function newEnvironment() {
+  const { fetch, requests } = recorder();
+  const network = Network.create(async ({ text, name }, variables) => {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ query: text, operationName: name, variables }),
+    });
+    return answer.json();
+  });
+  return { environment: new Environment({ network, store: new Store(new RecordSource()) }), requests };
+}
+
+/** Fetches a query, keeps it, and returns what it reads. */
+async function load(environment, name, variables) {
+  const operation = createOperationDescriptor(getRequest(artifact(name)), variables);
+  environment.retain(operation);
+  await fetchQuery(environment, artifact(name), variables).toPromise();
+  return read(environment, operation.fragment);
+}
+
+function read(environment, selector) {
+  const { data, isMissingData } = environment.lookup(selector);
+  assert.ok(!isMissingData, "something that was asked for has not come");
+  return data;
+}
+
+/** What a component would be given that has the fragment. */
+const fragment = (environment, name, reference) => read(environment, getSingularSelector(artifact(name), reference));
+
+function commit(environment, name, variables) {
+  return new Promise((resolve, reject) =>
+    commitMutation(environment, {
+      mutation: artifact(name),
+      variables,
+      onCompleted: (data, errors) => (errors ? reject(new Error(JSON.stringify(errors))) : resolve(data)),
+      onError: reject,
+    }),
+  );
+}
+
+/** A list in its component. */
+async function openList(environment, workspace, count) {
+  const reference = (await load(environment, "ContactsQuery", { workspace, count })).workspace;
+  const contacts = () => fragment(environment, "Contacts_workspace", reference).contacts;
+  return {
+    connection: contacts().__id,
+    nodes: () => contacts().edges.map(({ node }) => node),
+    hasMore: () => contacts().pageInfo.hasNextPage,
+    async more() {
+      const { id } = fragment(environment, "Contacts_workspace", reference);
+      await load(environment, "ContactsPaginationQuery", { id, count, cursor: contacts().pageInfo.endCursor });
+    },
+  };
+}
+
+test("the pagination fragment walks 200 contacts, each once, into one connection", async () => {
+  const { environment, requests } = newEnvironment();
+  const list = await openList(environment, largeWorkspace, 50);
+  for (const length of [50, 100, 150, 200]) {
+    if (length > 50) await list.more();
+    assert.equal(list.nodes().length, length);
+    assert.ok(list.hasMore());
+  }
+  assert.equal(new Set(list.nodes().map(({ id }) => id)).size, 200);
+  assert.deepEqual(requests.map(({ body }) => body.operationName), ["ContactsQuery", ...Array(3).fill("ContactsPaginationQuery")]);
+});
+
+test("node finds a contact of the list again", async () => {
+  const { environment } = newEnvironment();
+  const list = await openList(environment, largeWorkspace, 5);
+  const { id, firstName } = list.nodes()[1];
+  const { node } = await load(environment, "ContactsOneQuery", { id });
+  const contact = fragment(environment, "Contacts_one", node.contact);
+  assert.equal(contact.id, id);
+  assert.equal(contact.firstName, firstName);
+  assert.equal(contact.workspace.team.name, "Loja do Sol");
+
+  await load(environment, "ContactsOneRefetchQuery", { id });
+  assert.equal(fragment(environment, "Contacts_one", node.contact).firstName, firstName);
+});
+
+test("a mutation changes the record wherever it is shown", async () => {
+  const { environment, requests } = newEnvironment();
+  const list = await openList(environment, largeWorkspace, 5);
+  const { id, firstName } = list.nodes()[4];
+  const { updateContact } = await commit(environment, "ContactsUpdateMutation", { input: { id, firstName: "Renamed by Relay" } });
+  assert.deepEqual(updateContact.userErrors, []);
+  assert.equal(list.nodes()[4].firstName, "Renamed by Relay");
+  await commit(environment, "ContactsUpdateMutation", { input: { id, firstName } });
+  assert.equal(list.nodes()[4].firstName, firstName);
+  assert.equal(requests.length, 3);
+});
+
+test("what ClickFunnels refuses is in userErrors, and changes no record", async () => {
+  const { environment } = newEnvironment();
+  const list = await openList(environment, largeWorkspace, 5);
+  const [a, b] = list.nodes();
+  const { updateContact } = await commit(environment, "ContactsUpdateMutation", { input: { id: a.id, emailAddress: b.emailAddress } });
+  assert.equal(updateContact.contact, null);
+  assert.deepEqual(updateContact.userErrors.map(({ field, code }) => [field, code]), [["emailAddress", "INVALID"]]);
+  assert.deepEqual(list.nodes()[0], a);
+});
+
+test("a contact that is made is appended to the list, and taken from it when it is deleted", async () => {
+  const { environment, requests } = newEnvironment();
+  const list = await openList(environment, "111", 100);
+  const before = list.nodes();
+  const connections = [list.connection];
+  const emailAddress = `relay.${Date.now()}@example.com`;
+  const { createContact } = await commit(environment, "ContactsCreateMutation", { connections, input: { workspaceId: "111", emailAddress } });
+  assert.deepEqual(list.nodes().map((node) => node.emailAddress), [...before.map((node) => node.emailAddress), emailAddress]);
+  await commit(environment, "ContactsDeleteMutation", { connections, input: { id: createContact.contact.id } });
+  assert.deepEqual(list.nodes(), before);
+  assert.equal(requests.length, 3);
+});
+
+test("a part that fails is caught where it stands, with its code", async () => {
+  const { environment } = newEnvironment();
+  const { workspace, contact } = await load(environment, "ContactsPartlyQuery", { workspace: largeWorkspace, contact: "404" });
+  assert.equal(workspace.name, "Sol Cursos");
+  assert.equal(contact.ok, false);
+  assert.deepEqual(contact.errors.map(({ extensions }) => extensions.code), ["NOT_FOUND"]);
+});
