@@ -16,6 +16,9 @@ import (
 // counts are the last lines of what node:test prints.
 var counts = regexp.MustCompile(`(?m)^# (pass|fail|cancelled|skipped|todo) (\d+)$`)
 
+// hints are what tests say that passed.
+var hints = regexp.MustCompile(`(?m)^# (schema\.graphql .+)$`)
+
 // TestClients has each library that front-end developers use ask a running server,
 // one file of tests for each.
 func TestClients(t *testing.T) {
@@ -49,6 +52,9 @@ func TestClients(t *testing.T) {
 				t.Fatalf("not everything was run, or nothing: %v\n%s", counted, out)
 			}
 			t.Logf("%s passed", counted["pass"])
+			for _, m := range hints.FindAllStringSubmatch(string(out), -1) {
+				t.Log(m[1])
+			}
 		})
 	}
 }

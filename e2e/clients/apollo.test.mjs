@@ -18,7 +18,9 @@ function newClient(...links) {
     possibleTypes,
     typePolicies: {
       Workspace: { fields: { contacts: relayStylePagination(["filter", "sort"]) } },
-      PageInfo: { keyFields: false },
+      // What has no id of its own, and several components ask for parts of.
+      ContactVisits: { merge: true },
+      EmailEngagement: { merge: true },
     },
   });
   const client = new ApolloClient({ cache, link: ApolloLink.from([...links, new HttpLink({ uri: url, fetch })]) });
@@ -163,6 +165,46 @@ test("a contact of the list is found by its id, without a request", async () => 
   });
   assert.deepEqual(data.node, { __typename: "Contact", id, firstName });
   page.end();
+});
+
+test("parts that have no id of their own are kept together", async () => {
+  const { client, requests } = newClient();
+  const first = gql`
+    query First($workspace: ID!) {
+      contact(id: "3000000369", workspaceId: $workspace) {
+        id
+        visits {
+          firstVisit {
+            uuid
+          }
+        }
+        emailEngagement {
+          lastEmailSentAt
+        }
+      }
+    }
+  `;
+  const last = gql`
+    query Last($workspace: ID!) {
+      contact(id: "3000000369", workspaceId: $workspace) {
+        id
+        visits {
+          lastVisit {
+            uuid
+          }
+        }
+        emailEngagement {
+          lastEmailOpenedAt
+        }
+      }
+    }
+  `;
+  const variables = { workspace: largeWorkspace };
+  const before = await client.query({ query: first, variables });
+  assert.ok(before.data.contact.visits && before.data.contact.emailEngagement);
+  await client.query({ query: last, variables });
+  assert.deepEqual((await client.query({ query: first, variables })).data, before.data);
+  assert.equal(requests.length, 2);
 });
 
 test("what ClickFunnels refuses is in userErrors", async () => {

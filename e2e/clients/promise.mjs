@@ -1,0 +1,12 @@
+// Promises clients the schema as it is now: npm run promise.
+import { writeFileSync } from "node:fs";
+import { committed, compare, declarationsFile, noDeclarations, promisedFile } from "./promised.mjs";
+
+const files = committed();
+const { undeclared } = compare(files);
+if (undeclared.length > 0) {
+  console.error(`Not before it is declared in e2e/clients/breaking-changes.txt what may break clients:\n${undeclared.join("\n")}`);
+  process.exit(1);
+}
+writeFileSync(promisedFile, files.current);
+writeFileSync(declarationsFile, noDeclarations);
