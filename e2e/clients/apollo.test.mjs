@@ -125,6 +125,34 @@ test("the walk ends where the list does", async () => {
   page.end();
 });
 
+test("pages are put together of edges, not of nodes", async () => {
+  const { client } = newClient();
+  const query = gql`
+    query Nodes($workspace: ID!, $after: String) {
+      workspace(id: $workspace) {
+        id
+        contacts(first: 5, after: $after) {
+          nodes {
+            id
+          }
+          pageInfo {
+            endCursor
+          }
+        }
+      }
+    }
+  `;
+  const list = client.watchQuery({ query, variables: { workspace: largeWorkspace } });
+  let contacts;
+  const subscription = list.subscribe(({ data }) => (contacts = data?.workspace.contacts));
+  await until(() => contacts);
+  const first = contacts.nodes[0].id;
+  await list.fetchMore({ variables: { after: contacts.pageInfo.endCursor } });
+  await until(() => contacts.nodes[0].id !== first); // docs/clients.md says so
+  assert.equal(contacts.nodes.length, 5);
+  subscription.unsubscribe();
+});
+
 test("a mutation changes the list that is shown, without a request for it", async () => {
   const { client, requests } = newClient();
   const page = await watch(client, 5);
