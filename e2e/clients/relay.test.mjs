@@ -31,7 +31,6 @@ writeFileSync(
     noSourceControl: true,
     requireCustomScalarTypes: true,
     customScalarTypes: { DateTime: "string", Decimal: "string", JSON: "unknown" },
-    schemaConfig: { nonNodeIdFields: { allowedIdTypes: {} } }, // an id means Node
   }),
 );
 const compiled = spawnSync(compiler, { cwd: project, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });

@@ -2,8 +2,8 @@
 // those who ask the server.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { assertValidSchema, buildClientSchema, buildSchema, getIntrospectionQuery, lexicographicSortSchema, printSchema } from "graphql";
-import { ask, sdl } from "./funnelgraph.mjs";
+import { assertValidSchema, buildClientSchema, buildSchema, getIntrospectionQuery, isObjectType, lexicographicSortSchema, printSchema } from "graphql";
+import { ask, schema, sdl } from "./funnelgraph.mjs";
 
 const printed = (schema) => printSchema(lexicographicSortSchema(schema));
 
@@ -14,4 +14,11 @@ test("introspection and schema.graphql are one", async () => {
   const served = buildClientSchema(data);
   assertValidSchema(served);
   assert.equal(printed(served), printed(buildSchema(sdl)));
+});
+
+// Caches take an id for the key of a record, and Relay fetches it again by node.
+test("what has an id is a Node", () => {
+  const withId = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && type.getFields().id);
+  assert.ok(withId.length > 0);
+  for (const type of withId) assert.ok(type.getInterfaces().some(({ name }) => name === "Node"), type.name);
 });
