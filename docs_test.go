@@ -283,7 +283,7 @@ func (r *docReader) compare(raw, want string) {
 	}
 	var expected map[string]any
 	if err := json.Unmarshal([]byte(want), &expected); err != nil {
-		r.errorf("the answer: %v", err)
+		r.errorf("the answer on the page: %v; it is\n%s", err, raw)
 		return
 	}
 	if at := difference(expected, got); at != "" {

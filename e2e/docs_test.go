@@ -1,0 +1,89 @@
+//go:build clients
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/manual"
+)
+
+var (
+	prints  = regexp.MustCompile(`console\.log\(`)
+	printed = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
+)
+
+// TestDocs runs the js blocks of each page, one after another as one module, against a demo
+// of its own. Behind each console.log stands what it prints, as in
+//
+//	console.log(data.teams.nodes.length) // → 3
+//
+// The other blocks are run by docs_test.go of the root.
+func TestDocs(t *testing.T) {
+	pages, err := manual.Read("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("clients/node_modules"); err != nil {
+		t.Fatalf("npm ci --prefix e2e/clients: %v", err)
+	}
+	run := 0
+	for _, page := range pages {
+		var module strings.Builder
+		for _, block := range page.Blocks {
+			if block.Language == "js" {
+				module.WriteString(block.Text)
+			}
+		}
+		if module.Len() == 0 {
+			continue
+		}
+		run++
+		t.Run(page.Name, func(t *testing.T) {
+			var want strings.Builder
+			for _, print := range printed.FindAllStringSubmatch(module.String(), -1) {
+				want.WriteString(strings.TrimSpace(print[1]) + "\n")
+			}
+			if n := len(prints.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
+				t.Fatalf("%d times something is printed, and it stands there what for %d of them", n, strings.Count(want.String(), "\n"))
+			}
+			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", funnelgraph(t, "--demo"))); got != want.String() {
+				t.Errorf("printed:\n%s\nnot:\n%s", got, want.String())
+			}
+		})
+	}
+	if run == 0 {
+		t.Error("no page has a js block")
+	}
+}
+
+// node runs a module among the packages of e2e/clients, and returns what it prints.
+func node(t *testing.T, module string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("clients", "docs-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "page.mjs")
+	if err := os.WriteFile(file, []byte(module), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var errs strings.Builder
+	cmd := exec.CommandContext(ctx, "node", file)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs.String())
+	}
+	return string(out)
+}
