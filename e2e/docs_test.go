@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	prints  = regexp.MustCompile(`console\.log\(`)
-	printed = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
+	logs   = regexp.MustCompile(`console\.log\(`)
+	logged = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
 )
 
 // TestDocs runs the js blocks of each page, one after another as one module, against a demo
@@ -34,7 +34,7 @@ func TestDocs(t *testing.T) {
 	if _, err := os.Stat("clients/node_modules"); err != nil {
 		t.Fatalf("npm ci --prefix e2e/clients: %v", err)
 	}
-	run := 0
+	binary, run := build(t), 0
 	for _, page := range pages {
 		var module strings.Builder
 		for _, block := range page.Blocks {
@@ -48,13 +48,13 @@ func TestDocs(t *testing.T) {
 		run++
 		t.Run(page.Name, func(t *testing.T) {
 			var want strings.Builder
-			for _, print := range printed.FindAllStringSubmatch(module.String(), -1) {
-				want.WriteString(strings.TrimSpace(print[1]) + "\n")
+			for _, line := range logged.FindAllStringSubmatch(module.String(), -1) {
+				want.WriteString(strings.TrimSpace(line[1]) + "\n")
 			}
-			if n := len(prints.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
+			if n := len(logs.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
 				t.Fatalf("%d times something is printed, and it stands there what for %d of them", n, strings.Count(want.String(), "\n"))
 			}
-			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", funnelgraph(t, "--demo"))); got != want.String() {
+			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", serve(t, binary, "--demo"))); got != want.String() {
 				t.Errorf("printed:\n%s\nnot:\n%s", got, want.String())
 			}
 		})
@@ -67,7 +67,7 @@ func TestDocs(t *testing.T) {
 // node runs a module among the packages of e2e/clients, and returns what it prints.
 func node(t *testing.T, module string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("clients", "docs-")
+	dir, err := os.MkdirTemp("clients", "docs-") //nolint:usetesting // node looks for packages in the folders above
 	if err != nil {
 		t.Fatal(err)
 	}

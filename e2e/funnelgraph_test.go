@@ -66,11 +66,23 @@ func start(t *testing.T, ready *regexp.Regexp, output io.Writer, name string, ar
 // funnelgraph builds and runs the server with the flags, and returns its URL.
 func funnelgraph(t *testing.T, flags ...string) string {
 	t.Helper()
+	return serve(t, build(t), flags...)
+}
+
+// build builds the server, and returns the binary's path.
+func build(t *testing.T) string {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "funnelgraph")
 	build := exec.Command("go", "build", "-o", binary, "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return binary
+}
+
+// serve runs a server that was built, and returns its URL.
+func serve(t *testing.T, binary string, flags ...string) string {
+	t.Helper()
 	return start(t, regexp.MustCompile(`GraphQL on (http://\S+)/graphql`), io.Discard, binary, append(flags, "--listen=127.0.0.1:0")...)
 }
 

@@ -6,6 +6,7 @@ package screens
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -78,13 +79,13 @@ var Screens = []Screen{
 			for _, c := range contacts {
 				shown = append(shown, c.FirstName+" "+c.LastName+" "+c.EmailAddress+" "+names(c.Tags))
 			}
-			return append(shown, fmt.Sprint(more)), err
+			return append(shown, strconv.FormatBool(more)), err
 		},
 		show: func(d data) (shown []string) {
 			for _, c := range d.Workspace.Contacts.Nodes {
 				shown = append(shown, c.FirstName+" "+c.LastName+" "+c.EmailAddress+" "+names(c.Tags))
 			}
-			return append(shown, fmt.Sprint(d.Workspace.Contacts.PageInfo.HasNextPage))
+			return append(shown, strconv.FormatBool(d.Workspace.Contacts.PageInfo.HasNextPage))
 		},
 	},
 	{
