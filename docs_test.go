@@ -506,7 +506,7 @@ func (r *docReader) accessFile(name, text string) {
 	}
 	r.jwt = sign(jwt.MapClaims{
 		"iss": "https://login.example.com/", "aud": "funnelgraph", "exp": time.Now().Add(time.Hour).Unix(),
-		"azp": "back-office", "roles": []string{"admin", "sales"},
+		"azp": "web-app", "roles": []string{"admin", "sales"},
 	})
 }
 
