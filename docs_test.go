@@ -538,3 +538,69 @@ func newDocIssuer(t *testing.T) (keys string, sign func(jwt.MapClaims) string) {
 		return text
 	}
 }
+
+// TestDocsFlags compares the README's table of flags with the flags that there are, and the
+// figures of docs/limits.md with what holds by default.
+func TestDocsFlags(t *testing.T) {
+	readme, limited := tableOf(t, "README.md"), tableOf(t, "docs/limits.md")
+	flags := 0
+	var walk func(reflect.Type)
+	walk = func(of reflect.Type) {
+		for i := range of.NumField() {
+			field := of.Field(i)
+			name, preset := field.Tag.Get("name"), field.Tag.Get("default")
+			if _, embedded := field.Tag.Lookup("embed"); embedded {
+				walk(field.Type)
+			}
+			if field.Tag.Get("env") == "" {
+				continue
+			}
+			flags++
+			row := readme["--"+name]
+			switch {
+			case len(row) < 4 || row[1] != field.Tag.Get("env"):
+				t.Errorf("--%s is not in the README with its environment variable: %q", name, row)
+			case strings.HasPrefix(preset, "${") || strings.Contains(preset, "${version}"): // a constant of another package
+			case field.Type.Kind() == reflect.Bool:
+				preset = map[string]string{"true": "on", "": "off"}[preset]
+				fallthrough
+			default:
+				if preset == "" {
+					preset = "none"
+				}
+				if preset == "0s" {
+					preset = "off"
+				}
+				if row[2] != preset && !strings.HasPrefix(row[2], preset+";") {
+					t.Errorf("--%s is %s by default, not %s", name, preset, row[2])
+				}
+			}
+			limit := strings.Replace(field.Tag.Get("yaml"), "root-fields", "rootFields", 1)
+			if row, ok := limited[limit]; ok && strings.Split(strings.ReplaceAll(row[2], ",", ""), ";")[0] != preset {
+				t.Errorf("docs/limits.md has %q for %s, which is %s", row, limit, preset)
+			}
+		}
+	}
+	walk(reflect.TypeFor[config.Config]())
+	if flags < 20 || len(limited) < 7 {
+		t.Errorf("%d flags, %d rows of limits", flags, len(limited))
+	}
+}
+
+// tableOf returns the rows of a page's tables by what is in their first cell, without the
+// marks of code.
+func tableOf(t *testing.T, page string) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make(map[string][]string)
+	for line := range strings.Lines(string(text)) {
+		if cells, ok := strings.CutPrefix(strings.ReplaceAll(strings.TrimSpace(line), "`", ""), "| "); ok {
+			row := strings.Split(strings.TrimSuffix(cells, " |"), " | ")
+			rows[row[0]] = row
+		}
+	}
+	return rows
+}
