@@ -71,7 +71,9 @@ func start(args []string) error {
 		cancel(nil)
 	}()
 	level := new(slog.LevelVar)
-	level.Set(cfg.LogLevel)
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return err
+	}
 	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
 	memory.Tune(ctx)
 	return run(ctx, cfg, level, os.Stderr)

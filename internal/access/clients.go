@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/funnelgraph/funnelgraph/internal/files"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -86,9 +87,9 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		c.seen = read
 		return err == nil, err
 	}
-	text, err := readFile(c.path, maxFile)
+	text, err := files.Read(c.path, maxFile)
 	if err != nil {
-		return tried(fmt.Errorf("the access file cannot be read: %w", reason(err)))
+		return tried(fmt.Errorf("the access file cannot be read: %w", err))
 	}
 	_, _ = sum.Write(text)
 	f, err := parse(text)
@@ -120,7 +121,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	}
 	for _, s := range f.Tokens {
 		if s.File != "" {
-			WarnOfOpenSecret(s.File)
+			files.WarnOfOpenSecret(s.File)
 		}
 	}
 	return true, c.take(ctx, r, f.JWT)

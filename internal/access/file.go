@@ -1,18 +1,15 @@
 package access
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
 	"os"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/funnelgraph/funnelgraph/internal/files"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -108,9 +105,9 @@ func (o *override) over(l limits.Limits) (limits.Limits, error) {
 	}
 	text, err := yaml.Marshal(&o.Node)
 	if err != nil {
-		return l, plain(err)
+		return l, files.Plain(err)
 	}
-	if err := strict(text, &l); err != nil {
+	if err := files.YAML(text, &l); err != nil {
 		return l, err
 	}
 	return l, l.Check()
@@ -122,66 +119,16 @@ const (
 	maxToken = 64 << 10
 )
 
-func readFile(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name) //nolint:gosec // the operator names it
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("it is larger than %d bytes", limit)
-	}
-	return text, err
-}
-
-// reason is why a file cannot be read, without its name: it can be a secret that was
-// put in the wrong place.
-func reason(err error) error {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err
-	}
-	return err
-}
-
 // parse reads an access file.
 func parse(text []byte) (*file, error) {
 	f := new(file)
-	if err := strict(text, f); err != nil {
+	if err := files.YAML(text, f); err != nil {
 		return nil, err
 	}
 	if len(f.Clients) == 0 {
 		return nil, errors.New("there are no clients in it")
 	}
 	return f, nil
-}
-
-// strict reads YAML text, in which every key has to be known. Whatever the text is,
-// it does not end the process.
-func strict(text []byte, into any) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = errors.New("it cannot be read")
-		}
-	}()
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return plain(err)
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("there is more than one document in it")
-	}
-	return nil
-}
-
-// inside is what the YAML library says of what stands in the file, but for short
-// names, and of our types.
-var inside = regexp.MustCompile("`[^`]*`|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
-
-// plain is an error of the YAML library on one line and without that.
-func plain(err error) error {
-	return errors.New(strings.Join(strings.Fields(inside.ReplaceAllString(err.Error(), "")), " "))
 }
 
 // token reads the token of a source.
@@ -192,9 +139,9 @@ func (s source) token() (upstream.Token, error) {
 	case s.Env != "":
 		return checked(os.Getenv(s.Env), "its environment variable")
 	}
-	text, err := readFile(s.File, maxToken)
+	text, err := files.Read(s.File, maxToken)
 	if err != nil {
-		return "", fmt.Errorf("its file cannot be read: %w", reason(err))
+		return "", fmt.Errorf("its file cannot be read: %w", err)
 	}
 	return checked(string(text), "its file")
 }
@@ -205,14 +152,6 @@ func checked(text, from string) (upstream.Token, error) {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", from)
 	}
 	return token, nil
-}
-
-// WarnOfOpenSecret writes a warning if others than its owner can read a file that
-// holds a secret.
-func WarnOfOpenSecret(name string) {
-	if about, err := os.Stat(name); err == nil && about.Mode().Perm()&0o077 != 0 {
-		slog.Warn("a file that holds a secret can be read by others: chmod 600 it", "file", name, "mode", about.Mode().Perm().String())
-	}
 }
 
 // roster is the clients of an access file, ready to be found.

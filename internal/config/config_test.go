@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,26 @@ func clean(t *testing.T) {
 			_ = os.Unsetenv(name)
 		}
 	}
+}
+
+// write returns the path of a file that only its owner can read.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "funnelgraph.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// printed returns what --print-config prints with these flags.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if _, err := Parse(append([]string{"--print-config"}, args...), &out); !errors.Is(err, ErrHelp) {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return out.String()
 }
 
 func TestDefaults(t *testing.T) {
@@ -94,9 +115,9 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--cache-size", "0"}, want: "--cache-size"},
 		{args: []string{"--cache-size", "9999999999"}, want: "--cache-size"},
 		{args: []string{"--max-body", "0"}, want: "--max-body"},
-		{args: []string{"--max-depth=-1"}, want: "limit of depth must not be negative"},
+		{args: []string{"--max-depth=-1"}, want: "--max-depth -1 must not be negative"},
 		{args: []string{"--max-calls", "many"}, want: "--max-calls"},
-		{args: []string{"--request-timeout=-1s"}, want: "limit of timeout must not be negative"},
+		{args: []string{"--request-timeout=-1s"}, want: "--request-timeout -1s must not be negative"},
 		{args: []string{"--limits", "off"}, want: "--limits"},
 		{args: []string{"--introspection=perhaps"}, want: "--introspection"},
 		{args: []string{"--admin-listen", "9090"}, want: "--admin-listen \"9090\" is not HOST:PORT"},
@@ -110,6 +131,8 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be 24h0m0s at most"},
 		{args: []string{"--trusted-documents-only"}, want: "there would be nothing to run"},
 		{args: []string{"key"}, want: "new"},
+		{env: map[string]string{"FUNNELGRAPH_LISTEN": "8080"}, want: "FUNNELGRAPH_LISTEN \"8080\" is not HOST:PORT"},
+		{args: []string{"--redis-url", "redis://user:***@host"}, want: "put the password there"},
 		{env: map[string]string{"FUNNELGRAPH_MAX_TOKENS": "x"}, want: "FUNNELGRAPH_MAX_TOKENS"},
 		{env: map[string]string{"FUNNELGRAPH_CACHE_TTL": "long"}, want: "FUNNELGRAPH_CACHE_TTL"},
 		{args: []string{"--cors-origin", "*"}, want: "no wildcards"},
@@ -138,16 +161,6 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// TestPrintRedis prints where Redis is, and not the password.
-func TestPrintRedis(t *testing.T) {
-	clean(t)
-	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
-	var out bytes.Buffer
-	if _, err := Parse([]string{"--print-config"}, &out); !errors.Is(err, ErrHelp) || !strings.Contains(out.String(), "FUNNELGRAPH_REDIS_URL=rediss://user:***@redis.example:6379/1\n") || strings.Contains(out.String(), "hush") {
-		t.Errorf("%v: %s", err, out.String())
-	}
-}
-
 // TestTokenWithAccessFile may be served to others, since they are asked who they are.
 func TestTokenWithAccessFile(t *testing.T) {
 	clean(t)
@@ -167,33 +180,39 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestPrintConfig prints what can be set, with its value, and no secret.
+// TestPrintConfig prints what can be set, with its value and where that comes from,
+// and no secret.
 func TestPrintConfig(t *testing.T) {
 	clean(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
-	var out bytes.Buffer
-	if _, err := Parse([]string{"--print-config", "--cors-origin", "https://a.example", "--cors-origin", "https://b.example"}, &out); !errors.Is(err, ErrHelp) {
-		t.Error(err)
-	}
-	for _, want := range []string{"FUNNELGRAPH_LISTEN=127.0.0.1:8080\n", "FUNNELGRAPH_MAX_DEPTH=7\n", "FUNNELGRAPH_REQUEST_TIMEOUT=1m0s\n", "FUNNELGRAPH_CORS_ORIGINS=https://a.example,https://b.example\n", "CLICKFUNNELS_API_TOKEN=***\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%s is missing:\n%s", want, out.String())
+	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
+	got := printed(t, "--config", write(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
+	for _, want := range []string{
+		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
+		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
+		"\nredis-url: rediss://user:***@redis.example:6379/1 # environment\n", "\n\n# Operations\nadmin-listen: \"\" # default\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing:\n%s", want, got)
 		}
 	}
-	if strings.Contains(out.String(), "hush") {
-		t.Error("the token is printed")
+	if strings.Contains(got, "hush") {
+		t.Error("a secret is printed")
 	}
-	// It can be read again.
-	for line := range strings.Lines(out.String()) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		t.Setenv(name, value)
-	}
-	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
-	again := out.String()
-	out.Reset()
-	if _, err := Parse([]string{"--print-config"}, &out); !errors.Is(err, ErrHelp) || out.String() != again {
-		t.Errorf("%v\n%s", err, out.String())
+}
+
+// TestPrintConfigAgain loads what is printed.
+func TestPrintConfigAgain(t *testing.T) {
+	clean(t)
+	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
+	for _, args := range [][]string{nil, {"--demo", "--no-introspection", "--cors-origin=https://a.example", "--user-agent", "5 # 'x': \"y\"", "--cache-ttl=1h2m3.5s", "--max-body=0x10", "--limits=measure", "--access-file=true"}} {
+		first := printed(t, args...)
+		if again := printed(t, "--config", write(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
+			t.Errorf("%v: %s\nis not\n%s", args, again, first)
+		} else if n := strings.Count(again, " # file\n"); n != len(comments.FindAllString(first, -1)) || n < 30 {
+			t.Errorf("%d of\n%s", n, again)
+		}
 	}
 }
 

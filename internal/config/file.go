@@ -1,0 +1,277 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/funnelgraph/funnelgraph/internal/files"
+)
+
+// file is the path of the configuration file; empty is none.
+type file string
+
+// fileError is what is wrong with the configuration file, in one line that names it.
+type fileError string
+
+func (e fileError) Error() string { return string(e) }
+
+// maxFile bounds what is read of a configuration file, and maxKey one of its keys, in
+// bytes.
+const (
+	maxFile = 1 << 20
+	maxKey  = 100
+)
+
+// BeforeResolve is called by kong once it knows the path, and before it asks for the
+// values of flags that are not given.
+func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) error {
+	name, _ := ctx.FlagValue(path.Flag).(file)
+	if name == "" {
+		return nil
+	}
+	text, err := files.Read(string(name), maxFile)
+	if err != nil {
+		return fileError(fmt.Sprintf("the file of --config or FUNNELGRAPH_CONFIG cannot be read: %v", err))
+	}
+	if err := into.read(text, ctx.Model.Flags); err != nil {
+		return fileError(fmt.Sprintf("%s: %v", name, err))
+	}
+	ctx.AddResolver(into)
+	return nil
+}
+
+// values are what stands in the configuration file. It is a [kong.Resolver]; kong
+// asks it for flags that the command line does not have.
+type values struct{ byFlag map[*kong.Flag]any }
+
+// Validate implements [kong.Resolver]. [values.read] has done it.
+func (v *values) Validate(*kong.Application) error { return nil }
+
+// Resolve implements [kong.Resolver].
+func (v *values) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if inEnvironment(flag) { // which kong has read by now, and which wins
+		return nil, nil //nolint:nilnil // this is how a resolver says that it has none
+	}
+	return v.byFlag[flag], nil
+}
+
+// secret reports whether there is a secret among them.
+func (v *values) secret() bool {
+	for flag, value := range v.byFlag {
+		if _, secret := shown(flag, value); secret {
+			return true
+		}
+	}
+	return false
+}
+
+func inEnvironment(flag *kong.Flag) bool {
+	return slices.ContainsFunc(flag.Envs, func(name string) bool {
+		_, there := os.LookupEnv(name)
+		return there
+	})
+}
+
+// read checks a configuration file. Its errors name lines and keys, and no value.
+func (v *values) read(text []byte, flags []*kong.Flag) error {
+	var document yaml.Node
+	if err := files.YAML(text, &document); err != nil {
+		return err
+	}
+	v.byFlag = make(map[*kong.Flag]any)
+	if document.Kind == 0 || document.Content[0].ShortTag() == "!!null" {
+		return nil
+	}
+	keys := document.Content[0]
+	if keys.Kind != yaml.MappingNode {
+		return fmt.Errorf("it has to be made of keys and values, such as listen: %q", ":8080")
+	}
+	lines := make(map[*kong.Flag]int)
+	for i := 0; i < len(keys.Content); i += 2 {
+		key, value := keys.Content[i], keys.Content[i+1]
+		flag, err := flagOf(key.Value, flags)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", key.Line, err)
+		}
+		if first := lines[flag]; first != 0 {
+			return fmt.Errorf("line %d: %s stands there twice, first on line %d", key.Line, flag.Name, first)
+		}
+		lines[flag] = key.Line
+		if v.byFlag[flag], err = valueOf(value, flag); err != nil {
+			return fmt.Errorf("line %d: %s must be %w", value.Line, flag.Name, err)
+		}
+	}
+	return nil
+}
+
+var (
+	// secretKey is what someone calls the token who means to put it into the file.
+	secretKey = regexp.MustCompile(`^(clickfunnels-)?((api|access)-)?token(-file)?$`)
+	// plainKey is a key that may be repeated in an error; a secret is longer.
+	plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,23}$`)
+)
+
+// flagOf returns the flag that a key is of.
+func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
+	if len(key) > maxKey {
+		return nil, errors.New("there is no key of that length: the keys are the names of flags, which --help lists")
+	}
+	plain := strings.ReplaceAll(strings.ToLower(key), "_", "-")
+	if secretKey.MatchString(plain) {
+		return nil, errors.New("the ClickFunnels token cannot stand in this file: set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it")
+	}
+	plain = strings.TrimPrefix(plain, "funnelgraph-")
+	var near *kong.Flag
+	distance := func(flag *kong.Flag) int { return levenshtein.ComputeDistance(plain, flag.Name) }
+	for _, flag := range flags {
+		switch {
+		case flag.Name == key && settable(flag):
+			return flag, nil
+		case flag.Name == key:
+			return nil, fmt.Errorf("%s is for the command line, and cannot stand in a file", key)
+		case slices.Contains(flag.Envs, key):
+			return nil, fmt.Errorf("%s is the name of a variable: the key is %s", key, flag.Name)
+		case settable(flag) && (near == nil || distance(flag) < distance(near)):
+			near = flag
+		}
+	}
+	said := "this key"
+	if plainKey.MatchString(key) {
+		said = fmt.Sprintf("%q", key)
+	}
+	if near != nil && distance(near) <= max(2, len(near.Name)/4) {
+		return nil, fmt.Errorf("%s is not known: it looks like %s", said, near.Name)
+	}
+	return nil, fmt.Errorf("%s is not known: the keys are the names of flags, which --help lists", said)
+}
+
+// settable reports whether a flag can be set in the file. Those that cannot say what
+// to do, or which file.
+func settable(flag *kong.Flag) bool {
+	return len(flag.Envs) != 0 && flag.Target.Type() != reflect.TypeFor[file]()
+}
+
+// valueOf returns a value as kong takes it from a resolver. The error says what the
+// value has to be.
+func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
+	var value any
+	if flag.IsSlice() {
+		must := expected(flag, flag.Target.Type().Elem())
+		if node.Kind != yaml.SequenceNode {
+			return nil, fmt.Errorf("a list, such as [first, second], and each in it %s", must.says)
+		}
+		list := make([]any, len(node.Content))
+		for i, each := range node.Content {
+			if !slices.Contains(must.tags, each.ShortTag()) || each.Kind != yaml.ScalarNode || each.Decode(&list[i]) != nil {
+				return nil, fmt.Errorf("a list, and each in it %s", must.says)
+			}
+		}
+		value = list
+	} else {
+		must := expected(flag, flag.Target.Type())
+		if node.Kind != yaml.ScalarNode || !slices.Contains(must.tags, node.ShortTag()) ||
+			flag.Enum != "" && !slices.Contains(flag.EnumSlice(), node.Value) {
+			return nil, must
+		}
+		value = node.Value
+	}
+	// Whether the value can be read is asked here, since kong's errors repeat it.
+	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
+	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, reflect.New(flag.Target.Type()).Elem()); err != nil {
+		return nil, expected(flag, flag.Target.Type())
+	}
+	return value, nil
+}
+
+// kind is what YAML values of a type can be, and how to say so.
+type kind struct {
+	says string
+	tags []string
+}
+
+func (k kind) Error() string { return k.says }
+
+func expected(flag *kong.Flag, of reflect.Type) kind {
+	switch {
+	case flag.Enum != "":
+		return kind{"one of: " + strings.Join(flag.EnumSlice(), ", "), []string{"!!str"}}
+	case of == reflect.TypeFor[time.Duration]():
+		return kind{"a time with its unit, such as 30s", []string{"!!str", "!!int"}} // 0 needs none
+	case of.Kind() == reflect.Bool:
+		return kind{"true or false", []string{"!!bool"}}
+	case reflect.Zero(of).CanFloat():
+		return kind{"a number", []string{"!!float", "!!int"}}
+	case (reflect.Zero(of).CanInt() || reflect.Zero(of).CanUint()) && of.PkgPath() == "":
+		return kind{"a whole number", []string{"!!int"}}
+	}
+	return kind{"text (in quotes, if it looks like something else)", []string{"!!str"}}
+}
+
+// origin is where a value comes from.
+type origin string
+
+const (
+	fromFlag        origin = "flag"
+	fromEnvironment origin = "environment"
+	fromFile        origin = "file"
+	fromDefault     origin = "default"
+)
+
+// setting is a flag, and where its value comes from.
+type setting struct {
+	*kong.Flag
+
+	from origin
+	file file
+}
+
+// String is how errors call it: by what is to be changed.
+func (s setting) String() string {
+	switch s.from {
+	case fromEnvironment:
+		return s.Envs[0]
+	case fromFile:
+		return fmt.Sprintf("%s: %s", s.file, s.Name)
+	case fromFlag, fromDefault:
+	}
+	return "--" + s.Name
+}
+
+// group is which of the groups it is in.
+func (s setting) group() int {
+	return slices.IndexFunc(groups, func(g kong.Group) bool { return s.Group != nil && g.Key == s.Group.Key })
+}
+
+// settings returns what can be set, in the order of --help.
+func settings(ctx *kong.Context, in file) []setting {
+	from := make(map[*kong.Flag]origin)
+	for _, path := range ctx.Path {
+		if path.Flag != nil {
+			from[path.Flag] = cmp.Or(from[path.Flag], map[bool]origin{true: fromFile, false: fromFlag}[path.Resolved])
+		}
+	}
+	var all []setting
+	for _, flag := range ctx.Model.Flags {
+		if !settable(flag) {
+			continue
+		}
+		s := setting{Flag: flag, from: cmp.Or(from[flag], fromDefault), file: in}
+		if s.from == fromDefault && inEnvironment(flag) {
+			s.from = fromEnvironment
+		}
+		all = append(all, s)
+	}
+	slices.SortStableFunc(all, func(a, b setting) int { return a.group() - b.group() })
+	return all
+}

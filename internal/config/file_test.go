@@ -1,0 +1,355 @@
+package config
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestPrecedence goes through each pair of places where a value can stand: a flag wins
+// over the environment, that over the file, and that over the default.
+func TestPrecedence(t *testing.T) {
+	for name, test := range map[string]struct {
+		flag, env, file string
+		want            int
+	}{
+		"default":                       {want: 20},
+		"file over default":             {file: "3", want: 3},
+		"environment over default":      {env: "2", want: 2},
+		"flag over default":             {flag: "1", want: 1},
+		"environment over file":         {env: "2", file: "3", want: 2},
+		"flag over file":                {flag: "1", file: "3", want: 1},
+		"flag over environment":         {flag: "1", env: "2", want: 1},
+		"flag over all":                 {flag: "1", env: "2", file: "3", want: 1},
+		"0 in the file is a value":      {file: "0", want: 0},
+		"a default on the command line": {flag: "20", env: "2", file: "3", want: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clean(t)
+			var args []string
+			if test.file != "" {
+				args = append(args, "--config", write(t, "max-depth: "+test.file))
+			}
+			if test.env != "" {
+				t.Setenv("FUNNELGRAPH_MAX_DEPTH", test.env)
+			}
+			if test.flag != "" {
+				args = append(args, "--max-depth", test.flag)
+			}
+			if cfg, err := Parse(args, nil); err != nil || cfg.Limits.Depth != test.want {
+				t.Errorf("%d, %v", cfg.Limits.Depth, err)
+			}
+		})
+	}
+}
+
+// TestPrecedenceOfLists takes a list from one place, and does not add them up.
+func TestPrecedenceOfLists(t *testing.T) {
+	clean(t)
+	name := write(t, "cors-origin: [https://file.example]\ngraphiql: false")
+	cfg, err := Parse([]string{"--config", name}, nil)
+	if err != nil || !reflect.DeepEqual(cfg.CORSOrigins, []string{"https://file.example"}) || cfg.GraphiQL {
+		t.Errorf("%v %v", cfg, err)
+	}
+	cfg, err = Parse([]string{"--config", name, "--cors-origin", "https://flag.example", "--graphiql"}, nil)
+	if err != nil || !reflect.DeepEqual(cfg.CORSOrigins, []string{"https://flag.example"}) || !cfg.GraphiQL {
+		t.Errorf("%v %v", cfg, err)
+	}
+	t.Setenv("FUNNELGRAPH_CORS_ORIGINS", "https://env.example")
+	if cfg, err = Parse([]string{"--config", name}, nil); err != nil || !reflect.DeepEqual(cfg.CORSOrigins, []string{"https://env.example"}) {
+		t.Errorf("%v %v", cfg, err)
+	}
+}
+
+// TestWhichFile takes the one of the command line, or else that of the environment.
+func TestWhichFile(t *testing.T) {
+	clean(t)
+	t.Setenv("FUNNELGRAPH_CONFIG", write(t, "max-depth: 2"))
+	if cfg, err := Parse(nil, nil); err != nil || cfg.Limits.Depth != 2 {
+		t.Errorf("%d, %v", cfg.Limits.Depth, err)
+	}
+	if cfg, err := Parse([]string{"--config", write(t, "max-depth: 1")}, nil); err != nil || cfg.Limits.Depth != 1 {
+		t.Errorf("%d, %v", cfg.Limits.Depth, err)
+	}
+	if cfg, err := Parse([]string{"--config="}, nil); err != nil || cfg.Limits.Depth != 20 {
+		t.Errorf("%d, %v", cfg.Limits.Depth, err)
+	}
+}
+
+// model returns the flags.
+func model(t *testing.T) *kong.Application {
+	t.Helper()
+	parser, err := newParser(new(commands), new(values), io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser.Model
+}
+
+// TestEveryFlag sets each flag by the file, to something else than its default. A new
+// flag is found by this; it has to have a variable, a group, and a type that this
+// knows.
+func TestEveryFlag(t *testing.T) {
+	clean(t)
+	special := map[string]string{
+		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
+		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
+	}
+	for _, flag := range model(t).Flags {
+		if strings.Contains(" help config print-config version ", " "+flag.Name+" ") {
+			continue
+		}
+		value := special[flag.Name]
+		switch of := flag.Target.Interface().(type) {
+		case string:
+			if flag.Enum != "" {
+				all := flag.EnumSlice()
+				value = all[len(all)-1]
+			}
+			if value == "" {
+				value = "something"
+			}
+		case bool:
+			if value == "" {
+				value = fmt.Sprint(flag.Default != "true")
+			}
+		case int, int64:
+			value = "17"
+		case time.Duration:
+			value = "17s"
+		case []string:
+		default:
+			if value == "" {
+				t.Errorf("--%s is of type %T: say here and in expected what can stand in the file", flag.Name, of)
+			}
+		}
+		if flag.Group == nil || (setting{Flag: flag}).group() < 0 || len(flag.Envs) != 1 {
+			t.Errorf("--%s needs an env and a group", flag.Name)
+			continue
+		}
+		got := printed(t, "--config", write(t, flag.Name+": "+value))
+		value, _, _ = strings.Cut(value, "\n")
+		value = strings.NewReplacer("[https://a.example, https://b.example]", "['https://a.example', 'https://b.example']").Replace(value)
+		if want := "\n" + flag.Name + ": " + value + " # file\n"; !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
+
+const tooLarge = "it is larger than 1048576 bytes"
+
+// TestBadFiles wants one line for each that names the file, the line and the key.
+func TestBadFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		// Keys.
+		"max-dept: 5":                        `line 1: "max-dept" is not known: it looks like max-depth`,
+		"demo: true\n\nmax_depth: 5":         `line 3: "max_depth" is not known: it looks like max-depth`,
+		"maxDepth: 5":                        `it looks like max-depth`,
+		"FUNNELGRAPH_CORS_ORIGINS: []":       "line 1: FUNNELGRAPH_CORS_ORIGINS is the name of a variable: the key is cors-origin",
+		"cors-origins: []":                   "it looks like cors-origin",
+		"colour: red":                        `line 1: "colour" is not known: the keys are the names of flags`,
+		"demo: true\nDEMO: true":             "it looks like demo",
+		"demo: true\nlisten: :1\ndemo: true": "line 3: demo stands there twice, first on line 1",
+		"print-config: true":                 "print-config is for the command line",
+		"config: other.yaml":                 "config is for the command line",
+		"version: 1":                         "version is for the command line",
+		"help: true":                         "help is for the command line",
+		"serve: {}":                          `"serve" is not known`,
+		"? [a, b]\n: c":                      "line 1: this key is not known",
+		"5: 5":                               "line 1: this key is not known",
+		"<<: {demo: true}":                   "line 1: this key is not known",
+		strings.Repeat("k", 1000) + ": 1":    "line 1: there is no key of that length",
+		// Values.
+		"max-depth: hush":                                 "line 1: max-depth must be a whole number",
+		"max-depth: 1.5":                                  "line 1: max-depth must be a whole number",
+		"max-depth: true":                                 "line 1: max-depth must be a whole number",
+		"max-depth:":                                      "line 1: max-depth must be a whole number",
+		"max-depth: [5]":                                  "line 1: max-depth must be a whole number",
+		"max-depth: {hush: 5}":                            "line 1: max-depth must be a whole number",
+		"max-depth: 99999999999999999999":                 "line 1: max-depth must be a whole number",
+		"max-depth: 9223372036854775808":                  "line 1: max-depth must be a whole number",
+		"max-depth: -1":                                   "max-depth -1 must not be negative",
+		"max-body: 1e6":                                   "line 1: max-body must be a whole number",
+		"max-body: 0":                                     "max-body 0 must be at least 1",
+		"demo: hush":                                      "line 1: demo must be true or false",
+		"demo: yes":                                       "line 1: demo must be true or false",
+		"demo: 1":                                         "line 1: demo must be true or false",
+		"cache-ttl: 30":                                   "line 1: cache-ttl must be a time with its unit, such as 30s",
+		"cache-ttl: hush":                                 "line 1: cache-ttl must be a time",
+		"cache-ttl: [30s]":                                "line 1: cache-ttl must be a time",
+		"cache-ttl: -1s":                                  "cache-ttl -1s must not be negative",
+		"limits: hush":                                    "line 1: limits must be one of: enforce, measure",
+		"limits: {max-depth: 5}":                          "line 1: limits must be one of: enforce, measure",
+		"limits: 1":                                       "line 1: limits must be one of: enforce, measure",
+		"listen: 8080":                                    "line 1: listen must be text",
+		"listen: true":                                    "line 1: listen must be text",
+		"listen: ~":                                       "line 1: listen must be text",
+		"listen: [hush]":                                  "line 1: listen must be text",
+		"listen: 2024-01-01":                              "line 1: listen must be text",
+		"listen: !!binary aHVzaA==":                       "line 1: listen must be text",
+		"listen: port":                                    `listen "port" is not HOST:PORT`,
+		"user-agent: ''":                                  "user-agent cannot be empty",
+		"upstream-url: http://example.com":                "upstream-url: upstream URL",
+		"cors-origin: https://a.example":                  "line 1: cors-origin must be a list",
+		"cors-origin: [[https://a.example]]":              "line 1: cors-origin must be a list, and each in it text",
+		"cors-origin: [hush, 5]":                          "line 1: cors-origin must be a list, and each in it text",
+		"cors-origin: [~]":                                "line 1: cors-origin must be a list, and each in it text",
+		"cors-origin: ['*']":                              `cors-origin "*" is not an origin`,
+		"trusted-documents-only: true":                    "trusted-documents-only needs --trusted-documents",
+		"redis-url: http://user:hush@host:6379":           "redis-url cannot be used: it looks like redis://",
+		"redis-url: redis://user:***@host:6379":           "redis-url has *** in the place of its password",
+		"cache-ttl: &a 30s\nupstream-timeout: *a":         "line 2: upstream-timeout must be a time",
+		"listen: &a [x]\ncors-origin: [*a, *a, *a]":       "line 1: listen must be text",
+		"cors-origin: &a [https://hush.example, *a]":      "line 1: cors-origin must be a list",
+		"cors-origin: [&a https://hush.example, *a]":      "line 1: cors-origin must be a list",
+		"listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n": "there is more than one document in it",
+		// What is no such file.
+		"- listen: hush":               "it has to be made of keys and values",
+		"hush":                         "it has to be made of keys and values",
+		"5":                            "it has to be made of keys and values",
+		"listen: 'hush":                "found unexpected end of stream",
+		"\tlisten: hush":               "cannot start any token",
+		"\x00\x01\x02":                 "control characters are not allowed",
+		"listen: \xff\xfehush":         "invalid",
+		bomb():                         `line 1: "a0" is not known`,
+		strings.Repeat("[", maxFile/2): "exceeded max depth",
+		strings.Repeat("{a: ", 200000): "exceeded max depth",
+		strings.Repeat("#", maxFile+1): tooLarge,
+		// Secrets.
+		"clickfunnels-api-token: hush":           "the ClickFunnels token cannot stand in this file: set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE",
+		"CLICKFUNNELS_API_TOKEN: hush":           "the ClickFunnels token cannot stand in this file",
+		"CLICKFUNNELS_API_TOKEN_FILE: hush":      "the ClickFunnels token cannot stand in this file",
+		"api_token: hush":                        "the ClickFunnels token cannot stand in this file",
+		"token: hush":                            "the ClickFunnels token cannot stand in this file",
+		"access-token: hush":                     "the ClickFunnels token cannot stand in this file",
+		"max-token: 1":                           "it looks like max-tokens",
+		"hush-hush-hush-hush-hush-hush-hush: 1":  "line 1: this key is not known",
+		"listen: a\nhush hush: 1":                "line 2: this key is not known",
+		"access-file: hush\nmax-depth: 'hush'\n": "line 2: max-depth must be a whole number",
+	} {
+		t.Run(fmt.Sprintf("%.40q", text), func(t *testing.T) {
+			clean(t)
+			name := write(t, text)
+			began := time.Now()
+			_, err := Parse([]string{"--config", name}, new(bytes.Buffer))
+			if err == nil {
+				t.Fatal("it is taken")
+			}
+			said, named := strings.CutPrefix(err.Error(), name+": ")
+			if !strings.Contains(said, want) || strings.ContainsAny(said, "\n\x00") || strings.Contains(said, "hush") || len(said) > 300 {
+				t.Errorf("%v, want something of %q", err, want)
+			}
+			if !named && want != tooLarge {
+				t.Errorf("%v does not begin with the file", err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// bomb is small, and would be 9¹⁰ words if aliases were followed.
+func bomb() string {
+	text := "a0: &a0 [hush]\n"
+	for i := 1; i <= 10; i++ {
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
+	}
+	return text
+}
+
+// TestNoValues takes a file that sets nothing.
+func TestNoValues(t *testing.T) {
+	clean(t)
+	for _, text := range []string{"", "\n", "# nothing\n", "---\n", "--- ~\n", "{}", "\ufeff"} {
+		if cfg, err := Parse([]string{"--config", write(t, text)}, nil); err != nil || cfg.Listen != "127.0.0.1:8080" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestNoFile says why, and does not repeat the name: it can be a secret.
+func TestNoFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{filepath.Join(dir, "hush.yaml"): "no such file", dir: "is a directory", "hush\x00": "invalid argument"} {
+		clean(t)
+		_, err := Parse([]string{"--config", name}, nil)
+		if err == nil || !strings.Contains(err.Error(), "--config") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%v", err)
+		}
+		if strings.Contains(name, "\x00") {
+			continue // no variable can hold it
+		}
+		t.Setenv("FUNNELGRAPH_CONFIG", name)
+		if _, err := Parse(nil, nil); err == nil || !strings.Contains(err.Error(), "FUNNELGRAPH_CONFIG") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestSecretFiles reads files that are really a token, and repeats nothing of it.
+func TestSecretFiles(t *testing.T) {
+	clean(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	name := write(t, "")
+	for range 50 {
+		raw := make([]byte, 30+random.IntN(60))
+		for i := range raw {
+			raw[i] = byte(random.Uint32())
+		}
+		token := base64.RawURLEncoding.EncodeToString(raw)
+		for _, text := range []string{token, token + "\n", "Bearer " + token, token + ": ", token + ":", "token: " + token, "max-depth: " + token, "- " + token, "{" + token, "[" + token, "*" + token, "&" + token + " x", "!" + token + " x", "demo: !" + token + " x", "max-depth: *" + token, "'" + token, "%" + token, "cors-origin: [" + token + "]: x", "limits: " + token, "cache-ttl: " + token, "max-calls: '" + token + "'", token + ": &a [*a]"} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Parse([]string{"--config", name}, nil)
+			if err == nil {
+				t.Fatalf("%q is taken", text)
+			}
+			for i := 0; i+10 <= len(token); i += 5 {
+				if strings.Contains(err.Error(), token[i:i+10]) {
+					t.Fatalf("%q: %v", text, err)
+				}
+			}
+		}
+	}
+}
+
+// TestOpenFile warns of a file with a password that others can read.
+func TestOpenFile(t *testing.T) {
+	clean(t)
+	for _, test := range []struct {
+		text string
+		mode os.FileMode
+		want bool
+	}{
+		{"redis-url: redis://user:hush@host:6379", 0o644, true},
+		{"redis-url: redis://user:hush@host:6379", 0o600, false},
+		{"redis-url: redis://host:6379", 0o644, false},
+		{"listen: 127.0.0.1:1", 0o644, false},
+	} {
+		name := write(t, test.text)
+		if err := os.Chmod(name, test.mode); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		before := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		_, err := Parse([]string{"--config", name}, nil)
+		slog.SetDefault(before)
+		if got := strings.Contains(log.String(), "can be read by others"); err != nil || got != test.want || strings.Contains(log.String(), "hush") {
+			t.Errorf("%s, %s: %v %s", test.text, test.mode, err, log.String())
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// hidden stands for a secret.
+const hidden = "***"
+
+// shown returns a flag's value without what is secret of it, and whether there was
+// something.
+func shown(flag *kong.Flag, value any) (any, bool) {
+	text, ok := value.(string)
+	if !ok || flag.Tag.Get("secret") != "url" {
+		return value, false
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return hidden, true
+	}
+	if _, there := u.User.Password(); !there {
+		return value, false
+	}
+	return strings.Replace(u.Redacted(), ":xxxxx@", ":"+hidden+"@", 1), true
+}
+
+// print writes the configuration as a file that can be loaded, with a comment at each
+// value that says where it comes from. Secrets show as "***".
+func (c *Config) print(w io.Writer, all []setting) error {
+	var b bytes.Buffer
+	if c.Token != "" {
+		_, _ = fmt.Fprintf(&b, "# CLICKFUNNELS_API_TOKEN=%s (environment)\n", c.Token)
+	}
+	group := -1
+	for _, s := range all {
+		if now := s.group(); now != group {
+			group = now
+			_, _ = fmt.Fprintf(&b, "\n# %s\n", strings.TrimSuffix(groups[now].Title, ":"))
+		}
+		var key, value yaml.Node
+		key.SetString(s.Name)
+		if s.IsSlice() && s.Target.Len() == 0 { // nil would be null
+			s.Target.Set(reflect.MakeSlice(s.Target.Type(), 0, 0))
+		}
+		what, _ := shown(s.Flag, s.Target.Interface())
+		if err := value.Encode(what); err != nil {
+			return err
+		}
+		value.Style |= yaml.FlowStyle
+		value.LineComment = string(s.from)
+		line, err := yaml.Marshal(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{&key, &value}})
+		if err != nil {
+			return err
+		}
+		_, _ = b.Write(line)
+	}
+	_, err := w.Write(bytes.TrimLeft(b.Bytes(), "\n"))
+	return err
+}
