@@ -23,9 +23,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+//go:generate go test . -run ^TestReference$ -update
+
 // Config is what the server is started with. Whatever has an environment variable can
 // stand in the configuration file, too, where its key is the flag's name;
-// docs/configuration.md is made of it.
+// docs/configuration.md has a table that "go generate ./internal/config" makes of it.
 type Config struct {
 	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file with the names of flags as keys. Flags and environment variables win over it."`
 	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
@@ -154,6 +156,12 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: widest}),
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
+			for _, flag := range ctx.Model.Flags { // which are of the server
+				flag.Hidden = flag.Group != nil && ctx.Command() == NewKey
+			}
+			return kong.DefaultHelpPrinter(options, ctx)
+		}),
 		kong.Bind(written),
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(exit),

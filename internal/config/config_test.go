@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -35,8 +36,8 @@ func write(t *testing.T, text string) string {
 	return name
 }
 
-// printed returns what --print-config prints with these flags.
-func printed(t *testing.T, args ...string) string {
+// configOf returns what --print-config prints with these flags.
+func configOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	if _, err := Parse(append([]string{"--print-config"}, args...), &out); !errors.Is(err, ErrHelp) {
@@ -187,7 +188,7 @@ func TestPrintConfig(t *testing.T) {
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
 	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
-	got := printed(t, "--config", write(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
+	got := configOf(t, "--config", write(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
 	for _, want := range []string{
 		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
 		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
@@ -207,8 +208,8 @@ func TestPrintConfigAgain(t *testing.T) {
 	clean(t)
 	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
 	for _, args := range [][]string{nil, {"--demo", "--no-introspection", "--cors-origin=https://a.example", "--user-agent", "5 # 'x': \"y\"", "--cache-ttl=1h2m3.5s", "--max-body=0x10", "--limits=measure", "--access-file=true"}} {
-		first := printed(t, args...)
-		if again := printed(t, "--config", write(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
+		first := configOf(t, args...)
+		if again := configOf(t, "--config", write(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
 			t.Errorf("%v: %s\nis not\n%s", args, again, first)
 		} else if n := strings.Count(again, " # file\n"); n != len(comments.FindAllString(first, -1)) || n < 30 {
 			t.Errorf("%d of\n%s", n, again)
@@ -216,18 +217,57 @@ func TestPrintConfigAgain(t *testing.T) {
 	}
 }
 
+// TestHelp fits into a terminal, and has each flag once, below its group's title.
 func TestHelp(t *testing.T) {
 	clean(t)
-	var out bytes.Buffer
-	if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
-		t.Error(err)
-	}
-	for _, want := range []string{"--listen", "$FUNNELGRAPH_LISTEN", "--demo", "--upstream-url", "$CLICKFUNNELS_API_URL", "--user-agent", "--cache-ttl", "--cache-size", "--cors-origin", "CLICKFUNNELS_API_TOKEN_FILE"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the help says nothing of %s:\n%s", want, out.String())
+	for columns, most := range map[string]int{"80": 80, "120": 120, "300": widest} {
+		t.Setenv("COLUMNS", columns)
+		var out bytes.Buffer
+		if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
+			t.Error(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > most {
+				t.Errorf("at %s columns, %d: %s", columns, n, line)
+			}
+		}
+		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "It ends with 0") || !strings.Contains(text, "CLICKFUNNELS_API_TOKEN_FILE") || !strings.Contains(text, "Commands: serve [flags] Serve") || !strings.Contains(text, "key new Make") {
+			t.Error(out.String())
+		}
+		_, rest, _ := strings.Cut(out.String(), "\nFlags:\n")
+		parts := regexp.MustCompile(`(?m)^\S.*:\n`).Split(rest, -1)
+		if len(parts) != len(groups)+1 {
+			t.Fatalf("%d groups", len(parts)-1)
+		}
+		for _, flag := range model(t).Flags {
+			in := 0
+			if flag.Group != nil {
+				in = 1 + setting{Flag: flag}.group()
+			}
+			if found := regexp.MustCompile(`(?m)^[ h,-]+--(\[no-])?`+flag.Name+`(=| |$)`).FindAllString(parts[in], -1); len(found) != 1 {
+				t.Errorf("--%s is there %d times:\n%s", flag.Name, len(found), parts[in])
+			}
+			for _, name := range flag.Envs {
+				if !strings.Contains(parts[in], "$"+name+")") {
+					t.Errorf("$%s is missing", name)
+				}
+			}
 		}
 	}
-	out.Reset()
+}
+
+// TestHelpOfKeyNew shows no flags of the server.
+func TestHelpOfKeyNew(t *testing.T) {
+	clean(t)
+	var out bytes.Buffer
+	if _, err := Parse([]string{"key", "new", "--help"}, &out); !errors.Is(err, ErrHelp) || !strings.Contains(out.String(), "Make a client key") || strings.Contains(out.String(), "--listen") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+func TestVersion(t *testing.T) {
+	clean(t)
+	var out bytes.Buffer
 	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Version() {
 		t.Errorf("%v %q", err, out.String())
 	}
