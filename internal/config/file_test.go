@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -89,7 +88,7 @@ func TestWhichFile(t *testing.T) {
 }
 
 // model returns the flags.
-func model(t *testing.T) *kong.Application {
+func model(t testing.TB) *kong.Application {
 	t.Helper()
 	parser, err := newParser(new(commands), new(values), io.Discard, func(int) {})
 	if err != nil {
@@ -127,6 +126,8 @@ func TestEveryFlag(t *testing.T) {
 			}
 		case int, int64:
 			value = "17"
+		case float64:
+			value = "0.5"
 		case time.Duration:
 			value = "17s"
 		case []string:
@@ -299,32 +300,34 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
-// TestSecretFiles reads files that are really a token, and repeats nothing of it.
-func TestSecretFiles(t *testing.T) {
-	clean(t)
-	random := rand.New(rand.NewPCG(1, 2))
-	name := write(t, "")
-	for range 50 {
-		raw := make([]byte, 30+random.IntN(60))
-		for i := range raw {
-			raw[i] = byte(random.Uint32())
+// FuzzFile reads files with a token in the wrong place. It is not repeated, the error is
+// one line, and nothing ends the process.
+func FuzzFile(f *testing.F) {
+	for _, around := range [][2]string{
+		{}, {"", "\n"}, {"Bearer ", ""}, {"", ":"}, {"", ": x"}, {"token: ", ""}, {"max-depth: ", ""}, {"- ", ""}, {"{", ""}, {"[", ""}, {"*", ""}, {"&", " x"},
+		{"!", " x"}, {"demo: !", " x"}, {"max-depth: *", ""}, {"'", ""}, {"%", ""}, {"%TAG !", "! x\n---\na"}, {"cors-origin: [", "]: x"}, {"cors-origin: [", ", 5]"},
+		{"limits: ", ""}, {"cache-ttl: ", ""}, {"max-calls: '", "'"}, {"", ": &a [*a]"}, {"? [", "]\n: x"}, {"listen: |", ""}, {"demo: true\ndemo: ", ""},
+	} {
+		f.Add(around[0], []byte("32 bytes that are a token, or so"), around[1])
+		f.Add(around[0], bytes.Repeat([]byte{0xfb, 0xff}, 16), around[1])
+	}
+	flags := model(f).Flags
+	f.Fuzz(func(t *testing.T, before string, raw []byte, after string) {
+		if len(raw) < 30 || len(before)+len(after) > 1000 {
+			return
 		}
 		token := base64.RawURLEncoding.EncodeToString(raw)
-		for _, text := range []string{token, token + "\n", "Bearer " + token, token + ": ", token + ":", "token: " + token, "max-depth: " + token, "- " + token, "{" + token, "[" + token, "*" + token, "&" + token + " x", "!" + token + " x", "demo: !" + token + " x", "max-depth: *" + token, "'" + token, "%" + token, "cors-origin: [" + token + "]: x", "limits: " + token, "cache-ttl: " + token, "max-calls: '" + token + "'", token + ": &a [*a]"} {
-			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			_, err := Parse([]string{"--config", name}, nil)
-			if err == nil {
-				t.Fatalf("%q is taken", text)
-			}
-			for i := 0; i+10 <= len(token); i += 5 {
-				if strings.Contains(err.Error(), token[i:i+10]) {
-					t.Fatalf("%q: %v", text, err)
-				}
-			}
+		if strings.Contains(before, token) || strings.Contains(after, token) {
+			return
 		}
-	}
+		err := new(values).read([]byte(before+token+after), flags)
+		if err == nil {
+			return // a comment, or the name of a file
+		}
+		if said := err.Error(); strings.Contains(said, token[:12]) || strings.Contains(said, token[len(token)-12:]) || strings.ContainsAny(said, "\n\r") || len(said) > 300 {
+			t.Error(said)
+		}
+	})
 }
 
 // TestOpenFile warns of a file with a password that others can read.
