@@ -88,11 +88,11 @@ func TestWhichFile(t *testing.T) {
 }
 
 // model returns the flags.
-func model(t testing.TB) *kong.Application {
-	t.Helper()
+func model(tb testing.TB) *kong.Application {
+	tb.Helper()
 	parser, err := newParser(new(commands), new(values), io.Discard, func(int) {})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return parser.Model
 }
