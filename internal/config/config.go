@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -31,7 +32,7 @@ import (
 type Config struct {
 	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file with the names of flags as keys. Flags and environment variables win over it."`
 	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
-	Version     kong.VersionFlag `name:"version" help:"Print the version and end."`
+	Version     kong.VersionFlag `name:"version" help:"Print which build this is, and end."`
 
 	Listen      string   `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Demo        bool     `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
@@ -39,7 +40,7 @@ type Config struct {
 	CORSOrigins []string `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
 
 	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
-	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${version}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
+	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
 	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`
 	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"How often a REST call is made at most, where ClickFunnels refused it (429), could not be reached or was out of order (502, 503, 504). What creates something is repeated only if it has certainly not arrived."`
 	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Most filtered reads of one token under way in a workspace; 0 is no limit. ClickFunnels documents 2."`
@@ -153,7 +154,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 	return kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
-		kong.Vars{"version": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
+		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: widest}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
@@ -284,11 +285,37 @@ func oneLine(err error) error {
 	return errors.New(text + " (--help lists the flags)")
 }
 
-// Version returns the version that the binary was built as: the module's, or
-// "dev" for a build from a working copy.
+// Version returns the version that the binary was built as: the module's, which Go takes
+// from the tag of the commit, or "dev" where it was built without version control.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}
 	return "dev"
+}
+
+// Build returns a line that says which build this is: the version, the commit and when it
+// was made, where Go knew them, and what it was built with and for. It has no time of the
+// build, so that the same commit is the same binary.
+func Build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	return describe(Version(), info.Settings)
+}
+
+func describe(version string, settings []debug.BuildSetting) string {
+	known := make(map[string]string, len(settings))
+	for _, s := range settings {
+		known[s.Key] = s.Value
+	}
+	about := []string{runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
+	if commit := known["vcs.revision"]; commit != "" {
+		if known["vcs.modified"] == "true" {
+			commit += " and changes"
+		}
+		about = append([]string{"commit " + commit + " of " + known["vcs.time"]}, about...)
+	}
+	return version + " (" + strings.Join(about, ", ") + ")"
 }

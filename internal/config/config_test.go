@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -268,7 +270,23 @@ func TestHelpOfKeyNew(t *testing.T) {
 func TestVersion(t *testing.T) {
 	clean(t)
 	var out bytes.Buffer
-	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Version() {
+	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Build() {
 		t.Errorf("%v %q", err, out.String())
+	}
+}
+
+// TestBuild wants all that tells one build from another, and nothing made up where a
+// test's or a downloaded module's binary knows no commit.
+func TestBuild(t *testing.T) {
+	with := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	commit := []debug.BuildSetting{{Key: "vcs.revision", Value: "c0ffee"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}}
+	for want, settings := range map[string][]debug.BuildSetting{
+		"v1.2.3 (" + with + ")": nil,
+		"v1.2.3 (commit c0ffee of 2026-01-02T03:04:05Z, " + with + ")":             commit,
+		"v1.2.3 (commit c0ffee and changes of 2026-01-02T03:04:05Z, " + with + ")": append(commit, debug.BuildSetting{Key: "vcs.modified", Value: "true"}),
+	} {
+		if got := describe("v1.2.3", settings); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
