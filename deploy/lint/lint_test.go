@@ -184,7 +184,7 @@ func TestRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := project.Builds[0]
-	script := string(read(t, "../build"))
+	script := regexp.MustCompile(`(?m)^#.*`).ReplaceAllString(string(read(t, "../build")), "")
 	for _, part := range slices.Concat(b.Env, b.Flags, []string{"-ldflags='" + strings.Join(b.Ldflags, " ") + "'"}) {
 		if !strings.Contains(script, part) {
 			t.Errorf("deploy/build does without %s", part)
