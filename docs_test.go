@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +53,8 @@ import (
 //     loader, a manifest of trusted documents by that of these.
 //   - go, and yaml with the title gqlgen.yml, are lines that stand in a file of the project.
 //   - A block without a language is a list of files and folders that are there.
-//   - js is run by e2e/docs_test.go.
+//   - log is lines of the log, of which the messages have to stand in the code.
+//   - js is run by e2e/docs_test.go, and text is a drawing.
 func TestDocs(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {
@@ -178,7 +181,14 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 		}
 		r.shell(b.Text, "", "")
 	case "yaml file":
-		r.accessFile(b.Title, b.Text)
+		if b.Title != "funnelgraph.yaml" {
+			r.accessFile(b.Title, b.Text)
+			break
+		}
+		r.write(b.Title, b.Text)
+		if _, err := config.Parse([]string{"--config", b.Title}, io.Discard); err != nil {
+			r.errorf("%v", err)
+		}
 	case "json file":
 		r.write(b.Title, b.Text)
 		if _, err := documents.Load(b.Title); err != nil {
@@ -192,7 +202,13 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 				r.errorf("%v", err)
 			}
 		}
-	case "js": // e2e/docs_test.go
+	case "log":
+		for _, line := range strings.Split(strings.TrimSpace(b.Text), "\n") {
+			if message := regexp.MustCompile(`msg=(?:"([^"]+)"|(\w+))`).FindStringSubmatch(line); message == nil || !r.isLogged(message[1]+message[2]) {
+				r.errorf("nothing logs %q", line)
+			}
+		}
+	case "js", "text": // e2e/docs_test.go; drawings
 	default:
 		r.errorf("nothing can run a block of %q here", kind)
 	}
@@ -486,6 +502,28 @@ var hashInFile = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 // accessFile has an access file be read by its loader, with what it refers to in place, and
 // keeps it for a server that is started with it. There, the first key that it knows is one
 // that is at hand, and so is that of the issuer of JSON Web Tokens.
+// isLogged reports whether some code logs a message.
+func (r *docReader) isLogged(message string) bool {
+	found := false
+	err := filepath.WalkDir(r.root, func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil || found:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".") && path != r.root):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		code, err := os.ReadFile(path)
+		found = bytes.Contains(code, []byte(strconv.Quote(message)))
+		return err
+	})
+	if err != nil {
+		r.errorf("%v", err)
+	}
+	return found
+}
+
 func (r *docReader) accessFile(name, text string) {
 	r.write("token", demo.Token)
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, "token")
@@ -539,7 +577,7 @@ func newDocIssuer(t *testing.T) (keys string, sign func(jwt.MapClaims) string) {
 	}
 }
 
-// TestDocsFlags compares the README's table of flags with the flags that there are, and the
+// TestDocsFlags compares the flags in the README's table with those that there are, and the
 // figures of docs/limits.md with what holds by default.
 func TestDocsFlags(t *testing.T) {
 	readme, limited := tableOf(t, "README.md"), tableOf(t, "docs/limits.md")
@@ -555,12 +593,15 @@ func TestDocsFlags(t *testing.T) {
 			if field.Tag.Get("env") == "" {
 				continue
 			}
-			flags++
-			row := readme["--"+name]
+			row, listed := readme["--"+name]
+			if listed {
+				flags++
+			}
 			switch {
+			case !listed: // docs/configuration.md has all
 			case len(row) < 4 || row[1] != field.Tag.Get("env"):
-				t.Errorf("--%s is not in the README with its environment variable: %q", name, row)
-			case strings.HasPrefix(preset, "${") || strings.Contains(preset, "${version}"): // a constant of another package
+				t.Errorf("--%s is in the README without its environment variable: %q", name, row)
+			case strings.HasPrefix(preset, "${") || strings.Contains(preset, "${release}"): // a constant of another package
 			case field.Type.Kind() == reflect.Bool:
 				preset = map[string]string{"true": "on", "": "off"}[preset]
 				fallthrough
@@ -582,7 +623,7 @@ func TestDocsFlags(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[config.Config]())
-	if flags < 20 || len(limited) < 7 {
+	if in := slices.DeleteFunc(slices.Collect(maps.Keys(readme)), func(name string) bool { return !strings.HasPrefix(name, "--") }); flags < len(in) || flags < 5 || len(limited) < 7 {
 		t.Errorf("%d flags, %d rows of limits", flags, len(limited))
 	}
 }

@@ -169,7 +169,7 @@ func tree(spans tracetest.SpanStubs, parent string, indent string) string {
 func attributeOf(s tracetest.SpanStub, key attribute.Key) string {
 	for _, kv := range s.Attributes {
 		if kv.Key == key {
-			return kv.Value.Emit()
+			return kv.Value.String()
 		}
 	}
 	return ""

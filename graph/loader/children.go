@@ -81,7 +81,7 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 			return newGathering(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
 				return c.batch(l.on(ctx), f, ids)
 			}, true)
-		}).request(l.ctx, ids, indices, thunks)
+		}).request(l.ctx, ids, indices, thunks) //nolint:contextcheck // the operation's
 	}
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {

@@ -79,7 +79,7 @@ func With(ctx context.Context, l *Loaders) context.Context {
 func From(ctx context.Context) *Loaders {
 	l, _ := ctx.Value(contextKey{}).(*Loaders)
 	if l != nil && l.traced {
-		return l.on(upstream.AskedBy(l.ctx, upstream.FieldOf(ctx)))
+		return l.on(upstream.AskedBy(l.ctx, upstream.FieldOf(ctx))) //nolint:contextcheck // the operation's
 	}
 	return l
 }
