@@ -88,7 +88,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
-// TestDefer sends what @defer marks with the rest, since an answer is one piece.
+// TestDefer sends what @defer marks with the rest to clients that accept one piece only.
 func TestDefer(t *testing.T) {
 	e := newEnv(t)
 	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`

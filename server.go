@@ -207,6 +207,7 @@ func handler(cfg config.Config, p parts) http.Handler {
 			return access.From(ctx).Key() + map[bool]string{true: " explained"}[explain.Wanted(ctx)]
 		},
 		Shared:  p.telemetry.Shared,
+		InParts: graph.InParts,
 		MaxBody: cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)

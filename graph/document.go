@@ -44,21 +44,40 @@ func (d *documents) Add(ctx context.Context, query string, doc *ast.QueryDocumen
 	}
 }
 
-// undefer takes @defer out of a selection: what it marks comes with the rest of the
-// answer, which is one piece. gqlgen would leave it out.
+// deferDirective is what @defer is called in a document that has been validated: gqlgen
+// does not know it by this name, and takes what it marks with the rest.
+const deferDirective = "deferred"
+
+// undefer gives @defer that name.
 func undefer(set ast.SelectionSet) {
-	isDefer := func(d *ast.Directive) bool { return d.Name == "defer" }
 	for _, selection := range set {
+		var directives ast.DirectiveList
 		switch s := selection.(type) {
 		case *ast.Field:
 			undefer(s.SelectionSet)
 		case *ast.InlineFragment:
-			s.Directives = slices.DeleteFunc(s.Directives, isDefer)
+			directives = s.Directives
 			undefer(s.SelectionSet)
 		case *ast.FragmentSpread:
-			s.Directives = slices.DeleteFunc(s.Directives, isDefer)
+			directives = s.Directives
+		}
+		if directive := directives.ForName("defer"); directive != nil {
+			directive.Name = deferDirective
 		}
 	}
+}
+
+// isDeferred reports whether a fragment is marked by @defer.
+func isDeferred(selection ast.Selection) bool {
+	switch s := selection.(type) {
+	case *ast.Field:
+		return slices.ContainsFunc(s.SelectionSet, isDeferred)
+	case *ast.InlineFragment:
+		return s.Directives.ForName(deferDirective) != nil || slices.ContainsFunc(s.SelectionSet, isDeferred)
+	case *ast.FragmentSpread:
+		return s.Directives.ForName(deferDirective) != nil
+	}
+	return false
 }
 
 // of returns what is worth knowing of an operation's document.
@@ -103,21 +122,25 @@ func newDocument(parsed *ast.QueryDocument) *document {
 // written (a plain field's name is its key in camelCase).
 type keys map[string]bool
 
-// add goes through a selection, by names alone, and reports whether it has any
-// directives.
-func (k keys) add(set ast.SelectionSet) (directives bool) {
+// add goes through a selection, by names alone, and reports whether directives decide
+// what of it is answered.
+func (k keys) add(set ast.SelectionSet) (conditional bool) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			k[snakeCase(s.Name)] = true
-			directives = k.add(s.SelectionSet) || len(s.Directives) > 0 || directives
+			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
 		case *ast.InlineFragment:
-			directives = k.add(s.SelectionSet) || len(s.Directives) > 0 || directives
+			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
 		case *ast.FragmentSpread:
-			directives = len(s.Directives) > 0 || directives
+			conditional = decide(s.Directives) || conditional
 		}
 	}
-	return directives
+	return conditional
+}
+
+func decide(directives ast.DirectiveList) bool {
+	return slices.ContainsFunc(directives, func(d *ast.Directive) bool { return d.Name != deferDirective })
 }
 
 // want reports whether a key of a record may be looked at.

@@ -59,11 +59,12 @@ func NewExecutor(session func(context.Context) Session, introspection bool) *exe
 }
 
 // public returns the schema as clients see it: the directive that tells gqlgen how to
-// resolve a field is none of theirs.
+// resolve a field is none of theirs, and @defer is described.
 func public() *ast.Schema {
 	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "goField")
+	schema.Directives["defer"] = described(*schema.Directives["defer"])
 	return &schema
 }
 
@@ -102,10 +103,24 @@ func SDL() string {
 	return text.String()
 }
 
+// described returns @defer as clients know it.
+func described(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
+	directive.Description = "Sends what the fragment asks for later, so that the rest can be shown first. " +
+		"The request has to accept `multipart/mixed` or `text/event-stream`; otherwise all comes together."
+	directive.Arguments = ast.ArgumentDefinitionList{
+		{
+			Name: "if", Description: "Whether to.", Type: ast.NonNullNamedType("Boolean", directive.Position),
+			DefaultValue: &ast.Value{Kind: ast.BooleanValue, Raw: "true", Position: directive.Position}, Position: directive.Position,
+		},
+		{Name: "label", Description: "A name that the part has.", Type: ast.NamedType("String", directive.Position), Position: directive.Position},
+	}
+	return &directive
+}
+
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
 func newExecutor(session func(context.Context) Session, short bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
-	e := executor.New(schema)
+	e := executor.New(partly{schema})
 	known := newDocuments()
 	e.SetQueryCache(known)
 	e.SetErrorPresenter(present)

@@ -131,11 +131,23 @@ func (o light) sufficesUnseen(ctx context.Context) bool {
 
 func (o light) sufficesFor(op *graphql.OperationContext, field graphql.CollectedField) bool {
 	only, calls := o.selection(op, field)
+	calls = calls || wasSent(field.Field)
+	if only && !calls { // those that come later find it out as well, if they take no record
+		toCome(field.Selections, func(later *ast.InlineFragment) bool {
+			suffices, call := o.set(op, later.SelectionSet)
+			only, calls = suffices, calls || call
+			return only
+		})
+	}
 	return only && calls
 }
 
 func (o light) selection(op *graphql.OperationContext, field graphql.CollectedField) (only, calls bool) {
-	for _, f := range graphql.CollectFields(op, field.Selections, []string{o.typeName, "Node"}) {
+	return o.set(op, field.Selections)
+}
+
+func (o light) set(op *graphql.OperationContext, set ast.SelectionSet) (only, calls bool) {
+	for _, f := range graphql.CollectFields(op, set, []string{o.typeName, "Node"}) {
 		switch {
 		case slices.Contains(o.calls, f.Name):
 			calls = true

@@ -185,7 +185,7 @@ func members[T any](c *compiler, field *graphql.FieldContext, write func(*graphq
 		if f.Name == "__typename" {
 			name := `"` + definition.Name + `"`
 			m.write = func(b []byte, _ T) []byte { return append(b, name...) }
-		} else if len(f.Deferrables) == 0 && len(f.Definition.Arguments) == 0 {
+		} else if len(f.Definition.Arguments) == 0 {
 			if child, err := field.Child(c.ctx, f); err == nil && !child.IsResolver {
 				m.write = write(child)
 			}

@@ -61,8 +61,9 @@ func shared[O, T any](ctx context.Context, field *graphql.FieldContext, objs, al
 	type key struct {
 		of   any
 		path string
+		op   *graphql.OperationContext // another one for each part, which asks for other fields
 	}
-	known := loader.From(ctx).Memo(key{of, position(field)}, func() any {
+	known := loader.From(ctx).Memo(key{of, position(field), graphql.GetOperationContext(ctx)}, func() any {
 		rows, err := load(all)
 		found := loaded{rows: rows, err: err, at: make(map[*O]int, len(all))}
 		if errs, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as load returns it

@@ -2,6 +2,7 @@ package gqlhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,25 +25,33 @@ type answer struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	media   string
-	written bool // so that a panic does not add a second answer
+	parts   string // the media type of an answer in parts, if one is wanted
+	written bool   // so that a panic does not add a second answer
 }
 
 // recovered returns the answer where there was a panic.
 func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
-	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
-	if !ok {
-		return http.StatusInternalServerError, unwritten
-	}
-	return encode(http.StatusInternalServerError, &graphql.Response{Errors: gqlerror.List{failed}})
+	return encode(http.StatusInternalServerError, h.failure(ctx, v))
 }
 
-// acceptable returns the media type to answer with. Whoever names none gets the
-// older one, as clients from before the specification expect.
-func acceptable(accept []string) string {
+// failure returns the response where there was a panic.
+func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
+	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
+	if !ok {
+		failed = &gqlerror.Error{Message: unwritable, Extensions: map[string]any{"code": string(upstream.Internal)}}
+	}
+	return &graphql.Response{Errors: gqlerror.List{failed}}
+}
+
+// acceptable returns the media type to answer with, none if no answer is acceptable, and
+// that of an answer in parts, if one is. Whoever names none gets the older one, as clients
+// from before the specification expect.
+func acceptable(accept []string) (media, parts string) {
 	if strings.Join(accept, "") == "" {
-		return legacyJSON
+		return legacyJSON, ""
 	}
 	best, bestQuality := "", 0.0
+	qualities := make(map[string]float64) // of those in parts
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil || !utf8Charset(params) {
@@ -53,13 +62,23 @@ func acceptable(accept []string) string {
 			media = legacyJSON
 		case legacyJSON, graphqlJSON:
 		default:
+			if inParts(media, params) {
+				qualities[media] = quality(params["q"])
+			}
 			continue
 		}
 		if q := quality(params["q"]); q > bestQuality {
 			best, bestQuality = media, q
 		}
 	}
-	return best
+	switch {
+	case qualities[eventStream] > max(bestQuality, qualities[multipart]):
+		// What does not run at all, for want of an operation, is no event.
+		return cmp.Or(best, graphqlJSON), eventStream
+	case qualities[multipart] > 0: // where there are parts; one is JSON
+		return cmp.Or(best, legacyJSON), multipart
+	}
+	return best, ""
 }
 
 func quality(q string) float64 {
@@ -169,7 +188,9 @@ var (
 )
 
 // unwritten is the answer where there should have been another.
-var unwritten = []byte(`{"errors":[{"message":"The answer could not be written.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+
+const unwritable = "The answer could not be written."
 
 func nothing() *content { return &content{status: http.StatusInternalServerError, body: unwritten} }
 
@@ -182,7 +203,10 @@ func encode(status int, response *graphql.Response) (int, []byte) {
 		value any
 		given bool
 	}{
+		{"path", response.Path, response.Path != nil},
+		{"label", response.Label, response.Label != ""},
 		{"errors", response.Errors, len(response.Errors) > 0},
+		{"hasNext", response.HasNext, response.HasNext != nil},
 		{"extensions", response.Extensions, len(response.Extensions) > 0},
 	} {
 		if !member.given {

@@ -52,6 +52,9 @@ type Config struct {
 	// Shared, if not nil, is told of a request that is answered what another one is, by the
 	// contexts of both.
 	Shared func(ctx, by context.Context)
+	// InParts returns a context in which the executor answers an operation in parts, the
+	// first of which says by HasNext that there are others, if it can.
+	InParts func(context.Context, *graphql.OperationContext) (context.Context, bool)
 	// MaxBody bounds a request's body in bytes.
 	MaxBody int64
 }
@@ -66,7 +69,8 @@ type handler struct {
 
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{handler: h, w: w, r: r, media: acceptable(r.Header.Values("Accept"))}
+	a := &answer{handler: h, w: w, r: r}
+	a.media, a.parts = acceptable(r.Header.Values("Accept"))
 	ctx := r.Context()
 	defer func() {
 		if v := recover(); v != nil {
@@ -76,7 +80,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.media == "":
 		a.media = legacyJSON
-		a.refuse(http.StatusNotAcceptable, "Answers are "+graphqlJSON+" or "+legacyJSON+": accept one of them.")
+		a.refuse(http.StatusNotAcceptable, "Answers are "+graphqlJSON+" or "+legacyJSON+", in parts "+multipart+" or "+eventStream+": accept one of them.")
 	case r.Method == http.MethodPost:
 		a.post(ctx)
 	case r.Method == http.MethodGet:
@@ -191,7 +195,7 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 
 // key returns all that an answer depends on but for the operation.
 func (a *answer) key(ctx context.Context) flightKey {
-	return flightKey{scope: a.Scope(ctx), method: a.r.Method, media: a.media, fresh: wantsFresh(a.r)}
+	return flightKey{scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts, fresh: wantsFresh(a.r)}
 }
 
 // documentKeys are the names that clients have for the id of a document.
@@ -238,8 +242,17 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 		errs = few(errs, maxErrors)
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.
-		a.write(encode(a.status(http.StatusBadRequest), a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)))
+		response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
+		if a.parts == eventStream { // as its protocol has it
+			a.event(response)
+			return
+		}
+		a.write(encode(a.status(http.StatusBadRequest), response))
 	case op.Operation.Operation == ast.Query:
+		if ctx, ok := a.streams(ctx, op); ok {
+			a.stream(ctx, op)
+			return
+		}
 		key.operation = string(operation)
 		a.query(ctx, key, op)
 	case a.r.Method == http.MethodGet:
@@ -248,6 +261,10 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	default:
 		a.part(key.scope)
 		defer a.part(key.scope)
+		if ctx, ok := a.streams(ctx, op); ok {
+			a.stream(ctx, op)
+			return
+		}
 		a.send(a.run(ctx, op))
 	}
 }
@@ -304,6 +321,11 @@ func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (made *c
 	if response == nil { // given up, and nobody waits
 		return nothing()
 	}
+	return whole(response)
+}
+
+// whole returns the answer that a response is.
+func whole(response *graphql.Response) *content {
 	response.Errors = few(response.Errors, maxFieldErrors)
 	whole := len(response.Errors) == 0
 	status, body := encode(http.StatusOK, response)

@@ -18,9 +18,9 @@ type sharing struct {
 // flightKey is all that an answer depends on. The operation is the request as it
 // came, to the byte.
 type flightKey struct {
-	scope, method, media string
-	fresh                bool
-	operation            string
+	scope, method, media, parts string
+	fresh                       bool
+	operation                   string
 }
 
 // flight is one execution and those who wait for it.
@@ -67,7 +67,7 @@ func (s *sharing) join(key flightKey, operation []byte) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Written out so that the operation need not be copied.
-	f := s.flights[flightKey{key.scope, key.method, key.media, key.fresh, string(operation)}]
+	f := s.flights[flightKey{key.scope, key.method, key.media, key.parts, key.fresh, string(operation)}]
 	if f != nil {
 		f.waiters++
 	}

@@ -1,0 +1,270 @@
+package gqlhttp
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
+)
+
+// Media types of an answer that comes in parts.
+const (
+	// multipart is for clients that accept it, where something is deferred
+	// (github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md).
+	multipart = "multipart/mixed"
+	// eventStream is for those that accept nothing else as gladly, by the protocol of
+	// graphql-sse in its distinct connections mode.
+	eventStream = "text/event-stream"
+)
+
+// deferSpec is the version of @defer that clients mean by multipart/mixed: that of August
+// 2022, which Apollo Client, urql, Relay and GraphiQL read.
+const deferSpec = "20220824"
+
+// framing is how parts are written one after another. Clients take a part when they see
+// the boundary behind it, which is written with it.
+type framing struct {
+	contentType               string
+	begin, before, after, end string
+	// idle is written when nothing else was for a while, nothing if it is empty.
+	idle string
+}
+
+var framings = map[string]*framing{
+	multipart: {
+		contentType: multipart + `;boundary="-";deferSpec=` + deferSpec,
+		begin:       "---\r\n",
+		before:      "content-type: application/json; charset=utf-8\r\n\r\n",
+		after:       "\r\n---\r\n",
+		end:         "\r\n-----\r\n",
+	},
+	eventStream: {
+		contentType: eventStream + "; charset=utf-8",
+		before:      "event: next\ndata: ",
+		after:       "\n\n",
+		end:         "\n\nevent: complete\ndata:\n\n",
+		idle:        ":\n\n",
+	},
+}
+
+// idleTime is how long a stream of events is silent at most: proxies commonly give up a
+// connection on which nothing comes for a minute, some after 15 seconds.
+const idleTime = 10 * time.Second
+
+// maxReady bounds how many objects' deferred fields are held before they are written.
+const maxReady = 256
+
+// streams reports whether an operation is answered in parts, and returns the context for
+// that.
+func (a *answer) streams(ctx context.Context, op *graphql.OperationContext) (context.Context, bool) {
+	if a.parts == "" {
+		return ctx, false
+	}
+	ctx, deferred := a.InParts(ctx, op)
+	return ctx, deferred || a.parts == eventStream
+}
+
+// stream executes an operation and writes its responses as they come. Nothing of the
+// operation goes on when it returns.
+func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
+	ctx, cancel := context.WithCancel(ctx)
+	responses := make(chan *graphql.Response, maxReady)
+	defer func() {
+		cancel()
+		for range responses { // to its end
+		}
+	}()
+	go a.respond(ctx, op, responses)
+	idle := time.NewTicker(idleTime)
+	defer idle.Stop()
+	var out *parts
+	open := func() *parts {
+		if out == nil {
+			out = a.open()
+		}
+		return out
+	}
+	defer func() {
+		if out != nil {
+			out.close()
+		}
+	}()
+	for {
+		select {
+		case response := <-responses:
+			switch {
+			case response == nil: // given up, and nobody waits
+				return
+			case out == nil && a.parts == multipart && response.HasNext == nil:
+				made := whole(response)
+				made.whole = made.whole && op.Operation.Operation == ast.Query
+				a.send(made)
+				return
+			case response.Path == nil && response.Data != nil: // the first
+				open().write(first(response), !more(response))
+			default:
+				runtime.Gosched() // others that are ready go with it
+				part, last := incremental(response, responses)
+				open().write(part, last)
+			}
+			idle.Reset(idleTime)
+		case <-idle.C:
+			if idle := framings[a.parts].idle; idle != "" {
+				open().raw(idle)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// respond executes an operation and hands its responses over.
+func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, responses chan<- *graphql.Response) {
+	defer close(responses)
+	hand := func(response *graphql.Response) {
+		select {
+		case responses <- response:
+		case <-ctx.Done():
+		}
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			hand(a.failure(ctx, v))
+		}
+	}()
+	next, ctx := a.Executor.DispatchOperation(ctx, op)
+	for goesOn := true; goesOn; {
+		response := next(ctx)
+		if response == nil {
+			return
+		}
+		goesOn = more(response) // what is handed over is the other's
+		hand(response)
+	}
+}
+
+// more reports whether there are responses behind one.
+func more(response *graphql.Response) bool { return response.HasNext != nil && *response.HasNext }
+
+// event answers with one event.
+func (a *answer) event(response *graphql.Response) {
+	out := a.open()
+	defer out.close()
+	out.write(first(response), true)
+}
+
+// parts writes the parts of an answer, each at once.
+type parts struct {
+	*framing
+	w       io.Writer
+	flush   []func() error
+	closing func()
+}
+
+// open begins an answer in parts.
+func (a *answer) open() *parts {
+	a.written = true
+	p := &parts{framing: framings[a.parts], w: a.w}
+	header := a.w.Header()
+	header["Vary"] = append(header["Vary"], "Accept, Accept-Encoding") // after CORS's
+	header["X-Content-Type-Options"] = noSniff
+	header["Cache-Control"] = noStore
+	header["X-Accel-Buffering"] = []string{"no"} // of nginx in front
+	header["Content-Type"] = []string{p.contentType}
+	if coding := contentcoding.Negotiate(a.r.Header["Accept-Encoding"]); coding != nil {
+		header["Content-Encoding"] = []string{coding.Name}
+		packed := coding.NewWriter(a.w)
+		p.w, p.flush = packed, append(p.flush, packed.Flush)
+		p.closing = func() {
+			_ = packed.Close()
+			coding.Free(packed)
+		}
+	}
+	p.flush = append(p.flush, http.NewResponseController(a.w).Flush)
+	a.w.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(p.w, p.begin)
+	return p
+}
+
+// write writes a part, and behind the last one the end.
+func (p *parts) write(part []byte, last bool) {
+	after := p.after
+	if last {
+		after = p.end
+	}
+	p.raw(p.before, string(part), after)
+}
+
+// raw writes texts and sends them off. Whether the client is there, the request's context
+// says.
+func (p *parts) raw(texts ...string) {
+	for _, text := range texts {
+		_, _ = io.WriteString(p.w, text)
+	}
+	for _, flush := range p.flush {
+		_ = flush()
+	}
+}
+
+func (p *parts) close() {
+	if p.closing != nil {
+		p.closing()
+	}
+}
+
+// first returns the first part, which is the whole answer if HasNext is not set.
+func first(response *graphql.Response) []byte {
+	response.Errors = few(response.Errors, maxFieldErrors)
+	_, part := encode(http.StatusOK, response)
+	return part
+}
+
+// incremental returns a part that brings a response, and those that are ready behind it. It
+// reports whether that is all.
+func incremental(response *graphql.Response, ready <-chan *graphql.Response) (part []byte, last bool) {
+	rest := new(graphql.Response)
+	var items []byte
+	for response != nil {
+		last = !more(response)
+		rest.Extensions = response.Extensions
+		if response.Path == nil {
+			rest.Errors = append(rest.Errors, response.Errors...)
+		} else {
+			response.HasNext, response.Extensions = nil, nil
+			if len(items) > 0 {
+				items = append(items, ',')
+			}
+			items = append(items, first(response)...)
+		}
+		select {
+		case response = <-ready: // nil if there are no more
+		default:
+			response = nil
+		}
+	}
+	rest.HasNext = new(!last)
+	part = first(rest)
+	if len(items) == 0 {
+		return part, last
+	}
+	return append(append(append([]byte(`{"incremental":[`), items...), "],"...), bytes.TrimPrefix(part, []byte("{"))...), last
+}
+
+// inParts reports whether a media type is one whose parts funnelgraph writes.
+func inParts(media string, params map[string]string) bool {
+	switch media {
+	case eventStream:
+		return true
+	case multipart: // which is for other things and other versions, too
+		spec, given := params["deferspec"]
+		return (!given || spec == deferSpec) && params["incrementalspec"] == "" && params["subscriptionspec"] == ""
+	}
+	return false
+}
