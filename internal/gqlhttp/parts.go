@@ -71,8 +71,8 @@ func (a *answer) streams(ctx context.Context, op *graphql.OperationContext) (con
 	return ctx, deferred || a.parts == eventStream
 }
 
-// stream executes an operation and writes its responses as they come. Nothing of the
-// operation goes on when it returns.
+// stream executes an operation and writes its responses as they come. What has begun of the
+// operation ends with it.
 func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 	ctx, cancel := context.WithCancel(ctx)
 	responses := make(chan *graphql.Response, maxReady)
@@ -85,6 +85,7 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 	idle := time.NewTicker(idleTime)
 	defer idle.Stop()
 	var out *parts
+	begun := false
 	open := func() *parts {
 		if out == nil {
 			out = a.open()
@@ -107,7 +108,8 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 				made.whole = made.whole && op.Operation.Operation == ast.Query
 				a.send(made)
 				return
-			case response.Path == nil && response.Data != nil: // the first
+			case !begun:
+				begun = true
 				open().write(first(response), !more(response))
 			default:
 				runtime.Gosched() // others that are ready go with it
