@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/funnelgraph/funnelgraph/internal/explorer"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 // artifacts is where the screenshots go.
@@ -200,6 +203,46 @@ func TestGraphiQLExamples(t *testing.T) {
 		if text := p.eval(result); strings.Contains(text, `"errors"`) || !strings.Contains(text, `"data": {`) {
 			t.Errorf("%s: %s", example.Name, text)
 		}
+	}
+}
+
+// TestGraphiQLInParts runs a query of which a part is deferred, and whose calls are held until
+// GraphiQL shows the rest.
+func TestGraphiQLInParts(t *testing.T) {
+	simulated, goOn := demo.New(), make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/contacts") {
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
+		}
+		simulated.ServeHTTP(w, r)
+	}))
+	t.Cleanup(api.Close)
+	t.Setenv("CLICKFUNNELS_API_TOKEN", demo.Token)
+	url := funnelgraph(t, "--upstream-url="+demo.Template(api.Listener.Addr().String()))
+	p := newPage(t)
+	p.do(chromedp.Navigate(url + "/"))
+	p.do(chromedp.WaitVisible(chromedp.CSS(execute)))
+	const editor = `document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror`
+	const result = `document.querySelector(".result-window .CodeMirror").CodeMirror`
+	p.wait(editor + `.options.lint.schema`) // the schema is there
+	p.eval(editor + `.setValue('{ workspace(id: "101") { name ... @defer(label: "contacts") { contacts(first: 1) { nodes { emailAddress } } } } }'), 0`)
+	p.do(chromedp.Sleep(time.Second)) // GraphiQL takes a moment to see what there is to be run
+	if mistakes := p.eval(`document.querySelectorAll(".graphiql-query-editor .CodeMirror-lint-mark-error").length`); mistakes != "0" {
+		t.Errorf("the editor marks %s mistakes", mistakes)
+	}
+	p.click(execute)
+	p.wait(answer + `.includes("Acme Academy")`)
+	if first := p.eval(result + `.getValue()`); strings.Contains(first, "contacts") {
+		t.Error(first)
+	}
+	p.screenshot("first-part.png")
+	close(goOn)
+	p.wait(answer + `.includes("ada.schmidt.1@example.com")`)
+	if last := p.eval(result + `.getValue()`); strings.Contains(last, "funnelgraph") || strings.Contains(last, `"errors"`) {
+		t.Error(last)
 	}
 }
 

@@ -20,8 +20,11 @@ const explainedCalls = (() => {
     if (/"operationName":"IntrospectionQuery"/.test(init.body)) {
       return fetch(url, { ...init, headers: { ...init.headers, 'X-Funnelgraph-Explain': '0' } });
     }
+    if (/@defer/.test(init.body)) { // in parts, which go through as they come
+      set(null);
+      return fetch(url, { ...init, headers: { ...init.headers, 'X-Funnelgraph-Explain': '0' } });
+    }
     const response = await fetch(url, { ...init, headers: { ...init.headers, 'X-Funnelgraph-Explain': '1' } });
-    if (!/json/.test(response.headers.get('Content-Type') || '')) return response; // in parts
     const text = await response.text();
     const again = (body) => new Response(body, { status: response.status, headers: { 'Content-Type': response.headers.get('Content-Type') } });
     let answer;
