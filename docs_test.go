@@ -302,7 +302,7 @@ func (r *docReader) compare(raw, want string) {
 		r.errorf("the answer on the page: %v; it is\n%s", err, raw)
 		return
 	}
-	if at := difference(expected, got); at != "" {
+	if at := differs(expected, got); at != "" {
 		r.errorf("the answer differs at %s:\n%s", at, raw)
 	}
 }
@@ -310,8 +310,8 @@ func (r *docReader) compare(raw, want string) {
 // elided stands for what a page does not show.
 const elided = "…"
 
-// difference returns where an answer is not what is wanted; "" if nowhere.
-func difference(want, got any) string {
+// differs returns where an answer is not what is wanted; "" if nowhere.
+func differs(want, got any) string {
 	switch want := want.(type) {
 	case map[string]any:
 		given, ok := got.(map[string]any)
@@ -323,7 +323,7 @@ func difference(want, got any) string {
 			if key == elided {
 				continue
 			}
-			if at := difference(value, other); !ok || at != "" {
+			if at := differs(value, other); !ok || at != "" {
 				return "." + key + at
 			}
 		}
@@ -342,7 +342,7 @@ func difference(want, got any) string {
 			return "[]"
 		}
 		for i := range want {
-			if at := difference(want[i], given[i]); at != "" {
+			if at := differs(want[i], given[i]); at != "" {
 				return fmt.Sprintf("[%d]%s", i, at)
 			}
 		}
