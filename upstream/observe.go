@@ -106,9 +106,9 @@ func (c *Client) roundTrip(req *http.Request, subdomain string, segments []strin
 // tracerName is the instrumentation scope of the spans of calls.
 const tracerName = "github.com/funnelgraph/funnelgraph/upstream"
 
-// Field is a field of an operation that may have to wait for calls, for which it then has
+// FieldSpan is a field of an operation that may have to wait for calls, for which it then has
 // a span of its own. It is safe for concurrent use; make one with [WithField].
-type Field struct {
+type FieldSpan struct {
 	ctx   context.Context //nolint:containedctx // the field's, which holds the operation's span
 	name  func() string
 	began time.Time
@@ -124,18 +124,18 @@ type fieldKey struct{}
 // when it is. name returns how its span is called. The context is to be one with a span
 // that is being recorded.
 func WithField(ctx context.Context, name func() string) (context.Context, func()) {
-	f := &Field{ctx: ctx, name: name, began: time.Now()}
+	f := &FieldSpan{ctx: ctx, name: name, began: time.Now()}
 	return AskedBy(ctx, f), f.end
 }
 
 // AskedBy returns a context for the calls that a field asks for; f may be nil.
-func AskedBy(ctx context.Context, f *Field) context.Context {
+func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
 	return context.WithValue(ctx, fieldKey{}, f)
 }
 
 // FieldOf returns the field that the context belongs to, nil if it is none.
-func FieldOf(ctx context.Context) *Field {
-	f, _ := ctx.Value(fieldKey{}).(*Field)
+func FieldOf(ctx context.Context) *FieldSpan {
+	f, _ := ctx.Value(fieldKey{}).(*FieldSpan)
 	return f
 }
 
@@ -152,7 +152,7 @@ func parentOf(ctx context.Context) trace.Span {
 
 // waits returns the field's span, which begins when the field has; nil if the field has
 // been resolved without.
-func (f *Field) waits() trace.Span {
+func (f *FieldSpan) waits() trace.Span {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.span == nil && !f.ended {
@@ -161,7 +161,7 @@ func (f *Field) waits() trace.Span {
 	return f.span
 }
 
-func (f *Field) end() {
+func (f *FieldSpan) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = true

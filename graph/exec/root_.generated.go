@@ -52,8 +52,6 @@ type ResolverRoot interface {
 	SalesPipelineStage() SalesPipelineStageResolver
 	Team() TeamResolver
 	Workspace() WorkspaceResolver
-	__Field() __FieldResolver
-	__Type() __TypeResolver
 }
 
 type DirectiveRoot struct {
