@@ -369,7 +369,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httptest.NewServer(handler(cfg, parts{gate: access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}, client: client, state: new(serving.State)}))
+	front := httptest.NewServer(handler(cfg, parts{gate: access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}, client: client, state: new(serving.State), telemetry: untold()}))
 	defer front.Close()
 	rounds, each := size(3, 10), time.Duration(size(1, 60))*time.Second
 	var heaps, goroutines []uint64

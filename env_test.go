@@ -83,6 +83,11 @@ func withOrigins(origins ...string) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CORSOrigins = origins }
 }
 
+// untold returns a telemetry that tells nobody.
+func untold() *telemetry.Telemetry {
+	return telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
+}
+
 // newEnv starts an env that ends with the test. Tokens that begin with the
 // demo's are accepted, so that each client can have one of its own.
 func newEnv(tb testing.TB, options ...envOption) *env {
@@ -120,7 +125,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
 	if e.telemetry == nil {
-		e.telemetry = telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
+		e.telemetry = untold()
 	}
 	client, redis, err := newClient(tb.Context(), cfg, e.telemetry.Observer())
 	if err != nil {

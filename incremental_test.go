@@ -13,7 +13,6 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -904,25 +903,5 @@ func TestEvents(t *testing.T) {
 		if status != test.status || !strings.HasPrefix(header.Get("Content-Type"), "application/graphql-response+json") || !strings.HasPrefix(body, `{"errors"`) {
 			t.Errorf("%s: %d %v %s", name, status, header, body)
 		}
-	}
-}
-
-// TestDocumentedParts sends the example of docs/http.md, whose answer is there.
-func TestDocumentedParts(t *testing.T) {
-	text, err := os.ReadFile("docs/http.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "```graphql\n")
-	query, rest, _ := strings.Cut(rest, "\n```")
-	_, rest, _ = strings.Cut(rest, "```\nHTTP/1.1 200 OK\n")
-	want, _, _ := strings.Cut(rest, "```")
-	body, err := json.Marshal(map[string]any{"query": query})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, answer, header := newEnv(t).request("POST", "/graphql", string(body), isJSON, asDemo, asApollo)
-	if got := "Content-Type: " + header.Get("Content-Type") + "\n\n" + strings.ReplaceAll(answer, "\r\n", "\n"); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

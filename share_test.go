@@ -69,7 +69,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := handler(config.Config{MaxBody: 1 << 20}, parts{gate: access.PassThrough{}, client: client, state: new(serving.State)})
+			h := handler(config.Config{MaxBody: 1 << 20}, parts{gate: access.PassThrough{}, client: client, state: new(serving.State), telemetry: untold()})
 			send := func(ctx context.Context, credential, operation, way int) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, identified(operationRequest(ctx, operations[operation], way), credential))
