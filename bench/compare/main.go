@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -29,8 +30,18 @@ type server struct {
 	command func(upstream, address string) *exec.Cmd
 	nested  operation // Q1: teams, their workspaces, 20 contacts of each
 	flat    operation // Q2: 20 contacts of one workspace
-	peer    bool
+	// group has it measured only where that is asked for.
+	group group
 }
+
+// group is a set of servers.
+type group int
+
+const (
+	usual group = iota
+	peers
+	telemetry
+)
 
 // operation is an HTTP request: a GET without a body.
 type operation struct{ path, body string }
@@ -72,21 +83,59 @@ var (
 	byPath = [2]operation{{"/nested", ""}, {"/contacts", ""}}
 )
 
-var servers = []server{
-	{
-		name: "funnelgraph",
+// funnelgraph is the server with flags beside the usual ones.
+func funnelgraph(name string, of group, command func(c *exec.Cmd)) server {
+	return server{
+		name: name, group: of,
 		command: func(upstream, address string) *exec.Cmd {
-			return program("bench/.bin/funnelgraph", "--listen", address, "--upstream-url", "http://"+upstream+"/{subdomain}/api/v2")
+			c := program("bench/.bin/funnelgraph", "--listen", address, "--upstream-url", "http://"+upstream+"/{subdomain}/api/v2")
+			command(c)
+			return c
 		},
 		nested: graphql(`{ teams { nodes { id name workspaces { nodes { id name subdomain contacts { nodes { id emailAddress firstName lastName } } } } } } }`),
 		flat:   graphql(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id emailAddress firstName lastName } } } }`),
-	},
+	}
+}
+
+// traced has a server send its traces to a collector that throws them away, all of them or
+// those of one operation in ten.
+func traced(c *exec.Cmd, sampler ...string) {
+	c.Env = append(append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+collector(), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"), sampler...)
+}
+
+// collector returns where spans can be sent to.
+var collector = sync.OnceValue(func() string {
+	address := freeAddress()
+	sink := &http.Server{Addr: address, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+	})}
+	go func() { log.Print(sink.ListenAndServe()) }()
+	return address
+})
+
+// tenth samples one operation in ten.
+var tenth = []string{"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.1"}
+
+var servers = []server{
+	funnelgraph("funnelgraph", usual, func(*exec.Cmd) {}),
+	funnelgraph("funnelgraph, no log lines", telemetry, func(c *exec.Cmd) { c.Args = append(c.Args, "--log-level", "warn") }),
+	funnelgraph("funnelgraph, log and metrics", telemetry, func(c *exec.Cmd) {
+		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
+	}),
+	funnelgraph("funnelgraph, log, metrics, traces of a tenth", telemetry, func(c *exec.Cmd) {
+		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
+		traced(c, tenth...)
+	}),
+	funnelgraph("funnelgraph, log, metrics, traces of all", telemetry, func(c *exec.Cmd) {
+		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
+		traced(c)
+	}),
 	{name: "Go program, encoding/json", command: restProgram("rest"), nested: byPath[0], flat: byPath[1]},
 	{name: "Go program, jsonv2", command: restProgram("rest-jsonv2"), nested: byPath[0], flat: byPath[1]},
-	{name: "Tailcall, dedupe on", command: inFolder("tailcall", "DEDUPE=true"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
-	{name: "Tailcall, dedupe off", command: inFolder("tailcall", "DEDUPE=false"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
-	{name: "Hive Gateway", command: inFolder("mesh"), nested: snakeCase[0], flat: snakeCase[1], peer: true},
-	{name: "Apollo Server", command: inFolder("apollo"), nested: camelCase[0], flat: camelCase[1], peer: true},
+	{name: "Tailcall, dedupe on", command: inFolder("tailcall", "DEDUPE=true"), nested: snakeCase[0], flat: snakeCase[1], group: peers},
+	{name: "Tailcall, dedupe off", command: inFolder("tailcall", "DEDUPE=false"), nested: snakeCase[0], flat: snakeCase[1], group: peers},
+	{name: "Hive Gateway", command: inFolder("mesh"), nested: snakeCase[0], flat: snakeCase[1], group: peers},
+	{name: "Apollo Server", command: inFolder("apollo"), nested: camelCase[0], flat: camelCase[1], group: peers},
 }
 
 // figures are what is measured of a server, one value for each round.
@@ -119,7 +168,8 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how many `times` each server is measured")
 	seconds := flag.Int("seconds", 5, "how long each measurement takes")
 	warm := flag.Int("warm", 3, "`seconds` of the same requests before each measurement")
-	peers := flag.Bool("peers", false, "also measure Tailcall, Hive Gateway and Apollo Server")
+	withPeers := flag.Bool("peers", false, "also measure Tailcall, Hive Gateway and Apollo Server")
+	withTelemetry := flag.Bool("telemetry", false, "also measure funnelgraph with less and with more of logs, metrics and traces")
 	only := flag.String("only", "", "measure the servers whose name has one of these `texts` in it, separated by commas")
 	figures := flag.String("figures", "q1,q1u,q2,latency", "`which` to measure: the nested query (q1), with a credential for each request (q1u), 20 contacts (q2), the nested query at 20 ms a call (latency)")
 	flag.Parse()
@@ -130,7 +180,7 @@ func main() {
 		named := slices.ContainsFunc(strings.Split(*only, ","), func(text string) bool {
 			return strings.Contains(strings.ToLower(s.name), strings.ToLower(text))
 		})
-		return (*peers || !s.peer) && named
+		return named && (s.group == usual || s.group == peers && *withPeers || s.group == telemetry && *withTelemetry)
 	})
 	_, _ = io.WriteString(os.Stdout, table)
 	if err != nil {
@@ -235,13 +285,24 @@ func (b *bench) running(s server, upstream string, do func(pid int, url string) 
 
 // begin starts a process and waits until it listens.
 func begin(c *exec.Cmd, address string) (end func(), err error) {
-	var output bytes.Buffer
-	c.Stdout, c.Stderr = &output, &output
+	output, err := os.CreateTemp("", "server")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = output.Close() }()
+	said := func() string {
+		text, _ := os.ReadFile(output.Name())
+		return string(text)
+	}
+	c.Stdout, c.Stderr = output, output
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
 	ended := make(chan struct{})
-	go func() { _ = c.Wait(); close(ended) }()
+	go func() {
+		_ = c.Wait()
+		close(ended)
+	}()
 	end = func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		select {
@@ -250,6 +311,7 @@ func begin(c *exec.Cmd, address string) (end func(), err error) {
 			_ = c.Process.Kill()
 			<-ended
 		}
+		_ = os.Remove(output.Name())
 	}
 	for range 600 {
 		if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil { //nolint:noctx // a second at most
@@ -257,12 +319,12 @@ func begin(c *exec.Cmd, address string) (end func(), err error) {
 		}
 		select {
 		case <-ended:
-			return nil, fmt.Errorf("%s ended: %s", c.Path, output.String())
+			return nil, fmt.Errorf("%s ended: %s", c.Path, said())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	end()
-	return nil, fmt.Errorf("%s does not listen: %s", c.Path, output.String())
+	return nil, fmt.Errorf("%s does not listen: %s", c.Path, said())
 }
 
 // result is what wrk reports.
