@@ -176,6 +176,9 @@ func TestObjects(t *testing.T) {
 // TestValidationIsBounded refuses documents that would take long to validate, whatever
 // limits are set, and reads lists of values no more often than it has to.
 func TestValidationIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector makes it long, and nothing here is shared")
+	}
 	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), measured)
 	rep := strings.Repeat
 	for name, query := range map[string]string{
