@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/otel/attribute"
@@ -114,6 +115,12 @@ func TestOperationLog(t *testing.T) {
 			"INFO operation type=query outcome=partial status=200 calls=6 coalesced=0 cached=0 errors=FORBIDDEN:1 request=mine-1"},
 		{"no document", `{ nothing }`, []string{"Accept", "application/graphql-response+json", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 			"INFO operation outcome=refused status=400 calls=0 coalesced=0 cached=0 errors=BAD_USER_INPUT:1 request=0af7651916cd43dd8448eb211c80319c"},
+		{"variables are missing", `query Find($id: ID!) { workspace(id: $id) { name } }`, nil,
+			"INFO operation type=query name=Find outcome=refused status=200 calls=0 coalesced=0 cached=0 errors=BAD_USER_INPUT:1"},
+		{"nothing but null", `{ a: workspace(id: "999") { name } b: workspace(id: "998") { name } }`, nil,
+			"INFO operation type=query outcome=failed status=200 calls=2 coalesced=0 cached=0 errors=NOT_FOUND:2"},
+		{"something behind null", `{ a: workspace(id: "999") { name } b: workspace(id: "101") { name } }`, nil,
+			"INFO operation type=query outcome=partial status=200 calls=2 coalesced=0 cached=0 errors=NOT_FOUND:1"},
 		{"a name that is none", `mutation Make { createContact(input: {workspaceId: "101", emailAddress: "secret@example.com"}) { contact { id } } }`, []string{"X-Request-Id", `"quoted" name`},
 			"INFO operation type=mutation name=Make outcome=ok status=200 calls=1 coalesced=0 cached=0"},
 	} {
@@ -272,8 +279,8 @@ func TestTracesOfShared(t *testing.T) {
 }
 
 // admin serves what is for those who run the server, and returns how it is asked.
-func (e *env) admin(w *watched) func(method, path, body string) (int, string) {
-	server := httptest.NewServer(e.telemetry.Admin(e.client.Stats, &w.level))
+func (e *env) admin(w *watched, more ...prometheus.Collector) func(method, path, body string) (int, string) {
+	server := httptest.NewServer(e.telemetry.Admin(e.client.Stats, &w.level, more...))
 	e.t.Cleanup(server.Close)
 	return func(method, path, body string) (int, string) {
 		e.t.Helper()

@@ -26,7 +26,7 @@ type metrics struct {
 func newMetrics(version string, inFlight func() int) *metrics {
 	m := &metrics{
 		registry:     prometheus.NewRegistry(),
-		operations:   counter("operations_total", "Requests to the GraphQL endpoint by the type of their operation (none where it could not be read) and how they went: ok, partial (data and errors), failed, refused (not allowed, or over a limit) or canceled (the client went away).", "type", "outcome"),
+		operations:   counter("operations_total", "Requests to the GraphQL endpoint by the type of their operation (none where it could not be read) and how they went: ok, partial (data and errors), failed (errors, and nothing but null), refused (not run: not allowed, not valid, or over a limit) or canceled (the client went away).", "type", "outcome"),
 		shared:       counter("operations_shared_total", "Queries that were answered with what an identical one in flight was.", "type"),
 		failed:       counter("errors_total", "Errors in answers by their code.", "code"),
 		limits:       counter("limits_exceeded_total", "Operations that were over a limit, by the limit.", "limit"),

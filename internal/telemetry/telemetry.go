@@ -4,6 +4,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -75,12 +77,13 @@ type operation struct {
 	// name is the one that the client has given the operation, kind is "query" or
 	// "mutation", and hash that of the document: SHA-256, as of persisted documents.
 	name, kind, hash string
-	// failed counts errors by their codes; whole says that there is data beside them.
-	failed map[string]int
-	whole  bool
-	limits []string // those that were exceeded
-	calls  calls
-	shared bool // with another request, which has executed it
+	// failed counts errors by their codes; ran says that the operation was executed, and
+	// useful that there is more in its data than null.
+	failed      map[string]int
+	ran, useful bool
+	limits      []string // those that were exceeded
+	calls       calls
+	shared      bool // with another request, which has executed it
 }
 
 // calls counts the REST calls of an operation by where their answers came from.
@@ -154,7 +157,8 @@ func (o *operation) answered(ctx context.Context, response *graphql.Response, cl
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.client = client
-	o.whole = o.whole || response.Data != nil
+	o.ran = o.ran || response.Data != nil
+	o.useful = o.useful || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
 	for _, err := range response.Errors {
 		o.fail(err)
 	}
@@ -169,6 +173,26 @@ func (o *operation) answered(ctx context.Context, response *graphql.Response, cl
 	if op.Operation != nil {
 		o.kind, o.name = string(op.Operation.Operation), op.Operation.Name
 	}
+}
+
+// hasValue reports whether a field of an object is not null.
+func hasValue(object []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(object))
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
+		return false
+	}
+	for d.PeekKind() == '"' {
+		if d.SkipValue() != nil {
+			return false
+		}
+		if d.PeekKind() != 'n' {
+			return true
+		}
+		if d.SkipValue() != nil {
+			return false
+		}
+	}
+	return false
 }
 
 func (o *operation) fail(err *gqlerror.Error) {
@@ -193,11 +217,11 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 		return
 	}
 	other.mu.Lock()
-	client, name, kind, hash, whole := other.client, other.name, other.kind, other.hash, other.whole
+	client, name, kind, hash, ran, useful := other.client, other.name, other.kind, other.hash, other.ran, other.useful
 	failed, limits := maps.Clone(other.failed), slices.Clone(other.limits)
 	other.mu.Unlock()
 	o.mu.Lock()
-	o.client, o.name, o.kind, o.hash, o.whole, o.failed, o.limits, o.shared = client, name, kind, hash, whole, failed, limits, true
+	o.client, o.name, o.kind, o.hash, o.ran, o.useful, o.failed, o.limits, o.shared = client, name, kind, hash, ran, useful, failed, limits, true
 	o.mu.Unlock()
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddLink(trace.Link{SpanContext: trace.SpanContextFromContext(by)})
@@ -229,16 +253,18 @@ func (t *Telemetry) Observer() upstream.Observer {
 	return observer
 }
 
-// outcome is how an operation went.
+// outcome is how an operation went; given says that the client has gone away.
 func (o *operation) outcome(status int, given bool) string {
 	switch {
 	case given:
 		return "canceled"
-	case o.kind == "" && (status >= http.StatusBadRequest || len(o.failed) > 0), len(o.limits) > 0 && !o.whole:
+	case status >= http.StatusInternalServerError, !o.ran && o.failed[string(upstream.Internal)] > 0:
+		return "failed"
+	case !o.ran && (status >= http.StatusBadRequest || len(o.failed) > 0), len(o.limits) > 0 && !o.useful:
 		return "refused"
 	case len(o.failed) == 0:
 		return "ok"
-	case o.whole:
+	case o.useful:
 		return "partial"
 	}
 	return "failed"
