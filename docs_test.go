@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/manual"
+	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -114,6 +116,7 @@ type docReader struct {
 	root    string
 	sources map[string]string
 	e       *env
+	admin   string // where the page's demo has what is for those who run the server
 	line    int
 	// key and jwt are what a client of the page's access file sends.
 	key, jwt string
@@ -131,6 +134,7 @@ func (r *docReader) start(cfg config.Config) {
 			*usual = cfg
 		}
 		usual.Demo, usual.Token = true, demo.Token
+		e.telemetry = telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler), Metrics: true})
 		var err error
 		if e.gate, err = newGate(r.t.Context(), *usual); err != nil {
 			r.errorf("%v", err)
@@ -141,6 +145,9 @@ func (r *docReader) start(cfg config.Config) {
 			}
 		}
 	})
+	admin := httptest.NewServer(r.e.telemetry.Admin(r.e.client.Stats, new(slog.LevelVar)))
+	r.t.Cleanup(admin.Close)
+	r.admin = admin.URL
 }
 
 // block runs the first of the blocks, and returns how many it has used.
@@ -445,6 +452,7 @@ func (r *docReader) curl(args []string) (status int, body string, header http.He
 		}
 	}
 	address = strings.Replace(address, "127.0.0.1:8080", strings.TrimPrefix(r.e.url, "http://"), 1)
+	address = strings.Replace(address, "127.0.0.1:9090", strings.TrimPrefix(r.admin, "http://"), 1)
 	if !strings.HasPrefix(address, "http://") {
 		address = "http://" + address
 	}

@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 )
 
@@ -64,7 +64,7 @@ func Read(root string) ([]Page, error) {
 
 func parse(source []byte) (Page, error) {
 	page := Page{Anchors: make(map[string]bool)}
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM))
 	err := ast.Walk(markdown.Parser().Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -85,13 +85,22 @@ func parse(source []byte) (Page, error) {
 		case *ast.Image:
 			page.Links = append(page.Links, string(n.Destination))
 		case *ast.Heading:
-			if id, ok := n.AttributeString("id"); ok {
-				if anchor, ok := id.([]byte); ok {
-					page.Anchors[string(anchor)] = true
-				}
-			}
+			page.Anchors[anchor(string(n.Lines().Value(source)))] = true
 		}
 		return ast.WalkContinue, nil
 	})
 	return page, err
+}
+
+// anchor is how GitHub calls a heading in links.
+func anchor(heading string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsSpace(c):
+			return '-'
+		case c == '-', c == '_', unicode.IsLetter(c), unicode.IsDigit(c):
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, strings.TrimSpace(heading))
 }
