@@ -698,6 +698,42 @@ func TestManyDeferred(t *testing.T) {
 	}
 }
 
+// TestDeferredBeyondMuch defers little beside very much: what has been sent is read once, and
+// not again for each part, so that the parts cost about what they hold.
+func TestDeferredBeyondMuch(t *testing.T) {
+	e := newEnv(t, withCache(time.Minute))
+	query := func(directive string) string {
+		var much, deferred strings.Builder
+		for i := range 50 {
+			fmt.Fprintf(&much, " w%d: contacts(first: 100) { nodes { ...Row } }", i)
+		}
+		for i := range 20 {
+			fmt.Fprintf(&deferred, " ... on Contact %s { a%d: id b%d: emailAddress }", directive, i, i)
+		}
+		return `{ workspace(id: "109") {` + much.String() + ` a: contacts(first: 100) { nodes { id` + deferred.String() + ` } } } }` +
+			` fragment Row on Contact {` + strings.ReplaceAll(deferred.String(), directive, "") + ` }`
+	}
+	took := func(directive string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			began := time.Now()
+			p := e.begin(t.Context(), query(directive), nil)
+			for {
+				if _, err := p.next(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	if whole, inParts := took("@include(if: true)"), took("@defer"); inParts > 8*whole {
+		t.Errorf("%s in parts, %s in one", inParts, whole)
+	}
+}
+
 // TestDeferredScope has clients that may see little ask in parts: they see as little.
 func TestDeferredScope(t *testing.T) {
 	e, all := tenants(t)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
@@ -8,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -39,8 +39,8 @@ type piece struct {
 	way []string
 	// failed has the paths of objects of which a field is null and must not be.
 	failed sync.Map
-	// data is the answer, once it is there, way included.
-	data jsontext.Value
+	// sent is the answer, once it is there, as far as it leads to fragments.
+	sent *tree
 }
 
 // step leads from the root to a fragment: a field, or a fragment around it.
@@ -327,7 +327,7 @@ func (x *execution) next(ctx context.Context) *graphql.Response {
 		if response == nil {
 			return nil
 		}
-		x.first.data = slices.Clone(jsontext.Value(response.Data))
+		x.first.read(response.Data)
 		if !slices.ContainsFunc(x.first.inner, (*piece).wanted) {
 			x.left = 0 // the answer is whole
 			return response
@@ -369,7 +369,7 @@ func (x *execution) beginInner(ctx context.Context, p *piece) {
 			if response == nil {
 				response = new(graphql.Response)
 			}
-			inner.data = jsontext.Value(response.Data)
+			inner.read(response.Data)
 			x.results <- inner.responses(response.Errors)
 			x.beginInner(ctx, inner)
 		}()
@@ -396,7 +396,7 @@ func (x *execution) run(ctx context.Context, p *piece) (response *graphql.Respon
 // host is one of the objects that a fragment is asked of.
 type host struct {
 	path ast.Path
-	data jsontext.Value // what the fragment says of it, nil if there is nothing
+	own  *tree // what the fragment says of it, nil if there is nothing
 }
 
 // wanted reports whether there is any object that the part is of.
@@ -407,15 +407,108 @@ func (p *piece) hosts() []host {
 	w := walk{way: p.way}
 	var sent []reach
 	for inner := p; inner.within != nil; inner = inner.within {
-		sent = append(sent, reach{inner.within.data, len(inner.way)})
+		sent = append(sent, reach{inner.within.sent, len(inner.way)})
 	}
-	w.to(ast.Path{}, sent, p.data)
+	w.to(ast.Path{}, sent, p.sent)
 	return w.found
 }
 
+// tree is what of an answer leads to fragments: of a list its rows, and of an object those
+// members that do. It is nil where there is null.
+type tree struct {
+	text    jsontext.Value
+	isList  bool
+	rows    []*tree
+	members map[string]*tree
+}
+
+// ways are the keys that lead on from a place.
+type ways map[string]ways
+
+func (w ways) add(way []string) {
+	for _, key := range way {
+		if w[key] == nil {
+			w[key] = make(ways)
+		}
+		w = w[key]
+	}
+}
+
+// read reads the part's answer, once for all the fragments that it leads to.
+func (p *piece) read(data []byte) {
+	on := make(ways)
+	on.add(p.way)
+	for _, inner := range p.inner {
+		on.add(inner.way)
+	}
+	r := reader{data, jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	if sent, err := r.tree(on); err == nil { // gqlgen has written it
+		p.sent = sent
+	}
+}
+
+type reader struct {
+	data jsontext.Value
+	*jsontext.Decoder
+}
+
+// tree reads the next value.
+func (r reader) tree(on ways) (*tree, error) {
+	switch kind := r.PeekKind(); {
+	case kind == 'n':
+		return nil, r.SkipValue()
+	case kind == '[':
+		t := &tree{isList: true}
+		return t, r.each(func() error {
+			row, err := r.tree(on)
+			t.rows = append(t.rows, row)
+			return err
+		})
+	case kind == '{' && len(on) > 0:
+		t := &tree{members: make(map[string]*tree, len(on))}
+		begin := r.InputOffset() // of it, or of what stands before
+		err := r.each(func() error {
+			name, err := r.ReadToken()
+			if err != nil {
+				return err
+			}
+			key := name.String()
+			further, ok := on[key]
+			if !ok {
+				return r.SkipValue()
+			}
+			t.members[key], err = r.tree(further)
+			return err
+		})
+		t.text = value(r.data[begin:r.InputOffset()])
+		return t, err
+	}
+	begin := r.InputOffset()
+	err := r.SkipValue()
+	return &tree{text: value(r.data[begin:r.InputOffset()])}, err
+}
+
+// each reads a list or an object, of which read reads what is next.
+func (r reader) each(read func() error) error {
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for r.PeekKind() != ']' && r.PeekKind() != '}' {
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+// value is a value without what stands before it.
+func value(text jsontext.Value) jsontext.Value { return bytes.TrimLeft(text, ",: \t\r\n") }
+
 // reach is what has been sent, as far as it leads.
 type reach struct {
-	data  jsontext.Value
+	*tree
+
 	steps int // from the root
 }
 
@@ -427,23 +520,18 @@ type walk struct {
 
 // to goes from a path on, by what has been sent of it, of which the first leads the
 // farthest. own is what the part has there.
-func (w *walk) to(path ast.Path, sent []reach, own jsontext.Value) {
+func (w *walk) to(path ast.Path, sent []reach, own *tree) {
 	sent = slices.DeleteFunc(slices.Clone(sent), func(r reach) bool { return r.steps < w.step })
-	if slices.ContainsFunc(sent, func(r reach) bool { return isNull(r.data) }) {
+	if slices.ContainsFunc(sent, func(r reach) bool { return r.tree == nil }) {
 		return
 	}
-	if sent[0].data[0] == '[' {
-		lists := make([][]jsontext.Value, len(sent))
-		for k := range sent {
-			lists[k] = read[[]jsontext.Value](sent[k].data)
-		}
-		rows := read[[]jsontext.Value](own)
-		for i := range lists[0] {
+	if sent[0].isList {
+		for i := range sent[0].rows {
 			inner := slices.Clone(sent)
 			for k := range inner {
-				inner[k].data = at(lists[k], i)
+				inner[k].tree = sent[k].row(i)
 			}
-			w.to(append(path[:len(path):len(path)], ast.PathIndex(i)), inner, at(rows, i))
+			w.to(append(path[:len(path):len(path)], ast.PathIndex(i)), inner, own.row(i))
 		}
 		return
 	}
@@ -454,28 +542,25 @@ func (w *walk) to(path ast.Path, sent []reach, own jsontext.Value) {
 	key := w.way[w.step]
 	inner := slices.Clone(sent)
 	for k := range inner {
-		inner[k].data = read[map[string]jsontext.Value](sent[k].data)[key]
+		inner[k].tree = sent[k].member(key)
 	}
 	w.step++
-	w.to(append(path[:len(path):len(path)], ast.PathName(key)), inner, read[map[string]jsontext.Value](own)[key])
+	w.to(append(path[:len(path):len(path)], ast.PathName(key)), inner, own.member(key))
 	w.step--
 }
 
-func isNull(v jsontext.Value) bool { return len(v) == 0 || v[0] == 'n' }
-
-// read reads JSON that gqlgen has written.
-func read[T any](v jsontext.Value) (t T) {
-	if !isNull(v) {
-		_ = json.Unmarshal(v, &t)
+func (t *tree) row(i int) *tree {
+	if t == nil || i >= len(t.rows) {
+		return nil
 	}
-	return t
+	return t.rows[i]
 }
 
-func at(list []jsontext.Value, i int) jsontext.Value {
-	if i < len(list) {
-		return list[i]
+func (t *tree) member(key string) *tree {
+	if t == nil {
+		return nil
 	}
-	return nil
+	return t.members[key]
 }
 
 // responses returns what is sent of a part that is there: one response for each object,
@@ -484,15 +569,14 @@ func (p *piece) responses(errs gqlerror.List) []*graphql.Response {
 	var all []*graphql.Response
 	byPath := make(map[string]*graphql.Response)
 	for _, host := range p.hosts() {
-		if string(host.data) == "{}" {
+		key, data := host.path.String(), []byte("null")
+		if _, failed := p.failed.Load(key); !failed && host.own != nil {
+			data = slices.Clip(host.own.text) // which is part of a longer one
+		}
+		if string(data) == "{}" {
 			continue // the fragment is of another type, or left out by @skip
 		}
-		key := host.path.String()
-		if _, failed := p.failed.Load(key); failed || isNull(host.data) {
-			host.data = jsontext.Value("null")
-		}
-		// Whoever writes the response may use its data up: those that are in p are found by p's.
-		response := &graphql.Response{Path: host.path, Label: p.label, Data: slices.Clip([]byte(host.data))}
+		response := &graphql.Response{Path: host.path, Label: p.label, Data: data}
 		all = append(all, response)
 		byPath[key] = response
 	}
