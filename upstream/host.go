@@ -87,7 +87,7 @@ func (h hosts) of(name string) *host {
 func (h hosts) dead() int {
 	n := 0
 	for _, known := range h.known.Values() {
-		if known.breaker.IsOpen() {
+		if known.dead() != nil {
 			n++
 		}
 	}

@@ -151,11 +151,14 @@ func parentOf(ctx context.Context) trace.Span {
 }
 
 // waits returns the field's span, which begins when the field has; nil if the field has
-// been resolved without.
+// been resolved: its span has ended, and nothing below it would be seen.
 func (f *FieldSpan) waits() trace.Span {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.span == nil && !f.ended {
+	if f.ended {
+		return nil
+	}
+	if f.span == nil {
 		_, f.span = trace.SpanFromContext(f.ctx).TracerProvider().Tracer(tracerName).Start(f.ctx, f.name(), trace.WithTimestamp(f.began))
 	}
 	return f.span
