@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,9 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -155,9 +162,113 @@ func TestOperationLog(t *testing.T) {
 			t.Errorf("%s: %s", test.name, text)
 		}
 	}
+	for _, id := range []string{"ada@example.com", demo.Token} {
+		header := e.ask(`{ teams { nodes { name } } }`, "X-Request-Id", id)
+		if text := fmt.Sprint(w.lines(t), header); strings.Contains(text, id) {
+			t.Errorf("a request is called %s", id)
+		}
+	}
 	w.level.Set(slog.LevelWarn)
 	if e.ask(`{ teams { nodes { name } } }`); len(w.lines(t)) != 0 {
 		t.Error("logged below the level")
+	}
+}
+
+// outcomes counts what has been logged by its outcome.
+func (w *watched) outcomes(t *testing.T) map[any]int {
+	t.Helper()
+	all := make(map[any]int)
+	for _, l := range w.lines(t) {
+		if l["msg"] == "operation" {
+			all[l["outcome"]]++
+		}
+	}
+	return all
+}
+
+// TestOutcomeOfGone tells clients that go when they have their answer from those that go
+// before.
+func TestOutcomeOfGone(t *testing.T) {
+	w := new(watched)
+	goOn := make(chan struct{})
+	var once sync.Once
+	release := func() { once.Do(func() { close(goOn) }) }
+	t.Cleanup(release)
+	e := newEnv(t, withTelemetry(w), withFault(held(goOn, ofContacts)))
+	const query = `{ workspace(id: "101") { name ... @defer { contacts(first: 100) { nodes { id rawId emailAddress firstName createdAt updatedAt } } } } }`
+	for _, accept := range []string{"multipart/mixed", "text/event-stream"} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		p := e.begin(ctx, query, nil, "Accept: "+accept)
+		if !p.read() {
+			t.Fatal("no first part")
+		}
+		hangUp()
+		e.told()
+		if got := w.outcomes(t); len(got) != 1 || got["canceled"] != 1 {
+			t.Errorf("%s, gone behind the first part: %v", accept, got)
+		}
+	}
+	release()
+	for accept, end := range map[string]string{"multipart/mixed": "-----\r\n", "text/event-stream": "event: complete\n"} {
+		const often = 50
+		for range often {
+			e.goneAt(end, accept, query)
+			e.told()
+		}
+		if got := w.outcomes(t); got["ok"] != often {
+			t.Errorf("%s, gone behind the end: %v", accept, got)
+		}
+	}
+}
+
+// goneAt sends a query on a connection of its own, which it closes when it reads a line.
+func (e *env) goneAt(end, accept, query string) {
+	e.t.Helper()
+	conn, err := new(net.Dialer).DialContext(e.t.Context(), "tcp", strings.TrimPrefix(e.url, "http://"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	body, _ := json.Marshal(map[string]any{"query": query})
+	r, _ := http.NewRequest(http.MethodPost, e.url+endpoint, bytes.NewReader(body))
+	for name, value := range map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + demo.Token, "Accept": accept} {
+		r.Header.Set(name, value)
+	}
+	if err := r.Write(conn); err != nil {
+		e.t.Fatal(err)
+	}
+	for answer := bufio.NewReader(conn); ; {
+		line, err := answer.ReadString('\n')
+		if err != nil {
+			e.t.Fatalf("no %q: %v", end, err)
+		}
+		if line == end {
+			return
+		}
+	}
+}
+
+// TestOutcomeOfNothing has an answer without any data, and a request that is not answered for
+// want of code that works: both have failed.
+func TestOutcomeOfNothing(t *testing.T) {
+	w := new(watched)
+	tel := telemetry.New(telemetry.Config{Log: telemetry.NewLog(w, "json", &w.level)})
+	answered := func(next graphql.ResponseHandler) {
+		e := executor.New(&graphql.ExecutableSchemaMock{ExecFunc: func(context.Context) graphql.ResponseHandler { return next }})
+		tel.Apply(e, func(context.Context) string { return "" })
+		defer func() { _ = recover() }()
+		tel.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			responses, ctx := e.DispatchOperation(r.Context(), &graphql.OperationContext{Operation: &ast.OperationDefinition{Operation: ast.Query}})
+			responses(ctx)
+			rw.WriteHeader(http.StatusOK)
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, endpoint, nil))
+	}
+	answered(func(context.Context) *graphql.Response {
+		return &graphql.Response{Data: []byte("null"), Errors: gqlerror.List{{Message: "no"}}}
+	})
+	answered(func(context.Context) *graphql.Response { panic("the inside") })
+	if got := w.outcomes(t); got["failed"] != 2 {
+		t.Error(got)
 	}
 }
 

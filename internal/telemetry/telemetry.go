@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -75,15 +76,17 @@ type operation struct {
 	mu     sync.Mutex
 	client string
 	// name is the one that the client has given the operation, kind is "query" or
-	// "mutation", and hash that of the document: SHA-256, as of persisted documents.
-	name, kind, hash string
+	// "mutation".
+	name, kind, document string
 	// failed counts errors by their codes; ran says that the operation was executed, and
 	// useful that there is more in its data than null.
 	failed      map[string]int
 	ran, useful bool
-	limits      []string // those that were exceeded
-	calls       calls
-	shared      bool // with another request, which has executed it
+	// cut says that there was to be more of the answer, or that it was given up.
+	cut    bool
+	limits []string // those that were exceeded
+	calls  calls
+	shared bool // with another request, which has executed it
 }
 
 // calls counts the REST calls of an operation by where their answers came from.
@@ -112,18 +115,20 @@ func (t *Telemetry) Handler(next http.Handler) http.Handler {
 			ctx, span = t.tracer.Start(propagator.Extract(ctx, propagation.HeaderCarrier(r.Header)), "GraphQL", trace.WithSpanKind(trace.SpanKindServer))
 		}
 		t.inFlight.Add(1)
-		answer := &meteredWriter{ResponseWriter: w, status: http.StatusOK}
+		answer := &meteredWriter{ResponseWriter: w, ctx: ctx, status: http.StatusOK, panics: true}
 		defer func() { t.done(ctx, o, answer, span) }()
 		next.ServeHTTP(answer, r.WithContext(ctx))
+		answer.panics = false
 	})
 }
 
 // requestID is what the client calls the request, or the trace that it belongs to, or
-// else a name made just now.
+// else a name made just now. It is no e-mail address and not the client's token, which some
+// send as a name.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get(RequestID); id != "" && len(id) <= maxRequestID && !strings.ContainsFunc(id, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_.:/+=@", c)
-	}) {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_.:/+=", c)
+	}) && !strings.HasSuffix(r.Header.Get("Authorization"), " "+id) {
 		return id
 	}
 	if parent := r.Header.Get("Traceparent"); parent != "" { // version-trace-span-flags
@@ -159,17 +164,15 @@ func (o *operation) answered(ctx context.Context, response *graphql.Response, cl
 	o.client = client
 	o.ran = o.ran || response.Data != nil
 	o.useful = o.useful || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
+	o.cut = response.HasNext != nil && *response.HasNext || errors.Is(ctx.Err(), context.Canceled)
 	for _, err := range response.Errors {
 		o.fail(err)
 	}
-	if o.hash != "" || !graphql.HasOperationContext(ctx) {
+	if o.document != "" || !graphql.HasOperationContext(ctx) {
 		return
 	}
 	op := graphql.GetOperationContext(ctx)
-	if op.RawQuery != "" {
-		sum := sha256.Sum256([]byte(op.RawQuery))
-		o.hash = hex.EncodeToString(sum[:])
-	}
+	o.document = op.RawQuery
 	if op.Operation != nil {
 		o.kind, o.name = string(op.Operation.Operation), op.Operation.Name
 	}
@@ -217,11 +220,11 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 		return
 	}
 	other.mu.Lock()
-	client, name, kind, hash, ran, useful := other.client, other.name, other.kind, other.hash, other.ran, other.useful
+	client, name, kind, document, ran, useful := other.client, other.name, other.kind, other.document, other.ran, other.useful
 	failed, limits := maps.Clone(other.failed), slices.Clone(other.limits)
 	other.mu.Unlock()
 	o.mu.Lock()
-	o.client, o.name, o.kind, o.hash, o.ran, o.useful, o.failed, o.limits, o.shared = client, name, kind, hash, ran, useful, failed, limits, true
+	o.client, o.name, o.kind, o.document, o.ran, o.useful, o.failed, o.limits, o.shared = client, name, kind, document, ran, useful, failed, limits, true
 	o.mu.Unlock()
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddLink(trace.Link{SpanContext: trace.SpanContextFromContext(by)})
@@ -253,12 +256,13 @@ func (t *Telemetry) Observer() upstream.Observer {
 	return observer
 }
 
-// outcome is how an operation went; given says that the client has gone away.
-func (o *operation) outcome(status int, given bool) string {
-	switch {
-	case given:
+// outcome is how an operation went.
+func (o *operation) outcome(answer *meteredWriter) string {
+	switch status := answer.status; {
+	// Who goes as soon as all is there has been answered.
+	case answer.failed, answer.ctx.Err() != nil && (o.cut || !answer.begun):
 		return "canceled"
-	case status >= http.StatusInternalServerError, !o.ran && o.failed[string(upstream.Internal)] > 0:
+	case answer.panics, status >= http.StatusInternalServerError, !o.ran && o.failed[string(upstream.Internal)] > 0:
 		return "failed"
 	case !o.ran && (status >= http.StatusBadRequest || len(o.failed) > 0), len(o.limits) > 0 && !o.useful:
 		return "refused"
@@ -276,7 +280,7 @@ func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWrite
 	took := time.Since(o.began)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	outcome := o.outcome(answer.status, ctx.Err() != nil)
+	outcome := o.outcome(answer)
 	if t.metrics != nil {
 		t.metrics.done(o, outcome, took, answer)
 	}
@@ -287,7 +291,7 @@ func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWrite
 		return
 	}
 	attrs := make([]slog.Attr, 0, 16)
-	for _, text := range []struct{ key, value string }{{"type", o.kind}, {"name", o.name}, {"hash", o.hash}, {"client", o.client}} {
+	for _, text := range []struct{ key, value string }{{"type", o.kind}, {"name", o.name}, {"hash", o.hash()}, {"client", o.client}} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.key, text.value))
 		}
@@ -302,6 +306,16 @@ func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWrite
 		attrs = append(attrs, slog.String("errors", o.errors()))
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "operation", attrs...)
+}
+
+// hash returns the document's: SHA-256, as of persisted documents. It is empty if there is
+// no document.
+func (o *operation) hash() string {
+	if o.document == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(o.document))
+	return hex.EncodeToString(sum[:])
 }
 
 // errors lists the codes of errors, with how many there are of each.
@@ -320,7 +334,7 @@ func (t *Telemetry) trace(o *operation, outcome string, status int, span trace.S
 	}
 	if o.kind != "" {
 		span.SetName(o.kind) // and not the operation's own, of which there may be any number
-		span.SetAttributes(attribute.String("graphql.operation.type", o.kind), attribute.String("graphql.document.hash", o.hash))
+		span.SetAttributes(attribute.String("graphql.operation.type", o.kind), attribute.String("graphql.document.hash", o.hash()))
 	}
 	if o.name != "" {
 		span.SetAttributes(attribute.String("graphql.operation.name", o.name))
@@ -339,22 +353,27 @@ func (t *Telemetry) trace(o *operation, outcome string, status int, span trace.S
 type meteredWriter struct {
 	http.ResponseWriter
 
+	ctx    context.Context //nolint:containedctx // the request's
 	status int
 	bytes  int64
+	// begun says that there was a client when the answer began, failed that it could not
+	// be written, and panics that whatever writes it has not come to its end.
+	begun, failed, panics bool
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *meteredWriter) WriteHeader(status int) {
 	if status >= http.StatusOK {
-		w.status = status
+		w.status, w.begun = status, w.ctx.Err() == nil
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write implements [http.ResponseWriter].
+// Write implements [http.ResponseWriter]. What it writes has a header by then.
 func (w *meteredWriter) Write(b []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
+	w.failed = w.failed || err != nil
 	return n, err
 }
 
