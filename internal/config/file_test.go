@@ -222,6 +222,8 @@ func TestBadFiles(t *testing.T) {
 		"5":                            "it has to be made of keys and values",
 		"listen: 'hush":                "found unexpected end of stream",
 		"\tlisten: hush":               "cannot start any token",
+		"listen: *hush":                "unknown anchor referenced",
+		"cors-origin: [a b: c":         "did not find expected ',' or ']'",
 		"\x00\x01\x02":                 "control characters are not allowed",
 		"listen: \xff\xfehush":         "invalid",
 		bomb():                         `line 1: "a0" is not known`,

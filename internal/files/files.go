@@ -60,7 +60,7 @@ func YAML(text []byte, into any) (err error) {
 
 // inside is what the YAML library says of what stands in the file, but for short
 // names, and of our types.
-var inside = regexp.MustCompile("`[^`]*`|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
+var inside = regexp.MustCompile("`[^`]*`| '[^'<]{2,}'|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
 
 // Plain is an error of the YAML library on one line and without that.
 func Plain(err error) error {
