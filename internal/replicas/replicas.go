@@ -235,7 +235,12 @@ func (r *Redis) Epoch(ctx context.Context, workspace string) (string, error) {
 	var epoch int64
 	err := r.do(ctx, func(ctx context.Context, client rueidis.Client) (err error) {
 		// Redis says when it changes, so that this mostly asks nobody.
-		epoch, err = client.DoCache(ctx, client.B().Get().Key(prefix+"epoch:"+workspace).Cache(), time.Minute).AsInt64()
+		get := client.B().Get().Key(prefix + "epoch:" + workspace)
+		if r.breaker.IsClosed() {
+			epoch, err = client.DoCache(ctx, get.Cache(), time.Minute).AsInt64()
+		} else { // what this process knows itself does not say that Redis is back
+			epoch, err = client.Do(ctx, get.Build()).AsInt64()
+		}
 		return err
 	})
 	if err != nil && !rueidis.IsRedisNil(err) {
