@@ -69,9 +69,10 @@ func cameFrom(ctx context.Context, origin Origin) {
 // roundTrip makes a call, and tells of it whoever wants to know.
 func (c *Client) roundTrip(req *http.Request, subdomain string, segments []string) (*http.Response, error) {
 	ctx := req.Context()
-	t, span := TraceOf(ctx), trace.Span(nil)
+	t, span, path := TraceOf(ctx), trace.Span(nil), ""
 	if parent := parentOf(ctx); parent.IsRecording() {
-		ctx, span = parent.TracerProvider().Tracer(tracerName).Start(trace.ContextWithSpan(ctx, parent), req.Method+" "+pathTemplate(segments), trace.WithSpanKind(trace.SpanKindClient))
+		path = pathTemplate(segments)
+		ctx, span = parent.TracerProvider().Tracer(tracerName).Start(trace.ContextWithSpan(ctx, parent), req.Method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
 		defer span.End()
 	}
 	if t == nil && span == nil && c.observer.Called == nil {
@@ -92,7 +93,7 @@ func (c *Client) roundTrip(req *http.Request, subdomain string, segments []strin
 	}
 	if span != nil {
 		span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host),
-			attribute.String("url.template", call.Path()), attribute.Int("http.response.status_code", call.Status), attribute.String("funnelgraph.origin", string(origin)))
+			attribute.String("url.template", path), attribute.Int("http.response.status_code", call.Status), attribute.String("funnelgraph.origin", string(origin)))
 		if err != nil || call.Status >= http.StatusBadRequest {
 			span.SetStatus(codes.Error, "")
 		}
