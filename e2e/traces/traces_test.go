@@ -84,26 +84,24 @@ func serve(t *testing.T, binary string, env ...string) (url string, end func() s
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var before []byte // until it is ready
 	end = sync.OnceValue(func() string {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		log, _ := io.ReadAll(stderr)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v: %s", err, log)
 		}
-		return string(log)
+		return string(before) + string(log)
 	})
 	t.Cleanup(func() { end() })
-	var line []byte
-	for b := make([]byte, 1); !strings.HasSuffix(string(line), "\n"); line = append(line, b...) {
+	for b := make([]byte, 1); ; before = append(before, b...) {
+		if match := regexp.MustCompile(`GraphQL on (http://\S+/graphql)\S* .*\n`).FindSubmatch(before); match != nil {
+			return string(match[1]), end
+		}
 		if _, err := stderr.Read(b); err != nil {
-			t.Fatalf("it says %q: %v", line, err)
+			t.Fatalf("it says %q: %v", before, err)
 		}
 	}
-	match := regexp.MustCompile(`GraphQL on (http://\S+/graphql)`).FindSubmatch(line)
-	if match == nil {
-		t.Fatalf("it says %q", line)
-	}
-	return string(match[1]), end
 }
 
 func ask(t *testing.T, url, query string) {
@@ -207,3 +205,24 @@ func TestCollectorIsAway(t *testing.T) {
 
 // notSent is what the log has when spans cannot be sent.
 const notSent = "traces are not sent"
+
+// TestSecretsOfVariables has headers and endpoints that cannot be read, and a collector that
+// is away: the log says so, and not what stands in them.
+func TestSecretsOfVariables(t *testing.T) {
+	binary := build(t)
+	for env, told := range map[string]bool{
+		"OTEL_EXPORTER_OTLP_HEADERS=sekret":                                           true,
+		"OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%zzsekret":                    true,
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://user:sekret@127.0.0.1:x":           true,
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://user:sekret@127.0.0.1:1/v1/traces": false,
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=/sekret":                                      true,
+	} {
+		for _, protocol := range []string{"grpc", "http/protobuf"} {
+			url, end := serve(t, binary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+free(t), "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol, "OTEL_EXPORTER_OTLP_TIMEOUT=200", env)
+			ask(t, url, `{ teams { nodes { name } } }`)
+			if log := end(); strings.Contains(log, "sekret") || told && !strings.Contains(log, "a variable of OpenTelemetry cannot be read") {
+				t.Errorf("%s by %s: %s", env, protocol, log)
+			}
+		}
+	}
+}

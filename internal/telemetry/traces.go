@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,6 +25,7 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 	if !tracesWanted() {
 		return nil, func(context.Context) {}, nil
 	}
+	otel.SetLogger(logr.FromSlogHandler(bare{slog.Default().Handler()}))
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("traces cannot be sent as OTEL_… asks for: %w", err)
@@ -56,6 +58,27 @@ func tracesWanted() bool {
 	}
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
+
+// bare is a [slog.Handler] that logs what the libraries complain of, and not with which
+// values: those are variables of the environment, among them the headers with a collector's
+// token.
+type bare struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (bare) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+// Handle implements [slog.Handler].
+func (h bare) Handle(ctx context.Context, r slog.Record) error {
+	line := slog.NewRecord(r.Time, slog.LevelWarn, "a variable of OpenTelemetry cannot be read: look at OTEL_EXPORTER_OTLP_…", r.PC)
+	line.AddAttrs(slog.String("step", r.Message))
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h bare) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup implements [slog.Handler].
+func (h bare) WithGroup(string) slog.Handler { return h }
 
 // quiet logs that spans cannot be sent, once in a while.
 type quiet struct {
