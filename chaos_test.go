@@ -359,9 +359,6 @@ func TestSecondSignal(t *testing.T) {
 // TestSoak keeps a server busy on a bad day, and then lets it rest now and again: what it
 // holds does not grow.
 func TestSoak(t *testing.T) {
-	if testing.Short() { // for the race detector
-		t.Skip("it weighs the heap")
-	}
 	api := newChaos(t)
 	transport := upstream.NewTransport()
 	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport, CallTimeout: 500 * time.Millisecond})

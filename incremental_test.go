@@ -701,9 +701,6 @@ func TestManyDeferred(t *testing.T) {
 // TestDeferredBeyondMuch defers little beside very much: what has been sent is read once, and
 // not again for each part, so that the parts cost about what they hold.
 func TestDeferredBeyondMuch(t *testing.T) {
-	if testing.Short() { // for the race detector
-		t.Skip("it compares times")
-	}
 	e := newEnv(t, withCache(time.Minute))
 	query := func(directive string) string {
 		var much, deferred strings.Builder

@@ -516,6 +516,7 @@ func TestAdmin(t *testing.T) {
 		{"GET", "/debug/pprof/", "", 200, ""},
 		{"GET", "/debug/pprof/goroutine?debug=1", "", 200, ""},
 		{"GET", "/debug/pprof/heap", "", 200, ""},
+		{"GET", "/debug/pprof/cmdline", "", 404, ""}, // which can hold a password
 		{"GET", "/graphql", "", 404, "404 page not found\n"},
 	} {
 		status, text := admin(test.method, test.path, test.body)

@@ -623,7 +623,7 @@ func TestTenancy(t *testing.T) {
 			e, all := tenants(t, withCache(ttl))
 			seed, queries := rand.Uint64(), size(500, 50_000)
 			if testing.Short() {
-				queries = 60
+				queries = 200
 			}
 			var wait sync.WaitGroup
 			var mu sync.Mutex
@@ -658,9 +658,6 @@ func TestTenancy(t *testing.T) {
 				})
 			}
 			wait.Wait()
-			if testing.Short() { // for the race detector
-				return
-			}
 			// What they may see they do see: what chance has not asked for is asked for now.
 			for _, x := range all {
 				answers := e.queryAs(x.key, "{ teams { nodes { name } } users { nodes { email } } }").raw
@@ -700,9 +697,6 @@ func TestTenancy(t *testing.T) {
 // TestHiddenLooksMissing asks by every road for what a client must not see, and for
 // what there is not: the answers are the same.
 func TestHiddenLooksMissing(t *testing.T) {
-	if testing.Short() { // for the race detector
-		t.Skip("nothing here is asked side by side")
-	}
 	e, all := tenants(t)
 	hidden, missing := map[string]int{"T": 12, "W": 121}, map[string]int{"T": 17, "W": 178}
 	for _, kind := range letters {
@@ -789,9 +783,6 @@ func membership(_ string, id int) string {
 // TestBudgetTellsNothing gives a client so few calls that they do not suffice to find
 // out whether something is another's: it is told no more than where there is nothing.
 func TestBudgetTellsNothing(t *testing.T) {
-	if testing.Short() { // for the race detector
-		t.Skip("nothing here is asked side by side")
-	}
 	// What is left of the budget is told by calls that are made one after another, of which
 	// the last ones come when it is known whether there is something.
 	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`

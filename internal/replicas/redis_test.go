@@ -224,7 +224,8 @@ func TestFilteredReads(t *testing.T) {
 // TestPaceIsLearntTogether has an API bear twenty calls at a time: what one replica has
 // learnt of that, another one goes by from its first call on.
 func TestPaceIsLearntTogether(t *testing.T) {
-	r, a := newRedis(t), &api{takes: 20 * time.Millisecond, capacity: 20}
+	// Long enough for all calls that are begun at once to be there together.
+	r, a := newRedis(t), &api{takes: 60 * time.Millisecond, capacity: 20}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for range 6 {
 		burst(t, 100, upstream.Query{}, one)
@@ -239,7 +240,7 @@ func TestPaceIsLearntTogether(t *testing.T) {
 	burst(t, 100, upstream.Query{}, replica{Client: alone.WithToken("secret")})
 	peakAlone, refusedAlone, _ := a.reset()
 	t.Logf("%d at a time and %d refused, alone %d and %d", peak, refused, peakAlone, refusedAlone)
-	if failed > 0 || peak > 45 || peakAlone < peak+10 || refused > refusedAlone/2 {
+	if failed > 0 || peak > 45 || peakAlone < 60 || refused > refusedAlone/2 {
 		t.Errorf("%d failed", failed)
 	}
 }
