@@ -2,15 +2,11 @@ package graph
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/formatter"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 	"go.opentelemetry.io/otel/trace"
@@ -56,65 +52,6 @@ func NewExecutor(session func(context.Context) Session, introspection bool) *exe
 		return quiet
 	})
 	return e
-}
-
-// public returns the schema as clients see it: the directive that tells gqlgen how to
-// resolve a field is none of theirs, and @defer is described.
-func public() *ast.Schema {
-	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
-	schema.Directives = maps.Clone(schema.Directives)
-	delete(schema.Directives, "goField")
-	schema.Directives["defer"] = described(*schema.Directives["defer"])
-	return &schema
-}
-
-// SDL returns the schema as clients see it, as text: what introspection tells of it,
-// types in the order of their names.
-func SDL() string {
-	schema := public()
-	root := &ast.SchemaDefinition{Description: schema.Description}
-	for _, def := range []*ast.Definition{schema.Query, schema.Mutation, schema.Subscription} {
-		if def != nil {
-			root.OperationTypes = append(root.OperationTypes, &ast.OperationTypeDefinition{Operation: ast.Operation(strings.ToLower(def.Name)), Type: def.Name})
-		}
-	}
-	doc := &ast.SchemaDocument{Schema: ast.SchemaDefinitionList{root}}
-	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
-		switch name {
-		case "deprecated", "include", "oneOf", "skip", "specifiedBy": // every tool has them
-		default:
-			directive := *schema.Directives[name]
-			directive.Position = nil // @defer would be left out as built-in
-			doc.Directives = append(doc.Directives, &directive)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
-		def := *schema.Types[name]
-		def.Fields = slices.Clone(def.Fields)
-		for i, field := range def.Fields {
-			shown := *field
-			shown.Directives = slices.DeleteFunc(slices.Clone(field.Directives), func(d *ast.Directive) bool { return schema.Directives[d.Name] == nil })
-			def.Fields[i] = &shown
-		}
-		doc.Definitions = append(doc.Definitions, &def)
-	}
-	var text strings.Builder
-	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
-	return text.String()
-}
-
-// described returns @defer as clients know it.
-func described(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
-	directive.Description = "Sends what the fragment asks for later, so that the rest can be shown first. " +
-		"The request has to accept `multipart/mixed` or `text/event-stream`; otherwise all comes together."
-	directive.Arguments = ast.ArgumentDefinitionList{
-		{
-			Name: "if", Description: "Whether to.", Type: ast.NonNullNamedType("Boolean", directive.Position),
-			DefaultValue: &ast.Value{Kind: ast.BooleanValue, Raw: "true", Position: directive.Position}, Position: directive.Position,
-		},
-		{Name: "label", Description: "A name that the part has.", Type: ast.NamedType("String", directive.Position), Position: directive.Position},
-	}
-	return &directive
 }
 
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
