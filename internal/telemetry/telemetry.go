@@ -73,7 +73,16 @@ type operation struct {
 	id    string
 	began time.Time
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	about
+	// cut says that there was to be more of the answer, or that it was given up.
+	cut    bool
+	calls  calls
+	shared bool // with another request, which has executed it
+}
+
+// about is what an operation and its answer are for all who are answered the same.
+type about struct {
 	client string
 	// name is the one that the client has given the operation, kind is "query" or
 	// "mutation".
@@ -82,11 +91,7 @@ type operation struct {
 	// useful that there is more in its data than null.
 	failed      map[string]int
 	ran, useful bool
-	// cut says that there was to be more of the answer, or that it was given up.
-	cut    bool
-	limits []string // those that were exceeded
-	calls  calls
-	shared bool // with another request, which has executed it
+	limits      []string // those that were exceeded
 }
 
 // calls counts the REST calls of an operation by where their answers came from.
@@ -220,11 +225,11 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 		return
 	}
 	other.mu.Lock()
-	client, name, kind, document, ran, useful := other.client, other.name, other.kind, other.document, other.ran, other.useful
-	failed, limits := maps.Clone(other.failed), slices.Clone(other.limits)
+	same := other.about
+	same.failed, same.limits = maps.Clone(same.failed), slices.Clone(same.limits)
 	other.mu.Unlock()
 	o.mu.Lock()
-	o.client, o.name, o.kind, o.document, o.ran, o.useful, o.failed, o.limits, o.shared = client, name, kind, document, ran, useful, failed, limits, true
+	o.about, o.shared = same, true
 	o.mu.Unlock()
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.AddLink(trace.Link{SpanContext: trace.SpanContextFromContext(by)})
