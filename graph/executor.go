@@ -9,7 +9,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -70,10 +69,11 @@ func newExecutor(session func(context.Context) Session, short bool) *executor.Ex
 		if op.Operation.Operation == ast.Query {
 			prefetch(op, doc, l)
 		}
+		spans := newSpans(ctx, l)
 		// In the place of all field extensions, of which there are none:
 		// AroundFields makes two closures for every field.
-		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, traced: trace.SpanFromContext(ctx).IsRecording(), objects: objects{Session: &with}}).resolve
-		return next(loader.With(ctx, l))
+		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, spans: spans, objects: objects{Session: &with}}).resolve
+		return spans.untilEnd(next(loader.With(ctx, l)))
 	})
 	return e
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -48,7 +49,7 @@ type planner struct {
 	objects
 	schema *ast.Schema
 	short  bool   // whether anything is
-	traced bool   // whether fields that wait have spans
+	spans  *spans // of fields that wait; nil if they have none
 	kept   *plans // the document's; nil if it has none
 	own    plans
 	room   atomic.Int64 // for what has been planned and not yet written, in bytes
@@ -59,10 +60,10 @@ type planner struct {
 func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
 	if field := graphql.GetFieldContext(ctx); field.IsResolver {
 		reserveStack()
-		if p.traced {
-			var resolved func()
-			ctx, resolved = upstream.WithField(ctx, func() string { return field.Object + "." + field.Field.Name })
-			defer resolved()
+		if p.spans != nil {
+			of := p.spans.of(field)
+			ctx = loader.With(ctx, of.loaders)
+			defer of.Resolved()
 		}
 	}
 	v, err := next(ctx)
@@ -203,8 +204,8 @@ func (c *compiler) connection(field *graphql.FieldContext) plan {
 	return members(c, field, func(f *graphql.FieldContext) func([]byte, model.Rows) []byte {
 		switch f.Field.Name {
 		case "nodes":
-			row := object(members(c, f, c.column))
-			return list(func(b []byte, rows model.Rows, i int) []byte { return row(b, reflect.ValueOf(rows.Row(i)).Elem()) })
+			write := object(members(c, f, c.column))
+			return list(func(b []byte, rows model.Rows, i int) []byte { return write(b, rowOf(rows, i)) })
 		case "edges":
 			edge := object(members(c, f, c.edge))
 			return list(func(b []byte, rows model.Rows, i int) []byte { return edge(b, place{rows, i}) })
@@ -229,6 +230,18 @@ func list(item func(b []byte, rows model.Rows, i int) []byte) func([]byte, model
 	}
 }
 
+// row is a record with its columns.
+type row struct {
+	reflect.Value
+
+	record any // a pointer, which to get from the value takes long
+}
+
+func rowOf(rows model.Rows, i int) row {
+	record := rows.Row(i)
+	return row{reflect.ValueOf(record).Elem(), record}
+}
+
 // place is a row's place in a connection, which is what an edge is.
 type place struct {
 	rows model.Rows
@@ -240,8 +253,8 @@ func (c *compiler) edge(f *graphql.FieldContext) func([]byte, place) []byte {
 	case "cursor":
 		return func(b []byte, p place) []byte { return appendString(b, p.rows.CursorOf(p.i)) }
 	case "node":
-		row := object(members(c, f, c.column))
-		return func(b []byte, p place) []byte { return row(b, reflect.ValueOf(p.rows.Row(p.i)).Elem()) }
+		write := object(members(c, f, c.column))
+		return func(b []byte, p place) []byte { return write(b, rowOf(p.rows, p.i)) }
 	}
 	return nil
 }
@@ -262,13 +275,13 @@ func pageInfo(f *graphql.FieldContext) func([]byte, model.PageInfo) []byte {
 
 // column makes what writes a record's field. A plain field's name is its key in
 // camelCase, but for the two ids.
-func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) []byte {
+func (c *compiler) column(f *graphql.FieldContext) func([]byte, row) []byte {
 	if f.Field.Name == "id" {
 		if !reflect.PointerTo(c.row).Implements(reflect.TypeFor[model.Node]()) {
 			return nil
 		}
-		return func(b []byte, row reflect.Value) []byte {
-			return model.AppendGlobalID(b, row.Addr().Interface().(model.Node).Ref())
+		return func(b []byte, r row) []byte {
+			return model.AppendGlobalID(b, r.record.(model.Node).Ref())
 		}
 	}
 	key := snakeCase(f.Field.Name)
@@ -284,15 +297,15 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) [
 	case "String", "ID", "Decimal":
 		switch goType {
 		case reflect.TypeFor[string]():
-			return func(b []byte, row reflect.Value) []byte { return appendString(b, row.FieldByIndex(index).String()) }
+			return func(b []byte, r row) []byte { return appendString(b, r.FieldByIndex(index).String()) }
 		case reflect.TypeFor[*string]():
 			return nullable(index, nonNull, appendString)
 		}
 	case "Int":
 		switch goType {
 		case reflect.TypeFor[int]():
-			return func(b []byte, row reflect.Value) []byte {
-				return strconv.AppendInt(b, row.FieldByIndex(index).Int(), 10)
+			return func(b []byte, r row) []byte {
+				return strconv.AppendInt(b, r.FieldByIndex(index).Int(), 10)
 			}
 		case reflect.TypeFor[*int]():
 			return nullable(index, nonNull, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
@@ -307,8 +320,8 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) [
 		}
 	case "JSON":
 		if goType == reflect.TypeFor[jsontext.Value]() && !nonNull {
-			return func(b []byte, row reflect.Value) []byte {
-				return model.AppendJSON(b, row.FieldByIndex(index).Bytes())
+			return func(b []byte, r row) []byte {
+				return model.AppendJSON(b, r.FieldByIndex(index).Bytes())
 			}
 		}
 	}
@@ -317,12 +330,12 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, reflect.Value) [
 
 // nullable makes what writes a field that is a pointer. One that must not be
 // null is not plain: gqlgen has to report it.
-func nullable[T any](index []int, nonNull bool, write func([]byte, T) []byte) func([]byte, reflect.Value) []byte {
+func nullable[T any](index []int, nonNull bool, write func([]byte, T) []byte) func([]byte, row) []byte {
 	if nonNull {
 		return nil
 	}
-	return func(b []byte, row reflect.Value) []byte {
-		p, _ := row.FieldByIndex(index).Interface().(*T)
+	return func(b []byte, r row) []byte {
+		p, _ := r.FieldByIndex(index).Interface().(*T)
 		return appendNullable(b, p, write)
 	}
 }

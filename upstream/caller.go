@@ -194,7 +194,7 @@ func (c *caller) tell(req *http.Request, a *attempt) {
 	if c.observer.Attempted != nil {
 		c.observer.Attempted(Attempt{Accounts: c.template.subdomain(req.URL) == accounts, Status: status, Waited: a.waited, Took: a.took})
 	}
-	if span := trace.SpanFromContext(req.Context()); span.IsRecording() && (a.failed() || a.waited > longWait) {
+	if span := spanOf(req.Context()); span.IsRecording() && (a.failed() || a.waited > longWait) {
 		span.AddEvent("attempt", trace.WithAttributes(attribute.Int("http.response.status_code", status),
 			attribute.Int64("funnelgraph.waited_ms", a.waited.Milliseconds()), attribute.Int64("funnelgraph.took_ms", a.took.Milliseconds())))
 	}

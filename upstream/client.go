@@ -150,8 +150,10 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 	if content != nil {
 		sent = bytes.NewReader(content)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, sent)
+	watched, calling := c.watch(ctx, method, subdomain, segments)
+	req, err := http.NewRequestWithContext(calling, method, address, sent)
 	if err != nil {
+		watched.end()
 		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
 	}
 	req.Header = c.header
@@ -159,7 +161,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		req.Header = c.header.Clone()
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.roundTrip(req, subdomain, segments)
+	resp, err := watched.roundTrip(req)
 	if err != nil {
 		return callError(ctx, err)
 	}

@@ -94,7 +94,7 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 	until, _ := req.Context().Deadline()
 	f := c.flights[key]
 	if f == nil {
-		f = &flight{flying: true, until: until, done: make(chan struct{}), span: trace.SpanContextFromContext(req.Context())}
+		f = &flight{flying: true, until: until, done: make(chan struct{}), span: spanOf(req.Context()).SpanContext()}
 		c.flights[key] = f
 		// The flight outlives its first caller.
 		var ctx context.Context
@@ -104,7 +104,7 @@ func (c *coalescer) join(key flightKey, req *http.Request) *flight {
 		return f
 	}
 	cameFrom(req.Context(), FromOther)
-	if span := trace.SpanFromContext(req.Context()); f.span.IsValid() && span.IsRecording() {
+	if span := spanOf(req.Context()); f.span.IsValid() && span.IsRecording() {
 		span.AddLink(trace.Link{SpanContext: f.span})
 	}
 	if until.IsZero() || !f.until.IsZero() && until.After(f.until) {

@@ -21,6 +21,9 @@ type Observer struct {
 	// Attempted is told of each attempt at a call over the network, of which a call can
 	// take several.
 	Attempted func(Attempt)
+	// Tracer, if not nil, makes the spans of calls and of the fields that wait for them,
+	// in operations whose own span is being recorded.
+	Tracer trace.Tracer
 }
 
 // Attempt is one attempt at a call over the network.
@@ -57,119 +60,152 @@ func (c *Client) Stats() Stats {
 	return s
 }
 
-type originKey struct{}
+// watched is a call, and who is to be told of it.
+type watched struct {
+	Call
 
-// cameFrom notes where the answer to a call comes from, if anybody wants to know.
+	by        *shared
+	subdomain string
+	trace     *Trace     // nil if it is not written down
+	span      trace.Span // nil if it has none
+}
+
+type watchedKey struct{}
+
+// watch returns a call that begins now, and the context to make it with.
+func (s *shared) watch(ctx context.Context, method, subdomain string, segments []string) (*watched, context.Context) {
+	w := &watched{by: s, subdomain: subdomain, trace: TraceOf(ctx)}
+	w.Call = Call{Method: method, Accounts: subdomain == accounts, Origin: FromNetwork, Began: time.Now(), segments: segments}
+	if tracer := s.observer.Tracer; tracer != nil {
+		if parent := parentOf(ctx, tracer); trace.SpanFromContext(parent).IsRecording() {
+			_, w.span = tracer.Start(parent, method+" "+w.Path(), trace.WithSpanKind(trace.SpanKindClient))
+		}
+	}
+	return w, context.WithValue(ctx, watchedKey{}, w)
+}
+
+// spanOf returns the span of the call that is being made, one that records nothing if it has
+// none.
+func spanOf(ctx context.Context) trace.Span {
+	if w, _ := ctx.Value(watchedKey{}).(*watched); w != nil && w.span != nil {
+		return w.span
+	}
+	return trace.SpanFromContext(context.Background())
+}
+
+// cameFrom notes where the answer to a call comes from.
 func cameFrom(ctx context.Context, origin Origin) {
-	if o, _ := ctx.Value(originKey{}).(*Origin); o != nil {
-		*o = origin
+	if w, _ := ctx.Value(watchedKey{}).(*watched); w != nil {
+		w.Origin = origin
 	}
 }
 
-// roundTrip makes a call, and tells of it whoever wants to know.
-func (c *Client) roundTrip(req *http.Request, subdomain string, segments []string) (*http.Response, error) {
-	ctx := req.Context()
-	t, span, path := TraceOf(ctx), trace.Span(nil), ""
-	if parent := parentOf(ctx); parent.IsRecording() {
-		path = pathTemplate(segments)
-		ctx, span = parent.TracerProvider().Tracer(tracerName).Start(trace.ContextWithSpan(ctx, parent), req.Method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
-		defer span.End()
-	}
-	if t == nil && span == nil && c.observer.Called == nil {
-		return c.transport.RoundTrip(req)
-	}
-	origin := FromNetwork
-	call := Call{Method: req.Method, Host: req.URL.Host, Accounts: subdomain == accounts, Began: time.Now(), segments: segments, query: req.URL.RawQuery}
-	resp, err := c.transport.RoundTrip(req.WithContext(context.WithValue(ctx, originKey{}, &origin)))
-	call.Took, call.Origin = time.Since(call.Began), origin
-	if c.template.perWorkspace && !strings.HasPrefix(call.Host, subdomain+".") {
-		call.Host += "/" + subdomain
+// roundTrip makes the call, and tells of it.
+func (w *watched) roundTrip(req *http.Request) (*http.Response, error) {
+	defer w.end()
+	w.Host, w.query = req.URL.Host, req.URL.RawQuery
+	resp, err := w.by.transport.RoundTrip(req)
+	w.Took = time.Since(w.Began)
+	if w.by.template.perWorkspace && !strings.HasPrefix(w.Host, w.subdomain+".") {
+		w.Host += "/" + w.subdomain
 	}
 	if err == nil {
-		call.Status = resp.StatusCode
+		w.Status = resp.StatusCode
 	}
-	if t != nil {
-		t.add(call)
+	if w.trace != nil {
+		w.trace.add(w.Call)
 	}
-	if span != nil {
-		span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host),
-			attribute.String("url.template", path), attribute.Int("http.response.status_code", call.Status), attribute.String("funnelgraph.origin", string(origin)))
-		if err != nil || call.Status >= http.StatusBadRequest {
-			span.SetStatus(codes.Error, "")
+	if w.span != nil {
+		// What goes without saying is left out: a span costs by its attributes.
+		w.span.SetAttributes(attribute.String("http.request.method", w.Method), attribute.String("server.address", w.Host), attribute.Int("http.response.status_code", w.Status))
+		if w.Origin != FromNetwork {
+			w.span.SetAttributes(attribute.String("funnelgraph.origin", string(w.Origin)))
+		}
+		if err != nil || w.Status >= http.StatusBadRequest {
+			w.span.SetStatus(codes.Error, "")
 		}
 	}
-	if c.observer.Called != nil {
-		c.observer.Called(ctx, call)
+	if w.by.observer.Called != nil {
+		w.by.observer.Called(req.Context(), w.Call)
 	}
 	return resp, err
 }
 
-// tracerName is the instrumentation scope of the spans of calls.
-const tracerName = "github.com/funnelgraph/funnelgraph/upstream"
+// end ends the call's span.
+func (w *watched) end() {
+	if w.span != nil {
+		w.span.End()
+	}
+}
 
-// FieldSpan is a field of an operation that may have to wait for calls, for which it then has
-// a span of its own. It is safe for concurrent use; make one with [WithField].
+// FieldSpan is the span of a field of an operation, which it has if it waits for calls: one for
+// all objects that the field is asked of. It is safe for concurrent use; make one with
+// [NewFieldSpan].
 type FieldSpan struct {
-	ctx   context.Context //nolint:containedctx // the field's, which holds the operation's span
-	name  func() string
-	began time.Time
+	operation context.Context //nolint:containedctx // with its span
+	name      string
+	began     time.Time
 
-	mu    sync.Mutex
-	span  trace.Span // nil until there is a call
-	ended bool
+	mu       sync.Mutex
+	own      context.Context //nolint:containedctx // with the field's span; nil until there is a call
+	resolved time.Time       // of the last object by now
+	ended    bool
+}
+
+// NewFieldSpan returns the span of a field that begins to be resolved now. The context is one
+// with the span of the operation.
+func NewFieldSpan(ctx context.Context, name string) *FieldSpan {
+	return &FieldSpan{operation: ctx, name: name, began: time.Now()}
+}
+
+// Resolved tells that the field of an object has been resolved.
+func (f *FieldSpan) Resolved() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.own != nil {
+		f.resolved = time.Now()
+	}
+}
+
+// End ends the span, as of when the last object's field was resolved. What the field still
+// asks for belongs to the operation.
+func (f *FieldSpan) End() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	if f.own != nil {
+		trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.resolved))
+	}
 }
 
 type fieldKey struct{}
 
-// WithField returns a context for a field that is being resolved, and what is to be called
-// when it is. name returns how its span is called. The context is to be one with a span
-// that is being recorded.
-func WithField(ctx context.Context, name func() string) (context.Context, func()) {
-	f := &FieldSpan{ctx: ctx, name: name, began: time.Now()}
-	return AskedBy(ctx, f), f.end
-}
-
-// AskedBy returns a context for the calls that a field asks for; f may be nil.
+// AskedBy returns a context for the calls that a field asks for.
 func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
 	return context.WithValue(ctx, fieldKey{}, f)
 }
 
-// FieldOf returns the field that the context belongs to, nil if it is none.
-func FieldOf(ctx context.Context) *FieldSpan {
-	f, _ := ctx.Value(fieldKey{}).(*FieldSpan)
-	return f
-}
-
-// parentOf returns the span that a call belongs to: that of the field that has asked for
-// it first, or else that of the operation.
-func parentOf(ctx context.Context) trace.Span {
-	if f := FieldOf(ctx); f != nil {
-		if span := f.waits(); span != nil {
-			return span
+// parentOf returns a context with the span that a call belongs to: that of the field that has
+// asked for it first, or else that of the operation.
+func parentOf(ctx context.Context, tracer trace.Tracer) context.Context {
+	if f, _ := ctx.Value(fieldKey{}).(*FieldSpan); f != nil {
+		if own := f.waits(tracer); own != nil {
+			return own
 		}
 	}
-	return trace.SpanFromContext(ctx)
+	return ctx
 }
 
-// waits returns the field's span, which begins when the field has; nil if the field has
-// been resolved: its span has ended, and nothing below it would be seen.
-func (f *FieldSpan) waits() trace.Span {
+// waits returns a context with the field's span, which begins when the field has; nil if it
+// has ended.
+func (f *FieldSpan) waits(tracer trace.Tracer) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
 		return nil
 	}
-	if f.span == nil {
-		_, f.span = trace.SpanFromContext(f.ctx).TracerProvider().Tracer(tracerName).Start(f.ctx, f.name(), trace.WithTimestamp(f.began))
+	if f.own == nil {
+		f.own, _ = tracer.Start(f.operation, f.name, trace.WithTimestamp(f.began))
 	}
-	return f.span
-}
-
-func (f *FieldSpan) end() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ended = true
-	if f.span != nil {
-		f.span.End()
-	}
+	return f.own
 }

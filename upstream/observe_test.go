@@ -31,13 +31,20 @@ func TestDeadHostsAreCounted(t *testing.T) {
 // TestSpanOfLateCall has a field end while what it has asked for goes on: calls that begin
 // then belong to the operation.
 func TestSpanOfLateCall(t *testing.T) {
-	ctx, operation := sdk.NewTracerProvider().Tracer("").Start(t.Context(), "query")
-	field, resolved := WithField(ctx, func() string { return "Query.teams" })
-	if during := parentOf(field); during == operation || !during.IsRecording() {
+	tracer := sdk.NewTracerProvider().Tracer("")
+	ctx, operation := tracer.Start(t.Context(), "query")
+	field := NewFieldSpan(ctx, "Query.teams")
+	calls := AskedBy(ctx, field)
+	own := trace.SpanFromContext(parentOf(calls, tracer))
+	if own == operation || !own.IsRecording() {
 		t.Error("the field has no span of its own")
 	}
-	resolved()
-	if after := parentOf(field); after != operation {
-		t.Errorf("the call belongs to %s", trace.SpanContextFromContext(trace.ContextWithSpan(ctx, after)).SpanID())
+	field.Resolved() // of one object
+	if trace.SpanFromContext(parentOf(calls, tracer)) != own {
+		t.Error("the field of another object has no span, or one of its own")
+	}
+	field.End()
+	if after := trace.SpanFromContext(parentOf(calls, tracer)); after != operation {
+		t.Errorf("the call belongs to %s", after.SpanContext().SpanID())
 	}
 }

@@ -122,14 +122,19 @@ var words = func() map[string]bool {
 	return all
 }()
 
+// usualPath is room for a path's template, in bytes.
+const usualPath = 64
+
 // pathTemplate returns a path without its ids.
 func pathTemplate(segments []string) string {
 	var b strings.Builder
+	b.Grow(usualPath)
 	for _, segment := range segments {
 		if !words[segment] {
 			segment = "{id}"
 		}
-		b.WriteString("/" + segment)
+		b.WriteByte('/')
+		b.WriteString(segment)
 	}
 	return b.String()
 }

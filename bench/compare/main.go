@@ -97,8 +97,7 @@ func funnelgraph(name string, of group, command func(c *exec.Cmd)) server {
 	}
 }
 
-// traced has a server send its traces to a collector that throws them away, all of them or
-// those of one operation in ten.
+// traced has a server send its traces to a collector that throws them away.
 func traced(c *exec.Cmd, sampler ...string) {
 	c.Env = append(append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+collector(), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"), sampler...)
 }
@@ -113,9 +112,6 @@ var collector = sync.OnceValue(func() string {
 	return address
 })
 
-// tenth samples one operation in ten.
-var tenth = []string{"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.1"}
-
 var servers = []server{
 	// The others write no line for a request either.
 	funnelgraph("funnelgraph", usual, func(c *exec.Cmd) { c.Args = append(c.Args, "--log-level", "warn") }),
@@ -123,13 +119,13 @@ var servers = []server{
 	funnelgraph("funnelgraph, log and metrics", telemetry, func(c *exec.Cmd) {
 		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
 	}),
-	funnelgraph("funnelgraph, log, metrics, traces of a tenth", telemetry, func(c *exec.Cmd) {
+	funnelgraph("funnelgraph, log, metrics, traces", telemetry, func(c *exec.Cmd) {
 		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
-		traced(c, tenth...)
+		traced(c)
 	}),
 	funnelgraph("funnelgraph, log, metrics, traces of all", telemetry, func(c *exec.Cmd) {
 		c.Args = append(c.Args, "--log-format", "json", "--admin-listen", "127.0.0.1:0")
-		traced(c)
+		traced(c, "OTEL_TRACES_SAMPLER=always_on")
 	}),
 	{name: "Go program, encoding/json", command: restProgram("rest"), nested: byPath[0], flat: byPath[1]},
 	{name: "Go program, jsonv2", command: restProgram("rest-jsonv2"), nested: byPath[0], flat: byPath[1]},

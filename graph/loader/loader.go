@@ -7,8 +7,6 @@ import (
 	"context"
 	"sync"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -26,7 +24,6 @@ type Loaders struct {
 // operation is what all fields of one have in common.
 type operation struct {
 	client *upstream.Client
-	traced bool
 	kinds  map[upstream.Kind]kind
 
 	// given are the subdomains that the caller named, by workspace id. They
@@ -41,8 +38,11 @@ type operation struct {
 // New returns the loaders of one operation, which call with the client's token
 // and end with the context.
 func New(ctx context.Context, c *upstream.Client) *Loaders {
-	return &Loaders{&operation{client: c, kinds: kinds, traced: trace.SpanFromContext(ctx).IsRecording()}, ctx}
+	return &Loaders{&operation{client: c, kinds: kinds}, ctx}
 }
+
+// AskedBy returns the same loaders, for what a field asks for.
+func (l *Loaders) AskedBy(f *upstream.FieldSpan) *Loaders { return l.on(upstream.AskedBy(l.ctx, f)) }
 
 // on returns the same loaders, for calls on a context that is made of the operation's.
 func (l *Loaders) on(ctx context.Context) *Loaders {
@@ -78,9 +78,6 @@ func With(ctx context.Context, l *Loaders) context.Context {
 // From returns the loaders of the operation that the context belongs to.
 func From(ctx context.Context) *Loaders {
 	l, _ := ctx.Value(contextKey{}).(*Loaders)
-	if l != nil && l.traced {
-		return l.on(upstream.AskedBy(l.ctx, upstream.FieldOf(ctx))) //nolint:contextcheck // the operation's
-	}
 	return l
 }
 

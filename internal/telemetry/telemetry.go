@@ -236,9 +236,9 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 	}
 }
 
-// Observer counts the REST calls of each operation.
+// Observer counts and traces the REST calls of each operation.
 func (t *Telemetry) Observer() upstream.Observer {
-	observer := upstream.Observer{Called: func(ctx context.Context, c upstream.Call) {
+	observer := upstream.Observer{Tracer: t.tracer, Called: func(ctx context.Context, c upstream.Call) {
 		if o := operationOf(ctx); o != nil {
 			o.mu.Lock()
 			switch c.Origin {

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 )
 
 // NewTraces returns what spans are sent to, as the standard environment variables of
@@ -36,7 +37,7 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be used: %w", err)
 	}
 	otel.SetErrorHandler(&quiet{})
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about))
+	provider := sdk.NewTracerProvider(append(sampling(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
 	return provider, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lastSpans)
 		defer cancel()
@@ -46,6 +47,35 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 
 // lastSpans is how long the last spans may take to be sent.
 const lastSpans = 3 * time.Second
+
+// mostTraces is how many operations are traced in a second, unless a client or the
+// environment asks for them: more than anybody looks at, and few enough to cost next to
+// nothing where there are thousands.
+const mostTraces = 100
+
+// sampling returns which operations are traced, where the environment does not say so: of a
+// quiet server all, and some of a busy one.
+func sampling() []sdk.TracerProviderOption {
+	if os.Getenv("OTEL_TRACES_SAMPLER") != "" {
+		return nil
+	}
+	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(bounded{rate.NewLimiter(mostTraces, mostTraces)}))}
+}
+
+// bounded is a [sdk.Sampler] of so many operations a second.
+type bounded struct{ left *rate.Limiter }
+
+// ShouldSample implements [sdk.Sampler].
+func (b bounded) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
+	result := sdk.SamplingResult{Decision: sdk.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
+	if b.left.Allow() {
+		result.Decision = sdk.RecordAndSample
+	}
+	return result
+}
+
+// Description implements [sdk.Sampler].
+func (b bounded) Description() string { return fmt.Sprintf("at most %v a second", b.left.Limit()) }
 
 // tracesWanted reports whether the environment says where traces are to go. The
 // libraries' own default is a collector on this machine; most have none.

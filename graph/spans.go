@@ -1,0 +1,65 @@
+package graph
+
+import (
+	"context"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// spans are those of an operation's fields that have to wait: one for a field of the document,
+// however many objects it is asked of. It is safe for concurrent use.
+type spans struct {
+	ctx     context.Context //nolint:containedctx // the operation's
+	loaders *loader.Loaders
+	known   sync.Map // of *ast.Field to *fieldSpan
+}
+
+// fieldSpan is a field's span, and the loaders whose calls are below it.
+type fieldSpan struct {
+	*upstream.FieldSpan
+
+	loaders *loader.Loaders
+}
+
+// newSpans returns nil if the operation is not traced.
+func newSpans(ctx context.Context, l *loader.Loaders) *spans {
+	if !trace.SpanFromContext(ctx).IsRecording() {
+		return nil
+	}
+	return &spans{ctx: ctx, loaders: l}
+}
+
+func (s *spans) of(field *graphql.FieldContext) *fieldSpan {
+	if known, ok := s.known.Load(field.Field.Field); ok {
+		return known.(*fieldSpan)
+	}
+	span := upstream.NewFieldSpan(s.ctx, field.Object+"."+field.Field.Name)
+	known, _ := s.known.LoadOrStore(field.Field.Field, &fieldSpan{span, s.loaders.AskedBy(span)})
+	return known.(*fieldSpan)
+}
+
+// untilEnd ends the spans with the last response.
+func (s *spans) untilEnd(next graphql.ResponseHandler) graphql.ResponseHandler {
+	if s == nil {
+		return next
+	}
+	return func(ctx context.Context) (response *graphql.Response) {
+		defer func() {
+			if response == nil || response.HasNext == nil || !*response.HasNext {
+				s.end()
+			}
+		}()
+		return next(ctx)
+	}
+}
+
+func (s *spans) end() {
+	for _, span := range s.known.Range {
+		span.(*fieldSpan).End()
+	}
+}
