@@ -61,7 +61,7 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 	if field := graphql.GetFieldContext(ctx); field.IsResolver {
 		reserveStack()
 		if p.spans != nil {
-			of := p.spans.of(field)
+			of := p.spans.of(field) //nolint:contextcheck // the operation's
 			ctx = loader.With(ctx, of.loaders)
 			defer of.Resolved()
 		}

@@ -138,15 +138,20 @@ var servers = []server{
 // figures are what is measured of a server, one value for each round.
 type figures map[string][]float64
 
-// The columns of the table.
-var columns = []struct{ key, title, format string }{
+type column struct{ key, title, format string }
+
+// The columns of the table; those without a figure are left out.
+var columns = []column{
 	{"q1", "Q1 req/s", "%.0f"},
+	{"q1 share", "Q1 of the first's", "%.3f"},
 	{"q1 cpu", "Q1 CPU s per 1000", "%.2f"},
 	{"q1 calls", "REST calls per Q1", "%.1f"},
 	{"q1u", "Q1 unique req/s", "%.0f"},
+	{"q1u share", "Q1 unique of the first's", "%.3f"},
 	{"q1u cpu", "Q1 unique CPU s per 1000", "%.2f"},
 	{"q1u calls", "REST calls per Q1 unique", "%.1f"},
 	{"q2", "Q2 req/s", "%.0f"},
+	{"q2 share", "Q2 of the first's", "%.3f"},
 	{"q2 cpu", "Q2 CPU s per 1000", "%.3f"},
 	{"rss", "peak MB", "%.0f"},
 	{"latency", "Q1 ms at 20 ms a call", "%.1f"},
@@ -159,6 +164,18 @@ type bench struct {
 	warm       int
 	wanted     []string // figures
 	runs       int
+	// together has all servers running all the time, each of them measured in its turn.
+	// None has to be started and warmed again, so that turns can be short, and many of them
+	// tell apart what differs by little.
+	together bool
+	alive    map[string]*alive
+}
+
+// alive is a server that is running.
+type alive struct {
+	pid int
+	url string
+	end func()
 }
 
 func main() {
@@ -167,13 +184,14 @@ func main() {
 	warm := flag.Int("warm", 3, "`seconds` of the same requests before each measurement")
 	withPeers := flag.Bool("peers", false, "also measure Tailcall, Hive Gateway and Apollo Server")
 	withTelemetry := flag.Bool("telemetry", false, "also measure funnelgraph with less and with more of logs, metrics and traces")
+	together := flag.Bool("together", false, "have all servers running all the time, which allows for many short rounds, and compare each with the first in each round")
 	only := flag.String("only", "", "measure the servers whose name has one of these `texts` in it, separated by commas")
 	figures := flag.String("figures", "q1,q1u,q2,latency", "`which` to measure: the nested query (q1), with a credential for each request (q1u), 20 contacts (q2), the nested query at 20 ms a call (latency)")
 	flag.Parse()
 	log.SetFlags(log.Ltime)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	table, err := compare(ctx, *rounds, &bench{seconds: *seconds, warm: *warm, wanted: strings.Split(*figures, ",")}, func(s server) bool {
+	table, err := compare(ctx, *rounds, &bench{seconds: *seconds, warm: *warm, wanted: strings.Split(*figures, ","), together: *together, alive: make(map[string]*alive)}, func(s server) bool {
 		named := slices.ContainsFunc(strings.Split(*only, ","), func(text string) bool {
 			return strings.Contains(strings.ToLower(s.name), strings.ToLower(text))
 		})
@@ -204,6 +222,11 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 	if len(chosen) == 0 {
 		return "", errors.New("no server has such a name")
 	}
+	defer func() {
+		for _, a := range b.alive {
+			a.end()
+		}
+	}()
 	all := make(map[string]figures)
 	var failed []error
 	for round := range rounds {
@@ -223,12 +246,17 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 			}
 		}
 	}
+	if b.together && len(failed) == 0 {
+		for _, s := range chosen {
+			all[s.name].compare(all[chosen[0].name])
+		}
+	}
 	return markdown(all), errors.Join(failed...)
 }
 
 // measure measures a server once.
 func (b *bench) measure(ctx context.Context, s server, f figures) error {
-	err := b.running(s, b.fast, func(pid int, url string) error {
+	err := b.running(s, b.fast, func(pid int, url string, warm int) error {
 		for _, m := range []struct {
 			key    string
 			op     operation
@@ -241,8 +269,10 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 			if err := check(ctx, url+m.op.path, m.op.body, m.rows); err != nil {
 				return err
 			}
-			if _, err := b.load(ctx, url, m.op, m.unique, 32, b.warm); err != nil {
-				return err
+			if warm > 0 {
+				if _, err := b.load(ctx, url, m.op, m.unique, 32, warm); err != nil {
+					return err
+				}
 			}
 			calls, cpu := b.calls(), processorTime(pid)
 			r, err := b.load(ctx, url, m.op, m.unique, 32, b.seconds)
@@ -259,28 +289,56 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 	if err != nil || !slices.Contains(b.wanted, "latency") {
 		return err
 	}
-	return b.running(s, b.slow, func(_ int, url string) error {
-		if _, err := b.load(ctx, url, s.nested, true, 1, b.warm); err != nil {
-			return err
-		}
-		r, err := b.load(ctx, url, s.nested, true, 1, b.seconds)
-		f.add("latency", r.median)
+	slow, err := start(s, b.slow)
+	if err != nil {
 		return err
-	})
+	}
+	defer slow.end()
+	if _, err := b.load(ctx, slow.url, s.nested, true, 1, b.warm); err != nil {
+		return err
+	}
+	r, err := b.load(ctx, slow.url, s.nested, true, 1, b.seconds)
+	f.add("latency", r.median)
+	return err
 }
 
 func (f figures) add(key string, v float64) { f[key] = append(f[key], v) }
 
-// running has a server running for the time of do.
-func (b *bench) running(s server, upstream string, do func(pid int, url string) error) error {
+// compare adds what share of the other's requests were answered, of each round.
+func (f figures) compare(other figures) {
+	for _, key := range []string{"q1", "q1u", "q2"} {
+		for i, v := range f[key] {
+			f.add(key+" share", v/other[key][i])
+		}
+	}
+}
+
+// running has a server running for the time of do, or until the end, and tells for how many
+// seconds it is to be warmed.
+func (b *bench) running(s server, upstream string, do func(pid int, url string, warm int) error) error {
+	if a := b.alive[s.name]; a != nil {
+		return do(a.pid, a.url, 0)
+	}
+	a, err := start(s, upstream)
+	if err != nil {
+		return err
+	}
+	if b.together {
+		b.alive[s.name] = a
+	} else {
+		defer a.end()
+	}
+	return do(a.pid, a.url, b.warm)
+}
+
+func start(s server, upstream string) (*alive, error) {
 	address := freeAddress()
 	command := s.command(upstream, address)
 	end, err := begin(command, address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer end()
-	return do(command.Process.Pid, "http://"+address)
+	return &alive{command.Process.Pid, "http://" + address, end}, nil
 }
 
 // begin starts a process and waits until it listens.
@@ -421,6 +479,14 @@ func freeAddress() string {
 
 // markdown returns the medians as a table, in the servers' order.
 func markdown(all map[string]figures) string {
+	columns := slices.DeleteFunc(slices.Clone(columns), func(c column) bool {
+		for _, f := range all {
+			if len(f[c.key]) > 0 {
+				return false
+			}
+		}
+		return true
+	})
 	var b strings.Builder
 	b.WriteString("| server |")
 	for _, c := range columns {

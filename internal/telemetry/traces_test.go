@@ -18,9 +18,9 @@ func TestSampling(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, sampler string
-		ctx           context.Context
-		pause         time.Duration // between operations
-		want          int           // of 500
+		ctx           context.Context //nolint:containedctx // for the time of a test
+		pause         time.Duration   // between operations
+		want          int             // of 500
 	}{
 		{"quiet", "", t.Context(), time.Second / mostTraces, 500},
 		{"twice as many", "", t.Context(), time.Second / mostTraces / 2, mostTraces + 250},
