@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -19,8 +20,15 @@ type metrics struct {
 	duration, perOperation             *prometheus.HistogramVec
 	bytes                              prometheus.Histogram
 
-	calls, attempts          *prometheus.CounterVec
-	callDuration, waitedCall *prometheus.HistogramVec
+	accounts, workspace *hostMetrics
+}
+
+// hostMetrics are those of the calls of a class of hosts.
+type hostMetrics struct {
+	calls, attempts         *prometheus.CounterVec
+	callsWell, attemptsWell prometheus.Counter // with status 200, over the network: nearly all
+
+	callDuration, waitedCall prometheus.Observer
 }
 
 func newMetrics(version string, inFlight func() int) *metrics {
@@ -34,17 +42,24 @@ func newMetrics(version string, inFlight func() int) *metrics {
 		perOperation: histogram("operation_calls", "REST calls over the network that an operation took, shared ones left out.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
 		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "response_bytes",
 			Help: "Size of answers of the GraphQL endpoint as they were sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
-
-		calls:        counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for all workspaces' own), status of the answer (0 without one) and where it came from: network, coalesced (shared with another request) or cache.", "host", "status", "origin"),
-		callDuration: histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host"),
-		attempts:     counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status"),
-		waitedCall:   histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host"),
 	}
+	calls := counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for all workspaces' own), status of the answer (0 without one) and where it came from: network, coalesced (shared with another request) or cache.", "host", "status", "origin")
+	callDuration := histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
+	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status")
+	waitedCall := histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
+	// Hosts go by their class: there is one for each workspace.
+	of := func(host string) *hostMetrics {
+		label := prometheus.Labels{"host": host}
+		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waitedCall: waitedCall.With(label)}
+		h.callsWell, h.attemptsWell = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
+		return h
+	}
+	m.accounts, m.workspace = of("accounts"), of("workspace")
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "1, with the server's version.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
 	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint that are being answered."}, func() float64 { return float64(inFlight()) })
 	m.registry.MustRegister(flying, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
-		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, m.calls, m.callDuration, m.attempts, m.waitedCall)
+		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, calls, callDuration, attempts, waitedCall)
 	return m
 }
 
@@ -82,24 +97,33 @@ func (m *metrics) done(o *operation, outcome string, took time.Duration, answer 
 	}
 }
 
-// host is the class of a host: there is one for each workspace.
-func host(accounts bool) string {
+func (m *metrics) host(accounts bool) *hostMetrics {
 	if accounts {
-		return "accounts"
+		return m.accounts
 	}
-	return "workspace"
+	return m.workspace
 }
 
 func (m *metrics) called(c upstream.Call) {
-	m.calls.WithLabelValues(host(c.Accounts), strconv.Itoa(c.Status), string(c.Origin)).Inc()
+	h := m.host(c.Accounts)
 	if c.Origin == upstream.FromNetwork {
-		m.callDuration.WithLabelValues(host(c.Accounts)).Observe(c.Took.Seconds())
+		h.callDuration.Observe(c.Took.Seconds())
+		if c.Status == http.StatusOK {
+			h.callsWell.Inc()
+			return
+		}
 	}
+	h.calls.WithLabelValues(strconv.Itoa(c.Status), string(c.Origin)).Inc()
 }
 
 func (m *metrics) attempted(a upstream.Attempt) {
-	m.attempts.WithLabelValues(host(a.Accounts), strconv.Itoa(a.Status)).Inc()
-	m.waitedCall.WithLabelValues(host(a.Accounts)).Observe(a.Waited.Seconds())
+	h := m.host(a.Accounts)
+	h.waitedCall.Observe(a.Waited.Seconds())
+	if a.Status == http.StatusOK {
+		h.attemptsWell.Inc()
+		return
+	}
+	h.attempts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 }
 
 // upstreamStats are metrics of what a client is doing at the moment of the question.
