@@ -264,6 +264,35 @@ func TestForeignContact(t *testing.T) {
 	}
 }
 
+// TestForeignParts has records carry parts of others, or less than usual: those are not
+// taken for theirs, and what is asked for is fetched.
+func TestForeignParts(t *testing.T) {
+	const query = `{ workspace(id: "101", subdomain: "acme-academy") {
+		orders { nodes { workspace { rawId name subdomain } } }
+		contact(id: "3000000004") { appliedTags { nodes { contact { rawId emailAddress } } } } } }`
+	for _, test := range []struct{ workspace, contact string }{
+		{`null`, `null`},
+		{`{"id":102,"team_id":11,"name":"Wrong","subdomain":"acme-retreats"}`, `{"id":3000000005,"email_address":"wrong@example.com"}`},
+		{`{"id":101,"name":"Wrong"}`, `{"id":3000000004,"workspace_id":102,"email_address":"wrong@example.com"}`},
+	} {
+		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+			switch path {
+			case "/workspaces/101/orders":
+				answer(200, "application/json", `[{"id":1,"workspace_id":101,"currency":"usd","workspace":`+test.workspace+`}]`)(w, r)
+			case "/contacts/3000000004/applied_tags":
+				answer(200, "application/json", `[{"id":1,"contact_id":3000000004,"tag_id":5001,"contact":`+test.contact+`}]`)(w, r)
+			default:
+				return false
+			}
+			return true
+		}))
+		r := e.must(query)
+		if r.get("workspace.orders.nodes.0.workspace.name") != "Acme Academy" || r.get("workspace.contact.appliedTags.nodes.0.contact.emailAddress") != "dalia.young.4@example.com" {
+			t.Errorf("%s, %s: %s", test.workspace, test.contact, r.raw)
+		}
+	}
+}
+
 // TestCanonicalIDs wants a record's ids to be the same by whichever way it was
 // found.
 func TestCanonicalIDs(t *testing.T) {

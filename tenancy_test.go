@@ -131,6 +131,9 @@ func (l leaky) row(kind string, id int) map[string]any {
 	part := func(kind string, id int) map[string]any { // as the record embeds it
 		return map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id), "name": text, "color": text}
 	}
+	short := func(id int) map[string]any { // a contact, as the record embeds it
+		return map[string]any{"id": id, "public_id": fmt.Sprintf("C%dp", id), "email_address": mark("C", id), "first_name": mark("C", id)}
+	}
 	all := map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id)}
 	for _, name := range []string{"name", "title", "description", "color", "status", "url", "current_path"} {
 		all[name] = text
@@ -151,14 +154,14 @@ func (l leaky) row(kind string, id int) map[string]any {
 	case "C":
 		more = map[string]any{"email_address": text, "first_name": text, "custom_attributes": map[string]any{"x": text}, "tags": []any{part("G", own("5"))}, "tag_ids": []int{own("5")}}
 	case "A":
-		more = map[string]any{"tag_id": some("5"), "tag": part("G", some("5"))}
+		more = map[string]any{"tag_id": some("5"), "tag": part("G", some("5")), "contact": short(id / 10)}
 	case "P":
 		more = map[string]any{"funnel_ids": some("6"), "funnel": part("F", some("6"))}
 	case "S":
 		more = map[string]any{"contact_id": some("1"), "page_id": some("7"), "data": map[string]any{"x": text}}
 	case "O":
 		more = map[string]any{
-			"contact_id": some("1"), "contact": l.row("C", some("1")), "page_id": some("7"), "order_page": part("P", some("7")), "tag_ids": both("5"),
+			"contact_id": some("1"), "contact": l.row("C", some("1")), "workspace": l.row("W", workspaceOf(some("1"))), "page_id": some("7"), "order_page": part("P", some("7")), "tag_ids": both("5"),
 			"notes": text, "currency": "USD", "line_items": []any{map[string]any{"id": 1, "original_product": part("R", some("1"))}},
 		}
 	case "I":
@@ -174,7 +177,7 @@ func (l leaky) row(kind string, id int) map[string]any {
 	case "K":
 		more = map[string]any{"product_ids": both("1")}
 	case "N":
-		more = map[string]any{"contact_id": some("1"), "suspension_reason": text}
+		more = map[string]any{"contact_id": some("1"), "contact": short(some("1")), "suspension_reason": text}
 	case "H":
 		stage := part("J", id*10+1)
 		stage["pipeline_id"] = id

@@ -18,7 +18,8 @@ func (r *appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.Ap
 }
 
 func (r *appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return contactsOf(ctx, objs, func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID, t.ContactID })
+	return shortContacts(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.Contact { return t.Contact },
+		func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID, t.ContactID })
 }
 
 func (r *contactTagResolver) Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error) {

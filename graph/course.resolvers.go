@@ -35,7 +35,8 @@ func (r *courseResolver) Workspace(ctx context.Context, objs []*upstream.Course)
 }
 
 func (r *courseEnrollmentResolver) Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
-	return contactsOf(ctx, objs, func(e *upstream.CourseEnrollment) (workspace, id string) { return e.WorkspaceID, e.ContactID })
+	return shortContacts(ctx, objs, func(e *upstream.CourseEnrollment) *upstream.Contact { return e.Contact },
+		func(e *upstream.CourseEnrollment) (workspace, id string) { return e.WorkspaceID, e.ContactID })
 }
 
 func (r *courseEnrollmentResolver) Course(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Course, error) {

@@ -30,7 +30,10 @@ var (
 		"products", "productCollections", "productTags", "courses", "salesPipelines", "salesOpportunities",
 	}}
 	// What a contact has elsewhere is found by a filter, which fails for no contact.
-	lightContact     = light{"Contact", []string{"id", "rawId", "workspace", "orders", "formSubmissions", "opportunities", "enrollments"}, []string{"appliedTags"}}
+	lightContact = light{"Contact", []string{"id", "rawId", "workspace", "orders", "formSubmissions", "opportunities", "enrollments"}, []string{"appliedTags"}}
+	// embeddedContact is what an enrolment or an applied tag carries of a contact.
+	embeddedContact = light{"Contact", slices.Concat(lightContact.own, []string{"publicId", "emailAddress", "firstName", "lastName", "phoneNumber"}), lightContact.calls}
+
 	lightPage        = light{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, nil}
 	embeddedPage     = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace", "formSubmissions"}, nil}
 	embeddedFunnel   = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace", "pages"}, nil}

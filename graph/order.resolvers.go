@@ -27,7 +27,7 @@ func (r *orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*up
 }
 
 func (r *orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Order) string { return o.WorkspaceID })
+	return orderWorkspaces(ctx, objs)
 }
 
 func (r *orderLineItemResolver) Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {

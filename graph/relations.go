@@ -262,6 +262,29 @@ func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstrea
 	})
 }
 
+// shortContacts returns the contacts of which objects carry what most look at. None of
+// these says which workspace it belongs to, so that who must not see everything gets none.
+func shortContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
+	if !embeddedContact.suffices(ctx) || lightContact.suffices(ctx) || loader.From(ctx).Scoped() {
+		return contactsOf(ctx, objs, ids)
+	}
+	return loaded(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {
+		workspace, id := ids(o)
+		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
+	}, of)
+}
+
+// orderWorkspaces returns where was ordered: the workspaces come with the orders.
+func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
+	id := func(o *upstream.Order) string { return o.WorkspaceID }
+	if lightWorkspace.suffices(ctx) {
+		return workspacesOf(ctx, objs, id)
+	}
+	return loaded(ctx, objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
+		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
+	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace })
+}
+
 // orderContacts returns who has ordered: the contacts come with the orders.
 func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
 	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },

@@ -13,6 +13,9 @@ type AppliedContactTag struct {
 	ContactID string      `json:"contact_id"`
 	TagID     string      `json:"tag_id"`
 	Tag       EmbeddedTag `json:"tag"`
+	// Contact is who carries the tag, as far as an enrolment tells of a contact; nil if
+	// the applied tag does not tell.
+	Contact *Contact `json:"contact"`
 	// WorkspaceID is the raw id of the workspace it was found in, which
 	// ClickFunnels does not send with it.
 	WorkspaceID string `json:"-"`
@@ -34,6 +37,7 @@ func (t *AppliedContactTag) adopt(p Place) {
 	t.WorkspaceID = p.WorkspaceID
 	t.Tag.RawID, t.Tag.WorkspaceID = t.TagID, p.WorkspaceID
 	t.Tag.AppliedAt = t.CreatedAt
+	t.Contact = t.Contact.within(t.WorkspaceID, t.ContactID)
 }
 
 // AppliedContactTags lists the tags applied to a contact, given by its raw or

@@ -18,6 +18,9 @@ type CourseEnrollment struct {
 	CurrentPath           *string `json:"current_path"`
 	OriginationSourceType *string `json:"origination_source_type"`
 	OriginationSourceID   *string `json:"origination_source_id"`
+	// Contact is who is enrolled, with the ids, the names and how to reach them (2026);
+	// nil if the enrolment does not tell.
+	Contact *Contact `json:"contact"`
 }
 
 // Ref returns the enrolment's address.
@@ -30,7 +33,10 @@ func (e *CourseEnrollment) Owner() Ref {
 	return Ref{Kind: KindCourse, Parent: e.WorkspaceID, ID: e.CourseID}
 }
 
-func (e *CourseEnrollment) adopt(at Place) { e.WorkspaceID = at.WorkspaceID }
+func (e *CourseEnrollment) adopt(at Place) {
+	e.WorkspaceID = at.WorkspaceID
+	e.Contact = e.Contact.within(e.WorkspaceID, e.ContactID)
+}
 
 // CourseEnrollments lists the enrolments of a course, given by its raw or public id. Filter
 // keys: id, contact_id.

@@ -71,6 +71,9 @@ type Order struct {
 	// asked for (API.md §8, trap 28).
 	Contact   *Contact     `json:"contact"`
 	OrderPage *NamedRecord `json:"order_page" for:"page"`
+	// Workspace is where it was ordered, with all that a workspace has; nil if the order
+	// does not tell.
+	Workspace *Workspace `json:"workspace"`
 }
 
 // OrderLineItem is a position of an order.
@@ -141,6 +144,9 @@ func (o *Order) adopt(p Place) {
 		o.ContactID = o.Contact.RawID
 	}
 	o.Contact = o.Contact.within(o.WorkspaceID, o.ContactID)
+	if w := o.Workspace; w != nil && (w.RawID != o.WorkspaceID || w.TeamID == "" || w.Subdomain == "") {
+		o.Workspace = nil // another one, or not all of it
+	}
 }
 
 // Page returns the page that the order came by as far as the order tells.

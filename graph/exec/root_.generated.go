@@ -788,7 +788,7 @@ type AppliedContactTag implements Node {
   "The tag that was applied. No REST call, unless its ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for."
   tag: ContactTag @goField(batch: true)
 
-  "The contact that carries the tag. No REST call where it is known."
+  "The contact that carries the tag. No REST call where it is known, nor for its ids, names, e-mail address and phone number."
   contact: Contact @goField(batch: true)
 }
 
@@ -1269,7 +1269,7 @@ type CourseEnrollment implements Node {
   "When the enrolment was last changed."
   updatedAt: DateTime
 
-  "Who is enrolled. No REST call for its ids, else one for each 20 contacts."
+  "Who is enrolled. No REST call for its ids, names, e-mail address and phone number, else one for each 20 contacts."
   contact: Contact @goField(batch: true)
 
   "The course. No REST call where it is known; else the courses are read, 20 in one call."
@@ -1782,7 +1782,7 @@ type Order implements Node {
   "The page it came by. No REST call for its name, else one for each 20 pages."
   page: Page @goField(batch: true)
 
-  "The workspace it belongs to. No REST call where it is known, else one."
+  "The workspace it belongs to. It comes with the order: no REST call."
   workspace: Workspace @goField(batch: true)
 }
 

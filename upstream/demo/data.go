@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,7 @@ func exampleData(contactsPerWorkspace []int) []*table {
 	}
 	inWorkspace := func(r row) string { return subdomainOf(workspaces, r["workspace_id"].(int64)) }
 	contacts.subdomain, tags.subdomain = inWorkspace, inWorkspace
+	applied.complete = withContact(contacts)
 	applied.subdomain = func(r row) string {
 		owner, _ := contacts.find(fmt.Sprint(r["contact_id"]))
 		return inWorkspace(owner)
@@ -216,6 +218,14 @@ func with(r, more row) row {
 		r[k] = v
 	}
 	return r
+}
+
+// withContact completes rows with as much of their contact as some records carry.
+func withContact(contacts *table) func(row) row {
+	return func(r row) row {
+		contact, _ := contacts.find(fmt.Sprint(r["contact_id"]))
+		return with(maps.Clone(r), row{"contact": only(contact, "id", "public_id", "email_address", "first_name", "last_name", "phone_number")})
+	}
 }
 
 func only(r row, fields ...string) row {

@@ -20,6 +20,7 @@ func (r *ring) newSchool() school {
 	s.sections = below(s.courses, "course_id", "courses/*/sections", "courses/sections", nil)
 	s.lessons = below(s.sections, "section_id", "courses/sections/*/lessons", "courses/lessons", nil)
 	s.enrollments = below(s.courses, "course_id", "courses/*/enrollments", "courses/enrollments", keys("id", "contact_id"))
+	s.enrollments.complete = withContact(r.contacts)
 	return s
 }
 
@@ -65,7 +66,7 @@ func (r *ring) enroll(contact row, courses []row, i int) {
 		enrollment := r.enrollments.next(85_001, int64(300+i))
 		r.enrollments.add(enrollment, row{
 			"contact_id": contact.id(), "course_id": course.id(), "suspended": i%10 == 6, "suspension_reason": nil, "current_path": fmt.Sprintf("/enrollments/%x", enrollment.id()),
-			"origination_source_type": "Membership", "origination_source_id": int64(54), "contact": only(contact, "id", "public_id", "email_address", "first_name", "last_name", "phone_number"),
+			"origination_source_type": "Membership", "origination_source_id": int64(54),
 		})
 	}
 }
