@@ -341,6 +341,96 @@ func TestTraces(t *testing.T) {
 	}
 }
 
+// TestTracesOfWhatOthersNeed has a field ask for what those below it need, and not wait for it:
+// it has not ended before that.
+func TestTracesOfWhatOthersNeed(t *testing.T) {
+	w := new(watched)
+	e := newEnv(t, withTelemetry(w))
+	e.ask(`{ workspace(id: "101") { contacts(first: 20) { edges { node { emailAddress tags { name createdAt } } } } } }`, "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	const want = `query
+  Query.workspace
+    GET /workspaces/{id}
+  Workspace.contacts
+    GET /workspaces/{id}/contacts
+    GET /workspaces/{id}/contacts/tags
+`
+	spans := w.spans.GetSpans()
+	if got := tree(spans, "b7ad6b7169203331", ""); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	ends := make(map[string]time.Time)
+	for _, s := range spans {
+		ends[s.Name] = s.EndTime
+	}
+	if field := ends["Workspace.contacts"]; field.Before(ends["GET /workspaces/{id}/contacts/tags"]) || !field.Before(ends["query"]) {
+		t.Error("the field ends before its call, or with the operation")
+	}
+}
+
+// TestTracesInParts has a deferred field wait until another part has been sent, for a client
+// that stays and for one that goes: every span ends, and none before what is below it.
+func TestTracesInParts(t *testing.T) {
+	w := new(watched)
+	goOn := make(chan struct{})
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	come := make(chan struct{}, 8)
+	e := newEnv(t, withTelemetry(w), withFault(held(goOn, func(path string) bool {
+		if ofContacts(path) {
+			come <- struct{}{}
+		}
+		return ofContacts(path)
+	})))
+	const query = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } ... @defer { teams(first: 1) { nodes { name } } } }`
+	for _, stays := range []bool{false, true} {
+		for _, accept := range []string{"multipart/mixed", "text/event-stream"} {
+			w.spans.Reset()
+			ctx, hangUp := context.WithCancel(t.Context())
+			p := e.begin(ctx, query, nil, "Accept: "+accept, "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			<-come
+			for range 2 {
+				if !p.read() {
+					t.Fatal("no part")
+				}
+			}
+			if stays {
+				release()
+				for p.read() {
+				}
+			} else {
+				hangUp()
+			}
+			e.told()
+			hangUp()
+			const want = `query
+  Query.teams
+    GET /teams
+  Query.workspace
+    GET /workspaces/{id}
+  Workspace.contacts
+    GET /workspaces/{id}/contacts
+`
+			var spans tracetest.SpanStubs
+			for deadline := time.Now().Add(10 * time.Second); len(spans) < 7 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+				spans = w.spans.GetSpans()
+			}
+			if got := tree(spans, "b7ad6b7169203331", ""); got != want {
+				t.Errorf("%s, stays: %t: got\n%swant\n%s", accept, stays, got, want)
+			}
+			ends := make(map[string]time.Time)
+			for _, s := range spans {
+				ends[s.Name] = s.EndTime
+				if s.EndTime.Before(s.StartTime) {
+					t.Errorf("%s ends before it begins", s.Name)
+				}
+			}
+			if stays && ends["Workspace.contacts"].Before(ends["GET /workspaces/{id}/contacts"]) {
+				t.Errorf("%s: a field ends before its call", accept)
+			}
+		}
+	}
+}
+
 // TestTracesOfShared links the spans of what is shared: a call of two operations, and an
 // operation of two requests.
 func TestTracesOfShared(t *testing.T) {

@@ -49,7 +49,7 @@ type planner struct {
 	objects
 	schema *ast.Schema
 	short  bool   // whether anything is
-	spans  *spans // of fields that wait; nil if they have none
+	spans  *spans // of fields that ask for calls; nil if they have none
 	kept   *plans // the document's; nil if it has none
 	own    plans
 	room   atomic.Int64 // for what has been planned and not yet written, in bytes

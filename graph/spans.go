@@ -11,7 +11,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// spans are those of an operation's fields that have to wait: one for a field of the document,
+// spans are those of an operation's fields that ask for calls: one for a field of the document,
 // however many objects it is asked of. It is safe for concurrent use.
 type spans struct {
 	ctx     context.Context //nolint:containedctx // the operation's

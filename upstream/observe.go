@@ -22,7 +22,7 @@ type Observer struct {
 	// Attempted is told of each attempt at a call over the network, of which a call can
 	// take several.
 	Attempted func(Attempt)
-	// Tracer, if not nil, makes the spans of calls and of the fields that wait for them,
+	// Tracer, if not nil, makes the spans of calls and of the fields that ask for them,
 	// in operations whose own span is being recorded.
 	Tracer trace.Tracer
 }
@@ -69,6 +69,7 @@ type watched struct {
 	subdomain string
 	trace     *Trace     // nil if it is not written down
 	span      trace.Span // nil if it has none
+	field     *FieldSpan // that has asked for it; nil if its span belongs to the operation
 }
 
 type watchedKey struct{}
@@ -78,7 +79,8 @@ func (s *shared) watch(ctx context.Context, method, subdomain string, segments [
 	w := &watched{by: s, subdomain: subdomain, trace: TraceOf(ctx)}
 	w.Call = Call{Method: method, Accounts: subdomain == accounts, Origin: FromNetwork, Began: time.Now(), segments: segments}
 	if tracer := s.observer.Tracer; tracer != nil {
-		if parent := parentOf(ctx, tracer); trace.SpanFromContext(parent).IsRecording() {
+		parent, field := parentOf(ctx, tracer)
+		if w.field = field; trace.SpanFromContext(parent).IsRecording() {
 			_, w.span = tracer.Start(parent, method+" "+w.Path(), trace.WithSpanKind(trace.SpanKindClient))
 		}
 	}
@@ -137,20 +139,25 @@ func (w *watched) end() {
 	if w.span != nil {
 		w.span.End()
 	}
+	if w.field != nil {
+		w.field.answered()
+	}
 }
 
-// FieldSpan is the span of a field of an operation, which it has if it waits for calls: one for
-// all objects that the field is asked of. It is safe for concurrent use; make one with
+// FieldSpan is the span of a field of an operation, which it has if it asks for calls: one for
+// all objects that the field is asked of. It ends when the last of them has been resolved and
+// the last of the calls, for which others may wait, has been answered. It is safe for concurrent use; make one with
 // [NewFieldSpan].
 type FieldSpan struct {
 	operation context.Context //nolint:containedctx // with its span
 	name      string
 	began     time.Time
 
-	mu       sync.Mutex
-	own      context.Context //nolint:containedctx // with the field's span; nil until there is a call
-	resolved time.Time       // of the last object by now
-	ended    bool
+	mu    sync.Mutex
+	own   context.Context //nolint:containedctx // with the field's span; nil until there is a call
+	calls int             // under way
+	until time.Time       // when the last object was resolved or the last call answered by now
+	ended bool
 }
 
 // NewFieldSpan returns the span of a field that begins to be resolved now. The context is one
@@ -164,19 +171,31 @@ func (f *FieldSpan) Resolved() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.own != nil {
-		f.resolved = time.Now()
+		f.until = time.Now()
 	}
 }
 
-// End ends the span, as of when the last object's field was resolved. What the field still
+// answered tells that a call has been answered.
+func (f *FieldSpan) answered() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls--
+	f.until = time.Now()
+}
+
+// End ends the span as of when it should, or now if a call is under way. What the field still
 // asks for belongs to the operation.
 func (f *FieldSpan) End() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = true
-	if f.own != nil {
-		trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.resolved))
+	if f.own == nil {
+		return
 	}
+	if f.calls > 0 { // and nobody waits for it
+		f.until = time.Now()
+	}
+	trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.until))
 }
 
 type fieldKey struct{}
@@ -187,24 +206,25 @@ func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
 }
 
 // parentOf returns a context with the span that a call belongs to: that of the field that has
-// asked for it first, or else that of the operation.
-func parentOf(ctx context.Context, tracer trace.Tracer) context.Context {
+// asked for it first, with the field, or else that of the operation.
+func parentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *FieldSpan) {
 	if f, _ := ctx.Value(fieldKey{}).(*FieldSpan); f != nil {
-		if own := f.waits(tracer); own != nil {
-			return own
+		if own := f.asks(tracer); own != nil {
+			return own, f
 		}
 	}
-	return ctx
+	return ctx, nil
 }
 
-// waits returns a context with the field's span, which begins when the field has; nil if it
-// has ended.
-func (f *FieldSpan) waits(tracer trace.Tracer) context.Context {
+// asks tells that a call begins, and returns a context with the field's span, which begins when
+// the field has; nil if it has ended.
+func (f *FieldSpan) asks(tracer trace.Tracer) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
 		return nil
 	}
+	f.calls++
 	if f.own == nil {
 		f.own, _ = tracer.Start(f.operation, f.name, trace.WithTimestamp(f.began))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -28,23 +29,41 @@ func TestDeadHostsAreCounted(t *testing.T) {
 	})
 }
 
-// TestSpanOfLateCall has a field end while what it has asked for goes on: calls that begin
-// then belong to the operation.
-func TestSpanOfLateCall(t *testing.T) {
-	tracer := sdk.NewTracerProvider().Tracer("")
-	ctx, operation := tracer.Start(t.Context(), "query")
-	field := NewFieldSpan(ctx, "Query.teams")
-	calls := AskedBy(ctx, field)
-	own := trace.SpanFromContext(parentOf(calls, tracer))
-	if own == operation || !own.IsRecording() {
-		t.Error("the field has no span of its own")
-	}
-	field.Resolved() // of one object
-	if trace.SpanFromContext(parentOf(calls, tracer)) != own {
-		t.Error("the field of another object has no span, or one of its own")
-	}
-	field.End()
-	if after := trace.SpanFromContext(parentOf(calls, tracer)); after != operation {
-		t.Errorf("the call belongs to %s", after.SpanContext().SpanID())
+// TestFieldSpan has a field of two objects ask for a call, and for another that it does not wait
+// for. The span lasts until that is answered, or until the operation ends before.
+func TestFieldSpan(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			spans := tracetest.NewInMemoryExporter()
+			tracer := sdk.NewTracerProvider(sdk.WithSyncer(spans)).Tracer("")
+			ctx, operation := tracer.Start(t.Context(), "query")
+			field := NewFieldSpan(ctx, "Query.teams")
+			calls := AskedBy(ctx, field)
+			began := time.Now()
+			field.Resolved() // of an object that needs no call
+			one, of := parentOf(calls, tracer)
+			if span := trace.SpanFromContext(one); span == operation || !span.IsRecording() || of != field {
+				t.Error("the field has no span of its own")
+			}
+			time.Sleep(time.Second)
+			field.answered()
+			field.Resolved()
+			if late, _ := parentOf(calls, tracer); late != one {
+				t.Error("another call belongs to another span")
+			}
+			time.Sleep(time.Second)
+			if answered {
+				field.answered()
+				time.Sleep(time.Second)
+			}
+			field.End()
+			if after, of := parentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
+				t.Error("a call belongs to a field that has ended")
+			}
+			got := spans.GetSpans()
+			if len(got) != 1 || !got[0].StartTime.Equal(began) || got[0].EndTime.Sub(began) != 2*time.Second {
+				t.Errorf("answered: %t: %v", answered, got)
+			}
+		})
 	}
 }
