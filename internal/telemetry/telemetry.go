@@ -231,8 +231,8 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 	o.mu.Lock()
 	o.about, o.shared = same, true
 	o.mu.Unlock()
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddLink(trace.Link{SpanContext: trace.SpanContextFromContext(by)})
+	if span, made := trace.SpanFromContext(ctx), trace.SpanContextFromContext(by); span.IsRecording() && made.IsSampled() {
+		span.AddLink(trace.Link{SpanContext: made})
 	}
 }
 

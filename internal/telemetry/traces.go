@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,8 +37,9 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be used: %w", err)
 	}
-	otel.SetErrorHandler(&quiet{})
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("OTEL_TRACES_SAMPLER cannot be used", "error", err) }))
 	provider := sdk.NewTracerProvider(append(sampling(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
+	otel.SetErrorHandler(&quiet{})
 	return provider, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lastSpans)
 		defer cancel()
@@ -53,10 +55,14 @@ const lastSpans = 3 * time.Second
 // nothing where there are thousands.
 const mostTraces = 100
 
+// samplers are those that the environment can name. The library takes what is none of them for
+// all operations.
+var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
+
 // sampling returns which operations are traced, where the environment does not say so: of a
 // quiet server all, and some of a busy one.
 func sampling() []sdk.TracerProviderOption {
-	if os.Getenv("OTEL_TRACES_SAMPLER") != "" {
+	if slices.Contains(samplers, strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))) {
 		return nil
 	}
 	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(bounded{rate.NewLimiter(mostTraces, mostTraces)}))}

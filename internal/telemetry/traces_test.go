@@ -2,16 +2,20 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // TestSampling traces all operations of a quiet server, so many a second of a busy one, those
-// whose client has decided as it has, and as the environment says if it does.
+// whose client has decided as it has, and as the environment says if it names a sampler.
 func TestSampling(t *testing.T) {
 	parent := func(flags trace.TraceFlags) context.Context {
 		return trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags}))
@@ -29,6 +33,13 @@ func TestSampling(t *testing.T) {
 		{"not to be", "", parent(0), 0, 0},
 		{"always", "always_on", t.Context(), 0, 500},
 		{"never", "always_off", t.Context(), 0, 0},
+		{"always, as the library reads it", " Always_On ", t.Context(), 0, 500},
+		{"by their ids", "traceidratio", parent(0), 0, 500},
+		{"parents, or all", "parentbased_always_on", t.Context(), 0, 500},
+		{"parents, or none", "parentbased_always_off", t.Context(), 0, 0},
+		{"parents, or by their ids", "parentbased_traceidratio", t.Context(), 0, 500},
+		{"blank", " ", t.Context(), 0, mostTraces},
+		{"none that there is", "some", t.Context(), 0, mostTraces},
 	} {
 		t.Setenv("OTEL_TRACES_SAMPLER", test.sampler)
 		synctest.Test(t, func(t *testing.T) {
@@ -49,5 +60,24 @@ func TestSampling(t *testing.T) {
 				t.Errorf("%s: %d of 500 are traced", test.name, traced)
 			}
 		})
+	}
+}
+
+// TestLinksOfShared links an operation to the one that it was answered with, if that is traced.
+func TestLinksOfShared(t *testing.T) {
+	for flags, links := range map[string]int{"00": 0, "01": 1} {
+		spans := tracetest.NewInMemoryExporter()
+		watch := New(Config{Log: slog.New(slog.DiscardHandler), Traces: sdk.NewTracerProvider(sdk.WithSyncer(spans))})
+		serve := func(flags string, answer func(context.Context)) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
+			r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"+flags)
+			watch.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { answer(r.Context()) })).ServeHTTP(httptest.NewRecorder(), r)
+		}
+		serve(flags, func(by context.Context) {
+			serve("01", func(ctx context.Context) { watch.Shared(ctx, by) })
+		})
+		if got := spans.GetSpans(); len(got[0].Links) != links {
+			t.Errorf("%s: %v", flags, got[0].Links)
+		}
 	}
 }
