@@ -232,12 +232,11 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 	for round := range rounds {
 		// Another one is the first each time: a processor that has rested is quicker.
 		first := round % len(chosen)
+		measured := make(map[string]figures)
 		for _, s := range slices.Concat(chosen[first:], chosen[:first]) {
 			log.Printf("round %d of %d: %s", round+1, rounds, s.name)
-			if all[s.name] == nil {
-				all[s.name] = make(figures)
-			}
-			if err := b.measure(ctx, s, all[s.name]); err != nil {
+			measured[s.name] = make(figures)
+			if err := b.measure(ctx, s, measured[s.name]); err != nil {
 				failed = append(failed, fmt.Errorf("round %d of %s: %w", round+1, s.name, err))
 				log.Print(failed[len(failed)-1])
 			}
@@ -245,10 +244,14 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 				return "", ctx.Err()
 			}
 		}
-	}
-	if b.together && len(failed) == 0 {
 		for _, s := range chosen {
-			all[s.name].compare(all[chosen[0].name])
+			if b.together {
+				measured[s.name].compare(measured[chosen[0].name])
+			}
+			if all[s.name] == nil {
+				all[s.name] = make(figures)
+			}
+			all[s.name].take(measured[s.name])
 		}
 	}
 	return markdown(all), errors.Join(failed...)
@@ -304,31 +307,42 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 
 func (f figures) add(key string, v float64) { f[key] = append(f[key], v) }
 
-// compare adds what share of the other's requests were answered, of each round.
+// take adds the figures of a round.
+func (f figures) take(round figures) {
+	for key, values := range round {
+		f[key] = append(f[key], values...)
+	}
+}
+
+// compare adds what share of the other's requests were answered, to the figures of a round in
+// which both could be measured.
 func (f figures) compare(other figures) {
 	for _, key := range []string{"q1", "q1u", "q2"} {
-		for i, v := range f[key] {
-			f.add(key+" share", v/other[key][i])
+		if len(f[key]) > 0 && len(other[key]) > 0 {
+			f.add(key+" share", f[key][0]/other[key][0])
 		}
 	}
 }
 
 // running has a server running for the time of do, or until the end, and tells for how many
-// seconds it is to be warmed.
+// seconds it is to be warmed. One that fails is started again the next time.
 func (b *bench) running(s server, upstream string, do func(pid int, url string, warm int) error) error {
-	if a := b.alive[s.name]; a != nil {
-		return do(a.pid, a.url, 0)
+	a, warm := b.alive[s.name], 0
+	if a == nil {
+		var err error
+		if a, err = start(s, upstream); err != nil {
+			return err
+		}
+		warm = b.warm
 	}
-	a, err := start(s, upstream)
-	if err != nil {
-		return err
-	}
-	if b.together {
+	err := do(a.pid, a.url, warm)
+	if b.together && err == nil {
 		b.alive[s.name] = a
-	} else {
-		defer a.end()
+		return nil
 	}
-	return do(a.pid, a.url, b.warm)
+	delete(b.alive, s.name)
+	a.end()
+	return err
 }
 
 func start(s server, upstream string) (*alive, error) {
