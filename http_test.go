@@ -56,6 +56,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 		{"does not parse, of old", "POST", "/graphql", `{"query":"{"}`, []string{asJSON, legacy}, 200, "application/json", `"code":"BAD_USER_INPUT"`},
 		{"not valid", "POST", "/graphql", `{"query":"{ nope }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
 		{"bad variable", "POST", "/graphql", `{"query":"query($n: Int!) { teams(first: $n) { nodes { id } } }","variables":{"n":"x"}}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"code":"BAD_USER_INPUT"`},
+		{"which operation", "POST", "/graphql", `{"query":"query A { __typename } query B { __typename }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `operationName has to say which`},
 		{"no such operation", "POST", "/graphql", `{"query":"{ __typename }","operationName":"X"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
 		{"broken JSON", "POST", "/graphql", `{"query": "{ __typename }", "token": "hush"`, []string{asJSON}, 400, "application/json", `"The body has to be one JSON object."`},
 		{"garbage behind", "POST", "/graphql", `{"query":"{ __typename }"} x`, []string{asJSON}, 400, "application/json", `"errors"`},

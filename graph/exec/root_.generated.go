@@ -4104,7 +4104,7 @@ type UpdateTeamPayload {
 
 "An account."
 type User implements Node {
-  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the user by it."
+  "Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the user by it where ClickFunnels tells of an account by itself, which it may not do of a team's people: they come with their membership."
   id: ID!
 
   "ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `."

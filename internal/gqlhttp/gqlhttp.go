@@ -239,6 +239,9 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
+		if op.Doc != nil && op.Operation == nil && p.OperationName == "" {
+			errs[0].Message = "The document has several operations: operationName has to say which is to be run."
+		}
 		errs = few(errs, maxErrors)
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.
