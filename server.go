@@ -112,9 +112,9 @@ func run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 			return err
 		}
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	listener, err := listen(ctx, cfg.Listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+		return err
 	}
 	if cfg.AdminListen != "" {
 		shut, err := serveAdmin(ctx, cfg.AdminListen, p, level)
@@ -267,11 +267,20 @@ func serveAdmin(ctx context.Context, address string, p parts, level *slog.LevelV
 	return shut, err
 }
 
-// serveBeside serves on an address of its own until it is shut.
-func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+// listen listens on an address, which a flag has set.
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w; %s sets another address", address, err, flag)
+	}
+	return listener, nil
+}
+
+// serveBeside serves on an address of its own until it is shut.
+func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+	listener, err := listen(ctx, address, "--admin-listen")
+	if err != nil {
+		return "", nil, err
 	}
 	server := serving.New(h)
 	go func() { _ = server.Serve(listener) }()

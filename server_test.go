@@ -80,7 +80,8 @@ func TestRunFails(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	for flags, want := range map[string]string{
-		"--listen=" + taken.Addr().String():         "cannot listen on",
+		"--listen=" + taken.Addr().String():         "--listen sets another address",
+		"--admin-listen=" + taken.Addr().String():   "--admin-listen sets another address",
 		"--upstream-url=http://api.example.com":     "unencrypted",
 		"--user-agent=\x01":                         "user agent",
 		"--upstream-url=https://{subdomain}/api/v2": "whole host",

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// Observer is told what a client does. Each of its functions may be nil; they are called
+// Observer is told what a client does. Each of its fields may be nil; functions are called
 // by many goroutines at a time, and hold up the call that they are told of.
 type Observer struct {
 	// Called is told of each call that has come to an end, wherever its answer came from,
@@ -146,8 +146,8 @@ func (w *watched) end() {
 
 // FieldSpan is the span of a field of an operation, which it has if it asks for calls: one for
 // all objects that the field is asked of. It ends when the last of them has been resolved and
-// the last of the calls, for which others may wait, has been answered. It is safe for concurrent use; make one with
-// [NewFieldSpan].
+// the last of the calls, for which others may wait, has been answered. It is safe for
+// concurrent use; make one with [NewFieldSpan].
 type FieldSpan struct {
 	operation context.Context //nolint:containedctx // with its span
 	name      string

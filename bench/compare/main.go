@@ -259,7 +259,7 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 
 // measure measures a server once.
 func (b *bench) measure(ctx context.Context, s server, f figures) error {
-	err := b.running(s, b.fast, func(pid int, url string, warm int) error {
+	err := b.running(s, func(pid int, url string, warm int) error {
 		for _, m := range []struct {
 			key    string
 			op     operation
@@ -326,11 +326,11 @@ func (f figures) compare(other figures) {
 
 // running has a server running for the time of do, or until the end, and tells for how many
 // seconds it is to be warmed. One that fails is started again the next time.
-func (b *bench) running(s server, upstream string, do func(pid int, url string, warm int) error) error {
+func (b *bench) running(s server, do func(pid int, url string, warm int) error) error {
 	a, warm := b.alive[s.name], 0
 	if a == nil {
 		var err error
-		if a, err = start(s, upstream); err != nil {
+		if a, err = start(s, b.fast); err != nil {
 			return err
 		}
 		warm = b.warm
@@ -345,6 +345,7 @@ func (b *bench) running(s server, upstream string, do func(pid int, url string, 
 	return err
 }
 
+// start starts a server that calls the simulated API at an address.
 func start(s server, upstream string) (*alive, error) {
 	address := freeAddress()
 	command := s.command(upstream, address)
