@@ -51,11 +51,18 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	return context.WithValue(ctx, allowanceKey{}, a)
 }
 
-// Unmetered returns a context whose calls come out of no allowance, and have to be done by
-// when that of the given one ends. It is for what is asked beside a request, a few calls
-// for each one that is counted.
-func Unmetered(ctx context.Context) context.Context {
-	return context.WithValue(ctx, allowanceKey{}, (*Allowance)(nil))
+// Aside returns a context for calls that a request does not pay for, since their number
+// would tell its caller what it must not see. They have an allowance of their own, as
+// large as the request's, and end with it.
+func Aside(ctx context.Context) context.Context {
+	aside := new(Allowance)
+	if a := allowanceOf(ctx); a != nil {
+		aside.Calls, aside.Until = a.Calls, a.Until
+		if a.Exceeded != nil { // and reports it for its own calls
+			aside.Exceeded = func() {}
+		}
+	}
+	return WithAllowance(ctx, aside)
 }
 
 func allowanceOf(ctx context.Context) *Allowance {

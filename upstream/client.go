@@ -210,6 +210,9 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 		rows, err = decodeList[T](body, c.projection)
 		return err
 	})
+	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity) {
+		failed.cause = errors.Join(errCursorRefused, failed.cause)
+	}
 	if err != nil {
 		return nil, err
 	}

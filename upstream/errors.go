@@ -56,6 +56,10 @@ type Error struct {
 	cause error
 }
 
+// errCursorRefused is the cause of an [Error] of a list that was asked for with a cursor
+// and answered as if something were missing or wrong.
+var errCursorRefused = errors.New("the list was refused with this cursor")
+
 // NewError returns an error of a class with a message fit for the caller.
 func NewError(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -48,29 +49,30 @@ type Slice[T any] struct {
 // list sorted the other way round, the only way the API has (API.md §3.1).
 //
 // fetch is usually a method of [Client]; a caller that remembers pages can put
-// its own in front.
+// its own in front. The walk ends whatever fetch returns: see [Pager].
 func Walk[T any](ctx context.Context, q Query, w Window, fetch func(context.Context, Query) (*Page[T], error)) (Slice[T], error) {
 	q.After = w.Cursor
 	if w.Backward {
 		q.Descending = !q.Descending
 	}
+	pager := Pager[T]{Cursor: w.Cursor}
 	var s Slice[T]
-	// Every page but the last is full, or has hidden rows, so the number of pages is
-	// known. The bound also ends the walk of a list whose cursor leads nowhere.
-	hidden := 0
+	// Every page but the last is full, or lacks rows that are hidden or came before,
+	// so the number of pages is known.
+	short := 0
 	for pages := 0; pages < (w.Limit+PageSize-1)/PageSize; pages++ {
-		page, err := fetch(ctx, q)
+		page, err := pager.Turn(ctx, q, fetch)
 		if err != nil {
 			return Slice[T]{}, err
 		}
 		s.Rows = append(s.Rows, page.Rows...)
 		s.More = page.Next != ""
-		if !s.More || page.Next == q.After || len(s.Rows) >= w.Limit {
+		if !s.More || len(s.Rows) >= w.Limit {
 			break
 		}
 		q.After = page.Next
-		if page.Hidden && hidden < maxHiddenPages {
-			hidden++
+		if page.Hidden && short < maxHiddenPages {
+			short++
 			pages--
 		}
 	}
@@ -82,3 +84,84 @@ func Walk[T any](ctx context.Context, q Query, w Window, fetch func(context.Cont
 	}
 	return s, nil
 }
+
+// Pager turns the pages of one walk through a list and makes sure that the walk goes
+// forward: no row comes twice, and a page that leads back ends the walk with an error.
+// Every loop over pages uses one. The zero value begins at the list's own end. It is
+// not safe for concurrent use.
+type Pager[T any] struct {
+	// Cursor is the one that the caller gave; empty if the walk begins at the list's end.
+	Cursor string
+
+	rows, cursors map[string]bool // that came before
+}
+
+// Restart lets the walk go back to an earlier cursor, for rows that a filter left out
+// before.
+func (p *Pager[T]) Restart() { clear(p.cursors) }
+
+// Turn fetches the page that the query asks for and leaves out the rows that came
+// before; the page is then marked as [Page.Hidden]. It fails when the context has ended,
+// and when the walk would not end:
+//
+//   - The first row of a list sorted by id is at or before the cursor.
+//   - More rows are to follow, but none of the page is new.
+//   - The cursor of the next page was used before.
+//
+// At the caller's own cursor, the error has the code BadUserInput: the cursor's row may
+// have been deleted. ClickFunnels does not say how it answers then (API.md §9, 8).
+// Elsewhere the error is retryable.
+func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error)) (*Page[T], error) {
+	if ctx.Err() != nil {
+		return nil, callError(ctx, ctx.Err())
+	}
+	page, err := fetch(ctx, q)
+	if errors.Is(err, errCursorRefused) {
+		return nil, p.stuck(q, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Rows) > 0 && !q.follows(keyOf(page.Rows[0])) {
+		return nil, p.stuck(q, errors.New("the page begins before the cursor"))
+	}
+	fresh := p.fresh(page)
+	if fresh.Next == "" {
+		return fresh, nil
+	}
+	if p.cursors == nil {
+		p.cursors = make(map[string]bool)
+	}
+	p.cursors[q.After] = true
+	if p.cursors[fresh.Next] || len(page.Rows) > 0 && len(fresh.Rows) == 0 {
+		return nil, p.stuck(q, errors.New("the page leads back"))
+	}
+	return fresh, nil
+}
+
+// fresh returns the page without the rows that came before.
+func (p *Pager[T]) fresh(page *Page[T]) *Page[T] {
+	if p.rows == nil {
+		p.rows = make(map[string]bool, len(page.Rows))
+	}
+	fresh := *page // whose rows others may share
+	fresh.Rows = make([]*T, 0, len(page.Rows))
+	for _, row := range page.Rows {
+		if key := keyOf(row); !p.rows[key] {
+			p.rows[key] = true
+			fresh.Rows = append(fresh.Rows, row)
+		}
+	}
+	fresh.Hidden = page.Hidden || len(fresh.Rows) < len(page.Rows)
+	return &fresh
+}
+
+// stuck is the error of a walk that does not go forward.
+func (p *Pager[T]) stuck(q Query, cause error) error {
+	if q.After != "" && q.After == p.Cursor {
+		return &Error{Code: BadUserInput, cause: cause, Message: "ClickFunnels does not continue this list after the given cursor: the cursor's row may have been deleted. Start again without a cursor."}
+	}
+	return &Error{Code: Unavailable, Retryable: true, cause: cause, Message: "ClickFunnels did not continue this list after its last row: the list may have changed while it was read. Try again."}
+}
+
+func keyOf(row any) string { return row.(interface{ Key() string }).Key() }

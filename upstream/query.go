@@ -1,7 +1,9 @@
 package upstream
 
 import (
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -50,6 +52,23 @@ func (q Query) encode(expand []string) string {
 	return b.String()
 }
 
+// follows reports whether a row with the key may stand behind the query's cursor. Only a
+// list sorted by id tells: there, ids rise or fall.
+func (q Query) follows(key string) bool {
+	if q.After == "" || q.SortProperty != "" && q.SortProperty != "id" {
+		return true
+	}
+	row, err := strconv.ParseUint(key, 10, 64)
+	cursor, badCursor := strconv.ParseUint(q.After, 10, 64)
+	if err != nil || badCursor != nil {
+		return true
+	}
+	if q.Descending {
+		return row < cursor
+	}
+	return row > cursor
+}
+
 // Filter narrows a list: a row has to match every key, and of each key any
 // value (API.md §3.3). It is the encoded form, comparable; build it with
 // [Filter.With].
@@ -57,6 +76,41 @@ type Filter string
 
 // filterKey is how the key of a filter begins in a URL.
 const filterKey = "filter%5B"
+
+const (
+	// maxFilterBytes keeps the URL of a filtered list below the 8 KB that servers
+	// commonly accept; ClickFunnels does not say what it accepts (API.md §9, 4).
+	maxFilterBytes = 6 << 10
+	// maxValueBytes is far above any value. Escaped, two of them still fit a filter.
+	maxValueBytes = 1000
+)
+
+// Split returns filters that find the same rows together, each short enough for a URL.
+// Nearly always that is the filter itself. A row can match several of them.
+func (f Filter) Split() []Filter {
+	if len(f) <= maxFilterBytes {
+		return []Filter{f}
+	}
+	// The values of the longest key are halved: keys are ANDed, values are ORed.
+	keys := strings.Split(string(f), "&")
+	longest := 0
+	for i, key := range keys {
+		if len(key) > len(keys[longest]) {
+			longest = i
+		}
+	}
+	name, list, _ := strings.Cut(keys[longest], "=")
+	values := strings.Split(list, ",")
+	if len(values) == 1 {
+		return []Filter{f}
+	}
+	var parts []Filter
+	for _, half := range [][]string{values[:len(values)/2], values[len(values)/2:]} {
+		keys[longest] = name + "=" + strings.Join(half, ",")
+		parts = append(parts, Filter(strings.Join(keys, "&")).Split()...)
+	}
+	return parts
+}
 
 // With returns the filter narrowed further to rows whose key is one of the
 // values. Values are escaped; since a comma separates them and ClickFunnels
@@ -72,6 +126,9 @@ func (f Filter) With(key string, values ...string) (Filter, error) {
 	b.WriteString(url.QueryEscape(key))
 	b.WriteString("%5D=")
 	for i, value := range values {
+		if len(value) > maxValueBytes {
+			return "", NewError(BadUserInput, fmt.Sprintf("A value to filter by has %d bytes; it can have %d.", len(value), maxValueBytes))
+		}
 		if strings.TrimSpace(value) == "" || strings.ContainsAny(value, ",\x00\r\n") {
 			return "", NewError(BadUserInput, "A value to filter by can be neither blank nor hold a comma or a line break.")
 		}

@@ -135,12 +135,13 @@ const maxHiddenPages = 500
 // is how many there can be. The list is walked from its beginning: where it goes on
 // is told by a row that may be seen, so that a cursor cannot be used to ask whether
 // there is another one.
-func visible[T any, P keyed[T]](q Query, fetch func(Query) (*Page[T], error), sees func(*T) bool, all int) (*Page[T], error) {
+func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), sees func(*T) bool, all int) (*Page[T], error) {
 	after := q.After
 	q.After = ""
+	var pager Pager[T]
 	var rows []*T
 	for range maxHiddenPages {
-		page, err := fetch(q)
+		page, err := pager.Turn(ctx, q, fetch)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func visible[T any, P keyed[T]](q Query, fetch func(Query) (*Page[T], error), se
 				rows = append(rows, row)
 			}
 		}
-		if page.Next == "" || page.Next == q.After || len(page.Rows) == 0 || all > 0 && len(rows) >= all {
+		if page.Next == "" || all > 0 && len(rows) >= all {
 			break
 		}
 		q.After = page.Next

@@ -81,14 +81,16 @@ type IncludedPrice struct {
 
 // Teams lists the teams that the token reaches.
 func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
-	fetch := func(q Query) (*Page[Team], error) { return list(ctx, c, accounts, q, (*Team).adopt, "teams") }
+	fetch := func(ctx context.Context, q Query) (*Page[Team], error) {
+		return list(ctx, c, accounts, q, (*Team).adopt, "teams")
+	}
 	if !c.Scoped() {
-		return fetch(q)
+		return fetch(ctx, q)
 	}
 	if len(c.scope.teams) == 0 {
 		return &Page[Team]{}, nil
 	}
-	return visible(q, fetch, func(t *Team) bool { return c.scope.team(t.RawID) }, len(c.scope.teams))
+	return visible(ctx, q, fetch, func(t *Team) bool { return c.scope.team(t.RawID) }, len(c.scope.teams))
 }
 
 // Team fetches a team by its raw or public id.

@@ -23,11 +23,11 @@ func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain
 // Workspaces lists a team's workspaces; team is its raw or public id. The
 // subdomains are remembered for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
-	fetch := func(q Query) (*Page[Workspace], error) {
+	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
 		return list(ctx, c, accounts, q, c.remember, "teams", team, "workspaces")
 	}
 	if !c.Scoped() {
-		return fetch(q)
+		return fetch(ctx, q)
 	}
 	if !IsRawID(team) {
 		t, err := c.Team(ctx, team)
@@ -39,7 +39,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 	if !c.scope.team(team) {
 		return nil, NotThere()
 	}
-	return visible(q, fetch, c.scope.workspace, len(c.scope.workspaces))
+	return visible(ctx, q, fetch, c.scope.workspace, len(c.scope.workspaces))
 }
 
 // Workspace fetches a workspace by its raw or public id. Its subdomain is

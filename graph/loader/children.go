@@ -225,6 +225,7 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 	if c.key == "" || f.window.Limit == math.MaxInt {
 		pages = -1 // to the list's end
 	}
+	pager := upstream.Pager[T]{Cursor: f.window.Cursor}
 	for seen := 0; len(pending) > 0; pages-- {
 		if pages == 0 {
 			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sends rows that were not asked for.")
@@ -237,7 +238,7 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 				return nil, err
 			}
 		}
-		page, err := c.list.Of(l).load(pageKey{f.list, asked})
+		page, err := pager.Turn(l.ctx, asked, c.list.Of(l).pagesOf(f.list))
 		if err != nil {
 			return nil, err
 		}
@@ -270,11 +271,9 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 		})
 		switch {
 		case len(pending) == before || c.key == "":
-			if page.Next == q.After {
-				return found, nil // a cursor that leads nowhere
-			}
 			q.After = page.Next
 		case len(pending) > 0:
+			pager.Restart()
 			if last := c.lastOf(found, pending); last != "" {
 				q.After = last
 			} else {

@@ -1,9 +1,11 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -35,12 +37,13 @@ const wholeList = 1 << 30
 func (list *List[T]) findsAll() *List[T] {
 	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
 		q := upstream.Query{}
+		var pager upstream.Pager[T]
 		for range most {
-			page, err := list.Of(l).load(pageKey{upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, q})
+			page, err := pager.Turn(l.ctx, q, list.Of(l).pagesOf(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
 			if err != nil {
 				return err
 			}
-			if until(page.Rows) || page.Next == "" || page.Next == q.After {
+			if until(page.Rows) || page.Next == "" {
 				return nil
 			}
 			q.After = page.Next
@@ -120,9 +123,61 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 	if parent.Kind != "" && parent.ID == "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
 	}
-	return upstream.Walk(l.loaders.ctx, q, w, func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
-		return l.load(pageKey{parent, q})
+	filters := q.Filter.Split()
+	if len(filters) == 1 {
+		return upstream.Walk(l.loaders.ctx, q, w, l.pagesOf(parent))
+	}
+	if q.SortProperty != "" {
+		return upstream.Slice[T]{}, upstream.NewError(upstream.BadUserInput, "So long a filter takes several calls, whose rows can be sorted by ID only: leave the sort out, or filter by fewer values.")
+	}
+	parts := make([]upstream.Slice[T], len(filters))
+	err := sideBySide(len(filters), func(i int) (err error) {
+		q := q
+		q.Filter = filters[i]
+		parts[i], err = upstream.Walk(l.loaders.ctx, q, w, l.pagesOf(parent))
+		return err
 	})
+	if err != nil {
+		return upstream.Slice[T]{}, err
+	}
+	return l.merge(parts, q.Descending, w), nil
+}
+
+// merge returns the window of several windows of one list, sorted by id.
+func (l *Lists[T]) merge(parts []upstream.Slice[T], descending bool, w upstream.Window) upstream.Slice[T] {
+	number := func(t *T) uint64 {
+		ref, _ := l.rows.address(t)
+		n, _ := strconv.ParseUint(ref.ID, 10, 64)
+		return n
+	}
+	var s upstream.Slice[T]
+	for _, part := range parts {
+		s.Rows = append(s.Rows, part.Rows...)
+		s.More = s.More || part.More
+	}
+	slices.SortFunc(s.Rows, func(a, b *T) int {
+		if descending {
+			a, b = b, a
+		}
+		return cmp.Compare(number(a), number(b))
+	})
+	s.Rows = slices.CompactFunc(s.Rows, func(a, b *T) bool { return number(a) == number(b) })
+	if over := len(s.Rows) - w.Limit; over > 0 {
+		s.More = true
+		if w.Backward {
+			s.Rows = s.Rows[over:]
+		} else {
+			s.Rows = s.Rows[:w.Limit]
+		}
+	}
+	return s
+}
+
+// pagesOf returns what fetches a page of a parent's list, for a walk.
+func (l *Lists[T]) pagesOf(parent upstream.Ref) func(context.Context, upstream.Query) (*upstream.Page[T], error) {
+	return func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
+		return l.load(pageKey{parent, q})
+	}
 }
 
 // Read fetches the whole lists of parents, side by side, so that their rows are known by

@@ -124,7 +124,7 @@ func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
 		return nil, nil //nolint:nilnil // nothing to be asked
 	}
 	node, err := l.owner(owner)
-	if errors.Is(err, upstream.Timeout) {
+	if errors.Is(err, upstream.Timeout) || errors.Is(err, upstream.OverBudget) {
 		return nil, upstream.NotThere() // nobody knows whose it is
 	}
 	return node, err
@@ -132,8 +132,8 @@ func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
 
 // owner returns an owner: the record that the operation has, or else one that is fetched
 // beside it. What that takes depends on whose the record is and on what was asked for
-// before, so that it comes out of no budget: who asks for a record pays the same for it
-// wherever it belongs ([Records.one]).
+// before, so that it has a budget of its own: who asks for a record pays the same for it
+// wherever it belongs ([batch.one]).
 func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 	kind, ok := l.kinds[ref.Kind]
 	if !ok {
@@ -148,7 +148,7 @@ func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 // beside are the loaders of what is asked beside the operation.
 func (l *Loaders) beside() *Loaders {
 	type key struct{}
-	return loaderOf(l, key{}, func() *Loaders { return New(upstream.Unmetered(l.ctx), l.client) })
+	return loaderOf(l, key{}, func() *Loaders { return New(upstream.Aside(l.ctx), l.client) })
 }
 
 // The ways to fetch, each for methods of the client.
