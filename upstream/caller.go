@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"math/rand/v2"
@@ -80,9 +81,9 @@ type attempt struct {
 // do makes a call and reads the answer to its end. until tells by when it has to be
 // done, which may change; zero is never.
 func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, *buffer, error) {
-	name := c.template.subdomain(req.URL)
-	h := c.hosts.of(name)
-	through, leave := c.lanes.through(req.Header.Get("Authorization"), name, strings.Contains(req.URL.RawQuery, filterKey))
+	key := c.hostKey(req)
+	h := c.hosts.of(key)
+	through, leave := c.lanes.through(key, strings.Contains(req.URL.RawQuery, filterKey))
 	defer leave()
 	h.retries.call()
 	written := writeOf(req.Context())
@@ -122,6 +123,10 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 		return nil, nil, err
 	}
 	return last.resp, last.body, last.err
+}
+
+func (c *caller) hostKey(req *http.Request) hostKey {
+	return hostKey{sha256.Sum256([]byte(req.Header.Get("Authorization"))), c.template.subdomain(req.URL)}
 }
 
 // decide says whether and when a call is attempted again.

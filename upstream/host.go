@@ -8,9 +8,10 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// host is what is known of how one host is doing: the accounts' or a workspace's own.
-// A dead one is noticed, fails at once and is tried again now and then; the others are
-// not touched by that. It is safe for concurrent use.
+// host is the health of one host, the accounts' or a workspace's own, for one credential.
+// Calls to a dead host fail at once, except for a probe now and then. An API can fail for
+// one credential and work for another, so one credential's failures never refuse another's
+// calls. It is safe for concurrent use.
 type host struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	retries retryBudget
@@ -25,7 +26,8 @@ const (
 	// probeAfter is how long a dead host is left alone before one call tries it.
 	probeAfter = 5 * time.Second
 
-	// maxHosts bounds the memory for hosts: those used last are kept.
+	// maxHosts bounds the memory for pairs of credential and host, about 1 KB each. The
+	// least recently used are forgotten.
 	maxHosts = 10_000
 )
 
@@ -59,39 +61,44 @@ func dead(wait time.Duration) *Error {
 	return e
 }
 
-// hosts are all hosts. They are bounded in memory and safe for concurrent use.
+type hostKey struct {
+	credential credential
+	host       string
+}
+
+// hosts is the health of all hosts. It is bounded in memory and safe for concurrent use.
 type hosts struct {
-	known *lru.Cache[string, *host]
+	known *lru.Cache[hostKey, *host]
 }
 
 func newHosts() hosts {
-	known, err := lru.New[string, *host](maxHosts)
+	known, err := lru.New[hostKey, *host](maxHosts)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
 	return hosts{known}
 }
 
-func (h hosts) of(name string) *host {
-	if known, ok := h.known.Get(name); ok {
+func (h hosts) of(key hostKey) *host {
+	if known, ok := h.known.Get(key); ok {
 		return known
 	}
 	made := newHost()
-	if known, ok, _ := h.known.PeekOrAdd(name, made); ok {
+	if known, ok, _ := h.known.PeekOrAdd(key, made); ok {
 		return known
 	}
 	return made
 }
 
-// dead returns how many hosts are not called for a while.
+// dead returns how many hosts are dead for at least one credential.
 func (h hosts) dead() int {
-	n := 0
-	for _, known := range h.known.Values() {
-		if known.dead() != nil {
-			n++
+	dead := make(map[string]bool)
+	for _, key := range h.known.Keys() {
+		if known, ok := h.known.Peek(key); ok && known.dead() != nil {
+			dead[key.host] = true
 		}
 	}
-	return n
+	return len(dead)
 }
 
 // retryBudget keeps repeated calls to a share of all, so that an outage is not

@@ -44,7 +44,8 @@ type Stats struct {
 	InFlight, Waiting int
 	// Lanes is how many pairs of token and host are being called.
 	Lanes int
-	// Dead is how many hosts are not called for a while, since they do not answer.
+	// Dead is how many hosts do not answer at least one token, and are not called with it
+	// for a while.
 	Dead int
 	// Cached is how many answers are kept, and CachedBytes about how much memory they take.
 	Cached      int

@@ -15,9 +15,11 @@ import (
 func TestDeadHostsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newHosts()
-		h := all.of("acme")
-		for range deadCalls {
-			h.breaker.RecordFailure()
+		for _, who := range []credential{{1}, {2}} { // one host, dead for two credentials
+			h := all.of(hostKey{who, "acme"})
+			for range deadCalls {
+				h.breaker.RecordFailure()
+			}
 		}
 		if n := all.dead(); n != 1 {
 			t.Errorf("%d are dead", n)

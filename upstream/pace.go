@@ -3,7 +3,6 @@ package upstream
 import (
 	linked "container/list"
 	"context"
-	"crypto/sha256"
 	"math"
 	"strconv"
 	"sync"
@@ -339,9 +338,8 @@ const DefaultFilteredReads = 2
 
 // laneKey names a lane. Filtered reads have one of their own, within the other.
 type laneKey struct {
-	credential credential
-	host       string
-	filtered   bool
+	hostKey
+	filtered bool
 }
 
 // lanes are all lanes. They are bounded in memory and safe for concurrent use.
@@ -377,8 +375,8 @@ func newLanes(filteredReads int, replicas Replicas) *lanes {
 
 // through returns the lanes that a call has to go through, the narrowest first, and
 // what is to be called when it is done with them.
-func (l *lanes) through(authorization, host string, filtered bool) (through []*lane, done func()) {
-	key := laneKey{credential: sha256.Sum256([]byte(authorization)), host: host}
+func (l *lanes) through(of hostKey, filtered bool) (through []*lane, done func()) {
+	key := laneKey{hostKey: of}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if filtered && l.filteredReads >= 0 {

@@ -139,7 +139,7 @@ var gauges = []struct {
 	{"upstream_in_flight", "REST calls that are under way.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
 	{"upstream_waiting", "REST calls that wait until the pace lets them through.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
 	{"upstream_lanes", "Pairs of token and host that are being called, each at a pace of its own.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
-	{"upstream_breaker_open", "Hosts that are left alone for a while, since they do not answer.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
+	{"upstream_breaker_open", "Hosts that are not called for a while with at least one token, since they do not answer it.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
 	{"cache_entries", "Answers of ClickFunnels that are kept.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
 	{"cache_bytes", "About how much memory they take.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
 }

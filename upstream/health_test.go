@@ -1,0 +1,61 @@
+package upstream
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// TestFailuresOfOneCredentialStayItsOwn has the API fail every call of one token. Another
+// token's calls to the same host go through, and are still repeated.
+func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		bad  int // status of every answer to the failing token
+	}{
+		{"an outage", http.StatusBadGateway},
+		{"a storm of refusals", http.StatusTooManyRequests},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				asked := make(map[string]bool)
+				c, err := New(Config{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(teamJSON))}
+					switch {
+					case r.Header.Get("Authorization") == "Bearer bad":
+						resp.StatusCode = test.bad
+					case !asked[r.URL.Path]: // each call fails once
+						asked[r.URL.Path] = true
+						resp.StatusCode = http.StatusBadGateway
+					}
+					return resp, nil
+				})})
+				if err != nil {
+					t.Fatal(err)
+				}
+				bad, good := c.WithToken("bad"), c.WithToken("good")
+				var wait sync.WaitGroup
+				for i := range 2 * retryReserve {
+					wait.Go(func() {
+						if _, err := bad.Team(t.Context(), fmt.Sprint(i+1)); err == nil {
+							t.Error("a failing call was answered")
+						}
+					})
+				}
+				wait.Wait()
+				for i := range 5 {
+					if _, err := good.Team(t.Context(), fmt.Sprint(i+1)); err != nil {
+						t.Errorf("call %d of the other token: %v", i, err)
+					}
+				}
+			})
+		})
+	}
+}
