@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 		c.want("acme", "/a", "me", "6")
 
 		// What has failed is not kept.
-		c.status = http.StatusInternalServerError
+		c.status = http.StatusNotImplemented
 		c.want("acme", "/failing", "me", "7")
 		c.want("acme", "/failing", "me", "8")
 	})

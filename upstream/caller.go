@@ -41,8 +41,8 @@ const (
 	// The wait before the next attempt is anything up to a bound that doubles.
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = 2 * time.Second
-	// What takes long to fail is not repeated as often: each attempt that took
-	// longer than long counts, those longer than veryLong twice.
+	// A failure that took long, or that is likely to come again, is not repeated as often:
+	// each attempt longer than long or answered 500 counts, those longer than veryLong twice.
 	long     = time.Second
 	veryLong = 5 * time.Second
 	maxLong  = 2
@@ -94,7 +94,7 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 		switch {
 		case a.took >= veryLong:
 			slow += 2
-		case a.took >= long:
+		case a.took >= long || a.status() == http.StatusInternalServerError:
 			slow++
 		}
 		if written != nil {
@@ -192,10 +192,7 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 
 // tell tells of an attempt whoever wants to know.
 func (c *caller) tell(req *http.Request, a *attempt) {
-	status := 0
-	if a.err == nil {
-		status = a.resp.StatusCode
-	}
+	status := a.status()
 	if c.observer.Attempted != nil {
 		c.observer.Attempted(Attempt{Accounts: c.template.subdomain(req.URL) == accounts, Status: status, Waited: a.waited, Took: a.took})
 	}
@@ -232,10 +229,22 @@ func (c *caller) roundTrip(req *http.Request) *attempt {
 	return a
 }
 
+// status is that of the answer, 0 without one.
+func (a *attempt) status() int {
+	if a.err != nil || a.resp == nil {
+		return 0
+	}
+	return a.resp.StatusCode
+}
+
 // failed reports whether the same call may go better another time.
 func (a *attempt) failed() bool {
 	if a.err == nil {
-		return a.outcome() == refused || a.unavailable()
+		switch a.status() {
+		case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly:
+			return true
+		}
+		return a.unavailable()
 	}
 	if _, ours := errors.AsType[*Error](a.err); ours || errors.Is(a.err, errBodyTooLarge) || errors.Is(a.err, context.Canceled) {
 		return false
@@ -244,14 +253,16 @@ func (a *attempt) failed() bool {
 	return !untrusted
 }
 
-// unavailable reports whether the answer says that ClickFunnels, or what stands before
-// it, could not do its work (API.md §4).
+// unavailable reports whether the answer says that the host is out of order (API.md §4):
+// 520–527 and 530 are what Cloudflare answers when it does not reach the host behind it.
+// A 500, 408 or 425 concerns the one call: it can be repeated, but the host is not dead.
 func (a *attempt) unavailable() bool {
-	switch a.resp.StatusCode {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	switch s := a.status(); s {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 530:
 		return true
+	default:
+		return s >= 520 && s <= 527
 	}
-	return false
 }
 
 // doubtful reports whether nobody can know if the call has done what it was to do.
@@ -259,7 +270,8 @@ func (a *attempt) doubtful() bool {
 	if a.err != nil {
 		return a.arrived
 	}
-	return a.resp.StatusCode >= 500 || a.resp.StatusCode == http.StatusRequestTimeout
+	s := a.status()
+	return s >= 500 || s == http.StatusRequestTimeout || s == http.StatusTooEarly
 }
 
 // dead reports whether the attempt says that the host is.
@@ -271,10 +283,10 @@ func (a *attempt) dead() bool {
 }
 
 func (a *attempt) outcome() outcome {
-	switch {
-	case a.err != nil || a.resp == nil:
+	switch a.status() {
+	case 0:
 		return silent
-	case a.resp.StatusCode == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		return refused
 	}
 	return answered
@@ -282,7 +294,7 @@ func (a *attempt) outcome() outcome {
 
 // asked is how long ClickFunnels asks to wait, 0 if it does not say.
 func (a *attempt) asked() time.Duration {
-	if a.err != nil || a.resp.StatusCode != http.StatusTooManyRequests && a.resp.StatusCode != http.StatusServiceUnavailable {
+	if s := a.status(); s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
 		return 0
 	}
 	if wait := retryAfter(a.resp.Header.Get("Retry-After"), time.Now()); wait > 0 {

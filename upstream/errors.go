@@ -101,6 +101,8 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 		e.Code, e.Retryable = RateLimited, true
 	case s == http.StatusRequestTimeout || s == http.StatusGatewayTimeout:
 		e.Code, e.Retryable = Timeout, true
+	case s == http.StatusTooEarly:
+		e.Code, e.Retryable = Unavailable, true
 	case s >= 400 && s < 500:
 		e.Code = BadUserInput
 	default: // 5xx, and a 3xx, which is not followed

@@ -59,3 +59,24 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorsOfOneRecordDoNotKillTheHost has every call fail for one record. The host is not
+// dead, so calls for other records go through.
+func TestErrorsOfOneRecordDoNotKillTheHost(t *testing.T) {
+	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
+		synctest.Test(t, func(t *testing.T) {
+			c, s := play(t, Config{}, step{status: status})
+			for range 3 * deadCalls {
+				if _, err := c.Team(t.Context(), "1"); err == nil {
+					t.Error("a failing call was answered")
+				}
+			}
+			s.mu.Lock()
+			s.steps["accounts.myclickfunnels.com"] = []step{good}
+			s.mu.Unlock()
+			if _, err := c.Team(t.Context(), "2"); err != nil {
+				t.Errorf("after %d: %v", status, err)
+			}
+		})
+	}
+}
