@@ -73,6 +73,8 @@ type attempt struct {
 	waited, took time.Duration
 	// arrived says that it may have reached ClickFunnels.
 	arrived bool
+	// reused says that it went over a connection that was used before.
+	reused bool
 
 	again bool
 	wait  time.Duration // before that
@@ -172,9 +174,9 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 	probed := false
 	defer func() {
 		// Who gives up early says little of a host; who has waited for long does.
-		given := req.Context().Err() != nil && a.took < veryLong && !h.breaker.IsHalfOpen()
+		given := req.Context().Err() != nil && a.took < veryLong
 		switch {
-		case !probed || a.dead() && !given:
+		case !probed || a.dead() && (h.breaker.IsHalfOpen() || !given && !a.lost()):
 			h.breaker.RecordFailure()
 		case !a.dead():
 			h.breaker.RecordSuccess()
@@ -209,10 +211,10 @@ func (c *caller) roundTrip(req *http.Request) *attempt {
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
 	defer cancel()
 	a := new(attempt)
-	if req.Method != http.MethodGet {
-		// Without a connection nothing can have arrived; with one, nobody knows.
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { a.arrived = true }})
-	}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(conn httptrace.GotConnInfo) {
+		a.reused = conn.Reused
+		a.arrived = true // without a connection nothing can have arrived; with one, nobody knows
+	}})
 	sent := req.WithContext(ctx)
 	if req.GetBody != nil {
 		sent.Body, a.err = req.GetBody()
@@ -280,6 +282,13 @@ func (a *attempt) dead() bool {
 		return a.unavailable()
 	}
 	return a.err != errBodyTooLarge //nolint:errorlint // it is never wrapped
+}
+
+// lost reports whether the connection broke, which can fail many calls at the same moment
+// and says nothing about the host: the next attempts use another connection. A host that
+// breaks new connections, or does not answer in time, is dead all the same.
+func (a *attempt) lost() bool {
+	return a.err != nil && a.reused && !errors.Is(a.err, context.DeadlineExceeded)
 }
 
 func (a *attempt) outcome() outcome {

@@ -19,6 +19,11 @@ const (
 	maxConnsPerHost = 512
 	// readBuffer holds a whole page of 20 rows, so that it is read at once.
 	readBuffer = 32 << 10
+	// An HTTP/2 connection that has been silent for pingAfter is pinged, and closed when the
+	// ping is not answered within pingTimeout. Without pings, net/http keeps sending calls
+	// to a dead connection until the operating system gives it up, after minutes.
+	pingAfter   = 3 * time.Second
+	pingTimeout = 3 * time.Second
 )
 
 // NewTransport returns the transport that clients use by default.
@@ -38,6 +43,7 @@ func NewTransport() *http.Transport {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		ReadBufferSize:         readBuffer,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 }
 
