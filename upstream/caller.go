@@ -156,7 +156,7 @@ func (c *caller) attempt(req *http.Request, h *host, through []*lane, until time
 	for i, l := range through {
 		if err := l.enter(req.Context(), until); err != nil {
 			for _, entered := range through[:i] {
-				entered.leave(time.Time{}, silent)
+				entered.leave(time.Now(), silent)
 			}
 			return &attempt{err: err}
 		}

@@ -50,7 +50,8 @@ type Error struct {
 	// Unknown says of a write that ClickFunnels may have carried it out all the same:
 	// look before it is tried again.
 	Unknown bool
-	// RetryAfter is how long ClickFunnels asked to wait; 0 when it did not say.
+	// RetryAfter is how long ClickFunnels asked to wait, at most two minutes; 0 when it did
+	// not say.
 	RetryAfter time.Duration
 
 	cause error
@@ -219,10 +220,16 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
 }
 
-// retryAfter reads a Retry-After header, which is seconds or a date.
+// maxRetryAfter is the longest wait that is believed, wherever it comes from. After it, a
+// probe finds out whether calls are accepted again: a wrong value must not stop them for
+// long.
+const maxRetryAfter = 2 * time.Minute
+
+// retryAfter reads a Retry-After header: seconds, a Unix time or a date. It returns 0 if
+// there is nothing to wait for, and at most maxRetryAfter.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
-		return secondsToWait(seconds)
+		return waitOf(seconds, now)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
 		return min(at.Sub(now), maxRetryAfter)
@@ -230,12 +237,22 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// maxRetryAfter keeps a nonsensical wait from being passed on.
-const maxRetryAfter = 24 * time.Hour
+// secondsToWait is [retryAfter] for a number, as in the body of an answer.
+func secondsToWait(seconds float64) time.Duration { return waitOf(seconds, time.Now()) }
 
-func secondsToWait(seconds float64) time.Duration {
-	if !(seconds > 0) {
+// Numbers from firstUnix on are Unix times, in seconds (from September 2001) or, from
+// firstUnixMilli on, in milliseconds.
+const firstUnix, firstUnixMilli = 1e9, 1e12
+
+func waitOf(number float64, now time.Time) time.Duration {
+	if number >= firstUnixMilli {
+		number /= 1000
+	}
+	if number >= firstUnix {
+		number -= float64(now.UnixMilli()) / 1000
+	}
+	if !(number > 0) { // NaN is not, either
 		return 0
 	}
-	return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
+	return time.Duration(min(number, maxRetryAfter.Seconds()) * float64(time.Second))
 }

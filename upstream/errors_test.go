@@ -71,6 +71,8 @@ func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
 		"Thu, 01 Jan 2026 00:00:30 GMT": 30 * time.Second, "Wed, 31 Dec 2025 23:59:30 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": maxRetryAfter,
+		"120": 2 * time.Minute, "86400": maxRetryAfter, "Inf": maxRetryAfter,
+		"1767225630": 30 * time.Second, "1767225630000": 30 * time.Second, "1767225570": 0, "1767225570000": 0, "1798761600": maxRetryAfter,
 	} {
 		if got := retryAfter(header, now); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)

@@ -146,9 +146,11 @@ type lane struct {
 	waiting int
 	lines   linked.List                    // of *line, none empty, in the order in which they are served
 	byOwner map[*Allowance]*linked.Element // of lines
-	// resumes is when ClickFunnels has said that it wants to be called again.
-	resumes time.Time
-	alarm   *time.Timer // set for resumes while calls wait for it
+	// resumes is when ClickFunnels has said that it wants to be called again. From then on
+	// the lane is cautious: it lets in one call at a time, the probe, until one is answered.
+	resumes           time.Time
+	alarm             *time.Timer // set for resumes while calls wait for it
+	cautious, probing bool
 }
 
 // line is what waits for one client request.
@@ -169,7 +171,7 @@ func (l *lane) enter(ctx context.Context, until time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
 	if l.waiting == 0 && l.hasRoom(now) {
-		l.running++
+		l.admit()
 		l.mu.Unlock()
 		return nil
 	}
@@ -197,7 +199,7 @@ func (l *lane) enter(ctx context.Context, until time.Time) error {
 	waited := l.remove(w)
 	l.mu.Unlock()
 	if !waited && <-w.ready == nil { // it was let in at the same moment
-		l.leave(time.Time{}, silent)
+		l.leave(time.Now(), silent)
 	}
 	return context.Cause(ctx)
 }
@@ -209,6 +211,10 @@ func (l *lane) leave(began time.Time, how outcome) {
 	now := time.Now()
 	l.pace.learn(began, now, l.running, l.part(), how)
 	l.running--
+	if !began.Before(l.resumes) { // what began before says nothing about the time after
+		l.probing = false
+		l.cautious = l.cautious && how != answered
+	}
 	l.wake(now)
 }
 
@@ -216,18 +222,30 @@ func (l *lane) leave(began time.Time, how outcome) {
 func (l *lane) rest(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at := time.Now().Add(d); at.After(l.resumes) {
-		l.resumes = at
-		if l.lease != nil {
-			l.lease.rests = d
-		}
+	if l.pause(time.Now().Add(d)) && l.lease != nil {
+		l.lease.rests = d
 	}
 }
 
-// hasRoom reports whether one more call may begin. l.mu is held, as it is for what
-// follows.
+// pause lets no call begin before a time, and then one at first. It reports whether that
+// is new. l.mu is held, as it is for what follows.
+func (l *lane) pause(until time.Time) bool {
+	if !until.After(l.resumes) {
+		return false
+	}
+	l.resumes, l.cautious, l.probing = until, true, false
+	return true
+}
+
+// hasRoom reports whether one more call may begin.
 func (l *lane) hasRoom(now time.Time) bool {
-	return l.running < l.capacity() && !now.Before(l.resumes)
+	return l.running < l.capacity() && !now.Before(l.resumes) && !l.probing
+}
+
+// admit counts a call that begins.
+func (l *lane) admit() {
+	l.running++
+	l.probing = l.cautious
 }
 
 // wake lets those in that may begin now, one of each line in turn.
@@ -239,7 +257,7 @@ func (l *lane) wake(now time.Time) {
 		waits.waiters[0] = nil
 		waits.waiters = waits.waiters[1:]
 		l.waiting--
-		l.running++
+		l.admit()
 		if len(waits.waiters) == 0 {
 			l.drop(first)
 		} else {
@@ -361,8 +379,9 @@ type lanes struct {
 
 // learnt is what is kept of a lane that nobody is in.
 type learnt struct {
-	pace    pace
-	resumes time.Time
+	pace     pace
+	resumes  time.Time
+	cautious bool
 }
 
 func newLanes(filteredReads int, replicas Replicas) *lanes {
@@ -416,7 +435,8 @@ func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
 	if known == nil {
 		known = &lane{key: key, pace: pace{limit: limit, fixed: fixed}}
 		if before, ok := l.learnt.Get(key); ok {
-			known.pace, known.resumes = before.pace, before.resumes
+			known.pace, known.resumes, known.cautious = before.pace, before.resumes, before.cautious
+			l.learnt.Remove(key)
 		}
 		if l.replicas != nil {
 			l.leases++
@@ -440,7 +460,7 @@ func (l *lanes) give(lane *lane) {
 	}
 	lane.mu.Lock()
 	defer lane.mu.Unlock()
-	if lane.pace.limit != firstPace && !lane.pace.fixed || time.Now().Before(lane.resumes) {
-		l.learnt.Add(lane.key, learnt{lane.pace, lane.resumes})
+	if lane.pace.limit != firstPace && !lane.pace.fixed || lane.cautious {
+		l.learnt.Add(lane.key, learnt{lane.pace, lane.resumes, lane.cautious})
 	}
 }

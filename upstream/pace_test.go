@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -282,6 +284,102 @@ func TestRest(t *testing.T) {
 			if at.Sub(began) < 20*time.Second {
 				t.Errorf("a call after %s", at.Sub(began))
 			}
+		}
+	})
+}
+
+// TestOneProbeFollowsARest has many calls wait until ClickFunnels wants to be called again.
+// One goes first; while that is refused or not answered, the others wait.
+func TestOneProbeFollowsARest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := play(t, Config{}, good)
+		s.steps["acme.myclickfunnels.com"] = []step{
+			{status: 429, retryAfter: "20"},
+			{status: 429, retryAfter: "10", takes: time.Second}, // the probe after 20 s
+			{err: io.ErrUnexpectedEOF, takes: time.Second},      // the one after 31 s
+			{status: 429}, // after 32 s
+			{status: 200, body: `[]`, takes: 3 * time.Second},
+		}
+		began := time.Now()
+		var wait sync.WaitGroup
+		for range 50 {
+			wait.Go(func() {
+				if failed, _ := pages(t.Context(), c, 1, Query{}); failed > 0 {
+					t.Error("a call failed")
+				}
+			})
+			synctest.Wait() // the first is refused before the others come
+		}
+		wait.Wait()
+		var at []time.Duration
+		for _, call := range s.calls["acme.myclickfunnels.com"] {
+			at = append(at, call.Sub(began).Truncate(time.Second))
+		}
+		want := append([]time.Duration{0, 20 * time.Second, 31 * time.Second, 32 * time.Second, 32 * time.Second}, times(49, 35*time.Second)...)
+		if !slices.Equal(at, want) {
+			t.Errorf("calls after %v, want %v", at, want)
+		}
+	})
+}
+
+// TestHugeRetryAfterIsBounded has ClickFunnels ask for a day, in every form: calls go
+// through after two minutes, and clients are not told to wait for longer.
+func TestHugeRetryAfterIsBounded(t *testing.T) {
+	for name, huge := range map[string]step{
+		"seconds":        {status: 429, retryAfter: "86400"},
+		"a date":         {status: 429, retryAfter: "Sun, 02 Jan 2000 00:00:00 GMT"},
+		"a Unix time":    {status: 429, retryAfter: "1764460800"},
+		"in the body":    {status: 429, body: `{"error":"Too many","retry_after":86400}`},
+		"a Unix body":    {status: 429, body: `{"error":"Too many","retry_after":1764460800}`},
+		"a text body":    {status: 429, body: `{"error":"Too many","retry_after":"86400"}`},
+		"beyond floats":  {status: 429, retryAfter: "1e300"},
+		"a 503, as well": {status: 503, retryAfter: "86400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := play(t, Config{}, huge, good)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := c.Team(ctx, "1")
+				if failed, _ := errors.AsType[*Error](err); failed == nil || failed.RetryAfter != maxRetryAfter {
+					t.Errorf("%#v", err)
+				}
+				time.Sleep(maxRetryAfter)
+				if _, err := c.Team(t.Context(), "1"); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestRestIsRemembered forgets nothing of a lane that nobody is in: the first call after the
+// rest is a probe, and what it has found out is remembered as well.
+func TestRestIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := play(t, Config{Attempts: 1}, step{status: 429, retryAfter: "20"}, step{status: 200, body: teamJSON, takes: time.Second})
+		if _, err := c.Team(t.Context(), "1"); !errors.Is(err, RateLimited) {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		ask := func() time.Duration {
+			began := time.Now()
+			var wait sync.WaitGroup
+			for i := range 10 {
+				wait.Go(func() {
+					if _, err := c.Team(t.Context(), strconv.Itoa(i+1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wait.Wait()
+			return time.Since(began)
+		}
+		if took := ask(); took != 2*time.Second {
+			t.Errorf("after the rest: %s for ten calls of a second, %d calls", took, len(s.calls["accounts.myclickfunnels.com"]))
+		}
+		if took := ask(); took != time.Second {
+			t.Errorf("after the probe: %s for ten calls of a second", took)
 		}
 	})
 }

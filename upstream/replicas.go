@@ -40,8 +40,9 @@ type Ask struct {
 	// Took is about how long a call takes: limits that are eased by several replicas
 	// within that time are so for the same reason, and once is enough.
 	Took time.Duration
-	// Rest is how long ClickFunnels has asked to wait; 0 for not at all.
-	Rest time.Duration
+	// Rest is how long ClickFunnels has asked to wait; 0 for not at all. It is at most
+	// LongestRest: a stored one that is longer is wrong, and has to be ignored.
+	Rest, LongestRest time.Duration
 }
 
 // Grant is what a replica may have under way in a lane, and what all have learnt.
@@ -151,7 +152,7 @@ func (l *lane) keepLease(replicas Replicas, others *census, id string, ended <-c
 			l.mu.Lock()
 			ask := l.ask()
 			l.mu.Unlock()
-			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Most: ask.Most, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest})
+			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Most: ask.Most, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest, LongestRest: ask.LongestRest})
 			return
 		case <-more:
 			timer.Stop()
@@ -167,7 +168,7 @@ func (l *lane) ask() Ask {
 	want := need + need/2
 	// Until this is answered no more begin than are told: others get what is left.
 	t.calls = min(t.calls, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: t.rests,
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: t.rests, LongestRest: maxRetryAfter,
 		Took: time.Duration(l.pace.recent * float64(time.Second))}
 	if l.pace.fixed {
 		return ask
@@ -213,8 +214,8 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 			l.pace.eased, l.pace.under = at, 0
 		}
 	}
-	if at := now.Add(grant.Rest); grant.Rest > 0 && at.After(l.resumes) {
-		l.resumes = at
+	if grant.Rest > 0 && grant.Rest <= maxRetryAfter { // no replica has stored a longer one
+		l.pause(now.Add(grant.Rest))
 	}
 	l.wake(now)
 }

@@ -123,3 +123,14 @@ func TestFirstCallIsNotSlow(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedWaitIsBounded ignores a wait that no replica can have learnt.
+func TestSharedWaitIsBounded(t *testing.T) {
+	for rest, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
+		l := &lane{pace: pace{limit: 100}, lease: new(lease)}
+		l.take(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
+		if l.hasRoom(time.Now()) == pauses {
+			t.Errorf("%s: the lane pauses until %s", rest, l.resumes)
+		}
+	}
+}

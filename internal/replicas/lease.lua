@@ -1,7 +1,8 @@
 -- Leases a part of a lane to a replica. KEYS[1] is a hash: the lane's limit, when that
 -- was eased and what it was before, when the lane may be used again, and for each replica
 -- "held:need:granted:until". Times are in ms.
--- ARGV: id, need, want, running, limit at first, most, ease, grow, took, rest, ttl.
+-- ARGV: id, need, want, running, limit at first, most, ease, grow, took, rest, ttl,
+-- longest rest.
 -- Returns: how many calls the replica may have under way, the limit, for how long it has
 -- not been eased, the rest, how many replicas there are.
 local id = ARGV[1]
@@ -9,6 +10,7 @@ local need, want, running = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[
 local limit = tonumber(ARGV[5])
 local most, ease, grow = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local took, rest, ttl = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local longest = tonumber(ARGV[12])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -19,17 +21,17 @@ local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local name, value = all[i], all[i + 1]
   if name == 'limit' then
-    limit = tonumber(value)
+    limit = tonumber(value) or limit
   elseif name == 'eased' then
-    eased = tonumber(value)
+    eased = tonumber(value) or 0
   elseif name == 'before' then
-    before = tonumber(value)
+    before = tonumber(value) or 0
   elseif name == 'resumes' then
-    resumes = tonumber(value)
+    resumes = tonumber(value) or 0
   elseif name ~= id then
     local h, n, g, untl = string.match(value, '(%d+):(%d+):(%d+):(%d+)')
-    h, n, g = tonumber(h), tonumber(n), tonumber(g)
-    if tonumber(untl) <= now then
+    h, n, g, untl = tonumber(h), tonumber(n), tonumber(g), tonumber(untl)
+    if not untl or untl <= now or untl > now + ttl then
       redis.call('HDEL', KEYS[1], name)
     else
       replicas = replicas + 1
@@ -40,6 +42,10 @@ for i = 1, #all, 2 do
   end
 end
 
+-- Times that no replica can have stored are wrong, or the clock was set back: they must not
+-- stop calls.
+if not (eased <= now) then eased = 0 end
+if not (resumes <= now + longest) then resumes = 0 end
 if not (ease > 0 and ease <= 1) then ease = 1 end
 if not (grow >= 0) then grow = 0 end
 if ease < 1 then
@@ -50,7 +56,7 @@ end
 limit = math.max(1, math.min(most, limit + grow))
 local whole = math.floor(limit)
 local room = math.max(0, whole - held)
-if rest > 0 then resumes = math.max(resumes, now + rest) end
+if rest > 0 then resumes = math.max(resumes, now + math.min(rest, longest)) end
 
 -- What nobody else waits for is free. Otherwise those who want more than they have get
 -- equal parts of what the others leave, or, where there is less than one for each, turns.

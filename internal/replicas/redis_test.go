@@ -446,3 +446,50 @@ func TestRedisIsNotThere(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 	}
 }
+
+// TestStoredWaitIsBounded finds a wait in Redis that no replica stores today: it is ignored
+// and replaced. A wait that a replica has just learnt is bounded, and shared.
+func TestStoredWaitIsBounded(t *testing.T) {
+	r := newRedis(t)
+	cli := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("redis-cli", append([]string{"-p", r.port}, args...)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	shared, err := replicas.Connect(t.Context(), r.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const longest = 2 * time.Minute
+	ask := upstream.Ask{Need: 1, Want: 1, Limit: 100, Most: 512, Ease: 1, LongestRest: longest}
+	for _, stored := range []string{"99999999999999", "1e300", "nan", "soon"} {
+		cli("hset", "funnelgraph:1:lane:a", "resumes", stored, "eased", stored, "other", "100:1:100:"+stored)
+		grant, err := shared.Lease("a", "1", ask)
+		if err != nil || grant.Calls != 1 || grant.Rest != 0 || grant.Eased < 0 {
+			t.Errorf("stored %s: %+v, %v", stored, grant, err)
+		}
+		if after := cli("hget", "funnelgraph:1:lane:a", "resumes"); after != "0" {
+			t.Errorf("stored %s: it is %s afterwards", stored, after)
+		}
+	}
+	// A server that starts with such a value calls at once.
+	credential := sha256.Sum256([]byte("Bearer secret"))
+	lane := hex.EncodeToString(credential[:]) + ":" + place.Subdomain
+	cli("hset", "funnelgraph:1:lane:"+lane, "resumes", "99999999999999")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := newReplica(t, r, new(api), 0).Contacts(ctx, place, upstream.Query{}); err != nil {
+		t.Error(err)
+	}
+	learnt := ask
+	learnt.Rest = 24 * time.Hour
+	for _, ask := range []upstream.Ask{learnt, ask} {
+		grant, err := shared.Lease("b", "1", ask)
+		if err != nil || grant.Rest > longest || grant.Rest < longest-time.Minute {
+			t.Errorf("%+v: %+v, %v", ask, grant, err)
+		}
+	}
+}

@@ -209,6 +209,7 @@ func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, 
 		values, err := r.lease.Exec(ctx, client, []string{prefix + "lane:" + lane}, []string{
 			r.id + "." + id, number(ask.Need), number(ask.Want), number(ask.Running), float(ask.Limit), number(ask.Most),
 			float(ask.Ease), float(ask.Grow), number(int(ask.Took.Milliseconds())), number(int(ask.Rest.Milliseconds())), number(int(leaseTTL.Milliseconds())),
+			number(int(ask.LongestRest.Milliseconds())),
 		}).ToArray()
 		if err != nil {
 			return err
