@@ -125,7 +125,9 @@ const nextHeader = "Pagination-Next"
 // cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
 	err = c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
-		next = resp.Header.Get(nextHeader)
+		if next = integerID(resp.Header.Get(nextHeader)); len(next) > maxSegmentBytes {
+			return unreadable(errors.New("a cursor that is no id"))
+		}
 		return read(body)
 	})
 	return next, err
@@ -144,7 +146,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		return err
 	}
 	if ctx.Err() != nil {
-		return callError(ctx, ctx.Err())
+		return c.callError(ctx, ctx.Err())
 	}
 	var sent io.Reader
 	if content != nil {
@@ -163,7 +165,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 	}
 	resp, err := watched.roundTrip(req)
 	if err != nil {
-		return callError(ctx, err)
+		return c.callError(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body := resp.Body.(*heldBody).bytes
@@ -274,7 +276,7 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 }
 
 // callError describes a call that brought no whole answer.
-func callError(caller context.Context, err error) error {
+func (c *Client) callError(caller context.Context, err error) error {
 	own, ours := errors.AsType[*Error](err)
 	switch {
 	case caller.Err() != nil && errors.Is(caller.Err(), context.Canceled):
@@ -286,7 +288,7 @@ func callError(caller context.Context, err error) error {
 	case errors.Is(err, errOverBudget):
 		return &Error{Code: OverBudget, Message: "This request has made as many REST calls as it may: ask for less at a time.", cause: err}
 	case errors.Is(err, errBodyTooLarge):
-		return &Error{Code: Unavailable, Message: "ClickFunnels sent a longer answer than is accepted.", cause: err}
+		return tooLarge(bytesText(c.calls.maxBody), err)
 	}
 	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: withoutURL(err)}
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,9 +16,13 @@ import (
 // decodeList reads a list of records. p, which may be nil, says which keys are
 // needed.
 func decodeList[T any](body []byte, p *Projection) ([]*T, error) {
+	body = withoutBOM(body)
+	if err := checkSize(body); err != nil {
+		return nil, err
+	}
 	if p != nil {
 		if rows, err := decodeOnly[T](body, false, p); err == nil {
-			return rows, nil
+			return rows, checkRows(rows)
 		}
 	}
 	var rows []*T
@@ -27,11 +32,15 @@ func decodeList[T any](body []byte, p *Projection) ([]*T, error) {
 	if rows == nil {
 		return nil, unreadable(errors.New("null for a list"))
 	}
-	return rows, nil
+	return rows, checkRows(rows)
 }
 
 // decodeOne reads a record, as [decodeList] does; nil is a null.
 func decodeOne[T any](body []byte, p *Projection) (*T, error) {
+	body = withoutBOM(body)
+	if err := checkSize(body); err != nil {
+		return nil, err
+	}
 	if p != nil {
 		if rows, err := decodeOnly[T](body, true, p); err == nil {
 			return rows[0], nil
@@ -116,11 +125,8 @@ var forgiving = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarsh
 	}),
 )))
 
-// decodeText leaves what is a string, nearly always, to the library.
+// decodeText reads any value as text.
 func decodeText(dec *jsontext.Decoder, s *string) error {
-	if dec.PeekKind() == '"' {
-		return errors.ErrUnsupported
-	}
 	text, err := readText(dec)
 	*s = text
 	return err
@@ -176,7 +182,8 @@ func orZero[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, *T) err
 }
 
 // readText reads any value as text: a string's content, a number or boolean as
-// it stands, nothing for null, and JSON for an object or an array.
+// it stands, nothing for null, and JSON for an object or an array. An id that is
+// formatted as a decimal is the integer.
 func readText(dec *jsontext.Decoder) (string, error) {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -185,7 +192,13 @@ func readText(dec *jsontext.Decoder) (string, error) {
 	if value.Kind() == 'n' {
 		return "", nil
 	}
+	if isDecimal(byte(value.Kind()), value) && isIDKey(memberOf(dec.StackPointer())) {
+		return integerID(strings.Trim(string(value), `"`)), nil
+	}
 	if value.Kind() == '"' {
+		if inner := value[1 : len(value)-1]; isPlain(inner) {
+			return string(inner), nil
+		}
 		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
 		return string(unquoted), nil
 	}
@@ -201,14 +214,23 @@ func readNullableText(dec *jsontext.Decoder) (*string, error) {
 	return &text, err
 }
 
-// parseInt also accepts a decimal without a fraction, such as "3.0".
+// NotInt is what a field has whose value is no whole number, such as 1.5 or "1,000".
+const NotInt = math.MinInt
+
+// parseInt returns [NotInt] for text that is no whole number, and false for blank text.
+// It accepts a decimal without a fraction, such as "3.0" or "3e2".
 func parseInt(text string) (int, bool) {
-	whole, fraction, _ := strings.Cut(text, ".")
-	if strings.Trim(fraction, "0") != "" {
+	if text == "" {
 		return 0, false
 	}
-	n, err := strconv.Atoi(whole)
-	return n, err == nil
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		whole, ok := wholeNumber(text)
+		if n, err = strconv.Atoi(whole); !ok || err != nil {
+			n = NotInt
+		}
+	}
+	return n, true
 }
 
 func parseBool(text string) (bool, bool) {
@@ -216,9 +238,36 @@ func parseBool(text string) (bool, bool) {
 	return b, err == nil
 }
 
-// parseTime accepts ISO 8601 as the API sends it (API.md §5); the result is in
-// UTC.
+// layouts are the formats of times, after [parseTime] has put a T between date and time.
+var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly}
+
+// parseTime accepts ISO 8601 as the API sends it (API.md §5), and what other servers make
+// of it: an offset without a colon, a space before time and zone, the zone "UTC", no zone,
+// which is UTC, or a date only. The result is in UTC.
 func parseTime(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	return t.UTC(), err == nil
+	if text == "" {
+		return time.Time{}, false
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil { // nearly always
+		return utc(t)
+	}
+	text = strings.TrimSpace(text)
+	if zoneless, ok := strings.CutSuffix(text, "UTC"); ok {
+		text = strings.TrimSpace(zoneless)
+	}
+	if date := len(time.DateOnly); len(text) > date && text[date] == ' ' {
+		text = text[:date] + "T" + strings.ReplaceAll(text[date+1:], " ", "")
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return utc(t)
+		}
+	}
+	return time.Time{}, false
+}
+
+// utc returns a time in UTC, and false if its year there has not four digits.
+func utc(t time.Time) (time.Time, bool) {
+	t = t.UTC()
+	return t, t.Year() >= 0 && t.Year() <= 9999
 }

@@ -62,6 +62,14 @@ func (s *slots[T]) hold(v T) *T {
 	return p
 }
 
+// holdIf is hold, or nil if the value is none.
+func (s *slots[T]) holdIf(ok bool, v T) *T {
+	if !ok {
+		return nil
+	}
+	return s.hold(v)
+}
+
 // rows are records of one type, which mostly have the same keys in the same
 // order.
 type rows struct {
@@ -74,6 +82,7 @@ type rows struct {
 type member struct {
 	text  []byte // with its quotes and the colon behind them
 	index []int  // nil if it is passed over
+	id    bool   // whether it holds ids
 }
 
 // rows returns what is known of a type's rows in this body.
@@ -116,14 +125,14 @@ func (r *reader) row(v reflect.Value, rows *rows) bool {
 		return true
 	}
 	for n := 0; ; n++ {
-		index, ok := r.member(rows, n)
+		known, ok := r.member(rows, n)
 		if !ok {
 			return false
 		}
-		if index == nil {
+		if known.index == nil {
 			_, ok = r.value()
 		} else {
-			ok = r.field(v.FieldByIndex(index))
+			ok = r.field(v.FieldByIndex(known.index), known.id)
 		}
 		if !ok {
 			return false
@@ -134,35 +143,36 @@ func (r *reader) row(v reflect.Value, rows *rows) bool {
 	}
 }
 
-// member passes over the nth key of a row and returns its column.
-func (r *reader) member(rows *rows, n int) (index []int, ok bool) {
+// member passes over the nth key of a row and returns what is known of it.
+func (r *reader) member(rows *rows, n int) (known member, ok bool) {
 	r.next()
 	if n < len(rows.members) {
-		if known := &rows.members[n]; bytes.HasPrefix(r.text[r.at:], known.text) {
+		if known = rows.members[n]; bytes.HasPrefix(r.text[r.at:], known.text) {
 			r.at += len(known.text)
-			return known.index, true
+			return known, true
 		}
 	}
 	begin := r.at
 	if !r.key() {
-		return nil, false
+		return known, false
 	}
 	text := r.text[begin:r.at]
 	if bytes.IndexByte(text, '\\') >= 0 { // none of the API's keys
-		return nil, false
+		return known, false
 	}
-	index = rows.columns[string(text[1:1+bytes.IndexByte(text[1:], '"')])]
+	key := string(text[1 : 1+bytes.IndexByte(text[1:], '"')])
+	known = member{text, rows.columns[key], isIDKey(key)}
 	if n < len(rows.members) {
-		rows.members[n] = member{text, index}
+		rows.members[n] = known
 	} else {
-		rows.members = append(rows.members, member{text, index})
+		rows.members = append(rows.members, known)
 	}
-	return index, true
+	return known, true
 }
 
-// field decodes a value into a record's field. What is not plain is left to the
-// patient way of reading.
-func (r *reader) field(v reflect.Value) bool {
+// field decodes a value into a record's field, which may hold ids. What is not plain is
+// left to the patient way of reading.
+func (r *reader) field(v reflect.Value, id bool) bool {
 	switch c := r.next(); {
 	case c == '{' && isRow(v.Type()):
 		return r.record(v)
@@ -182,8 +192,15 @@ func (r *reader) field(v reflect.Value) bool {
 		return false
 	}
 	raw := r.text[begin:r.at]
+	if id && kind == '[' && bytes.ContainsAny(raw, ".eE") {
+		return false
+	}
 	target := v.Addr().Interface()
-	if text, plain := plainText(kind, raw); plain && r.set(target, text, kind == 'n') {
+	text, plain := plainText(kind, raw)
+	if id && plain && isDecimal(kind, text) {
+		text = []byte(integerID(string(text)))
+	}
+	if plain && r.set(target, text, kind == 'n') {
 		return true
 	}
 	return json.Unmarshal(raw, target, lenient) == nil
@@ -250,21 +267,16 @@ func (r *reader) set(target any, text []byte, null bool) bool {
 	case *int:
 		*p, _ = parseInt(string(text))
 	case **int:
-		*p = parsed(&r.ints, parseInt, text)
+		n, ok := parseInt(string(text))
+		*p = r.ints.holdIf(ok, n)
 	case **bool:
-		*p = parsed(&r.bools, parseBool, text)
+		b, ok := parseBool(string(text))
+		*p = r.bools.holdIf(ok, b)
 	case **time.Time:
-		*p = parsed(&r.times, parseTime, text)
+		t, ok := parseTime(string(text))
+		*p = r.times.holdIf(ok, t)
 	default:
 		return false
 	}
 	return true
-}
-
-func parsed[T any](s *slots[T], parse func(string) (T, bool), text []byte) *T {
-	v, ok := parse(string(text))
-	if !ok {
-		return nil
-	}
-	return s.hold(v)
 }

@@ -1,0 +1,99 @@
+package upstream
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Some servers and proxies format every number as a decimal. An id is then the integer
+// that the decimal stands for: "3000000001.0" or "3.0e9" would find no record.
+
+// isIDKey reports whether a member of that name holds the ids of records. A public id is
+// text of its own, and an external one is another system's.
+func isIDKey(key string) bool {
+	return (key == "id" || strings.HasSuffix(key, "_id") || strings.HasSuffix(key, "_ids")) && key != "public_id" && !strings.HasPrefix(key, "external_")
+}
+
+// isDecimal reports whether a value may be an id that is formatted as a decimal: a number
+// that is not written as an integer, or a string of one with a point.
+func isDecimal(kind byte, value []byte) bool {
+	switch kind {
+	case kindNumber:
+		return bytes.ContainsAny(value, ".eE")
+	case '"':
+		return bytes.IndexByte(value, '.') >= 0 && len(bytes.Trim(value, `"0123456789.eE+-`)) == 0
+	}
+	return false
+}
+
+// integerID returns the integer that an id stands for, and any other id as it is.
+func integerID(id string) string {
+	if !strings.ContainsAny(id, ".eE") {
+		return id
+	}
+	if whole, ok := wholeNumber(id); ok && IsRawID(whole) {
+		return whole
+	}
+	return id
+}
+
+// memberOf returns the name of the member of an object that a pointer leads to or through,
+// whichever element of its arrays is meant.
+func memberOf(p jsontext.Pointer) string {
+	for p != "" {
+		name := p.LastToken()
+		if _, err := strconv.Atoi(name); err != nil {
+			return name
+		}
+		p = p.Parent()
+	}
+	return ""
+}
+
+// maxDigits is the most digits of a number that is read exactly; ids have ten, and an int
+// has nineteen.
+const maxDigits = 20
+
+// wholeNumber returns a decimal number such as "-3.0" or "3.5e1" as an integer, exactly.
+// It returns false for one with a fraction, and for text that is no number.
+func wholeNumber(text string) (string, bool) {
+	digits, exponent := strings.ToLower(text), 0
+	if mantissa, power, ok := strings.Cut(digits, "e"); ok {
+		n, err := strconv.Atoi(power)
+		if err != nil {
+			return "", false
+		}
+		digits, exponent = mantissa, n
+	}
+	digits, negative := strings.CutPrefix(digits, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return "", false
+	}
+	fraction = strings.TrimRight(fraction, "0")
+	digits = strings.TrimLeft(whole+fraction, "0")
+	switch exponent -= len(fraction); {
+	case digits == "":
+		return "0", true
+	case exponent > maxDigits || exponent < -len(digits):
+		return "", false
+	case exponent >= 0:
+		digits += strings.Repeat("0", exponent)
+	default:
+		point := len(digits) + exponent
+		if strings.Trim(digits[point:], "0") != "" {
+			return "", false
+		}
+		digits = digits[:point]
+	}
+	if len(digits) > maxDigits {
+		return "", false
+	}
+	if negative {
+		digits = "-" + digits
+	}
+	return digits, true
+}
