@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -23,6 +21,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
+	"github.com/funnelgraph/funnelgraph/internal/files"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -43,14 +42,9 @@ const maxManifest = 64 << 20
 // Relay compiler write it, or Apollo's format. A document is known by its id and by
 // the SHA-256 hash of its text. It fails with an error of one line.
 func Load(name string) (*Trusted, error) {
-	f, err := os.Open(name) //nolint:gosec // the operator names it
+	text, err := files.Read(name, maxManifest)
 	if err != nil {
-		return nil, fmt.Errorf("the trusted documents cannot be read: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
-	if err != nil {
-		return nil, fmt.Errorf("the trusted documents cannot be read: %w", err)
+		return nil, fmt.Errorf("the trusted documents cannot be read: %s: %w", name, err)
 	}
 	t, err := parse(text)
 	if err != nil {

@@ -12,23 +12,45 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Read returns what a file holds, which may be limit bytes at most. Its errors do not
-// repeat the file's name: it can be a secret that was put in the wrong place.
+// Read returns what a regular file holds, which may be limit bytes at most. Anything
+// else, such as a pipe or a device, is not opened: it could block, or never end. Errors
+// do not repeat the file's name: it can be a secret that was put in the wrong place.
 func Read(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name) //nolint:gosec // the operator names it
+	if err := regular(os.Stat(name)); err != nil {
+		return nil, err
+	}
+	// It may be a pipe by now, which must not block either.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, reason(err)
 	}
 	defer func() { _ = f.Close() }()
+	if err := regular(f.Stat()); err != nil {
+		return nil, err
+	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	return text, reason(err)
+}
+
+// regular returns an error for what is not a regular file.
+func regular(about fs.FileInfo, err error) error {
+	switch {
+	case err != nil:
+		return reason(err)
+	case about.IsDir():
+		return errors.New("it is a directory")
+	case !about.Mode().IsRegular():
+		return errors.New("it is not a regular file")
+	}
+	return nil
 }
 
 func reason(err error) error {
