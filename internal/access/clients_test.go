@@ -469,6 +469,21 @@ clients:
 			t.Errorf("%s: %+v", want, caller)
 		}
 	}
+	critical := func(header map[string]any) string {
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims())
+		token.Header["kid"] = "one"
+		for name, value := range header {
+			token.Header[name] = value
+		}
+		text, err := token.SignedString(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if c.as(critical(map[string]any{"x": true})) == nil {
+		t.Error("a token with an extension that need not be understood is refused")
+	}
 	public, err := x509.MarshalPKIXPublicKey(one.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -502,6 +517,10 @@ clients:
 		"a changed claim":                    parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"azp":"app"}`)) + "." + parts[2],
 		"four parts":                         good + ".x",
 		"two parts":                          parts[0] + "." + parts[1],
+		"a critical extension":               critical(map[string]any{"crit": []string{"exp-policy"}, "exp-policy": "strict"}),
+		"a critical extension of a standard": critical(map[string]any{"crit": []string{"b64"}, "b64": true}),
+		"an empty list of extensions":        critical(map[string]any{"crit": []string{}}),
+		"extensions that are no list":        critical(map[string]any{"crit": nil}),
 		"an unknown key":                     signed(t, jwt.SigningMethodRS256, "three", stranger, claims()),
 	} {
 		if c.as(token) != nil {

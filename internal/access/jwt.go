@@ -99,11 +99,21 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	)}, nil
 }
 
+// errCritical refuses a token with extensions that have to be understood.
+var errCritical = errors.New("the token has critical extensions")
+
 // claims returns what a token says, if it is good. Keys that it has fetched come in
 // also if its client does not wait for them: others will need them.
 func (v *verifier) claims(token string) (jwt.MapClaims, bool) {
 	claims := make(jwt.MapClaims)
-	_, err := v.parser.ParseWithClaims(token, claims, v.keys.KeyfuncCtx(v.ctx))
+	key := v.keys.KeyfuncCtx(v.ctx)
+	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		// No extension is understood here, and the library looks at none (RFC 7515, 4.1.11).
+		if _, critical := t.Header["crit"]; critical {
+			return nil, errCritical
+		}
+		return key(t)
+	})
 	return claims, err == nil
 }
 
