@@ -282,7 +282,7 @@ func serveBeside(ctx context.Context, address string, h http.Handler) (at string
 	if err != nil {
 		return "", nil, err
 	}
-	server := serving.New(h)
+	server := serving.New(serving.Guard(listener.Addr(), h))
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr().String(), func() { _ = server.Close() }, nil
 }

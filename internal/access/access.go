@@ -8,13 +8,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -78,20 +78,10 @@ type Held struct {
 
 // Caller implements [Gate].
 func (g Held) Caller(r *http.Request) (*Caller, *Refusal) {
-	if !local(r) {
+	if !serving.OnLoopback(r) {
 		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "A token that the server holds is for this machine only.", 0}
 	}
 	return own(g.Token, g.Policy), nil
-}
-
-// local reports whether a request was meant for this machine. A page of another
-// site that has its own name point here shows in the Host header.
-func local(r *http.Request) bool {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	return upstream.IsLoopback(strings.Trim(host, "[]"))
 }
 
 // Refusal is why a request is not answered.
