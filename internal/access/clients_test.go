@@ -183,6 +183,8 @@ func TestBadFiles(t *testing.T) {
 		with("workspaces: [0]"):                               `"0" is not a raw id`,
 		with("access: read"):                                  "say what it may see",
 		with("teams: ~"):                                      "[] is none",
+		with("teams: all, workspaces: [101]"):                 "workspaces cannot be given as well",
+		with("teams: all, workspaces: []"):                    "workspaces cannot be given as well",
 		with("workspaces: "):                                  "[] is none",
 		with("teams: [11], workspaces: "):                     "[] is none",
 		with("teams: [11], workspaces: ~"):                    "[] is none",

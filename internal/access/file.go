@@ -84,6 +84,9 @@ func (c *client) scope() (*upstream.Scope, error) {
 	if err != nil {
 		return nil, err
 	}
+	if workspaces != nil && c.Teams.Value == all {
+		return nil, errors.New("teams: all is everything, so that workspaces cannot be given as well")
+	}
 	if teams == nil && workspaces == nil && c.Teams.Value != all {
 		return nil, errors.New("say what it may see: give teams or workspaces, or teams: all for everything that its token reaches")
 	}
