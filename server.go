@@ -202,13 +202,12 @@ const endpoint = "/graphql"
 // beside it.
 func handler(cfg config.Config, p parts) http.Handler {
 	operations := gqlhttp.Handler(gqlhttp.Config{
-		Executor: newExecutor(cfg, p),
-		Scope: func(ctx context.Context) string {
-			return access.From(ctx).Key() + map[bool]string{true: " explained"}[explain.Wanted(ctx)]
-		},
-		Shared:  p.telemetry.Shared,
-		InParts: graph.InParts,
-		MaxBody: cfg.MaxBody,
+		Executor:  newExecutor(cfg, p),
+		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
+		Explained: explain.Wanted,
+		Shared:    p.telemetry.Shared,
+		InParts:   graph.InParts,
+		MaxBody:   cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
 	operations = p.telemetry.Handler(access.Handler(p.gate, operations))

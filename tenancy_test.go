@@ -381,7 +381,7 @@ func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 	for _, x := range all {
 		key, hash := access.NewKey()
 		x.key = key
-		entry := fmt.Sprintf("  - { name: %q, keys: [%q], token: token%d, access: read-write", x.name, hash, x.token)
+		entry := fmt.Sprintf("  - { name: %s, keys: [%q], token: token%d, access: read-write", strings.ReplaceAll(x.name, " ", "-"), hash, x.token)
 		list := func(name string, ids []int) {
 			if ids != nil {
 				text, _ := json.Marshal(ids)

@@ -29,16 +29,26 @@ type Caller struct {
 	// Policy is how much the caller may ask for.
 	Policy limits.Policy
 
-	key string
+	key Key
 }
 
-// Key returns a text that two callers share only if they are answered the same. It
-// holds a secret.
-func (c *Caller) Key() string { return c.key }
+// Key identifies a caller: two callers have the same key only if they are answered the
+// same. It is comparable, and holds a secret.
+type Key struct {
+	// token is that of a caller who brings one, or whom the server lends its own.
+	token upstream.Token
+	// client is the name of a client of an access file, and version the hash of that file
+	// and its tokens.
+	client  string
+	version [sha256.Size]byte
+}
+
+// Key returns the caller's key.
+func (c *Caller) Key() Key { return c.key }
 
 // own returns the caller who brings a token.
 func own(token upstream.Token, policy limits.Policy) *Caller {
-	return &Caller{Token: token, Policy: policy, key: string(token)}
+	return &Caller{Token: token, Policy: policy, key: Key{token: token}}
 }
 
 // Gate tells the caller of a request, or why there is none. It is safe for
@@ -144,10 +154,9 @@ func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 	if rate == 0 {
 		return nil
 	}
-	who := "client " + caller.Policy.Client
-	if caller.Policy.Client == "" {
-		sum := sha256.Sum256([]byte(caller.key))
-		who = "token " + string(sum[:])
+	who := limits.Spender{Client: caller.Policy.Client}
+	if who.Client == "" {
+		who.Token = sha256.Sum256([]byte(caller.key.token))
 	}
 	wait, ok := rates.Take(who, rate)
 	if ok {

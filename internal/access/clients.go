@@ -3,8 +3,10 @@ package access
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
+	"hash"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -77,7 +79,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	sum := sha256.New()
 	tried := func(err error) (bool, error) {
 		// The same failure again is no news.
-		_, _ = fmt.Fprint(sum, "\x00", err)
+		field(sum, fmt.Sprint(err))
 		read := [sha256.Size]byte(sum.Sum(nil))
 		settled := read == c.read || c.now.Load() == nil
 		news := read != c.seen
@@ -91,7 +93,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return tried(fmt.Errorf("the access file cannot be read: %w", err))
 	}
-	_, _ = sum.Write(text)
+	field(sum, string(text))
 	f, err := parse(text)
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
@@ -99,15 +101,16 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	tokens := make(map[string]upstream.Token, len(f.Tokens))
 	for _, name := range slices.Sorted(maps.Keys(f.Tokens)) {
 		if !tokenName.MatchString(name) {
-			return tried(fmt.Errorf("%s: the name of a token is at most 24 letters, digits, spaces and \"._-\"", c.path))
+			return tried(fmt.Errorf("%s: the name of a token is at most 24 letters, digits, \"-\", \"_\" and \".\", which begin with a letter or digit", c.path))
 		}
 		if tokens[name], err = f.Tokens[name].token(); err != nil {
 			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
 		}
-		_, _ = fmt.Fprintf(sum, "\x00%s\x00%s", name, string(tokens[name]))
+		field(sum, name)
+		field(sum, string(tokens[name]))
 	}
-	// What two callers are answered alike is known by all that was read.
-	r, err := newRoster(f, tokens, c.base, hex.EncodeToString(sum.Sum(nil)))
+	// Callers before and after a change share nothing.
+	r, err := newRoster(f, tokens, c.base, [sha256.Size]byte(sum.Sum(nil)))
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
 	}
@@ -125,6 +128,13 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		}
 	}
 	return true, c.take(ctx, r, f.JWT)
+}
+
+// field adds a field to a hash, behind its length, so that what is hashed is told apart
+// by field.
+func field(h hash.Hash, text string) {
+	_ = binary.Write(h, binary.BigEndian, uint64(len(text)))
+	_, _ = io.WriteString(h, text)
 }
 
 // take puts a roster in place. The verifier, with the keys that it has fetched, is

@@ -222,6 +222,27 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// TestNamesAreRestricted allows in names only what stands in logs, metrics and URLs as it
+// is.
+func TestNamesAreRestricted(t *testing.T) {
+	t.Setenv("A_TOKEN", "hush-token")
+	_, hash := NewKey()
+	for name, want := range map[string]bool{
+		"ios": true, "ios-app_2.1": true, "7": true, "büro": true, strings.Repeat("a", 24): true,
+		"ios explained": false, " ios": false, "ios/app": false, "ios,app": false, "-ios": false, "ios:app": false, "ios\u00a0app": false, "": false, strings.Repeat("a", 65): false,
+	} {
+		for what, text := range map[string]string{
+			"client": fmt.Sprintf("clients: [{ name: %q, teams: all, keys: [%q] }]", name, hash),
+			"token":  fmt.Sprintf("tokens: { %q: { env: A_TOKEN } }\nclients: [{ name: a, teams: all, keys: [%q] }]", name, hash),
+		} {
+			_, err := NewClients(t.Context(), write(t, "access.yaml", text), "own", limits.Policy{})
+			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "letters, digits") {
+				t.Errorf("%s %q: %v", what, name, err)
+			}
+		}
+	}
+}
+
 // TestReload takes over a changed file, keeps the old one in place of one that
 // cannot be used, and says so once.
 func TestReload(t *testing.T) {

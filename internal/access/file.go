@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -171,21 +172,21 @@ type entry struct {
 	caller Caller
 }
 
-// Names that can stand in a log: of clients, and of tokens, which are too short to be
-// one.
+// Names can stand in a log, a metric and a URL. Names of tokens are too short to be a
+// token that was put in the wrong place.
 var (
-	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,63}$`)
-	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,23}$`)
+	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
+	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
 )
 
 // newRoster checks a file. base is what holds for clients that say nothing else:
 // the token that the server has of its own, if any, and the limits.
-func newRoster(f *file, tokens map[string]upstream.Token, base Caller, generation string) (*roster, error) {
+func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [sha256.Size]byte) (*roster, error) {
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)
 	for i, c := range f.Clients {
 		if !name.MatchString(c.Name) || names[c.Name] {
-			return nil, fmt.Errorf("client %d: it needs a name that no other has, of letters, digits, spaces and \"._-\"", i+1)
+			return nil, fmt.Errorf("client %d: it needs a name that no other has, of letters, digits, \"-\", \"_\" and \".\" only, which begins with a letter or digit", i+1)
 		}
 		names[c.Name] = true
 		e, err := c.entry(f, tokens, base)
@@ -198,7 +199,7 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, generatio
 			}
 			known[hash] = c.Name
 		}
-		e.caller.key = generation + " " + c.Name
+		e.caller.key = Key{client: c.Name, version: version}
 		r.entries = append(r.entries, e)
 	}
 	return r, nil

@@ -23,9 +23,9 @@ func FuzzAccessFile(f *testing.F) {
 		parsed, err := parse(text)
 		if err == nil {
 			var r *roster
-			if r, err = newRoster(parsed, map[string]upstream.Token{"main": "t"}, Caller{Token: "own", Policy: limits.Policy{Limits: limits.Limits{Depth: 9}}}, "1"); err == nil {
+			if r, err = newRoster(parsed, map[string]upstream.Token{"main": "t"}, Caller{Token: "own", Policy: limits.Policy{Limits: limits.Limits{Depth: 9}}}, [32]byte{1}); err == nil {
 				for _, e := range r.entries {
-					if len(e.hashes) == 0 && len(e.claims) == 0 || e.caller.Token != "own" && e.caller.Token != "t" || e.caller.key == "" {
+					if len(e.hashes) == 0 && len(e.claims) == 0 || e.caller.Token != "own" && e.caller.Token != "t" || e.caller.key == (Key{}) {
 						t.Errorf("%q: %+v", text, e)
 					}
 				}

@@ -36,7 +36,7 @@ func newCounter(t *testing.T) *counter {
 		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(c.execute(ctx))
 		},
-	}), Scope: func(context.Context) string { return "" }, MaxBody: 1 << 10}).(*handler)
+	}), Scope: func(context.Context) any { return "" }, MaxBody: 1 << 10}).(*handler)
 	server := httptest.NewServer(c.handler)
 	t.Cleanup(server.Close)
 	c.url = server.URL

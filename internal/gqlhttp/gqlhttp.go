@@ -45,10 +45,13 @@ const (
 type Config struct {
 	// Executor executes operations.
 	Executor *executor.Executor
-	// Scope tells whose a request is: identical queries of one scope that are in
-	// flight together are executed once, and what one scope is answered never
-	// reaches another.
-	Scope func(context.Context) string
+	// Scope returns a comparable value that identifies a request's client. Identical
+	// queries of one scope that are in flight together are executed once, and what one
+	// scope is answered never reaches another. A mutation ends all sharing of its scope.
+	Scope func(context.Context) any
+	// Explained, if not nil, reports whether a request's answer carries an explanation.
+	// Such an answer is shared only with others that do.
+	Explained func(context.Context) bool
 	// Shared, if not nil, is told of a request that is answered what another one is, by the
 	// contexts of both.
 	Shared func(ctx, by context.Context)
@@ -195,7 +198,10 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 
 // key returns all that an answer depends on but for the operation.
 func (a *answer) key(ctx context.Context) flightKey {
-	return flightKey{scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts, fresh: wantsFresh(a.r)}
+	return flightKey{
+		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
+		fresh: wantsFresh(a.r), explained: a.Explained != nil && a.Explained(ctx),
+	}
 }
 
 // documentKeys are the names that clients have for the id of a document.
@@ -268,7 +274,9 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 			a.stream(ctx, op)
 			return
 		}
-		a.send(a.run(ctx, op))
+		made := a.run(ctx, op)
+		a.part(key.scope) // before the client learns of it, whose next query can come at once
+		a.send(made)
 	}
 }
 

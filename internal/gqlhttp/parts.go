@@ -147,6 +147,9 @@ func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, resp
 		if response == nil {
 			return
 		}
+		if op.Operation.Operation == ast.Mutation {
+			a.part(a.Scope(ctx)) // as in [answer.answer]
+		}
 		goesOn = more(response) // what is handed over is the other's
 		hand(response)
 	}

@@ -23,7 +23,7 @@ func streaming(ctx context.Context, accept string, next graphql.ResponseHandler)
 			SchemaFunc: func() *ast.Schema { return schema },
 			ExecFunc:   func(context.Context) graphql.ResponseHandler { return next },
 		}),
-		Scope:   func(context.Context) string { return "" },
+		Scope:   func(context.Context) any { return "" },
 		InParts: func(ctx context.Context, _ *graphql.OperationContext) (context.Context, bool) { return ctx, true },
 		MaxBody: 1 << 10,
 	})

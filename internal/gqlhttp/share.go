@@ -18,9 +18,10 @@ type sharing struct {
 // flightKey is all that an answer depends on. The operation is the request as it
 // came, to the byte.
 type flightKey struct {
-	scope, method, media, parts string
-	fresh                       bool
-	operation                   string
+	scope                any
+	method, media, parts string
+	fresh, explained     bool
+	operation            string
 }
 
 // flight is one execution and those who wait for it.
@@ -67,7 +68,7 @@ func (s *sharing) join(key flightKey, operation []byte) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Written out so that the operation need not be copied.
-	f := s.flights[flightKey{key.scope, key.method, key.media, key.parts, key.fresh, string(operation)}]
+	f := s.flights[flightKey{key.scope, key.method, key.media, key.parts, key.fresh, key.explained, string(operation)}]
 	if f != nil {
 		f.waiters++
 	}
@@ -128,9 +129,9 @@ func (s *sharing) drop(f *flight) {
 	}
 }
 
-// part lets nobody join the flights of a scope any more: a query that begins
-// after a mutation sees what that has done.
-func (s *sharing) part(scope string) {
+// part lets nobody join the flights of a scope any more, in whichever variant: a query
+// that begins after a mutation sees what that has done.
+func (s *sharing) part(scope any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.flights, func(key flightKey, _ *flight) bool { return key.scope == scope })

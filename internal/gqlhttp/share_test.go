@@ -17,7 +17,10 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-type scopeKey struct{}
+type (
+	scopeKey     struct{}
+	explainedKey struct{}
+)
 
 // desk executes operations, which last ten seconds.
 type desk struct {
@@ -36,7 +39,7 @@ func newDesk() *desk {
 		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(d.execute(ctx))
 		},
-	}), Scope: func(ctx context.Context) string { return ctx.Value(scopeKey{}).(string) }, MaxBody: 1 << 20})
+	}), Scope: func(ctx context.Context) any { return ctx.Value(scopeKey{}) }, Explained: func(ctx context.Context) bool { return ctx.Value(explainedKey{}) != nil }, MaxBody: 1 << 20})
 	return d
 }
 
@@ -140,6 +143,36 @@ func TestSharingMutations(t *testing.T) {
 		executed("me", "{ a }", 5)
 		executed("me", "{ a }", 5)
 		executed("you", "{ a }", 5)
+		wait.Wait()
+	})
+}
+
+// TestMutationEndsSharingOfEveryVariant has queries of one client in flight in every variant
+// that has an answer of its own. After a mutation of the client none is joined.
+func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		var wait sync.WaitGroup
+		explained := context.WithValue(t.Context(), explainedKey{}, true)
+		all := func(want int) {
+			t.Helper()
+			for _, ctx := range []context.Context{t.Context(), explained} {
+				for _, header := range [][]string{nil, {"Cache-Control", "no-cache"}, {"Accept", graphqlJSON}} {
+					wait.Go(func() { d.ask(ctx, "me", "{ a }", header...) })
+				}
+			}
+			synctest.Wait()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.executed != want {
+				t.Errorf("%d executions, want %d", d.executed, want)
+			}
+		}
+		all(6)
+		all(6)
+		wait.Go(func() { d.ask(explained, "me", "mutation { m }") })
+		synctest.Wait()
+		all(13)
 		wait.Wait()
 	})
 }

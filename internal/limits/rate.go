@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"crypto/sha256"
 	"math"
 	"time"
 
@@ -15,15 +16,23 @@ const (
 	burst = 10
 )
 
+// Spender identifies whose requests are counted together.
+type Spender struct {
+	// Client is the name of a client of the access file; empty for all others.
+	Client string
+	// Token is the hash of the token that others bring.
+	Token [sha256.Size]byte
+}
+
 // Rates keeps each client's requests below a rate. It is bounded in memory and safe
 // for concurrent use.
 type Rates struct {
-	known *lru.Cache[string, *rate.Limiter]
+	known *lru.Cache[Spender, *rate.Limiter]
 }
 
 // NewRates returns rates of which none is used up.
 func NewRates() *Rates {
-	known, err := lru.New[string, *rate.Limiter](paces)
+	known, err := lru.New[Spender, *rate.Limiter](paces)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
@@ -32,7 +41,7 @@ func NewRates() *Rates {
 
 // Take counts a request of a client, which may send perMinute, and reports whether
 // it may be answered, and if not, when it is worth another try. 0 is no limit.
-func (r *Rates) Take(client string, perMinute int) (wait time.Duration, ok bool) {
+func (r *Rates) Take(client Spender, perMinute int) (wait time.Duration, ok bool) {
 	if perMinute == 0 {
 		return 0, true
 	}
