@@ -84,17 +84,10 @@ func TestExplain(t *testing.T) {
 			if !slices.Equal(got, want) || what.Network != row.want {
 				t.Errorf("%d calls:\n%s\nwant:\n%s", what.Network, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
-			if what.Depth > row.want || row.want > 0 && what.Depth == 0 || what.Complexity < 0 || what.DurationMS <= 0 {
+			if what.Chain > row.want || row.want > 0 && what.Chain == 0 || what.Complexity < 0 || what.DurationMS <= 0 {
 				t.Errorf("%+v", what)
 			}
 		})
-	}
-}
-
-func TestExplainDepth(t *testing.T) {
-	e := newEnv(t, withLatency(20*time.Millisecond))
-	if what, _, _ := e.explained(demo.Token, "1", nested, nil); what.Network != 16 || what.Depth != 3 || what.DurationMS < 60 {
-		t.Errorf("%d calls, %d one after another, in %g ms; want 16, 3, and 60 ms at least", what.Network, what.Depth, what.DurationMS)
 	}
 }
 
@@ -116,7 +109,7 @@ func TestExplainOrigins(t *testing.T) {
 	if network != 1 || coalesced != 7 {
 		t.Errorf("%d from the network and %d not, want 1 and 7", network, coalesced)
 	}
-	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Depth != 0 || what.Calls[0].Origin != upstream.FromCache {
+	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Chain != 1 || what.Calls[0].Origin != upstream.FromCache {
 		t.Errorf("%+v", what)
 	}
 }

@@ -65,6 +65,9 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 			ctx = loader.With(ctx, of.loaders)
 			defer of.Resolved()
 		}
+		if l := loader.From(ctx); l.Chained() {
+			ctx = loader.With(ctx, l.After(chainTo(field)))
+		}
 	}
 	v, err := next(ctx)
 	if err != nil {

@@ -184,6 +184,7 @@ type keyed[T any] interface {
 	*T
 	Key() string
 	Ref() Ref
+	setChain(n int)
 }
 
 // one fetches a record. adopt, which may be nil, completes it.
@@ -202,6 +203,8 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, ad
 	if adopt != nil {
 		adopt(row)
 	}
+	n, _ := ChainOf(ctx)
+	P(row).setChain(n)
 	return row, nil
 }
 
@@ -225,10 +228,12 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 		next = "" // whatever the header says (API.md §3.1)
 	}
 	page := &Page[T]{Rows: rows, Next: next}
-	if adopt != nil {
-		for _, row := range page.Rows {
+	page.Chain, _ = ChainOf(ctx)
+	for _, row := range page.Rows {
+		if adopt != nil {
 			adopt(row)
 		}
+		P(row).setChain(page.Chain)
 	}
 	return page, nil
 }

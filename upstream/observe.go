@@ -68,17 +68,21 @@ type watched struct {
 
 	by        *shared
 	subdomain string
-	trace     *Trace     // nil if it is not written down
-	span      trace.Span // nil if it has none
-	field     *FieldSpan // that has asked for it; nil if its span belongs to the operation
+	trace     *Trace      // nil if it is not written down
+	chain     *chainClock // nil if nobody counts
+	span      trace.Span  // nil if it has none
+	field     *FieldSpan  // that has asked for it; nil if its span belongs to the operation
 }
 
 type watchedKey struct{}
 
 // watch returns a call that begins now, and the context to make it with.
 func (s *shared) watch(ctx context.Context, method, subdomain string, segments []string) (*watched, context.Context) {
-	w := &watched{by: s, subdomain: subdomain, trace: TraceOf(ctx)}
+	w := &watched{by: s, subdomain: subdomain, trace: TraceOf(ctx), chain: chainClockOf(ctx)}
 	w.Call = Call{Method: method, Accounts: subdomain == accounts, Origin: FromNetwork, Began: time.Now(), segments: segments}
+	if w.chain != nil {
+		w.Chain = int(w.chain.calls.Load()) + 1
+	}
 	if tracer := s.observer.Tracer; tracer != nil {
 		parent, field := parentOf(ctx, tracer)
 		if w.field = field; trace.SpanFromContext(parent).IsRecording() {
@@ -118,6 +122,9 @@ func (w *watched) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if w.trace != nil {
 		w.trace.add(w.Call)
+	}
+	if w.chain != nil {
+		w.chain.advance(w.Chain)
 	}
 	if w.span != nil {
 		// What goes without saying is left out: a span costs by its attributes.

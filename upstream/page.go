@@ -16,6 +16,9 @@ type Page[T any] struct {
 	// Hidden says that rows were left out: the page is not full, and may be empty,
 	// though others follow.
 	Hidden bool
+	// Chain is how many calls it took one after another to get the page, the last one
+	// included; 0 where nobody counts.
+	Chain int
 }
 
 // Keep leaves the rows for which keep is true.

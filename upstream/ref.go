@@ -60,6 +60,8 @@ type Record struct {
 	PublicID  *string    `json:"public_id"`
 	CreatedAt *time.Time `json:"created_at"`
 	UpdatedAt *time.Time `json:"updated_at"`
+
+	chain int // see Chain
 }
 
 // Key returns an id by which paths find the record: the raw one, or else the

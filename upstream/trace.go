@@ -37,6 +37,9 @@ type Call struct {
 	// Took is how long it took, with all attempts and the waiting for the pace.
 	Began time.Time
 	Took  time.Duration
+	// Chain is how many calls were needed one after another up to this one, which is
+	// included; 0 where nobody counts.
+	Chain int
 
 	segments []string
 	query    string
@@ -47,8 +50,6 @@ func (c Call) Path() string { return pathTemplate(c.segments) }
 
 // Parameters returns the names of the query's parameters, such as filter[id].
 func (c Call) Parameters() []string { return parameters(c.query) }
-
-func (c Call) ended() time.Time { return c.Began.Add(c.Took) }
 
 // Trace writes down the calls of a request. It is safe for concurrent use; make one for
 // each request with [NewTrace].
@@ -64,9 +65,9 @@ func NewTrace() *Trace { return &Trace{began: time.Now()} }
 
 type traceKey struct{}
 
-// WithTrace returns a context whose calls are written down.
+// WithTrace returns a context whose calls are written down, each with its chain.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
-	return context.WithValue(ctx, traceKey{}, t)
+	return AfterChain(context.WithValue(ctx, traceKey{}, t), 0)
 }
 
 // TraceOf returns the trace of a context, nil if it has none.
@@ -93,23 +94,13 @@ func (t *Trace) add(c Call) {
 	t.calls = append(t.calls, c)
 }
 
-// Depth returns how many of the calls were made one after another: the longest row in
-// which each began when the one before it had ended. What was kept takes no time and is
-// not counted.
-func Depth(calls []Call) int {
-	calls = slices.DeleteFunc(slices.Clone(calls), func(c Call) bool { return c.Origin == FromCache })
-	slices.SortFunc(calls, func(a, b Call) int { return a.ended().Compare(b.ended()) })
-	depth, deepest := make([]int, len(calls)), 0
-	for i, c := range calls {
-		depth[i] = 1
-		for k := range i {
-			if !calls[k].ended().After(c.Began) {
-				depth[i] = max(depth[i], depth[k]+1)
-			}
-		}
-		deepest = max(deepest, depth[i])
+// LongestChain returns how many of the calls had to be made one after another, since each needed
+// the answer of the one before it. It does not matter where an answer came from.
+func LongestChain(calls []Call) (longest int) {
+	for _, c := range calls {
+		longest = max(longest, c.Chain)
 	}
-	return deepest
+	return longest
 }
 
 // words are the segments of paths that are none of ids.

@@ -71,6 +71,8 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomai
 	if adopt != nil {
 		adopt(row)
 	}
+	n, _ := ChainOf(ctx)
+	P(row).setChain(n)
 	return row, created, nil
 }
 

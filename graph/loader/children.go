@@ -81,11 +81,14 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 			return newGathering(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
 				return c.batch(l.on(ctx), f, ids)
 			}, true)
-		}).request(l.ctx, ids, indices, thunks) //nolint:contextcheck // the operation's
+		}).request(l.branch().ctx, ids, indices, thunks) //nolint:contextcheck // the operation's
 	}
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {
 		found[i], errs[i] = thunk()
+		for _, t := range found[i].Rows {
+			l.await(t)
+		}
 	}
 	return found, errs
 }
@@ -97,7 +100,7 @@ const maxParents = 100
 func (c *Children[T]) batch(l *Loaders, f family, parents []string) []*dataloader.Result[upstream.Slice[T]] {
 	results := make([]*dataloader.Result[upstream.Slice[T]], len(parents))
 	parts := slices.Collect(slices.Chunk(parents, maxParents))
-	_ = sideBySide(len(parts), func(i int) error { // each result has its own error
+	_ = sideBySide(l, len(parts), func(l *Loaders, i int) error { // each result has its own error
 		found, err := c.fetch(l, f, parts[i])
 		for k, id := range parts[i] {
 			result := &dataloader.Result[upstream.Slice[T]]{Error: err}
@@ -128,7 +131,7 @@ func (c *Children[T]) fetch(l *Loaders, f family, parents []string) (map[string]
 	all := f
 	all.window = upstream.Window{Limit: math.MaxInt}
 	found := make([]map[string]*kin[T], len(lists))
-	if err := sideBySide(len(lists), func(i int) (err error) {
+	if err := sideBySide(l, len(lists), func(l *Loaders, i int) (err error) {
 		of := all
 		of.list = lists[i]
 		found[i], err = c.walk(l, of, parents)
@@ -148,17 +151,23 @@ func (c *Children[T]) fetch(l *Loaders, f family, parents []string) (map[string]
 }
 
 // sideBySide runs f for 0 to n-1 and returns an error of one of them, if any fails.
-func sideBySide(n int, f func(i int) error) error {
+func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	errs := make([]error, n)
 	var calls sync.WaitGroup
+	branches := make([]*Loaders, n)
 	for i := range n {
-		errs[i] = errPanic
+		errs[i], branches[i] = errPanic, l.branch()
 		calls.Go(func() {
 			defer func() { _ = recover() }()
-			errs[i] = f(i)
+			errs[i] = f(branches[i], i)
 		})
 	}
 	calls.Wait()
+	for _, branch := range branches {
+		if n, ok := upstream.ChainOf(branch.ctx); ok {
+			upstream.AwaitChain(l.ctx, n)
+		}
+	}
 	for _, err := range errs {
 		if err != nil {
 			return err

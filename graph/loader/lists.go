@@ -183,8 +183,8 @@ func (l *Lists[T]) pagesOf(parent upstream.Ref) func(context.Context, upstream.Q
 // Read fetches the whole lists of parents, side by side, so that their rows are known by
 // their ids. What cannot be read is not.
 func (l *Lists[T]) Read(parents []upstream.Ref) {
-	_ = sideBySide(len(parents), func(i int) error {
-		_, err := l.Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
+	_ = sideBySide(l.loaders, len(parents), func(on *Loaders, i int) error {
+		_, err := l.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
 		return err
 	})
 }
@@ -207,6 +207,9 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 			l.rows.Of(l.loaders).Know(p.rows.Rows)
 		}
 	})
+	if p.err == nil {
+		upstream.AwaitChain(l.loaders.ctx, p.rows.Chain)
+	}
 	return p.rows, p.err
 }
 

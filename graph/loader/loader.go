@@ -6,6 +6,7 @@ package loader
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -31,6 +32,12 @@ type operation struct {
 	given sync.Map
 	memos sync.Map
 
+	// located says of workspaces that the operation had to fetch in order to locate them
+	// how long the chain of calls to that was.
+	located sync.Map
+	// written is how long the chain of calls to the last write was.
+	written atomic.Int64
+
 	mu   sync.Mutex
 	made map[any]any // *Records by their *Resource, *Lists by their *List
 }
@@ -50,6 +57,33 @@ func (l *Loaders) on(ctx context.Context) *Loaders {
 		return l
 	}
 	return &Loaders{l.operation, ctx}
+}
+
+// After returns the same loaders, for what depends on a chain of n calls; see
+// [upstream.AfterChain]. It also depends on what the operation has written.
+func (l *Loaders) After(n int) *Loaders {
+	return l.on(upstream.AfterChain(l.ctx, max(n, int(l.written.Load()))))
+}
+
+// Chained reports whether the operation counts how many calls depend on each other.
+func (l *Loaders) Chained() bool {
+	_, ok := upstream.ChainOf(l.ctx)
+	return ok
+}
+
+// branch returns the same loaders, for one of several branches that run side by side.
+func (l *Loaders) branch() *Loaders {
+	if n, ok := upstream.ChainOf(l.ctx); ok {
+		return l.on(upstream.AfterChain(l.ctx, n))
+	}
+	return l
+}
+
+// await makes the next call depend on the one that brought a record.
+func (l *Loaders) await(row any) {
+	if r, ok := row.(upstream.Chained); ok && l.Chained() {
+		upstream.AwaitChain(l.ctx, r.Chain())
+	}
 }
 
 // loaderOf returns what an operation has of a key, making it at the first time:
@@ -119,6 +153,9 @@ func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 // be fetched for it is the same record that the query's fields get.
 func (l *Loaders) place(workspaceID string) (upstream.Place, error) {
 	if p, ok := l.locate(workspaceID); ok {
+		if n, ok := l.located.Load(workspaceID); ok {
+			upstream.AwaitChain(l.ctx, n.(int))
+		}
 		return p, nil
 	}
 	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspaceID})
@@ -153,6 +190,9 @@ func Write[T any](l *Loaders, records *Resource[T], workspace string, change fun
 		}
 	}
 	row, err := change(l.ctx, l.client, p)
+	if n, ok := upstream.ChainOf(l.ctx); ok {
+		l.written.Store(int64(n))
+	}
 	l.mu.Lock()
 	l.made = nil
 	l.mu.Unlock()

@@ -76,15 +76,26 @@ type known[T any] struct {
 	seen [][]*T
 }
 
+// on returns the same records for the same operation's loaders.
+func (r *Records[T]) on(l *Loaders) *Records[T] { return &Records[T]{r.Resource, l, r.known} }
+
 // Load returns a record.
-func (r *Records[T]) Load(ref upstream.Ref) (*T, error) { return r.request(ref)[0]() }
+func (r *Records[T]) Load(ref upstream.Ref) (*T, error) {
+	t, err := r.request(ref)[0]()
+	if err == nil {
+		r.loaders.await(t)
+	}
+	return t, err
+}
 
 // LoadAll returns records in the order of their refs, each with its own error
 // or nil.
 func (r *Records[T]) LoadAll(refs []upstream.Ref) ([]*T, []error) {
 	rows, errs := make([]*T, len(refs)), make([]error, len(refs))
 	for i, thunk := range r.request(refs...) {
-		rows[i], errs[i] = thunk()
+		if rows[i], errs[i] = thunk(); errs[i] == nil {
+			r.loaders.await(rows[i])
+		}
 	}
 	return rows, errs
 }
@@ -124,8 +135,9 @@ func (r *Records[T]) prime(t *T) {
 func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	r.index()
 	thunks := make([]dataloader.Thunk[*T], len(refs))
+	ctx := r.loaders.branch().ctx // while the thunks are waited for, the loaders' own moves on
 	if len(refs) == 1 {
-		r.queue(refs[0].Parent).request(r.loaders.ctx, refs, []int{0}, thunks)
+		r.queue(refs[0].Parent).request(ctx, refs, []int{0}, thunks)
 		return thunks
 	}
 	byParent := make(map[string][]int)
@@ -133,7 +145,7 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 		byParent[ref.Parent] = append(byParent[ref.Parent], i)
 	}
 	for parent, indices := range byParent {
-		r.queue(parent).request(r.loaders.ctx, refs, indices, thunks)
+		r.queue(parent).request(ctx, refs, indices, thunks)
 	}
 	return thunks
 }
@@ -149,32 +161,35 @@ func (r *Records[T]) queue(parent string) *gathering[upstream.Ref, *T] {
 // batch fetches what has come together, all of one parent, side by side: raw ids
 // a page at a time, all else by member path.
 func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
-	b := batch[T]{Records: r.Of(r.loaders.on(ctx)), results: make([]*dataloader.Result[*T], len(refs))}
+	var calls sync.WaitGroup
+	b := batch[T]{Records: r.Of(r.loaders.on(ctx)), calls: &calls, results: make([]*dataloader.Result[*T], len(refs))}
 	var raw []int
 	for i, ref := range refs {
 		if r.many == nil || !upstream.IsRawID(ref.ID) {
-			b.run([]int{i}, func() { b.one(i, ref) })
+			b.run([]int{i}, func(b *batch[T]) { b.one(i, ref) })
 			continue
 		}
 		raw = append(raw, i)
 	}
 	for part := range slices.Chunk(raw, upstream.PageSize) {
-		b.run(part, func() { b.many(refs[part[0]].Parent, part, refs) })
+		b.run(part, func(b *batch[T]) { b.many(refs[part[0]].Parent, part, refs) })
 	}
-	b.calls.Wait()
+	calls.Wait()
 	return b.results
 }
 
 // batch is one run of [Records.batch].
 type batch[T any] struct {
 	*Records[T]
-	calls   sync.WaitGroup
+	calls   *sync.WaitGroup
 	results []*dataloader.Result[*T]
 }
 
 // run makes a call of its own goroutine, which answers for the keys of the
 // indices: a panic there is their error, and nobody else's.
-func (b *batch[T]) run(indices []int, call func()) {
+func (b *batch[T]) run(indices []int, call func(*batch[T])) {
+	branch := *b
+	branch.Records = b.on(b.loaders.branch())
 	b.calls.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
@@ -183,7 +198,7 @@ func (b *batch[T]) run(indices []int, call func()) {
 				}
 			}
 		}()
-		call()
+		call(&branch)
 	})
 }
 
@@ -234,7 +249,7 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 			b.results[i] = &dataloader.Result[*T]{Data: t}
 			continue
 		}
-		b.run([]int{i}, func() { b.one(i, refs[i]) })
+		b.run([]int{i}, func(b *batch[T]) { b.one(i, refs[i]) })
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 var (
 	Teams               = newResource(onAccounts((*upstream.Client).Team), nil)
 	Users               = newResource(onAccounts((*upstream.Client).User), nil)
-	Workspaces          = newResource(onAccounts((*upstream.Client).Workspace), nil)
+	Workspaces          = newResource(workspace, nil)
 	Contacts            = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags         = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
 	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
@@ -156,6 +156,19 @@ func (l *Loaders) beside() *Loaders {
 // onAccounts fetches a record from the accounts host.
 func onAccounts[T any](one func(*upstream.Client, context.Context, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
 	return func(l *Loaders, ref upstream.Ref) (*T, error) { return one(l.client, l.ctx, ref.ID) }
+}
+
+// workspace fetches a workspace. Whether it was located before decides on what its records' calls
+// depend.
+func workspace(l *Loaders, ref upstream.Ref) (*upstream.Workspace, error) {
+	located := l.Located(ref.ID)
+	w, err := l.client.Workspace(l.ctx, ref.ID)
+	if err == nil && !located && l.Chained() {
+		for _, id := range w.IDs() {
+			l.located.LoadOrStore(id, w.Chain())
+		}
+	}
+	return w, err
 }
 
 // inPlace fetches a record from its workspace's subdomain.

@@ -1,5 +1,5 @@
-// Package explain has answers tell what they took: which REST calls, from where, how many
-// of them one after another, and what the limits take the operation for.
+// Package explain adds to answers what they took: the REST calls, where their answers came from,
+// the longest chain of dependent calls, and the operation's complexity.
 package explain
 
 import (
@@ -30,8 +30,9 @@ type Explanation struct {
 	Network   int `json:"network"`
 	Coalesced int `json:"coalesced"`
 	Cache     int `json:"cache"`
-	// Depth is how many calls were made one after another.
-	Depth int `json:"depth"`
+	// Chain is how many calls had to be made one after another, since each needed the
+	// answer of the one before it.
+	Chain int `json:"chain"`
 	// Complexity is how many fields the answer could have had.
 	Complexity int `json:"complexity"`
 	// DurationMS is how long it took in all, in milliseconds.
@@ -88,7 +89,7 @@ func Apply(e *executor.Executor) {
 
 func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	calls := t.Calls()
-	e := Explanation{Calls: make([]Call, len(calls)), Depth: upstream.Depth(calls), DurationMS: ms(time.Since(t.Began()))}
+	e := Explanation{Calls: make([]Call, len(calls)), Chain: upstream.LongestChain(calls), DurationMS: ms(time.Since(t.Began()))}
 	if op.Operation != nil {
 		e.Complexity = limits.Complexity(op)
 	}

@@ -64,7 +64,7 @@ const explainedCalls = (() => {
       'section',
       { className: 'calls' },
       h('h2', { className: 'graphiql-doc-explorer-title' }, 'REST calls'),
-      h('p', null, h('strong', null, e.network === 1 ? '1 call' : `${e.network} calls`), e.depth > 1 ? `, ${e.depth} one after another` : '', shared > 0 ? `, and ${shared} answered from elsewhere` : '', `, in ${ms(e.durationMs)}. The answer could have ${e.complexity} fields.`),
+      h('p', null, h('strong', null, e.network === 1 ? '1 call' : `${e.network} calls`), e.chain > 1 ? `, ${e.chain} one after another` : '', shared > 0 ? `, and ${shared} answered from elsewhere` : '', `, in ${ms(e.durationMs)}. The answer could have ${e.complexity} fields.`),
       h('ol', null, e.calls.map((call, i) => h(Call, { key: i, call, whole: e.durationMs || 1 }))),
     );
   }
