@@ -156,11 +156,17 @@ func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawP
 	case automatic && !n.only:
 		return nil // it may have been kept
 	}
-	return refused("There is no trusted document with this id.")
+	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest are not of the same version.")
 }
 
-func refused(message string) *gqlerror.Error {
-	return &gqlerror.Error{Err: upstream.NewError(upstream.BadUserInput, message), Message: message}
+// NotFound is the code of an id that the manifest does not have. Another one than for automatic
+// persisted queries, after which clients send the text: here that does not help.
+const NotFound upstream.Code = "DOCUMENT_NOT_FOUND"
+
+func refused(message string) *gqlerror.Error { return refusedAs(upstream.BadUserInput, message) }
+
+func refusedAs(code upstream.Code, message string) *gqlerror.Error {
+	return &gqlerror.Error{Err: upstream.NewError(code, message), Message: message}
 }
 
 const (
