@@ -52,7 +52,7 @@ func TestOneWorkspaceFails(t *testing.T) {
 		}, "UPSTREAM_UNAVAILABLE", "ClickFunnels could not be reached."},
 		{"429", answer(429, "application/json", `{"error":"Too many filtered requests are already running","retry_after":3}`), "RATE_LIMITED", "Too many filtered requests are already running"},
 		{"401", answer(401, "application/json", `{"error":"API key missing or invalid"}`), "UNAUTHENTICATED", "API key missing or invalid"},
-		{"403 without a body", answer(403, "text/plain", ``), "FORBIDDEN", "ClickFunnels answered 403 Forbidden."},
+		{"403 without a body", answer(403, "text/plain", ``), "FORBIDDEN", "ClickFunnels answered 403 Forbidden. " + whatToCheck},
 		{"404", answer(404, "application/json", `{"error":"Not found: Record 4 missing"}`), "NOT_FOUND", "Record 4 missing"},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://"+r.Host+"/elsewhere", http.StatusFound)

@@ -145,3 +145,31 @@ func TestUnknownTrustedDocument(t *testing.T) {
 		}
 	}
 }
+
+// whatToCheck is what the message of a 403 ends with.
+const whatToCheck = "Check that the account's plan includes API access, that the token's scope covers this, and that the User-Agent (--user-agent) is a distinct name."
+
+// TestForbiddenSaysWhatToCheck has ClickFunnels answer 403 in each shape, to reads and to writes.
+// Its own text stays.
+func TestForbiddenSaysWhatToCheck(t *testing.T) {
+	for _, test := range []struct{ contentType, body, text string }{
+		{"application/json", `{"error":"Workspace stats are in Closed Beta"}`, "Workspace stats are in Closed Beta. "},
+		{"application/json", `{"error":"Your plan has no API access."}`, "Your plan has no API access. "},
+		{"application/json", ``, "ClickFunnels answered 403 Forbidden. "},
+		{"text/html", `<html><body><h1>Access denied</h1></body></html>`, "ClickFunnels answered 403 Forbidden. "},
+	} {
+		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+			answer(403, test.contentType, test.body)(w, r)
+			return true
+		}))
+		for field, query := range map[string]string{
+			"teams":         `{ teams { nodes { name } } }`,
+			"updateContact": `mutation { updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "A"}) { contact { id } userErrors { message } } }`,
+		} {
+			r := e.query(query)
+			if len(r.Errors) != 1 || r.code(field) != "FORBIDDEN" || r.Errors[0].Message != test.text+whatToCheck {
+				t.Errorf("%s, %q: %s", field, test.body, r.raw)
+			}
+		}
+	}
+}

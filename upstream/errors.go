@@ -120,7 +120,20 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 		text = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
 	}
 	e.Message = text
+	if e.Code == Forbidden {
+		e.Message = advised(text)
+	}
 	return e
+}
+
+// advised adds to the text of a 403, which seldom tells the cause, what it can be: API access is a
+// feature of the larger plans, tokens can be narrowed, and the edge refuses calls by their
+// User-Agent (API.md §2).
+func advised(text string) string {
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text + " Check that the account's plan includes API access, that the token's scope covers this, and that the User-Agent (--user-agent) is a distinct name."
 }
 
 // maxMessageBytes bounds a message taken from an answer.
