@@ -98,7 +98,7 @@ func TestPlainRows(t *testing.T) {
 	}
 }
 
-func noScope(context.Context) string { return "" }
+func noScope(context.Context) any { return nil }
 
 func answer(t *testing.T, h http.Handler, body []byte) []byte {
 	t.Helper()

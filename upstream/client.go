@@ -146,7 +146,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		return err
 	}
 	if ctx.Err() != nil {
-		return c.callError(ctx, ctx.Err())
+		return ended(ctx)
 	}
 	var sent io.Reader
 	if content != nil {
@@ -280,14 +280,26 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 	return page, err
 }
 
+// ended is the error of a call whose caller's context has ended.
+func ended(caller context.Context) error {
+	if errors.Is(caller.Err(), context.Canceled) {
+		return context.Canceled
+	}
+	return timedOut(caller.Err())
+}
+
+func timedOut(cause error) *Error {
+	return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(cause)}
+}
+
 // callError describes a call that brought no whole answer.
 func (c *Client) callError(caller context.Context, err error) error {
 	own, ours := errors.AsType[*Error](err)
 	switch {
-	case caller.Err() != nil && errors.Is(caller.Err(), context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded) || caller.Err() != nil:
-		return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(err)}
+	case caller.Err() != nil:
+		return ended(caller)
+	case errors.Is(err, context.DeadlineExceeded):
+		return timedOut(err)
 	case ours:
 		return own
 	case errors.Is(err, errOverBudget):

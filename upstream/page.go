@@ -116,7 +116,7 @@ func (p *Pager[T]) Restart() { clear(p.cursors) }
 // Elsewhere the error is retryable.
 func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error)) (*Page[T], error) {
 	if ctx.Err() != nil {
-		return nil, callError(ctx, ctx.Err())
+		return nil, ended(ctx)
 	}
 	page, err := fetch(ctx, q)
 	if errors.Is(err, errCursorRefused) {

@@ -131,10 +131,10 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 		return upstream.Slice[T]{}, upstream.NewError(upstream.BadUserInput, "So long a filter takes several calls, whose rows can be sorted by ID only: leave the sort out, or filter by fewer values.")
 	}
 	parts := make([]upstream.Slice[T], len(filters))
-	err := sideBySide(len(filters), func(i int) (err error) {
+	err := sideBySide(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
 		q := q
 		q.Filter = filters[i]
-		parts[i], err = upstream.Walk(l.loaders.ctx, q, w, l.pagesOf(parent))
+		parts[i], err = upstream.Walk(on.ctx, q, w, l.Of(on).pagesOf(parent))
 		return err
 	})
 	if err != nil {
