@@ -48,6 +48,9 @@ type heldBody struct {
 	bytes.Reader
 	bytes  []byte
 	closed func()
+	// decoded, if not nil, has to be called when the bytes have been decoded: only such an
+	// answer is worth caching.
+	decoded func()
 }
 
 // hold returns a body that calls closed, if not nil, when it is closed.

@@ -20,7 +20,8 @@ import (
 // was answered before. What one credential was answered is never another's. Any
 // call that is not a GET empties it for its workspace, for every credential,
 // and for the GETs under way. It is bounded in bytes and safe for concurrent
-// use. Replicas share it, and empty it for each other.
+// use. Replicas share it, and empty it for each other. An answer is kept once it has
+// been decoded (see [heldBody]).
 type cache struct {
 	next     http.RoundTripper
 	template urlTemplate
@@ -109,8 +110,12 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	resp, err := c.next.RoundTrip(req)
-	if err == nil && resp.StatusCode == http.StatusOK {
-		answer := cached{resp.Header.Get(nextHeader), bytes.Clone(resp.Body.(*heldBody).bytes), time.Now().Add(c.ttl)}
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp, err
+	}
+	body := resp.Body.(*heldBody)
+	body.decoded = func() {
+		answer := cached{resp.Header.Get(nextHeader), bytes.Clone(body.bytes), time.Now().Add(c.ttl)}
 		first := true
 		if fresh {
 			c.answers.Set(key, answer)
@@ -121,7 +126,7 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 			c.share(key.name(), answer, authorization)
 		}
 	}
-	return resp, err
+	return resp, nil
 }
 
 // share has replicas know an answer, at some time, if there is not too much of that

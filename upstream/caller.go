@@ -131,6 +131,15 @@ func (c *caller) hostKey(req *http.Request) hostKey {
 	return hostKey{sha256.Sum256([]byte(req.Header.Get("Authorization"))), c.template.subdomain(req.URL)}
 }
 
+// mayRepeat reports whether a call may be repeated by the client itself, and counts that.
+func (c *caller) mayRepeat(authorization, subdomain string) bool {
+	if !c.template.perWorkspace {
+		subdomain = ""
+	}
+	h := c.hosts.of(hostKey{sha256.Sum256([]byte(authorization)), subdomain})
+	return c.most > 1 && h.retries.take(time.Now(), 1+retryShare) // do counts it as a first call
+}
+
 // decide says whether and when a call is attempted again.
 func (c *caller) decide(req *http.Request, h *host, a *attempt, tried int, until time.Time) {
 	if !a.failed() || req.Context().Err() != nil || a.doubtful() && !repeatable(req) {
@@ -141,7 +150,7 @@ func (c *caller) decide(req *http.Request, h *host, a *attempt, tried int, until
 		a.wait = asked
 	}
 	now := time.Now()
-	if !until.IsZero() && now.Add(a.wait).After(until) || !h.retries.take(now) {
+	if !until.IsZero() && now.Add(a.wait).After(until) || !h.retries.take(now, 1) {
 		return
 	}
 	a.again = true

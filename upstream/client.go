@@ -121,15 +121,23 @@ const nextHeader = "Pagination-Next"
 
 // get makes one GET call on a host of the template, has the answer's body read,
 // and returns the cursor of the next page. The body is read's for the time of
-// the call only. Every failure is an [*Error], but for the caller's own
-// cancellation.
+// the call only. An answer that cannot be read is asked for once more, over the
+// network. Every failure is an [*Error], but for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
-	err = c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
-		if next = integerID(resp.Header.Get(nextHeader)); len(next) > maxSegmentBytes {
-			return unreadable(errors.New("a cursor that is no id"))
+	get := func(ctx context.Context) error {
+		return c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
+			if next = integerID(resp.Header.Get(nextHeader)); len(next) > maxSegmentBytes {
+				return unreadable(errors.New("a cursor that is no id"))
+			}
+			return read(body)
+		})
+	}
+	err = get(ctx)
+	if errors.Is(err, errUnreadable) && c.calls.mayRepeat(c.header.Get("Authorization"), subdomain) {
+		if again := get(Fresh(ctx)); !errors.Is(again, OverBudget) {
+			err = again
 		}
-		return read(body)
-	})
+	}
 	return next, err
 }
 
@@ -168,7 +176,8 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		return c.callError(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body := resp.Body.(*heldBody).bytes
+	held := resp.Body.(*heldBody)
+	body := held.bytes
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failed := c.answerError(resp, body)
 		if c.Scoped() && failed.Code == NotFound {
@@ -176,7 +185,13 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 		}
 		return failed
 	}
-	return read(resp, body)
+	if err := read(resp, body); err != nil {
+		return err
+	}
+	if held.decoded != nil {
+		held.decoded()
+	}
+	return nil
 }
 
 // keyed is what every record is.
@@ -191,14 +206,13 @@ type keyed[T any] interface {
 func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, adopt func(*T), segments ...string) (*T, error) {
 	var row *T
 	_, err := c.get(ctx, subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
-		row, err = decodeOne[T](body, c.projection)
+		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
+			err = unreadable(errors.New("no record"))
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
-	}
-	if row == nil || P(row).Key() == "" {
-		return nil, unreadable(errors.New("no record"))
 	}
 	if adopt != nil {
 		adopt(row)

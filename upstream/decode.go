@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -68,8 +69,11 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
+// errUnreadable is what every error of an answer that cannot be read wraps.
+var errUnreadable = errors.New("unreadable answer")
+
 func unreadable(cause error) error {
-	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: cause}
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
 }
 
 // withoutNulls takes nulls out of a list of records, where they mean nothing.

@@ -128,17 +128,17 @@ func (b *retryBudget) call() {
 	b.tokens = min(maxRetryTokens, b.tokens+retryShare)
 }
 
-// take counts a repetition, and reports whether it may be made.
-func (b *retryBudget) take(now time.Time) bool {
+// take takes the tokens of a repetition, and reports whether it may be made.
+func (b *retryBudget) take(now time.Time, tokens float64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.tokens < retryReserve {
 		b.tokens = min(retryReserve, b.tokens+retryRefill*now.Sub(b.at).Seconds())
 	}
 	b.at = now
-	if b.tokens < 1 {
+	if b.tokens < tokens {
 		return false
 	}
-	b.tokens--
+	b.tokens -= tokens
 	return true
 }
