@@ -126,7 +126,7 @@ const nextHeader = "Pagination-Next"
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
 	get := func(ctx context.Context) error {
 		return c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
-			if next = integerID(resp.Header.Get(nextHeader)); len(next) > maxSegmentBytes {
+			if next = integerID(c.token.without(resp.Header.Get(nextHeader))); len(next) > maxSegmentBytes {
 				return unreadable(errors.New("a cursor that is no id"))
 			}
 			return read(body)
@@ -177,7 +177,7 @@ func (c *Client) call(ctx context.Context, method, subdomain string, segments []
 	}
 	defer func() { _ = resp.Body.Close() }()
 	held := resp.Body.(*heldBody)
-	body := held.bytes
+	body := c.token.redact(held.bytes)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		failed := c.answerError(resp, body)
 		if c.Scoped() && failed.Code == NotFound {
