@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -94,7 +92,7 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 		return c.next.RoundTrip(req)
 	}
 	authorization := req.Header.Get("Authorization")
-	key := cacheKey{credential: sha256.Sum256([]byte(authorization)), epoch: c.epoch(workspace), url: url}
+	key := cacheKey{credential: digest(authorization), epoch: c.epoch(workspace), url: url}
 	together := false
 	if c.replicas != nil {
 		// Replicas that cannot be reached are replicas that there are not.
@@ -180,16 +178,14 @@ func (a cached) response(req *http.Request) *http.Response {
 // name is the key's among replicas. It tells nothing of the URL, which can hold what a
 // filter asks for.
 func (k cacheKey) name() string {
-	h := sha256.New()
-	_, _ = h.Write(k.credential[:])
-	_, _ = io.WriteString(h, k.shared+"\x00"+k.url)
-	return hex.EncodeToString(h.Sum(nil))
+	sum := digest(string(k.credential[:]), k.shared, k.url)
+	return hex.EncodeToString(sum[:])
 }
 
 // sealing returns the cipher for what one credential is answered, so that whoever can
 // read the replicas' store has to know the token to read an answer.
 func sealing(authorization string) cipher.AEAD {
-	key := sha256.Sum256([]byte("answers\x00" + authorization))
+	key := digest("answers", authorization)
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // only a key of another length is an error

@@ -3,7 +3,6 @@ package upstream
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"math/rand/v2"
@@ -128,7 +127,7 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 }
 
 func (c *caller) hostKey(req *http.Request) hostKey {
-	return hostKey{sha256.Sum256([]byte(req.Header.Get("Authorization"))), c.template.subdomain(req.URL)}
+	return hostKey{digest(req.Header.Get("Authorization")), c.template.subdomain(req.URL)}
 }
 
 // mayRepeat reports whether a call may be repeated by the client itself, and counts that.
@@ -136,7 +135,7 @@ func (c *caller) mayRepeat(authorization, subdomain string) bool {
 	if !c.template.perWorkspace {
 		subdomain = ""
 	}
-	h := c.hosts.of(hostKey{sha256.Sum256([]byte(authorization)), subdomain})
+	h := c.hosts.of(hostKey{digest(authorization), subdomain})
 	return c.most > 1 && h.retries.take(time.Now(), 1+retryShare) // do counts it as a first call
 }
 

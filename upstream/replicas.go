@@ -84,13 +84,11 @@ type lease struct {
 	more chan struct{}
 }
 
-// name is the lane's among replicas.
-func (k laneKey) name() string {
-	name := hex.EncodeToString(k.credential[:]) + ":" + k.host
-	if k.filtered {
-		name += ":filtered"
-	}
-	return name
+// name is the lane's among replicas. fixed is its limit if that never changes: another
+// one is another lane.
+func (k laneKey) name(fixed int) string {
+	sum := digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
+	return hex.EncodeToString(sum[:])
 }
 
 // census is how many replicas have been seen at a time lately. It is safe for concurrent
@@ -120,10 +118,11 @@ func (c *census) see(replicas int) {
 
 // keepLease keeps a lease of the lane until ended is closed.
 func (l *lane) keepLease(replicas Replicas, others *census, id string, ended <-chan struct{}) {
-	name := l.key.name()
-	if l.pace.fixed { // another number is another lane
-		name += ":" + strconv.Itoa(int(l.pace.limit))
+	fixed := 0
+	if l.pace.fixed {
+		fixed = int(l.pace.limit)
 	}
+	name := l.key.name(fixed)
 	for {
 		l.mu.Lock()
 		ask := l.ask()

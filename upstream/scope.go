@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"maps"
 	"reflect"
@@ -35,7 +34,7 @@ func NewScope(teams, workspaces []string) (*Scope, error) {
 		return nil, nil //nolint:nilnil // all there is
 	}
 	s := &Scope{teams: set(teams), workspaces: set(workspaces)}
-	s.text = fmt.Sprint(slices.Sorted(maps.Keys(s.teams)), s.teams == nil, slices.Sorted(maps.Keys(s.workspaces)), s.workspaces == nil)
+	s.text = describe("teams", s.teams) + "; " + describe("workspaces", s.workspaces)
 	return s, nil
 }
 
@@ -48,6 +47,14 @@ func set(ids []string) map[string]bool {
 		s[id] = true
 	}
 	return s
+}
+
+// describe writes a set of raw ids, which are digits: no other set has the same text.
+func describe(what string, ids map[string]bool) string {
+	if ids == nil {
+		return what + ": any"
+	}
+	return what + ": " + fmt.Sprint(slices.Sorted(maps.Keys(ids)))
 }
 
 // String returns a text that is the same for equal scopes only; empty for nil.
@@ -82,7 +89,7 @@ func (s *Scope) credential(t Token) credential {
 	if s == nil {
 		return t.credential()
 	}
-	return sha256.Sum256([]byte(string(t) + "\x00" + s.text))
+	return digest(string(t), s.text)
 }
 
 // Within returns a client that sees of all that its token reaches only what is in

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,4 +46,18 @@ func (t Token) Valid() bool {
 // by it holds no secret.
 type credential [sha256.Size]byte
 
-func (t Token) credential() credential { return sha256.Sum256([]byte(t)) }
+func (t Token) credential() credential { return digest(string(t)) }
+
+// digest returns the hash of fields, each behind its length, so that no other fields
+// have the same one.
+func digest(fields ...string) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, field := range fields {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(field)))
+		_, _ = h.Write(length[:])
+		_, _ = io.WriteString(h, field)
+	}
+	h.Sum(sum[:0])
+	return sum
+}

@@ -30,7 +30,7 @@ import (
 
 const (
 	// prefix is before all keys. It changes when what is kept under them does.
-	prefix = "funnelgraph:1:"
+	prefix = "funnelgraph:2:"
 	// patience is how long an answer of Redis is waited for.
 	patience = 100 * time.Millisecond
 	// pause is how long Redis is left alone after it has failed a few times.
