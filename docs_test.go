@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -34,6 +35,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/manual"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -47,8 +49,8 @@ import (
 //     any value, as the last of a list also any more values, and as a key any more keys.
 //   - sh has curl commands, which are sent to the demo; "go run . …", whose flags are read by
 //     the configuration's loader and with --demo start the page's demo anew; and other
-//     commands of the project, of which the files have to be there. $KEY and $JWT are a
-//     client key and a JSON Web Token of the page's access file.
+//     commands of the project, of which the files have to be there. NAME=value sets a
+//     variable, and echo writes a file. $JWT is a JSON Web Token for the page's access file.
 //   - http behind sh is the last request's status line, headers that are among the answer's,
 //     and, behind an empty line, the body.
 //   - yaml and json whose title ends in .yaml or .json are files: an access file is read by its
@@ -70,7 +72,7 @@ func TestDocs(t *testing.T) {
 	for _, page := range pages {
 		t.Run(page.Name, func(t *testing.T) {
 			t.Chdir(t.TempDir()) // flags name files by a relative path
-			r := &docReader{t: t, page: page, root: root, sources: sources}
+			r := &docReader{t: t, page: page, root: root, sources: sources, variables: make(map[string]string)}
 			r.start(config.Config{})
 			for len(page.Blocks) > 0 {
 				page.Blocks = page.Blocks[r.block(page.Blocks):]
@@ -118,8 +120,9 @@ type docReader struct {
 	e       *env
 	admin   string // where the page's demo has what is for those who run the server
 	line    int
-	// key and jwt are what a client of the page's access file sends.
-	key, jwt string
+	// variables are those that the page's commands have set. JWT is a JSON Web Token for the
+	// page's access file.
+	variables map[string]string
 }
 
 func (r *docReader) errorf(format string, args ...any) {
@@ -129,6 +132,7 @@ func (r *docReader) errorf(format string, args ...any) {
 
 // start starts the page's demo anew, as the server would be with the configuration.
 func (r *docReader) start(cfg config.Config) {
+	var page config.Config
 	r.e = newEnv(r.t, func(e *env, usual *config.Config) {
 		if cfg.Listen != "" {
 			*usual = cfg
@@ -144,8 +148,18 @@ func (r *docReader) start(cfg config.Config) {
 				r.errorf("%v", err)
 			}
 		}
+		page = *usual
 	})
-	admin := httptest.NewServer(r.e.telemetry.Admin(r.e.client.Stats, new(slog.LevelVar)))
+	state := new(serving.State)
+	state.SetReady()
+	simulated, err := newDemoServer(r.t.Context(), page, parts{gate: r.e.gate, trusted: r.e.trusted, state: state, telemetry: r.e.telemetry})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	front := httptest.NewServer(simulated)
+	r.t.Cleanup(front.Close)
+	r.e.url = front.URL
+	admin := httptest.NewServer(r.e.telemetry.Admin(simulated.stats, new(slog.LevelVar)))
 	r.t.Cleanup(admin.Close)
 	r.admin = admin.URL
 }
@@ -368,16 +382,32 @@ func (r *docReader) shell(text, kind, want string) {
 		r.errorf("%v", err)
 		return
 	}
-	variables := expand.ListEnviron("KEY="+r.key, "JWT="+r.jwt)
+	variables := &expand.Config{NoUnset: true, Env: expand.FuncEnviron(func(name string) string { return r.variables[name] })}
 	for i, statement := range script.Stmts {
 		call, ok := statement.Cmd.(*syntax.CallExpr)
-		if !ok || len(call.Assigns) > 0 || len(statement.Redirs) > 0 {
+		if !ok || len(call.Assigns) > 0 && len(call.Args) > 0 {
 			r.errorf("the test knows plain commands only")
 			return
 		}
-		words, err := expand.Fields(&expand.Config{Env: variables, NoUnset: true}, call.Args...)
+		for _, assign := range call.Assigns {
+			if r.variables[assign.Name.Value], err = expand.Literal(variables, assign.Value); err != nil {
+				r.errorf("%v", err)
+			}
+		}
+		if len(call.Args) == 0 {
+			continue
+		}
+		words, err := expand.Fields(variables, call.Args...)
 		if err != nil {
 			r.errorf("%v", err)
+			return
+		}
+		if words[0] == "echo" && len(statement.Redirs) == 1 && statement.Redirs[0].Op == syntax.RdrOut {
+			r.write(statement.Redirs[0].Word.Lit(), strings.Join(words[1:], " ")+"\n")
+			continue
+		}
+		if len(statement.Redirs) > 0 {
+			r.errorf("the test knows plain commands only")
 			return
 		}
 		if words[0] != "curl" {
@@ -411,6 +441,11 @@ func (r *docReader) command(words []string) {
 			r.errorf("%q: %v", words, err)
 		}
 	case program == "go" && words[1] == "test" && words[2] == "./...": // this is it
+	case program == "chmod":
+		mode, err := strconv.ParseUint(words[1], 8, 32)
+		if err = cmp.Or(err, os.Chmod(words[2], os.FileMode(mode))); err != nil {
+			r.errorf("%q: %v", words, err)
+		}
 	case strings.Contains(program, "/"):
 		if _, err := os.Stat(filepath.Join(r.root, program)); err != nil {
 			r.errorf("%q: %v", words, err)
@@ -511,8 +546,6 @@ func (r *docReader) write(name, text string) {
 	}
 }
 
-var hashInFile = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
-
 // isLogged reports whether some code logs a message.
 func (r *docReader) isLogged(message string) bool {
 	found := false
@@ -535,28 +568,18 @@ func (r *docReader) isLogged(message string) bool {
 	return found
 }
 
-// accessFile has an access file be read by its loader, with what it refers to in place, and
-// keeps it for a server that is started with it. There, the first key that it knows is one
-// that is at hand, and so is that of the issuer of JSON Web Tokens.
+// accessFile reads an access file with its loader, and keeps it for a server that is started with
+// it. Secrets of the system, and the keys of the issuer of JSON Web Tokens, are ones at hand.
 func (r *docReader) accessFile(name, text string) {
 	r.write("token", demo.Token)
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, "token")
-	load := func() {
-		r.write(name, text)
-		if _, err := access.NewClients(r.t.Context(), name, "", limits.Policy{}); err != nil {
-			r.errorf("%v", err)
-		}
-	}
 	issuer, sign := newDocIssuer(r.t)
 	text = regexp.MustCompile(`(jwks: )https://\S+`).ReplaceAllString(text, "${1}"+issuer)
-	load()
-	key, hash := access.NewKey()
-	if first := hashInFile.FindString(text); first != "" {
-		text = strings.Replace(text, first, hash, 1)
-		load()
-		r.key = key
+	r.write(name, text)
+	if _, err := access.NewClients(r.t.Context(), name, "", limits.Policy{}); err != nil {
+		r.errorf("%v", err)
 	}
-	r.jwt = sign(jwt.MapClaims{
+	r.variables["JWT"] = sign(jwt.MapClaims{
 		"iss": "https://login.example.com/", "aud": "funnelgraph", "exp": time.Now().Add(time.Hour).Unix(),
 		"azp": "web-app", "roles": []string{"admin", "sales"},
 	})

@@ -137,7 +137,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	e.client = client
 	state := new(serving.State)
 	state.SetReady()
-	e.front = httptest.NewServer(handler(cfg, parts{e.gate, client, e.trusted, redis, state, e.telemetry}))
+	e.front = httptest.NewServer(handler(cfg, parts{gate: e.gate, client: client, trusted: e.trusted, redis: redis, state: state, telemetry: e.telemetry}))
 	tb.Cleanup(e.front.Close)
 	e.url = e.front.URL
 	return e

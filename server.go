@@ -83,12 +83,7 @@ func start(args []string) error {
 // which can be changed.
 func run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Writer) error {
 	if cfg.Demo {
-		address, shut, err := serveDemo(ctx)
-		if err != nil {
-			return err
-		}
-		defer shut()
-		cfg.UpstreamURL, cfg.Token = demo.Template(address), demo.Token
+		cfg.Token = demo.Token
 	}
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
 	defer end()
@@ -104,13 +99,23 @@ func run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 	p := parts{gate: gate, state: new(serving.State), telemetry: telemetry.New(telemetry.Config{
 		Log: slog.Default(), Metrics: cfg.AdminListen != "", Traces: traces, Version: config.Version(),
 	})}
-	if p.client, p.redis, err = newClient(lasting, cfg, p.telemetry.Observer()); err != nil {
-		return err
-	}
 	if cfg.TrustedFile != "" {
 		if p.trusted, err = documents.Load(cfg.TrustedFile); err != nil {
 			return err
 		}
+	}
+	var h http.Handler
+	if cfg.Demo {
+		d, err := newDemoServer(lasting, cfg, p)
+		if err != nil {
+			return err
+		}
+		h, p.stats, p.redis = d, d.stats, d.current.Load().redis
+	} else {
+		if p.client, p.redis, err = newClient(lasting, cfg, p.telemetry.Observer()); err != nil {
+			return err
+		}
+		h, p.stats = handler(cfg, p), p.client.Stats
 	}
 	listener, err := listen(ctx, cfg.Listen, "--listen")
 	if err != nil {
@@ -126,7 +131,7 @@ func run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 	where := "http://" + listener.Addr().String()
 	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
 	_, _ = fmt.Fprintf(log, "funnelgraph %s: %sGraphQL on %s%s%s\n", config.Version(), explores, where, endpoint, map[bool]string{true: " (demo data)"}[cfg.Demo])
-	return serving.Serve(ctx, listener, handler(cfg, p), p.state, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
+	return serving.Serve(ctx, listener, h, p.state, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
 }
 
 // parts are what requests go through.
@@ -137,6 +142,8 @@ type parts struct {
 	redis     *replicas.Redis    // nil if there are no replicas
 	state     *serving.State
 	telemetry *telemetry.Telemetry
+	reset     http.HandlerFunc      // restores the demo's data; nil without a demo
+	stats     func() upstream.Stats // of the client
 }
 
 // newClient returns a client of the API, which is observed, and what it shares with
@@ -217,6 +224,9 @@ func handler(cfg config.Config, p parts) http.Handler {
 	}
 	mux.HandleFunc("GET /healthz", p.state.Healthz)
 	mux.HandleFunc("GET /readyz", p.state.Readyz)
+	if p.reset != nil {
+		mux.HandleFunc("POST "+demoReset, p.reset)
+	}
 	// Nearly all requests are operations. They go past the mux, which takes a
 	// fiftieth of what a shared answer costs.
 	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -251,18 +261,13 @@ func allow(cfg config.Config) *cors.Cors {
 	})
 }
 
-// serveDemo starts the simulated API on a loopback port of its own.
-func serveDemo(ctx context.Context) (address string, shut func(), err error) {
-	return serveBeside(ctx, "127.0.0.1:0", demo.New())
-}
-
 // serveAdmin starts what is for those who run the server.
 func serveAdmin(ctx context.Context, address string, p parts, level *slog.LevelVar) (shut func(), err error) {
 	var metrics []prometheus.Collector
 	if p.redis != nil {
 		metrics = p.redis.Metrics()
 	}
-	_, shut, err = serveBeside(ctx, address, p.telemetry.Admin(p.client.Stats, level, metrics...))
+	_, shut, err = serveBeside(ctx, address, p.telemetry.Admin(p.stats, level, metrics...))
 	return shut, err
 }
 

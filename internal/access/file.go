@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -145,9 +147,25 @@ func (s source) token() (upstream.Token, error) {
 	}
 	text, err := files.Read(s.File, maxToken)
 	if err != nil {
-		return "", fmt.Errorf("its file cannot be read: %w", err)
+		return "", fmt.Errorf("its file%s cannot be read: %w; write the ClickFunnels token into that file, or correct the path", quotedPath(s.File), err)
 	}
 	return checked(string(text), "its file")
+}
+
+// filename matches a path that is no token, which may have been put in its place: a path with a
+// directory in front, or a short name or extension.
+var filename = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
+
+// quotedPath returns the whole path of a file for an error, with a blank before it; nothing if it
+// may be a secret.
+func quotedPath(path string) string {
+	if !filename.MatchString(path) {
+		return ""
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return " " + strconv.Quote(path)
 }
 
 func checked(text, from string) (upstream.Token, error) {

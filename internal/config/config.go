@@ -22,6 +22,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 //go:generate go test . -run ^TestReference$ -update
@@ -34,10 +35,12 @@ type Config struct {
 	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
 	Version     kong.VersionFlag `name:"version" help:"Print which build this is, and end."`
 
-	Listen      string   `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	Demo        bool     `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
-	GraphiQL    bool     `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
-	CORSOrigins []string `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
+	Listen      string        `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
+	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
+	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"How long each call to the simulated API takes, such as 300ms. Needs --demo."`
+	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Shares of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no answer at all. They come in the same order at each start. Needs --demo."`
+	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
+	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
 
 	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
 	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
@@ -223,6 +226,17 @@ func (c *Config) check(all []setting) error {
 	}
 	if c.TrustedOnly && c.TrustedFile == "" {
 		return fmt.Errorf("%s needs --trusted-documents: there would be nothing to run", name("trusted-documents-only"))
+	}
+	if c.DemoLatency > 0 && !c.Demo {
+		return fmt.Errorf("%s needs --demo: only the simulated API can be made slow", name("demo-latency"))
+	}
+	if c.DemoFaults != "" {
+		if !c.Demo {
+			return fmt.Errorf("%s needs --demo: only the simulated API can be made to fail", name("demo-faults"))
+		}
+		if _, err := demo.ParseFaults(c.DemoFaults); err != nil {
+			return fmt.Errorf("%s: %w", name("demo-faults"), err)
+		}
 	}
 	if c.MaxBody < 1 {
 		return fmt.Errorf("%s %d must be at least 1, in bytes", name("max-body"), c.MaxBody)

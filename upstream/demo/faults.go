@@ -1,0 +1,97 @@
+package demo
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Faults are the shares of calls that fail, in the order in which they were given.
+type Faults []fault
+
+// fault is one way to fail. Status 0 is no answer at all.
+type fault struct {
+	status int
+	share  float64
+}
+
+// timeout stands for no answer at all.
+const timeout = "timeout"
+
+// ParseFaults reads faults from a text such as "429=0.1,502=0.1,timeout=0.05": a tenth of all
+// calls is answered with 429, a tenth with 502, and one in twenty never.
+func ParseFaults(text string) (Faults, error) {
+	var faults Faults
+	sum := 0.0
+	for part := range strings.SplitSeq(text, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		share, err := strconv.ParseFloat(number, 64)
+		if err != nil || !(share >= 0 && share <= 1) {
+			return nil, fmt.Errorf("%q needs a share from 0 to 1, such as 429=0.1", part)
+		}
+		f := fault{share: share}
+		if name != timeout {
+			if f.status, err = strconv.Atoi(name); err != nil || f.status < 400 || f.status > 599 {
+				return nil, fmt.Errorf("%q must begin with a status from 400 to 599, or with %s", part, timeout)
+			}
+		}
+		faults = append(faults, f)
+		sum += share
+	}
+	const rounding = 1e-9
+	if sum > 1+rounding {
+		return nil, fmt.Errorf("the shares of %q add up to more than 1", text)
+	}
+	return faults, nil
+}
+
+// Unreliable returns a handler that answers as next does after the latency, but for the calls that
+// fail: these are not carried out. Which ones fail is drawn from a fixed seed: the first call, the
+// second and so on meet the same faults each time.
+func Unreliable(next http.Handler, latency time.Duration, faults Faults) http.Handler {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time on purpose
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		drawn := random.Float64()
+		mu.Unlock()
+		if latency > 0 {
+			select {
+			case <-time.After(latency):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		for _, f := range faults {
+			if drawn -= f.share; drawn < 0 {
+				f.answer(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answer answers in the shape that ClickFunnels has for the status (API.md §4).
+func (f fault) answer(w http.ResponseWriter, r *http.Request) {
+	switch f.status {
+	case 0:
+		<-r.Context().Done()
+	case http.StatusForbidden:
+		w.WriteHeader(f.status)
+	case http.StatusBadGateway:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(f.status)
+		_, _ = w.Write([]byte("<html><body><h1>502 Bad Gateway</h1></body></html>"))
+	default:
+		text := http.StatusText(f.status)
+		if text == "" {
+			text = "Status " + strconv.Itoa(f.status)
+		}
+		fail(w, f.status, text+" (simulated by --demo-faults)")
+	}
+}
