@@ -37,6 +37,9 @@ type piece struct {
 	inner  []*piece
 	// way has the keys that lead to the fragment's objects.
 	way []string
+	// probe asks for the type's name in the place of each of the fragment's fields. It finds
+	// out, without a call, which of the objects the fragment is of; nil if it is of all.
+	probe *piece
 	// failed has the paths of objects of which a field is null and must not be.
 	failed sync.Map
 	// sent is the answer, once it is there, as far as it leads to fragments.
@@ -94,6 +97,9 @@ func (s *splitter) cut(set ast.SelectionSet, p *piece, from *step) (left ast.Sel
 	for _, selection := range set {
 		switch sel := selection.(type) {
 		case *ast.Field:
+			if !s.included(sel.Directives) {
+				break
+			}
 			if inner, found := s.cut(sel.SelectionSet, p, &step{sel, from}); found {
 				field := *sel
 				field.SelectionSet = inner
@@ -149,10 +155,13 @@ func toCome(set ast.SelectionSet, yield func(*ast.InlineFragment) bool) bool {
 
 // fragment is [splitter.cut] for a fragment.
 func (s *splitter) fragment(fragment *ast.InlineFragment, p *piece, from *step) (left *ast.InlineFragment, cut bool) {
+	if !s.included(fragment.Directives) {
+		return fragment, false
+	}
 	directive := fragment.Directives.ForName(deferDirective)
 	fields := from.fields()
 	// The root of a mutation has to be carried out in its order.
-	if directive != nil && s.on(directive) && s.parts < maxParts && (len(fields) > 0 || s.op.Operation.Operation == ast.Query) {
+	if directive != nil && s.on(directive) && s.parts < maxParts && s.asks(fragment.SelectionSet) && (len(fields) > 0 || s.op.Operation.Operation == ast.Query) {
 		s.parts++
 		s.later(fragment, directive, p, from, fields)
 		whole := *fragment
@@ -178,8 +187,81 @@ func (s *splitter) later(fragment *ast.InlineFragment, directive *ast.Directive,
 	}
 	whole := *fragment
 	whole.SelectionSet, _ = s.cut(fragment.SelectionSet, p, &step{fragment, from})
-	var at ast.Selection = &whole
-	for ; from != nil; from = from.from {
+	p.op = s.operation(ast.SelectionSet{from.around(&whole)})
+	if !fragment.ObjectDefinition.IsAbstractType() && !from.abstract() {
+		return
+	}
+	names := *fragment
+	names.SelectionSet = typeNames(fragment.SelectionSet)
+	p.probe = &piece{within: within, way: p.way, op: s.operation(ast.SelectionSet{from.around(&names)})}
+}
+
+// typeNames returns a selection with __typename in the place of each field.
+func typeNames(set ast.SelectionSet) ast.SelectionSet {
+	names := make(ast.SelectionSet, 0, len(set))
+	for _, selection := range set {
+		switch sel := selection.(type) {
+		case *ast.Field:
+			names = append(names, &ast.Field{Alias: "__typename", Name: "__typename", Directives: sel.Directives, ObjectDefinition: sel.ObjectDefinition, Position: sel.Position})
+		case *ast.InlineFragment:
+			inner := *sel
+			inner.SelectionSet = typeNames(sel.SelectionSet)
+			names = append(names, &inner)
+		case *ast.FragmentSpread:
+			names = append(names, &ast.InlineFragment{
+				TypeCondition: sel.Definition.TypeCondition, Directives: sel.Directives, SelectionSet: typeNames(sel.Definition.SelectionSet),
+				ObjectDefinition: sel.ObjectDefinition, Position: sel.Position,
+			})
+		}
+	}
+	return names
+}
+
+// asks reports whether a selection asks for any field.
+func (s *splitter) asks(set ast.SelectionSet) bool {
+	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch sel := selection.(type) {
+		case *ast.Field:
+			return s.included(sel.Directives)
+		case *ast.InlineFragment:
+			return s.included(sel.Directives) && s.asks(sel.SelectionSet)
+		case *ast.FragmentSpread:
+			return s.included(sel.Directives) && s.asks(sel.Definition.SelectionSet)
+		}
+		return false
+	})
+}
+
+// included reports whether neither @skip nor @include leaves a selection out.
+func (s *splitter) included(directives ast.DirectiveList) bool {
+	for _, directive := range directives {
+		if on, ok := s.argument(directive, "if").(bool); ok && (directive.Name == "skip" && on || directive.Name == "include" && !on) {
+			return false
+		}
+	}
+	return true
+}
+
+// abstract reports whether the way leads by an interface, whose objects have different types.
+func (s *step) abstract() bool {
+	for ; s != nil; s = s.from {
+		switch sel := s.selection.(type) {
+		case *ast.Field:
+			if sel.ObjectDefinition.IsAbstractType() {
+				return true
+			}
+		case *ast.InlineFragment:
+			if sel.ObjectDefinition.IsAbstractType() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// around returns a selection with the way to it around it.
+func (s *step) around(at ast.Selection) ast.Selection {
+	for from := s; from != nil; from = from.from {
 		switch outer := from.selection.(type) {
 		case *ast.Field:
 			field := *outer
@@ -192,7 +274,7 @@ func (s *splitter) later(fragment *ast.InlineFragment, directive *ast.Directive,
 			at = &around
 		}
 	}
-	p.op = s.operation(ast.SelectionSet{at})
+	return at
 }
 
 // on reports whether @defer asks for what it says: its argument "if" is not false.
@@ -236,9 +318,8 @@ func (s partly) Exec(ctx context.Context) graphql.ResponseHandler {
 	if len(first.inner) == 0 {
 		return s.ExecutableSchema.Exec(ctx)
 	}
-	x := &execution{schema: s.ExecutableSchema, first: first, written: make(map[string]resolved)}
+	x := &execution{schema: s.ExecutableSchema, first: first, written: make(map[string]resolved), results: make(chan executed, maxParts)}
 	x.prepare(first)
-	x.results = make(chan []*graphql.Response, x.left)
 	return x.next
 }
 
@@ -251,9 +332,15 @@ type execution struct {
 	mu      sync.Mutex
 	written map[string]resolved
 
-	results chan []*graphql.Response // of each part, in the order in which they are there
-	left    int                      // of how many parts there are none yet
+	results chan executed // of each part, in the order in which they are there
+	left    int           // of how many begun parts there are none yet
 	ready   []*graphql.Response
+}
+
+// executed is what there is of a part: its responses, and how many parts in it have begun.
+type executed struct {
+	responses []*graphql.Response
+	inner     int
 }
 
 type resolved struct {
@@ -286,8 +373,10 @@ func (x *execution) prepare(p *piece) {
 		return nullMember, nil
 	}
 	for _, inner := range p.inner {
-		x.left++
 		x.prepare(inner)
+		if inner.probe != nil {
+			x.prepare(inner.probe)
+		}
 	}
 }
 
@@ -328,12 +417,13 @@ func (x *execution) next(ctx context.Context) *graphql.Response {
 			return nil
 		}
 		x.first.read(response.Data)
-		if !slices.ContainsFunc(x.first.inner, (*piece).wanted) {
-			x.left = 0 // the answer is whole
-			return response
+		inner := x.wanted(ctx, x.first)
+		if len(inner) == 0 {
+			return response // the answer is whole
 		}
 		response.HasNext = new(true)
-		x.beginInner(ctx, x.first)
+		x.left = len(inner)
+		x.begin(ctx, inner)
 		return response
 	}
 	for len(x.ready) == 0 {
@@ -341,8 +431,9 @@ func (x *execution) next(ctx context.Context) *graphql.Response {
 			return nil
 		}
 		select {
-		case x.ready = <-x.results:
-			x.left--
+		case part := <-x.results:
+			x.ready = part.responses
+			x.left += part.inner - 1
 		case <-ctx.Done():
 			return nil
 		}
@@ -356,24 +447,42 @@ func (x *execution) next(ctx context.Context) *graphql.Response {
 	return response
 }
 
-// beginInner begins with what is deferred in a part that is there.
-func (x *execution) beginInner(ctx context.Context, p *piece) {
-	for _, inner := range p.inner {
-		if !inner.wanted() {
-			x.results <- nil
-			x.beginInner(ctx, inner)
-			continue
-		}
+// begin executes parts.
+func (x *execution) begin(ctx context.Context, parts []*piece) {
+	for _, p := range parts {
 		go func() {
-			response := x.run(graphql.WithFreshResponseContext(ctx), inner)
+			response := x.run(graphql.WithFreshResponseContext(ctx), p)
 			if response == nil {
 				response = new(graphql.Response)
 			}
-			inner.read(response.Data)
-			x.results <- inner.responses(response.Errors)
-			x.beginInner(ctx, inner)
+			p.read(response.Data)
+			inner := x.wanted(ctx, p)
+			x.results <- executed{p.responses(response.Errors), len(inner)}
+			x.begin(ctx, inner)
 		}()
 	}
+}
+
+// wanted returns the parts in one that is there that are of any of its objects.
+func (x *execution) wanted(ctx context.Context, p *piece) []*piece {
+	var wanted []*piece
+	for _, inner := range p.inner {
+		if len(inner.hosts()) == 0 {
+			continue
+		}
+		if inner.probe != nil {
+			response := x.run(graphql.WithFreshResponseContext(ctx), inner.probe)
+			if response == nil {
+				continue
+			}
+			inner.probe.read(response.Data)
+			if inner.probe.sent == nil || len(inner.hosts()) == 0 {
+				continue
+			}
+		}
+		wanted = append(wanted, inner)
+	}
+	return wanted
 }
 
 // run executes a part.
@@ -399,9 +508,6 @@ type host struct {
 	own  *tree // what the fragment says of it, nil if there is nothing
 }
 
-// wanted reports whether there is any object that the part is of.
-func (p *piece) wanted() bool { return len(p.hosts()) > 0 }
-
 // hosts returns the objects that the client has been sent and the part is of.
 func (p *piece) hosts() []host {
 	w := walk{way: p.way}
@@ -410,7 +516,14 @@ func (p *piece) hosts() []host {
 		sent = append(sent, reach{inner.within.sent, len(inner.way)})
 	}
 	w.to(ast.Path{}, sent, p.sent)
-	return w.found
+	if p.probe == nil || p.probe.sent == nil {
+		return w.found
+	}
+	of := make(map[string]bool)
+	for _, host := range p.probe.hosts() {
+		of[host.path.String()] = host.own != nil && string(host.own.text) != "{}"
+	}
+	return slices.DeleteFunc(w.found, func(h host) bool { return !of[h.path.String()] })
 }
 
 // tree is what of an answer leads to fragments: of a list its rows, and of an object those
@@ -574,7 +687,7 @@ func (p *piece) responses(errs gqlerror.List) []*graphql.Response {
 			data = slices.Clip(host.own.text) // which is part of a longer one
 		}
 		if string(data) == "{}" {
-			continue // the fragment is of another type, or left out by @skip
+			continue // all that is asked for is in parts of its own
 		}
 		response := &graphql.Response{Path: host.path, Label: p.label, Data: data}
 		all = append(all, response)
@@ -597,5 +710,6 @@ func (p *piece) responses(errs gqlerror.List) []*graphql.Response {
 		}
 		about.Errors = append(about.Errors, err)
 	}
-	return all
+	// Null without an error is what was given up; clients would take it for the object.
+	return slices.DeleteFunc(all, func(r *graphql.Response) bool { return string(r.Data) == "null" && len(r.Errors) == 0 })
 }
