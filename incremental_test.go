@@ -283,7 +283,7 @@ func TestIncrementalLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, answer, header := e.request("POST", "/graphql", string(body), isJSON, asDemo, "Accept: multipart/mixed, application/json")
-	const want = "---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" +
+	const want = "\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" +
 		`{"data":{"team":{"name":"Acme Coaching"}},"hasNext":true}` +
 		"\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" +
 		`{"incremental":[{"data":{"locale":"en"},"path":["team"],"label":"more"}],"hasNext":false}` +

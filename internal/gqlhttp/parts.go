@@ -40,7 +40,7 @@ type framing struct {
 var framings = map[string]*framing{
 	multipart: {
 		contentType: multipart + `;boundary="-";deferSpec=` + deferSpec,
-		begin:       "---\r\n",
+		begin:       "\r\n---\r\n",
 		before:      "content-type: application/json; charset=utf-8\r\n\r\n",
 		after:       "\r\n---\r\n",
 		end:         "\r\n-----\r\n",

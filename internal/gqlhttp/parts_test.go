@@ -41,7 +41,7 @@ func TestIdle(t *testing.T) {
 	for accept, want := range map[string]string{
 		eventStream: ":\n\n:\n\n" + `event: next` + "\n" + `data: {"data":{"a":1},"hasNext":true}` + "\n\n:\n\n" +
 			`event: next` + "\n" + `data: {"incremental":[{"data":{"b":2},"path":["c"]}],"hasNext":false}` + "\n\nevent: complete\ndata:\n\n",
-		multipart: "---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" + `{"data":{"a":1},"hasNext":true}` +
+		multipart: "\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" + `{"data":{"a":1},"hasNext":true}` +
 			"\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" + `{"incremental":[{"data":{"b":2},"path":["c"]}],"hasNext":false}` + "\r\n-----\r\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
