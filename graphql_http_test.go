@@ -2,11 +2,17 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -112,5 +118,131 @@ func TestFragmentsBeyondTheLimitOfParts(t *testing.T) {
 	first, _ := got.parts[0].Data["team"].(map[string]any)
 	if len(got.Errors) > 0 || later != 20 || got.get("team.a24") != "Acme Coaching" || first["a24"] == nil {
 		t.Errorf("%d later: %s", later, got.raw)
+	}
+}
+
+// TestMemoryGrowsWithReceivedBodies announces large bodies and sends one byte of each, on
+// many connections and on one HTTP/2 connection.
+func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
+	const announced, most = 1 << 20, 64 << 20 // bytes
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	for _, test := range []struct {
+		name     string
+		requests int
+		send     func(t *testing.T, e *env)
+	}{
+		{"300 connections", 300, func(t *testing.T, e *env) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Length: %d\r\n\r\n{", isJSON, announced)
+		}},
+		{"250 streams of one connection", 250, nil},
+		{"300 connections that announce an HTTP/2 frame", 0, func(t *testing.T, e *env) {
+			for range 300 {
+				conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				// Settings, and then a frame of an unknown type whose length is 2²⁰-1.
+				_, _ = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"+"\x0f\xff\xff\xee\x00\x00\x00\x00\x00x")
+			}
+			time.Sleep(time.Second)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t)
+			e.serveAsIs()
+			if test.send == nil {
+				transport := &http.Transport{Protocols: h2c, MaxConnsPerHost: 1}
+				t.Cleanup(transport.CloseIdleConnections)
+				test.send = func(t *testing.T, e *env) {
+					body, w := io.Pipe()
+					t.Cleanup(func() { _ = w.Close() })
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/graphql", body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.ContentLength = announced
+					req.Header.Set("Content-Type", "application/json")
+					go func() {
+						if resp, err := transport.RoundTrip(req); err == nil {
+							_ = resp.Body.Close()
+						}
+					}()
+					_, _ = w.Write([]byte("{"))
+				}
+			}
+			before := liveHeap()
+			for range max(1, test.requests) {
+				test.send(t, e)
+			}
+			for end := time.Now().Add(20 * time.Second); e.telemetry.InFlight() < test.requests; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d of %d requests have begun", e.telemetry.InFlight(), test.requests)
+				}
+			}
+			time.Sleep(100 * time.Millisecond) // a handler that allocates ahead has done so by then
+			if grown := liveHeap() - before; grown > most {
+				t.Errorf("the heap grew by %d MB", grown>>20)
+			}
+		})
+	}
+}
+
+// liveHeap returns the bytes of the objects that are reachable.
+func liveHeap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestSlowBodyTimesOut sends a body that arrives byte by byte: the time for all of it is
+// bounded.
+func TestSlowBodyTimesOut(t *testing.T) {
+	e := newEnv(t)
+	listener := newLocalListener(t)
+	server := serving.New(e.front.Config.Handler)
+	if server.ReadTimeout <= 0 || server.ReadTimeout > time.Minute {
+		t.Errorf("a request may take %s to arrive", server.ReadTimeout)
+	}
+	server.ReadTimeout = 500 * time.Millisecond
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	for name, transport := range map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2": {Protocols: h2c}} {
+		body, w := io.Pipe()
+		go func() {
+			for {
+				if _, err := io.WriteString(w, " "); err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+listener.Addr().String()+"/graphql", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		begun := time.Now()
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		_ = body.Close()
+		transport.CloseIdleConnections()
+		if took := time.Since(begun); resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not arrive in time") || took > 5*time.Second {
+			t.Errorf("%s: %d %s after %s", name, resp.StatusCode, text, took)
+		}
 	}
 }

@@ -1,50 +1,31 @@
 package gqlhttp
 
 import (
-	"bytes"
+	"errors"
 	"io"
 	"net/http"
-	"sync"
+	"os"
+	"strconv"
 )
 
-// body is a request's body. Its last byte can be left unread for a while: net/http
-// begins to watch a connection, for its client going away, when a handler has read
-// the body's end. That takes a goroutine, a system call and three deadlines, which
-// is about a tenth of what a shared answer costs, and most of these are there
-// before a client can have gone. It is used by one goroutine.
-type body struct {
-	buffer bytes.Buffer
-	rest   io.Reader // what is unread
-}
-
-var bodies = sync.Pool{New: func() any { return new(body) }}
-
-// free gives the body back; what it has returned must not be used any more.
-func (b *body) free() {
-	b.buffer.Reset()
-	b.rest = nil
-	bodies.Put(b)
-}
-
-// begin reads a request's body but for the last byte, which it presumes to be the
-// brace that ends a JSON object. ok is false if nothing can be presumed: the
-// length is unknown or above the limit in bytes, or the body cannot be read.
-func (b *body) begin(w http.ResponseWriter, r *http.Request, limit int64) (presumed []byte, ok bool) {
-	n := r.ContentLength
-	if n < 2 || n > limit {
-		b.rest = http.MaxBytesReader(w, r.Body, limit)
+// body reads a POST's body. It answers itself, and reports false, if the body cannot be
+// read. Memory grows with what has arrived: Content-Length promises and costs the client
+// nothing.
+func (a *answer) body() (body []byte, ok bool) {
+	if !jsonInUTF8(a.r.Header.Get("Content-Type")) {
+		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
 		return nil, false
 	}
-	b.rest = r.Body // of n bytes
-	b.buffer.Grow(int(n))
-	if read, err := b.buffer.ReadFrom(io.LimitReader(r.Body, n-1)); err != nil || read < n-1 {
+	body, err := io.ReadAll(http.MaxBytesReader(a.w, a.r.Body, a.MaxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than "+strconv.FormatInt(a.MaxBody, 10)+" bytes.")
 		return nil, false
 	}
-	return append(b.buffer.Bytes(), '}'), true
-}
-
-// end reads what is unread, and returns the whole body.
-func (b *body) end() ([]byte, error) {
-	_, err := b.buffer.ReadFrom(b.rest)
-	return b.buffer.Bytes(), err
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.refuse(http.StatusRequestTimeout, "The body did not arrive in time.")
+	case err != nil:
+		a.refuse(http.StatusBadRequest, "The body could not be read.")
+	}
+	return body, err == nil
 }

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -95,35 +94,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *answer) post(ctx context.Context) {
-	if !jsonInUTF8(a.r.Header.Get("Content-Type")) {
-		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
-		return
-	}
 	started := graphql.Now()
-	b := bodies.Get().(*body)
-	defer b.free()
-	key := a.key(ctx)
-	if presumed, ok := b.begin(a.w, a.r, a.MaxBody); ok {
-		if f := a.join(key, presumed); f != nil {
-			// What was presumed has to turn out true before anything is answered.
-			<-f.soon
-			if whole, err := b.end(); err == nil && whole[len(whole)-1] == '}' {
-				a.await(ctx, f)
-				return
-			}
-			a.leave(f)
-		}
-	}
-	operation, err := b.end()
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		a.refuse(http.StatusRequestEntityTooLarge, "The body is larger than "+strconv.FormatInt(a.MaxBody, 10)+" bytes.")
+	operation, ok := a.body()
+	if !ok {
 		return
 	}
-	if err != nil {
-		a.refuse(http.StatusBadRequest, "The body could not be read.")
-		return
-	}
-	a.answer(ctx, key, operation, func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, a.key(ctx), operation, func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"sync"
-	"time"
 )
 
 // sharing has identical queries that are in flight at the same time executed
@@ -32,25 +31,8 @@ type flight struct {
 	// by is the context of the request that executes it.
 	by context.Context //nolint:containedctx // of one that is being answered
 
-	// soon is closed when the flight has landed, or has lasted for a while.
-	soon  chan struct{}
-	timer *time.Timer // which closes it, unless it is stopped before
-
 	done    chan struct{} // closed when what follows is set
 	content *content
-}
-
-// aWhile is how long those who wait for a flight do without noticing that their
-// client has gone (see [body]).
-const aWhile = 2 * time.Millisecond
-
-func newFlight(key flightKey, cancel context.CancelFunc) *flight {
-	f := &flight{
-		key: key, waiters: 1, cancel: cancel, soon: make(chan struct{}), done: make(chan struct{}),
-		content: nothing(),
-	}
-	f.timer = time.AfterFunc(aWhile, func() { close(f.soon) })
-	return f
 }
 
 func (f *flight) landed() bool {
@@ -86,8 +68,7 @@ func (s *sharing) begin(ctx context.Context, key flightKey) (*flight, context.Co
 		return f, nil
 	}
 	execution, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := newFlight(key, cancel)
-	f.by = ctx
+	f := &flight{key: key, waiters: 1, cancel: cancel, by: ctx, done: make(chan struct{}), content: nothing()}
 	if s.flights == nil {
 		s.flights = make(map[flightKey]*flight)
 	}
@@ -101,9 +82,6 @@ func (s *sharing) land(f *flight) {
 	s.drop(f)
 	s.mu.Unlock()
 	close(f.done)
-	if f.timer.Stop() {
-		close(f.soon)
-	}
 	f.cancel()
 }
 

@@ -24,7 +24,7 @@ func New(h http.Handler) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame},
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -38,6 +38,10 @@ func New(h http.Handler) *http.Server {
 // maxStreams is how many requests there may be at a time on one connection: a proxy opens
 // another one for more.
 const maxStreams = 250
+
+// maxFrame is the largest HTTP/2 frame, in bytes, and the smallest limit that HTTP/2 allows.
+// net/http allocates what a frame's header announces, by default up to 1 MiB.
+const maxFrame = 16 << 10
 
 // State is what a server is doing. It is safe for concurrent use.
 type State struct {
