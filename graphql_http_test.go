@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"reflect"
 	"runtime"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 // TestDeferSendsNoEmptyPart defers fragments that are of no object, or of some: each part
@@ -244,5 +247,58 @@ func TestSlowBodyTimesOut(t *testing.T) {
 		if took := time.Since(begun); resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not arrive in time") || took > 5*time.Second {
 			t.Errorf("%s: %d %s after %s", name, resp.StatusCode, text, took)
 		}
+	}
+}
+
+// TestUnsupportedRequests answers each request that the endpoint does not support with one
+// error that says what is supported.
+func TestUnsupportedRequests(t *testing.T) {
+	e := newEnv(t)
+	const (
+		ok     = `{"query":"{ __typename }"}`
+		modern = "Accept: application/graphql-response+json"
+	)
+	packed := gzipped(ok)
+	get := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
+	for _, test := range []struct {
+		name, method, path, body string
+		headers                  []string
+		status                   int
+		says                     string
+		header                   string // name: value of the answer
+	}{
+		{"a batch", "POST", "/graphql", "[" + ok + "," + ok + "]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
+		{"a batch behind blanks", "POST", "/graphql", "\r\n [" + ok + "]", []string{isJSON, modern}, 400, "Batches of operations are not supported", ""},
+		{"an empty batch", "POST", "/graphql", "[]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
+		{"a subscription", "POST", "/graphql", `{"query":"subscription { contacts { id } orders { id } }"}`, []string{isJSON, modern}, 400, "Subscriptions are not supported. Send a query or a mutation", ""},
+		{"a subscription for older clients", "POST", "/graphql", `{"query":"subscription { contacts { id } }"}`, []string{isJSON}, 200, "Subscriptions are not supported", ""},
+		{"a named subscription", "POST", "/graphql", `{"query":"query A { __typename } subscription B { x }","operationName":"B"}`, []string{isJSON, modern}, 400, "Subscriptions are not supported", ""},
+		{"a subscription by GET", "GET", get("subscription { contacts { id } }"), "", []string{modern}, 400, "Subscriptions are not supported", ""},
+		{"a WebSocket", "GET", "/graphql", "", []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Protocol: graphql-transport-ws", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}, 400, "WebSockets and subscriptions are not supported. Send queries and mutations by POST", ""},
+		{"an upload", "POST", "/graphql", "--x\r\n", []string{"Content-Type: multipart/form-data; boundary=x"}, 415, "Uploads by multipart/form-data are not supported", ""},
+		{"a document as body", "POST", "/graphql", "{ __typename }", []string{"Content-Type: application/graphql"}, 415, "send the header Content-Type: application/json", ""},
+		{"text", "POST", "/graphql", ok, []string{"Content-Type: text/plain"}, 415, "send the header Content-Type: application/json", ""},
+		{"another charset", "POST", "/graphql", ok, []string{"Content-Type: application/json; charset=latin1"}, 415, "JSON in UTF-8", ""},
+		{"gzip", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"br", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: br"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"gzip upon identity", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"a mutation by GET", "GET", get(`mutation { updateTeam(input: {id: "11", name: "x"}) { team { name } } }`), "", nil, 405, "Only queries come by GET", "Allow: POST"},
+		{"PUT", "PUT", "/graphql", ok, []string{isJSON}, 405, "Operations come by POST", "Allow: GET, POST"},
+		{"DELETE", "DELETE", "/graphql", "", nil, 405, "Operations come by POST", "Allow: GET, POST"},
+	} {
+		status, body, header := e.request(test.method, test.path, test.body, append(test.headers, asDemo)...)
+		var r result
+		if err := json.Unmarshal([]byte(body), &r); err != nil || status != test.status || len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Extensions["code"] != bad || !strings.Contains(r.Errors[0].Message, test.says) {
+			t.Errorf("%s: %d %s", test.name, status, body)
+		}
+		if name, value, _ := strings.Cut(test.header, ": "); header.Get(name) != value {
+			t.Errorf("%s: %s: %q", test.name, name, header.Get(name))
+		}
+	}
+	if status, body, _ := e.request("POST", "/graphql", ok, isJSON, "Content-Encoding: Identity"); status != 200 || !strings.Contains(body, `"Query"`) {
+		t.Errorf("identity: %d %s", status, body)
+	}
+	if calls := e.callsOf(demo.Token); len(calls) > 0 {
+		t.Errorf("calls: %q", calls)
 	}
 }

@@ -92,6 +92,12 @@ func quality(q string) float64 {
 	return f
 }
 
+// mediaType returns the type of a Content-Type, in lower case and without parameters.
+func mediaType(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
 // jsonInUTF8 reports whether a Content-Type is that of JSON.
 func jsonInUTF8(contentType string) bool {
 	if contentType == legacyJSON {
@@ -116,9 +122,13 @@ func (a *answer) status(code int) int {
 // refuse answers a request that holds no operation. Its status is the same
 // under both media types.
 func (a *answer) refuse(status int, message string) {
-	a.write(encode(status, &graphql.Response{Errors: gqlerror.List{{
+	a.write(encode(status, refusal(message)))
+}
+
+func refusal(message string) *graphql.Response {
+	return &graphql.Response{Errors: gqlerror.List{{
 		Message: message, Extensions: map[string]any{"code": string(upstream.BadUserInput)},
-	}}}))
+	}}}
 }
 
 func (a *answer) write(status int, body []byte) { a.send(&content{status: status, body: body}) }

@@ -6,14 +6,25 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // body reads a POST's body. It answers itself, and reports false, if the body cannot be
 // read. Memory grows with what has arrived: Content-Length promises and costs the client
 // nothing.
 func (a *answer) body() (body []byte, ok bool) {
-	if !jsonInUTF8(a.r.Header.Get("Content-Type")) {
+	header := a.r.Header
+	switch media := mediaType(header.Get("Content-Type")); {
+	case media == "multipart/form-data":
+		a.refuse(http.StatusUnsupportedMediaType, "Uploads by multipart/form-data are not supported. Send JSON in UTF-8 with the header Content-Type: application/json.")
+		return nil, false
+	case !jsonInUTF8(header.Get("Content-Type")):
 		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
+		return nil, false
+	}
+	if coding := strings.Join(header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {
+		a.w.Header().Set("Accept-Encoding", "identity") // RFC 9110, section 12.5.3
+		a.refuse(http.StatusUnsupportedMediaType, "Compressed request bodies are not supported: send the body without Content-Encoding.")
 		return nil, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(a.w, a.r.Body, a.MaxBody))

@@ -7,6 +7,7 @@
 package gqlhttp
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -102,7 +104,11 @@ func (a *answer) post(ctx context.Context) {
 	a.answer(ctx, a.key(ctx), operation, func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
-			a.refuse(http.StatusBadRequest, "The body has to be one JSON object.")
+			message := "The body has to be one JSON object."
+			if bytes.HasPrefix(bytes.TrimLeft(operation, " \t\r\n"), []byte("[")) {
+				message = "Batches of operations are not supported: send each operation as one JSON object in a request of its own."
+			}
+			a.refuse(http.StatusBadRequest, message)
 			return nil, false
 		}
 		return a.params(fields, started)
@@ -110,6 +116,10 @@ func (a *answer) post(ctx context.Context) {
 }
 
 func (a *answer) get(ctx context.Context) {
+	if strings.EqualFold(a.r.Header.Get("Upgrade"), "websocket") {
+		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+supportedParts)
+		return
+	}
 	started := graphql.Now()
 	a.answer(ctx, a.key(ctx), []byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
@@ -172,6 +182,23 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	return nil, false
 }
 
+// supportedParts ends an error of a client that wants to be told of changes.
+const supportedParts = "an answer in parts comes as " + multipart + " or " + eventStream + "."
+
+// isSubscription reports whether the operation is one. The schema has none, so that
+// validation would complain about its fields.
+func isSubscription(p *graphql.RawParams) bool {
+	if !strings.Contains(p.Query, "subscription") {
+		return false
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: p.Query})
+	if err != nil {
+		return false
+	}
+	op := doc.Operations.ForName(p.OperationName)
+	return op != nil && op.Operation == ast.Subscription
+}
+
 // key returns all that an answer depends on but for the operation.
 func (a *answer) key(ctx context.Context) flightKey {
 	return flightKey{
@@ -221,8 +248,14 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
-		if op.Doc != nil && op.Operation == nil && p.OperationName == "" {
+		switch {
+		case op.Doc != nil && op.Operation == nil && p.OperationName == "":
 			errs[0].Message = "The document has several operations: operationName has to say which is to be run."
+		case isSubscription(p) && errs[0].Extensions["limit"] == nil:
+			errs = gqlerror.List{{
+				Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,
+				Extensions: map[string]any{"code": string(upstream.BadUserInput)},
+			}}
 		}
 		errs = few(errs, maxErrors)
 		// Nothing ran, so there is no data. Clients of the older media type
