@@ -302,3 +302,48 @@ func TestUnsupportedRequests(t *testing.T) {
 		t.Errorf("calls: %q", calls)
 	}
 }
+
+// TestAcceptIsNegotiated follows RFC 9110: the most specific range of Accept decides, and a
+// weight of 0 excludes.
+func TestAcceptIsNegotiated(t *testing.T) {
+	e := newEnv(t)
+	const legacy, modern, none = "application/json", "application/graphql-response+json", ""
+	for accept, want := range map[string]string{
+		"application/json;q=0, */*":                                          modern,
+		"*/*, application/json;q=0":                                          modern,
+		"application/json;q=0, application/*":                                modern,
+		"application/graphql-response+json;q=0, */*":                         legacy,
+		"application/*;q=0, */*":                                             none,
+		"application/*;q=0, application/json":                                legacy,
+		"*/*;q=0, application/json":                                          legacy,
+		"*/*;q=0":                                                            none,
+		"application/json;q=1.":                                              legacy,
+		"application/graphql-response+json;q=1., application/json;q=0.9":     modern,
+		"application/graphql-response+json;q=0., application/json;q=0.1":     legacy,
+		"application/json;q=0.9, */*;q=1.000":                                modern,
+		"application/json;q=0.5, application/*;q=0.1":                        legacy,
+		"application/json;q=0.5, application/graphql-response+json;q=0.50":   legacy,
+		"application/graphql-response+json;q=0.5, application/json;q=0.5":    modern,
+		"*/*, application/graphql-response+json":                             modern,
+		"text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8": legacy,
+		"APPLICATION/JSON;Q=0, */*":                                          modern,
+		"application/json; charset=utf-8; q=0.2":                             legacy,
+		"application/json;q=1.5":                                             none,
+		"application/json;q=NaN":                                             none,
+		"application/json;q=0, text/html":                                    none,
+	} {
+		status, body, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Accept: "+accept)
+		got, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+		if want == none {
+			want = legacy
+			if status != http.StatusNotAcceptable {
+				t.Errorf("%s: %d %s", accept, status, body)
+			}
+		} else if status != http.StatusOK {
+			t.Errorf("%s: %d %s", accept, status, body)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", accept, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -44,49 +45,81 @@ func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
 }
 
 // acceptable returns the media type to answer with, none if no answer is acceptable, and
-// that of an answer in parts, if one is. Whoever names none gets the older one, as clients
+// that of an answer in parts, if one is. Without Accept it is the older one, as clients
 // from before the specification expect.
 func acceptable(accept []string) (media, parts string) {
 	if strings.Join(accept, "") == "" {
 		return legacyJSON, ""
 	}
-	best, bestQuality := "", 0.0
-	qualities := make(map[string]float64) // of those in parts
-	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
+	whole := map[string]accepted{legacyJSON: {}, graphqlJSON: {}}
+	inParts := make(map[string]accepted)
+	for i, part := range strings.Split(strings.Join(accept, ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil || !utf8Charset(params) {
 			continue
 		}
-		switch media {
-		case "*/*", "application/*":
-			media = legacyJSON
-		case legacyJSON, graphqlJSON:
-		default:
-			if inParts(media, params) {
-				qualities[media] = quality(params["q"])
+		said := accepted{quality: quality(params["q"]), rank: exact, at: i}
+		switch {
+		case media == "*/*", media == "application/*":
+			said.rank = strings.Index(media, "/*") // longer is more specific
+			for offered := range whole {
+				whole[offered] = whole[offered].or(said)
 			}
-			continue
-		}
-		if q := quality(params["q"]); q > bestQuality {
-			best, bestQuality = media, q
+		case media == legacyJSON, media == graphqlJSON:
+			whole[media] = whole[media].or(said)
+		case writesParts(media, params):
+			inParts[media] = inParts[media].or(said)
 		}
 	}
-	switch {
-	case qualities[eventStream] > max(bestQuality, qualities[multipart]):
-		// What does not run at all, for want of an operation, is no event.
+	best, bestQuality := legacyJSON, whole[legacyJSON].quality
+	if whole[graphqlJSON].before(whole[legacyJSON]) {
+		best, bestQuality = graphqlJSON, whole[graphqlJSON].quality
+	}
+	if bestQuality == 0 {
+		best = ""
+	}
+	switch events, mixed := inParts[eventStream].quality, inParts[multipart].quality; {
+	case events > max(bestQuality, mixed):
+		// Errors of requests without an operation are no events.
 		return cmp.Or(best, graphqlJSON), eventStream
-	case qualities[multipart] > 0: // where there are parts; one is JSON
+	case mixed > 0: // where there are parts; one is JSON
 		return cmp.Or(best, legacyJSON), multipart
 	}
 	return best, ""
 }
 
+// accepted is how a client accepts a media type: by the most specific range of Accept
+// that matches it (RFC 9110, section 12.5.1).
+type accepted struct {
+	quality float64
+	rank    int // how specific the range is
+	at      int // its place in Accept
+}
+
+// exact is the rank of a range without wildcards.
+const exact = math.MaxInt
+
+// or returns the more specific one.
+func (a accepted) or(other accepted) accepted {
+	if other.rank > a.rank || other.rank == a.rank && other.quality > a.quality {
+		return other
+	}
+	return a
+}
+
+// before reports whether a is preferred to other: by its weight, then if it is named and
+// the other only matched, then by its place.
+func (a accepted) before(other accepted) bool {
+	return cmp.Or(cmp.Compare(a.quality, other.quality), cmp.Compare(a.rank, other.rank), cmp.Compare(other.at, a.at)) > 0
+}
+
+// quality reads a weight, which is 0 if it is not valid.
 func quality(q string) float64 {
 	if q == "" {
 		return 1
 	}
-	var f float64
-	if json.Unmarshal([]byte(q), &f) != nil {
+	f, err := strconv.ParseFloat(q, 64)
+	if err != nil || !(f >= 0 && f <= 1) {
 		return 0
 	}
 	return f

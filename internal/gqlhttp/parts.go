@@ -262,8 +262,8 @@ func incremental(response *graphql.Response, ready <-chan *graphql.Response) (pa
 	return append(append(append([]byte(`{"incremental":[`), items...), "],"...), bytes.TrimPrefix(part, []byte("{"))...), last
 }
 
-// inParts reports whether a media type is one whose parts funnelgraph writes.
-func inParts(media string, params map[string]string) bool {
+// writesParts reports whether a media type is one whose parts funnelgraph writes.
+func writesParts(media string, params map[string]string) bool {
 	switch media {
 	case eventStream:
 		return true
