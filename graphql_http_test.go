@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -344,6 +345,45 @@ func TestAcceptIsNegotiated(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", accept, got, want)
+		}
+	}
+}
+
+// TestHalfClosedConnection has a client close its sending side and wait: it gets an error,
+// and no empty answer with the status 200.
+func TestHalfClosedConnection(t *testing.T) {
+	e := newEnv(t, withLatency(300*time.Millisecond))
+	e.serveAsIs()
+	for name, lines := range map[string]string{
+		"a query":            `{ teams { nodes { name } } }`,
+		"a mutation":         `mutation { updateTeam(input: { id: "11", name: "Acme" }) { team { name } } }`,
+		"@defer":             contactsLater + "|" + asApollo,
+		"events":             `{ teams { nodes { name } } }|Accept: text/event-stream`,
+		"as the newer media": `{ teams { nodes { id } } }|Accept: application/graphql-response+json`,
+	} {
+		query, header, _ := strings.Cut(lines, "|")
+		if header != "" {
+			header += "\r\n"
+		}
+		body, _ := json.Marshal(map[string]any{"query": query})
+		conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s\r\n%sContent-Length: %d\r\n\r\n%s", isJSON, asDemo, header, len(body), body)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		_ = conn.Close()
+		var r result
+		if err := json.Unmarshal(text, &r); err != nil || resp.StatusCode == http.StatusOK && r.Data == nil || resp.StatusCode >= 500 || resp.StatusCode != http.StatusOK && (len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad) {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 		}
 	}
 }

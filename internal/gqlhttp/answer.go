@@ -164,6 +164,15 @@ func refusal(message string) *graphql.Response {
 	}}}
 }
 
+// statusClientClosed is the status that nginx uses for a client that went.
+const statusClientClosed = 499
+
+// gone is the answer for a client that closed its side of the connection too early.
+func gone() *content {
+	status, body := encode(statusClientClosed, refusal("The client closed the connection before the answer was there: keep both directions open until then."))
+	return &content{status: status, body: body}
+}
+
 func (a *answer) write(status int, body []byte) { a.send(&content{status: status, body: body}) }
 
 // send answers, once.

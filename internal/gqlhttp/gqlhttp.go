@@ -93,6 +93,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, POST")
 		a.refuse(http.StatusMethodNotAllowed, "Operations come by POST, and queries by GET as well.")
 	}
+	if ctx.Err() != nil {
+		// The client can have closed only its own side: net/http would send it an empty
+		// answer with the status 200.
+		a.send(gone())
+	}
 }
 
 func (a *answer) post(ctx context.Context) {
@@ -338,8 +343,8 @@ func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (made *c
 	}()
 	responses, ctx := a.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
-	if response == nil { // given up, and nobody waits
-		return nothing()
+	if response == nil { // given up
+		return gone()
 	}
 	return whole(response)
 }
