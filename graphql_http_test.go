@@ -8,13 +8,22 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph"
 	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
@@ -385,5 +394,78 @@ func TestHalfClosedConnection(t *testing.T) {
 		if err := json.Unmarshal(text, &r); err != nil || resp.StatusCode == http.StatusOK && r.Data == nil || resp.StatusCode >= 500 || resp.StatusCode != http.StatusOK && (len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad) {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 		}
+	}
+}
+
+// TestSchemaOverHTTP serves the schema as text wherever introspection is allowed, and to nobody
+// else.
+func TestSchemaOverHTTP(t *testing.T) {
+	e := newEnv(t)
+	status, body, header := e.request("GET", "/schema.graphql", "")
+	if status != 200 || body != graph.SDL() || header.Get("Content-Type") != "text/plain; charset=utf-8" || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("ETag") == "" {
+		t.Errorf("%d %v %.200s", status, header, body)
+	}
+	if _, err := gqlparser.LoadSchema(&ast.Source{Input: body}); err != nil {
+		t.Error(err)
+	}
+	if status, body, _ := e.request("GET", "/schema.graphql", "", "If-None-Match: "+header.Get("ETag")); status != 304 || body != "" {
+		t.Errorf("asked again: %d %.200s", status, body)
+	}
+	if calls := e.callsOf(""); len(calls) > 0 {
+		t.Errorf("calls: %q", calls)
+	}
+	for name, option := range map[string]envOption{
+		"no introspection":           func(_ *env, cfg *config.Config) { cfg.Introspection = false },
+		"trusted documents only":     withTrusted(`{"a":"{ teams { nodes { name } } }"}`, true),
+		"no introspection, GraphiQL": func(_ *env, cfg *config.Config) { cfg.Introspection, cfg.GraphiQL = false, false },
+	} {
+		if status, body, _ := newEnv(t, option).request("GET", "/schema.graphql", "", asDemo); status != 404 || strings.Contains(body, "type") {
+			t.Errorf("%s: %d %.200s", name, status, body)
+		}
+	}
+}
+
+// TestSchemaOverHTTPIsBehindTheGate lets only clients of the access file read the schema, at
+// their rate.
+func TestSchemaOverHTTPIsBehindTheGate(t *testing.T) {
+	key, hash := access.NewKey()
+	t.Setenv("SOME_TOKEN", demo.Token)
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	text := fmt.Sprintf("tokens: { some: { env: SOME_TOKEN } }\nclients:\n  - { name: app, keys: [%q], token: some, teams: all, limits: { rate: 20 } }\n", hash)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gate, err := access.NewClients(t.Context(), file, "", limits.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
+	if status, body, _ := e.request("GET", "/schema.graphql", ""); status != 401 || strings.Contains(body, "type") {
+		t.Errorf("a stranger: %d %.200s", status, body)
+	}
+	if status, body, _ := e.request("GET", "/schema.graphql", "", "Authorization: Bearer "+key); status != 200 || !strings.Contains(body, "type Contact") {
+		t.Errorf("a client: %d %.200s", status, body)
+	}
+	if status, body, _ := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Authorization: Bearer "+key); status != 200 {
+		t.Errorf("the second request: %d %s", status, body)
+	}
+	if status, body, header := e.request("GET", "/schema.graphql", "", "Authorization: Bearer "+key); status != 429 || header.Get("Retry-After") == "" {
+		t.Errorf("the third request: %d %.200s", status, body)
+	}
+}
+
+// TestCORSHeaders lets pages read Retry-After, and send their own deadline.
+func TestCORSHeaders(t *testing.T) {
+	e := newEnv(t, withOrigins("https://app.example.com"))
+	const origin = "Origin: https://app.example.com"
+	_, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, origin)
+	for _, name := range []string{"Retry-After", "ETag", "X-Request-Id"} {
+		if exposed := header.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+			t.Errorf("%s is not exposed: %q", name, exposed)
+		}
+	}
+	_, _, header = e.request("OPTIONS", "/graphql", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-request-timeout")
+	if allowed := header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "x-request-timeout") {
+		t.Errorf("allowed: %q", allowed)
 	}
 }

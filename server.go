@@ -202,8 +202,11 @@ func newExecutor(cfg config.Config, p parts) *executor.Executor {
 	return e
 }
 
-// endpoint is the path of the GraphQL endpoint.
-const endpoint = "/graphql"
+// endpoint is the path of the GraphQL endpoint, and schemaFile that of the schema as text.
+const (
+	endpoint   = "/graphql"
+	schemaFile = "/schema.graphql"
+)
 
 // handler wires the parts: CORS → telemetry → access → explain → GraphQL, and the explorer
 // beside it.
@@ -217,8 +220,20 @@ func handler(cfg config.Config, p parts) http.Handler {
 		MaxBody:   cfg.MaxBody,
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
-	operations = p.telemetry.Handler(access.Handler(p.gate, operations))
+	schema := gqlhttp.Schema(graph.SDL)
+	// Both go through one gate, which counts requests.
+	guarded := access.Handler(p.gate, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == schemaFile {
+			schema.ServeHTTP(w, r)
+			return
+		}
+		operations.ServeHTTP(w, r)
+	}))
+	observed := p.telemetry.Handler(guarded)
 	mux := http.NewServeMux()
+	if cfg.Introspection && !cfg.TrustedOnly { // a client that cannot introspect cannot read it here either
+		mux.Handle("GET "+schemaFile, guarded)
+	}
 	if cfg.GraphiQL {
 		mux.Handle("/", explorer.Handler(endpoint))
 	}
@@ -231,7 +246,7 @@ func handler(cfg config.Config, p parts) http.Handler {
 	// fiftieth of what a shared answer costs.
 	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == endpoint {
-			operations.ServeHTTP(w, r)
+			observed.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -255,7 +270,7 @@ func allow(cfg config.Config) *cors.Cors {
 		},
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"*"},
-		ExposedHeaders:   []string{"ETag", telemetry.RequestID},
+		ExposedHeaders:   []string{"ETag", "Retry-After", telemetry.RequestID},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})
