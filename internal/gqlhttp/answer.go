@@ -28,6 +28,9 @@ type answer struct {
 	media   string
 	parts   string // the media type of an answer in parts, if one is wanted
 	written bool   // so that a panic does not add a second answer
+	// alone says that the answer is shared with no other request: the client has set a
+	// deadline, which must not cut another's answer, and must not be another's.
+	alone bool
 }
 
 // recovered returns the answer where there was a panic.

@@ -8,6 +8,7 @@ package gqlhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/funnelgraph/funnelgraph/internal/documents"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -81,6 +83,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.write(a.recovered(ctx, v))
 		}
 	}()
+	if given := r.Header.Get(TimeoutHeader); given != "" {
+		timeout, err := parseTimeout(given)
+		if err != nil {
+			a.media = cmp.Or(a.media, legacyJSON)
+			a.refuse(http.StatusBadRequest, TimeoutHeader+" has to be a positive time such as 8s, 800ms or 8.")
+			return
+		}
+		a.alone = true
+		ctx = limits.WithDeadline(ctx, deadline(timeout))
+	}
 	switch {
 	case a.media == "":
 		a.media = legacyJSON
@@ -238,9 +250,11 @@ func document(fields map[string]any, p *graphql.RawParams) bool {
 // answer answers an operation: with what an identical query in flight is
 // answered, or else by executing what params returns.
 func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, params func() (*graphql.RawParams, bool)) {
-	if f := a.join(key, operation); f != nil {
-		a.await(ctx, f)
-		return
+	if !a.alone {
+		if f := a.join(key, operation); f != nil {
+			a.await(ctx, f)
+			return
+		}
 	}
 	p, ok := params()
 	if !ok {
@@ -274,6 +288,10 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 	case op.Operation.Operation == ast.Query:
 		if ctx, ok := a.streams(ctx, op); ok {
 			a.stream(ctx, op)
+			return
+		}
+		if a.alone {
+			a.send(a.run(ctx, op))
 			return
 		}
 		key.operation = string(operation)

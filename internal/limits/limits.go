@@ -77,8 +77,19 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 	if p.Timeout > 0 {
 		a.Until = time.Now().Add(p.Timeout)
 	}
+	if deadline, ok := ctx.Value(deadlineKey{}).(time.Time); ok && (a.Until.IsZero() || deadline.Before(a.Until)) {
+		a.Until = deadline
+	}
 	a.Exceeded = p.Exceeded(ctx, "calls", p.Calls)
 	return upstream.WithAllowance(ctx, a)
+}
+
+type deadlineKey struct{}
+
+// WithDeadline returns a context whose [Policy.Allow] ends calls at the deadline at the
+// latest. The context itself goes on: the answer still has to be written.
+func WithDeadline(ctx context.Context, deadline time.Time) context.Context {
+	return context.WithValue(ctx, deadlineKey{}, deadline)
 }
 
 // Exceeded returns what is to be called when something that is counted while a
