@@ -85,6 +85,26 @@ test("Apollo Client has what did not fail in a deferred part", async () => {
   assert.ok(last.error);
 });
 
+test("Apollo Client keeps rows whose deferred fragment is of another type", async () => {
+  const client = apollo();
+  const { data } = await client.query({ query: gql`{ workspace(id: "101") { id team { id } } }` });
+  const rows = gql`
+    query Rows($ids: [ID!]!) {
+      nodes(ids: $ids) {
+        id
+        ... on Workspace { name ... @defer { subdomain } }
+        ... on Team @defer { name }
+        ... on Contact @defer { emailAddress }
+      }
+    }`;
+  const told = await watched(client, rows, { variables: { ids: [data.workspace.id, data.workspace.team.id] } });
+  const [workspace, team] = told.at(-1).data.nodes;
+  assert.equal(told.at(-1).state, "complete");
+  assert.equal(workspace.name, "Acme Academy");
+  assert.equal(workspace.subdomain, "acme-academy");
+  assert.equal(team.name, "Acme Coaching");
+});
+
 test("urql has more to come, and then has all", async () => {
   const client = new Client({ url, exchanges: [cacheExchange, fetchExchange], preferGetMethod: false });
   const told = await new Promise((resolve) => {
