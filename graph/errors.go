@@ -3,10 +3,11 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
-	"runtime/debug"
+	"runtime"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -86,9 +87,14 @@ func coded(ctx context.Context, code upstream.Code, message string) *gqlerror.Er
 	return &gqlerror.Error{Message: message, Path: graphql.GetPath(ctx), Extensions: map[string]any{codeKey: string(code)}}
 }
 
+// maxStackBytes bounds what the log has of a panic's stack.
+const maxStackBytes = 8 << 10
+
 // recovered turns a panic into an error that says nothing of it; the log says
 // where it happened.
 func recovered(ctx context.Context, v any) error {
-	slog.ErrorContext(ctx, "panic", "value", v, "stack", string(debug.Stack()))
+	stack := make([]byte, maxStackBytes)
+	stack = stack[:runtime.Stack(stack, false)]
+	slog.ErrorContext(ctx, "panic", "value", bounded(fmt.Sprint(v)), "stack", string(stack))
 	return coded(ctx, upstream.Internal, internalMessage)
 }

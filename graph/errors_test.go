@@ -70,3 +70,24 @@ func TestPanic(t *testing.T) {
 		t.Error("the log does not say what happened")
 	}
 }
+
+// TestPanicLogIsBounded cuts what the log has of a panic.
+func TestPanicLogIsBounded(t *testing.T) {
+	defer slog.SetDefault(slog.Default())
+	var log bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	var deep func(n int)
+	deep = func(n int) {
+		if n == 0 {
+			panic(strings.Repeat("a secret ", 1<<20))
+		}
+		deep(n - 1)
+	}
+	func() {
+		defer func() { _ = recovered(t.Context(), recover()) }()
+		deep(200)
+	}()
+	if text := log.String(); len(text) > 2*maxStackBytes || !strings.Contains(text, "TestPanicLogIsBounded.func") {
+		t.Errorf("%d bytes: %.500s", len(text), text)
+	}
+}
