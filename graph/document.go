@@ -19,29 +19,31 @@ const (
 	maxCachedBytes  = 8 << 10
 )
 
-// documents keeps parsed documents by their text, and what is worth knowing of
-// each. It is safe for concurrent use.
-type documents struct {
-	graphql.Cache[*ast.QueryDocument]
-	known graphql.Cache[*document]
+// documents keeps documents by their text. It is safe for concurrent use.
+type documents struct{ known graphql.Cache[*document] }
+
+func newDocuments() documents {
+	return documents{lru.New[*document](cachedDocuments)}
 }
 
-func newDocuments() *documents {
-	return &documents{lru.New[*ast.QueryDocument](cachedDocuments), lru.New[*document](cachedDocuments)}
+// Get implements [graphql.Cache].
+func (d documents) Get(ctx context.Context, query string) (*ast.QueryDocument, bool) {
+	known, ok := d.known.Get(ctx, query)
+	if !ok {
+		return nil, false
+	}
+	known.attach(ctx)
+	return known.parsed, true
 }
 
 // Add implements [graphql.Cache]. It is called with every document that is about to
 // be run and was not known.
-func (d *documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
-	for _, op := range doc.Operations {
-		undefer(op.SelectionSet)
-	}
-	for _, fragment := range doc.Fragments {
-		undefer(fragment.SelectionSet)
-	}
+func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocument) {
+	made := newDocument(parsed)
 	if len(query) <= maxCachedBytes {
-		d.Cache.Add(ctx, query, doc)
+		d.known.Add(ctx, query, made)
 	}
+	made.attach(ctx)
 }
 
 // deferDirective is what @defer is called in a document that has been validated: gqlgen
@@ -80,18 +82,6 @@ func isDeferred(selection ast.Selection) bool {
 	return false
 }
 
-// of returns what is worth knowing of an operation's document.
-func (d *documents) of(ctx context.Context, op *graphql.OperationContext) *document {
-	if known, ok := d.known.Get(ctx, op.RawQuery); ok && known.parsed == op.Doc {
-		return known
-	}
-	made := newDocument(op.Doc)
-	if len(op.RawQuery) <= maxCachedBytes {
-		d.known.Add(ctx, op.RawQuery, made)
-	}
-	return made
-}
-
 // document is what a text says of all its executions.
 type document struct {
 	parsed *ast.QueryDocument
@@ -100,15 +90,34 @@ type document struct {
 	projection *upstream.Projection
 	// plans are nil where directives can make them other ones each time.
 	plans *plans
+	// variables are those that each operation defines.
+	variables map[*ast.OperationDefinition]ast.VariableDefinitionList
 }
 
+const attached = "document"
+
+// attach attaches the document to the operation of a context.
+func (d *document) attach(ctx context.Context) {
+	graphql.GetOperationContext(ctx).Stats.SetExtension(attached, d)
+}
+
+// documentOf returns an operation's document.
+func documentOf(op *graphql.OperationContext) *document {
+	return op.Stats.GetExtension(attached).(*document)
+}
+
+// newDocument prepares a document that has been validated: its operations lose their
+// variable definitions, by which gqlparser would coerce variables.
 func newDocument(parsed *ast.QueryDocument) *document {
-	d := &document{parsed: parsed, keys: make(keys)}
+	d := &document{parsed: parsed, keys: make(keys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
 	conditional := false
 	for _, op := range parsed.Operations {
+		d.variables[op], op.VariableDefinitions = op.VariableDefinitions, nil
+		undefer(op.SelectionSet)
 		conditional = d.keys.add(op.SelectionSet) || conditional
 	}
 	for _, fragment := range parsed.Fragments { // each once
+		undefer(fragment.SelectionSet)
 		conditional = d.keys.add(fragment.SelectionSet) || conditional
 	}
 	d.projection = upstream.NewProjection(d.keys.want)

@@ -45,12 +45,13 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 			out.Extensions[codeKey] = persistedQueryNotFound
 		}
 		out.Locations = e.Locations
-		if e.Path != nil {
-			out.Path = e.Path
-		}
 		return out
 	}
 	if unreadArguments(ctx) {
+		field, op := graphql.GetFieldContext(ctx), graphql.GetOperationContext(ctx)
+		if null := nullArgument(field.Field.Arguments, op.Variables); null != nil {
+			err = null
+		}
 		return coded(ctx, upstream.BadUserInput, bounded(err.Error()))
 	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())

@@ -7,7 +7,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
@@ -33,37 +32,25 @@ type Session struct {
 // means. introspection says whether they may
 // ask for the schema; errors suggest names from it only then.
 func NewExecutor(session func(context.Context) Session, introspection bool) *executor.Executor {
-	e := newExecutor(session, true)
-	if introspection {
-		e.Use(extension.Introspection{})
-		return e
-	}
-	e.SetDisableSuggestion(true)
-	e.SetDefaultRulesFn(func() *rules.Rules { // those that the former leaves out
-		quiet := rules.NewDefaultRules()
-		for name, rule := range map[string]core.Rule{
-			rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
-			rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
-			rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
-		} {
-			quiet.ReplaceRule(name, rule.RuleFunc)
-		}
-		return quiet
-	})
-	return e
+	return newExecutor(session, introspection, true)
 }
 
 // newExecutor is [NewExecutor], with or without the short way of plain rows.
-func newExecutor(session func(context.Context) Session, short bool) *executor.Executor {
+func newExecutor(session func(context.Context) Session, introspection, short bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
 	e := executor.New(partly{schema})
-	known := newDocuments()
-	e.SetQueryCache(known)
+	e.SetQueryCache(newDocuments())
 	e.SetErrorPresenter(present)
 	e.SetRecoverFunc(recovered)
+	e.SetDisableSuggestion(!introspection)
+	e.SetDefaultRulesFn(func() *rules.Rules { return rulesOf(introspection) })
+	e.Use(coercion{schema.Schema(), introspection})
+	if introspection {
+		e.Use(extension.Introspection{})
+	}
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
-		doc := known.of(ctx, op)
+		doc := documentOf(op)
 		with := session(ctx)
 		l := loader.New(with.Calls, with.Client.Only(doc.projection)) //nolint:contextcheck // made of ctx
 		if op.Operation.Operation == ast.Query {
@@ -72,7 +59,7 @@ func newExecutor(session func(context.Context) Session, short bool) *executor.Ex
 		spans := newSpans(ctx, l)
 		// In the place of all field extensions, of which there are none:
 		// AroundFields makes two closures for every field.
-		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, spans: spans, objects: objects{Session: &with}}).resolve
+		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, spans: spans, objects: objects{Session: &with}, nulls: hasNull(op.Variables)}).resolve
 		return spans.untilEnd(next(loader.With(ctx, l)))
 	})
 	return e

@@ -50,6 +50,7 @@ type planner struct {
 	schema *ast.Schema
 	short  bool   // whether anything is
 	spans  *spans // of fields that ask for calls; nil if they have none
+	nulls  bool   // whether a variable is null
 	kept   *plans // the document's; nil if it has none
 	own    plans
 	room   atomic.Int64 // for what has been planned and not yet written, in bytes
@@ -58,7 +59,13 @@ type planner struct {
 // resolve is a [graphql.FieldMiddleware] that has connections written by a plan
 // where that can be.
 func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
-	if field := graphql.GetFieldContext(ctx); field.IsResolver {
+	field := graphql.GetFieldContext(ctx)
+	if p.nulls {
+		if err := nullArgument(field.Field.Arguments, graphql.GetOperationContext(ctx).Variables); err != nil {
+			return nil, err
+		}
+	}
+	if field.IsResolver {
 		reserveStack()
 		if p.spans != nil {
 			of := p.spans.of(field) //nolint:contextcheck // the operation's

@@ -276,6 +276,9 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 				Extensions: map[string]any{"code": string(upstream.BadUserInput)},
 			}}
 		}
+		if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension can return one error only
+			errs = several
+		}
 		errs = few(errs, maxErrors)
 		// Nothing ran, so there is no data. Clients of the older media type
 		// read errors from a 200 only.

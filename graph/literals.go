@@ -1,0 +1,194 @@
+package graph
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// rulesOf returns the rules that documents are validated by. introspection says whether
+// they may ask for the schema; errors suggest names from it only then.
+func rulesOf(introspection bool) *rules.Rules {
+	all := rules.NewDefaultRules()
+	all.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, literals(introspection))
+	if introspection {
+		return all
+	}
+	for name, rule := range map[string]core.Rule{ // the executor sees to the others
+		rules.KnownArgumentNamesRule.Name: rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:     rules.KnownTypeNamesRuleWithoutSuggestions,
+	} {
+		all.ReplaceRule(name, rule.RuleFunc)
+	}
+	all.AddRule("NoSchemaIntrospection", noIntrospection)
+	return all
+}
+
+// noIntrospection refuses documents that ask for the schema.
+func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
+	observers.OnField(func(_ *core.Walker, field *ast.Field) {
+		if field.Name == "__schema" || field.Name == "__type" {
+			addError(core.Message(`GraphQL introspection is disabled here, but the document asks for "%s".`, field.Name), core.At(field.Position))
+		}
+	})
+}
+
+// literals returns the rule ValuesOfCorrectType of the specification. gqlparser's own
+// takes {} for every scalar and enum, any 64-bit integer for Int, and no larger one
+// for ID. The rule also corrects literals that gqlparser or gqlgen read wrongly.
+func literals(suggestions bool) core.RuleFunc {
+	return func(observers *core.Events, addError core.AddErrFunc) {
+		var blocks blockStrings
+		observers.OnValue(func(_ *core.Walker, value *ast.Value) {
+			if value.Kind == ast.BlockValue {
+				blocks.correct(value)
+			}
+			if value.Definition == nil || value.ExpectedType == nil || value.Kind == ast.Variable {
+				return
+			}
+			refuse := func(message string, options ...core.ErrorOption) {
+				addError(append(append([]core.ErrorOption{core.Message("%s", message)}, options...), core.At(value.Position))...)
+			}
+			suggest := func(what, typed string) (options []core.ErrorOption) {
+				if suggestions {
+					options = append(options, core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(value.Definition)))
+				}
+				return options
+			}
+			t, def := value.ExpectedType, value.Definition
+			switch {
+			case value.Kind == ast.NullValue:
+				if t.NonNull {
+					refuse(fmt.Sprintf(`Expected value of type "%s", found null.`, t))
+				}
+			case value.Kind == ast.ListValue && t.Elem != nil: // its values come for themselves
+			case def.Kind == ast.InputObject:
+				if value.Kind != ast.ObjectValue {
+					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, value))
+					return
+				}
+				for _, field := range def.Fields {
+					if field.Type.NonNull && field.DefaultValue == nil && value.Children.ForName(field.Name) == nil {
+						refuse(fmt.Sprintf(`Field "%s.%s" of required type "%s" was not provided.`, def.Name, field.Name, field.Type))
+					}
+				}
+				for _, child := range value.Children {
+					if def.Fields.ForName(child.Name) == nil {
+						refuse(fmt.Sprintf(`Field "%s" is not defined by type "%s".`, child.Name, def.Name), suggest("", child.Name)...)
+					}
+				}
+			case def.Kind == ast.Enum:
+				if value.Kind != ast.EnumValue {
+					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, value), suggest("the enum value", value.Raw)...)
+				} else if def.EnumValues.ForName(value.Raw) == nil {
+					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, value.Raw, def.Name), suggest("the enum value", value.Raw)...)
+				}
+			default:
+				if message := scalarLiteral(def, value); message != "" {
+					refuse(message)
+				}
+			}
+		})
+	}
+}
+
+// scalarLiteral returns what is wrong with a literal for a scalar, nothing if it is right.
+func scalarLiteral(def *ast.Definition, value *ast.Value) (message string) {
+	var v any
+	switch value.Kind {
+	case ast.IntValue:
+		v = json.Number(value.Raw)
+	case ast.FloatValue:
+		v = json.Number(value.Raw)
+		if def.Name == "Int" || def.Name == "ID" {
+			v = float(value.Raw) // 1.0 is an integer as a variable only
+		}
+	case ast.StringValue, ast.BlockValue:
+		v = value.Raw
+	case ast.BooleanValue:
+		v = value.Raw == "true"
+	case ast.EnumValue:
+		v = enumLiteral(value.Raw)
+	case ast.ListValue:
+		v = []any(nil)
+	case ast.ObjectValue:
+		v = map[string]any(nil)
+	}
+	_, message = coerceLeaf(def, v)
+	if value.Kind == ast.IntValue && message == "" && def.Name != "Int" && def.Name != "Float" {
+		// gqlgen cannot read one of more than 64 bits.
+		if _, err := strconv.ParseInt(value.Raw, 10, 64); err != nil {
+			value.Kind = ast.StringValue
+		}
+	}
+	return message
+}
+
+// float and enumLiteral are literals that no variable can be.
+type (
+	float       string
+	enumLiteral string
+)
+
+// blockStrings corrects the block strings of one document: gqlparser counts the first
+// line's indentation with the common one.
+type blockStrings struct {
+	source []rune // positions count runes
+	done   map[*ast.Value]bool
+}
+
+func (b *blockStrings) correct(value *ast.Value) {
+	if b.done[value] { // its fragment is spread more than once
+		return
+	}
+	if b.done == nil {
+		b.source, b.done = []rune(value.Position.Src.Input), make(map[*ast.Value]bool)
+	}
+	b.done[value] = true
+	rest := b.source[min(value.Position.Start+len(quotes), len(b.source)):]
+	end := 0
+	for !startsWith(rest[end:], quotes) || startsWith(rest[end:], quotes+`"`) {
+		if startsWith(rest[end:], `\`+quotes) {
+			end += len(quotes)
+		}
+		if end++; end >= len(rest) {
+			return // a value that stands elsewhere
+		}
+	}
+	value.Raw = blockString(string(rest[:end]))
+}
+
+const quotes = `"""`
+
+func startsWith(text []rune, prefix string) bool {
+	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+}
+
+// blockString implements BlockStringValue of the specification.
+func blockString(raw string) string {
+	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\`+quotes, quotes).Replace(raw)
+	lines := strings.Split(raw, "\n")
+	indent := func(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
+	blank := func(line string) bool { return indent(line) == len(line) }
+	common := -1
+	for _, line := range lines[1:] {
+		if !blank(line) && (common < 0 || indent(line) < common) {
+			common = indent(line)
+		}
+	}
+	for i := range lines[1:] {
+		lines[i+1] = lines[i+1][min(max(common, 0), len(lines[i+1])):]
+	}
+	for len(lines) > 0 && blank(lines[0]) {
+		lines = lines[1:]
+	}
+	for len(lines) > 0 && blank(lines[len(lines)-1]) {
+		lines = lines[:len(lines)-1]
+	}
+	return strings.Join(lines, "\n")
+}
