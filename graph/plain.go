@@ -82,6 +82,9 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 	}
 	rows, ok := v.(model.Rows)
 	if !ok {
+		if field.Object == "__Type" && !defined(field) {
+			return nil, nil //nolint:nilnil // null
+		}
 		return v, p.count(v)
 	}
 	// A connection may be a nil pointer, which is null.
