@@ -353,3 +353,88 @@ func TestDemoFlags(t *testing.T) {
 		t.Errorf("by the environment: %+v, %v", cfg, err)
 	}
 }
+
+// TestNullAndAbsentFields sends each field of the inputs of contacts and tags as null, and not at
+// all: the body that ClickFunnels gets, and what becomes of the record, is what the schema says.
+func TestNullAndAbsentFields(t *testing.T) {
+	var mu sync.Mutex
+	var sent string
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
+		if r.Method != http.MethodGet {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			mu.Lock()
+			defer mu.Unlock()
+			sent = string(body)
+		}
+		return false
+	}))
+	const contact = `contact { firstName phoneNumber tags { rawId } customAttributes { key value } } userErrors { message }`
+	const start = `mutation { updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "Ada", phoneNumber: "1", tagIds: ["5001", "5002"], customAttributes: [{key: "plan", value: "pro"}]}) { contact { id } userErrors { message } } }`
+	clean := fmt.Sprint(e.must(start).get("updateContact.contact.id"))
+	email := fmt.Sprint(e.must(`{ contact(id: "3000000001", workspaceId: "101") { emailAddress } }`).get("contact.emailAddress"))
+	for _, row := range []struct{ call, body, firstName, phone, tags string }{
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B", tagIds: null})`, `{"contact":{"first_name":"B","tag_ids":[]}}`, "B", "1", "[]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B", tagIds: []})`, `{"contact":{"first_name":"B","tag_ids":[]}}`, "B", "1", "[]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B"})`, `{"contact":{"first_name":"B"}}`, "B", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", phoneNumber: null})`, `{"contact":{"phone_number":null}}`, "Ada", "<nil>", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "` + clean + `", workspaceId: null, firstName: "B"})`, `{"contact":{"first_name":"B"}}`, "B", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", customAttributes: null})`, `{"contact":{"custom_attributes":null}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", customAttributes: []})`, `{"contact":{"custom_attributes":{}}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`upsertContact(input: {workspaceId: "101", emailAddress: "` + email + `", phoneNumber: null, tagIds: null})`, `{"contact":{"email_address":"` + email + `","phone_number":null,"tag_ids":[]}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`upsertContact(input: {workspaceId: "101", emailAddress: "` + email + `", tagIds: []})`, `{"contact":{"email_address":"` + email + `","tag_ids":[]}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`createContact(input: {workspaceId: "101", firstName: "New", tagIds: null, customAttributes: null})`, `{"contact":{"custom_attributes":null,"first_name":"New","tag_ids":[]}}`, "New", "<nil>", "[]"},
+	} {
+		e.must(start)
+		r := e.must(`mutation { m: ` + row.call + ` { ` + contact + ` } }`)
+		mu.Lock()
+		if sent != row.body {
+			t.Errorf("%s: ClickFunnels got %s, want %s", row.call, sent, row.body)
+		}
+		mu.Unlock()
+		if first, phone, tags := fmt.Sprint(r.get("m.contact.firstName")), fmt.Sprint(r.get("m.contact.phoneNumber")), fmt.Sprint(r.get("m.contact.tags")); first != row.firstName || phone != row.phone || tags != row.tags {
+			t.Errorf("%s: %s", row.call, r.raw)
+		}
+		if !strings.HasPrefix(row.call, "create") && r.get("m.contact.customAttributes.0") == nil {
+			t.Errorf("%s: the custom attributes are gone: %s", row.call, r.raw)
+		}
+	}
+	r := e.must(`mutation { updateContactTag(input: {id: "5001", workspaceId: "101", name: null}) { contactTag { name } userErrors { message field } } }`)
+	if r.get("updateContactTag.userErrors.0.field") != "name" {
+		t.Errorf("a tag without a name: %s", r.raw)
+	}
+}
+
+// TestNullFilterIsNoFilter gives every filter of every list null, field by field: the REST call is
+// that of no filter.
+func TestNullFilterIsNoFilter(t *testing.T) {
+	e := newEnv(t)
+	schema := e.must(`{ __type(name: "Workspace") { fields { name args { name type { name inputFields { name } } } } } }`)
+	checked := 0
+	for _, field := range schema.get("__type.fields").([]any) {
+		name := field.(map[string]any)["name"].(string)
+		for _, arg := range field.(map[string]any)["args"].([]any) {
+			if arg.(map[string]any)["name"] != "filter" {
+				continue
+			}
+			calls := func(filter string) []string {
+				e.must(`{ workspace(id: "101", subdomain: "acme-academy") { ` + name + filter + ` { nodes { id } } } }`)
+				return e.take(demo.Token)
+			}
+			want := calls("")
+			for _, input := range arg.(map[string]any)["type"].(map[string]any)["inputFields"].([]any) {
+				filter := fmt.Sprintf("(filter: {%s: null})", input.(map[string]any)["name"])
+				if got := calls(filter); !slices.Equal(got, want) {
+					t.Errorf("%s%s: %q, want %q", name, filter, got, want)
+				}
+				checked++
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("%d fields of filters", checked)
+	}
+}

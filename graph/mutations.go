@@ -135,10 +135,13 @@ func contactAttributes(ctx context.Context, workspace string, input any) (map[st
 		}
 		body["custom_attributes"] = free
 	}
-	for key, value := range body {
-		if list := reflect.ValueOf(value); list.Kind() == reflect.Slice && list.IsNil() {
-			body[key] = nil // null, where an empty list would be another thing
-		}
+	// Null clears, as for any other field. ClickFunnels says of the empty list only that it takes
+	// all tags (API.md §8, trap 15). An upsert passes over both.
+	if ids, ok := body["tag_ids"].([]string); ok && ids == nil {
+		body["tag_ids"] = []string{}
+	}
+	if given, ok := body["custom_attributes"].([]*model.CustomAttributeInput); ok && given == nil {
+		body["custom_attributes"] = nil
 	}
 	return body, nil
 }

@@ -366,7 +366,7 @@ type CustomAttribute {
   "The field's name, in snake_case."
   key: String!
 
-  "The field's value."
+  "The field's value. Null, or no value, makes it an empty text."
   value: String
 }
 
@@ -498,10 +498,10 @@ input CreateContactInput {
   "The contact's own website."
   websiteUrl: String
 
-  "The tags that it is to carry, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
+  "The tags that it is to carry, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; ` + "`" + `[]` + "`" + ` or null is none. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up."
   tagIds: [ID!]
 
-  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text."
+  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none."
   customAttributes: [CustomAttributeInput!]
 }
 
@@ -543,10 +543,10 @@ input UpdateContactInput {
   "The contact's own website."
   websiteUrl: String
 
-  "All the tags that it is to carry from now on, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `: others are taken away, and ` + "`" + `[]` + "`" + ` takes all. To add or take one, use ` + "`" + `applyContactTag` + "`" + ` and ` + "`" + `removeContactTag` + "`" + `."
+  "All the tags that it is to carry from now on, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `: others are taken away, and ` + "`" + `[]` + "`" + ` or null takes all. To add or take one, use ` + "`" + `applyContactTag` + "`" + ` and ` + "`" + `removeContactTag` + "`" + `."
   tagIds: [ID!]
 
-  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text."
+  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none."
   customAttributes: [CustomAttributeInput!]
 }
 
@@ -588,7 +588,7 @@ input UpsertContactInput {
   "All the tags that it is to carry from now on, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `: others are taken away. Null and ` + "`" + `[]` + "`" + ` are passed over."
   tagIds: [ID!]
 
-  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text."
+  "Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none."
   customAttributes: [CustomAttributeInput!]
 }
 
@@ -618,7 +618,7 @@ input CustomAttributeInput {
   "The field's name, in snake_case."
   key: String!
 
-  "The field's value."
+  "The field's value. Null, or no value, makes it an empty text."
   value: String
 }
 

@@ -84,9 +84,9 @@ type CreateContactInput struct {
 	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
 	// The contact's own website.
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
-	// The tags that it is to carry, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
+	// The tags that it is to carry, by `id`, `rawId` or `publicId`; `[]` or null is none. A `publicId` takes a REST call to look up.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
@@ -120,7 +120,7 @@ type CreateContactTagPayload struct {
 type CustomAttributeInput struct {
 	// The field's name, in snake_case.
 	Key string `json:"key"`
-	// The field's value.
+	// The field's value. Null, or no value, makes it an empty text.
 	Value graphql.Omittable[*string] `json:"value,omitzero"`
 }
 
@@ -362,9 +362,9 @@ type UpdateContactInput struct {
 	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
 	// The contact's own website.
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
-	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away, and `[]` takes all. To add or take one, use `applyContactTag` and `removeContactTag`.
+	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away, and `[]` or null takes all. To add or take one, use `applyContactTag` and `removeContactTag`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
@@ -460,7 +460,7 @@ type UpsertContactInput struct {
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
 	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away. Null and `[]` are passed over.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case, and null into an empty text.
+	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
