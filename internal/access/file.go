@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -182,6 +183,9 @@ type roster struct {
 	verifier *verifier
 }
 
+// exampleKey is the hash of the key in docs/auth.md.
+var exampleKey = hashKey("fgk_example-key-of-the-docs-not-for-production")
+
 // entry is a client and how it is known.
 type entry struct {
 	name   string
@@ -216,6 +220,9 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 				return nil, fmt.Errorf("client %s: its key is that of %s", c.Name, other)
 			}
 			known[hash] = c.Name
+			if hash == exampleKey {
+				slog.Warn("everyone can read this client's key in docs/auth.md: make one with `funnelgraph key new`", "client", c.Name)
+			}
 		}
 		e.caller.key = Key{client: c.Name, version: version}
 		r.entries = append(r.entries, e)
