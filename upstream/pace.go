@@ -223,7 +223,7 @@ func (l *lane) rest(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pause(time.Now().Add(d)) && l.lease != nil {
-		l.lease.rests = d
+		l.lease.rests = l.resumes
 	}
 }
 

@@ -78,8 +78,8 @@ type lease struct {
 	replicas int
 	// told is the limit as all know it.
 	told float64
-	// rests is what ClickFunnels has asked for since the last renewal.
-	rests time.Duration
+	// rests is until when ClickFunnels has asked to wait, if replicas do not know yet.
+	rests time.Time
 	// more has the next renewal be made at once.
 	more chan struct{}
 }
@@ -167,7 +167,7 @@ func (l *lane) ask() Ask {
 	want := need + need/2
 	// Until this is answered no more begin than are told: others get what is left.
 	t.calls = min(t.calls, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: t.rests, LongestRest: maxRetryAfter,
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: max(0, time.Until(t.rests)), LongestRest: maxRetryAfter,
 		Took: time.Duration(l.pace.recent * float64(time.Second))}
 	if l.pace.fixed {
 		return ask
@@ -193,8 +193,8 @@ func (l *lane) take(ask Ask, grant Grant, err error) {
 		return
 	}
 	t.calls, t.replicas = grant.Calls, grant.Replicas
-	if t.rests == ask.Rest {
-		t.rests = 0
+	if t.rests.Sub(now) <= ask.Rest { // else it is longer since it was asked
+		t.rests = time.Time{}
 	}
 	if !l.pace.fixed {
 		// What has been learnt meanwhile is told the next time.

@@ -134,3 +134,28 @@ func TestSharedWaitIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestOldWaitIsNotToldAgain has ClickFunnels ask to wait while replicas cannot be reached.
+// When they can be again, they are told of what is left of it, and only once.
+func TestOldWaitIsNotToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{pace: pace{limit: 100}, lease: new(lease)}
+		away := errors.New("away")
+		for _, after := range []time.Duration{10 * time.Second, time.Minute} {
+			l.rest(20 * time.Second)
+			if ask := l.ask(); ask.Rest != 20*time.Second {
+				t.Errorf("at once: told to wait %s", ask.Rest)
+			}
+			l.take(l.ask(), Grant{}, away)
+			time.Sleep(after)
+			ask := l.ask()
+			if want := max(0, 20*time.Second-after); ask.Rest != want {
+				t.Errorf("after %s: told to wait %s, want %s", after, ask.Rest, want)
+			}
+			l.take(ask, Grant{Calls: 10, Limit: 100, Replicas: 2}, nil)
+			if again := l.ask(); again.Rest != 0 {
+				t.Errorf("told again to wait %s", again.Rest)
+			}
+		}
+	})
+}
