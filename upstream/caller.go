@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
@@ -235,7 +236,11 @@ func (c *caller) roundTrip(req *http.Request) *attempt {
 	}
 	a.arrived = true
 	defer func() { _ = a.resp.Body.Close() }()
-	a.body, a.err = readBody(a.resp.Body, c.maxBody)
+	body := io.Reader(a.resp.Body)
+	if a.resp.StatusCode > 299 {
+		body = io.LimitReader(body, maxErrorBody+1) // more is not looked at
+	}
+	a.body, a.err = readBody(body, c.maxBody)
 	return a
 }
 

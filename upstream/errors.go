@@ -2,17 +2,12 @@ package upstream
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Code is the class of a failure. It is an error itself, so that
@@ -53,8 +48,21 @@ type Error struct {
 	// RetryAfter is how long ClickFunnels asked to wait, at most two minutes; 0 when it did
 	// not say.
 	RetryAfter time.Duration
+	// Refused says that this is ClickFunnels' answer to the write itself, and not to a call
+	// that was made to prepare it.
+	Refused bool
 
-	cause error
+	messages []string
+	cause    error
+}
+
+// Messages returns the messages that ClickFunnels sent, one for each thing that it
+// objects to, or else the error's own.
+func (e *Error) Messages() []string {
+	if len(e.messages) == 0 {
+		return []string{e.Message}
+	}
+	return e.messages
 }
 
 // errCursorRefused is the cause of an [Error] of a list that was asked for with a cursor
@@ -92,11 +100,11 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 	switch s := resp.StatusCode; {
 	case s == http.StatusUnauthorized:
 		e.Code = Unauthenticated
-	case s == http.StatusForbidden:
+	case s == http.StatusForbidden || s == http.StatusPaymentRequired || s == http.StatusUnavailableForLegalReasons:
 		e.Code = Forbidden
 	case s == http.StatusNotFound || s == http.StatusGone:
 		e.Code = NotFound
-	case s == http.StatusConflict:
+	case s == http.StatusConflict || s == http.StatusLocked || s == http.StatusPreconditionFailed:
 		e.Code = Conflict
 	case s == http.StatusTooManyRequests:
 		e.Code, e.Retryable = RateLimited, true
@@ -109,19 +117,23 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 	default: // 5xx, and a 3xx, which is not followed
 		e.Code, e.Retryable = Unavailable, s >= 500
 	}
-	text, wait := readErrorBody(body)
-	if e.RetryAfter == 0 {
-		e.RetryAfter = wait
-	}
 	// Nothing that ClickFunnels says may carry the token back out, as it is or
 	// with something in it that cleaning takes out.
-	text = strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
-	if text = cut(text); text == "" {
-		text = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
+	read := errorBody{fit: func(text string) string {
+		return strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
+	}}
+	// A proxy's plain text is shown where it is about the call, and not about the inside.
+	plain := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
+	read.read(body, plain)
+	if e.RetryAfter == 0 {
+		e.RetryAfter = read.wait
 	}
-	e.Message = text
-	if e.Code == Forbidden {
-		e.Message = advised(text)
+	e.messages = read.messages
+	if e.Message = strings.Join(read.messages, "; "); e.Message == "" {
+		e.Message = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
+	}
+	if e.Status == http.StatusForbidden {
+		e.Message = advised(e.Message)
 	}
 	return e
 }
@@ -134,72 +146,6 @@ func advised(text string) string {
 		text += "."
 	}
 	return text + " Check that the account's plan includes API access, that the token's scope covers this, and that the User-Agent (--user-agent) is a distinct name."
-}
-
-// maxMessageBytes bounds a message taken from an answer.
-const maxMessageBytes = 500
-
-// readErrorBody takes the text out of an error's body, whichever of its shapes
-// it has (API.md §4): {"error": "…"}, an object or an array in its place,
-// {"errors": …}, a bare map of attributes to messages, a bare string. HTML,
-// broken JSON and an empty body have no text. A filtered read's 429 carries the
-// seconds to wait as well.
-func readErrorBody(body []byte) (text string, wait time.Duration) {
-	var v any
-	if json.Unmarshal(body, &v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
-		return "", 0
-	}
-	if object, ok := v.(map[string]any); ok {
-		switch seconds := object["retry_after"].(type) {
-		case float64:
-			wait = secondsToWait(seconds)
-		case string:
-			wait = retryAfter(seconds, time.Now())
-		}
-		delete(object, "retry_after")
-		delete(object, "status")
-		for _, key := range []string{"error", "errors", "message"} {
-			if inner, ok := object[key]; ok && inner != nil {
-				v = inner
-				break
-			}
-		}
-	}
-	return strings.Join(messages(v, ""), "; "), wait
-}
-
-// messages flattens a value into texts: an attribute's name goes before its
-// messages, but for "base", which is the record as a whole.
-func messages(v any, attribute string) []string {
-	switch v := v.(type) {
-	case string:
-		if v = strings.TrimSpace(attribute + " " + v); v == "" {
-			return nil
-		}
-		return []string{v}
-	case []any:
-		var all []string
-		for _, item := range v {
-			all = append(all, messages(item, attribute)...)
-		}
-		return all
-	case map[string]any:
-		for _, key := range []string{"message", "detail", "title"} {
-			if text, ok := v[key].(string); ok {
-				return messages(text, attribute)
-			}
-		}
-		var all []string
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			name := key
-			if key == "base" {
-				name = ""
-			}
-			all = append(all, messages(v[key], name)...)
-		}
-		return all
-	}
-	return nil
 }
 
 // clean makes a text fit to be shown: one line, no control characters, no
@@ -217,7 +163,7 @@ func clean(text string) string {
 	}, text)
 	text = strings.TrimSpace(text)
 	for _, prefix := range []string{"Bad request: ", "Request unprocessable: ", "Not found: "} {
-		text = strings.TrimPrefix(text, prefix)
+		text = strings.TrimSpace(strings.TrimPrefix(text, prefix))
 	}
 	if strings.HasPrefix(text, "<") {
 		return ""
@@ -225,12 +171,12 @@ func clean(text string) string {
 	return text
 }
 
-// cut bounds a text.
-func cut(text string) string {
-	if len(text) <= maxMessageBytes {
+// cut bounds a text to so many bytes.
+func cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // maxRetryAfter is the longest wait that is believed, wherever it comes from. After it, a

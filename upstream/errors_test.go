@@ -3,6 +3,8 @@ package upstream
 import (
 	"errors"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +20,14 @@ func TestErrorBodies(t *testing.T) {
 		{`{"error": {"message": "Name is taken"}}`, "Name is taken"},
 		{`{"error": {"name": ["is taken", "is odd"]}}`, "name is taken; name is odd"},
 		{`{"errors": ["one", "two"]}`, "one; two"},
-		{`{"errors": {"email_address": "is invalid", "base": ["No"]}}`, "No; email_address is invalid"},
+		{`{"errors": {"email_address": "is invalid", "base": ["No"]}}`, "email_address is invalid; No"},
 		{`{"errors": [{"detail": "too long"}]}`, "too long"},
 		{`{"base": ["Cannot edit a subscription price that is attached to an order."]}`, "Cannot edit a subscription price that is attached to an order."},
 		{`{"message": "Nope"}`, "Nope"},
+		{`{"error": true, "message": "Name is taken"}`, "Name is taken"},
+		{`{"message": "Invalid", "error": 1, "errors": {"name": ["is taken"]}}`, "name is taken"},
+		{`{"title": "Invalid", "detail": "Name is taken"}`, "Name is taken"},
+		{"\xef\xbb\xbf" + `{"error": "Name is taken"}`, "Name is taken"},
 		{`{"status": 422, "error": "Bad"}`, "Bad"},
 		{`{"error": null, "errors": ["x"]}`, "x"},
 		{`["one", "two"]`, "one; two"},
@@ -39,8 +45,9 @@ func TestErrorBodies(t *testing.T) {
 		{`{"error": "a\u0000b\nc\u202ed"}`, "ab cd"},
 		{`{"error": "` + strings.Repeat("é", 600) + `"}`, strings.Repeat("é", 250) + "…"},
 	} {
-		text, _ := readErrorBody([]byte(test.body))
-		if text = cut(clean(text)); text != test.text {
+		b := errorBody{fit: clean}
+		b.read([]byte(test.body), false)
+		if text := strings.Join(b.messages, "; "); text != test.text {
 			t.Errorf("%.60s: %q, want %q", test.body, text, test.text)
 		}
 	}
@@ -55,7 +62,8 @@ func TestStatus(t *testing.T) {
 		code  Code
 		retry bool
 	}{
-		301: {Unavailable, false}, 400: {BadUserInput, false}, 401: {Unauthenticated, false}, 403: {Forbidden, false}, 404: {NotFound, false},
+		301: {Unavailable, false}, 400: {BadUserInput, false}, 401: {Unauthenticated, false}, 402: {Forbidden, false}, 403: {Forbidden, false}, 404: {NotFound, false},
+		412: {Conflict, false}, 423: {Conflict, false}, 451: {Forbidden, false},
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
@@ -99,5 +107,80 @@ func TestTokenInAnError(t *testing.T) {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}
 		}
+	}
+}
+
+// TestErrorMessagesAreSeparate keeps what belongs to one message in one.
+func TestErrorMessagesAreSeparate(t *testing.T) {
+	c := &Client{token: "t0ken"}
+	for _, test := range []struct {
+		body string
+		want []string
+	}{
+		{`{"error": "Name can't be blank; Amount is no number"}`, []string{"Name can't be blank", "Amount is no number"}},
+		{`{"error": "Name \"a; b\" is taken; Color \"c; d\" is odd"}`, []string{`Name "a; b" is taken`, `Color "c; d" is odd`}},
+		{`{"error": "5\" is short; 6\" is long"}`, []string{`5" is short`, `6" is long`}},
+		{`{"error": "an open \"quote; and more"}`, []string{`an open "quote`, "and more"}},
+		{`{"name": ["is \"a; b\"", "is c; d"]}`, []string{`name is "a; b"`, "name is c; d"}},
+		{`nothing that is JSON; twice`, []string{"ClickFunnels answered 422 Unprocessable Entity."}},
+	} {
+		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, []byte(test.body))
+		if got := e.Messages(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.body, got, test.want)
+		}
+	}
+}
+
+// TestPlainTextErrors shows text that is called plain, but not a server's own failure.
+func TestPlainTextErrors(t *testing.T) {
+	c := &Client{token: "t0ken"}
+	for _, test := range []struct {
+		status      int
+		media, body string
+		want        string
+	}{
+		{422, "text/plain; charset=utf-8", "Name is taken\nby t0ken\n", "Name is taken by ***"},
+		{422, "text/plain", `{"error": "Name is taken"}`, "Name is taken"},
+		{404, "text/plain", "404 page not found\n", "404 page not found"},
+		{422, "text/plain", "<html>no</html>", "ClickFunnels answered 422 Unprocessable Entity."},
+		{422, "text/html", "Name is taken", "ClickFunnels answered 422 Unprocessable Entity."},
+		{503, "text/plain", "connect to 10.0.0.7:3000: refused", "ClickFunnels answered 503 Service Unavailable."},
+	} {
+		e := c.answerError(&http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {test.media}}}, []byte(test.body))
+		if e.Message != test.want {
+			t.Errorf("%d %s %q: %q, want %q", test.status, test.media, test.body, e.Message, test.want)
+		}
+	}
+}
+
+// TestErrorBodiesAreBounded reads bodies that would become many or long messages.
+func TestErrorBodiesAreBounded(t *testing.T) {
+	c := &Client{token: "t0ken"}
+	key := strings.Repeat("k", 50<<10)
+	for name, body := range map[string]string{
+		"a long attribute with many messages": `{"` + key + `":["a"` + strings.Repeat(`,"a"`, 5000) + `]}`,
+		"one of more than is read":            `{"` + key + key + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`,
+		"many attributes":                     `{"a":"b"` + strings.Repeat(`,"a":"b"`, 2<<20) + `}`,
+		"many objects":                        `[{}` + strings.Repeat(`,{}`, 5<<20) + `]`,
+		"a long message":                      `{"error":"` + strings.Repeat("a", 16<<20) + `"}`,
+		"deep nesting":                        strings.Repeat(`[`, 8<<20),
+		"deep objects":                        strings.Repeat(`{"a":`, 3<<20),
+		"many messages to split":              `{"error":"` + strings.Repeat("a; ", 20_000) + `"}`,
+	} {
+		text := []byte(body)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, text)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+			t.Errorf("%s: %d MiB were allocated", name, used>>20)
+		}
+		if len(e.Message) > maxMessageBytes+len("…") || e.Message == "" {
+			t.Errorf("%s: %q", name, e.Message)
+		}
+	}
+	e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, []byte(`{"name":["is taken"],"`+key+key+`":["a"]}`))
+	if e.Message != "name is taken" {
+		t.Errorf("what was read before the end is lost: %q", e.Message)
 	}
 }

@@ -1,0 +1,215 @@
+package upstream
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxErrorBody is how many bytes of an error's body are read.
+	maxErrorBody = 64 << 10
+	// maxMessageBytes bounds the messages of an error together, and maxAttributeBytes the
+	// name of an attribute in one of them.
+	maxMessageBytes   = 500
+	maxAttributeBytes = 100
+	// maxErrorDepth is far above the nesting of any error.
+	maxErrorDepth = 10
+)
+
+// errorBody is what the body of an error says, whichever of its shapes it has (API.md §4):
+// {"error": "…"}, an object or an array in its place, {"error": true, "message": "…"},
+// {"errors": …}, a bare map of attributes to messages, a bare string, or plain text. HTML
+// and broken JSON say nothing.
+type errorBody struct {
+	// fit makes a text fit to be shown.
+	fit func(string) string
+
+	messages []string
+	// wait is how long to wait before the next attempt: a filtered read's 429 says so.
+	wait time.Duration
+}
+
+// readErrorBody returns the text of an error's body, as it was sent, and how long it asks
+// to wait.
+func readErrorBody(body []byte) (text string, wait time.Duration) {
+	b := errorBody{fit: func(text string) string { return text }}
+	b.read(body, false)
+	return strings.Join(b.messages, "; "), b.wait
+}
+
+// read reads a body. plain says that it may be plain text as well as JSON. Tokens are read
+// one by one, so that what is not kept takes no memory.
+func (b *errorBody) read(body []byte, plain bool) {
+	body = withoutBOM(body)
+	whole := len(body) <= maxErrorBody
+	found := messages{fit: b.fit}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body[:min(len(body), maxErrorBody)]), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	var err error
+	if dec.PeekKind() == '{' {
+		err = b.object(dec, &found, "", 0)
+	} else {
+		err = b.value(dec, &found, "", 0)
+	}
+	if err == nil {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if err != nil && whole { // not JSON
+		found = messages{fit: b.fit}
+		if plain {
+			found.addSplit(string(body))
+		}
+	}
+	b.messages = found.all
+}
+
+// value adds the messages of a value to m. An attribute's name goes before its messages,
+// but for "base", which is the record as a whole.
+func (b *errorBody) value(dec *jsontext.Decoder, m *messages, attribute string, depth int) error {
+	kind := dec.PeekKind()
+	switch {
+	case m.full() || depth > maxErrorDepth:
+		return dec.SkipValue()
+	case kind == '"':
+		text, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if attribute == "" {
+			m.addSplit(text.String())
+		} else {
+			m.add(attribute, text.String())
+		}
+		return nil
+	case kind == '{':
+		return b.object(dec, m, attribute, depth)
+	case kind == '[':
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		for dec.PeekKind() != ']' {
+			if err := b.value(dec, m, attribute, depth+1); err != nil {
+				return err
+			}
+		}
+		_, err := dec.ReadToken()
+		return err
+	}
+	return dec.SkipValue()
+}
+
+// told are the members of an object that say all that it has to say, the first before the
+// others. The first two do so in the body itself only.
+var told = []string{"error", "errors", "message", "detail", "title"}
+
+// object is value for an object. Its other members are attributes.
+func (b *errorBody) object(dec *jsontext.Decoder, m *messages, attribute string, depth int) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	found := make([]messages, len(told)+1)
+	for i := range found {
+		found[i].fit = b.fit
+	}
+	err := b.members(dec, found, attribute, depth)
+	for i := range found {
+		if len(found[i].all) > 0 {
+			m.addAll(found[i].all)
+			break
+		}
+	}
+	return err
+}
+
+func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute string, depth int) error {
+	for dec.PeekKind() != '}' {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := key.String()
+		i := slices.Index(told, name)
+		switch {
+		case depth == 0 && name == "retry_after":
+			err = b.readWait(dec)
+		case depth == 0 && name == "status":
+			err = dec.SkipValue()
+		case i >= 0 && (depth == 0 && i < 3 || i >= 2 && dec.PeekKind() == '"'):
+			err = b.value(dec, &found[i], attribute, depth+1)
+		case name == "base":
+			err = b.value(dec, &found[len(told)], "", depth+1)
+		default:
+			err = b.value(dec, &found[len(told)], cut(b.fit(name), maxAttributeBytes), depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+func (b *errorBody) readWait(dec *jsontext.Decoder) error {
+	if kind := dec.PeekKind(); kind != '"' && kind != '0' {
+		return dec.SkipValue()
+	}
+	wait, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if wait.Kind() == '"' {
+		b.wait = retryAfter(wait.String(), time.Now())
+	} else if seconds, err := wait.Float(); err == nil {
+		b.wait = secondsToWait(seconds)
+	}
+	return nil
+}
+
+// messages are texts of a bounded length together.
+type messages struct {
+	fit  func(string) string
+	all  []string
+	size int
+}
+
+func (m *messages) full() bool { return m.size >= maxMessageBytes }
+
+func (m *messages) add(attribute, text string) { m.addAll([]string{attribute + " " + m.fit(text)}) }
+
+// addSplit adds the messages of a text, which ClickFunnels joins by semicolons.
+func (m *messages) addSplit(text string) { m.addAll(splitMessages(m.fit(text))) }
+
+// addAll adds texts that are fit to be shown.
+func (m *messages) addAll(texts []string) {
+	for _, text := range texts {
+		if text = strings.TrimSpace(text); text != "" && !m.full() {
+			text = cut(text, maxMessageBytes-m.size)
+			m.all = append(m.all, text)
+			m.size += len(text) + len("; ")
+		}
+	}
+}
+
+// splitMessages splits a text at semicolons, but for those within double quotes.
+func splitMessages(text string) (all []string) {
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"' && (i == 0 || strings.IndexByte(" (:=[;", text[i-1]) >= 0):
+			if end := strings.IndexByte(text[i+1:], '"'); end >= 0 {
+				i += 1 + end
+			}
+		case strings.HasPrefix(text[i:], "; "):
+			all = append(all, text[begin:i])
+			begin = i + len("; ")
+		}
+	}
+	return append(all, text[begin:])
+}
