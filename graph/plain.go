@@ -306,6 +306,7 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, row) []byte {
 		return nil
 	}
 	nonNull := f.Field.Definition.Type.NonNull
+	// An Int is not plain: a value that is none is an error, which gqlgen reports.
 	switch goType := c.row.FieldByIndex(index).Type; f.Field.Definition.Type.NamedType {
 	case "String", "ID", "Decimal":
 		switch goType {
@@ -313,15 +314,6 @@ func (c *compiler) column(f *graphql.FieldContext) func([]byte, row) []byte {
 			return func(b []byte, r row) []byte { return appendString(b, r.FieldByIndex(index).String()) }
 		case reflect.TypeFor[*string]():
 			return nullable(index, nonNull, appendString)
-		}
-	case "Int":
-		switch goType {
-		case reflect.TypeFor[int]():
-			return func(b []byte, r row) []byte {
-				return strconv.AppendInt(b, r.FieldByIndex(index).Int(), 10)
-			}
-		case reflect.TypeFor[*int]():
-			return nullable(index, nonNull, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
 		}
 	case "Boolean":
 		if goType == reflect.TypeFor[*bool]() {

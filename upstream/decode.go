@@ -94,7 +94,6 @@ var lenientTypes = json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(decodeText),
 	json.UnmarshalFromFunc(decodeTexts),
 	json.UnmarshalFromFunc(nullable(parseInt)),
-	json.UnmarshalFromFunc(orZero(parseInt)),
 	json.UnmarshalFromFunc(nullable(parseBool)),
 	json.UnmarshalFromFunc(nullable(parseTime)),
 )
@@ -172,16 +171,6 @@ func nullable[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, **T) 
 			*p = &v
 		}
 		return nil
-	}
-}
-
-// orZero returns a decoder for T that sets the zero value where parse does not
-// accept the value's text.
-func orZero[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, *T) error {
-	return func(dec *jsontext.Decoder, p *T) error {
-		text, err := readText(dec)
-		*p, _ = parse(text)
-		return err
 	}
 }
 

@@ -264,8 +264,6 @@ func (r *reader) set(target any, text []byte, null bool) bool {
 		if !null {
 			*p = r.strings.hold(r.texts.hold(text))
 		}
-	case *int:
-		*p, _ = parseInt(string(text))
 	case **int:
 		n, ok := parseInt(string(text))
 		*p = r.ints.holdIf(ok, n)

@@ -74,7 +74,7 @@ func (s *BillingSubscription) Ref() Ref {
 type IncludedPrice struct {
 	RawID     string     `json:"id"`
 	PriceID   string     `json:"price_id"`
-	Quantity  int        `json:"quantity"`
+	Quantity  *int       `json:"quantity"`
 	CreatedAt *time.Time `json:"created_at"`
 	UpdatedAt *time.Time `json:"updated_at"`
 }

@@ -645,7 +645,7 @@ type UpsertContactPayload {
   "The contact as it is now; null if it was refused."
   contact: Contact
 
-  "Whether it was made, rather than changed; null if it was refused."
+  "Whether the contact was created, rather than changed. Null if the change was refused, or if nobody can tell because the call had to be repeated."
   created: Boolean
 
   "Why ClickFunnels has refused; empty if it has not."
@@ -4049,7 +4049,7 @@ type IncludedPrice {
   priceId: String!
 
   "How many times it is paid for."
-  quantity: Int!
+  quantity: Int
 
   "When the entry was made."
   createdAt: DateTime

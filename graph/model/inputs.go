@@ -468,7 +468,7 @@ type UpsertContactInput struct {
 type UpsertContactPayload struct {
 	// The contact as it is now; null if it was refused.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Whether it was made, rather than changed; null if it was refused.
+	// Whether the contact was created, rather than changed. Null if the change was refused, or if nobody can tell because the call had to be repeated.
 	Created *bool `json:"created,omitzero"`
 	// Why ClickFunnels has refused; empty if it has not.
 	UserErrors []*UserError `json:"userErrors"`

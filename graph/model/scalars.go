@@ -2,12 +2,17 @@ package model
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
 // dateTime is ISO 8601 in UTC with milliseconds, as the API sends it
@@ -59,3 +64,18 @@ func MarshalJSON(v jsontext.Value) graphql.Marshaler {
 func UnmarshalJSON(any) (jsontext.Value, error) {
 	return nil, errors.New("JSON is not accepted as an argument")
 }
+
+// MarshalInt writes a number that ClickFunnels has sent as the scalar Int, which has 32
+// bits. Any other is null with an error.
+func MarshalInt(n int) graphql.ContextMarshaler {
+	return graphql.ContextWriterFunc(func(_ context.Context, w io.Writer) error {
+		if n < math.MinInt32 || n > math.MaxInt32 {
+			return upstream.NewError(upstream.Unavailable, "ClickFunnels sent a value that is no whole number of 32 bits.")
+		}
+		_, err := io.WriteString(w, strconv.Itoa(n))
+		return err
+	})
+}
+
+// UnmarshalInt reads an argument of the type Int.
+func UnmarshalInt(_ context.Context, v any) (int, error) { return graphql.UnmarshalInt(v) }
