@@ -185,8 +185,12 @@ func newGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 func newExecutor(cfg config.Config, p parts) *executor.Executor {
 	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
 		caller := access.From(ctx)
+		client := p.client.WithToken(caller.Token).Within(caller.Scope)
+		if !caller.OwnToken {
+			client = client.Held()
+		}
 		return graph.Session{
-			Client: p.client.WithToken(caller.Token).Within(caller.Scope), Calls: caller.Policy.Allow(ctx),
+			Client: client, Calls: caller.Policy.Allow(ctx),
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)

@@ -21,7 +21,8 @@ type Allowance struct {
 	// fails with the code [Timeout].
 	Until time.Time
 
-	made atomic.Int64
+	made  atomic.Int64
+	began time.Time
 	// release gives up waiting for Until. It need not be called: the context that
 	// the calls' is made from ends with the request.
 	release context.CancelFunc
@@ -45,6 +46,7 @@ type allowanceKey struct{}
 // allowance. It ends with the request's own or when the allowance does, and is used
 // once for each allowance.
 func WithAllowance(ctx context.Context, a *Allowance) context.Context {
+	a.began = time.Now()
 	if !a.Until.IsZero() {
 		ctx, a.release = context.WithDeadline(ctx, a.Until) //nolint:gosec // see release
 	}

@@ -52,6 +52,7 @@ type Client struct {
 	*shared
 	token      Token
 	scope      *Scope
+	held       bool // see [Client.Held]
 	credential credential
 	header     http.Header // of every call; not to be modified
 	projection *Projection
@@ -108,12 +109,23 @@ func New(cfg Config) (*Client, error) {
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, scope: c.scope, credential: c.scope.credential(t), projection: c.projection, header: http.Header{
+	return &Client{shared: c.shared, token: t, scope: c.scope, held: c.held, credential: c.scope.credential(t), projection: c.projection, header: http.Header{
 		"Authorization": {"Bearer " + string(t)},
 		"User-Agent":    {c.userAgent},
 		"Accept":        {"application/json"},
 	}}
 }
+
+// Held returns a client whose token is not its caller's own. It does not believe the
+// subdomain that a caller names for a workspace: the token would go where the caller says.
+func (c *Client) Held() *Client {
+	held := *c
+	held.held = true
+	return &held
+}
+
+// BelievesCaller reports whether a subdomain that the caller names may be called.
+func (c *Client) BelievesCaller() bool { return !c.held && !c.Scoped() }
 
 // nextHeader is set when rows follow: to the cursor of the next page
 // (API.md §3.1).
@@ -268,30 +280,26 @@ func (p Place) segments(segments []string) []string {
 
 // oneIn is [one] on the subdomain of a place.
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt func(*T, Place), segments ...string) (*T, error) {
-	p, err := c.locate(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
-	// A host can know records of other workspaces (API.md §9, 3): what is not in
-	// the workspace asked for is not found there.
-	if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
-		return nil, NotThere()
-	}
-	return row, err
+	return at(ctx, c, p, func(p Place) (*T, error) {
+		row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
+		// A host can know records of other workspaces (API.md §9, 3): what is not in
+		// the workspace asked for is not found there.
+		if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
+			return nil, NotThere()
+		}
+		return row, err
+	})
 }
 
 // listIn is [list] on the subdomain of a place.
 func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
-	p, err := c.locate(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, p.segments(segments)...)
-	if err == nil {
-		within[T, P](c, p, page)
-	}
-	return page, err
+	return at(ctx, c, p, func(p Place) (*Page[T], error) {
+		page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, p.segments(segments)...)
+		if err == nil {
+			within[T, P](c, p, page)
+		}
+		return page, err
+	})
 }
 
 // ended is the error of a call whose caller's context has ended.

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,8 +18,8 @@ type Place struct {
 	Subdomain string
 }
 
-// A subdomain hardly ever changes (API.md §5, Workspace). When one does, an
-// hour is how long the old one may still be tried.
+// A subdomain hardly ever changes (API.md §5, Workspace). When one does, the old one is
+// still tried first for at most an hour (see [at]).
 const (
 	placeTTL  = time.Hour
 	maxPlaces = 100_000
@@ -119,4 +121,50 @@ func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 	var err error
 	found.Subdomain, err = ParseSubdomain(found.Subdomain)
 	return found, err
+}
+
+// at makes a call where a workspace's records are found. If they are not found on the
+// subdomain that is remembered, the workspace may have been renamed: it is looked up, and
+// the call is made again if its subdomain is another one now.
+func at[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
+	if p, err = c.locate(ctx, p); err != nil {
+		return found, err
+	}
+	found, err = call(p)
+	if to, renamed := c.renamed(ctx, p, err); renamed {
+		return call(to)
+	}
+	return found, err
+}
+
+// renamed returns the place of a workspace for which a call has failed, and whether it is
+// another one than the call was made for. What has been looked up for this request is not
+// looked up again.
+func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || !c.template.perWorkspace || failed.Unknown ||
+		failed.Code != NotFound && failed.Status != http.StatusMovedPermanently && failed.Status != http.StatusPermanentRedirect {
+		return p, false
+	}
+	key := placeKey{c.credential, p.WorkspaceID}
+	known, ok := c.places.known.Get(key)
+	if !ok { // the subdomain is the caller's own
+		return p, false
+	}
+	if known.Subdomain != p.Subdomain { // another call has found out
+		return known.Place, true
+	}
+	if a := allowanceOf(ctx); a != nil && known.at.After(a.began) {
+		return p, false
+	}
+	w, err := c.Workspace(Fresh(ctx), p.WorkspaceID)
+	if err != nil {
+		return p, false
+	}
+	to, err := c.PlaceOf(w)
+	if err != nil || to.Subdomain == p.Subdomain {
+		c.places.known.Add(key, knownPlace{known.Place, time.Now()})
+		return p, false
+	}
+	return to, true
 }

@@ -141,7 +141,7 @@ func (l *Loaders) Located(workspaceID string) bool {
 func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 	// What ClickFunnels said goes before what the caller says.
 	p, ok := l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
-	if !ok && !l.client.Scoped() {
+	if !ok && l.client.BelievesCaller() {
 		if subdomain, given := l.given.Load(workspaceID); given && subdomain != "" {
 			return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
 		}

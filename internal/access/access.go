@@ -22,6 +22,8 @@ import (
 type Caller struct {
 	// Token goes upstream; without one no call is made.
 	Token upstream.Token
+	// OwnToken says that the caller has brought the token.
+	OwnToken bool
 	// Scope is what of that the caller sees; nil is all.
 	Scope *upstream.Scope
 	// ReadOnly callers send no mutations.
@@ -73,7 +75,9 @@ func (g PassThrough) Caller(r *http.Request) (*Caller, *Refusal) {
 	case !token.Valid():
 		token = invalid // of whatever length it is
 	}
-	return own(token, g.Policy), nil
+	caller := own(token, g.Policy)
+	caller.OwnToken = true
+	return caller, nil
 }
 
 // invalid stands for every token that cannot be one; the REST client refuses it.
