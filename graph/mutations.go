@@ -46,31 +46,34 @@ func aboutField(field string, err error) error {
 }
 
 // refused returns why ClickFunnels has refused to do what an input says, or the error
-// itself if that is not what it is.
+// itself if it is another one, such as that of a call that prepares the change.
 func refused(input any, err error) ([]*model.UserError, error) {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if err == nil || !ok || failed.Unknown {
 		return []*model.UserError{}, err
 	}
 	if about, ok := errors.AsType[*inputError](err); ok {
-		switch failed.Code { //nolint:exhaustive // others are not about what was sent
-		case upstream.NotFound:
+		switch {
+		case failed.Code == upstream.NotFound:
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeNotFound}}, nil
-		case upstream.BadUserInput:
+		case failed.Code == upstream.BadUserInput && failed.Status == 0: // not that of a look-up
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeInvalid}}, nil
 		}
 		return nil, err
 	}
+	if !failed.Refused {
+		return nil, err
+	}
 	code := model.UserErrorCodeInvalid
 	switch failed.Status {
-	case http.StatusConflict:
+	case http.StatusConflict, http.StatusLocked:
 		code = model.UserErrorCodeConflict
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 	default:
 		return nil, err
 	}
 	var all []*model.UserError
-	for message := range strings.SplitSeq(failed.Message, "; ") {
+	for _, message := range failed.Messages() {
 		all = append(all, &model.UserError{Field: fieldOf(input, message), Message: message, Code: code})
 	}
 	return all, nil
@@ -265,7 +268,7 @@ func createContact(ctx context.Context, l *loader.Loaders, input model.CreateCon
 	})
 }
 
-// upserted is a contact and whether it was created.
+// upserted is a contact and whether it was created; nil if that is unknown.
 type upserted struct {
 	contact *upstream.Contact
 	created *bool
@@ -281,10 +284,8 @@ func upsertContact(ctx context.Context, l *loader.Loaders, input model.UpsertCon
 		return done, err
 	}
 	done.contact, err = loader.Write(l, loader.Contacts, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.Contact, error) {
-		contact, created, err := c.UpsertContact(ctx, p, body)
-		if err == nil {
-			done.created = &created
-		}
+		var contact *upstream.Contact
+		contact, done.created, err = c.UpsertContact(ctx, p, body)
 		return contact, err
 	})
 	return done, err

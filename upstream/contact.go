@@ -174,9 +174,10 @@ func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*C
 }
 
 // UpsertContact creates the contact with the attributes' e-mail address, or sets those
-// of the one that has it; it clears none. created tells which. It can be repeated
-// without harm.
-func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (row *Contact, created bool, err error) {
+// of the one that has it; it clears none. created tells which, and is nil if the call was
+// repeated and an earlier attempt may have created the contact. It can be repeated without
+// harm.
+func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (row *Contact, created *bool, err error) {
 	return createdIn(ctx, c, p, "contact", attributes, true, (*Contact).adopt, "workspaces", thisWorkspace, "contacts", "upsert")
 }
 

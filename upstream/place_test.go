@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -49,4 +51,138 @@ func TestPlaces(t *testing.T) {
 			t.Error("not learnt again")
 		}
 	})
+}
+
+// TestRenamedWorkspaceIsLookedUp plays a workspace that answers on another subdomain than
+// is remembered.
+func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
+	const (
+		old, renamed = "old.myclickfunnels.com", "new.myclickfunnels.com"
+		accounts     = "accounts.myclickfunnels.com"
+		contact      = `{"id":7,"workspace_id":101}`
+	)
+	workspace := func(subdomain string) step {
+		return step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"` + subdomain + `"}`}
+	}
+	read := func(ctx context.Context, c *Client, p Place) error { _, err := c.Contact(ctx, p, "7"); return err }
+	list := func(ctx context.Context, c *Client, p Place) error { _, err := c.Contacts(ctx, p, Query{}); return err }
+	create := func(ctx context.Context, c *Client, p Place) error {
+		_, err := c.CreateContact(ctx, p, map[string]string{})
+		return err
+	}
+	update := func(ctx context.Context, c *Client, p Place) error {
+		_, err := c.UpdateContact(ctx, p, "7", map[string]string{})
+		return err
+	}
+	remove := func(ctx context.Context, c *Client, p Place) error { return c.DeleteContact(ctx, p, "7") }
+	for _, test := range []struct {
+		name      string
+		call      func(context.Context, *Client, Place) error
+		old       step
+		renamed   string // to what the look-up says
+		answer    step   // there
+		want      Code
+		calls     int // of the accounts, after the first
+		unlearned bool
+	}{
+		{name: "a read and 404", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "a read and 410", call: read, old: step{status: 410}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "a read and 301", call: read, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "a list", call: list, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: "[" + contact + "]"}, calls: 1},
+		{name: "a creation", call: create, old: step{status: 404}, renamed: "new", answer: step{status: 201, body: contact}, calls: 1},
+		{name: "an update", call: update, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "a deletion", call: remove, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "another workspace has the subdomain now", call: read, old: step{status: 200, body: `{"id":7,"workspace_id":999}`}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "missing there as well", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 404}, want: NotFound, calls: 1},
+		{name: "not renamed", call: read, old: step{status: 404}, renamed: "old", want: NotFound, calls: 1},
+		{name: "403", call: read, old: step{status: 403}, renamed: "new", want: Forbidden},
+		{name: "422", call: create, old: step{status: 422}, renamed: "new", want: BadUserInput},
+		{name: "a given subdomain", call: read, old: step{status: 404}, renamed: "new", want: NotFound, unlearned: true},
+	} {
+		for _, scoped := range []bool{false, true} {
+			if scoped && test.name == "a given subdomain" {
+				continue
+			}
+			t.Run(fmt.Sprint(test.name, ", scoped ", scoped), func(t *testing.T) {
+				c, s := play(t, Config{}, workspace("old"), workspace(test.renamed))
+				if scoped {
+					scope, err := NewScope(nil, []string{"101"})
+					if err != nil {
+						t.Fatal(err)
+					}
+					c = c.Within(scope)
+				}
+				s.steps[old], s.steps[renamed] = []step{test.old}, []step{test.answer}
+				p := Place{WorkspaceID: "101", Subdomain: "old"}
+				if test.unlearned {
+					s.steps[accounts] = []step{workspace(test.renamed)}
+				} else if _, err := c.Workspace(t.Context(), "101"); err != nil {
+					t.Fatal(err)
+				}
+				before := len(s.calls[accounts])
+				err := test.call(t.Context(), c, p)
+				if scoped && test.want == Forbidden { // its words are another matter
+					return
+				}
+				if (err == nil) != (test.want == "") || test.want != "" && !errors.Is(err, test.want) {
+					t.Errorf("%v, want %q", err, test.want)
+				}
+				if calls := len(s.calls[accounts]) - before; calls != test.calls {
+					t.Errorf("%d look-ups, want %d", calls, test.calls)
+				}
+			})
+		}
+	}
+}
+
+// TestWorkspaceIsLookedUpOnceForARequest has many records missing: one look-up tells that
+// the workspace has not been renamed.
+func TestWorkspaceIsLookedUpOnceForARequest(t *testing.T) {
+	c, s := play(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
+	s.steps["old.myclickfunnels.com"] = []step{{status: 404}}
+	if _, err := c.Workspace(t.Context(), "101"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := WithAllowance(t.Context(), new(Allowance))
+	for range 5 {
+		if _, err := c.Contact(ctx, Place{WorkspaceID: "101"}, "7"); !errors.Is(err, NotFound) {
+			t.Error(err)
+		}
+	}
+	if calls := len(s.calls["accounts.myclickfunnels.com"]); calls != 2 {
+		t.Errorf("%d look-ups, want 2", calls)
+	}
+}
+
+// TestRepeatedUpsertDoesNotClaimToKnow tells of an upsert whether it has created the
+// contact only if no earlier attempt may have.
+func TestRepeatedUpsertDoesNotClaimToKnow(t *testing.T) {
+	answer := func(status int) step { return step{status: status, body: `{"id":7,"workspace_id":101}`} }
+	for _, test := range []struct {
+		name  string
+		steps []step
+		want  any
+	}{
+		{"created", []step{answer(201)}, true},
+		{"changed", []step{answer(200)}, false},
+		{"refused, then changed", []step{{status: 429}, answer(200)}, false},
+		{"502, then changed", []step{{status: 502}, answer(200)}, nil},
+		{"no answer, then changed", []step{broken, answer(200)}, nil},
+		{"502, then created", []step{{status: 502}, answer(201)}, true},
+		{"no connection, then changed", []step{refusal, answer(200)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, s := play(t, Config{})
+				s.steps["acme.myclickfunnels.com"] = test.steps
+				_, created, err := c.UpsertContact(t.Context(), Place{WorkspaceID: "101", Subdomain: "acme"}, map[string]string{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.want == nil && created != nil || test.want != nil && (created == nil || *created != test.want) {
+					t.Errorf("created is %v, want %v", created, test.want)
+				}
+			})
+		})
+	}
 }

@@ -26,11 +26,12 @@ func writeOf(ctx context.Context) *write {
 	return w
 }
 
-// send makes one call that changes something, and has its answer's body read. An
-// error whose outcome is unknown says so ([Error.Unknown]). Repeatable calls are made
+// send makes one call that changes something, and passes its answer's body to read, with
+// whether an earlier attempt may have been carried out. An error whose outcome is unknown
+// says so ([Error.Unknown]), as does ClickFunnels' refusal ([Error.Refused]). Repeatable calls are made
 // again where that may help; others only where ClickFunnels has certainly not carried
 // them out (API.md §4).
-func (c *Client) send(ctx context.Context, method, subdomain string, segments []string, query string, body any, repeatable bool, read func(status int, body []byte) error) error {
+func (c *Client) send(ctx context.Context, method, subdomain string, segments []string, query string, body any, repeatable bool, read func(status int, doubtful bool, body []byte) error) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -40,33 +41,39 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 	}
 	w := &write{repeatable: repeatable}
 	err := c.call(context.WithValue(ctx, writeKey{}, w), method, subdomain, segments, query, text, func(resp *http.Response, body []byte) error {
-		err := read(resp.StatusCode, body)
+		err := read(resp.StatusCode, w.doubtful, body)
 		w.doubtful = w.doubtful || err != nil
 		return err
 	})
-	if failed, ok := errors.AsType[*Error](err); ok && w.doubtful {
-		unknown := *failed
-		unknown.Unknown = true
-		unknown.Message = strings.TrimSuffix(unknown.Message, ".") + ". It may have been carried out all the same: look before you try again."
-		return &unknown
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	told := *failed
+	if told.Refused = told.Status != 0 && !w.doubtful; w.doubtful {
+		told.Unknown = true
+		told.Message = strings.TrimSuffix(told.Message, ".") + ". It may have been carried out all the same: look before you try again."
+	}
+	return &told
 }
 
 // written is [Client.send] for a record, which is wrapped in its key and answered with
-// (API.md §5). created tells whether it has come to be. adopt, which may be nil,
-// completes it.
-func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomain string, segments []string, key string, attributes any, repeatable bool, adopt func(*T)) (row *T, created bool, err error) {
+// (API.md §5). created tells whether it has come to be; it is nil if nobody can know,
+// because an earlier attempt may have created it. adopt, which may be nil, completes the
+// record.
+func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomain string, segments []string, key string, attributes any, repeatable bool, adopt func(*T)) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.projection.expand(reflect.TypeFor[T]()))
-	err = c.send(ctx, method, subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, body []byte) (err error) {
-		created = status == http.StatusCreated
+	err = c.send(ctx, method, subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
+		if now := status == http.StatusCreated; now || !doubtful {
+			created = &now
+		}
 		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
 			err = unreadable(errors.New("no record"))
 		}
 		return err
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	if adopt != nil {
 		adopt(row)
@@ -77,17 +84,17 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomai
 }
 
 // createdIn creates a record on the subdomain of a place.
-func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created bool, err error) {
-	p, err = c.locate(ctx, p)
-	if err != nil {
-		return nil, false, err
-	}
-	return writtenIn[T, P](ctx, c, http.MethodPost, p, key, attributes, repeatable, adopt, p.segments(segments)...)
+func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created *bool, err error) {
+	row, err = at(ctx, c, p, func(p Place) (row *T, err error) {
+		row, created, err = writtenIn[T, P](ctx, c, http.MethodPost, p, key, attributes, repeatable, adopt, p.segments(segments)...)
+		return row, err
+	})
+	return row, created, err
 }
 
 // writtenIn is [written] for a record of a place. A client that must not see everything
 // is not shown one of another workspace, should ClickFunnels answer with that.
-func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created bool, err error) {
+func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created *bool, err error) {
 	row, created, err = written[T, P](ctx, c, method, p.Subdomain, segments, key, attributes, repeatable, func(row *T) {
 		disown(c, row)
 		adopt(row, p)
@@ -95,7 +102,7 @@ func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, method string,
 	if err == nil && c.Scoped() && P(row).Ref().Parent != p.WorkspaceID {
 		failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
 		failed.Unknown = true
-		return nil, false, failed
+		return nil, nil, failed
 	}
 	return row, created, err
 }
@@ -110,8 +117,10 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	if err != nil {
 		return nil, err
 	}
-	row, _, err := writtenIn[T, P](ctx, c, http.MethodPut, p, key, attributes, true, adopt, segments...)
-	return row, err
+	return at(ctx, c, p, func(p Place) (*T, error) {
+		row, _, err := writtenIn[T, P](ctx, c, http.MethodPut, p, key, attributes, true, adopt, segments...)
+		return row, err
+	})
 }
 
 // deletedIn deletes a record of a place, or does with it what else a DELETE stands for;
@@ -124,7 +133,10 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, []byte) error { return nil })
+	_, err = at(ctx, c, p, func(p Place) (none struct{}, err error) {
+		return none, c.send(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
+	})
+	return err
 }
 
 // own locates a place for a write to one of its records. A client that must not see
