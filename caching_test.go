@@ -135,7 +135,7 @@ func TestConditionalGet(t *testing.T) {
 	if status, _, header := e.request("OPTIONS", "/graphql", "", listed, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization,if-none-match"); status != 204 || header.Get("Access-Control-Allow-Headers") == "" {
 		t.Errorf("preflight: %d %v", status, header)
 	}
-	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "ETag, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
+	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "ETag, Retry-After, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
 		t.Errorf("from a listed origin: %v", header)
 	}
 	if status, _, header := e.request("GET", path(`{ __typename }`), "", "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site", "If-None-Match: *"); status != 403 || header.Get("ETag") != "" {
