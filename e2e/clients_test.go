@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,9 @@ var counts = regexp.MustCompile(`(?m)^# (pass|fail|cancelled|skipped|todo) (\d+)
 
 // hints are what tests say that passed.
 var hints = regexp.MustCompile(`(?m)^# (schema\.graphql .+)$`)
+
+// seed is that of the random operations which oracle.test.mjs compares with graphql-js.
+var seed = flag.Uint("seed", 17, "seed of random operations")
 
 // TestClients has each library that front-end developers use ask a running server,
 // one file of tests for each.
@@ -35,11 +40,11 @@ func TestClients(t *testing.T) {
 		t.Run(strings.TrimSuffix(name, ".test.mjs"), func(t *testing.T) {
 			// Without --test, which counts a file that holds no test as one that passed. The
 			// condition has libraries say what they warn of.
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
 			node := exec.CommandContext(ctx, "node", "--conditions=development", "--test-reporter=tap", name)
 			node.Dir = filepath.Dir(file)
-			node.Env = append(os.Environ(), "FUNNELGRAPH_URL="+url+"/graphql")
+			node.Env = append(os.Environ(), "FUNNELGRAPH_URL="+url+"/graphql", fmt.Sprintf("FUNNELGRAPH_SEED=%d", *seed))
 			out, err := node.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
