@@ -147,7 +147,9 @@ func TestProbeAfterRetryAfter(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	time.Sleep(100 * time.Millisecond) // the refusal has arrived
+	for e.client.Stats().InFlight > 0 { // until the refusal has arrived
+		time.Sleep(time.Millisecond)
+	}
 	for i := range 20 {
 		ask(i + 1)
 	}
