@@ -226,7 +226,8 @@ var route = regexp.MustCompile(`^/([a-z_/]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
 // written are the ids that have been written to, or been written, with their kinds.
 var written struct {
 	sync.Mutex
-	ids []string
+	ids   []string
+	count int
 }
 
 // write notes a write, and carries it out on whatever the token reaches.
@@ -258,7 +259,15 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 	case "contacts/applied_tags":
 		kind, id = "A", id*10+1
 	}
-	text, _ := json.Marshal(l.row(kind, id))
+	answered := id
+	if written.count++; written.count%3 == 0 { // with another one, at times
+		if answered = sibling(id*100) / 100; kind == "T" {
+			answered = id/10*10 + 1 + id%3
+		} else if kind == "W" {
+			answered = sibling(id)
+		}
+	}
+	text, _ := json.Marshal(l.row(kind, answered))
 	answer(201, "application/json", string(text))(w, r)
 }
 

@@ -262,10 +262,10 @@ func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstrea
 	})
 }
 
-// shortContacts returns the contacts of which objects carry what most look at. None of
-// these says which workspace it belongs to, so that who must not see everything gets none.
+// shortContacts returns the contacts of which objects carry what most look at. A scoped
+// client gets none of these unless it says which workspace it belongs to.
 func shortContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
-	if !embeddedContact.suffices(ctx) || lightContact.suffices(ctx) || loader.From(ctx).Scoped() {
+	if !embeddedContact.suffices(ctx) || lightContact.suffices(ctx) {
 		return contactsOf(ctx, objs, ids)
 	}
 	return loaded(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {

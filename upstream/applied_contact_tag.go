@@ -17,8 +17,8 @@ type AppliedContactTag struct {
 	// the applied tag does not tell.
 	Contact *Contact `json:"contact"`
 	// WorkspaceID is the raw id of the workspace it was found in, which
-	// ClickFunnels does not send with it.
-	WorkspaceID string `json:"-"`
+	// ClickFunnels mostly does not send with it.
+	WorkspaceID string `json:"workspace_id" scope:"optional"`
 }
 
 // Ref returns the applied tag's address.
@@ -54,17 +54,21 @@ func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*Ap
 // ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its
 // raw id. What applying it twice does is not documented, so that it is not repeated.
 func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
-	p, err := c.own(ctx, p, func(p Place) error {
-		if _, err := c.Contact(ctx, p, contact); err != nil {
+	var carrier *Contact
+	p, err := c.own(ctx, p, func(p Place) (err error) {
+		if carrier, err = c.Contact(ctx, p, contact); err != nil {
 			return err
 		}
-		_, err := c.ContactTag(ctx, p, tag)
+		_, err = c.ContactTag(ctx, p, tag)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	row, _, err := createdIn(ctx, c, p, "contacts_applied_tag", map[string]any{"tag_id": jsontext.Value(tag)}, false, (*AppliedContactTag).adopt, "contacts", contact, "applied_tags")
+	if err == nil && carrier != nil && row.ContactID != carrier.RawID { // it is no one else's
+		return nil, anothers()
+	}
 	return row, err
 }
 

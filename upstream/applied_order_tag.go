@@ -11,8 +11,8 @@ type AppliedOrderTag struct {
 	OrderID string `json:"order_id"`
 	TagID   string `json:"tag_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID string `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID string `json:"workspace_id" scope:"optional"`
 }
 
 // Ref returns the applied label's address.

@@ -214,20 +214,26 @@ type keyed[T any] interface {
 	setChain(n int)
 }
 
+// onAccounts is where the records are found that belong to no workspace.
+var onAccounts = Place{Subdomain: accounts}
+
 // one fetches a record. adopt, which may be nil, completes it.
-func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, adopt func(*T), segments ...string) (*T, error) {
+func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, adopt func(*T, Place), segments ...string) (*T, error) {
 	var row *T
-	_, err := c.get(ctx, subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
+	_, err := c.get(ctx, at.Subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
 		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
 			err = unreadable(errors.New("no record"))
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, c.Missing(err)
+	}
+	if !c.admits(row, at) {
+		return nil, NotThere()
 	}
 	if adopt != nil {
-		adopt(row)
+		adopt(row, at)
 	}
 	n, _ := ChainOf(ctx)
 	P(row).setChain(n)
@@ -235,9 +241,9 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, ad
 }
 
 // list fetches a page of records. adopt, which may be nil, completes each.
-func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q Query, adopt func(*T), segments ...string) (*Page[T], error) {
+func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
 	var rows []*T
-	next, err := c.get(ctx, subdomain, segments, q.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
+	next, err := c.get(ctx, at.Subdomain, segments, q.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
 		rows, err = decodeList[T](body, c.projection)
 		return err
 	})
@@ -254,10 +260,13 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, subdomain string, q
 		next = "" // whatever the header says (API.md §3.1)
 	}
 	page := &Page[T]{Rows: rows, Next: next}
+	if c.Scoped() {
+		page.Keep(func(row *T) bool { return c.admits(row, at) })
+	}
 	page.Chain, _ = ChainOf(ctx)
 	for _, row := range page.Rows {
 		if adopt != nil {
-			adopt(row)
+			adopt(row, at)
 		}
 		P(row).setChain(page.Chain)
 	}
@@ -280,8 +289,8 @@ func (p Place) segments(segments []string) []string {
 
 // oneIn is [one] on the subdomain of a place.
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt func(*T, Place), segments ...string) (*T, error) {
-	return at(ctx, c, p, func(p Place) (*T, error) {
-		row, err := one[T, P](ctx, c, p.Subdomain, func(row *T) { disown(c, row); adopt(row, p) }, segments...)
+	return in(ctx, c, p, func(p Place) (*T, error) {
+		row, err := one[T, P](ctx, c, p, adopt, segments...)
 		// A host can know records of other workspaces (API.md §9, 3): what is not in
 		// the workspace asked for is not found there.
 		if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
@@ -293,12 +302,8 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt fun
 
 // listIn is [list] on the subdomain of a place.
 func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
-	return at(ctx, c, p, func(p Place) (*Page[T], error) {
-		page, err := list[T, P](ctx, c, p.Subdomain, q, func(row *T) { disown(c, row); adopt(row, p) }, p.segments(segments)...)
-		if err == nil {
-			within[T, P](c, p, page)
-		}
-		return page, err
+	return in(ctx, c, p, func(p Place) (*Page[T], error) {
+		return list[T, P](ctx, c, p, q, adopt, p.segments(segments)...)
 	})
 }
 

@@ -69,7 +69,7 @@ type EmbeddedTag struct {
 	Color     string     `json:"color"`
 	AppliedAt *time.Time `json:"applied_at"`
 	// WorkspaceID is that of the record it was found in.
-	WorkspaceID string `json:"-"`
+	WorkspaceID string `json:"workspace_id" scope:"optional"`
 }
 
 // ContactTag returns the tag as a record, without the times that only the full

@@ -10,8 +10,8 @@ import (
 type Course struct {
 	Record `json:",embed"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID             string     `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID             string     `json:"workspace_id" scope:"optional"`
 	Title                   string     `json:"title"`
 	Description             *string    `json:"description"`
 	PublishedAt             *time.Time `json:"published_at"`

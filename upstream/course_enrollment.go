@@ -11,8 +11,8 @@ type CourseEnrollment struct {
 	CourseID  string `json:"course_id"`
 	ContactID string `json:"contact_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID           string  `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID           string  `json:"workspace_id" scope:"optional"`
 	Suspended             *bool   `json:"suspended"`
 	SuspensionReason      *string `json:"suspension_reason"`
 	CurrentPath           *string `json:"current_path"`

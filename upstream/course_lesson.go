@@ -10,8 +10,8 @@ type CourseLesson struct {
 	Record    `json:",embed"`
 	SectionID string `json:"section_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID string     `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID string     `json:"workspace_id" scope:"optional"`
 	Title       string     `json:"title"`
 	Body        *string    `json:"body"`
 	PublishedAt *time.Time `json:"published_at"`

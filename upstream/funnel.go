@@ -21,10 +21,11 @@ type Funnel struct {
 
 // FunnelTag is a label of a funnel as the funnel itself carries it.
 type FunnelTag struct {
-	RawID    string  `json:"id"`
-	PublicID *string `json:"public_id"`
-	Name     string  `json:"name"`
-	Color    string  `json:"color"`
+	RawID       string  `json:"id"`
+	PublicID    *string `json:"public_id"`
+	Name        string  `json:"name"`
+	Color       string  `json:"color"`
+	WorkspaceID string  `json:"workspace_id" scope:"optional"`
 }
 
 // Ref returns the funnel's address.

@@ -88,7 +88,7 @@ type OrderLineItem struct {
 	ProductsPrice   *OrderPrice   `json:"products_price"`
 	ProductsVariant *OrderVariant `json:"products_variant"`
 	// WorkspaceID is that of the order.
-	WorkspaceID string `json:"-"`
+	WorkspaceID string `json:"workspace_id" scope:"optional"`
 }
 
 // Product returns the product as far as the position tells; nil if it does not.
@@ -108,6 +108,7 @@ type OrderPrice struct {
 	Duration      *string `json:"duration"`
 	Interval      *string `json:"interval"`
 	IntervalCount *string `json:"interval_count"`
+	WorkspaceID   string  `json:"workspace_id" scope:"optional"`
 }
 
 // OrderVariant is the variant of a product in a position.
@@ -117,6 +118,7 @@ type OrderVariant struct {
 	Name        *string `json:"name"`
 	Description *string `json:"description"`
 	SKU         *string `json:"sku"`
+	WorkspaceID string  `json:"workspace_id" scope:"optional"`
 }
 
 // OrderAffiliate is who is paid for having brought the customer.

@@ -12,8 +12,8 @@ type OrderInvoice struct {
 	Record  `json:",embed"`
 	OrderID string `json:"order_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID            string                  `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID            string                  `json:"workspace_id" scope:"optional"`
 	InvoiceNumber          *string                 `json:"invoice_number"`
 	Status                 *string                 `json:"status"`
 	InvoiceType            *string                 `json:"invoice_type" for:"raw_invoice_type"`
@@ -33,7 +33,7 @@ type OrderInvoice struct {
 	ExternalID             *string                 `json:"external_id"`
 	LineItems              []*OrderInvoiceLineItem `json:"line_items"`
 	// Order is the order but for some of its fields, with its contact.
-	Order *Order `json:"order" for:"contact"`
+	Order *Order `json:"order" for:"contact" scope:"optional"`
 }
 
 // OrderInvoiceLineItem is a position of an invoice.
@@ -67,6 +67,7 @@ type OrderInvoiceLineItem struct {
 	UpdatedAt              *time.Time           `json:"updated_at"`
 	ProductsPrice          *OrderPrice          `json:"products_price"`
 	ProductsVariant        *OrderInvoiceVariant `json:"products_variant"`
+	WorkspaceID            string               `json:"workspace_id" scope:"optional"`
 }
 
 // OrderInvoiceVariant is the variant of a product in a position of an invoice.
@@ -78,6 +79,7 @@ type OrderInvoiceVariant struct {
 	Description         *string `json:"description"`
 	SKU                 *string `json:"sku"`
 	FulfillmentRequired *bool   `json:"fulfillment_required"`
+	WorkspaceID         string  `json:"workspace_id" scope:"optional"`
 }
 
 // Ref returns the invoice's address.

@@ -10,8 +10,8 @@ type OrderTransaction struct {
 	Record  `json:",embed"`
 	OrderID string `json:"order_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID                   string  `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID                   string  `json:"workspace_id" scope:"optional"`
 	Status                        *string `json:"status"`
 	Result                        *string `json:"result"`
 	Amount                        *string `json:"amount"`

@@ -19,7 +19,7 @@ type Place struct {
 }
 
 // A subdomain hardly ever changes (API.md §5, Workspace). When one does, the old one is
-// still tried first for at most an hour (see [at]).
+// still tried first for at most an hour (see [in]).
 const (
 	placeTTL  = time.Hour
 	maxPlaces = 100_000
@@ -123,10 +123,10 @@ func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 	return found, err
 }
 
-// at makes a call where a workspace's records are found. If they are not found on the
+// in makes a call where a workspace's records are found. If they are not found on the
 // subdomain that is remembered, the workspace may have been renamed: it is looked up, and
 // the call is made again if its subdomain is another one now.
-func at[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
+func in[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
 	if p, err = c.locate(ctx, p); err != nil {
 		return found, err
 	}

@@ -12,8 +12,8 @@ type ProductPrice struct {
 	// ProductID is the raw id of the product it was listed for, empty where it was not.
 	ProductID string `json:"-"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID     string  `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID     string  `json:"workspace_id" scope:"optional"`
 	Name            *string `json:"name"`
 	Amount          *string `json:"amount"`
 	Currency        *string `json:"currency"`

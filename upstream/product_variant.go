@@ -9,8 +9,8 @@ type ProductVariant struct {
 	Record    `json:",embed"`
 	ProductID string `json:"product_id"`
 	// WorkspaceID is the raw id of the workspace it was found in, which ClickFunnels
-	// does not send with it.
-	WorkspaceID                  string                  `json:"-"`
+	// mostly does not send with it.
+	WorkspaceID                  string                  `json:"workspace_id" scope:"optional"`
 	Name                         string                  `json:"name"`
 	Description                  *string                 `json:"description"`
 	SKU                          *string                 `json:"sku"`

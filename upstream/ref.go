@@ -101,9 +101,10 @@ func IsRawID(id string) bool {
 
 // NamedRecord is what a record tells of another one.
 type NamedRecord struct {
-	RawID    string  `json:"id"`
-	PublicID *string `json:"public_id"`
-	Name     *string `json:"name"`
+	RawID       string  `json:"id"`
+	PublicID    *string `json:"public_id"`
+	Name        *string `json:"name"`
+	WorkspaceID string  `json:"workspace_id" scope:"optional"`
 }
 
 // text returns the name, empty if there is none.

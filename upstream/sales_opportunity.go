@@ -34,6 +34,7 @@ type SalesOpportunityNote struct {
 	CreatedByID *string    `json:"created_by_id"`
 	CreatedAt   *time.Time `json:"created_at"`
 	UpdatedAt   *time.Time `json:"updated_at"`
+	WorkspaceID string     `json:"workspace_id" scope:"optional"`
 }
 
 // Pipeline returns the opportunity's pipeline as far as the opportunity tells.

@@ -6,7 +6,7 @@ import (
 
 // SalesPipelineStage is a stage of a pipeline (API.md §5, Sales::Pipelines::Stage). The
 // workspace that it names differs from its pipeline's in the API's own examples, so that
-// it is not looked at.
+// it is not looked at: its pipeline tells.
 type SalesPipelineStage struct {
 	Record     `json:",embed"`
 	PipelineID string `json:"pipeline_id"`

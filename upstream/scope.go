@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 )
 
@@ -73,6 +72,8 @@ func (s *Scope) workspace(w *Workspace) bool {
 	switch {
 	case s == nil:
 		return true
+	case !IsRawID(w.RawID): // nothing could be said to belong to it
+		return false
 	case s.workspaces != nil:
 		return s.workspaces[w.RawID]
 	}
@@ -120,29 +121,14 @@ func (c *Client) Forgo(ctx context.Context) {
 	}
 }
 
-// disown has a record that does not say which workspace it belongs to belong to none,
-// if records of its kind say so and not everything may be seen.
-func disown[T any](c *Client, row *T) {
-	if !c.Scoped() {
-		return
-	}
-	index, says := Columns(reflect.TypeFor[T]())["workspace_id"]
-	if !says {
-		return
-	}
-	if field := reflect.ValueOf(row).Elem().FieldByIndex(index); field.String() == "" {
-		field.SetString("-")
-	}
-}
-
 // maxHiddenPages ends the walk through a list of which next to nothing may be seen.
 const maxHiddenPages = 500
 
-// visible returns a page of those rows of a list that may be seen. all, if not 0,
-// is how many there can be. The list is walked from its beginning: where it goes on
+// visible returns a page of a list whose hidden rows fetch leaves out. all, if not 0,
+// is how many others there can be. The list is walked from its beginning: where it goes on
 // is told by a row that may be seen, so that a cursor cannot be used to ask whether
 // there is another one.
-func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), sees func(*T) bool, all int) (*Page[T], error) {
+func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), all int) (*Page[T], error) {
 	after := q.After
 	q.After = ""
 	var pager Pager[T]
@@ -152,11 +138,7 @@ func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range page.Rows {
-			if sees(row) {
-				rows = append(rows, row)
-			}
-		}
+		rows = append(rows, page.Rows...)
 		if page.Next == "" || all > 0 && len(rows) >= all {
 			break
 		}
@@ -173,12 +155,4 @@ func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context
 		return &Page[T]{Rows: rows}, nil
 	}
 	return &Page[T]{Rows: rows[:PageSize], Next: P(rows[PageSize-1]).Key()}, nil
-}
-
-// within leaves the rows that are a workspace's own, so that a host that answers for
-// others as well shows nothing of them.
-func within[T any, P keyed[T]](c *Client, p Place, page *Page[T]) {
-	if c.scope != nil {
-		page.Keep(func(row *T) bool { return P(row).Ref().Parent == p.WorkspaceID })
-	}
 }

@@ -21,7 +21,7 @@ func (t *Team) Ref() Ref { return Ref{Kind: KindTeam, ID: t.Key()} }
 
 // adopt tells the records within the team, which do not name it, where they
 // belong.
-func (t *Team) adopt() {
+func (t *Team) adopt(Place) {
 	t.Memberships, t.BillingSubscriptions = withoutNulls(t.Memberships), withoutNulls(t.BillingSubscriptions)
 	for _, m := range t.Memberships {
 		m.TeamID = t.RawID
@@ -82,7 +82,7 @@ type IncludedPrice struct {
 // Teams lists the teams that the token reaches.
 func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Team], error) {
-		return list(ctx, c, accounts, q, (*Team).adopt, "teams")
+		return list(ctx, c, onAccounts, q, (*Team).adopt, "teams")
 	}
 	if !c.Scoped() {
 		return fetch(ctx, q)
@@ -90,7 +90,7 @@ func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 	if len(c.scope.teams) == 0 {
 		return &Page[Team]{}, nil
 	}
-	return visible(ctx, q, fetch, func(t *Team) bool { return c.scope.team(t.RawID) }, len(c.scope.teams))
+	return visible(ctx, q, fetch, len(c.scope.teams))
 }
 
 // Team fetches a team by its raw or public id.
@@ -98,11 +98,7 @@ func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	if IsRawID(id) && !c.scope.team(id) {
 		return nil, NotThere()
 	}
-	team, err := one(ctx, c, accounts, (*Team).adopt, "teams", id)
-	if err == nil && !c.scope.team(team.RawID) {
-		return nil, NotThere()
-	}
-	return team, err
+	return one(ctx, c, onAccounts, (*Team).adopt, "teams", id)
 }
 
 // UpdateTeam changes a team, given by its raw or public id, with the attributes of the
@@ -113,6 +109,6 @@ func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Te
 			return nil, err
 		}
 	}
-	row, _, err := written(ctx, c, http.MethodPut, accounts, []string{"teams", id}, "team", attributes, true, (*Team).adopt)
+	row, _, err := written(ctx, c, http.MethodPut, onAccounts, []string{"teams", id}, "team", attributes, true, (*Team).adopt)
 	return row, err
 }

@@ -21,7 +21,7 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 	if c.Scoped() {
 		return &Page[User]{}, nil
 	}
-	return list[User](ctx, c, accounts, q, nil, "users")
+	return list[User](ctx, c, onAccounts, q, nil, "users")
 }
 
 // User fetches a user by its raw or public id.
@@ -29,5 +29,5 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	if c.Scoped() {
 		return nil, NotThere()
 	}
-	return one[User](ctx, c, accounts, nil, "users", id)
+	return one[User](ctx, c, onAccounts, nil, "users", id)
 }

@@ -20,11 +20,14 @@ func (w *Workspace) Ref() Ref { return Ref{Kind: KindWorkspace, ID: w.Key()} }
 // Place returns where the workspace's own records are found.
 func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain} }
 
+// keep is remember for a record that has just come.
+func (c *Client) keep(w *Workspace, _ Place) { c.remember(w) }
+
 // Workspaces lists a team's workspaces; team is its raw or public id. The
 // subdomains are remembered for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
-		return list(ctx, c, accounts, q, c.remember, "teams", team, "workspaces")
+		return list(ctx, c, onAccounts, q, c.keep, "teams", team, "workspaces")
 	}
 	if !c.Scoped() {
 		return fetch(ctx, q)
@@ -39,7 +42,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 	if !c.scope.team(team) {
 		return nil, NotThere()
 	}
-	return visible(ctx, q, fetch, c.scope.workspace, len(c.scope.workspaces))
+	return visible(ctx, q, fetch, len(c.scope.workspaces))
 }
 
 // Workspace fetches a workspace by its raw or public id. Its subdomain is
@@ -48,11 +51,7 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	if c.scope.hides(id) {
 		return nil, NotThere()
 	}
-	w, err := one(ctx, c, accounts, c.remember, "workspaces", id)
-	if err == nil && !c.scope.workspace(w) {
-		return nil, NotThere()
-	}
-	return w, err
+	return one(ctx, c, onAccounts, c.keep, "workspaces", id)
 }
 
 // UpdateWorkspace changes a workspace, given by its raw or public id, with the
@@ -64,6 +63,6 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 			return nil, err
 		}
 	}
-	row, _, err := written(ctx, c, http.MethodPut, accounts, []string{"workspaces", id}, "workspace", attributes, true, c.remember)
+	row, _, err := written(ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true, c.keep)
 	return row, err
 }

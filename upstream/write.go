@@ -60,10 +60,11 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 // written is [Client.send] for a record, which is wrapped in its key and answered with
 // (API.md §5). created tells whether it has come to be; it is nil if nobody can know,
 // because an earlier attempt may have created it. adopt, which may be nil, completes the
-// record.
-func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomain string, segments []string, key string, attributes any, repeatable bool, adopt func(*T)) (row *T, created *bool, err error) {
+// record. A client that must not see everything is not shown another record, should
+// ClickFunnels answer with that.
+func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, repeatable bool, adopt func(*T, Place)) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.projection.expand(reflect.TypeFor[T]()))
-	err = c.send(ctx, method, subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
+	err = c.send(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
 		if now := status == http.StatusCreated; now || !doubtful {
 			created = &now
 		}
@@ -75,8 +76,11 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomai
 	if err != nil {
 		return nil, nil, err
 	}
+	if !c.admits(row, at) {
+		return nil, nil, anothers()
+	}
 	if adopt != nil {
-		adopt(row)
+		adopt(row, at)
 	}
 	n, _ := ChainOf(ctx)
 	P(row).setChain(n)
@@ -85,26 +89,18 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method, subdomai
 
 // createdIn creates a record on the subdomain of a place.
 func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created *bool, err error) {
-	row, err = at(ctx, c, p, func(p Place) (row *T, err error) {
-		row, created, err = writtenIn[T, P](ctx, c, http.MethodPost, p, key, attributes, repeatable, adopt, p.segments(segments)...)
+	row, err = in(ctx, c, p, func(p Place) (row *T, err error) {
+		row, created, err = written[T, P](ctx, c, http.MethodPost, p, p.segments(segments), key, attributes, repeatable, adopt)
 		return row, err
 	})
 	return row, created, err
 }
 
-// writtenIn is [written] for a record of a place. A client that must not see everything
-// is not shown one of another workspace, should ClickFunnels answer with that.
-func writtenIn[T any, P keyed[T]](ctx context.Context, c *Client, method string, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created *bool, err error) {
-	row, created, err = written[T, P](ctx, c, method, p.Subdomain, segments, key, attributes, repeatable, func(row *T) {
-		disown(c, row)
-		adopt(row, p)
-	})
-	if err == nil && c.Scoped() && P(row).Ref().Parent != p.WorkspaceID {
-		failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
-		failed.Unknown = true
-		return nil, nil, failed
-	}
-	return row, created, err
+// anothers says that a write was answered with a record that the client must not see.
+func anothers() *Error {
+	failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
+	failed.Unknown = true
+	return failed
 }
 
 // updatedIn changes a record of a place; find reads it. Updates are partial: what is
@@ -117,8 +113,8 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	if err != nil {
 		return nil, err
 	}
-	return at(ctx, c, p, func(p Place) (*T, error) {
-		row, _, err := writtenIn[T, P](ctx, c, http.MethodPut, p, key, attributes, true, adopt, segments...)
+	return in(ctx, c, p, func(p Place) (*T, error) {
+		row, _, err := written[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true, adopt)
 		return row, err
 	})
 }
@@ -133,7 +129,7 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 	if err != nil {
 		return err
 	}
-	_, err = at(ctx, c, p, func(p Place) (none struct{}, err error) {
+	_, err = in(ctx, c, p, func(p Place) (none struct{}, err error) {
 		return none, c.send(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
 	})
 	return err

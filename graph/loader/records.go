@@ -232,7 +232,7 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 		ids[k] = refs[i].ID
 	}
 	rows, err := b.Resource.many(b.loaders, parent, ids)
-	if err != nil {
+	if err = b.loaders.client.Missing(err); err != nil {
 		for _, i := range indices {
 			b.results[i] = &dataloader.Result[*T]{Error: err}
 		}

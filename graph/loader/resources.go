@@ -136,7 +136,7 @@ func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
 // wherever it belongs ([batch.one]).
 func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 	kind, ok := l.kinds[ref.Kind]
-	if !ok {
+	if !ok || ref.ID == "" {
 		return nil, upstream.NotThere()
 	}
 	if node, known, err := kind.in(l).Known(ref); known {
@@ -190,7 +190,7 @@ func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstre
 // their workspace take its raw id from there, by which their own ids are made.
 func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
 	p, err := l.place(workspace)
-	if _, says := upstream.Columns(reflect.TypeFor[T]())["workspace_id"]; err != nil || says || upstream.IsRawID(p.WorkspaceID) {
+	if err != nil || upstream.NamesWorkspace(reflect.TypeFor[T]()) || upstream.IsRawID(p.WorkspaceID) {
 		return p, err
 	}
 	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace})
@@ -375,7 +375,7 @@ func (p part[T]) Node(ref upstream.Ref) (Node, error) {
 	all := p.of(team)
 	i := slices.IndexFunc(all, func(t T) bool { return t.Ref() == ref })
 	if i < 0 {
-		return nil, upstream.NewError(upstream.NotFound, "Record missing")
+		return nil, upstream.NotThere()
 	}
 	return all[i], nil
 }
