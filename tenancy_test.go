@@ -261,9 +261,9 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 	}
 	answered := id
 	if written.count++; written.count%3 == 0 { // with another one, at times
-		if answered = sibling(id*100) / 100; kind == "T" {
+		if kind == "T" {
 			answered = id/10*10 + 1 + id%3
-		} else if kind == "W" {
+		} else {
 			answered = sibling(id)
 		}
 	}
