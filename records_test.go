@@ -325,7 +325,7 @@ func TestRefusalsKeepTheirText(t *testing.T) {
 func TestLookUpErrorsAreNoUserErrors(t *testing.T) {
 	for name, test := range map[string]struct{ path, mutation, field string }{
 		"the applied tag": {"/contacts/3000000004/applied_tags", `mutation { removeContactTag(input: {workspaceId: "101", contactId: "3000000004", tagId: "9001"}) { removedId: __typename userErrors { message } } }`, "removeContactTag"},
-		"a tag":           {"/workspaces/101/contacts/tags", `mutation { createContact(input: {workspaceId: "101", tagIds: ["aBcDeF", "gHiJkL"]}) { contact { id } userErrors { message } } }`, "createContact"},
+		"a tag":           {"/contacts/tags/aBcDeF", `mutation { createContact(input: {workspaceId: "101", tagIds: ["aBcDeF"]}) { contact { id } userErrors { message } } }`, "createContact"},
 	} {
 		for _, status := range []int{400, 409, 422, 423} {
 			e := newEnv(t, on(test.path, answer(status, "application/json", `{"error":"found unpermitted parameter: :tag_id"}`)))
