@@ -253,6 +253,14 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		if _, err := model.UnmarshalDateTime(v); err != nil {
 			return nil, `Expected type "DateTime". ` + err.Error()
 		}
+	case "Decimal":
+		if isNumber {
+			text = string(number) // with all its digits
+		}
+		if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
+			return nil, "Decimal cannot represent a non decimal value: " + shown(v)
+		}
+		return text, ""
 	case "JSON":
 		_, err := model.UnmarshalJSON(v)
 		return nil, err.Error()
