@@ -23,6 +23,9 @@ type Place struct {
 const (
 	placeTTL  = time.Hour
 	maxPlaces = 100_000
+	// lookUpAgain is how long a workspace is not looked up again for calls that belong to
+	// no request.
+	lookUpAgain = time.Second
 )
 
 type placeKey struct {
@@ -154,8 +157,16 @@ func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) 
 	if known.Subdomain != p.Subdomain { // another call has found out
 		return known.Place, true
 	}
-	if a := allowanceOf(ctx); a != nil && known.at.After(a.began) {
+	began := time.Now().Add(-lookUpAgain)
+	if a := allowanceOf(ctx); a != nil {
+		began = a.began
+	}
+	if known.at.After(began) {
 		return p, false
+	}
+	if c.Scoped() {
+		// Whether a record is there must not show in the budget of calls.
+		ctx = Unmetered(ctx)
 	}
 	w, err := c.Workspace(Fresh(ctx), p.WorkspaceID)
 	if err != nil {

@@ -120,7 +120,7 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := len(s.calls[accounts])
-				err := test.call(t.Context(), c, p)
+				err := test.call(WithAllowance(t.Context(), new(Allowance)), c, p)
 				if scoped && test.want == Forbidden { // its words are another matter
 					return
 				}
