@@ -55,7 +55,7 @@ func TestPlainRows(t *testing.T) {
 	}
 	client = client.WithToken(demo.Token)
 	of := func(ctx context.Context) Session { return Session{Client: client, Calls: ctx} }
-	ordinary, short := newExecutor(of, false), NewExecutor(of, true)
+	ordinary, short := newExecutor(of, true, false), NewExecutor(of, true)
 	var planned, met atomic.Int64
 	short.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
