@@ -166,7 +166,7 @@ func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) 
 	}
 	if c.Scoped() {
 		// Whether a record is there must not show in the budget of calls.
-		ctx = Unmetered(ctx)
+		ctx = Aside(ctx)
 	}
 	w, err := c.Workspace(Fresh(ctx), p.WorkspaceID)
 	if err != nil {
