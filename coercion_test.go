@@ -147,6 +147,11 @@ func TestErrorsDoNotRepeatInput(t *testing.T) {
 			t.Errorf("%s: %.1000s", query, r.raw)
 		}
 	}
+	for _, query := range []string{`{ teams(first: "` + secret + `") { __typename } }`, `{ workspace(id: 1) { contacts(sort: { direction: "` + secret + `" }) { __typename } } }`, `{ workspace(id: 1) { contacts(filter: "` + secret + `") { __typename } } }`} {
+		if _, r := e.sendJSON(query, ""); len(r.Errors) != 1 || len(r.raw) > 500 || strings.Contains(r.raw, "s3cr3ts3cr3t") {
+			t.Errorf("%.100s: %.1000s", query, r.raw)
+		}
+	}
 	many := `{"v":{` + each(3000, func(i int) string { return fmt.Sprintf(`"idz%d":1,`, i) }) + `"x":1}}`
 	if _, r := e.sendJSON(byFilter, many); len(r.Errors) > 11 {
 		t.Errorf("%d errors", len(r.Errors))
