@@ -188,7 +188,7 @@ func (s *splitter) later(fragment *ast.InlineFragment, directive *ast.Directive,
 	whole := *fragment
 	whole.SelectionSet, _ = s.cut(fragment.SelectionSet, p, &step{fragment, from})
 	p.op = s.operation(ast.SelectionSet{from.around(&whole)})
-	if !fragment.ObjectDefinition.IsAbstractType() && !from.abstract() {
+	if !branches(ast.SelectionSet{fragment}) && !from.abstract() {
 		return
 	}
 	names := *fragment
@@ -215,6 +215,19 @@ func typeNames(set ast.SelectionSet) ast.SelectionSet {
 		}
 	}
 	return names
+}
+
+// branches reports whether what a selection asks for depends on the type of its object.
+func branches(set ast.SelectionSet) bool {
+	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch sel := selection.(type) {
+		case *ast.InlineFragment:
+			return sel.ObjectDefinition.IsAbstractType() || branches(sel.SelectionSet)
+		case *ast.FragmentSpread:
+			return sel.ObjectDefinition.IsAbstractType() || branches(sel.Definition.SelectionSet)
+		}
+		return false
+	})
 }
 
 // asks reports whether a selection asks for any field.
