@@ -260,14 +260,19 @@ func attacks() []hostile {
 	// Documents by their id or hash.
 	extensions := func(text string) string { return `{"extensions":` + text + `}` }
 	for name, body := range map[string]string{
-		"an unknown id": `{"documentId":"nope"}`, "a path for an id": `{"documentId":"../../etc/passwd"}`, "a number for an id": `{"documentId":7}`, "an object for an id": `{"id":{"$ne":null}}`,
-		"an id of half a megabyte": `{"documentId":"` + rep("x", 500_000) + `"}`, "an id beside a query": `{"documentId":"nope","query":"{ __typename }"}`,
+		"a number for an id": `{"documentId":7}`, "an object for an id": `{"id":{"$ne":null}}`,
 		"another hash": `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hashOf("{ teams }") + `"}}}`,
 		"no version":   extensions(`{"persistedQuery":{"sha256Hash":"x"}}`), "version 2": extensions(`{"persistedQuery":{"version":2,"sha256Hash":"x"}}`),
 		"a list for it all": extensions(`{"persistedQuery":[1]}`), "text for it all": extensions(`{"persistedQuery":"x"}`),
 		"our own key": extensions(`{"documentId":"x"}`), "a hash of capitals": `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.ToUpper(hashOf("{ __typename }")) + `"}}}`,
 	} {
 		add("persisted: "+name, bad, post(body))
+	}
+	for name, body := range map[string]string{
+		"an unknown id": `{"documentId":"nope"}`, "a path for an id": `{"documentId":"../../etc/passwd"}`,
+		"an id of half a megabyte": `{"documentId":"` + rep("x", 500_000) + `"}`, "an id beside a query": `{"documentId":"nope","query":"{ __typename }"}`,
+	} {
+		add("persisted: "+name, "DOCUMENT_NOT_FOUND", post(body))
 	}
 	add("persisted: an unknown hash", "PERSISTED_QUERY_NOT_FOUND", post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf("x")+`"}}`)))
 	add("persisted: a number for a hash", "PERSISTED_QUERY_NOT_FOUND", post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":7}}`)))

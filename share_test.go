@@ -31,7 +31,7 @@ func (c *confessor) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n := c.calls.Add(1); n%4 == 0 {
 		time.Sleep(50 * time.Microsecond) // so that others come meanwhile
 	}
-	token := strings.Replace(r.Header.Get("Authorization"), "Bearer secret-", "answer-", 1)
+	token := strings.Replace(r.Header.Get("Authorization"), "Bearer secret-", "mine-", 1)
 	var body string
 	switch _, kind, _ := strings.Cut(r.URL.Path, "/api/"); {
 	case kind == "teams":
@@ -82,7 +82,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 					for way := range ways {
 						w := send(t.Context(), credential, operation, way)
 						want[[3]int{credential, operation, way}] = fmt.Sprint(w.Code, w.Body)
-						if answer := w.Body.String(); strings.Count(answer, answerTo(credential)) != strings.Count(answer, "answer") || operation < 6 && !strings.Contains(answer, answerTo(credential)) {
+						if answer := w.Body.String(); strings.Count(answer, answerTo(credential)) != strings.Count(answer, "mine") || operation < 6 && !strings.Contains(answer, answerTo(credential)) {
 							t.Fatalf("%d alone: %s", credential, answer)
 						}
 					}
@@ -107,7 +107,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 						}
 						w := send(ctx, credential, operation, way)
 						cancel()
-						if got := fmt.Sprint(w.Code, w.Body); got != want[[3]int{credential, operation, way}] && (!impatient || strings.Count(got, "answer") != strings.Count(got, answerTo(credential))) {
+						if got := fmt.Sprint(w.Code, w.Body); got != want[[3]int{credential, operation, way}] && (!impatient || strings.Count(got, "mine") != strings.Count(got, answerTo(credential))) {
 							t.Errorf("seed %d: %s got %s\nwant %s", seed, tokenOf(credential), got, want[[3]int{credential, operation, way}])
 							return
 						}
@@ -123,7 +123,7 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 	}
 }
 
-func answerTo(credential int) string { return fmt.Sprintf("answer-%02d", credential) }
+func answerTo(credential int) string { return fmt.Sprintf("mine-%02d", credential) }
 
 func tokenOf(credential int) string { return fmt.Sprintf("secret-%02d", credential) }
 

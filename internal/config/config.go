@@ -37,8 +37,8 @@ type Config struct {
 
 	Listen      string        `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
-	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"How long each call to the simulated API takes, such as 300ms. Needs --demo."`
-	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Shares of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no answer at all. They come in the same order at each start. Needs --demo."`
+	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"How long each call to the simulated API takes, such as 300ms. Only for the demo."`
+	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Shares of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no answer at all. They come in the same order at each start. Only for the demo."`
 	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
 	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -105,6 +106,7 @@ func TestEveryFlag(t *testing.T) {
 	special := map[string]string{
 		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
+		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}
 	for _, flag := range model(t).Flags {
 		if slices.Contains([]string{"help", "config", "print-config", "version"}, flag.Name) {
@@ -129,7 +131,7 @@ func TestEveryFlag(t *testing.T) {
 		case float64:
 			value = "0.5"
 		case time.Duration:
-			value = "17s"
+			value = cmp.Or(value, "17s")
 		case []string:
 		default:
 			if value == "" {
