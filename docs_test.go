@@ -55,7 +55,7 @@ import (
 //     and, behind an empty line, the body.
 //   - yaml and json whose title ends in .yaml or .json are files: an access file is read by its
 //     loader, a manifest of trusted documents by that of these.
-//   - go, and yaml with the title gqlgen.yml, are lines that stand in a file of the project.
+//   - go, graphqls, and yaml with the title gqlgen.yml, are lines that stand in a file of the project.
 //   - A block without a language is a list of files and folders that are there.
 //   - log is lines of the log, of which the messages have to stand in the code.
 //   - js is run by e2e/docs_test.go, and text is a drawing.
@@ -239,7 +239,7 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 // kindOf returns what a block is: its language, and what its title makes of it.
 func kindOf(b manual.Block) string {
 	switch title := filepath.Ext(b.Title); {
-	case b.Language == "go" && b.Title == "", b.Title == "gqlgen.yml":
+	case (b.Language == "go" || b.Language == "graphqls") && b.Title == "", b.Title == "gqlgen.yml":
 		return "source"
 	case title == "."+b.Language:
 		return b.Language + " file"
@@ -275,7 +275,7 @@ func sourceFiles(t *testing.T) map[string]string {
 			return err
 		case entry.IsDir() && (entry.Name() == "node_modules" || path == filepath.Join("graph", "exec")):
 			return fs.SkipDir
-		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"), path == "gqlgen.yml":
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"), path == "gqlgen.yml", filepath.Ext(path) == ".graphqls":
 			text, err := os.ReadFile(path)
 			sources[path] = spaced(string(text))
 			return err

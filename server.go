@@ -2,6 +2,9 @@
 // 2.0 REST API.
 package main
 
+//go:generate go run ./tools/generate
+//go:generate go tool gqlgen generate
+
 import (
 	"cmp"
 	"context"

@@ -531,7 +531,7 @@ var roads = []string{
 	`{ workspace(id: "{W}") { salesPipelines(filter: { ids: ["{H}", "{raw}"] }) { nodes { ` + pipelineFields + ` } } } }`,
 	`{ workspace(id: "{W}") { salesOpportunities { nodes { ` + opportunityFields + ` } } } }`,
 	`{ workspace(id: "{W}") { salesOpportunities(filter: { ids: ["{Y}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
-	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], pipelinesStageIds: ["{J}"], primaryContactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], pipelinesStageIds: ["{J}"], contactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
 	`{ a: node(id: "{node}") { id } b: workspace(id: "{W}", subdomain: "{subdomain}") { name contact(id: "{C}") { emailAddress } } c: contact(id: "{C}", workspaceId: "{W}") { emailAddress } }`,
 }
 

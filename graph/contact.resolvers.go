@@ -18,10 +18,6 @@ func (r *contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([
 	return tagListsOf(ctx, objs)
 }
 
-func (r *contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
-	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), upstream.Query{}, first, after, last, before)
-}
-
 func (r *contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(c *upstream.Contact) string { return c.WorkspaceID })
 }
@@ -38,15 +34,15 @@ func (r *mutationResolver) UpdateContact(ctx context.Context, input model.Update
 	})
 }
 
-func (r *mutationResolver) UpsertContact(ctx context.Context, input model.UpsertContactInput) (*model.UpsertContactPayload, error) {
-	return change(ctx, input, upsertContact, func(done upserted, errs []*model.UserError) *model.UpsertContactPayload {
-		return &model.UpsertContactPayload{Contact: done.contact, Created: done.created, UserErrors: errs}
-	})
-}
-
 func (r *mutationResolver) DeleteContact(ctx context.Context, input model.DeleteContactInput) (*model.DeleteContactPayload, error) {
 	return change(ctx, input, deleteContact, func(ref upstream.Ref, errs []*model.UserError) *model.DeleteContactPayload {
 		return &model.DeleteContactPayload{DeletedContactID: globalID(ref), UserErrors: errs}
+	})
+}
+
+func (r *mutationResolver) UpsertContact(ctx context.Context, input model.UpsertContactInput) (*model.UpsertContactPayload, error) {
+	return change(ctx, input, upsertContact, func(done upserted, errs []*model.UserError) *model.UpsertContactPayload {
+		return &model.UpsertContactPayload{Contact: done.contact, Created: done.created, UserErrors: errs}
 	})
 }
 
@@ -58,6 +54,16 @@ func (r *mutationResolver) RedactContact(ctx context.Context, input model.Redact
 
 func (r *queryResolver) Contact(ctx context.Context, id string, workspaceID *string) (*upstream.Contact, error) {
 	return contactIn(ctx, workspaceID, id)
+}
+
+func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
+	q, err := contactQuery(ctx, obj.Key(), filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	contacts, err := connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
+	requestTags(ctx, contacts)
+	return contacts, err
 }
 
 func (r *Resolver) Contact() exec.ContactResolver { return &contactResolver{r} }

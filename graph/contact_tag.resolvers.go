@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -20,6 +21,14 @@ func (r *appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.Ap
 func (r *appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
 	return shortContacts(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.Contact { return t.Contact },
 		func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID, t.ContactID })
+}
+
+func (r *appliedContactTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(t *upstream.AppliedContactTag) string { return t.WorkspaceID })
+}
+
+func (r *contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
+	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), upstream.Query{}, first, after, last, before)
 }
 
 func (r *contactTagResolver) Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error) {
@@ -58,6 +67,14 @@ func (r *mutationResolver) RemoveContactTag(ctx context.Context, input model.Rem
 	return change(ctx, input, removeContactTag, func(done tagging, errs []*model.UserError) *model.RemoveContactTagPayload {
 		return &model.RemoveContactTagPayload{RemovedAppliedContactTagID: globalIDOf(done.applied), Contact: done.contact, UserErrors: errs}
 	})
+}
+
+func (r *workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {
+	q, err := contactTagQuery(ctx, obj.Key(), filter)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.ContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
 func (r *Resolver) AppliedContactTag() exec.AppliedContactTagResolver {

@@ -18,6 +18,10 @@ func (r *contactResolver) Enrollments(ctx context.Context, objs []*upstream.Cont
 	return childrenOf(ctx, objs, loader.ContactEnrollments, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, upstream.Query{}, first, after, last, before)
 }
 
+func (r *courseResolver) Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID })
+}
+
 func (r *courseResolver) Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error) {
 	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
 }
@@ -28,10 +32,6 @@ func (r *courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, 
 		return nil, err
 	}
 	return connect(ctx, loader.CourseEnrollmentList, obj.Ref(), q, first, after, last, before)
-}
-
-func (r *courseResolver) Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID })
 }
 
 func (r *courseEnrollmentResolver) Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
@@ -55,16 +55,16 @@ func (r *courseLessonResolver) Workspace(ctx context.Context, objs []*upstream.C
 	return workspacesOf(ctx, objs, func(o *upstream.CourseLesson) string { return o.WorkspaceID })
 }
 
-func (r *courseSectionResolver) Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error) {
-	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
-}
-
 func (r *courseSectionResolver) Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error) {
 	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).Owner, lightCourse, courseStub)
 }
 
 func (r *courseSectionResolver) Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.CourseSection) string { return o.WorkspaceID })
+}
+
+func (r *courseSectionResolver) Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error) {
+	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) Courses(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Course], error) {

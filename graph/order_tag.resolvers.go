@@ -28,12 +28,12 @@ func (r *appliedOrderTagResolver) Workspace(ctx context.Context, objs []*upstrea
 	return workspacesOf(ctx, objs, func(o *upstream.AppliedOrderTag) string { return o.WorkspaceID })
 }
 
-func (r *orderResolver) Tags(ctx context.Context, objs []*upstream.Order) ([][]*upstream.OrderTag, error) {
-	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref { return refs(upstream.KindOrderTag, o.WorkspaceID, o.TagIDs) })
-}
-
 func (r *orderResolver) AppliedTags(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedOrderTag], error) {
 	return connect(ctx, loader.AppliedOrderTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+}
+
+func (r *orderResolver) Tags(ctx context.Context, objs []*upstream.Order) ([][]*upstream.OrderTag, error) {
+	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref { return refs(upstream.KindOrderTag, o.WorkspaceID, o.TagIDs) })
 }
 
 func (r *orderTagResolver) Workspace(ctx context.Context, objs []*upstream.OrderTag) ([]*upstream.Workspace, error) {

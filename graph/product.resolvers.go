@@ -14,22 +14,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-func (r *productResolver) Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error) {
-	q, err := productVariantQuery(ctx, obj.WorkspaceID, filter, sort)
-	if err != nil {
-		return nil, err
-	}
-	return connect(ctx, loader.ProductVariantList, obj.Ref(), q, first, after, last, before)
-}
-
-func (r *productResolver) Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error) {
-	q, err := productPriceQuery(ctx, obj.WorkspaceID, filter, sort)
-	if err != nil {
-		return nil, err
-	}
-	return connect(ctx, loader.ProductPriceList, obj.Ref(), q, first, after, last, before)
-}
-
 func (r *productResolver) DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error) {
 	return related(ctx, objs, loader.ProductVariants.From(ctx), func(p *upstream.Product) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindProductVariant, Parent: p.WorkspaceID, ID: p.DefaultVariantID}
@@ -48,6 +32,22 @@ func (r *productResolver) Collections(ctx context.Context, objs []*upstream.Prod
 
 func (r *productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID })
+}
+
+func (r *productResolver) Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error) {
+	q, err := productVariantQuery(ctx, obj.WorkspaceID, filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.ProductVariantList, obj.Ref(), q, first, after, last, before)
+}
+
+func (r *productResolver) Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error) {
+	q, err := productPriceQuery(ctx, obj.WorkspaceID, filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.ProductPriceList, obj.Ref(), q, first, after, last, before)
 }
 
 func (r *productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error) {
@@ -72,16 +72,16 @@ func (r *productTagResolver) Workspace(ctx context.Context, objs []*upstream.Pro
 	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID })
 }
 
-func (r *productVariantResolver) Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error) {
-	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sorted(ctx, "", sort).query, first, after, last, before)
-}
-
 func (r *productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {
 	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).Owner, lightProduct, productStub)
 }
 
 func (r *productVariantResolver) Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.ProductVariant) string { return o.WorkspaceID })
+}
+
+func (r *productVariantResolver) Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error) {
+	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) Products(ctx context.Context, obj *upstream.Workspace, filter *model.ProductFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Product], error) {

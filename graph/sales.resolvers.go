@@ -39,24 +39,24 @@ func (r *salesPipelineResolver) Stages(ctx context.Context, objs []*upstream.Sal
 	return stagesOf(ctx, objs)
 }
 
-func (r *salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
-}
-
 func (r *salesPipelineResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.SalesPipeline) string { return o.WorkspaceID })
+}
+
+func (r *salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error) {
 	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).Owner, lightPipeline, pipelineStub)
 }
 
-func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return stageOpportunities(ctx, objs, placed(ctx, "", sort).query, first, after, last, before)
-}
-
 func (r *salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.SalesPipelineStage) string { return o.WorkspaceID })
+}
+
+func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
+	return stageOpportunities(ctx, objs, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) SalesPipelines(ctx context.Context, obj *upstream.Workspace, filter *model.SalesPipelineFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesPipeline], error) {

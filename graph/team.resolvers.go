@@ -36,10 +36,6 @@ func (r *queryResolver) Team(ctx context.Context, id string) (*upstream.Team, er
 	return teamByID(ctx, id)
 }
 
-func (r *teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
-	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
-}
-
 func (r *Resolver) BillingSubscription() exec.BillingSubscriptionResolver {
 	return &billingSubscriptionResolver{r}
 }

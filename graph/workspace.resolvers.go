@@ -24,30 +24,16 @@ func (r *queryResolver) Workspace(ctx context.Context, id string, subdomain *str
 	return workspaceByID(ctx, id, subdomain)
 }
 
+func (r *teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
+	return connect(ctx, loader.WorkspaceList, obj.Ref(), upstream.Query{}, first, after, last, before)
+}
+
 func (r *workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error) {
 	return teamsOf(ctx, objs, func(w *upstream.Workspace) string { return w.TeamID })
 }
 
-func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, filter *model.ContactFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
-	q, err := contactQuery(ctx, obj.Key(), filter, sort)
-	if err != nil {
-		return nil, err
-	}
-	contacts, err := connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
-	requestTags(ctx, contacts)
-	return contacts, err
-}
-
 func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {
 	return contactByID(ctx, "", obj.Key(), id)
-}
-
-func (r *workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {
-	q, err := contactTagQuery(ctx, obj.Key(), filter)
-	if err != nil {
-		return nil, err
-	}
-	return connect(ctx, loader.ContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
 func (r *Resolver) Workspace() exec.WorkspaceResolver { return &workspaceResolver{r} }

@@ -20,6 +20,7 @@ import (
 type AppliedContactTagResolver interface {
 	Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error)
 	Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error)
+	Workspace(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Workspace, error)
 }
 type ContactTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error)
@@ -258,6 +259,61 @@ func (ec *executionContext) resolveBatch_AppliedContactTag_contact(ctx context.C
 		results,
 		err,
 		"AppliedContactTag.contact",
+	)
+}
+
+func (ec *executionContext) _AppliedContactTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AppliedContactTag_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AppliedContactTag_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AppliedContactTag_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AppliedContactTag",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AppliedContactTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (any, error) {
+	resolver := ec.Resolvers.AppliedContactTag()
+	if batch, ok := graphql.BatchParentsFor[*upstream.AppliedContactTag](ctx, "AppliedContactTag"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AppliedContactTag.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.AppliedContactTag{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"AppliedContactTag.workspace",
 	)
 }
 
@@ -1611,6 +1667,12 @@ func (ec *executionContext) _AppliedContactTag(ctx context.Context, sel ast.Sele
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._AppliedContactTag_contact(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AppliedContactTag_workspace(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -18,9 +18,9 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type CourseResolver interface {
+	Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error)
 	Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error)
 	Enrollments(ctx context.Context, obj *upstream.Course, filter *model.CourseEnrollmentFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseEnrollment], error)
-	Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error)
 }
 type CourseEnrollmentResolver interface {
 	Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error)
@@ -32,9 +32,9 @@ type CourseLessonResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.Workspace, error)
 }
 type CourseSectionResolver interface {
-	Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error)
 	Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error)
 	Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error)
+	Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -605,6 +605,61 @@ func (ec *executionContext) fieldContext_Course_updatedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Course_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Course_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Course_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Course",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (any, error) {
+	resolver := ec.Resolvers.Course()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Course](ctx, "Course"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Course.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.Course{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"Course.workspace",
+	)
+}
+
 func (ec *executionContext) _Course_sections(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -691,61 +746,6 @@ func (ec *executionContext) fieldContext_Course_enrollments(ctx context.Context,
 		return fc, err
 	}
 	return fc, nil
-}
-
-func (ec *executionContext) _Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Course_workspace(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_Course_workspace(ctx, field, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
-			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Course_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Course",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Workspace(ctx, field)
-		},
-	}
-	return fc, nil
-}
-func (ec *executionContext) resolveBatch_Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (any, error) {
-	resolver := ec.Resolvers.Course()
-	if batch, ok := graphql.BatchParentsFor[*upstream.Course](ctx, "Course"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Workspace(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"Course.workspace",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Workspace(ctx, []*upstream.Course{obj})
-	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
-		ctx,
-		results,
-		err,
-		"Course.workspace",
-	)
 }
 
 func (ec *executionContext) _CourseConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Course]) (ret graphql.Marshaler) {
@@ -2304,50 +2304,6 @@ func (ec *executionContext) fieldContext_CourseSection_updatedAt(_ context.Conte
 	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _CourseSection_lessons(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CourseSection_lessons(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.CourseSection().Lessons(ctx, obj, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseLesson]) graphql.Marshaler {
-			return ec.marshalOCourseLessonConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_CourseSection_lessons(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "CourseSection",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CourseLessonConnection(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_CourseSection_lessons_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _CourseSection_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2456,6 +2412,50 @@ func (ec *executionContext) resolveBatch_CourseSection_workspace(ctx context.Con
 		err,
 		"CourseSection.workspace",
 	)
+}
+
+func (ec *executionContext) _CourseSection_lessons(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CourseSection_lessons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CourseSection().Lessons(ctx, obj, fc.Args["sort"].(*model.PlacedSort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.CourseLesson]) graphql.Marshaler {
+			return ec.marshalOCourseLessonConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CourseSection_lessons(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CourseSection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CourseLessonConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CourseSection_lessons_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CourseSectionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.CourseSection]) (ret graphql.Marshaler) {
@@ -2771,6 +2771,12 @@ func (ec *executionContext) _Course(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Course_workspace(ctx, field, obj)
+				})
 		case "sections":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -2782,12 +2788,6 @@ func (ec *executionContext) _Course(ctx context.Context, sel ast.SelectionSet, o
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Course_enrollments(ctx, field, obj)
-				})
-		case "workspace":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Course_workspace(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -3326,12 +3326,6 @@ func (ec *executionContext) _CourseSection(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "lessons":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._CourseSection_lessons(ctx, field, obj)
-				})
 		case "course":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -3343,6 +3337,12 @@ func (ec *executionContext) _CourseSection(ctx context.Context, sel ast.Selectio
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._CourseSection_workspace(ctx, field, obj)
+				})
+		case "lessons":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CourseSection_lessons(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -20,6 +20,7 @@ import (
 type OrderInvoiceResolver interface {
 	Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error)
 	Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error)
+
 	Workspace(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Workspace, error)
 }
 
@@ -491,6 +492,38 @@ func (ec *executionContext) fieldContext_OrderInvoice_externalId(_ context.Conte
 	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
 }
 
+func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LineItems, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderInvoiceLineItem) graphql.Marshaler {
+			return ec.marshalOOrderInvoiceLineItem2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItemᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_lineItems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderInvoiceLineItem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderInvoice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -535,61 +568,6 @@ func (ec *executionContext) _OrderInvoice_updatedAt(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_OrderInvoice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
-}
-
-func (ec *executionContext) _OrderInvoice_rawInvoiceType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderInvoice_rawInvoiceType(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.InvoiceType, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_OrderInvoice_rawInvoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
-}
-
-func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.LineItems, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderInvoiceLineItem) graphql.Marshaler {
-			return ec.marshalOOrderInvoiceLineItem2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceLineItemᚄ(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_OrderInvoice_lineItems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "OrderInvoice",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderInvoiceLineItem(ctx, field)
-		},
-	}
-	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -700,6 +678,29 @@ func (ec *executionContext) resolveBatch_OrderInvoice_contact(ctx context.Contex
 		err,
 		"OrderInvoice.contact",
 	)
+}
+
+func (ec *executionContext) _OrderInvoice_rawInvoiceType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderInvoice_rawInvoiceType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderInvoice_rawInvoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -1970,6 +1971,11 @@ func (ec *executionContext) _OrderInvoice(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "lineItems":
+			out.Values[i] = ec._OrderInvoice_lineItems(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "createdAt":
 			out.Values[i] = ec._OrderInvoice_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -1977,16 +1983,6 @@ func (ec *executionContext) _OrderInvoice(ctx context.Context, sel ast.Selection
 			}
 		case "updatedAt":
 			out.Values[i] = ec._OrderInvoice_updatedAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "rawInvoiceType":
-			out.Values[i] = ec._OrderInvoice_rawInvoiceType(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "lineItems":
-			out.Values[i] = ec._OrderInvoice_lineItems(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2002,6 +1998,11 @@ func (ec *executionContext) _OrderInvoice(ctx context.Context, sel ast.Selection
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._OrderInvoice_contact(ctx, field, obj)
 				})
+		case "rawInvoiceType":
+			out.Values[i] = ec._OrderInvoice_rawInvoiceType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,

@@ -18,28 +18,30 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type ProductResolver interface {
-	Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error)
-	Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error)
 	DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error)
 	Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error)
 	Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error)
 	Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error)
+	Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error)
+	Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error)
 }
 type ProductCollectionResolver interface {
 	Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error)
+
 	Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error)
 }
 type ProductPriceResolver interface {
 	Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error)
+
 	Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error)
 }
 type ProductTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ProductTag) ([]*upstream.Workspace, error)
 }
 type ProductVariantResolver interface {
-	Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error)
 	Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error)
 	Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error)
+	Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -872,94 +874,6 @@ func (ec *executionContext) fieldContext_Product_updatedAt(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Product", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _Product_variants(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_variants(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Product().Variants(ctx, obj, fc.Args["filter"].(*model.ProductVariantFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductVariant]) graphql.Marshaler {
-			return ec.marshalOProductVariantConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Product_variants(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Product",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductVariantConnection(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Product_variants_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Product_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_prices(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Product().Prices(ctx, obj, fc.Args["filter"].(*model.ProductPriceFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
-			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Product_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Product",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductPriceConnection(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Product_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _Product_defaultVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1190,6 +1104,94 @@ func (ec *executionContext) resolveBatch_Product_workspace(ctx context.Context, 
 		err,
 		"Product.workspace",
 	)
+}
+
+func (ec *executionContext) _Product_variants(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_variants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Product().Variants(ctx, obj, fc.Args["filter"].(*model.ProductVariantFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductVariant]) graphql.Marshaler {
+			return ec.marshalOProductVariantConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_variants(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductVariantConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_variants_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Product_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Product().Prices(ctx, obj, fc.Args["filter"].(*model.ProductPriceFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Product_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductCollection_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1606,29 +1608,6 @@ func (ec *executionContext) fieldContext_ProductCollection_updatedAt(_ context.C
 	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _ProductCollection_rawSortMethod(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductCollection_rawSortMethod(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.SortMethod, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_ProductCollection_rawSortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
-}
-
 func (ec *executionContext) _ProductCollection_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1694,6 +1673,29 @@ func (ec *executionContext) resolveBatch_ProductCollection_products(ctx context.
 		err,
 		"ProductCollection.products",
 	)
+}
+
+func (ec *executionContext) _ProductCollection_rawSortMethod(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_rawSortMethod(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SortMethod, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_rawSortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -2628,29 +2630,6 @@ func (ec *executionContext) fieldContext_ProductPrice_updatedAt(_ context.Contex
 	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _ProductPrice_rawPaymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductPrice_rawPaymentType(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.PaymentType, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_ProductPrice_rawPaymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
-}
-
 func (ec *executionContext) _ProductPrice_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2704,6 +2683,29 @@ func (ec *executionContext) resolveBatch_ProductPrice_variant(ctx context.Contex
 		err,
 		"ProductPrice.variant",
 	)
+}
+
+func (ec *executionContext) _ProductPrice_rawPaymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductPrice_rawPaymentType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PaymentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductPrice_rawPaymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -4102,73 +4104,6 @@ func (ec *executionContext) fieldContext_ProductVariant_updatedAt(_ context.Cont
 	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_prices(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_ProductVariant_prices(ctx, field, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
-			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_ProductVariant_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "ProductVariant",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductPriceConnection(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_ProductVariant_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-func (ec *executionContext) resolveBatch_ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
-	resolver := ec.Resolvers.ProductVariant()
-	fc := graphql.GetFieldContext(ctx)
-	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Prices(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
-		})
-		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.ProductPrice]](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"ProductVariant.prices",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Prices(ctx, []*upstream.ProductVariant{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
-	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.ProductPrice]](
-		ctx,
-		results,
-		err,
-		"ProductVariant.prices",
-	)
-}
-
 func (ec *executionContext) _ProductVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4276,6 +4211,73 @@ func (ec *executionContext) resolveBatch_ProductVariant_workspace(ctx context.Co
 		results,
 		err,
 		"ProductVariant.workspace",
+	)
+}
+
+func (ec *executionContext) _ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_prices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductVariant_prices(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.ProductPrice]) graphql.Marshaler {
+			return ec.marshalOProductPriceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_prices(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPriceConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ProductVariant_prices_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductVariant_prices(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
+	resolver := ec.Resolvers.ProductVariant()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Prices(ctx, batch.Parents, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.Connection[upstream.ProductPrice]](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductVariant.prices",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Prices(ctx, []*upstream.ProductVariant{obj}, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.Connection[upstream.ProductPrice]](
+		ctx,
+		results,
+		err,
+		"ProductVariant.prices",
 	)
 }
 
@@ -4893,18 +4895,6 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "variants":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Product_variants(ctx, field, obj)
-				})
-		case "prices":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Product_prices(ctx, field, obj)
-				})
 		case "defaultVariant":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -4928,6 +4918,18 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Product_workspace(ctx, field, obj)
+				})
+		case "variants":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_variants(ctx, field, obj)
+				})
+		case "prices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_prices(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -5047,17 +5049,17 @@ func (ec *executionContext) _ProductCollection(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "rawSortMethod":
-			out.Values[i] = ec._ProductCollection_rawSortMethod(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "products":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductCollection_products(ctx, field, obj)
 				})
+		case "rawSortMethod":
+			out.Values[i] = ec._ProductCollection_rawSortMethod(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -5379,17 +5381,17 @@ func (ec *executionContext) _ProductPrice(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "rawPaymentType":
-			out.Values[i] = ec._ProductPrice_rawPaymentType(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "variant":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductPrice_variant(ctx, field, obj)
 				})
+		case "rawPaymentType":
+			out.Values[i] = ec._ProductPrice_rawPaymentType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -5858,12 +5860,6 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "prices":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._ProductVariant_prices(ctx, field, obj)
-				})
 		case "product":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -5875,6 +5871,12 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductVariant_workspace(ctx, field, obj)
+				})
+		case "prices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductVariant_prices(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -25,13 +25,13 @@ type SalesOpportunityResolver interface {
 }
 type SalesPipelineResolver interface {
 	Stages(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error)
-	Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 	Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 }
 type SalesPipelineStageResolver interface {
 	Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error)
-	Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 	Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error)
+	Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -318,6 +318,38 @@ func (ec *executionContext) fieldContext_SalesOpportunity_assigneeId(_ context.C
 	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
 }
 
+func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -362,38 +394,6 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
-}
-
-func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Notes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
-			return ec.marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SalesOpportunity",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SalesOpportunityNote(ctx, field)
-		},
-	}
-	return fc, nil
 }
 
 func (ec *executionContext) _SalesOpportunity_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -1121,6 +1121,61 @@ func (ec *executionContext) resolveBatch_SalesPipeline_stages(ctx context.Contex
 	)
 }
 
+func (ec *executionContext) _SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipeline_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipeline_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipeline_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipeline",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (any, error) {
+	resolver := ec.Resolvers.SalesPipeline()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipeline.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesPipeline{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesPipeline.workspace",
+	)
+}
+
 func (ec *executionContext) _SalesPipeline_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1185,61 +1240,6 @@ func (ec *executionContext) resolveBatch_SalesPipeline_opportunities(ctx context
 		results,
 		err,
 		"SalesPipeline.opportunities",
-	)
-}
-
-func (ec *executionContext) _SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SalesPipeline_workspace(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_SalesPipeline_workspace(ctx, field, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
-			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_SalesPipeline_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SalesPipeline",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Workspace(ctx, field)
-		},
-	}
-	return fc, nil
-}
-func (ec *executionContext) resolveBatch_SalesPipeline_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (any, error) {
-	resolver := ec.Resolvers.SalesPipeline()
-	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipeline](ctx, "SalesPipeline"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Workspace(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"SalesPipeline.workspace",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Workspace(ctx, []*upstream.SalesPipeline{obj})
-	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
-		ctx,
-		results,
-		err,
-		"SalesPipeline.workspace",
 	)
 }
 
@@ -1702,6 +1702,61 @@ func (ec *executionContext) resolveBatch_SalesPipelineStage_pipeline(ctx context
 	)
 }
 
+func (ec *executionContext) _SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesPipelineStage_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesPipelineStage_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesPipelineStage_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesPipelineStage",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (any, error) {
+	resolver := ec.Resolvers.SalesPipelineStage()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesPipelineStage.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesPipelineStage{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesPipelineStage.workspace",
+	)
+}
+
 func (ec *executionContext) _SalesPipelineStage_opportunities(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1769,61 +1824,6 @@ func (ec *executionContext) resolveBatch_SalesPipelineStage_opportunities(ctx co
 	)
 }
 
-func (ec *executionContext) _SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SalesPipelineStage_workspace(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_SalesPipelineStage_workspace(ctx, field, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
-			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_SalesPipelineStage_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SalesPipelineStage",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Workspace(ctx, field)
-		},
-	}
-	return fc, nil
-}
-func (ec *executionContext) resolveBatch_SalesPipelineStage_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (any, error) {
-	resolver := ec.Resolvers.SalesPipelineStage()
-	if batch, ok := graphql.BatchParentsFor[*upstream.SalesPipelineStage](ctx, "SalesPipelineStage"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Workspace(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"SalesPipelineStage.workspace",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Workspace(ctx, []*upstream.SalesPipelineStage{obj})
-	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
-		ctx,
-		results,
-		err,
-		"SalesPipelineStage.workspace",
-	)
-}
-
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -1839,7 +1839,7 @@ func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Con
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "pipelineIds", "pipelinesStageIds", "primaryContactIds", "assigneeIds"}
+	fieldsInOrder := [...]string{"ids", "pipelineIds", "pipelinesStageIds", "contactIds", "assigneeIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1867,13 +1867,13 @@ func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Con
 				return it, err
 			}
 			it.PipelinesStageIds = graphql.OmittableOf(data)
-		case "primaryContactIds":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("primaryContactIds"))
+		case "contactIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.PrimaryContactIds = graphql.OmittableOf(data)
+			it.ContactIds = graphql.OmittableOf(data)
 		case "assigneeIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assigneeIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
@@ -1999,6 +1999,11 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "notes":
+			out.Values[i] = ec._SalesOpportunity_notes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "createdAt":
 			out.Values[i] = ec._SalesOpportunity_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -2006,11 +2011,6 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 			}
 		case "updatedAt":
 			out.Values[i] = ec._SalesOpportunity_updatedAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "notes":
-			out.Values[i] = ec._SalesOpportunity_notes(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2246,17 +2246,17 @@ func (ec *executionContext) _SalesPipeline(ctx context.Context, sel ast.Selectio
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesPipeline_stages(ctx, field, obj)
 				})
-		case "opportunities":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._SalesPipeline_opportunities(ctx, field, obj)
-				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesPipeline_workspace(ctx, field, obj)
+				})
+		case "opportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipeline_opportunities(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2428,17 +2428,17 @@ func (ec *executionContext) _SalesPipelineStage(ctx context.Context, sel ast.Sel
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesPipelineStage_pipeline(ctx, field, obj)
 				})
-		case "opportunities":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._SalesPipelineStage_opportunities(ctx, field, obj)
-				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesPipelineStage_workspace(ctx, field, obj)
+				})
+		case "opportunities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesPipelineStage_opportunities(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -32,37 +32,37 @@ type ApplyContactTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Which contacts a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for contacts: a row meets all of them. An empty list of values matches nothing.
 type ContactFilter struct {
-	// Any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these e-mail addresses, exactly; at most 100.
+	// Any of these values of `emailAddress`, compared exactly; at most 100.
 	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
+	// Value of `isActive`.
+	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
 	// Carrying any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Only active contacts, or only those that are not.
-	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
 }
 
-// Which contact tags a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for contact tags: a row meets all of them. An empty list of values matches nothing.
 type ContactTagFilter struct {
-	// Any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these contact tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these names, exactly; at most 100.
+	// Any of these values of `name`, compared exactly; at most 100.
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Which enrolments of a course a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for enrollments: a row meets all of them. An empty list of values matches nothing.
 type CourseEnrollmentFilter struct {
-	// Any of these enrolments, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these enrollments, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 }
 
-// A contact to be made.
+// Contact to create.
 type CreateContactInput struct {
-	// The `id`, `rawId` or `publicId` of the workspace.
+	// Workspace, by `id`, `rawId` or `publicId`.
 	WorkspaceID string `json:"workspaceId"`
 	// The e-mail address.
 	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
@@ -70,7 +70,7 @@ type CreateContactInput struct {
 	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
 	// The last name.
 	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
-	// The phone number.
+	// The phone number as it was entered.
 	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
 	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
 	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
@@ -90,17 +90,17 @@ type CreateContactInput struct {
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
-// What has come of making a contact.
+// Result of `createContact`.
 type CreateContactPayload struct {
-	// The contact; null if it was refused.
+	// Contact as it is now; null if ClickFunnels refused.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A contact tag to be made.
+// Contact tag to create.
 type CreateContactTagInput struct {
-	// The `id`, `rawId` or `publicId` of the workspace.
+	// Workspace, by `id`, `rawId` or `publicId`.
 	WorkspaceID string `json:"workspaceId"`
 	// The tag's name.
 	Name string `json:"name"`
@@ -108,11 +108,11 @@ type CreateContactTagInput struct {
 	Color graphql.Omittable[*string] `json:"color,omitzero"`
 }
 
-// What has come of making a contact tag.
+// Result of `createContactTag`.
 type CreateContactTagPayload struct {
-	// The tag; null if it was refused.
+	// Contact tag as it is now; null if ClickFunnels refused.
 	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -124,87 +124,87 @@ type CustomAttributeInput struct {
 	Value graphql.Omittable[*string] `json:"value,omitzero"`
 }
 
-// A contact to be deleted.
+// Contact to delete.
 type DeleteContactInput struct {
-	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	// Contact, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
 	ID string `json:"id"`
-	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
+	// Workspace of the contact, by `id`, `rawId` or `publicId`; not needed with an `id`.
 	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
 }
 
-// What has come of deleting a contact.
+// Result of `deleteContact`.
 type DeleteContactPayload struct {
-	// The `id` of what was deleted; null if it was refused.
+	// Global id of the deleted contact; null if ClickFunnels refused.
 	DeletedContactID *string `json:"deletedContactId,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A contact tag to be deleted.
+// Contact tag to delete.
 type DeleteContactTagInput struct {
-	// The tag's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	// Contact tag, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
 	ID string `json:"id"`
-	// The `id`, `rawId` or `publicId` of the tag's workspace; needed unless `id` is an `id` that this API gave.
+	// Workspace of the contact tag, by `id`, `rawId` or `publicId`; not needed with an `id`.
 	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
 }
 
-// What has come of deleting a contact tag.
+// Result of `deleteContactTag`.
 type DeleteContactTagPayload struct {
-	// The `id` of what was deleted; null if it was refused.
+	// Global id of the deleted contact tag; null if ClickFunnels refused.
 	DeletedContactTagID *string `json:"deletedContactTagId,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Which form submissions a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for form submissions: a row meets all of them. An empty list of values matches nothing.
 type FormSubmissionFilter struct {
-	// Any of these form submissions, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these form submissions, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Sent by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Submitted by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// From any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Submitted on any of these pages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PageIds graphql.Omittable[[]string] `json:"pageIds,omitzero"`
 }
 
-// Which funnels a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for funnels: a row meets all of them. An empty list of values matches nothing.
 type FunnelFilter struct {
-	// Any of these funnels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these funnels, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Which orders a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for orders: a row meets all of them. An empty list of values matches nothing.
 type OrderFilter struct {
-	// Any of these orders, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these orders, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// By any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Ordered by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Of any of these types: `one-time-order`, `subscription-order`.
+	// Any of these values of `orderType`, compared exactly; at most 100.
 	OrderTypes graphql.Omittable[[]string] `json:"orderTypes,omitzero"`
-	// Only what was paid for real, or only what was not.
+	// Value of `liveMode`.
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
 }
 
-// Which invoices a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for invoices: a row meets all of them. An empty list of values matches nothing.
 type OrderInvoiceFilter struct {
-	// Any of these invoices, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these invoices, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// With any of these, as `status` has it.
+	// Any of these values of `status`, compared exactly; at most 100.
 	Statuses graphql.Omittable[[]string] `json:"statuses,omitzero"`
-	// Of any of these types.
+	// Any of these values of `invoiceType`, compared exactly; at most 100.
 	InvoiceTypes graphql.Omittable[[]string] `json:"invoiceTypes,omitzero"`
-	// With any of these numbers.
+	// Any of these values of `invoiceNumber`, compared exactly; at most 100.
 	InvoiceNumbers graphql.Omittable[[]string] `json:"invoiceNumbers,omitzero"`
-	// With any of these ids in another system.
+	// Any of these values of `externalId`, compared exactly; at most 100.
 	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
 }
 
-// Which pages a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for pages: a row meets all of them. An empty list of values matches nothing.
 type PageFilter struct {
-	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Of any of these funnels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// In any of these funnels, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	FunnelIds graphql.Omittable[[]string] `json:"funnelIds,omitzero"`
-	// With any of these themes, by raw id; at most 100.
+	// Any of these values of `themeId`, compared exactly; at most 100.
 	ThemeIds graphql.Omittable[[]string] `json:"themeIds,omitzero"`
 	// Only pages of funnels, or only those on their own.
 	FunnelPages graphql.Omittable[*bool] `json:"funnelPages,omitzero"`
@@ -218,55 +218,55 @@ type PlacedSort struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// Which collections of products a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for product collections: a row meets all of them. An empty list of values matches nothing.
 type ProductCollectionFilter struct {
-	// Any of these collections, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these product collections, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only what the store shows, or only what it does not.
+	// Value of `visibleInStore`.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Only what was put away, or only what was not.
+	// Value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Which products a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for products: a row meets all of them. An empty list of values matches nothing.
 type ProductFilter struct {
-	// Any of these products, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these products, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only what the store shows, or only what it does not.
+	// Value of `visibleInStore`.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Only what the customer centre shows, or only what it does not.
+	// Value of `visibleInCustomerCenter`.
 	VisibleInCustomerCenter graphql.Omittable[*bool] `json:"visibleInCustomerCenter,omitzero"`
-	// Only what was put away, or only what was not.
+	// Value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Which prices of a product a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for prices: a row meets all of them. An empty list of values matches nothing.
 type ProductPriceFilter struct {
-	// Any of these prices, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these prices, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Of any of these variants, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Of any of these variants, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	VariantIds graphql.Omittable[[]string] `json:"variantIds,omitzero"`
-	// Only what customers see, or only what they do not.
+	// Value of `visible`.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Only what was put away, or only what was not.
+	// Value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Which labels of products a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for product tags: a row meets all of them. An empty list of values matches nothing.
 type ProductTagFilter struct {
-	// Any of these labels, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these product tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Which variants of a product a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for variants: a row meets all of them. An empty list of values matches nothing.
 type ProductVariantFilter struct {
-	// Any of these variants, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these variants, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only what customers see, or only what they do not.
+	// Value of `visible`.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Only what was put away, or only what was not.
+	// Value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
-	// Only what has to be sent, or only what has not.
+	// Value of `fulfillmentRequired`.
 	FulfillmentRequired graphql.Omittable[*bool] `json:"fulfillmentRequired,omitzero"`
 }
 
@@ -308,23 +308,23 @@ type RemoveContactTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Which opportunities a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for sales opportunities: a row meets all of them. An empty list of values matches nothing.
 type SalesOpportunityFilter struct {
-	// Any of these opportunities, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these sales opportunities, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// In any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// In any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PipelineIds graphql.Omittable[[]string] `json:"pipelineIds,omitzero"`
-	// In any of these stages, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// In any of these stages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PipelinesStageIds graphql.Omittable[[]string] `json:"pipelinesStageIds,omitzero"`
-	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
-	PrimaryContactIds graphql.Omittable[[]string] `json:"primaryContactIds,omitzero"`
-	// Cared for by any of these memberships, by raw id; at most 100.
+	// For any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
+	// Any of these values of `assigneeId`, compared exactly; at most 100.
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
-// Which pipelines a list holds: those for which everything given is true. An empty list of values matches nothing.
+// Conditions for sales pipelines: a row meets all of them. An empty list of values matches nothing.
 type SalesPipelineFilter struct {
-	// Any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Any of these sales pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
@@ -336,11 +336,11 @@ type Sort struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// What is to change of a contact.
+// Changes of a contact.
 type UpdateContactInput struct {
-	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	// Contact, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
 	ID string `json:"id"`
-	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
+	// Workspace of the contact, by `id`, `rawId` or `publicId`; not needed with an `id`.
 	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
 	// The e-mail address.
 	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
@@ -348,7 +348,7 @@ type UpdateContactInput struct {
 	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
 	// The last name.
 	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
-	// The phone number.
+	// The phone number as it was entered.
 	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
 	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
 	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
@@ -368,19 +368,19 @@ type UpdateContactInput struct {
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
-// What has come of changing a contact.
+// Result of `updateContact`.
 type UpdateContactPayload struct {
-	// The contact as it is now; null if it was refused.
+	// Contact as it is now; null if ClickFunnels refused.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What is to change of a contact tag.
+// Changes of a contact tag.
 type UpdateContactTagInput struct {
-	// The tag's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
+	// Contact tag, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
 	ID string `json:"id"`
-	// The `id`, `rawId` or `publicId` of the tag's workspace; needed unless `id` is an `id` that this API gave.
+	// Workspace of the contact tag, by `id`, `rawId` or `publicId`; not needed with an `id`.
 	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
 	// The tag's name.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
@@ -388,49 +388,49 @@ type UpdateContactTagInput struct {
 	Color graphql.Omittable[*string] `json:"color,omitzero"`
 }
 
-// What has come of changing a contact tag.
+// Result of `updateContactTag`.
 type UpdateContactTagPayload struct {
-	// The tag as it is now; null if it was refused.
+	// Contact tag as it is now; null if ClickFunnels refused.
 	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What is to change of a team.
+// Changes of a team.
 type UpdateTeamInput struct {
-	// The team's `id`, `rawId` or `publicId`.
+	// Team, by `id`, `rawId` or `publicId`.
 	ID string `json:"id"`
 	// The team's name.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
 	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
 	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
-	// The language, such as `en`, `ja` or `pt`.
+	// The language that new websites are made in: `en`, `es`, `ja` or `pt`, and perhaps others later.
 	Locale graphql.Omittable[*string] `json:"locale,omitzero"`
 }
 
-// What has come of changing a team.
+// Result of `updateTeam`.
 type UpdateTeamPayload struct {
-	// The team as it is now; null if it was refused.
+	// Team as it is now; null if ClickFunnels refused.
 	Team *upstream.Team `json:"team,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What is to change of a workspace.
+// Changes of a workspace.
 type UpdateWorkspaceInput struct {
-	// The workspace's `id`, `rawId` or `publicId`.
+	// Workspace, by `id`, `rawId` or `publicId`.
 	ID string `json:"id"`
 	// The workspace's name.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
-	// The workspace's own subdomain. ClickFunnels lets it be changed in rare cases only.
+	// The bare label, such as `acme` of `acme.myclickfunnels.com`.
 	Subdomain graphql.Omittable[*string] `json:"subdomain,omitzero"`
 }
 
-// What has come of changing a workspace.
+// Result of `updateWorkspace`.
 type UpdateWorkspacePayload struct {
-	// The workspace as it is now; null if it was refused.
+	// Workspace as it is now; null if ClickFunnels refused.
 	Workspace *upstream.Workspace `json:"workspace,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty if it did not.
 	UserErrors []*UserError `json:"userErrors"`
 }
 

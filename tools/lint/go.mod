@@ -1,6 +1,6 @@
 // The tools that are not part of the build, kept apart so that their
-// dependencies are not ours: go tool -modfile=tools/go.mod golangci-lint
-module github.com/funnelgraph/funnelgraph/tools
+// dependencies are not ours: go tool -modfile=tools/lint/go.mod golangci-lint
+module github.com/funnelgraph/funnelgraph/tools/lint
 
 go 1.26.0
 

@@ -1,0 +1,378 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// Description is the hand-written part of the schema: types, their documentation, and
+// directives for what REST knows about them.
+type Description struct {
+	// Files are the documents of the description in the order of their names.
+	Files []*File
+	// Types are all definitions by name.
+	Types map[string]*ast.Definition
+	// Resources are the resources by the name of their type.
+	Resources map[string]*Resource
+
+	directives map[string]*ast.DirectiveDefinition
+	enums      map[string][]string // of the directives' arguments
+}
+
+// File is one file of the description.
+type File struct {
+	Name     string // such as contact.graphqls
+	Document *ast.SchemaDocument
+}
+
+// Resource is one type with @resource.
+type Resource struct {
+	Type *ast.Definition
+	File *File
+
+	Path         []string
+	Noun, Plural string
+	Note         string // ends the description of its lists
+	Accounts     bool   // on the host of accounts
+	Lists        []List
+	Filters      []string
+	Sort         string // NONE, CHANGE or POSITION
+	Body         string
+	Write        []string
+	Relations    []*Relation
+}
+
+// List is one path that lists a resource.
+type List struct {
+	// Parent is the type whose records have the list; empty for the host's own.
+	Parent string
+	// Field is the field of the parent that holds the list.
+	Field string
+	Path  []string
+}
+
+// Relation is a field with @belongsTo.
+type Relation struct {
+	Field     *ast.FieldDefinition
+	To        string // a resource's type
+	Key       string
+	FilterKey string
+	Embeds    []string
+	Inverse   string // a field of To
+	Across    string // the lists that the inverse is collected from
+	Filter    string
+}
+
+// directivesFile defines the directives. It is no part of the schema.
+const directivesFile = "directives.graphqls"
+
+// Describe reads a description. A mistake is an error with the file and line where it
+// stands.
+func Describe(sources []*ast.Source) (*Description, error) {
+	d := &Description{
+		Types: make(map[string]*ast.Definition), Resources: make(map[string]*Resource),
+		directives: make(map[string]*ast.DirectiveDefinition), enums: make(map[string][]string),
+	}
+	for _, source := range sources {
+		document, err := parser.ParseSchema(source)
+		if err != nil {
+			return nil, err
+		}
+		if source.Name == directivesFile {
+			d.define(document)
+			continue
+		}
+		d.Files = append(d.Files, &File{source.Name, document})
+	}
+	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists} {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *Description) define(document *ast.SchemaDocument) {
+	for _, directive := range document.Directives {
+		d.directives[directive.Name] = directive
+	}
+	for _, enum := range document.Definitions {
+		for _, value := range enum.EnumValues {
+			d.enums[enum.Name] = append(d.enums[enum.Name], value.Name)
+		}
+	}
+}
+
+// readTypes collects the definitions. gqlparser creates the type of an extension that
+// names none, so a misspelt name would go unnoticed.
+func (d *Description) readTypes() error {
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			if d.Types[definition.Name] != nil {
+				return at(definition.Position, "the type %s is defined twice", definition.Name)
+			}
+			d.Types[definition.Name] = definition
+		}
+		for _, directive := range file.Document.Directives {
+			d.directives[directive.Name] = directive
+		}
+	}
+	return nil
+}
+
+// checkDirectives compares every use of a directive with its definition.
+func (d *Description) checkDirectives() error {
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			if err := d.check(definition.Directives); err != nil {
+				return err
+			}
+			for _, field := range definition.Fields {
+				if err := d.check(field.Directives); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// builtin are the directives of the GraphQL specification.
+var builtin = []string{"deprecated", "specifiedBy", "oneOf"}
+
+func (d *Description) check(directives ast.DirectiveList) error {
+	for _, use := range directives {
+		if slices.Contains(builtin, use.Name) {
+			continue
+		}
+		definition := d.directives[use.Name]
+		if definition == nil {
+			return at(use.Position, "there is no directive @%s", use.Name)
+		}
+		for _, argument := range use.Arguments {
+			declared := definition.Arguments.ForName(argument.Name)
+			if declared == nil {
+				return at(argument.Position, "@%s has no argument %s", use.Name, argument.Name)
+			}
+			if err := d.checkValue(declared.Type, argument.Value, "@"+use.Name+"("+argument.Name+":)"); err != nil {
+				return err
+			}
+		}
+		for _, declared := range definition.Arguments {
+			if declared.Type.NonNull && declared.DefaultValue == nil && use.Arguments.ForName(declared.Name) == nil {
+				return at(use.Position, "@%s lacks the argument %s", use.Name, declared.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) error {
+	if t.Elem != nil {
+		if value.Kind != ast.ListValue {
+			return at(value.Position, "%s is a list", where)
+		}
+		for _, child := range value.Children {
+			if err := d.checkValue(t.Elem, child.Value, where); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	kinds := map[string][]ast.ValueKind{"String": {ast.StringValue, ast.BlockValue}, "Boolean": {ast.BooleanValue}}
+	if words := d.enums[t.NamedType]; words != nil {
+		if value.Kind != ast.EnumValue || !slices.Contains(words, value.Raw) {
+			return at(value.Position, "%s is one of %s", where, strings.Join(words, ", "))
+		}
+	} else if !slices.Contains(kinds[t.NamedType], value.Kind) {
+		return at(value.Position, "%s is a %s", where, t.NamedType)
+	}
+	return nil
+}
+
+// readResources reads the types with @resource, and their relations.
+func (d *Description) readResources() error {
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			directive := definition.Directives.ForName("resource")
+			if directive == nil {
+				continue
+			}
+			args := arguments{directive}
+			r := &Resource{
+				Type: definition, File: file,
+				Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
+				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
+				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
+			}
+			r.Note = args.text("note", "")
+			r.Plural = args.text("plural", plural(r.Noun))
+			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
+			if r.Accounts && args.texts("lists") == nil {
+				r.Lists = []List{{Path: r.Path}}
+			}
+			for _, path := range args.texts("lists") {
+				r.Lists = append(r.Lists, List{Path: strings.Split(path, "/")})
+			}
+			if r.Lists == nil {
+				r.Lists = []List{{Path: append([]string{"workspaces", "{workspace_id}"}, r.Path...)}}
+			}
+			d.Resources[definition.Name] = r
+		}
+	}
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			if err := d.readRelations(definition); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Description) readRelations(definition *ast.Definition) error {
+	for _, field := range definition.Fields {
+		directive := field.Directives.ForName("belongsTo")
+		if directive == nil {
+			continue
+		}
+		to := field.Type.Name()
+		if d.Resources[to] == nil {
+			return at(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, definition.Name, field.Name)
+		}
+		args := arguments{directive}
+		relation := &Relation{
+			Field: field, To: to, Key: args.text("key", ""), Embeds: args.texts("embeds"),
+			Inverse: args.text("inverse", ""), Across: args.text("across", ""), Filter: args.text("filter", ""),
+		}
+		relation.FilterKey = args.text("filterKey", relation.Key)
+		for _, name := range relation.Embeds {
+			if d.Types[to].Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
+				return at(directive.Position, "%s has no field %s", to, name)
+			}
+		}
+		r := d.Resources[definition.Name]
+		if r == nil {
+			continue // a part of a record, which has no lists of its own
+		}
+		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
+			return at(directive.Position, "%s has no filter %s, which the inverse needs", definition.Name, relation.FilterKey)
+		}
+		r.Relations = append(r.Relations, relation)
+	}
+	return nil
+}
+
+// readLists finds the field that holds each list.
+func (d *Description) readLists() error {
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			r := d.Resources[definition.Name]
+			if r == nil {
+				continue
+			}
+			for i := range r.Lists {
+				if err := d.place(r, &r.Lists[i]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// place finds the parent of a list: the resource whose path comes before the id.
+func (d *Description) place(r *Resource, list *List) error {
+	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
+	if i < 0 {
+		list.Parent, list.Field = "Query", lowerFirst(plural(r.Type.Name))
+		return nil
+	}
+	for name, parent := range d.Resources {
+		if !slices.Equal(parent.Path, list.Path[:i]) {
+			continue
+		}
+		list.Parent, list.Field = name, camel(list.Path[len(list.Path)-1])
+		if name == "Workspace" {
+			list.Field = lowerFirst(plural(r.Type.Name))
+		}
+		return nil
+	}
+	return at(r.Type.Directives.ForName("resource").Position, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
+}
+
+// arguments are the arguments of a directive that was checked.
+type arguments struct{ directive *ast.Directive }
+
+func (a arguments) text(name, otherwise string) string {
+	if argument := a.directive.Arguments.ForName(name); argument != nil {
+		return argument.Value.Raw
+	}
+	return otherwise
+}
+
+func (a arguments) texts(name string) []string {
+	argument := a.directive.Arguments.ForName(name)
+	if argument == nil {
+		return nil
+	}
+	all := []string{}
+	for _, child := range argument.Value.Children {
+		all = append(all, child.Value.Raw)
+	}
+	return all
+}
+
+// at returns an error at a place of the description.
+func at(p *ast.Position, format string, args ...any) error {
+	return gqlerror.ErrorPosf(p, format, args...)
+}
+
+// plural returns the plural of a noun or of a type's name.
+func plural(noun string) string {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") && !strings.HasSuffix(stem, "e") {
+		return stem + "ies"
+	}
+	if strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "ch") {
+		return noun + "es"
+	}
+	return noun + "s"
+}
+
+func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
+func upperFirst(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+
+// camel returns a REST key as a field's name.
+func camel(key string) string {
+	words := strings.Split(key, "_")
+	for i := range words[1:] {
+		words[i+1] = upperFirst(words[i+1])
+	}
+	return strings.Join(words, "")
+}
+
+// snake returns a field's name as a REST key.
+func snake(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			fmt.Fprintf(&b, "_%c", r|0x20)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// article returns the noun with an indefinite article.
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeio") {
+		return "an " + noun
+	}
+	return "a " + noun
+}

@@ -1,0 +1,393 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// Expand returns the schema that the description stands for, one document for each of
+// its files, in the same order.
+func (d *Description) Expand() ([]*File, error) {
+	var files []*File
+	for _, file := range d.Files {
+		e := &expansion{Description: d, file: file, out: new(ast.SchemaDocument)}
+		e.copyRest()
+		for _, definition := range file.Document.Definitions {
+			if err := e.definition(definition); err != nil {
+				return nil, err
+			}
+		}
+		for _, extension := range file.Document.Extensions {
+			e.extension(extension)
+		}
+		files = append(files, &File{file.Name, e.out})
+	}
+	return files, checkNames(files)
+}
+
+// checkNames reports the first name of the description that means no type. gqlparser
+// would create the type of an extension, and report other names in the expanded files.
+func checkNames(files []*File) error {
+	defined := map[string]bool{"Int": true, "Float": true, "String": true, "Boolean": true, "ID": true}
+	for _, file := range files {
+		for _, definition := range file.Document.Definitions {
+			defined[definition.Name] = true
+		}
+	}
+	for _, file := range files {
+		for _, extension := range file.Document.Extensions {
+			if !defined[extension.Name] {
+				return at(extension.Position, "there is no type %s to extend", extension.Name)
+			}
+		}
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				if !defined[f.Type.Name()] {
+					return at(f.Position, "there is no type %s", f.Type.Name())
+				}
+				for _, argument := range f.Arguments {
+					if !defined[argument.Type.Name()] {
+						return at(argument.Position, "there is no type %s", argument.Type.Name())
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// expansion expands one file.
+type expansion struct {
+	*Description
+	file *File
+	out  *ast.SchemaDocument
+}
+
+func (e *expansion) copyRest() {
+	e.out.Schema, e.out.SchemaExtension = e.file.Document.Schema, e.file.Document.SchemaExtension
+	e.out.Directives = e.file.Document.Directives
+}
+
+func (e *expansion) definition(definition *ast.Definition) error {
+	r := e.Resources[definition.Name]
+	switch {
+	case r != nil:
+		return e.resource(r)
+	case definition.Kind == ast.Enum && definition.Directives.ForName("open") != nil:
+		e.add(openEnum(definition))
+	case definition.Kind == ast.Object:
+		own := *definition
+		own.Fields = e.fields(definition.Fields)
+		e.add(&own)
+	default:
+		e.add(definition)
+	}
+	return nil
+}
+
+// extension copies an extension of the description.
+func (e *expansion) extension(extension *ast.Definition) {
+	own := *extension
+	own.Fields = e.fields(extension.Fields)
+	e.out.Extensions = append(e.out.Extensions, &own)
+}
+
+func (e *expansion) add(definitions ...*ast.Definition) {
+	e.out.Definitions = append(e.out.Definitions, definitions...)
+}
+
+// extend adds a field to a type of any file.
+func (e *expansion) extend(typeName string, field *ast.FieldDefinition) {
+	for _, extension := range e.out.Extensions {
+		if extension.Name == typeName {
+			extension.Fields = append(extension.Fields, field)
+			return
+		}
+	}
+	e.out.Extensions = append(e.out.Extensions, &ast.Definition{Kind: ast.Object, Name: typeName, Fields: ast.FieldList{field}})
+}
+
+// recordFields are the fields that every record has.
+var recordFields = []string{"id", "rawId", "publicId", "createdAt", "updatedAt"}
+
+// resource adds a resource's type and all that follows from it.
+func (e *expansion) resource(r *Resource) error {
+	own := *r.Type
+	own.Directives = without(r.Type.Directives, "resource")
+	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
+	own.Fields = ast.FieldList{
+		field("id", "ID!", "Global id: opaque, and found again by `node`."),
+		field("rawId", "ID!", "ClickFunnels' numeric id, as a string because it can exceed 32 bits."),
+		field("publicId", "String", "Short public id, as in ClickFunnels' URLs."),
+	}
+	fields := e.fields(r.Type.Fields)
+	relations := slices.IndexFunc(fields, e.isRelation)
+	if relations < 0 {
+		relations = len(fields)
+	}
+	own.Fields = append(own.Fields, fields[:relations]...)
+	own.Fields = append(own.Fields,
+		field("createdAt", "DateTime", "Time of creation."),
+		field("updatedAt", "DateTime", "Time of the last change."),
+	)
+	own.Fields = append(own.Fields, fields[relations:]...)
+	if !r.Accounts {
+		own.Fields = append(own.Fields, batched(field("workspace", "Workspace",
+			"Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
+	}
+	e.add(&own)
+	if e.isListed(r) {
+		e.add(connection(r), edge(r))
+	}
+	if filter, err := e.filter(r); err != nil {
+		return err
+	} else if filter != nil {
+		e.add(filter)
+	}
+	for _, list := range r.Lists {
+		if e.comesWithParent(list) {
+			continue
+		}
+		e.extend(list.Parent, e.list(r, list))
+	}
+	for _, relation := range r.Relations {
+		if relation.Inverse != "" {
+			e.extend(relation.To, e.inverse(r, relation))
+		}
+	}
+	e.writes(r)
+	return nil
+}
+
+// comesWithParent reports whether a list needs no field, since the parent's type describes
+// it by hand: its rows come with the parent.
+func (e *expansion) comesWithParent(list List) bool {
+	return e.Types[list.Parent].Fields.ForName(list.Field) != nil
+}
+
+// isListed reports whether any field holds a list of the resource.
+func (e *expansion) isListed(r *Resource) bool {
+	return slices.ContainsFunc(r.Lists, func(list List) bool { return !e.comesWithParent(list) }) ||
+		slices.ContainsFunc(r.Relations, func(relation *Relation) bool { return relation.Inverse != "" })
+}
+
+// isRelation reports whether a field comes behind the times of a record: it holds other
+// records.
+func (e *expansion) isRelation(field *ast.FieldDefinition) bool {
+	return e.Resources[field.Type.Name()] != nil || len(field.Arguments) > 0
+}
+
+// fields returns the fields of a type without the directives of the description. A field
+// of an open enum is followed by one with ClickFunnels' own word.
+func (e *expansion) fields(fields ast.FieldList) ast.FieldList {
+	var all, raw ast.FieldList
+	for _, f := range fields {
+		own := *f
+		own.Directives = without(f.Directives, "belongsTo", "input", "list")
+		if list := f.Directives.ForName("list"); list != nil {
+			own.Type = typeOf(f.Type.Name() + "Connection")
+			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
+		}
+		if f.Directives.ForName("belongsTo") != nil {
+			own = *batched(&own)
+			own.Description += " " + e.cost(f)
+		}
+		all = append(all, &own)
+		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
+			raw = append(raw, field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."))
+		}
+	}
+	return append(all, raw...)
+}
+
+// cost returns what a relation to one record costs.
+func (e *expansion) cost(f *ast.FieldDefinition) string {
+	args, to := arguments{f.Directives.ForName("belongsTo")}, e.Resources[f.Type.Name()]
+	if cost := args.text("cost", ""); cost != "" {
+		return "Cost: " + cost
+	}
+	without, call := "where it is known", "1 REST call"
+	if embeds := args.texts("embeds"); len(embeds) > 0 {
+		without = "for `" + strings.Join(append([]string{"id", "rawId"}, embeds...), "`, `") + "`"
+	}
+	if slices.Contains(to.Filters, "id") {
+		call = "1 REST call per 20 " + to.Plural
+	}
+	return "Cost: none " + without + ", else " + call + "."
+}
+
+// list returns the field that holds a list of a resource.
+func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
+	of, cost := "that the token reaches", "1 REST call per 20 "+r.Plural
+	if parent := e.Resources[list.Parent]; parent != nil {
+		of = "of the " + parent.Noun
+		if list.Parent != "Workspace" {
+			cost = "1 REST call per " + parent.Noun + " and 20 " + r.Plural
+		}
+	}
+	f := field(list.Field, r.Type.Name+"Connection", strings.Join(strings.Fields(upperFirst(r.Plural)+" "+of+". "+r.Note+" Cost: "+cost+"."), " "))
+	if len(r.Filters) > 0 {
+		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that every row meets."))
+	}
+	f.Arguments = append(f.Arguments, window(r.Sort)...)
+	return f
+}
+
+// inverse returns the field of another type that lists the rows that belong to it.
+func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinition {
+	to := e.Resources[relation.To]
+	f := field(relation.Inverse, r.Type.Name+"Connection",
+		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+".")
+	f.Arguments = window(r.Sort)
+	if relation.Across != "" {
+		f.Arguments = window("NONE") // several lists are merged by id
+		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call for the " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
+	}
+	return batched(f)
+}
+
+// window returns the arguments that every list takes.
+func window(sort string) ast.ArgumentDefinitionList {
+	var arguments ast.ArgumentDefinitionList
+	switch sort {
+	case "CHANGE":
+		arguments = append(arguments, argument("sort", "Sort", "Order of the rows; by default that of creation."))
+	case "POSITION":
+		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default that of creation."))
+	}
+	return append(arguments,
+		argument("first", "Int", "Number of rows from the start, or after `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another."),
+		argument("after", "String", "Cursor of the row before the first one; goes with `first`."),
+		argument("last", "Int", "Number of rows from the end, or before `before`: 1 to 100."),
+		argument("before", "String", "Cursor of the row after the last one; goes with `last`."),
+	)
+}
+
+func connection(r *Resource) *ast.Definition {
+	name := r.Type.Name
+	return object(name+"Connection", "Page of a list of "+r.Plural+".",
+		field("nodes", "["+name+"!]!", "Rows of the page."),
+		field("edges", "["+name+"Edge!]!", "Rows of the page, each with its cursor."),
+		field("pageInfo", "PageInfo!", "Where the page begins and ends, and whether more rows follow."),
+	)
+}
+
+func edge(r *Resource) *ast.Definition {
+	return object(r.Type.Name+"Edge", "Row of a list of "+r.Plural+".",
+		field("cursor", "String!", "Cursor of the row, for `after` and `before`."),
+		field("node", r.Type.Name+"!", "The "+r.Noun+"."),
+	)
+}
+
+// byID ends the description of an argument that takes the ids of records.
+const byID = ", by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
+
+// filter returns the input type of a resource's filter, nil if it has none.
+func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
+	if len(r.Filters) == 0 {
+		return nil, nil
+	}
+	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
+		Description: "Conditions for " + r.Plural + ": a row meets all of them. An empty list of values matches nothing."}
+	for _, key := range r.Filters {
+		condition, err := e.condition(r, key)
+		if err != nil {
+			return nil, err
+		}
+		if condition != nil {
+			input.Fields = append(input.Fields, condition)
+		}
+	}
+	return input, nil
+}
+
+// condition returns the field of a filter for a REST key, nil if an extension of the input
+// describes it by hand.
+func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, error) {
+	if key == "id" {
+		return field("ids", "[ID!]", "Any of these "+r.Plural+byID), nil
+	}
+	for _, relation := range r.Relations {
+		if relation.FilterKey == key {
+			words := relation.Filter
+			if words == "" {
+				words = "Of any of these " + e.Resources[relation.To].Plural
+			}
+			return field(relation.Field.Name+"Ids", "[ID!]", words+byID), nil
+		}
+	}
+	for _, f := range r.Type.Fields {
+		if snake(f.Name) != key {
+			continue
+		}
+		switch t := f.Type.Name(); t {
+		case "Boolean":
+			return field(f.Name, t, "Value of `"+f.Name+"`."), nil
+		default:
+			return field(plural(f.Name), "["+t+"!]", "Any of these values of `"+f.Name+"`, compared exactly; at most 100."), nil
+		}
+	}
+	for _, extension := range e.file.Document.Extensions {
+		if extension.Name != r.Type.Name+"Filter" {
+			continue
+		}
+		for _, f := range extension.Fields {
+			if snake(f.Name) == key || snake(strings.TrimSuffix(f.Name, "s")) == key {
+				return nil, nil
+			}
+		}
+	}
+	return nil, at(r.Type.Directives.ForName("resource").Position, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
+}
+
+// openEnum returns an enum with a value for words that are newer than it.
+func openEnum(definition *ast.Definition) *ast.Definition {
+	own := *definition
+	own.Directives = without(definition.Directives, "open")
+	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
+		Name: "UNKNOWN", Description: "A word that this schema does not know: the field's `raw…` twin has it.",
+	})
+	return &own
+}
+
+// The parts of a schema.
+
+func object(name, description string, fields ...*ast.FieldDefinition) *ast.Definition {
+	return &ast.Definition{Kind: ast.Object, Name: name, Description: description, Fields: fields}
+}
+
+func input(name, description string, fields ...*ast.FieldDefinition) *ast.Definition {
+	return &ast.Definition{Kind: ast.InputObject, Name: name, Description: description, Fields: fields}
+}
+
+func field(name, typeText, description string) *ast.FieldDefinition {
+	return &ast.FieldDefinition{Name: name, Type: typeOf(typeText), Description: description}
+}
+
+func argument(name, typeText, description string) *ast.ArgumentDefinition {
+	return &ast.ArgumentDefinition{Name: name, Type: typeOf(typeText), Description: description}
+}
+
+// typeOf reads a type such as [ID!]!.
+func typeOf(text string) *ast.Type {
+	inner, nonNull := strings.CutSuffix(text, "!")
+	if strings.HasPrefix(inner, "[") {
+		return &ast.Type{Elem: typeOf(strings.Trim(inner, "[]")), NonNull: nonNull}
+	}
+	return &ast.Type{NamedType: inner, NonNull: nonNull}
+}
+
+// batched marks a field whose resolver takes the rows of a whole list.
+func batched(f *ast.FieldDefinition) *ast.FieldDefinition {
+	own := *f
+	own.Directives = append(slices.Clone(f.Directives), &ast.Directive{Name: "goField", Arguments: ast.ArgumentList{
+		{Name: "batch", Value: &ast.Value{Kind: ast.BooleanValue, Raw: "true"}},
+	}})
+	return &own
+}
+
+func without(directives ast.DirectiveList, names ...string) ast.DirectiveList {
+	return slices.DeleteFunc(slices.Clone(directives), func(d *ast.Directive) bool { return slices.Contains(names, d.Name) })
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestGolden compares the expanded form of a small description with the golden files.
+func TestGolden(t *testing.T) {
+	sources, err := read("testdata/schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := generate(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		golden := filepath.Join("testdata/expanded", name)
+		if *update {
+			if err := os.WriteFile(golden, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden) //nolint:gosec // named above
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(want) != string(text) {
+			t.Errorf("%s differs from its golden file; see it by `go test ./tools/generate -update` and `git diff`", name)
+		}
+	}
+}
+
+// TestDeterministic expands the project's own description several times.
+func TestDeterministic(t *testing.T) {
+	sources, err := read("../../schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := generate(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		again, err := generate(sources)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range first {
+			if string(again[name]) != string(text) {
+				t.Fatalf("%s differs between two runs", name)
+			}
+		}
+	}
+}
+
+// TestMistakes checks that each mistake of a description is reported at its line.
+func TestMistakes(t *testing.T) {
+	garden, err := os.ReadFile("testdata/schema/garden.graphqls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directives, err := os.ReadFile("testdata/schema/directives.graphqls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ old, new, want string }{
+		"misspelt extension":          {"extend input PlantFilter", "extend type Gradens { trees: Int }\nextend input PlantFilter", "there is no type Gradens to extend"},
+		"misspelt type":               {"evergreen: Boolean", "evergreen: Bolean", "there is no type Bolean"},
+		"misspelt directive":          {"@list(sort: NONE)", "@lst(sort: NONE)", "there is no directive @lst"},
+		"misspelt argument":           {"embeds:", "embed:", "@belongsTo has no argument embed"},
+		"missing argument":            {`path: "gardens", noun: "garden"`, `path: "gardens"`, "@resource lacks the argument noun"},
+		"unknown word":                {"write: [CREATE, UPDATE, DELETE]", "write: [CREATE, ERASE]", "@resource(write:) is one of CREATE, UPDATE, DELETE"},
+		"text in place of a list":     {`filters: ["id", "garden_id", "name", "evergreen", "light", "height_in_cm"]`, `filters: "id"`, "@resource(filters:) is a list"},
+		"filter that nothing matches": {`"height_in_cm"`, `"weight"`, "the filter weight of Plant is the key of no field and of no relation: describe it by `extend input PlantFilter`"},
+		"field that is not embedded":  {`embeds: ["publicId", "name"]`, `embeds: ["nam"]`, "Garden has no field nam"},
+		"parent of a list":            {`"gardens/{garden_id}/plants"`, `"beds/{bed_id}/plants"`, "no resource has the path beds, below which Plant is listed"},
+		"relation to no resource":     {`garden: Garden @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
+		"inverse without a filter":    {`key: "garden_id", embeds`, `key: "bed_id", inverse: "beds", embeds`, "Plant has no filter bed_id, which the inverse needs"},
+		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(string(garden), test.old) {
+				t.Fatalf("the description does not have %q", test.old)
+			}
+			text := strings.Replace(string(garden), test.old, test.new, 1)
+			_, err := generate([]*ast.Source{{Name: directivesFile, Input: string(directives)}, {Name: "garden.graphqls", Input: text}})
+			if err == nil || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "garden.graphqls:") {
+				t.Errorf("want an error at a line of garden.graphqls: %s; got: %v", test.want, err)
+			}
+		})
+	}
+}

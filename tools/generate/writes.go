@@ -1,0 +1,85 @@
+package main
+
+import "github.com/vektah/gqlparser/v2/ast"
+
+// writes adds the mutations of a resource, with their inputs and payloads.
+func (e *expansion) writes(r *Resource) {
+	for _, write := range r.Write {
+		switch write {
+		case "CREATE":
+			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: where the outcome is `UNKNOWN`, look for it before you try again. Cost: 1 REST call.",
+				input("Create"+r.Type.Name+"Input", upperFirst(r.Noun)+" to create.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
+				record(r, "create"))
+		case "UPDATE":
+			e.mutation(r, "update", "Changes "+article(r.Noun)+": fields that are left out stay, null clears. Cost: 1 REST call.",
+				input("Update"+r.Type.Name+"Input", "Changes of "+article(r.Noun)+".", append(e.target(r), e.inputs(r, "update")...)...),
+				record(r, "update"))
+		case "DELETE":
+			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". Cost: 1 REST call.",
+				input("Delete"+r.Type.Name+"Input", upperFirst(r.Noun)+" to delete.", e.target(r)...),
+				payload(r, "delete", field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused.")))
+		}
+	}
+}
+
+// mutation adds a mutation by its verb.
+func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast.Definition) {
+	f := field(verb+r.Type.Name, out.Name, description)
+	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
+	e.extend("Mutation", f)
+	e.add(in, out)
+}
+
+// placeOfNew returns the fields that say where a record is created: in a workspace, or
+// below the record that lists its kind.
+func (e *expansion) placeOfNew(r *Resource) []*ast.FieldDefinition {
+	parent := r.Lists[0].Parent
+	if parent == "Query" || parent == "Workspace" {
+		return []*ast.FieldDefinition{field("workspaceId", "ID!", "Workspace, by `id`, `rawId` or `publicId`.")}
+	}
+	noun := e.Resources[parent].Noun
+	return []*ast.FieldDefinition{
+		field(lowerFirst(parent)+"Id", "ID!", upperFirst(noun)+", by `id`; or by `rawId` or `publicId` together with `workspaceId`."),
+		field("workspaceId", "ID", "Workspace of the "+noun+", by `id`, `rawId` or `publicId`; not needed with an `id`."),
+	}
+}
+
+// target returns the fields that name an existing record.
+func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
+	if r.Accounts {
+		return []*ast.FieldDefinition{field("id", "ID!", upperFirst(r.Noun)+", by `id`, `rawId` or `publicId`.")}
+	}
+	return []*ast.FieldDefinition{
+		field("id", "ID!", upperFirst(r.Noun)+", by `id`; or by `rawId` or `publicId` together with `workspaceId`."),
+		field("workspaceId", "ID", "Workspace of the "+r.Noun+", by `id`, `rawId` or `publicId`; not needed with an `id`."),
+	}
+}
+
+// inputs returns the fields that a mutation takes, described as those of the type are.
+func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
+	var all []*ast.FieldDefinition
+	for _, f := range r.Type.Fields {
+		directive := f.Directives.ForName("input")
+		if directive == nil {
+			continue
+		}
+		requirement := arguments{directive}.text(verb, "")
+		if requirement == "" {
+			continue
+		}
+		t := *f.Type
+		t.NonNull = requirement == "REQUIRED"
+		all = append(all, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
+	}
+	return all
+}
+
+// record returns the payload of a mutation that answers with the record.
+func record(r *Resource, verb string) *ast.Definition {
+	return payload(r, verb, field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" as it is now; null if ClickFunnels refused."))
+}
+
+func payload(r *Resource, verb string, result *ast.FieldDefinition) *ast.Definition {
+	return object(upperFirst(verb)+r.Type.Name+"Payload", "Result of `"+verb+r.Type.Name+"`.", result,
+		field("userErrors", "[UserError!]!", "Reasons why ClickFunnels refused; empty if it did not."))
+}
