@@ -25,7 +25,7 @@ var (
 //
 //	console.log(data.teams.nodes.length) // → 3
 //
-// The other blocks are run by docs_test.go of the root.
+// The other blocks are run by test/docs_test.go.
 func TestDocs(t *testing.T) {
 	pages, err := manual.Read("..")
 	if err != nil {

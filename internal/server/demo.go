@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// DemoReset is the path that restores the demo's data.
+const DemoReset = "/demo/reset"
+
+// Demo is the facade in front of a simulated API of its own. To reset it, both are started
+// anew, on another port: nothing that was cached, remembered or in flight before the reset can
+// reach a request behind it.
+type Demo struct {
+	ctx   context.Context //nolint:containedctx // the server's
+	cfg   config.Config
+	parts Parts
+
+	resetting sync.Mutex
+	current   atomic.Pointer[demoRun]
+}
+
+// demoRun is the time from one reset to the next.
+type demoRun struct {
+	http.Handler
+
+	client *upstream.Client
+	redis  *replicas.Redis
+	end    func()
+}
+
+// NewDemo returns a demo that lasts until the context ends.
+func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
+	d := &Demo{ctx: ctx, cfg: cfg, parts: p}
+	return d, d.start()
+}
+
+// start begins a new run and ends the one before.
+func (d *Demo) start() error {
+	d.resetting.Lock()
+	defer d.resetting.Unlock()
+	ctx, cancel := context.WithCancel(d.ctx)
+	address, shut, err := serveDemo(ctx, d.cfg)
+	if err != nil {
+		cancel()
+		return err
+	}
+	cfg, p := d.cfg, d.parts
+	cfg.UpstreamURL = demo.Template(address)
+	p.reset = d.reset
+	if p.Client, p.Redis, err = NewClient(ctx, cfg, p.Telemetry.Observer()); err != nil {
+		shut()
+		cancel()
+		return err
+	}
+	before := d.current.Swap(&demoRun{Handler(cfg, p), p.Client, p.Redis, func() { shut(); cancel() }})
+	if before != nil {
+		before.end()
+	}
+	return nil
+}
+
+// reset restores the data for whoever posts to [DemoReset].
+func (d *Demo) reset(w http.ResponseWriter, r *http.Request) {
+	if err := d.start(); err != nil {
+		slog.ErrorContext(r.Context(), "the demo could not be reset", "error", err)
+		http.Error(w, "the demo could not be reset", http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// ServeHTTP implements [http.Handler].
+func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.current.Load().ServeHTTP(w, r)
+}
+
+// Stats returns what the demo's client is doing.
+func (d *Demo) Stats() upstream.Stats { return d.current.Load().client.Stats() }
+
+// serveDemo starts the simulated API on a loopback port of its own.
+func serveDemo(ctx context.Context, cfg config.Config) (address string, shut func(), err error) {
+	var faults demo.Faults
+	if cfg.DemoFaults != "" {
+		if faults, err = demo.ParseFaults(cfg.DemoFaults); err != nil {
+			return "", nil, err
+		}
+	}
+	return serveBeside(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
+}

@@ -1,0 +1,304 @@
+// Package server wires the parts of funnelgraph and runs it.
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
+
+	"github.com/funnelgraph/funnelgraph/graph"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/documents"
+	"github.com/funnelgraph/funnelgraph/internal/explain"
+	"github.com/funnelgraph/funnelgraph/internal/explorer"
+	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/memory"
+	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/telemetry"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// Main carries out what the command line says: by default it serves until the process is
+// told to end.
+func Main(args []string) error {
+	cfg, err := config.Parse(args, os.Stdout)
+	if err != nil {
+		return err
+	}
+	switch cfg.Command {
+	case config.NewKey:
+		key, hash := access.NewKey()
+		_, err := fmt.Fprintf(os.Stdout, "key:  %s\nhash: %s\n\nGive the key to the client; it is not shown again. The hash goes into the access file.\n", key, hash)
+		return err
+	case config.PrintSchema:
+		_, err := io.WriteString(os.Stdout, graph.SDL())
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		told := <-signals
+		signal.Stop(signals) // a second signal ends the process at once
+		if told == os.Interrupt {
+			cancel(serving.ErrInterrupted)
+		}
+		cancel(nil)
+	}()
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return err
+	}
+	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
+	memory.Tune(ctx)
+	return Run(ctx, cfg, level, os.Stderr)
+}
+
+// Run serves until the context ends, and then drains. What it logs is from the level on,
+// which can be changed.
+func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Writer) error {
+	if cfg.Demo {
+		cfg.Token = demo.Token
+	}
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
+	defer end()
+	gate, err := NewGate(lasting, cfg)
+	if err != nil {
+		return err
+	}
+	traces, flush, err := telemetry.NewTraces(lasting, config.Version())
+	if err != nil {
+		return err
+	}
+	defer flush(lasting)
+	p := Parts{Gate: gate, State: new(serving.State), Telemetry: telemetry.New(telemetry.Config{
+		Log: slog.Default(), Metrics: cfg.AdminListen != "", Traces: traces, Version: config.Version(),
+	})}
+	if cfg.TrustedFile != "" {
+		if p.Trusted, err = documents.Load(cfg.TrustedFile); err != nil {
+			return err
+		}
+	}
+	var h http.Handler
+	if cfg.Demo {
+		d, err := NewDemo(lasting, cfg, p)
+		if err != nil {
+			return err
+		}
+		h, p.stats, p.Redis = d, d.Stats, d.current.Load().redis
+	} else {
+		if p.Client, p.Redis, err = NewClient(lasting, cfg, p.Telemetry.Observer()); err != nil {
+			return err
+		}
+		h, p.stats = Handler(cfg, p), p.Client.Stats
+	}
+	listener, err := listen(ctx, cfg.Listen, "--listen")
+	if err != nil {
+		return err
+	}
+	if cfg.AdminListen != "" {
+		shut, err := serveAdmin(ctx, cfg.AdminListen, p, level)
+		if err != nil {
+			return err
+		}
+		defer shut()
+	}
+	where := "http://" + listener.Addr().String()
+	explores := map[bool]string{true: "GraphiQL on " + where + "/, "}[cfg.GraphiQL]
+	_, _ = fmt.Fprintf(log, "funnelgraph %s: %sGraphQL on %s%s%s\n", config.Version(), explores, where, Endpoint, map[bool]string{true: " (demo data)"}[cfg.Demo])
+	return serving.Serve(ctx, listener, h, p.State, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
+}
+
+// Parts are what requests go through.
+type Parts struct {
+	Gate      access.Gate
+	Client    *upstream.Client
+	Trusted   *documents.Trusted // nil if there is no manifest
+	Redis     *replicas.Redis    // nil if there are no replicas
+	State     *serving.State
+	Telemetry *telemetry.Telemetry
+
+	reset http.HandlerFunc      // restores the demo's data; nil without a demo
+	stats func() upstream.Stats // of the client
+}
+
+// NewClient returns a client of the API, which is observed, and what it shares with
+// replicas until the context ends.
+func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *replicas.Redis, error) {
+	settings := upstream.Config{
+		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
+		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
+		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
+		Observer: observer,
+	}
+	var redis *replicas.Redis
+	if cfg.RedisURL != "" {
+		var err error
+		if redis, err = replicas.Connect(ctx, cfg.RedisURL); err != nil {
+			return nil, nil, err
+		}
+		settings.Replicas = redis
+	}
+	client, err := upstream.New(settings)
+	return client, redis, err
+}
+
+// NewGate returns the gate that the configuration asks for.
+func NewGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
+	policy := limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}
+	switch {
+	case cfg.AccessFile != "":
+		return access.NewClients(ctx, cfg.AccessFile, cfg.Token, policy)
+	case cfg.Demo:
+		return access.PassThrough{Default: cfg.Token, Policy: policy}, nil
+	case cfg.Token != "":
+		return access.Held{Token: cfg.Token, Policy: policy}, nil
+	}
+	return access.PassThrough{Policy: policy}, nil
+}
+
+// newExecutor returns what answers operations, each within its caller's limits.
+func newExecutor(cfg config.Config, p Parts) *executor.Executor {
+	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
+		caller := access.From(ctx)
+		client := p.Client.WithToken(caller.Token).Within(caller.Scope)
+		if !caller.OwnToken {
+			client = client.Held()
+		}
+		return graph.Session{
+			Client: client, Calls: caller.Policy.Allow(ctx),
+			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
+		}
+	}, cfg.Introspection)
+	kept := documents.NewKept()
+	if p.Redis != nil {
+		kept = p.Redis.Documents(kept)
+	}
+	documents.Apply(e, p.Trusted, cfg.TrustedOnly, kept)
+	limits.Apply(e, func(ctx context.Context) limits.Policy { return access.From(ctx).Policy })
+	access.Apply(e)
+	explain.Apply(e)
+	p.Telemetry.Apply(e, func(ctx context.Context) string { return access.From(ctx).Policy.Client })
+	return e
+}
+
+// Endpoint is the path of the GraphQL endpoint, and schemaFile that of the schema as text.
+const (
+	Endpoint   = "/graphql"
+	schemaFile = "/schema.graphql"
+)
+
+// Handler wires the parts: CORS → telemetry → access → explain → GraphQL, and the explorer
+// beside it.
+func Handler(cfg config.Config, p Parts) http.Handler {
+	operations := gqlhttp.Handler(gqlhttp.Config{
+		Executor:  newExecutor(cfg, p),
+		Scope:     func(ctx context.Context) any { return access.From(ctx).Key() },
+		Explained: explain.Wanted,
+		Shared:    p.Telemetry.Shared,
+		InParts:   graph.InParts,
+		MaxBody:   cfg.MaxBody,
+	})
+	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
+	schema := gqlhttp.Schema(graph.SDL)
+	// Both go through one gate, which counts requests.
+	guarded := access.Handler(p.Gate, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == schemaFile {
+			schema.ServeHTTP(w, r)
+			return
+		}
+		operations.ServeHTTP(w, r)
+	}))
+	observed := p.Telemetry.Handler(guarded)
+	mux := http.NewServeMux()
+	if cfg.Introspection && !cfg.TrustedOnly { // a client that cannot introspect cannot read it here either
+		mux.Handle("GET "+schemaFile, guarded)
+	}
+	if cfg.GraphiQL {
+		mux.Handle("/", explorer.Handler(Endpoint))
+	}
+	mux.HandleFunc("GET /healthz", p.State.Healthz)
+	mux.HandleFunc("GET /readyz", p.State.Readyz)
+	if p.reset != nil {
+		mux.HandleFunc("POST "+DemoReset, p.reset)
+	}
+	// Nearly all requests are operations. They go past the mux, which takes a
+	// fiftieth of what a shared answer costs.
+	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == Endpoint {
+			observed.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+// allow lets the listed origins' pages call from a browser, and with --demo
+// those of this machine.
+func allow(cfg config.Config) *cors.Cors {
+	listed := make(map[string]bool, len(cfg.CORSOrigins))
+	for _, origin := range cfg.CORSOrigins {
+		listed[origin] = true
+	}
+	return cors.New(cors.Options{
+		AllowOriginFunc: func(origin string) bool {
+			if listed[origin] {
+				return true
+			}
+			u, err := url.Parse(origin)
+			return err == nil && cfg.Demo && upstream.IsLoopback(u.Hostname())
+		},
+		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:   []string{"*"},
+		ExposedHeaders:   []string{"ETag", "Retry-After", telemetry.RequestID},
+		AllowCredentials: true,
+		MaxAge:           600,
+	})
+}
+
+// serveAdmin starts what is for those who run the server.
+func serveAdmin(ctx context.Context, address string, p Parts, level *slog.LevelVar) (shut func(), err error) {
+	var metrics []prometheus.Collector
+	if p.Redis != nil {
+		metrics = p.Redis.Metrics()
+	}
+	_, shut, err = serveBeside(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
+	return shut, err
+}
+
+// listen listens on an address, which a flag has set.
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; %s sets another address", address, err, flag)
+	}
+	return listener, nil
+}
+
+// serveBeside serves on an address of its own until it is shut.
+func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+	listener, err := listen(ctx, address, "--admin-listen")
+	if err != nil {
+		return "", nil, err
+	}
+	server := serving.New(serving.Guard(listener.Addr(), h))
+	go func() { _ = server.Serve(listener) }()
+	return listener.Addr().String(), func() { _ = server.Close() }, nil
+}

@@ -1,0 +1,438 @@
+package test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// hostile is a request that means no good.
+type hostile struct {
+	name string
+	send func(e *env) *http.Request
+	// code is that of one of its errors; empty if there need not be one.
+	code string
+}
+
+const bad = string(upstream.BadUserInput)
+
+func post(body string, headers ...string) func(*env) *http.Request {
+	return func(e *env) *http.Request {
+		r, err := http.NewRequest(http.MethodPost, e.url+"/graphql", strings.NewReader(body))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+demo.Token)
+		for _, header := range headers {
+			name, value, _ := strings.Cut(header, ": ")
+			r.Header.Set(name, value)
+		}
+		return r
+	}
+}
+
+func operation(query string, variables ...any) func(*env) *http.Request {
+	params := map[string]any{"query": query}
+	if len(variables) > 0 {
+		params["variables"] = variables[0]
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		panic(err)
+	}
+	return post(string(body))
+}
+
+func other(method, path string, headers ...string) func(*env) *http.Request {
+	return func(e *env) *http.Request {
+		r, err := http.NewRequest(method, e.url+path, nil)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+demo.Token)
+		for _, header := range headers {
+			name, value, _ := strings.Cut(header, ": ")
+			r.Header.Set(name, value)
+		}
+		return r
+	}
+}
+
+// each joins what f returns for 0 to n-1.
+func each(n int, f func(i int) string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(f(i))
+	}
+	return b.String()
+}
+
+func globalID(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
+// attacks are the hostile inputs.
+func attacks() []hostile {
+	const ok = `{"query":"{ __typename }"}`
+	rep := strings.Repeat
+	list := []hostile{}
+	add := func(name, code string, send func(*env) *http.Request) {
+		list = append(list, hostile{name, send, code})
+	}
+
+	// Bodies.
+	for name, body := range map[string]string{
+		"no body": "", "a space": " ", "null": "null", "a number": "7", "text": `"{ __typename }"`, "true": "true", "a list": "[" + ok + "]",
+		"a batch of thousands": "[" + rep(ok+",", 5000) + ok + "]", "two objects": ok + ok, "garbage behind": ok + "x", "half an object": ok[:10],
+		"a BOM": "\uFEFF" + ok, "UTF-16": "\xff\xfe{\x00}\x00", "only braces": rep("{", 100_000), "only brackets": rep("[", 100_000), "a comment": "/**/" + ok,
+		"single quotes": `{'query':'{ __typename }'}`, "a trailing comma": `{"query":"{ __typename }",}`, "NaN": `{"query":NaN}`, "no query": "{}",
+		"null query": `{"query":null}`, "a number for a query": `{"query":1e999}`, "a list for a query": `{"query":["{ __typename }"]}`, "an object for a query": `{"query":{"a":1}}`,
+		"an empty query": `{"query":""}`, "blanks for a query": `{"query":" \n\t,,, "}`, "text for variables": `{"query":"{ __typename }","variables":"{}"}`,
+		"a list for variables": `{"query":"{ __typename }","variables":[]}`, "a number for an operation's name": `{"query":"{ __typename }","operationName":7}`,
+		"text for extensions": `{"query":"{ __typename }","extensions":"x"}`, "a bad escape": `{"query":"\u12"}`, "a raw line break": "{\"query\":\"{ __typename\n}\"}",
+		"too large": `{"query":"` + rep("#", 1<<20) + `"}`, "deep variables": `{"query":"{ __typename }","variables":` + rep(`{"a":`, 20_000) + "1" + rep("}", 20_000) + "}",
+	} {
+		add("body: "+name, bad, post(body))
+	}
+	add("body: compressed", bad, post(gzipped(ok), "Content-Encoding: gzip"))
+	add("body: a million zeros packed", bad, post(gzipped(rep("\x00", 1<<24)), "Content-Encoding: gzip"))
+	add("body: the same key twice", "", post(`{"query":"{ nope }","query":"{ __typename }"}`))
+	add("body: ten thousand keys", "", post("{"+each(10_000, func(i int) string { return fmt.Sprintf(`"k%d":%d,`, i, i) })+`"query":"{ __typename }"}`))
+	add("body: keys of JavaScript", "", post(`{"query":"{ __typename }","__proto__":{"admin":true},"constructor":{}}`))
+	for _, media := range []string{"", "text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/json; charset=utf-16", "application/json;;;=", "application/jsonp", rep("a", 20_000)} {
+		add("Content-Type: "+media[:min(40, len(media))], bad, post(ok, "Content-Type: "+media))
+	}
+
+	// Documents.
+	for name, query := range map[string]string{
+		"a brace": "{", "braces closed": "}", "a comment only": "# nothing", "a long comment": "#" + rep("x", 500_000), "a fragment only": "fragment F on Query { __typename }",
+		"nothing selected": "{ }", "a type": "type Query { a: Int }", "an extension of the schema": "extend type Query { a: Int }", "a mutation": "mutation { deleteContact(id: 1) { id } }",
+		"a subscription": "subscription { contacts { id } }", "two without a name": "{ __typename } { __typename }", "the same name twice": "query A { __typename } query A { __typename }",
+		"which of two": "query A { __typename } query B { __typename }", "thousands of braces": rep("{a", 2000) + rep("}", 2000), "a hundred thousand braces": rep("{", 100_000),
+		"deeply nested": rep("{ teams { nodes", 40) + "{ id }" + rep("}}", 40),
+		"a deep list":   `{ nodes(ids: ` + rep("[", 1200) + rep("]", 1200) + `) { id } }`, "a deep object": `{ workspace(id: "1") { contacts(filter: ` + rep("{ids: ", 1100) + "1" + rep("}", 1100) + `) { nodes { id } } } }`,
+		"an unknown field": "{ password }", "thousands of unknown fields": "{" + each(4000, func(i int) string { return fmt.Sprintf("x%d ", i) }) + "}",
+		"an unknown argument": `{ teams(limit: 5) { nodes { id } } }`, "an unknown type": `query($x: Secret) { __typename }`, "an unknown fragment": "{ ...F }", "a fragment on nothing": "{ ...F } fragment F on Nope { id }",
+		"a field of a scalar": "{ teams { nodes { name { x } } } }", "an object without fields": "{ teams }", "a fragment that spreads itself": "{ ...F } fragment F on Query { ...F }",
+		"a cycle of fragments":            "{ ...F0 }" + each(200, func(i int) string { return fmt.Sprintf("fragment F%d on Query { __typename ...F%d }", i, (i+1)%200) }),
+		"unused fragments":                "{ __typename }" + each(400, func(i int) string { return fmt.Sprintf("fragment F%d on Query { __typename }", i) }),
+		"a variable that is not declared": `{ team(id: $id) { id } }`, "a variable that is not used": `query($id: ID) { __typename }`, "a variable that is not given": `query($id: ID!) { team(id: $id) { id } }`,
+		"a thousand variables": "query(" + each(1200, func(i int) string { return fmt.Sprintf("$v%d: Int ", i) }) + ") { __typename }", "an argument a thousand times": "{ teams(" + rep("first: 1 ", 1500) + ") { nodes { id } } }",
+		"a thousand operations": each(1000, func(i int) string { return fmt.Sprintf("query A%d { __typename }", i) }), "a number too large": "{ teams(first: 1" + rep("0", 400) + ") { nodes { id } } }",
+		"2^31 rows": "{ teams(first: 2147483648) { nodes { id } } }", "2^63 rows": "{ teams(first: 9223372036854775808) { nodes { id } } }", "minus one row": "{ teams(first: -1) { nodes { id } } }",
+		"no row": "{ teams(first: 0) { nodes { id } } }", "101 rows": "{ teams(first: 101) { nodes { id } } }", "half a row": "{ teams(first: 0.5) { nodes { id } } }", "rows as text": `{ teams(first: "20") { nodes { id } } }`,
+		"first and last": "{ teams(first: 1, last: 1) { nodes { id } } }", "an enum that there is not": `{ workspace(id: "101") { contacts(sort: { property: PASSWORD }) { nodes { id } } } }`,
+		"an input field that there is not": `{ workspace(id: "101") { contacts(filter: { owner: 1 }) { nodes { id } } } }`, "a hundred and one ids": `{ nodes(ids: [` + rep(`"x",`, 101) + `]) { id } }`,
+		"thousands of ids": `{ nodes(ids: [` + rep(`"x" `, 4900) + `]) { id } }`, "a name that is too long": "{ " + rep("a", 500_000) + " }", "an alias that is too long": "{ " + rep("a", 200_000) + ": nope }",
+		"an unclosed string": `{ team(id: "1) { id } }`, "an unclosed block string": `{ team(id: """1) { id } }`, "a bad escape": `{ team(id: "\x") { id } }`, "a control character": "{ team(id: \"\x01\") { id } }",
+		"a NUL": "{ \x00 }", "a name in another script": "{ tеams { nodes { id } } }", "an emoji": "{ 💣 }", "text that runs backwards": "{ \u202e }",
+		"unknown directives": "{ __typename" + rep(" @a", 90) + " }", "a thousand directives": "{ __typename" + rep(" @a", 1000) + " }", "@skip again and again": "{ __typename" + rep(" @skip(if: false)", 150) + " }",
+		"@skip without a reason": "{ __typename @skip }", "@include of a text": `{ __typename @include(if: "yes") }`, "@deprecated in a query": "{ __typename @deprecated }",
+		"@stream":              `{ teams { nodes @stream(initialCount: 0) { id } } }`,
+		"ten thousand aliases": "{" + each(10_000, func(i int) string { return fmt.Sprintf("a%d: __typename ", i) }) + "}", "201 aliases": "{ teams { " + each(201, func(i int) string { return fmt.Sprintf("a%d: __typename ", i) }) + "} }",
+		"a list again and again": "{" + each(150, func(i int) string { return fmt.Sprintf("a%d: teams { nodes { id } } ", i) }) + "}", "a field five thousand times": "{" + rep(" __typename", 4900) + "}",
+		"a list 700 times": "{" + rep(" teams { nodes { id } }", 700) + "}", "fragments that double": "{ ...F0 }" + each(60, func(i int) string {
+			if i == 59 {
+				return "fragment F59 on Query { teams { nodes { id } } }"
+			}
+			return fmt.Sprintf("fragment F%d on Query { ...F%d ...F%d }", i, i+1, i+1)
+		}) + "{ nope }",
+		"fragments that double a list": "{ teams { nodes { ...F0 } } }" + each(40, func(i int) string {
+			if i == 39 {
+				return "fragment F39 on Team { name }"
+			}
+			return fmt.Sprintf("fragment F%d on Team { workspaces { nodes { team { ...F%d } } } }", i, i+1)
+		}),
+		"rows of rows of rows":    `{ teams(first: 100) { nodes { workspaces(first: 100) { nodes { contacts(first: 100) { nodes { id emailAddress appliedTags(first: 100) { nodes { id } } } } } } } } }`,
+		"conflicting fields":      "{" + each(300, func(i int) string { return fmt.Sprintf(`a: node(id: "%d") { id } `, i) }) + "}",
+		"the schema, nested":      `{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }`,
+		"a type a thousand times": "{" + each(150, func(i int) string { return fmt.Sprintf(`t%d: __type(name: "Contact") { fields { name } } `, i) }) + "}",
+	} {
+		add("document: "+name, bad, operation(query))
+	}
+	add("document: inline fragments, nested", "", operation("{"+rep("... on Query {", 900)+"__typename"+rep("}", 901)))
+	add("document: @defer", "", operation(`{ ... @defer { teams { nodes { id } } } }`))
+	add("document: an unknown type's name", "", operation(`{ __type(name: "`+rep("x", 100_000)+`") { name } }`))
+	add("document: broken UTF-8", bad, post("{\"query\":\"{ \xff\xfe }\"}"))
+	add("document: half a surrogate", "", post(`{"query":"{ team(id: \"\ud800\") { id } }"}`))
+
+	// Variables.
+	for name, v := range map[string]any{"a huge number": json.RawMessage("1" + rep("0", 5000)), "a huge exponent": json.RawMessage("1e999999"), "text": "many", "true": true, "a list": []int{1}, "an object": map[string]int{"a": 1}, "a fraction": 1.5, "minus": -5, "two to the 64th": json.RawMessage("18446744073709551616")} {
+		add("variable for rows: "+name, bad, operation(`query($n: Int) { teams(first: $n) { nodes { id } } }`, map[string]any{"n": v}))
+	}
+	for name, v := range map[string]any{"a list": []int{1}, "an object": map[string]int{"a": 1}, "true": true, "null": nil, "half a megabyte": rep("x", 500_000), "a fraction": 1.5, "nested lists": json.RawMessage(rep("[", 5000) + rep("]", 5000))} {
+		add("variable for an id: "+name, bad, operation(`query($id: ID!) { team(id: $id) { name } }`, map[string]any{"id": v}))
+	}
+	add("variables: ids by the thousand", bad, operation(`query($ids: [ID!]!) { nodes(ids: $ids) { id } }`, map[string]any{"ids": strings.Split(rep("x,", 50_000), ",")}))
+	add("variables: a thousand filters", bad, operation(`query($f: ContactFilter) { workspace(id: "101") { contacts(filter: $f) { nodes { id } } } }`, map[string]any{"f": map[string]any{"emailAddresses": strings.Split(rep("a@b.c,", 1000), ",")}}))
+	add("variables: unknown ones", "", operation(`{ __typename }`, map[string]any{"x": rep("y", 100_000)}))
+
+	// Ids, each where a team's, a workspace's, a contact's and any object's is expected.
+	for _, id := range []string{
+		"", " ", ".", "..", "../teams", "..%2fteams", "1/2", "1?x=1", "1#x", "%00", "\x00", "1\r\nHost: evil.example", "http://evil.example", "//evil.example", "@evil.example", "1@evil.example:80",
+		"١٢٣", "-1", "+1", "1 OR 1=1", "1;", "$(id)", "{{7*7}}", "null\n", rep("9", 65), rep("A", 10_000), "\u202e1", "é",
+		globalID("1:team:../users"), globalID("1:team:1?a=b"), globalID("1:contact:../x:1"), globalID("1:contact:evil.example:1"), globalID("2:team:11"), globalID("1:secret:1"), globalID("1:contact:1"),
+	} {
+		text, _ := json.Marshal(id)
+		q := string(text)
+		add("id: "+q[:min(40, len(q))], bad, operation(`query($id: ID!) { a: team(id: $id) { name } b: workspace(id: $id) { name } c: contact(id: $id, workspaceId: "101") { emailAddress } d: contact(id: "3000000001", workspaceId: $id) { emailAddress } e: node(id: $id) { id } }`, map[string]any{"id": id}))
+	}
+	// Ids that there could be.
+	for _, id := range []string{"0", "007", "1e3", "0x10", rep("9", 40), "null", "undefined", "true", "___", "-", globalID("1:team:" + rep("9", 60)), globalID("1:contact:accounts:1"), globalID("1:membership:11:1"), globalID("1:user:1")} {
+		add("id that there is not: "+id[:min(30, len(id))], "", operation(`query($id: ID!) { a: team(id: $id) { name } b: workspace(id: $id) { name } e: node(id: $id) { id } }`, map[string]any{"id": id}))
+	}
+
+	for _, subdomain := range []string{"", "evil.example", "acme.evil", "a/b", "..", "-", "acme-", "-acme", "acme_x", rep("a", 64), "acme:80", "acme@evil", "acme\r\nX: y", "acme\x00", "ácme", "acme%2eevil", " acme", "[::1]", "127.0.0.1"} {
+		add(fmt.Sprintf("subdomain: %.30q", subdomain), bad, operation(`query($s: String) { workspace(id: "101", subdomain: $s) { contacts { nodes { id } } } }`, map[string]any{"s": subdomain}))
+	}
+	for _, cursor := range []string{"", "x", "-1", "1.5", " 1", "1\n", "1&sort_order=desc", "1%26", "18446744073709551616", rep("1", 10_000), "٣", "\x00", "null"} {
+		add(fmt.Sprintf("cursor: %.30q", cursor), bad, operation(`query($c: String) { teams(after: $c) { nodes { id } } }`, map[string]any{"c": cursor}))
+	}
+	for _, value := range []string{"a@b.c,d@e.f", "", " ", "a\nb", "a\x00"} {
+		add(fmt.Sprintf("filter: %.30q", value), bad, operation(`query($v: String!) { workspace(id: "101") { contacts(filter: { emailAddresses: [$v] }) { nodes { id } } } }`, map[string]any{"v": value}))
+	}
+	for _, value := range []string{"a&filter[id]=1", "a]=1&x[", "' OR '1'='1", "<script>", rep("a", 5000)} {
+		add(fmt.Sprintf("filter, well escaped: %.30q", value), "", operation(`query($v: String!) { workspace(id: "101") { contacts(filter: { emailAddresses: [$v] }) { nodes { id } } } }`, map[string]any{"v": value}))
+	}
+
+	// Headers.
+	for _, token := range []string{"Bearer", "Bearer ", "Bearer a b", "Basic " + demo.Token, "Bearer " + rep("t", 5000), "Bearer \u00e9", "bearer\t" + demo.Token, "Bearer null"} {
+		add(fmt.Sprintf("Authorization: %.30q", token), string(upstream.Unauthenticated), post(`{"query":"{ teams { nodes { id } } }"}`, "Authorization: "+token))
+	}
+	for _, accept := range []string{"text/html", "*/*;q=0", "application/json;q=0", "application/json;q=abc", "application/json;charset=latin1", rep("text/x,", 2000), ";;;", "application/graphql-response+json;q=-1"} {
+		add(fmt.Sprintf("Accept: %.30q", accept), bad, post(ok, "Accept: "+accept))
+	}
+	add("Accept: a long list", "", post(ok, "Accept: "+rep("text/x;q=0.1,", 1000)+"application/json"))
+	add("Cache-Control: odd", "", post(ok, "Cache-Control: "+rep("no-cache=,", 1000)))
+	add("Origin: another's", "", post(ok, "Origin: https://evil.example"))
+	add("X-HTTP-Method-Override", bad, other("GET", "/graphql", "X-HTTP-Method-Override: POST"))
+	add("a page of another site", string(upstream.Forbidden), other("GET", "/graphql?query={__typename}", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Authorization: "))
+
+	// By GET.
+	get := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
+	for name, path := range map[string]string{
+		"nothing": "/graphql", "a query without a value": "/graphql?query", "a mutation": get("mutation { a }"), "broken escapes": "/graphql?query=%zz", "a semicolon": "/graphql?query={__typename};x=1",
+		"variables that are none": get("{ __typename }") + "&variables=x", "a list for variables": get("{ __typename }") + "&variables=[]", "text for extensions": get("{ __typename }") + "&extensions=%22x%22",
+		"broken UTF-8": "/graphql?query=%7B%ff%7D",
+	} {
+		add("GET: "+name, bad, other("GET", path))
+	}
+	add("GET: deep variables", "", other("GET", get("{ __typename }")+"&variables="+url.QueryEscape(rep(`{"a":`, 3000)+"1"+rep("}", 3000))))
+	add("GET: a query twice", "", other("GET", get("{ __typename }")+"&query=x"))
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "X"} {
+		add("method: "+method, bad, other(method, "/graphql"))
+	}
+
+	// Documents by their id or hash.
+	extensions := func(text string) string { return `{"extensions":` + text + `}` }
+	for name, body := range map[string]string{
+		"a number for an id": `{"documentId":7}`, "an object for an id": `{"id":{"$ne":null}}`,
+		"another hash": `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hashOf("{ teams }") + `"}}}`,
+		"no version":   extensions(`{"persistedQuery":{"sha256Hash":"x"}}`), "version 2": extensions(`{"persistedQuery":{"version":2,"sha256Hash":"x"}}`),
+		"a list for it all": extensions(`{"persistedQuery":[1]}`), "text for it all": extensions(`{"persistedQuery":"x"}`),
+		"our own key": extensions(`{"documentId":"x"}`), "a hash of capitals": `{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + strings.ToUpper(hashOf("{ __typename }")) + `"}}}`,
+	} {
+		add("persisted: "+name, bad, post(body))
+	}
+	for name, body := range map[string]string{
+		"an unknown id": `{"documentId":"nope"}`, "a path for an id": `{"documentId":"../../etc/passwd"}`,
+		"an id of half a megabyte": `{"documentId":"` + rep("x", 500_000) + `"}`, "an id beside a query": `{"documentId":"nope","query":"{ __typename }"}`,
+	} {
+		add("persisted: "+name, "DOCUMENT_NOT_FOUND", post(body))
+	}
+	add("persisted: an unknown hash", "PERSISTED_QUERY_NOT_FOUND", post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf("x")+`"}}`)))
+	add("persisted: a number for a hash", "PERSISTED_QUERY_NOT_FOUND", post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":7}}`)))
+	add("persisted: an unknown hash of half a megabyte", "PERSISTED_QUERY_NOT_FOUND", post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":"`+rep("x", 500_000)+`"}}`)))
+	add("persisted: a document that does not parse", bad, post(`{"query":"{","extensions":{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf("{")+`"}}}`))
+	add("persisted: the same by its hash", bad, post(extensions(`{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf("{")+`"}}`)))
+	return list
+}
+
+// inside is what no answer may tell of: stack traces, source files, memory.
+var inside = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|0xc0[0-9a-f]{6}|internal/|github\.com/`)
+
+// TestAbuse sends every hostile input: each is answered with 2xx or 4xx and a clear
+// error, in little time and few words, and makes few calls.
+func TestAbuse(t *testing.T) {
+	var log bytes.Buffer
+	var mu sync.Mutex
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	e := newEnv(t)
+	list := attacks()
+	if len(list) < 150 {
+		t.Errorf("there are %d", len(list))
+	}
+	names := make(map[string]bool)
+	for _, attack := range list {
+		if names[attack.name] {
+			t.Errorf("two are called %s", attack.name)
+		}
+		names[attack.name] = true
+		begun := time.Now()
+		status, body, header := e.do(attack.send(e))
+		// A machine that does much else is given ten times what it takes.
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("%s: took %s", attack.name, took)
+		}
+		if status < 200 || status > 499 || status/100 == 3 {
+			t.Errorf("%s: status %d", attack.name, status)
+		}
+		if !strings.HasPrefix(header.Get("Content-Type"), "application/") || !json.Valid([]byte(body)) {
+			t.Errorf("%s: %s %.200s", attack.name, header.Get("Content-Type"), body)
+			continue
+		}
+		if found := inside.FindString(body); found != "" {
+			t.Errorf("%s: %q in %.500s", attack.name, found, body)
+		}
+		if len(body) > 16<<10 {
+			t.Errorf("%s: an answer of %d bytes: %.200s", attack.name, len(body), body)
+		}
+		var answered result
+		if err := json.Unmarshal([]byte(body), &answered); err != nil {
+			t.Errorf("%s: %v", attack.name, err)
+		}
+		if told := slices.ContainsFunc(answered.Errors, func(e fieldError) bool { return e.Extensions["code"] == attack.code }); attack.code != "" && !told {
+			t.Errorf("%s: want %s, got %d %.500s", attack.name, attack.code, status, body)
+		}
+		for _, failed := range answered.Errors {
+			if failed.Message == "" || len(failed.Message) > 600 || failed.Extensions["code"] == nil || failed.Extensions["code"] == "INTERNAL_SERVER_ERROR" {
+				t.Errorf("%s: error %+.300v", attack.name, failed)
+			}
+		}
+		if calls := e.take(demo.Token); len(calls) > 200 {
+			t.Errorf("%s: %d calls", attack.name, len(calls))
+		}
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 {
+		t.Errorf("%d MB are alive", m.HeapAlloc>>20)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if strings.Contains(log.String(), "panic") || strings.Contains(log.String(), demo.Token) {
+		t.Errorf("the log: %.2000s", log.String())
+	}
+	// It goes on as if nothing had been.
+	e.must(nested)
+	t.Logf("%d hostile inputs", len(list))
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// TestAbuseOfHTTP sends what is hardly HTTP, and bodies that never end: each is
+// answered with 4xx or cut off, and the server goes on.
+func TestAbuseOfHTTP(t *testing.T) {
+	e := newEnv(t)
+	server := httptest.NewUnstartedServer(e.front.Config.Handler)
+	server.Config = serving.New(e.front.Config.Handler)
+	if c := server.Config; c.ReadHeaderTimeout <= 0 || c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.IdleTimeout <= 0 || c.MaxHeaderBytes <= 0 {
+		t.Errorf("a client can take as long as it likes: %+v", c)
+	}
+	server.Config.ReadTimeout, server.Config.ReadHeaderTimeout, server.Config.IdleTimeout = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn)
+	server.Start()
+	defer server.Close()
+	const head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer " + demo.Token + "\r\n"
+	const query = `{"query":"{ teams { nodes { id } } }"}`
+	const http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	for name, text := range map[string]string{
+		"no HTTP at all":                   "hello\r\n\r\n",
+		"HTTP/0.9":                         "GET /graphql\r\n\r\n",
+		"HTTP/9.9":                         "GET /graphql HTTP/9.9\r\nHost: localhost\r\n\r\n",
+		"no host":                          "GET /graphql HTTP/1.1\r\n\r\n",
+		"two hosts":                        "GET /graphql HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+		"a header without end":             head + "X: " + strings.Repeat("x", 200_000),
+		"thousands of headers":             head + strings.Repeat("X-Y: z\r\n", 20_000) + "\r\n",
+		"a header that goes on":            head + "X: y\r\n z\r\nContent-Length: 0\r\n\r\n",
+		"a NUL in a header":                head + "X: \x00\r\n\r\n",
+		"a length below nothing":           head + "Content-Length: -1\r\n\r\n" + query,
+		"two lengths":                      head + "Content-Length: 5\r\nContent-Length: 50\r\n\r\n" + query,
+		"a length and chunks":              head + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"an unknown encoding":              head + "Transfer-Encoding: smuggled\r\n\r\n" + query,
+		"a chunk of nonsense":              head + "Transfer-Encoding: chunked\r\n\r\nZZ\r\n" + query,
+		"a chunk of 2^64":                  head + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n" + query,
+		"half a body":                      head + "Content-Length: 1000\r\n\r\n" + query,
+		"all of a body but one byte":       head + "Content-Length: " + strconv.Itoa(len(query)) + "\r\n\r\n" + query[:len(query)-1],
+		"a body of petabytes":              head + "Content-Length: 9000000000000000\r\n\r\n" + query,
+		"half a header":                    head,
+		"a path outside":                   "GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"an absolute address":              "GET http://evil.example/graphql?query={__typename} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+		"a proxy is asked for":             "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
+		"a protocol to change to":          "GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		"HTTP/2 and then nothing":          http2 + "\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		"HTTP/2 without settings":          http2 + "\x00\x00\x01\x01\x05\x00\x00\x00\x01\x82",
+		"HTTP/2 and half a header":         http2 + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82",
+		"HTTP/2 and nonsense":              http2 + strings.Repeat("x", 200_000),
+		"a promise of a body":              head + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"an expectation that there is not": head + "Expect: miracles\r\nContent-Length: 0\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, text) // it may be cut off
+		answered, err := io.ReadAll(conn)
+		if netErr, ok := err.(net.Error); ok && netErr.Timeout() { //nolint:errorlint // of this very call
+			t.Errorf("%s: neither answered nor cut off: %.200s", name, answered)
+		}
+		_ = conn.Close()
+		frames := strings.HasPrefix(text, http2) && bytes.HasPrefix(answered, []byte{0, 0}) // of few bytes
+		if len(answered) > 0 && !frames && !regexp.MustCompile(`^HTTP/1\.[01] (100|200|307|4\d\d|501|505)`).Match(answered) || inside.Match(answered) {
+			t.Errorf("%s: %.300s", name, answered)
+		}
+		if bytes.Contains(answered, []byte("root:")) || bytes.Contains(answered, []byte(demo.Token)) {
+			t.Errorf("%s: %.300s", name, answered)
+		}
+	}
+	if calls := e.callsOf(demo.Token); len(calls) > 0 {
+		t.Errorf("calls were made: %q", calls)
+	}
+	e.must(nested)
+}

@@ -1,0 +1,161 @@
+package test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+const (
+	asDemo = "Authorization: Bearer " + demo.Token
+	isJSON = "Content-Type: application/json"
+)
+
+// unpacked returns a body without its coding.
+func unpacked(t *testing.T, coding, body string) string {
+	t.Helper()
+	var r io.Reader = strings.NewReader(body)
+	var err error
+	switch coding {
+	case "br":
+		r = brotli.NewReader(r)
+	case "zstd":
+		r, err = zstd.NewReader(r)
+	case "gzip":
+		r, err = gzip.NewReader(r)
+	}
+	var b bytes.Buffer
+	if err == nil {
+		_, err = b.ReadFrom(r)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", coding, err)
+	}
+	return b.String()
+}
+
+// vary returns what an answer depends on, sorted.
+func vary(header http.Header) string {
+	names := strings.Split(strings.ReplaceAll(strings.Join(header.Values("Vary"), ","), " ", ""), ",")
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// TestCompression packs answers that are worth it in the way that the client likes best.
+func TestCompression(t *testing.T) {
+	e := newEnv(t)
+	large := e.must(nested).raw
+	for _, test := range []struct{ accept, want string }{
+		{"identity", ""}, {"gzip", "gzip"}, {"zstd", "zstd"}, {"br", "br"}, {"gzip, deflate, br, zstd", "br"}, {"gzip;q=0, zstd;q=0.1", "zstd"}, {"br;q=0.1, gzip;q=0.2", "gzip"}, {"deflate", ""}, {"*;q=0", ""},
+	} {
+		status, body, header := e.request("POST", "/graphql", `{"query":"`+nested+`"}`, isJSON, asDemo, "Accept-Encoding: "+test.accept)
+		coding := header.Get("Content-Encoding")
+		if status != 200 || coding != test.want || vary(header) != "Accept-Encoding Origin" || unpacked(t, coding, body) != large {
+			t.Errorf("%q: %d, %q, varies with %s, %d bytes", test.accept, status, coding, vary(header), len(body))
+		}
+		if coding != "" && len(body) > len(large)/3 {
+			t.Errorf("%s: %d bytes of %d", coding, len(body), len(large))
+		}
+	}
+	if _, body, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Accept-Encoding: br"); header.Get("Content-Encoding") != "" || !strings.Contains(body, "Query") {
+		t.Errorf("a small one: %v %q", header, body)
+	}
+	for accept, want := range map[string]string{"gzip, br": "gzip", "gzip;q=0": "", "br": ""} {
+		if _, body, header := e.request("GET", "/", "", "Accept-Encoding: "+accept); header.Get("Content-Encoding") != want || !strings.Contains(unpacked(t, want, body), "<html") || vary(header) != "Accept-Encoding Origin" {
+			t.Errorf("GraphiQL, %q: %v", accept, header)
+		}
+	}
+}
+
+// TestConditionalGet answers 304 to who has the answer already, in the same form and with
+// the same right to it.
+func TestConditionalGet(t *testing.T) {
+	e := newEnv(t, withOrigins("https://app.example.com"))
+	path := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
+	get := func(query string, headers ...string) (int, string, http.Header) {
+		return e.request("GET", path(query), "", append(headers, asDemo)...)
+	}
+	forms := [][]string{
+		{"Accept-Encoding: identity"}, {"Accept-Encoding: gzip"}, {"Accept-Encoding: br"},
+		{"Accept-Encoding: identity", "Accept: application/graphql-response+json"}, {"Accept-Encoding: gzip", "Accept: application/graphql-response+json"},
+	}
+	tags := make(map[string]bool)
+	for i, form := range forms {
+		status, body, header := get(nested, form...)
+		tag := header.Get("ETag")
+		if status != 200 || body == "" || tag == "" || tags[tag] || header.Get("Cache-Control") != "private, no-cache" || vary(header) != "Accept Accept-Encoding Authorization Origin" {
+			t.Errorf("%v: %d %v", form, status, header)
+		}
+		for _, had := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
+			status, body, header := get(nested, append(form, "If-None-Match: "+had)...)
+			if status != 304 || body != "" || header.Get("ETag") != tag || header.Get("Content-Encoding") != "" || header.Get("Cache-Control") != "private, no-cache" || vary(header) != "Accept Accept-Encoding Authorization Origin" {
+				t.Errorf("%v with %s: %d %q %v", form, had, status, body, header)
+			}
+		}
+		for other := range tags {
+			if status, body, _ := get(nested, append(form, "If-None-Match: "+other)...); status != 200 || body == "" {
+				t.Errorf("%v with that of another form: %d", form, status)
+			}
+		}
+		if i > 0 && len(tags) != i {
+			t.Errorf("%d forms, %d tags", i, len(tags))
+		}
+		tags[tag] = true
+		// Another caller is asked who they are before anything is compared.
+		if status, body, header := e.request("GET", path(nested), "", append(form, "If-None-Match: "+tag, "Authorization: Bearer another")...); status != 200 || header.Get("ETag") != "" || body == "" {
+			t.Errorf("another caller: %d %v", status, header)
+		}
+		if status, body, _ := get(`{ teams { nodes { id } } }`, append(form, "If-None-Match: "+tag)...); status != 200 || body == "" {
+			t.Errorf("another query: %d", status)
+		}
+	}
+	// What is no answer, or only a part of one, or is posted, is not kept.
+	for _, query := range []string{`{ nope }`, `{`, `{ team(id: "999") { name } }`} {
+		for _, accept := range []string{"application/json", "application/graphql-response+json"} {
+			if status, _, header := get(query, "Accept: "+accept, "If-None-Match: *"); status == 304 || header.Get("ETag") != "" || header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: %d %v", query, status, header)
+			}
+		}
+	}
+	if status, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "If-None-Match: *"); status != 200 || header.Get("ETag") != "" || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("posted: %d %v", status, header)
+	}
+	// Pages of listed origins may ask so, others' may not.
+	const listed = "Origin: https://app.example.com"
+	if status, _, header := e.request("OPTIONS", "/graphql", "", listed, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization,if-none-match"); status != 204 || header.Get("Access-Control-Allow-Headers") == "" {
+		t.Errorf("preflight: %d %v", status, header)
+	}
+	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "ETag, Retry-After, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
+		t.Errorf("from a listed origin: %v", header)
+	}
+	if status, _, header := e.request("GET", path(`{ __typename }`), "", "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site", "If-None-Match: *"); status != 403 || header.Get("ETag") != "" {
+		t.Errorf("from another origin: %d %v", status, header)
+	}
+}
+
+// TestConditionalGetOfDocuments has the answer to a document that is named by its hash be
+// kept like any other.
+func TestConditionalGetOfDocuments(t *testing.T) {
+	const query = `{ teams { nodes { name } } }`
+	e := newEnv(t, withTrusted(`{"teams-1": "`+query+`"}`, true))
+	for _, path := range []string{"/graphql?documentId=teams-1", "/graphql?extensions=" + url.QueryEscape(`{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf(query)+`"}}`)} {
+		status, body, header := e.request("GET", path, "", asDemo)
+		tag := header.Get("ETag")
+		if status != 200 || tag == "" || !strings.Contains(body, "Acme Coaching") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+		if status, body, _ := e.request("GET", path, "", asDemo, "If-None-Match: "+tag); status != 304 || body != "" {
+			t.Errorf("%s again: %d %s", path, status, body)
+		}
+	}
+}

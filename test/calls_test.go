@@ -1,0 +1,273 @@
+package test
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+const nested = `{ teams { nodes { name workspaces { nodes { name subdomain contacts(first: 5) { nodes { emailAddress } } } } } } }`
+
+// ids returns the raw ids of the first n contacts of workspace 101 that lists
+// show.
+func ids(n int) []string {
+	var all []string
+	for i := 0; len(all) < n; i++ {
+		if i == 0 || i%40 != 0 {
+			all = append(all, fmt.Sprint(3_000_000_001+i))
+		}
+	}
+	return all
+}
+
+func contactIDs(n int) []string {
+	all := ids(n)
+	for i, id := range all {
+		all[i] = model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "101", ID: id})
+	}
+	return all
+}
+
+func contactAliases(n int, format string) string {
+	var b strings.Builder
+	for i, id := range ids(n) {
+		fmt.Fprintf(&b, " c%d: ", i)
+		fmt.Fprintf(&b, format, id)
+	}
+	return b.String()
+}
+
+// public101 is the public id of workspace 101.
+const public101 = "njtPHL"
+
+// callTable is the number of REST calls that each query takes: the least that
+// the API allows.
+var callTable = []struct {
+	name      string
+	query     string
+	variables map[string]any
+	// warm is asked first, with the same token, for what funnelgraph remembers.
+	warm string
+	want int
+	// why in the cases that are not plain.
+	why string
+}{
+	{name: "teams", query: `{ teams { nodes { name } } }`, want: 1},
+	{name: "teams, workspaces, contacts", query: nested, want: 1 + 3 + 12, why: "1 + T + T·W"},
+	{name: "first page of workspaces only", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, want: 1 + 3},
+	{name: "the parent is known", query: `{ team(id: "11") { name workspaces { nodes { contacts { nodes { workspace { name team { name } } } } } } } }`, want: 1 + 1 + 4},
+	{name: "tags come with the contact", query: `{ teams { nodes { workspaces { nodes { contacts { nodes { tags { id name color } taggings { appliedAt tag { name } } } } } } } } }`, want: 16},
+	{name: "only ids of what is not known", query: `{ node(id: "` + contactIDs(1)[0] + `") { id ... on Contact { workspace { id rawId } } } }`, warm: `{ workspace(id: "101") { name } }`, want: 1},
+	{name: "40 contacts by raw id", query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 2, why: "filter[id], 20 a page; the subdomain is given"},
+	{name: "40 contacts by raw id, subdomain unknown", query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { emailAddress }`) + ` }`, want: 3, why: "and one to find the subdomain out"},
+	{name: "40 contacts by raw id, subdomain remembered", warm: `{ workspace(id: "101") { name } }`, query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { emailAddress }`) + ` }`, want: 2},
+	{name: "40 contacts by nodes", warm: `{ workspace(id: "101") { name } }`, query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { emailAddress } } }`, variables: map[string]any{"ids": contactIDs(40)}, want: 2},
+	{name: "40 contacts by node aliases", warm: `{ workspace(id: "101") { name } }`, query: func() string {
+		var b strings.Builder
+		for i, id := range contactIDs(40) {
+			fmt.Fprintf(&b, "n%d: node(id: %q) { ... on Contact { emailAddress } } ", i, id)
+		}
+		return "{ " + b.String() + " }"
+	}(), want: 2},
+	{name: "40 contacts below as many aliases of their workspace", query: `{ ` + contactAliases(40, `workspace(id: "101", subdomain: "acme-academy") { contact(id: "%s") { emailAddress } }`) + ` }`, want: 2, why: "the loader waits a moment for other parts of the query"},
+	{name: "40 contacts of a workspace by its public id", query: `{ workspace(id: "` + public101 + `") { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
+	{name: "40 contacts by their workspace's public id", query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "`+public101+`") { emailAddress }`) + ` }`, want: 3},
+	{name: "40 contacts below a list", query: `{ team(id: "11") { workspaces(first: 1) { nodes { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } } } }`, want: 3},
+	{name: "40 contacts below a node", query: `{ node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: "101"}) + `") { ... on Workspace { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } } }`, want: 3},
+	{name: "a contact with its engagement and without", warm: `{ workspace(id: "101") { name } }`, query: `{ a: contact(id: "` + contactIDs(1)[0] + `") { emailAddress } b: contact(id: "` + contactIDs(1)[0] + `") { emailEngagement { lastEmailSentAt } } }`, want: 1},
+	{name: "a public id and a subdomain", query: `{ workspace(id: "` + public101 + `", subdomain: "acme-academy") { contact(id: "3000000004") { id emailAddress workspace { id rawId } appliedTags { nodes { id } } } } }`, want: 2, why: "where it is follows from the contact"},
+	{name: "41 contacts by id", query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(41, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
+	{name: "a contact that lists leave out", query: `{ workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000041") { rawId anonymous } b: contact(id: "3000000001") { rawId } c: contact(id: "3000000002") { rawId } } }`, want: 2, why: "filter[id], then the member path for the one left out"},
+	{name: "one contact", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000041") { emailAddress } } }`, want: 1, why: "the member path finds any"},
+	{name: "the same contact in many places", warm: `{ workspace(id: "101") { name } }`, query: `{ a: contact(id: "3000000001", workspaceId: "101") { emailAddress } b: contact(id: "` + contactIDs(1)[0] + `") { firstName } n: node(id: "` + contactIDs(1)[0] + `") { ... on Contact { lastName } } w: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000001") { lastName } } }`, want: 1},
+	{name: "the same team in many places", query: `{ a: team(id: "11") { name } b: team(id: "11") { locale } n: node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "11"}) + `") { ... on Team { name } } }`, want: 1},
+	{name: "the same workspace in many places", query: `{ a: workspace(id: "101") { name } b: workspace(id: "101") { subdomain contacts { nodes { id } } } c: contact(id: "3000000001", workspaceId: "101") { workspace { name } } }`, want: 3, why: "the workspace, its contacts, and the contact, which might not exist"},
+	{name: "the same list in many places", query: `{ a: teams { nodes { name } } b: teams(first: 5) { nodes { locale } } c: teams(first: 2) { pageInfo { hasNextPage } } }`, want: 1, why: "one page serves every window in it"},
+	{name: "one list, three windows", query: `{ workspace(id: "103", subdomain: "acme-podcast") { a: contacts(first: 10) { nodes { id } } b: contacts(first: 50) { nodes { id } } c: contacts(first: 30) { nodes { id } } } }`, want: 3},
+	{name: "first: 50", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 50) { nodes { id } } } }`, want: 3},
+	{name: "first: 100", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 100) { nodes { id } } } }`, want: 5},
+	{name: "last: 25", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(last: 25) { nodes { id } } } }`, want: 2},
+	{name: "first: 60 of 20", query: `{ workspace(id: "102", subdomain: "acme-retreats") { contacts(first: 60) { nodes { id } pageInfo { hasNextPage } } } }`, want: 1, why: "the header says that there is no next page"},
+	{name: "subdomain given", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain given, and the record", query: `{ workspace(id: "101", subdomain: "acme-academy") { name contacts { nodes { id } } } }`, want: 2},
+	{name: "subdomain remembered", warm: `{ workspace(id: "101") { name } }`, query: `{ workspace(id: "101") { id rawId contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain learnt from a list", warm: `{ team(id: "11") { workspaces { nodes { id } } } }`, query: `{ workspace(id: "101") { contacts { nodes { id } } } }`, want: 1},
+	{name: "subdomain to be found out", query: `{ workspace(id: "101") { contacts { nodes { id } } } }`, want: 2},
+	{name: "a team that is only a way", query: `{ team(id: "11") { id workspaces { nodes { name } } } }`, want: 1, why: "its record is not asked for"},
+	{name: "tags in full", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { createdAt } } } } }`, want: 2, why: "six tags, one filter[id]"},
+	{name: "tags in full by edges", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { tags { createdAt } } } } } }`, want: 2},
+	{name: "tags in full by taggings", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { taggings { tag { name updatedAt } } } } } } }`, want: 2},
+	{name: "tags in full by applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 20) { nodes { appliedTags { nodes { tag { createdAt } } } } } } }`, want: 22, why: "the contacts, the applied tags of each, all their tags"},
+	{name: "applied tags", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { appliedTags { nodes { tag { name color } contact { timeZone } } } } } }`, want: 2, why: "the contact, which is then known, and its applied tags"},
+	{name: "applied tags with whose they are", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { id appliedTags { nodes { contact { emailAddress firstName } } } } } }`, want: 1, why: "the applied tag carries it"},
+	{name: "applied tags of a contact that is only a way", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { id appliedTags { nodes { tag { name } contact { id } } } } } }`, want: 1},
+	{name: "e-mail engagement", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { emailEngagement { lastEmailSentAt } } } } } }`, want: 1, why: "the list is asked to expand it"},
+	{name: "e-mail engagement of one", query: `{ workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { emailAddress emailEngagement { lastEmailSentAt } } } }`, want: 1},
+	{name: "an empty filter", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { ids: [] }) { nodes { id } } } }`, want: 0, why: "nothing can match"},
+	{name: "memberships by node", query: `{ a: node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: "11", ID: "8110"}) + `") { ... on Membership { userEmail team { name } } } }`, want: 1},
+	{name: "form submissions with who and where", query: `{ workspace(id: "101", subdomain: "acme-academy") { formSubmissions { nodes { data { key value } contact { emailAddress } page { name funnel { name } } workspace { rawId } } } } }`, want: 3, why: "the list, its contacts and its pages by filter[id], which carry their funnels' names"},
+	{name: "form submissions by edges", query: `{ workspace(id: "101", subdomain: "acme-academy") { formSubmissions { edges { node { contact { id rawId } page { id } } } } } }`, want: 1, why: "the submission carries both ids"},
+	{name: "pages with their funnels", query: `{ workspace(id: "101", subdomain: "acme-academy") { pages { nodes { name funnel { rawId name } } } } }`, want: 1, why: "the page carries its funnel's name"},
+	{name: "pages with all of their funnels", query: `{ workspace(id: "101", subdomain: "acme-academy") { pages { nodes { name funnel { archived tags { name } } } } } }`, want: 2, why: "three funnels, one filter[id]"},
+	{name: "orders with who, what and where", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { totalAmount currency lineItems { quantity productsPrice { amount } } contact { emailAddress tags { name } } page { name } workspace { rawId } } } } }`, want: 1, why: "the order carries all of it"},
+	{name: "orders with all of their workspace", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { workspace { name subdomain publicId createdAt team { id } } } } } }`, want: 1, why: "the order carries it"},
+	{name: "an order with its workspace", warm: `{ workspace(id: "101") { name } }`, query: `{ node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindOrder, Parent: "101", ID: "50001"}) + `") { ... on Order { workspace { name } } } }`, want: 1},
+	{name: "orders with all of their pages", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { page { url } } } } }`, want: 2, why: "six pages, one filter[id]"},
+	{name: "orders with when their contacts were reached", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { contact { emailEngagement { lastEmailSentAt } } } } } }`, want: 2, why: "which no order carries: the contacts by filter[id]"},
+	{name: "around contacts: what they ordered", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { orders(first: 5) { nodes { totalAmount lineItems { quantity } } } } } } }`, want: 2, why: "the contacts, and their orders by one filter[contact_id]"},
+	{name: "around contacts: what they ordered, by edges", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { edges { node { orders(first: 5) { edges { node { totalAmount } } } } } } } }`, want: 2, why: "the first row asks for all"},
+	{name: "around contacts: all there is", query: `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { emailAddress orders { nodes { orderNumber } } formSubmissions { nodes { data { key } } } opportunities { nodes { name } } enrollments { nodes { course { title } } } } } } }`, want: 7, why: "the contacts, three filters, the courses and the enrolments of each of the two"},
+	{name: "around contacts: one of them", query: `{ contact(id: "3000000001", workspaceId: "101") { orders { nodes { contact { emailAddress } } pageInfo { hasNextPage } } enrollments { nodes { course { title } } } } }`, want: 6, why: "where the workspace is, the contact, its orders, the courses, and two lists of enrolments"},
+	{name: "around contacts: one who is known", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders(first: 1) { nodes { contact { id orders { nodes { orderNumber } } } } } } }`, want: 2, why: "the order names its contact"},
+	{name: "around contacts: 40 by their ids", warm: `{ workspace(id: "101") { name } }`, query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { emailAddress orders { nodes { orderNumber } } } } }`, variables: map[string]any{"ids": contactIDs(40)}, want: 3, why: "filter[id] twice, and one filter[contact_id] for all 40"},
+	{name: "around contacts: with more than a page of orders", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 3) { nodes { orders(first: 3) { nodes { orderNumber } } } } } }`, want: 3, why: "the first has 26 orders: once it has its three, it is left out of the filter"},
+	{name: "around contacts: with more than a page of orders, all asked for", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 3) { nodes { orders(first: 50) { nodes { orderNumber } pageInfo { hasNextPage } } } } } }`, want: 3, why: "two pages of orders"},
+	{name: "around contacts: whether there is more", query: `{ workspace(id: "103", subdomain: "acme-podcast") { contact(id: "3000000078") { orders(first: 20) { nodes { orderNumber } pageInfo { hasNextPage } } } } }`, want: 2, why: "the contact, and a page whose header says that there is more"},
+	{name: "products with variants and prices", query: `{ workspace(id: "101", subdomain: "acme-academy") { products { nodes { name variants { nodes { name prices { nodes { amount currency } } product { name } } } } } } }`, want: 9, why: "the products; for each of four its variants, and by one filter[variant_id] their prices"},
+	{name: "products with prices and their variants", query: `{ workspace(id: "101", subdomain: "acme-academy") { products { nodes { prices { nodes { amount variant { name } } } } } } }`, want: 9, why: "the products; for each of four its prices, and by one filter[id] their variants"},
+	{name: "products with labels and collections", query: `{ workspace(id: "101", subdomain: "acme-academy") { products { nodes { tags { name } collections { nodes { name } } defaultVariant { id } } } } }`, want: 3, why: "the products, their labels by filter[id], and the collections, once for all"},
+	{name: "collections with products", query: `{ workspace(id: "101", subdomain: "acme-academy") { productCollections { nodes { products { nodes { name } } } } } }`, want: 2, why: "the products by filter[id]"},
+	{name: "courses with sections and lessons", query: `{ workspace(id: "101", subdomain: "acme-academy") { courses { nodes { title sections { nodes { title lessons { nodes { title section { title course { title } } } } } } } } } }`, want: 9, why: "1 + C + S: two courses with three sections each, the root among them"},
+	{name: "courses with who is enrolled", query: `{ workspace(id: "101", subdomain: "acme-academy") { courses { nodes { title enrollments { nodes { contact { id } course { title } } } } } } }`, want: 3, why: "the courses and two lists, which name their contacts"},
+	{name: "courses with who is enrolled, and how to reach them", query: `{ workspace(id: "101", subdomain: "acme-academy") { courses { nodes { enrollments { nodes { contact { id publicId emailAddress firstName lastName phoneNumber workspace { id } } } } } } } }`, want: 3, why: "the enrolment carries what is asked of its contact"},
+	{name: "courses with more of who is enrolled", query: `{ workspace(id: "101", subdomain: "acme-academy") { courses(first: 1) { nodes { enrollments(first: 20) { nodes { contact { emailAddress timeZone } } } } } } }`, want: 3, why: "the time zone it does not: 20 contacts, one filter[id]"},
+	{name: "pipelines with stages and opportunities", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { name stages { name closeProbability opportunities { nodes { name value contact { emailAddress } pipeline { name } pipelinesStage { name } notes { content } } } } } } } }`, want: 2, why: "the stages come with the pipeline, all their opportunities by one filter"},
+	{name: "pipelines with all of their stages", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { stages { name createdAt } } } } }`, want: 2, why: "the stages of each pipeline are listed, for when they were made"},
+	{name: "pipelines with their opportunities", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { opportunities(sort: { property: SORT_ORDER, direction: DESC }) { nodes { name } } } } } }`, want: 2},
+	{name: "courses of a workspace by its public id", query: `{ workspace(id: "` + public101 + `", subdomain: "acme-academy") { courses { nodes { id workspace { rawId } } } } }`, want: 2, why: "no course says which workspace it belongs to, and their ids name its raw id"},
+	{name: "orders with invoices and transactions", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders(first: 3) { nodes { invoices { nodes { invoiceNumber order { orderNumber contact { emailAddress } } contact { emailAddress } } } transactions { nodes { amount order { orderNumber } } } } } } }`, want: 7, why: "REST lists both for one order at a time: 1 + N + N"},
+	{name: "invoices of a workspace, with who pays", query: `{ workspace(id: "101", subdomain: "acme-academy") { orderInvoices { nodes { totalAmount rawInvoiceType contact { emailAddress } order { id orderNumber } } } } }`, want: 1, why: "the invoice carries both"},
+	{name: "orders with their labels", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { tags { name color } } } } }`, want: 2, why: "two labels, read once since there is no filter"},
+	{name: "orders with their products", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { lineItems { product { name } } } } } }`, want: 2, why: "four products, one filter[id]"},
+	{name: "funnels with pages and what was sent", query: `{ workspace(id: "101", subdomain: "acme-academy") { funnels { nodes { name pages { nodes { name formSubmissions { nodes { contact { id } } } } } } } } }`, want: 3, why: "one filter[funnel_ids], one filter[page_id]"},
+	{name: "what is around contacts, side by side", query: `{ workspace(id: "101", subdomain: "acme-academy") { funnels { nodes { name } } pages { nodes { name } } formSubmissions { nodes { rawId } } contacts { nodes { rawId } } } }`, want: 4},
+	{name: "nothing of ClickFunnels", query: `{ __typename __schema { queryType { name } } }`, want: 0},
+	{name: "only the type of a list", query: `query($no: Boolean = false) { teams { __typename nodes @include(if: $no) { name } ... on TeamConnection { type: __typename } } }`, want: 0},
+	{name: "only pages", query: `{ teams { pageInfo { hasNextPage endCursor } } }`, want: 1},
+	{name: "only the types of rows", query: `{ teams { nodes { __typename } } }`, want: 1},
+	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
+}
+
+func TestCalls(t *testing.T) {
+	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		for _, row := range callTable {
+			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				e := newEnv(t)
+				if row.warm != "" {
+					e.must(row.warm)
+					e.forget()
+				}
+				e.must(row.query, row.variables)
+				if calls := e.callsOf(demo.Token); len(calls) != row.want {
+					t.Errorf("%d calls, want %d (%s):\n%s", len(calls), row.want, row.why, strings.Join(calls, "\n"))
+				}
+			})
+		}
+	}
+}
+
+// TestCallsUnderLoad has 64 requests of every row in flight, each with a token
+// of its own, so that none shares a call with another.
+func TestCallsUnderLoad(t *testing.T) {
+	clients := 64
+	if testing.Short() {
+		clients = 4 // for the race detector
+	}
+	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		for _, row := range callTable {
+			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				e := newEnv(t, withLatency(time.Millisecond))
+				token := func(i int) string { return fmt.Sprint(demo.Token, ".", i) }
+				all := func(query string, variables map[string]any) {
+					var wait sync.WaitGroup
+					for i := range clients {
+						wait.Go(func() {
+							if r := e.queryAs(token(i), query, variables); len(r.Errors) > 0 {
+								t.Errorf("errors: %s", r.raw)
+							}
+						})
+					}
+					wait.Wait()
+				}
+				if row.warm != "" {
+					all(row.warm, nil)
+					e.forget()
+				}
+				all(row.query, row.variables)
+				for i := range clients {
+					if calls := e.callsOf(token(i)); len(calls) != row.want {
+						t.Fatalf("%d calls, want %d (%s):\n%s", len(calls), row.want, row.why, strings.Join(calls, "\n"))
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestCallsAreShared has many clients ask the same thing at the same moment
+// with one credential. The calls of each level last long enough for all to come.
+func TestCallsAreShared(t *testing.T) {
+	clients := 64
+	if testing.Short() {
+		clients = 8 // the race detector makes each of them slow
+	}
+	e := newEnv(t, withLatency(time.Second))
+	var wait sync.WaitGroup
+	answers := make([]string, clients)
+	for i := range clients {
+		// The operations differ, or else they would be one.
+		wait.Go(func() { answers[i] = e.must(nested + strings.Repeat(" ", i)).raw })
+	}
+	wait.Wait()
+	if calls := e.callsOf(demo.Token); len(calls) != 16 {
+		t.Errorf("%d calls for %d clients, want 16:\n%s", len(calls), clients, strings.Join(calls, "\n"))
+	}
+	if slices.ContainsFunc(answers, func(a string) bool { return a != answers[0] }) {
+		t.Error("the answers differ")
+	}
+}
+
+// TestCallsAreNotSharedAcrossCredentials asks the same thing at the same moment
+// with two credentials, one of which is not accepted.
+func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
+	e := newEnv(t, withLatency(time.Second))
+	var wait sync.WaitGroup
+	for i := range 20 {
+		token, code := demo.Token, ""
+		if i%2 == 1 {
+			token, code = "stranger", "UNAUTHENTICATED"
+		}
+		wait.Go(func() {
+			if r := e.queryAs(token, `{ teams { nodes { name } } }`); r.code("teams") != code || (code == "") != (r.get("teams.nodes.0.name") == "Acme Coaching") {
+				t.Errorf("%s: %s", token, r.raw)
+			}
+		})
+	}
+	wait.Wait()
+	if good, bad := e.callsOf(demo.Token), e.callsOf("stranger"); len(good) != 1 || len(bad) != 1 {
+		t.Errorf("calls %q and %q, want one each", good, bad)
+	}
+}
+
+// TestHosts checks that each call goes to the host where its data lives.
+func TestHosts(t *testing.T) {
+	e := newEnv(t)
+	e.must(`{ users { nodes { id } } team(id: "12") { name workspaces(first: 1) { nodes { contacts(first: 1) { nodes { appliedTags { nodes { id } } } } contactTags { nodes { id } } } } } }`)
+	want := []string{
+		"accounts /teams/12", "accounts /teams/12/workspaces", "accounts /users",
+		"northwind-yoga /contacts/3000000235/applied_tags", "northwind-yoga /workspaces/105/contacts", "northwind-yoga /workspaces/105/contacts/tags",
+	}
+	if got := e.callsOf(demo.Token); !slices.Equal(got, want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}

@@ -1,0 +1,272 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/documents"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/server"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/internal/telemetry"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// env is a whole funnelgraph in front of the simulated API, both over real
+// HTTP.
+type env struct {
+	t   testing.TB
+	url string // funnelgraph's
+	// gate is where its callers come through, by default each with a token.
+	gate    access.Gate
+	trusted *documents.Trusted
+	front   *httptest.Server
+	// telemetry is what is told of its operations, by default nothing.
+	telemetry *telemetry.Telemetry
+	client    *upstream.Client
+
+	mu    sync.Mutex
+	calls map[string][]string // by token: "subdomain /path?query", behind the method if it is not GET
+	fault func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool
+}
+
+// envOption changes an env before it starts.
+type envOption func(*env, *config.Config)
+
+// withLatency makes every REST call take at least d.
+func withLatency(d time.Duration) envOption {
+	return withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
+		select {
+		case <-time.After(d):
+		case <-r.Context().Done():
+		}
+		return false
+	})
+}
+
+// withFault lets f answer in the API's place; it reports whether it did.
+func withFault(f func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool) envOption {
+	return func(e *env, _ *config.Config) { e.fault = f }
+}
+
+func withTimeout(d time.Duration) envOption {
+	return func(_ *env, cfg *config.Config) { cfg.UpstreamTimeout = d }
+}
+
+// withoutRetries has every REST call made once.
+func withoutRetries(_ *env, cfg *config.Config) { cfg.Attempts = 1 }
+
+func withCache(ttl time.Duration) envOption {
+	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
+}
+
+// withLimits changes what a request may come to.
+func withLimits(change func(*limits.Limits)) envOption {
+	return func(_ *env, cfg *config.Config) { change(&cfg.Limits) }
+}
+
+// measured has limits reported only.
+func measured(_ *env, cfg *config.Config) { cfg.LimitsMode = "measure" }
+
+func withOrigins(origins ...string) envOption {
+	return func(_ *env, cfg *config.Config) { cfg.CORSOrigins = origins }
+}
+
+// untold returns a telemetry that tells nobody.
+func untold() *telemetry.Telemetry {
+	return telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
+}
+
+// newEnv starts an env that ends with the test. Tokens that begin with the
+// demo's are accepted, so that each client can have one of its own.
+func newEnv(tb testing.TB, options ...envOption) *env {
+	tb.Helper()
+	e := &env{t: tb, calls: make(map[string][]string)}
+	cfg, err := config.Parse(nil, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, option := range options {
+		option(e, &cfg)
+	}
+	simulated := demo.New()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		subdomain, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), demo.BasePath)
+		call := subdomain + " " + path
+		if r.URL.RawQuery != "" {
+			call += "?" + r.URL.RawQuery
+		}
+		if r.Method != http.MethodGet {
+			call = r.Method + " " + call
+		}
+		e.mu.Lock()
+		e.calls[token] = append(e.calls[token], call)
+		e.mu.Unlock()
+		if e.fault != nil && e.fault(w, r, subdomain, path) {
+			return
+		}
+		if strings.HasPrefix(token, demo.Token) {
+			r.Header.Set("Authorization", "Bearer "+demo.Token)
+		}
+		simulated.ServeHTTP(w, r)
+	}))
+	tb.Cleanup(api.Close)
+	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
+	if e.telemetry == nil {
+		e.telemetry = untold()
+	}
+	client, redis, err := server.NewClient(tb.Context(), cfg, e.telemetry.Observer())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if e.gate == nil {
+		e.gate = access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}}
+	}
+	e.client = client
+	state := new(serving.State)
+	state.SetReady()
+	e.front = httptest.NewServer(server.Handler(cfg, server.Parts{Gate: e.gate, Client: client, Trusted: e.trusted, Redis: redis, State: state, Telemetry: e.telemetry}))
+	tb.Cleanup(e.front.Close)
+	e.url = e.front.URL
+	return e
+}
+
+// callsOf returns the REST calls made with a token so far, sorted.
+func (e *env) callsOf(token string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(slices.Values(e.calls[token]))
+}
+
+// take returns the REST calls made with a token, and forgets them.
+func (e *env) take(token string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	calls := e.calls[token]
+	delete(e.calls, token)
+	return calls
+}
+
+func (e *env) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.calls)
+}
+
+// result is a GraphQL answer.
+type result struct {
+	Data   map[string]any `json:"data"`
+	Errors []fieldError   `json:"errors"`
+	raw    string
+}
+
+type fieldError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
+}
+
+// get returns what stands at a path such as "teams.nodes.0.name", or nil.
+func (r result) get(path string) any {
+	var v any = r.Data
+	for _, step := range strings.Split(path, ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[step]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i >= len(at) {
+				return nil
+			}
+			v = at[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// code returns the code of the error at a path such as "teams.nodes.0.name".
+func (r result) code(path string) string {
+	for _, e := range r.Errors {
+		var steps []string
+		for _, step := range e.Path {
+			steps = append(steps, fmt.Sprint(step))
+		}
+		if strings.Join(steps, ".") == path {
+			return fmt.Sprint(e.Extensions["code"])
+		}
+	}
+	return ""
+}
+
+// query sends an operation with the demo's token; it may fail in part.
+func (e *env) query(query string, variables ...map[string]any) result {
+	e.t.Helper()
+	return e.queryAs(demo.Token, query, variables...)
+}
+
+// must is query for what has to go well.
+func (e *env) must(query string, variables ...map[string]any) result {
+	e.t.Helper()
+	r := e.query(query, variables...)
+	if len(r.Errors) > 0 {
+		e.t.Fatalf("errors: %s", r.raw)
+	}
+	return r
+}
+
+func (e *env) queryAs(token, query string, variables ...map[string]any) result {
+	e.t.Helper()
+	params := map[string]any{"query": query}
+	if len(variables) > 0 {
+		params["variables"] = variables[0]
+	}
+	body, err := json.Marshal(params)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, e.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	status, raw, _ := e.do(req)
+	var r result
+	if err := json.Unmarshal([]byte(raw), &r); err != nil {
+		e.t.Errorf("status %d, not JSON: %s", status, raw)
+	}
+	r.raw = raw
+	return r
+}
+
+func (e *env) do(req *http.Request) (status int, body string, header http.Header) {
+	e.t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		e.t.Error(err)
+		return 0, "{}", nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		e.t.Error(err)
+	}
+	return resp.StatusCode, b.String(), resp.Header
+}

@@ -1,0 +1,141 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/explain"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// explained sends an operation that is to be explained, or not.
+func (e *env) explained(token, header, query string, variables map[string]any) (explain.Explanation, bool, string) {
+	e.t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, e.url+"/graphql", strings.NewReader(string(body)))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+	if header != "" {
+		req.Header.Set(explain.Header, header)
+	}
+	_, raw, _ := e.do(req)
+	var r struct {
+		Extensions map[string]explain.Explanation
+	}
+	if err := json.Unmarshal([]byte(raw), &r); err != nil {
+		e.t.Fatalf("%v: %s", err, raw)
+	}
+	what, ok := r.Extensions[explain.Extension]
+	return what, ok, raw
+}
+
+// idInPath is an id as it stands in a path: a raw one or a public one.
+var idInPath = regexp.MustCompile(`^(\d+|[a-zA-Z]{6})$`)
+
+// TestExplain compares what answers say of their calls with the calls that have come in,
+// for every query of the table of calls.
+func TestExplain(t *testing.T) {
+	for _, row := range callTable {
+		t.Run(row.name, func(t *testing.T) {
+			e := newEnv(t)
+			if row.warm != "" {
+				e.must(row.warm)
+				e.forget()
+			}
+			what, ok, raw := e.explained(demo.Token, "1", row.query, row.variables)
+			if !ok {
+				t.Fatalf("nothing is explained: %s", raw)
+			}
+			var want, got []string
+			for _, call := range e.callsOf(demo.Token) {
+				host, path, _ := strings.Cut(call, " ")
+				path, _, _ = strings.Cut(path, "?")
+				segments := strings.Split(path, "/")
+				for i, segment := range segments {
+					if idInPath.MatchString(segment) && !slices.Contains([]string{"orders", "stages", "prices"}, segment) {
+						segments[i] = "{id}"
+					}
+				}
+				path = strings.Join(segments, "/")
+				want = append(want, host+" "+path)
+			}
+			for _, call := range what.Calls {
+				got = append(got, call.Host[strings.LastIndex(call.Host, "/")+1:]+" "+call.Path)
+				if call.Method != http.MethodGet || call.Status != 200 || call.Origin != upstream.FromNetwork || call.DurationMS <= 0 {
+					t.Errorf("%+v", call)
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(got, want) || what.Network != row.want {
+				t.Errorf("%d calls:\n%s\nwant:\n%s", what.Network, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			if what.Chain > row.want || row.want > 0 && what.Chain == 0 || what.Complexity < 0 || what.DurationMS <= 0 {
+				t.Errorf("%+v", what)
+			}
+		})
+	}
+}
+
+// TestExplainOrigins has answers come from other requests and from the cache.
+func TestExplainOrigins(t *testing.T) {
+	e := newEnv(t, withLatency(20*time.Millisecond), withCache(time.Minute))
+	var network, coalesced int
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for i := range 8 { // not identical, or there would be one request
+		wait.Go(func() {
+			what, _, _ := e.explained(demo.Token, "1", fmt.Sprintf("query Q%d { teams { nodes { name } } }", i), nil)
+			mu.Lock()
+			defer mu.Unlock()
+			network, coalesced = network+what.Network, coalesced+what.Coalesced+what.Cache
+		})
+	}
+	wait.Wait()
+	if network != 1 || coalesced != 7 {
+		t.Errorf("%d from the network and %d not, want 1 and 7", network, coalesced)
+	}
+	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Chain != 1 || what.Calls[0].Origin != upstream.FromCache {
+		t.Errorf("%+v", what)
+	}
+}
+
+// TestExplainsWhomItMay explains nothing that nobody has asked for, and nothing to who
+// must not know of everything there is.
+func TestExplainsWhomItMay(t *testing.T) {
+	e := newEnv(t)
+	for _, header := range []string{"", "0", "yes"} {
+		if _, ok, raw := e.explained(demo.Token, header, "{ teams { nodes { name } } }", nil); ok {
+			t.Errorf("%q: %s", header, raw)
+		}
+	}
+	if what, ok, raw := e.explained(demo.Token, "1", "{ nothing }", nil); !ok || len(what.Calls) != 0 || !strings.Contains(raw, `"errors"`) {
+		t.Errorf("an operation that cannot be run: %s", raw)
+	}
+	if what, _, raw := e.explained(demo.Token, "1", `{ workspace(id: "999") { name } }`, nil); len(what.Calls) != 1 || what.Calls[0].Status != 404 {
+		t.Errorf("a record that is not there: %s", raw)
+	}
+	if what, _, raw := e.explained("wrong-token-wrong-token", "1", `{ teams { nodes { name } } }`, nil); len(what.Calls) != 1 || what.Calls[0].Status != 401 || strings.Contains(raw, "wrong-token") {
+		t.Errorf("a wrong token: %s", raw)
+	}
+	scoped, all := tenants(t)
+	for _, x := range all {
+		if _, ok, raw := scoped.explained(x.key, "1", `{ teams { nodes { name } } }`, nil); ok != (x.teams == nil && x.workspaces == nil) {
+			t.Errorf("%s: %s", x.name, raw)
+		}
+	}
+}

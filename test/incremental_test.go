@@ -1,0 +1,943 @@
+package test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// asApollo is what Apollo Client sends with a query that defers something.
+const asApollo = "Accept: multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9"
+
+// partial is an answer that comes in parts, as a client reads it.
+type partial struct {
+	t    testing.TB
+	resp *http.Response
+	next func() ([]byte, error)
+	// result is what has come so far.
+	result
+	parts []answerPart
+}
+
+// answerPart is a part of an answer.
+type answerPart struct {
+	Data        map[string]any `json:"data"`
+	Errors      []fieldError   `json:"errors"`
+	HasNext     *bool          `json:"hasNext"`
+	Extensions  map[string]any `json:"extensions"`
+	Incremental []struct {
+		Data   map[string]any `json:"data"`
+		Path   []any          `json:"path"`
+		Label  string         `json:"label"`
+		Errors []fieldError   `json:"errors"`
+	} `json:"incremental"`
+}
+
+// begin sends an operation and returns its answer when that has begun.
+func (e *env) begin(ctx context.Context, query string, variables map[string]any, headers ...string) *partial {
+	e.t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, line := range append([]string{isJSON, asDemo, asApollo}, headers...) {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
+	return receive(e.t, http.DefaultClient, req)
+}
+
+func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
+	tb.Helper()
+	resp, err := client.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = resp.Body.Close() })
+	p := &partial{t: tb, resp: resp}
+	media, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	body := unpacking(tb, resp.Header.Get("Content-Encoding"), resp.Body)
+	switch media {
+	case "multipart/mixed":
+		if params["boundary"] != "-" {
+			tb.Errorf("the boundary is %q", params["boundary"])
+		}
+		reader := multipart.NewReader(body, params["boundary"])
+		p.next = func() ([]byte, error) {
+			part, err := reader.NextPart()
+			if err != nil {
+				return nil, err
+			}
+			if media := part.Header.Get("Content-Type"); media != "application/json; charset=utf-8" {
+				tb.Errorf("a part is %q", media)
+			}
+			return io.ReadAll(part)
+		}
+	case "text/event-stream":
+		reader := newEvents(body)
+		p.next = func() ([]byte, error) {
+			event, data, err := reader.next()
+			if err == nil && event == "complete" {
+				if data != "" {
+					tb.Errorf("the end has data: %s", data)
+				}
+				return nil, io.EOF
+			}
+			if err == nil && event != "next" {
+				err = fmt.Errorf("event %q", event)
+			}
+			return []byte(data), err
+		}
+	default:
+		once := io.EOF
+		p.next = func() (whole []byte, err error) {
+			if once == nil {
+				return nil, io.EOF
+			}
+			once = nil
+			return io.ReadAll(body)
+		}
+	}
+	return p
+}
+
+// read reads the next part and merges it; it reports whether there is one.
+func (p *partial) read() bool {
+	p.t.Helper()
+	raw, err := p.next()
+	if errors.Is(err, io.EOF) {
+		if len(p.parts) > 1 && *p.parts[len(p.parts)-1].HasNext {
+			p.t.Error("it ended though there is more to come")
+		}
+		return false
+	}
+	var part answerPart
+	if err == nil {
+		err = json.Unmarshal(raw, &part)
+	}
+	if err != nil {
+		p.t.Fatalf("%v: %s", err, raw)
+	}
+	if n := len(p.parts); n > 0 && (part.Data != nil || part.HasNext == nil || !*p.parts[n-1].HasNext) {
+		p.t.Errorf("part %d: %s", n, raw)
+	}
+	p.raw += string(raw) + "\n"
+	p.parts = append(p.parts, part)
+	if len(p.parts) == 1 {
+		p.Data = part.Data
+	}
+	p.Errors = append(p.Errors, part.Errors...)
+	for _, item := range part.Incremental {
+		p.Errors = append(p.Errors, item.Errors...)
+		if item.Data == nil {
+			continue
+		}
+		var at any = p.Data
+		for _, step := range item.Path {
+			switch in := at.(type) {
+			case map[string]any:
+				at = in[step.(string)]
+			case []any:
+				at = in[int(step.(float64))]
+			}
+		}
+		if into, ok := at.(map[string]any); ok {
+			merge(into, item.Data)
+		} else {
+			p.t.Errorf("there is no %v: %s", item.Path, raw)
+		}
+	}
+	return true
+}
+
+// all reads what is to come.
+func (p *partial) all() *partial {
+	p.t.Helper()
+	for p.read() {
+	}
+	return p
+}
+
+// merge puts fields into an object as clients do.
+func merge(into, from map[string]any) {
+	for key, value := range from {
+		switch had := into[key].(type) {
+		case map[string]any:
+			if object, ok := value.(map[string]any); ok {
+				merge(had, object)
+				continue
+			}
+		case []any:
+			if list, ok := value.([]any); ok && len(list) == len(had) {
+				for i := range list {
+					one, other := map[string]any{"": had[i]}, map[string]any{"": list[i]}
+					merge(one, other)
+					had[i] = one[""]
+				}
+				continue
+			}
+		}
+		into[key] = value
+	}
+}
+
+// TestIncremental has queries defer a part, with what the first part is, how many objects
+// are told of later, and the calls, which are those of the same query without @defer.
+func TestIncremental(t *testing.T) {
+	for _, test := range []struct {
+		name, query string
+		variables   map[string]any
+		first       string
+		later       int
+		calls       int
+	}{
+		{"names first, contacts later", `{ teams { nodes { name workspaces { nodes { name ... @defer { contacts(first: 5) { nodes { emailAddress } } } } } } } }`, nil, "", 12, 16},
+		{"a fragment", `{ team(id: "11") { name ...More @defer(label: "more") } } fragment More on Team { workspaces { nodes { name } } }`, nil, `{"team":{"name":"Acme Coaching"}}`, 1, 2},
+		{"at the root", `{ ... @defer { teams { nodes { name } } } workspace(id: "101") { name } }`, nil, `{"workspace":{"name":"Acme Academy"}}`, 1, 2},
+		{"all", `{ ... @defer { teams { nodes { name } } } }`, nil, `{}`, 1, 1},
+		{"a plain field, of rows", `{ workspace(id: "101") { contacts(first: 3) { nodes { id ... @defer { emailAddress } } } } }`, nil, "", 3, 2},
+		{"by edges", `{ workspace(id: "101") { contacts(first: 3) { edges { cursor node { rawId ... @defer { tags { name createdAt } } } } } } }`, nil, "", 3, 3},
+		{"rows of a connection", `{ workspace(id: "101") { rawId contacts(first: 3) { ... @defer { nodes { emailAddress } } } } }`, nil, "", 1, 2},
+		{"in each other", `{ team(id: "11") { name ... @defer(label: "a") { locale workspaces(first: 2) { nodes { name ... @defer(label: "b") { contacts(first: 1) { nodes { emailAddress ... @defer(label: "c") { firstName } } } } } } } } }`, nil, `{"team":{"name":"Acme Coaching"}}`, 5, 4},
+		{"the same field twice", `{ team(id: "11") { workspaces(first: 2) { nodes { name } } ... @defer { workspaces(first: 2) { nodes { name contacts(first: 1) { nodes { emailAddress } } } } } } }`, nil, "", 1, 3},
+		{"two, and an alias", `{ t: team(id: "11") { name ... @defer { locale } ... @defer(label: "x") { w: workspaces(first: 1) { nodes { name } } } } }`, nil, `{"t":{"name":"Acme Coaching"}}`, 2, 2},
+		{"the record later", `{ workspace(id: "101") { rawId ... @defer { name } } }`, nil, `{"workspace":{"rawId":"101"}}`, 1, 1},
+		{"contacts by id, one of them later", `{ workspace(id: "101", subdomain: "acme-academy") { ` + contactAliases(2, `contact(id: "%s") { emailAddress }`) + ` ... @defer { last: contact(id: "3000000003") { emailAddress } } } }`, nil, "", 1, 1},
+		{"of a type", `query($id: ID!) { node(id: $id) { id ... on Contact @defer { emailAddress } ... on Team @defer { name } } }`, map[string]any{"id": contactIDs(1)[0]}, "", 1, 2},
+		{"on, by a variable", `query($on: Boolean!) { team(id: "11") { rawId ... @defer(if: $on) { name } } }`, map[string]any{"on": true}, `{"team":{"rawId":"11"}}`, 1, 1},
+		{"on, by a variable's default", `query($on: Boolean! = true) { team(id: "11") { rawId ... @defer(if: $on) { name } } }`, nil, `{"team":{"rawId":"11"}}`, 1, 1},
+		{"off, by a variable", `query($on: Boolean!) { team(id: "11") { rawId ... @defer(if: $on) { name } } }`, map[string]any{"on": false}, `{"team":{"rawId":"11","name":"Acme Coaching"}}`, 0, 1},
+		{"off", `{ team(id: "11") { rawId ... @defer(if: false) { name } } }`, nil, `{"team":{"rawId":"11","name":"Acme Coaching"}}`, 0, 1},
+		{"left out", `{ team(id: "11") { name ... @skip(if: true) @defer { locale } } }`, nil, `{"team":{"name":"Acme Coaching"}}`, 0, 1},
+		{"of nothing", `{ team(id: "99") { name ... @defer { workspaces { nodes { name } } } } }`, nil, `{"team":null}`, 0, 1},
+		{"nothing", `{ team(id: "11") { name } }`, nil, `{"team":{"name":"Acme Coaching"}}`, 0, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t)
+			plain := e.query(test.query, test.variables) // the client does not accept parts
+			if calls := e.take(demo.Token); len(calls) != test.calls {
+				t.Errorf("%d calls without @defer, want %d: %q", len(calls), test.calls, calls)
+			}
+			e = newEnv(t) // which remembers nothing
+			got := e.begin(t.Context(), test.query, test.variables).all()
+			if calls := e.take(demo.Token); len(calls) != test.calls {
+				t.Errorf("%d calls, want %d: %q", len(calls), test.calls, calls)
+			}
+			if !reflect.DeepEqual(got.Data, plain.Data) || len(got.Errors) != len(plain.Errors) {
+				t.Errorf("got\n%s, want\n%s", got.raw, plain.raw)
+			}
+			later := 0
+			for _, part := range got.parts[1:] {
+				later += len(part.Incremental)
+			}
+			if later != test.later {
+				t.Errorf("%d objects later, want %d: %s", later, test.later, got.raw)
+			}
+			if first, _, _ := strings.Cut(got.raw, "\n"); test.first != "" && !strings.HasPrefix(first, `{"data":`+test.first) {
+				t.Errorf("first %s, want %s", first, test.first)
+			}
+			if media := got.resp.Header.Get("Content-Type"); strings.HasPrefix(media, "multipart/mixed") == (test.later == 0) {
+				t.Errorf("%d later, and it is %s", test.later, media)
+			}
+		})
+	}
+}
+
+// TestIncrementalLabels looks at an answer as it is written.
+func TestIncrementalLabels(t *testing.T) {
+	e := newEnv(t)
+	body, err := json.Marshal(map[string]any{"query": `{ team(id: "11") { name ... @defer(label: "more") { locale } } }`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, answer, header := e.request("POST", "/graphql", string(body), isJSON, asDemo, "Accept: multipart/mixed, application/json")
+	const want = "\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" +
+		`{"data":{"team":{"name":"Acme Coaching"}},"hasNext":true}` +
+		"\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n" +
+		`{"incremental":[{"data":{"locale":"en"},"path":["team"],"label":"more"}],"hasNext":false}` +
+		"\r\n-----\r\n"
+	if status != 200 || answer != want {
+		t.Errorf("%d\n%s\nwant\n%s", status, answer, want)
+	}
+	for name, want := range map[string]string{"Content-Type": `multipart/mixed;boundary="-";deferSpec=20220824`, "Cache-Control": "no-store", "ETag": ""} {
+		if got := header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := vary(header); !strings.Contains(got, "Accept Accept-Encoding") {
+		t.Errorf("it varies with %s", got)
+	}
+}
+
+// TestIncrementalCalls defers at random what every query of the table of calls asks for:
+// the parts make up the same answer.
+func TestIncrementalCalls(t *testing.T) {
+	rounds := 3
+	if testing.Short() {
+		rounds = 1
+	}
+	for i, row := range callTable {
+		if testing.Short() && i%4 > 0 {
+			continue
+		}
+		t.Run(row.name, func(t *testing.T) {
+			for round := range rounds {
+				r := rand.New(rand.NewPCG(uint64(i), uint64(round)))
+				e := newEnv(t)
+				if row.warm != "" {
+					e.must(row.warm)
+				}
+				e.take(demo.Token)
+				query := scatter(t, r, row.query)
+				got := e.begin(t.Context(), query, row.variables).all()
+				calls := e.take(demo.Token)
+				want := row.want
+				if strings.HasPrefix(row.name, "40 contacts") {
+					want++ // of ids that are asked for now and later, each has a call
+				}
+				if len(calls) > want {
+					t.Errorf("%d calls, want %d for %s:\n%s", len(calls), want, query, strings.Join(calls, "\n"))
+				}
+				plain := newEnv(t).must(row.query, row.variables)
+				if found := difference("", got.Data, plain.Data); found != "" || len(got.Errors) > 0 {
+					t.Fatalf("%s\n%s %v", query, found, got.Errors)
+				}
+			}
+		})
+	}
+}
+
+// difference says where two answers are not the same.
+func difference(at string, got, want any) string {
+	switch want := want.(type) {
+	case map[string]any:
+		if got, ok := got.(map[string]any); ok {
+			for key := range want {
+				if found := difference(at+"."+key, got[key], want[key]); found != "" {
+					return found
+				}
+			}
+			if len(got) == len(want) {
+				return ""
+			}
+		}
+	case []any:
+		if got, ok := got.([]any); ok && len(got) == len(want) {
+			for i := range want {
+				if found := difference(fmt.Sprint(at, ".", i), got[i], want[i]); found != "" {
+					return found
+				}
+			}
+			return ""
+		}
+	}
+	if reflect.DeepEqual(got, want) {
+		return ""
+	}
+	return fmt.Sprintf("%s: got %v, want %v", at, got, want)
+}
+
+// scatter puts some of a query's fields into deferred fragments.
+func scatter(t *testing.T, r *rand.Rand, query string) string {
+	t.Helper()
+	doc, err := parser.ParseQuery(&ast.Source{Input: query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var into func(set ast.SelectionSet) ast.SelectionSet
+	into = func(set ast.SelectionSet) ast.SelectionSet {
+		var now, later ast.SelectionSet
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				s.SelectionSet = into(s.SelectionSet)
+			case *ast.InlineFragment:
+				s.SelectionSet = into(s.SelectionSet)
+			}
+			if r.IntN(4) == 0 {
+				later = append(later, selection)
+			} else {
+				now = append(now, selection)
+			}
+		}
+		if len(later) > 0 {
+			now = append(now, &ast.InlineFragment{SelectionSet: later, Directives: ast.DirectiveList{{Name: "defer"}}})
+		}
+		return now
+	}
+	for _, op := range doc.Operations {
+		op.SelectionSet = into(op.SelectionSet)
+	}
+	var b strings.Builder
+	formatter.NewFormatter(&b).FormatQueryDocument(doc)
+	return b.String()
+}
+
+// held is a fault that holds the calls to some paths until they are let go.
+func held(goOn <-chan struct{}, waits func(path string) bool) func(http.ResponseWriter, *http.Request, string, string) bool {
+	return func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+		if waits(path) {
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	}
+}
+
+// serveAsIs has the env's front be served as funnelgraph serves, HTTP/2 included.
+func (e *env) serveAsIs() {
+	listener := newLocalListener(e.t)
+	server := serving.New(e.front.Config.Handler)
+	go func() { _ = server.Serve(listener) }()
+	e.t.Cleanup(func() { _ = server.Close() })
+	e.url = "http://" + listener.Addr().String()
+}
+
+func newLocalListener(tb testing.TB) net.Listener {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return listener
+}
+
+// events reads a stream of events.
+type events struct{ lines *bufio.Scanner }
+
+func newEvents(r io.Reader) *events { return &events{bufio.NewScanner(r)} }
+
+// next returns the next event, comments left out.
+func (s *events) next() (event, data string, err error) {
+	for s.lines.Scan() {
+		field, value, _ := strings.Cut(s.lines.Text(), ":")
+		switch value = strings.TrimPrefix(value, " "); field {
+		case "event":
+			event = value
+		case "data":
+			data += value
+		case "":
+			if event != "" {
+				return event, data, nil
+			}
+		}
+	}
+	if err := s.lines.Err(); err != nil {
+		return "", "", err
+	}
+	return "", "", io.ErrUnexpectedEOF
+}
+
+// unpacking returns what is read from r without its coding.
+func unpacking(tb testing.TB, coding string, r io.Reader) io.Reader {
+	tb.Helper()
+	switch coding {
+	case "br":
+		return brotli.NewReader(r)
+	case "zstd":
+		unpacked, err := zstd.NewReader(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(unpacked.Close)
+		return unpacked
+	case "gzip":
+		unpacked, err := gzip.NewReader(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return unpacked
+	}
+	return r
+}
+
+func ofContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
+
+const contactsLater = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } }`
+
+// TestFirstPartComesFirst holds the calls of what is deferred until the client has read
+// the first part, in every coding, over HTTP/1.1 and HTTP/2, as parts and as events.
+func TestFirstPartComesFirst(t *testing.T) {
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	for _, accept := range []string{asApollo, "Accept: text/event-stream"} {
+		for _, coding := range []string{"identity", "gzip", "br", "zstd"} {
+			for protocol, client := range map[string]*http.Client{
+				"HTTP/1.1": {Transport: &http.Transport{}}, "HTTP/2.0": {Transport: &http.Transport{Protocols: h2c}},
+			} {
+				t.Run(accept+" "+coding+" "+protocol, func(t *testing.T) {
+					goOn := make(chan struct{})
+					e := newEnv(t, withFault(held(goOn, ofContacts)))
+					e.serveAsIs()
+					body, _ := json.Marshal(map[string]any{"query": contactsLater})
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/graphql", bytes.NewReader(body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, line := range []string{isJSON, asDemo, accept, "Accept-Encoding: " + coding} {
+						name, value, _ := strings.Cut(line, ": ")
+						req.Header.Set(name, value)
+					}
+					p := receive(t, client, req)
+					if got := p.resp.Header.Get("Content-Encoding"); got != strings.TrimPrefix(coding, "identity") || p.resp.Proto != protocol {
+						t.Errorf("it comes as %q by %s", got, p.resp.Proto)
+					}
+					if !p.read() || p.get("workspace.name") != "Acme Academy" || p.get("workspace.contacts") != nil {
+						t.Fatal(p.raw)
+					}
+					close(goOn)
+					if p.all(); p.get("workspace.contacts.nodes.1.emailAddress") == nil || len(p.parts) != 2 {
+						t.Error(p.raw)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestDeferredErrors has the calls of some deferred parts fail: the others are as ever,
+// and each error says where.
+func TestDeferredErrors(t *testing.T) {
+	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, subdomain, path string) bool {
+		if subdomain != "acme-retreats" || !ofContacts(path) {
+			return false
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	}))
+	p := e.begin(t.Context(), `{ team(id: "11") { name workspaces(first: 2) { nodes { name ... @defer { contacts(first: 1) { nodes { emailAddress } } } } } ... @defer { locale } } }`, nil).all()
+	if p.get("team.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil || p.get("team.locale") != "en" || p.get("team.workspaces.nodes.1.name") != "Acme Retreats" {
+		t.Error(p.raw)
+	}
+	if len(p.Errors) != 1 || p.code("team.workspaces.nodes.1.contacts") != "UPSTREAM_UNAVAILABLE" || len(p.parts[0].Errors) != 0 {
+		t.Error(p.raw)
+	}
+	for _, part := range p.parts[1:] {
+		for _, item := range part.Incremental {
+			if at := fmt.Sprint(item.Path); (len(item.Errors) > 0) != (at == "[team workspaces nodes 1]") {
+				t.Errorf("%s: %v", at, item.Errors)
+			}
+		}
+	}
+
+	// What is not there is told of with the part that finds it out, and once.
+	p = e.begin(t.Context(), `{ workspace(id: "999") { rawId ... @defer { name } } team(id: "99") { name ... @defer { locale } } }`, nil).all()
+	if len(p.Errors) != 2 || p.code("team") != "NOT_FOUND" || p.code("workspace") != "NOT_FOUND" {
+		t.Error(p.raw)
+	}
+}
+
+// TestDeferredNull has fields be null that must not be, for want of room in the answer:
+// each takes the fragment of its object with it, and nothing else.
+func TestDeferredNull(t *testing.T) {
+	const rows = 20
+	const query = `{ workspace(id: "101") { contacts(first: 20) { nodes { emailAddress ... @defer { rawId customAttributes { value } } } } } }`
+	attributes := 0
+	for _, contact := range newEnv(t).must(query).get("workspace.contacts.nodes").([]any) {
+		attributes += len(contact.(map[string]any)["customAttributes"].([]any))
+	}
+	if attributes < 4 {
+		t.Fatalf("%d attributes", attributes)
+	}
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = rows + attributes/2 }))
+	p := e.begin(t.Context(), query, nil).all()
+	failed, told := 0, 0
+	for _, part := range p.parts[1:] {
+		for _, item := range part.Incremental {
+			told++
+			if item.Data == nil {
+				failed++
+			}
+			if (item.Data == nil) != (len(item.Errors) == 1) {
+				t.Errorf("%v: %v", item.Path, item.Errors)
+			}
+		}
+	}
+	if told != rows || failed == 0 || failed == rows || len(p.Errors) != failed || len(p.get("workspace.contacts.nodes").([]any)) != rows || p.get("workspace.contacts.nodes.19.emailAddress") == nil {
+		t.Errorf("%d told, %d failed: %s", told, failed, p.raw)
+	}
+
+	// Of an object that the client has not been sent for such a reason, nothing is said,
+	// and nothing fetched.
+	e = newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = rows }))
+	p = e.begin(t.Context(), `{ workspace(id: "101") { contacts(first: 20) { nodes { customAttributes { value } ... @defer { appliedTags { nodes { id } } } } } } }`, nil).all()
+	if calls := e.callsOf(demo.Token); len(p.parts) != 1 || p.get("workspace.contacts") != nil || len(calls) != 2 {
+		t.Errorf("%s%q", p.raw, calls)
+	}
+}
+
+// TestDeferredHangUp has a client go while a deferred call is under way: it ends.
+func TestDeferredHangUp(t *testing.T) {
+	for _, accept := range []string{asApollo, "Accept: text/event-stream"} {
+		began, ended := make(chan struct{}), make(chan struct{})
+		e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+			if ofContacts(path) {
+				close(began)
+				<-r.Context().Done()
+				close(ended)
+			}
+			return false
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		if p := e.begin(ctx, contactsLater, nil, accept); !p.read() {
+			t.Error(p.raw)
+		}
+		<-began
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the REST call goes on", accept)
+		}
+	}
+}
+
+// TestDeferredDeadline counts the time from the beginning of the request: what is deferred
+// has none of its own.
+func TestDeferredDeadline(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 300 * time.Millisecond }), withFault(held(nil, ofContacts)))
+	p := e.begin(t.Context(), contactsLater, nil).all()
+	if p.get("workspace.name") != "Acme Academy" || p.code("workspace.contacts") != "UPSTREAM_TIMEOUT" || len(p.Errors) != 1 {
+		t.Error(p.raw)
+	}
+}
+
+// TestDeferredLimits has one budget for all parts.
+func TestDeferredLimits(t *testing.T) {
+	const query = `{ teams { nodes { name workspaces { nodes { name ... @defer { contacts(first: 5) { nodes { emailAddress } } } } } } } }`
+	contacts := func(r result) int {
+		text, err := json.Marshal(r.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), "emailAddress")
+	}
+	all := contacts(newEnv(t).must(query))
+	for _, test := range []struct {
+		name   string
+		change func(*limits.Limits)
+		code   string // empty if there is no error
+		most   int    // contacts
+	}{
+		{"calls", func(l *limits.Limits) { l.Calls = 6 }, "CALL_BUDGET_EXCEEDED", 2 * 5},
+		{"objects", func(l *limits.Limits) { l.Objects = 3 + 12 + 20 }, "BAD_USER_INPUT", 20},
+		{"objects, as many as there are", func(l *limits.Limits) { l.Objects = 3 + 12 + all }, "", all},
+	} {
+		e := newEnv(t, withLimits(test.change))
+		p := e.begin(t.Context(), query, nil).all()
+		if n := contacts(p.result); n > test.most || n == 0 || (len(p.Errors) > 0) != (test.code != "") {
+			t.Errorf("%s: %d contacts, want %d, and %d errors: %.2000s", test.name, n, test.most, len(p.Errors), p.raw)
+		}
+		for _, err := range p.Errors {
+			if err.Extensions["code"] != test.code {
+				t.Errorf("%s: %v", test.name, err)
+			}
+		}
+		if calls := e.callsOf(demo.Token); test.name == "calls" && len(calls) != 6 {
+			t.Errorf("%d calls", len(calls))
+		}
+	}
+	p := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 1000 })).begin(t.Context(), query, nil).all()
+	if len(p.Errors) != 1 || p.Errors[0].Extensions["limit"] != "complexity" || p.Data != nil {
+		t.Error(p.raw)
+	}
+}
+
+// TestManyDeferred defers more fragments than there are parts for: the others come with
+// what is around them.
+func TestManyDeferred(t *testing.T) {
+	e := newEnv(t)
+	var b strings.Builder
+	for i := range 90 {
+		fmt.Fprintf(&b, " ... @defer { a%d: name }", i)
+	}
+	p := e.begin(t.Context(), `{ team(id: "11") { rawId`+b.String()+` } }`, nil).all()
+	later := 0
+	for _, part := range p.parts[1:] {
+		later += len(part.Incremental)
+	}
+	if later != 20 || len(p.Data["team"].(map[string]any)) != 91 {
+		t.Errorf("%d later: %s", later, p.raw)
+	}
+	if calls := e.callsOf(demo.Token); len(calls) != 1 {
+		t.Errorf("%d calls", len(calls))
+	}
+}
+
+// TestDeferredBeyondMuch defers little beside very much: what has been sent is read once, and
+// not again for each part, so that the parts cost about what they hold.
+func TestDeferredBeyondMuch(t *testing.T) {
+	e := newEnv(t, withCache(time.Minute))
+	query := func(directive string) string {
+		var much, deferred strings.Builder
+		for i := range 50 {
+			fmt.Fprintf(&much, " w%d: contacts(first: 100) { nodes { ...Row } }", i)
+		}
+		for i := range 20 {
+			fmt.Fprintf(&deferred, " ... on Contact %s { a%d: id b%d: emailAddress }", directive, i, i)
+		}
+		return `{ workspace(id: "109") {` + much.String() + ` a: contacts(first: 100) { nodes { id` + deferred.String() + ` } } } }` +
+			` fragment Row on Contact {` + strings.ReplaceAll(deferred.String(), directive, "") + ` }`
+	}
+	took := func(directive string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			began := time.Now()
+			p := e.begin(t.Context(), query(directive), nil)
+			for {
+				if _, err := p.next(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	if whole, inParts := took("@include(if: true)"), took("@defer"); inParts > 8*whole {
+		t.Errorf("%s in parts, %s in one", inParts, whole)
+	}
+}
+
+// TestDeferredScope has clients that may see little ask in parts: they see as little.
+func TestDeferredScope(t *testing.T) {
+	e, all := tenants(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, x := range all {
+		for range 4 {
+			query := "{ teams(first: 3) { nodes { " + teamFields + " } } }"
+			late := scatter(t, r, query)
+			plain := e.queryAs(x.key, query)
+			got := e.begin(t.Context(), late, nil, "Authorization: Bearer "+x.key).all()
+			// Not all is the same: what another record carries is not its own, with this API.
+			if found := difference("", got.get("teams.nodes.0.rawId"), plain.get("teams.nodes.0.rawId")); found != "" {
+				t.Errorf("%s: %s", x.name, found)
+			}
+			if text := x.foreign(got.raw); text != "" {
+				t.Errorf("%s sees %s: %.2000s", x.name, text, got.raw)
+			}
+		}
+	}
+}
+
+// TestDeferredMutation sends what a mutation defers after the write, which is made once.
+func TestDeferredMutation(t *testing.T) {
+	e := newEnv(t)
+	const mutation = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "new@example.com", tagIds: ["5001"] }) { contact { emailAddress ... @defer { tags { name } workspace { name } } } userErrors { message } }
+		... @defer { b: createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId } ... @defer { userErrors { code } } } } }`
+	p := e.begin(t.Context(), mutation, nil).all()
+	if len(p.Errors) != 0 || len(p.parts) < 2 || p.get("a.contact.tags.0.name") == nil || p.get("a.contact.workspace.name") != "Acme Academy" || p.get("b.userErrors.0.code") != "INVALID" {
+		t.Error(p.raw)
+	}
+	if first, _, _ := strings.Cut(p.raw, "\n"); strings.Contains(first, "tags") || !strings.Contains(first, `"b":{"contact":null}`) {
+		t.Error(first)
+	}
+	writes := 0
+	for _, call := range e.callsOf(demo.Token) {
+		if strings.HasPrefix(call, "POST") {
+			writes++
+		}
+	}
+	if writes != 2 {
+		t.Errorf("%d writes: %q", writes, e.callsOf(demo.Token))
+	}
+}
+
+// TestDeferredDrain has a server that is told to end finish what it has begun to answer.
+func TestDeferredDrain(t *testing.T) {
+	goOn := make(chan struct{})
+	e := newEnv(t, withFault(held(goOn, ofContacts)))
+	listener := newLocalListener(t)
+	ctx, end := context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serving.Serve(ctx, listener, e.front.Config.Handler, new(serving.State), serving.Drain{Timeout: 20 * time.Second})
+	}()
+	e.url = "http://" + listener.Addr().String()
+	p := e.begin(t.Context(), contactsLater, nil)
+	if !p.read() {
+		t.Fatal(p.raw)
+	}
+	end(serving.ErrInterrupted)
+	for { // until it takes nothing new
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	close(goOn)
+	if p.all(); p.get("workspace.contacts.nodes.1.emailAddress") == nil {
+		t.Error(p.raw)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDeferredTogether has many ask the same at the same time, in parts and in one piece:
+// each gets all, and ClickFunnels is asked for the contacts once.
+func TestDeferredTogether(t *testing.T) {
+	goOn := make(chan struct{})
+	e := newEnv(t, withFault(held(goOn, ofContacts)))
+	var wait sync.WaitGroup
+	for i := range 20 {
+		wait.Go(func() {
+			accept := asApollo
+			if i%2 == 0 {
+				accept = "Accept: application/json"
+			}
+			p := e.begin(t.Context(), contactsLater, nil, accept).all()
+			if p.get("workspace.contacts.nodes.1.emailAddress") == nil || (len(p.parts) == 2) != (i%2 == 1) {
+				t.Error(p.raw)
+			}
+		})
+	}
+	time.AfterFunc(time.Second, func() { close(goOn) }) // by then all are under way
+	wait.Wait()
+	contacts := 0
+	for _, call := range e.callsOf(demo.Token) {
+		if strings.HasSuffix(call, "/contacts") {
+			contacts++
+		}
+	}
+	if contacts != 1 {
+		t.Errorf("%d calls for the contacts: %q", contacts, e.callsOf(demo.Token))
+	}
+}
+
+// TestAcceptParts answers in parts those who ask for the parts that there are, and in one
+// piece all others.
+func TestAcceptParts(t *testing.T) {
+	e := newEnv(t)
+	for accept, want := range map[string]string{
+		"multipart/mixed;deferSpec=20220824,application/json": "multipart/mixed",
+		"multipart/mixed; deferSpec=20220824":                 "multipart/mixed",
+		"multipart/mixed":                                     "multipart/mixed",
+		"application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed": "multipart/mixed", // urql
+		"application/json, multipart/mixed":                     "multipart/mixed", // GraphiQL
+		"text/event-stream":                                     "text/event-stream",
+		"text/event-stream, application/json;q=0.5":             "text/event-stream",
+		"text/event-stream, application/json":                   "application/json",
+		"application/json":                                      "application/json",
+		"*/*":                                                   "application/json",
+		"multipart/mixed;q=0, application/json":                 "application/json",
+		"multipart/mixed;incrementalSpec=v0.2,application/json": "application/json",
+		"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json":                                "application/json",
+		"multipart/mixed;deferSpec=20300101,application/graphql-response+json":                                  "application/graphql-response+json",
+		"multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9; nonsense": "multipart/mixed",
+	} {
+		p := e.begin(t.Context(), contactsLater, nil, "Accept: "+accept).all()
+		if got, _, _ := strings.Cut(p.resp.Header.Get("Content-Type"), ";"); got != want || p.get("workspace.contacts.nodes.1.emailAddress") == nil {
+			t.Errorf("%s: %s", accept, got)
+		}
+		if want == "multipart/mixed" { // what is one piece comes as one
+			p := e.begin(t.Context(), `{ team(id: "11") { name } }`, nil, "Accept: "+accept).all()
+			if media := p.resp.Header.Get("Content-Type"); !strings.HasPrefix(media, "application/") || p.raw != `{"data":{"team":{"name":"Acme Coaching"}}}`+"\n" {
+				t.Errorf("%s: %s %s", accept, media, p.raw)
+			}
+		}
+	}
+	p := e.begin(t.Context(), `{ nothing }`, nil).all()
+	if len(p.Errors) != 1 || p.resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("%d %s", p.resp.StatusCode, p.raw)
+	}
+	// Explained with the last part, of all.
+	p = e.begin(t.Context(), contactsLater, nil, "X-Funnelgraph-Explain: 1").all()
+	if len(p.parts) != 2 || p.parts[0].Extensions != nil || len(p.parts[1].Extensions["funnelgraph"].(map[string]any)["calls"].([]any)) != 2 {
+		t.Error(p.raw)
+	}
+}
+
+// TestDeferIsInTheSchema introspects @defer.
+func TestDeferIsInTheSchema(t *testing.T) {
+	r := newEnv(t).must(`{ __schema { directives { name description locations args { name description defaultValue type { kind name ofType { name } } } } } }`)
+	for _, directive := range r.get("__schema.directives").([]any) {
+		d := directive.(map[string]any)
+		if d["name"] != "defer" {
+			continue
+		}
+		got, _ := json.Marshal(map[string]any{"args": d["args"], "locations": d["locations"]})
+		const want = `{"args":[{"defaultValue":"true","description":"Whether to.","name":"if","type":{"kind":"NON_NULL","name":null,"ofType":{"name":"Boolean"}}},{"defaultValue":null,"description":"A name that the part has.","name":"label","type":{"kind":"SCALAR","name":"String","ofType":null}}],"locations":["FRAGMENT_SPREAD","INLINE_FRAGMENT"]}`
+		if string(got) != want || !strings.Contains(d["description"].(string), "multipart/mixed") {
+			t.Errorf("%s\nwant\n%s", got, want)
+		}
+		return
+	}
+	t.Error(r.raw)
+}
+
+// TestEvents answers as a stream of events those who want that, each operation and each
+// error that a client can do something about.
+func TestEvents(t *testing.T) {
+	e := newEnv(t)
+	const events = "Accept: text/event-stream"
+	for name, test := range map[string]struct {
+		query string
+		want  string
+	}{
+		"a query":    {`{ team(id: "11") { name } }`, `{"data":{"team":{"name":"Acme Coaching"}}}`},
+		"in parts":   {`{ team(id: "11") { name ... @defer { locale } } }`, `{"data":{"team":{"name":"Acme Coaching"}},"hasNext":true}` + "\n" + `{"incremental":[{"data":{"locale":"en"},"path":["team"]}],"hasNext":false}`},
+		"a mutation": {`mutation { updateTeam(input: { id: "11", name: "Acme Coaching" }) { team { name } } }`, `{"data":{"updateTeam":{"team":{"name":"Acme Coaching"}}}}`},
+		"an error":   {`{ team(id: "99") { name } }`, `{"data":{"team":null},"errors":[{"message":"Record missing","path":["team"]`},
+		"not valid":  {`{ teamz }`, `{"errors":[{"message":"Cannot query field \"teamz\" on type \"Query\"`},
+		"not parsed": {`{`, `{"errors":[{"message":"Expected Name`},
+	} {
+		p := e.begin(t.Context(), test.query, nil, events).all()
+		if media := p.resp.Header.Get("Content-Type"); media != "text/event-stream; charset=utf-8" || p.resp.StatusCode != http.StatusOK || !strings.HasPrefix(strings.TrimSpace(p.raw), test.want) {
+			t.Errorf("%s: %d %s %s", name, p.resp.StatusCode, media, p.raw)
+		}
+	}
+	status, body, header := e.request("GET", `/graphql?query={teams{nodes{id}}}`, "", asDemo, events)
+	if status != 200 || !strings.HasPrefix(body, `event: next`+"\n"+`data: {"data":{"teams":`) || !strings.HasSuffix(body, "\n\nevent: complete\ndata:\n\n") || header.Get("Cache-Control") != "no-store" || header.Get("ETag") != "" {
+		t.Errorf("GET: %d %v %s", status, header, body)
+	}
+	for name, test := range map[string]struct {
+		method, path, body string
+		status             int
+	}{
+		"no operation":      {"POST", "/graphql", `{}`, 400},
+		"no JSON":           {"POST", "/graphql", `x`, 400},
+		"a mutation by GET": {"GET", `/graphql?query=mutation{updateTeam(input:{id:"11",name:"x"}){team{name}}}`, "", 405},
+	} {
+		status, body, header := e.request(test.method, strings.ReplaceAll(test.path, `"`, "%22"), test.body, asDemo, isJSON, events)
+		if status != test.status || !strings.HasPrefix(header.Get("Content-Type"), "application/graphql-response+json") || !strings.HasPrefix(body, `{"errors"`) {
+			t.Errorf("%s: %d %v %s", name, status, header, body)
+		}
+	}
+}

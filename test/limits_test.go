@@ -1,0 +1,276 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// logged catches what is logged until the test ends.
+func logged(t *testing.T) func() string {
+	t.Helper()
+	var mu sync.Mutex
+	var b bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{&mu, &b}, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
+}
+
+// TestLimits holds requests against each limit: just within it they are answered,
+// above it they are refused, with the figures, and nothing is run; measured only,
+// they are answered and the log says so.
+func TestLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		set          func(*limits.Limits)
+		within, over string
+		value, most  int
+		text         string
+	}{
+		"tokens":          {func(l *limits.Limits) { l.Tokens = 7 }, `{ teams { __typename } }`, `{ teams { __typename a: __typename } }`, 8, 7, "The document has 8 or more words and signs; it can have 7."},
+		"depth":           {func(l *limits.Limits) { l.Depth = 3 }, `{ teams { nodes { name } } }`, `{ teams { ...F } } fragment F on TeamConnection { nodes { ... on Team { memberships { id } } } }`, 4, 3, "The document nests fields 4 deep; it can nest them 3 deep."},
+		"aliases":         {func(l *limits.Limits) { l.Aliases = 2 }, `{ a: __typename b: __typename }`, `{ a: __typename b: __typename ...F } fragment F on Query { c: __typename }`, 3, 2, "The document has 3 aliases; it can have 2."},
+		"directives":      {func(l *limits.Limits) { l.Directives = 1 }, `{ __typename @skip(if: false) }`, `{ __typename @skip(if: false) ... @include(if: true) { a: __typename } }`, 2, 1, "The document has 2 directives; it can have 1."},
+		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation begins with 3 fields; it can begin with 2."},
+		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "A list is asked for 11 rows; it can be asked for 10."},
+		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "A list is asked for 20 rows; it can be asked for 10."},
+		// teams, and for each of 10: nodes, name, workspaces, and for each of 5: nodes, name.
+		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The answer could have 132 fields; it can have 131. Ask for fewer rows, or in several requests."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := logged(t)
+			e := newEnv(t, withLimits(test.set))
+			e.must(test.within)
+			e.forget()
+			for range 2 { // also when the document is known
+				r := e.query(test.over)
+				if len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Message != test.text {
+					t.Fatalf("got %s", r.raw)
+				}
+				want := map[string]any{"code": "BAD_USER_INPUT", "limit": strings.Fields(name)[0], "value": float64(test.value), "max": float64(test.most)}
+				if got := r.Errors[0].Extensions; fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("extensions %v, want %v", got, want)
+				}
+			}
+			if calls := e.callsOf(demo.Token); len(calls) > 0 {
+				t.Errorf("calls: %q", calls)
+			}
+			if log() != "" {
+				t.Errorf("logged: %s", log())
+			}
+			e = newEnv(t, withLimits(test.set), measured)
+			e.must(test.over)
+			if want := fmt.Sprintf("limit=%s value=%d max=%d", strings.Fields(name)[0], test.value, test.most); name != "tokens" && !strings.Contains(log(), want) || !strings.Contains(log(), "limit="+strings.Fields(name)[0]) {
+				t.Errorf("logged %s, want %s", log(), want)
+			}
+			none := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }))
+			none.must(test.over)
+		})
+	}
+}
+
+// TestCallBudget leaves out what the budget does not reach, and answers the rest.
+func TestCallBudget(t *testing.T) {
+	log := logged(t)
+	budget := withLimits(func(l *limits.Limits) { l.Calls = 6 })
+	e := newEnv(t, budget)
+	for range 2 { // each request has its own
+		e.forget()
+		r := e.query(nested) // 1 + 3 + 12, of which six are made: the teams, and five of the lists below
+		if calls := e.callsOf(demo.Token); len(calls) != 6 {
+			t.Errorf("%d calls, want 6: %q", len(calls), calls)
+		}
+		lists, missing := 0, 0
+		count := func(path string) bool {
+			if r.get(path) != nil {
+				lists++
+				return true
+			}
+			missing++
+			if code := r.code(path); code != "CALL_BUDGET_EXCEEDED" {
+				t.Errorf("%s is missing with the code %q", path, code)
+			}
+			return false
+		}
+		for i := range 3 {
+			workspaces := fmt.Sprintf("teams.nodes.%d.workspaces", i)
+			if !count(workspaces) {
+				continue
+			}
+			for k := range 4 {
+				count(fmt.Sprintf("%s.nodes.%d.contacts", workspaces, k))
+			}
+		}
+		if lists != 5 || missing != len(r.Errors) || r.get("teams.nodes.0.name") != "Acme Coaching" {
+			t.Errorf("%d lists, %d missing, %d errors: %.1000s", lists, missing, len(r.Errors), r.raw)
+		}
+	}
+	if log() != "" {
+		t.Error(log())
+	}
+	newEnv(t, budget, measured).must(nested)
+	if n := strings.Count(log(), "limit=calls value=7 max=6"); n != 1 {
+		t.Errorf("reported %d times: %s", n, log())
+	}
+}
+
+// TestObjects leaves out lists that would make the answer larger than it may be, however
+// often they are asked for and however few calls that takes.
+func TestObjects(t *testing.T) {
+	log := logged(t)
+	// Two people a team, so that each level has six times as many as the one above.
+	people := func(levels int) string {
+		return `{ team(id: "11") { ...F0 } }` + each(levels, func(i int) string {
+			if i == levels-1 {
+				return fmt.Sprintf(" fragment F%d on Team { name }", i)
+			}
+			return fmt.Sprintf(" fragment F%d on Team { a: memberships { team { ...F%d } } b: memberships { team { ...F%[2]d } } c: memberships { team { ...F%[2]d } } }", i, i+1)
+		})
+	}
+	introspection := `{ ` + each(10, func(i int) string { return fmt.Sprintf(`t%d: __type(name: "Contact") { ...A } `, i) }) + `}
+		fragment A on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("a%d: fields { type { ...B ofType { ...B } } } ", i) }) + `}
+		fragment B on __Type { ` + each(10, func(i int) string { return fmt.Sprintf("b%d: fields { name } ", i) }) + `}`
+	for name, query := range map[string]string{"people": people(6), "introspection": introspection} {
+		e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects, l.Complexity = 1000, 0 }))
+		r := e.query(query)
+		if len(r.Errors) == 0 || len(r.Errors) > 1001 || len(r.raw) > 2<<20 {
+			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+			continue
+		}
+		if failed := r.Errors[0]; failed.Extensions["code"] != "BAD_USER_INPUT" || failed.Extensions["limit"] != "objects" || failed.Extensions["max"] != 1000.0 {
+			t.Errorf("%s: %+v", name, failed)
+		}
+	}
+	// 3 teams, 2 people each, and 5 contacts of 12 workspaces, where there are so many.
+	const query = `{ teams { nodes { memberships { id } workspaces { nodes { name contacts(first: 5) { nodes { emailAddress } } } } } } }`
+	all := newEnv(t).must(query)
+	n := strings.Count(all.raw, `"id"`) + strings.Count(all.raw, `"name"`) + strings.Count(all.raw, `"emailAddress"`) + 3
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n })).must(query); r.raw != all.raw {
+		t.Errorf("%d objects: %.300s", n, r.raw)
+	}
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 })).query(query); len(r.Errors) != 1 || r.get("teams.nodes.0.memberships.0.id") == nil {
+		t.Errorf("%d of %d objects: %d errors in %.1000s", n-1, n, len(r.Errors), r.raw)
+	}
+	if log() != "" {
+		t.Error(log())
+	}
+	newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 }), measured).must(query)
+	if !strings.Contains(log(), fmt.Sprintf("limit=objects value=%d max=%d", n, n-1)) {
+		t.Error(log())
+	}
+}
+
+// TestValidationIsBounded refuses documents that would take long to validate, whatever
+// limits are set, and reads lists of values no more often than it has to.
+func TestValidationIsBounded(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), measured)
+	rep := strings.Repeat
+	for name, query := range map[string]string{
+		"fields in inline fragments":      `{ team(id: "1") {` + rep("... {", 50) + rep("id ", 200) + rep("}", 50) + `} }`,
+		"fields in many inline fragments": `{ team(id: "1") {` + rep("... {", 900) + rep("id ", 80) + rep("}", 900) + `} }`,
+		"many operations with a fragment": each(300, func(i int) string { return fmt.Sprintf("query q%d { ...F } ", i) }) + `fragment F on Query { team(id: 1) { ` + each(400, func(i int) string { return fmt.Sprintf("a%d: id ", i) }) + `} }`,
+		"a field that conflicts":          `{ team(id: 1) { ` + each(800, func(i int) string { return fmt.Sprintf("id(a: %d) ", i) }) + `} }`,
+		"a field at one place":            `{` + rep(" __typename", 4000) + ` }`,
+		"objects at one place":            `{` + rep(` teams { nodes { memberships { id } } }`, 400) + ` }`,
+		"fragments that double": `{ ...F0 }` + each(40, func(i int) string {
+			return fmt.Sprintf(" fragment F%d on Query { __typename ...F%d ...F%d }", i, (i+1)%40, (i+1)%40)
+		}),
+		"fragments at one place":           `{` + each(800, func(i int) string { return fmt.Sprintf(" ...F%d", i) }) + ` }` + each(800, func(i int) string { return fmt.Sprintf(" fragment F%d on Query { __typename }", i) }),
+		"a name":                           `{ ` + rep("x", 100_000) + ` }`,
+		"values of a variable":             `query($k: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { customAttributes(keys: $k) { key } } } } }`,
+		"values of a variable, everywhere": `query($i: [ID!]) { workspace(id: "101", subdomain: "acme-academy") { ` + each(50, func(i int) string { return fmt.Sprintf("c%d: contacts(filter: { ids: $i }) { nodes { id } } ", i) }) + `} }`,
+	} {
+		begun := time.Now()
+		r := e.query(query, map[string]any{"k": strings.Split(rep("x,", 100_000), ","), "i": strings.Split(rep("1,", 100_000), ",")})
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
+		if len(r.Errors) == 0 || r.Data != nil || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || len(r.raw) > 5000 {
+			t.Errorf("%s: %.300s", name, r.raw)
+		}
+	}
+	if calls := e.callsOf(demo.Token); len(calls) > 0 {
+		t.Errorf("calls: %q", calls)
+	}
+	// A list in the document costs what it takes to read it for each row.
+	costly := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 100) { nodes { ` + each(10, func(i int) string {
+		return fmt.Sprintf("a%d: customAttributes(keys: [%s]) { key } ", i, rep(`"x" `, 400))
+	}) + ` } } } }`
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 100_000 })).query(costly); len(r.Errors) != 1 || r.Errors[0].Extensions["limit"] != "complexity" {
+		t.Errorf("got %.300s", r.raw)
+	}
+	// A list that comes with each row is taken for five objects.
+	embedded := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 10) { nodes { tags { name color } } } } }`
+	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 121 })).query(embedded); len(r.Errors) != 1 || r.Errors[0].Extensions["value"] != 122.0 {
+		t.Errorf("got %.300s", r.raw)
+	}
+}
+
+// TestRequestTimeout answers what is there when the time is up, and says what is not.
+func TestRequestTimeout(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+		if subdomain == "acme-retreats" {
+			<-r.Context().Done()
+		}
+		return false
+	}))
+	begun := time.Now()
+	r := e.query(nested)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
+		t.Errorf("got %.2000s", r.raw)
+	}
+}
+
+// TestSmallAnswers keeps small what is said of a document that is all wrong, and
+// repeats little of it.
+func TestSmallAnswers(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Directives = 0 }))
+	for name, query := range map[string]string{
+		"unknown directives": "{ __typename" + strings.Repeat(" @a", 1000) + " }",
+		"unknown fields":     "{" + each(1000, func(i int) string { return fmt.Sprintf("hush%d ", i) }) + "}",
+		"a long name":        "{ hush" + strings.Repeat("x", 100_000) + " }",
+	} {
+		r := e.query(query)
+		if len(r.raw) > 5000 || len(r.Errors) == 0 || len(r.Errors) > 11 {
+			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+		}
+	}
+	if r := e.query("{" + each(20, func(i int) string { return fmt.Sprintf("x%d ", i) }) + "}"); len(r.Errors) != 11 || r.Errors[10].Message != "There are 10 more errors." || r.Errors[10].Extensions["code"] != "BAD_USER_INPUT" {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestNoSchema tells nothing of the schema where introspection is off.
+func TestNoSchema(t *testing.T) {
+	hidden := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
+	open := newEnv(t)
+	for _, query := range []string{
+		`{ __schema { queryType { name } } }`, `{ __type(name: "Team") { name } }`, `{ teans { nodes { id } } }`, `{ teams { nodes { nome } } }`, `{ teams(frist: 1) { nodes { id } } }`,
+		`query($f: ContactFilte) { teams { nodes { id } } }`, `{ workspace(id: "101") { contacts(sort: { property: IDD }) { nodes { id } } } }`, `{ workspace(id: "101") { contacts(filter: { id: 1 }) { nodes { id } } } }`, `{ teams }`, `{ teams { nodes { name { x } } } }`,
+	} {
+		if text := open.query(query).raw; !strings.Contains(text, "Did you mean") && !strings.Contains(text, `"data"`) && !strings.Contains(text, "Must") && !strings.Contains(text, "must") && !strings.Contains(text, "Unknown type") {
+			t.Errorf("%s: nothing is suggested: %s", query, text)
+		}
+		r := hidden.query(query)
+		if len(r.Errors) == 0 || strings.Contains(r.raw, "Did you mean") || strings.Contains(r.raw, "queryType\":{") {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
+}

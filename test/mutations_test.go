@@ -1,0 +1,371 @@
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+const userErrors = ` userErrors { field message code }`
+
+func contactID(workspace, id string) string {
+	return model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id})
+}
+
+func tagID(workspace, id string) string {
+	return model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: workspace, ID: id})
+}
+
+func workspaceID(id string) string {
+	return model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: id})
+}
+
+// TestMutations carries out every mutation, in a row, with what each has to answer and the
+// REST calls that it makes.
+func TestMutations(t *testing.T) {
+	e := newEnv(t)
+	ws := e.must(`{ workspace(id: "101") { publicId contacts(first: 3) { nodes { publicId } } contactTags { nodes { publicId } } } }`)
+	publicWorkspace := ws.get("workspace.publicId").(string)
+	publicTag := ws.get("workspace.contactTags.nodes.1.publicId").(string)
+	e.take(demo.Token)
+	const made = "3000000721" // the id that a new contact gets: the example has 720
+	for _, step := range []struct {
+		name, mutation, want string
+		calls                []string
+	}{
+		{
+			"create", `createContact(input: { workspaceId: "101", emailAddress: "new@example.com", firstName: "New", tagIds: ["5001", "` + tagID("101", "5003") + `"], customAttributes: [{ key: "favouriteColour", value: "red" }] }) { contact { rawId emailAddress firstName lastName tags { rawId } customAttributes { key value } workspace { rawId } }` + userErrors + ` }`,
+			`{"contact":{"rawId":"` + made + `","emailAddress":"new@example.com","firstName":"New","lastName":null,"tags":[{"rawId":"5001"},{"rawId":"5003"}],"customAttributes":[{"key":"favourite_colour","value":"red"}],"workspace":{"rawId":"101"}},"userErrors":[]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts"},
+		},
+		{
+			"create with a public tag and workspace", `createContact(input: { workspaceId: "` + publicWorkspace + `", emailAddress: "two@example.com", tagIds: ["` + publicTag + `"] }) { contact { tags { rawId } }` + userErrors + ` }`,
+			`{"contact":{"tags":[{"rawId":"5002"}]},"userErrors":[]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts", "acme-academy /contacts/tags/" + publicTag},
+		},
+		{
+			"create what is there", `createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId }` + userErrors + ` }`,
+			`{"contact":null,"userErrors":[{"field":"emailAddress","message":"Email address has already been taken","code":"INVALID"}]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts"},
+		},
+		{
+			"create with a foreign tag", `createContact(input: { workspaceId: "101", emailAddress: "x@example.com", tagIds: ["` + tagID("102", "5007") + `"] }) { contact { rawId }` + userErrors + ` }`,
+			`{"contact":null,"userErrors":[{"field":"tagIds","message":"There is no such contact tag in this workspace.","code":"NOT_FOUND"}]}`,
+			nil,
+		},
+		{
+			"update", `updateContact(input: { id: "` + contactID("101", made) + `", firstName: null, lastName: "Name", customAttributes: [{ key: "size", value: "L" }] }) { contact { firstName lastName emailAddress tags { rawId } customAttributes { key value } }` + userErrors + ` }`,
+			`{"contact":{"firstName":null,"lastName":"Name","emailAddress":"new@example.com","tags":[{"rawId":"5001"},{"rawId":"5003"}],"customAttributes":[{"key":"favourite_colour","value":"red"},{"key":"size","value":"L"}]},"userErrors":[]}`,
+			[]string{"PUT acme-academy /contacts/" + made},
+		},
+		{
+			"update all tags away", `updateContact(input: { id: "` + made + `", workspaceId: "101", tagIds: [] }) { contact { tags { rawId } lastName }` + userErrors + ` }`,
+			`{"contact":{"tags":[],"lastName":"Name"},"userErrors":[]}`,
+			[]string{"PUT acme-academy /contacts/" + made},
+		},
+		{
+			"upsert what is there", `upsertContact(input: { workspaceId: "101", emailAddress: "new@example.com", firstName: "Again", lastName: null }) { created contact { rawId firstName lastName }` + userErrors + ` }`,
+			`{"created":false,"contact":{"rawId":"` + made + `","firstName":"Again","lastName":"Name"},"userErrors":[]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts/upsert"},
+		},
+		{
+			"upsert what is not", `upsertContact(input: { workspaceId: "101", emailAddress: "third@example.com" }) { created contact { rawId }` + userErrors + ` }`,
+			`{"created":true,"contact":{"rawId":"3000000723"},"userErrors":[]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts/upsert"},
+		},
+		{
+			"apply a tag", `applyContactTag(input: { contactId: "` + contactID("101", made) + `", tagId: "5002" }) { appliedContactTag { tag { name } contact { rawId } } contact { firstName tags { name } }` + userErrors + ` }`,
+			`{"appliedContactTag":{"tag":{"name":"Lead"},"contact":{"rawId":"` + made + `"}},"contact":{"firstName":"Again","tags":[{"name":"Lead"}]},"userErrors":[]}`,
+			[]string{"POST acme-academy /contacts/" + made + "/applied_tags", "acme-academy /contacts/" + made},
+		},
+		{
+			"apply it again", `applyContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { appliedContactTag { rawId } contact { rawId }` + userErrors + ` }`,
+			`{"appliedContactTag":null,"contact":null,"userErrors":[{"field":null,"message":"Tag has already been taken","code":"INVALID"}]}`,
+			[]string{"POST acme-academy /contacts/" + made + "/applied_tags"},
+		},
+		{
+			"remove a tag", `removeContactTag(input: { contactId: "` + made + `", workspaceId: "` + workspaceID("101") + `", tagId: "5002" }) { contact { rawId tags { name } }` + userErrors + ` }`,
+			`{"contact":{"rawId":"` + made + `","tags":[]},"userErrors":[]}`,
+			[]string{"DELETE acme-academy /contacts/applied_tags/*", "acme-academy /contacts/" + made, "acme-academy /contacts/" + made + "/applied_tags?filter%5Btag_id%5D=5002"},
+		},
+		{
+			"remove it again", `removeContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { contact { rawId } removedAppliedContactTagId` + userErrors + ` }`,
+			`{"contact":null,"removedAppliedContactTagId":null,"userErrors":[{"field":"tagId","message":"The contact does not carry this tag.","code":"NOT_FOUND"}]}`,
+			[]string{"acme-academy /contacts/" + made + "/applied_tags?filter%5Btag_id%5D=5002"},
+		},
+		{
+			"redact without confirming", `redactContact(input: { id: "` + contactID("101", made) + `", confirm: false }) { redactedContactId` + userErrors + ` }`,
+			`{"redactedContactId":null,"userErrors":[{"field":"confirm","message":"Set confirm to true: redacting cannot be undone.","code":"INVALID"}]}`,
+			nil,
+		},
+		{
+			"redact", `redactContact(input: { id: "` + contactID("101", made) + `", confirm: true }) { redactedContactId` + userErrors + ` }`,
+			`{"redactedContactId":"` + contactID("101", made) + `","userErrors":[]}`,
+			[]string{"DELETE acme-academy /contacts/" + made + "/gdpr_destroy"},
+		},
+		{
+			"delete", `deleteContact(input: { id: "3000000723", workspaceId: "101" }) { deletedContactId` + userErrors + ` }`,
+			`{"deletedContactId":"` + contactID("101", "3000000723") + `","userErrors":[]}`,
+			[]string{"DELETE acme-academy /contacts/3000000723"},
+		},
+		{
+			"create a tag", `createContactTag(input: { workspaceId: "101", name: "Fresh", color: "#ffffff" }) { contactTag { id name color }` + userErrors + ` }`,
+			`{"contactTag":{"id":"` + tagID("101", "5073") + `","name":"Fresh","color":"#ffffff"},"userErrors":[]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts/tags"},
+		},
+		{
+			"create a tag that is there", `createContactTag(input: { workspaceId: "101", name: "Fresh" }) { contactTag { id }` + userErrors + ` }`,
+			`{"contactTag":null,"userErrors":[{"field":"name","message":"Name has already been taken","code":"INVALID"}]}`,
+			[]string{"POST acme-academy /workspaces/101/contacts/tags"},
+		},
+		{
+			"update a tag", `updateContactTag(input: { id: "` + tagID("101", "5073") + `", name: "Fresher" }) { contactTag { name color }` + userErrors + ` }`,
+			`{"contactTag":{"name":"Fresher","color":"#ffffff"},"userErrors":[]}`,
+			[]string{"PUT acme-academy /contacts/tags/5073"},
+		},
+		{
+			"blank the name of a tag", `updateContactTag(input: { id: "5073", workspaceId: "101", name: "" }) { contactTag { name }` + userErrors + ` }`,
+			`{"contactTag":null,"userErrors":[{"field":"name","message":"Name can't be blank","code":"INVALID"}]}`,
+			[]string{"PUT acme-academy /contacts/tags/5073"},
+		},
+		{
+			"delete a tag", `deleteContactTag(input: { id: "5073", workspaceId: "101" }) { deletedContactTagId` + userErrors + ` }`,
+			`{"deletedContactTagId":"` + tagID("101", "5073") + `","userErrors":[]}`,
+			[]string{"DELETE acme-academy /contacts/tags/5073"},
+		},
+		{
+			"update a workspace", `updateWorkspace(input: { id: "` + publicWorkspace + `", name: "Academy" }) { workspace { rawId name subdomain }` + userErrors + ` }`,
+			`{"workspace":{"rawId":"101","name":"Academy","subdomain":"acme-academy"},"userErrors":[]}`,
+			[]string{"PUT accounts /workspaces/" + publicWorkspace},
+		},
+		{
+			"update a team", `updateTeam(input: { id: "11", timeZone: null }) { team { name timeZone }` + userErrors + ` }`,
+			`{"team":{"name":"Acme Coaching","timeZone":null},"userErrors":[]}`,
+			[]string{"PUT accounts /teams/11"},
+		},
+		{
+			"update nothing of a team", `updateTeam(input: { id: "11" }) { team { name }` + userErrors + ` }`,
+			`{"team":null,"userErrors":[{"field":null,"message":"param is missing or the value is empty: team","code":"INVALID"}]}`,
+			[]string{"PUT accounts /teams/11"},
+		},
+	} {
+		r := e.query("mutation { m: " + step.mutation + " }")
+		if want := `{"data":{"m":` + step.want + `}}`; r.raw != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", step.name, r.raw, want)
+		}
+		calls := e.take(demo.Token)
+		slices.Sort(calls)
+		for i, call := range calls {
+			if strings.HasPrefix(call, "DELETE acme-academy /contacts/applied_tags/") {
+				calls[i] = "DELETE acme-academy /contacts/applied_tags/*"
+			}
+		}
+		if !slices.Equal(calls, step.calls) {
+			t.Errorf("%s: calls %q, want %q", step.name, calls, step.calls)
+		}
+	}
+}
+
+// TestReadYourWrites reads in the same operation what it has written, and in the next one,
+// with the cache on.
+func TestReadYourWrites(t *testing.T) {
+	e := newEnv(t, withCache(time.Hour))
+	const list = `workspace(id: "102") { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName tags { name } } } }`
+	if r := e.must(`{ ` + list + ` }`); len(r.get("workspace.contacts.nodes").([]any)) != 0 {
+		t.Fatal(r.raw)
+	}
+	r := e.must(`mutation {
+		a: createContact(input: { workspaceId: "102", emailAddress: "me@example.com", firstName: "A" }) { contact { firstName workspace { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName } } } } }
+		b: upsertContact(input: { workspaceId: "102", emailAddress: "me@example.com", firstName: "B" }) { contact { workspace { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName } } } } }
+	}`)
+	if r.get("a.contact.workspace.contacts.nodes.0.firstName") != "A" || r.get("b.contact.workspace.contacts.nodes.0.firstName") != "B" {
+		t.Errorf("in the same operation: %s", r.raw)
+	}
+	if r := e.must(`{ ` + list + ` }`); r.get("workspace.contacts.nodes.0.firstName") != "B" {
+		t.Errorf("in the next one: %s", r.raw)
+	}
+	// Many at a time, each of which reads what it has written.
+	var wait sync.WaitGroup
+	for i := range 16 {
+		wait.Go(func() {
+			email := fmt.Sprint("c", i, "@example.com")
+			for round := range 2 {
+				name := fmt.Sprint(i, "-", round)
+				e.must(`mutation($input: UpsertContactInput!) { upsertContact(input: $input) { contact { id } } }`,
+					map[string]any{"input": map[string]any{"workspaceId": "102", "emailAddress": email, "firstName": name}})
+				r := e.must(`query($email: String!) { workspace(id: "102") { contacts(filter: { emailAddresses: [$email] }) { nodes { firstName } } } }`, map[string]any{"email": email})
+				if got := r.get("workspace.contacts.nodes.0.firstName"); got != name {
+					t.Errorf("read %v, wrote %s", got, name)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// TestMutationsThatFail have an error of their own where ClickFunnels has not refused:
+// one that says whether it may have been carried out.
+func TestMutationsThatFail(t *testing.T) {
+	const create = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "a@example.com" }) { contact { rawId } } b: updateTeam(input: { id: "11", name: "B" }) { team { name } } }`
+	for _, test := range []struct {
+		name    string
+		fault   func(http.ResponseWriter, *http.Request)
+		code    string
+		outcome any
+		creates int
+	}{
+		{"502", answer(502, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
+		{"500", answer(500, "application/json", `{}`), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
+		{"403", answer(403, "text/plain", ``), "FORBIDDEN", nil, 1},
+		{"404", answer(404, "application/json", `{"error":"Not found"}`), "NOT_FOUND", nil, 1},
+		{"401", answer(401, "application/json", `{"error":"API key missing or invalid"}`), "UNAUTHENTICATED", nil, 1},
+		{"429", answer(429, "application/json", `{"error":"Slow down"}`), "RATE_LIMITED", nil, upstream.DefaultAttempts},
+		{"what cannot be read", answer(201, "application/json", `{`), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+				if r.Method != http.MethodPost {
+					return false
+				}
+				test.fault(w, r)
+				return true
+			}))
+			r := e.query(create)
+			if says := strings.HasSuffix(r.Errors[0].Message, "look before you try again."); says != (test.outcome != nil) {
+				t.Errorf("it says %q", r.Errors[0].Message)
+			}
+			if r.code("a") != test.code || r.Errors[0].Extensions["outcome"] != test.outcome || r.get("b.team.name") != "B" || r.get("a") != nil {
+				t.Errorf("got %s", r.raw)
+			}
+			creates := 0
+			for _, call := range e.take(demo.Token) {
+				if strings.HasPrefix(call, "POST ") {
+					creates++
+				}
+			}
+			if creates != test.creates {
+				t.Errorf("it was sent %d times, want %d", creates, test.creates)
+			}
+		})
+	}
+}
+
+// TestMutationsOfWhatIsNotThere have the error that reading it has, by every form of its id.
+func TestMutationsOfWhatIsNotThere(t *testing.T) {
+	e := newEnv(t)
+	for _, mutation := range []string{
+		`updateContact(input: { id: "99", workspaceId: "101", firstName: "x" }) { contact { id } }`,
+		`updateContact(input: { id: "` + contactID("101", "99") + `", firstName: "x" }) { contact { id } }`,
+		`deleteContact(input: { id: "99", workspaceId: "101" }) { deletedContactId }`,
+		`deleteContact(input: { id: "Nobody", workspaceId: "101" }) { deletedContactId }`,
+		`deleteContact(input: { id: "99", workspaceId: "999" }) { deletedContactId }`,
+		`redactContact(input: { id: "99", workspaceId: "Nowhere", confirm: true }) { redactedContactId }`,
+		`createContact(input: { workspaceId: "999", firstName: "x" }) { contact { id } }`,
+		`upsertContact(input: { workspaceId: "Nowhere", emailAddress: "x" }) { contact { id } }`,
+		`updateContactTag(input: { id: "99", workspaceId: "101", name: "x" }) { contactTag { id } }`,
+		`deleteContactTag(input: { id: "Nothing", workspaceId: "101" }) { deletedContactTagId }`,
+		`applyContactTag(input: { contactId: "99", workspaceId: "101", tagId: "5001" }) { contact { id } }`,
+		`removeContactTag(input: { contactId: "99", workspaceId: "101", tagId: "5001" }) { contact { id } }`,
+		`updateTeam(input: { id: "99", name: "x" }) { team { id } }`,
+		`updateWorkspace(input: { id: "Nowhere", name: "x" }) { workspace { id } }`,
+	} {
+		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "NOT_FOUND" || r.get("m") != nil {
+			t.Errorf("%s: %s", mutation, r.raw)
+		}
+	}
+	for _, mutation := range []string{
+		`updateContact(input: { id: "` + tagID("101", "5001") + `", firstName: "x" }) { contact { id } }`,
+		`updateContact(input: { id: "3000000001", firstName: "x" }) { contact { id } }`,
+		`deleteContact(input: { id: "a b", workspaceId: "101" }) { deletedContactId }`,
+	} {
+		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "BAD_USER_INPUT" {
+			t.Errorf("%s: %s", mutation, r.raw)
+		}
+	}
+	// A tag that is not there is about a field of the input, and nothing is sent.
+	e.forget()
+	many := make([]string, 501)
+	for i := range many {
+		many[i] = "5001"
+	}
+	for _, tags := range [][]string{{"Nothing"}, many, {"007"}} {
+		r := e.must(`mutation($tags: [ID!]) { m: createContact(input: { workspaceId: "101", emailAddress: "n@example.com", tagIds: $tags }) { contact { id } userErrors { field } } }`, map[string]any{"tags": tags})
+		if r.get("m.userErrors.0.field") != "tagIds" || r.get("m.contact") != nil {
+			t.Errorf("%d tags: %s", len(tags), r.raw)
+		}
+	}
+	for _, call := range e.callsOf(demo.Token) {
+		if strings.HasPrefix(call, "POST") {
+			t.Errorf("sent: %s", call)
+		}
+	}
+}
+
+// TestReadOnlyClient sends mutations as a client that may only read: they are refused
+// before any REST call.
+func TestReadOnlyClient(t *testing.T) {
+	key, hash := access.NewKey()
+	t.Setenv("SOME_TOKEN", demo.Token)
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	text := fmt.Sprintf("tokens: { some: { env: SOME_TOKEN } }\nclients:\n  - { name: reader, keys: [%q], token: some, teams: all }\n", hash)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gate, err := access.NewClients(t.Context(), file, "", limits.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
+	if r := e.queryAs(key, `{ teams { nodes { name } } }`); len(r.Errors) > 0 {
+		t.Error(r.raw)
+	}
+	e.forget()
+	r := e.queryAs(key, `mutation { updateTeam(input: { id: "11", name: "Mine" }) { team { name } } }`)
+	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || len(e.callsOf(demo.Token)) != 0 {
+		t.Errorf("%s, calls %q", r.raw, e.callsOf(demo.Token))
+	}
+}
+
+// TestRefusals maps what ClickFunnels refuses, in all the shapes that it has, to the
+// input's fields.
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		body   string
+		want   string
+	}{
+		{422, `{"error":"Request unprocessable: Email address is invalid; First name is too long"}`, `[{"field":"emailAddress","message":"Email address is invalid","code":"INVALID"},{"field":"firstName","message":"First name is too long","code":"INVALID"}]`},
+		{422, `{"error":"Email address is invalid"}`, `[{"field":"emailAddress","message":"Email address is invalid","code":"INVALID"}]`},
+		{422, `{"base":["Nothing goes."]}`, `[{"field":null,"message":"Nothing goes.","code":"INVALID"}]`},
+		{422, `{"email_address":["is invalid","is taken"]}`, `[{"field":"emailAddress","message":"email_address is invalid","code":"INVALID"},{"field":"emailAddress","message":"email_address is taken","code":"INVALID"}]`},
+		{422, `{"errors":{"custom_attributes":"are odd"}}`, `[{"field":"customAttributes","message":"custom_attributes are odd","code":"INVALID"}]`},
+		{422, ``, `[{"field":null,"message":"ClickFunnels answered 422 Unprocessable Entity.","code":"INVALID"}]`},
+		{400, `{"error":"Bad request: found unpermitted parameter: :x"}`, `[{"field":null,"message":"found unpermitted parameter: :x","code":"INVALID"}]`},
+		{409, `{"error":"It is archived already"}`, `[{"field":null,"message":"It is archived already","code":"CONFLICT"}]`},
+	} {
+		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+			if r.Method != http.MethodPost {
+				return false
+			}
+			answer(test.status, "application/json", test.body)(w, r)
+			return true
+		}))
+		r := e.must(`mutation { m: createContact(input: { workspaceId: "101", emailAddress: "a@example.com" }) { contact { rawId }` + userErrors + ` } }`)
+		if want := `{"data":{"m":{"contact":null,"userErrors":` + test.want + `}}}`; r.raw != want {
+			t.Errorf("%d %s: got\n%s\nwant\n%s", test.status, test.body, r.raw, want)
+		}
+	}
+}

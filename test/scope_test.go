@@ -1,0 +1,218 @@
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// newScoped starts a funnelgraph with two clients: one sees workspace 101 of the demo, the
+// other team 11 and its workspaces. script has the bodies that the API answers with, by
+// method and path; all else the demo answers.
+func newScoped(t *testing.T, script map[string]string, options ...envOption) (e *env, ofWorkspace, ofTeam string) {
+	t.Helper()
+	ofWorkspace, first := access.NewKey()
+	ofTeam, second := access.NewKey()
+	t.Setenv("SCOPED_TOKEN", demo.Token)
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	text := fmt.Sprintf(`tokens: { main: { env: SCOPED_TOKEN } }
+clients:
+  - { name: of-workspace, keys: [%q], access: read-write, workspaces: [101] }
+  - { name: of-team, keys: [%q], access: read-write, teams: [11] }
+`, first, second)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	scripted := withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		body, ok := script[r.Method+" "+path]
+		if ok {
+			answer(200, "application/json", body)(w, r)
+		}
+		return ok
+	})
+	e = newEnv(t, append([]envOption{scripted, func(e *env, cfg *config.Config) {
+		gate, err := access.NewClients(t.Context(), file, "", limits.Policy{Limits: cfg.Limits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.gate = gate
+	}}, options...)...)
+	return e, ofWorkspace, ofTeam
+}
+
+// TestForeignRecordsDoNotExist has the API send records that name another workspace, or none
+// where their kind should, in every place: none of their texts reaches a scoped client.
+func TestForeignRecordsDoNotExist(t *testing.T) {
+	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK","first_name":"LEAK"}`
+	const nameless = `{"id":7,"public_id":"pub7","email_address":"LEAK","first_name":"LEAK"}`
+	for _, test := range []struct{ name, path, body, query string }{
+		{"an order's contact", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact_id":7,"contact":` + contact + `}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
+		{"an order's contact that names none", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact_id":7,"contact":` + nameless + `}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
+		{"an order's contact without an id", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact":{"public_id":"pub7","email_address":"LEAK"}}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
+		{"an order's workspace", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"workspace":{"id":102,"team_id":11,"name":"LEAK","subdomain":"leak"}}]`, `{ workspace(id: "101") { orders { nodes { rawId workspace { subdomain team { rawId } } } } } }`},
+		{"an order's page", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"page_id":9,"order_page":{"id":9,"workspace_id":102,"name":"LEAK"}}]`, `{ workspace(id: "101") { orders { nodes { rawId page { name } } } } }`},
+		{"an order's product", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"line_items":[{"id":2,"original_product":{"id":3,"workspace_id":102,"name":"LEAK"},"products_variant":{"id":4,"workspace_id":102,"name":"LEAK"}}]}]`, `{ workspace(id: "101") { orders { nodes { rawId lineItems { originalProduct { name } productsVariant { name } } } } } }`},
+		{"an order that names none", "GET /workspaces/101/orders", `[{"id":1,"notes":"LEAK"},{"public_id":"pubX","workspace_id":102,"notes":"LEAK"}]`, `{ workspace(id: "101") { orders { nodes { rawId notes } } } }`},
+		{"an opportunity's contact", "GET /workspaces/101/sales/opportunities", `[{"id":1,"workspace_id":101,"primary_contact_id":7,"primary_contact":` + nameless + `}]`, `{ workspace(id: "101") { salesOpportunities { nodes { rawId contact { emailAddress } } } } }`},
+		{"an opportunity's pipeline", "GET /workspaces/101/sales/opportunities", `[{"id":1,"workspace_id":101,"pipeline_id":8,"pipeline":{"id":8,"workspace_id":102,"name":"LEAK"}}]`, `{ workspace(id: "101") { salesOpportunities { nodes { rawId pipeline { name } } } } }`},
+		{"a contact's tag", "GET /workspaces/101/contacts", `[{"id":1,"workspace_id":101,"tags":[{"id":5,"workspace_id":102,"name":"LEAK"}]}]`, `{ workspace(id: "101") { contacts { nodes { rawId tags { name } } } } }`},
+		{"a course", "GET /workspaces/101/courses", `[{"id":1,"workspace_id":102,"title":"LEAK"},{"public_id":"pub1","workspace_id":102,"title":"LEAK"}]`, `{ workspace(id: "101") { courses { nodes { title } } } }`},
+		{"a page's funnel", "GET /workspaces/101/pages", `[{"id":1,"workspace_id":101,"name":"p","funnel":{"id":2,"workspace_id":102,"name":"LEAK"}}]`, `{ workspace(id: "101") { pages { nodes { rawId funnel { name } } } } }`},
+		{"the payload of updateWorkspace", "PUT /workspaces/101", `{"id":102,"team_id":12,"name":"LEAK","subdomain":"leak"}`, `mutation { updateWorkspace(input: { id: "101", name: "x" }) { workspace { name subdomain } userErrors { message } } }`},
+		{"the payload of updateTeam", "PUT /teams/11", `{"id":12,"name":"LEAK"}`, `mutation { updateTeam(input: { id: "11", name: "x" }) { team { name } userErrors { message } } }`},
+		{"the payload of updateTeam without an id", "PUT /teams/11", `{"public_id":"pub12","name":"LEAK"}`, `mutation { updateTeam(input: { id: "11", name: "x" }) { team { name } userErrors { message } } }`},
+		{"the payload of createContact", "POST /workspaces/101/contacts", `{"id":7,"email_address":"LEAK"}`, `mutation { createContact(input: { workspaceId: "101", emailAddress: "x@example.com" }) { contact { emailAddress } userErrors { message } } }`},
+		{"a workspace without an id", "GET /teams/11/workspaces", `[{"public_id":"pub9","team_id":11,"name":"LEAK","subdomain":"leak"}]`, `{ team(id: "11") { workspaces { nodes { name subdomain } } } }`},
+		{"a team's member", "GET /teams/11", `{"id":11,"name":"ok","memberships":[{"id":1,"team_id":12,"user_email":"LEAK"}],"billing_subscriptions":[{"id":2,"team_id":12,"status":"LEAK"}]}`, `{ team(id: "11") { name memberships { userEmail } billingSubscriptions { status } } }`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e, ofWorkspace, ofTeam := newScoped(t, map[string]string{test.path: test.body})
+			for _, key := range []string{ofWorkspace, ofTeam} {
+				if r := e.queryAs(key, test.query); strings.Contains(strings.ToLower(r.raw), "leak") {
+					t.Errorf("%s", r.raw)
+				}
+			}
+			if calls := strings.Join(e.callsOf(demo.Token), "\n"); !strings.Contains(calls, test.path[strings.Index(test.path, "/"):]) {
+				t.Errorf("the script is never asked: %s", calls)
+			}
+		})
+	}
+}
+
+// TestForeignOrderOfInvoice has an invoice carry an order, and that a contact, of another
+// workspace.
+func TestForeignOrderOfInvoice(t *testing.T) {
+	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK"}`
+	for name, order := range map[string]string{
+		"the order":                       `{"id":1,"workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
+		"the contact":                     `{"id":1,"contact":` + contact + `}`,
+		"a contact that names none":       `{"id":1,"contact":{"id":7,"email_address":"LEAK"}}`,
+		"an order without an id":          `{"public_id":"pub1","workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
+		"an order without an id or place": `{"public_id":"pub1","notes":"LEAK","contact":{"public_id":"pub7","email_address":"LEAK"}}`,
+	} {
+		for _, id := range []string{`"order_id":1,`, ""} {
+			e, key, _ := newScoped(t, map[string]string{
+				"GET /workspaces/101/orders/invoices": `[{"id":3,` + id + `"invoice_number":"n","order":` + order + `}]`,
+				"GET /orders/1":                       `{"id":1,"workspace_id":101,"notes":"own"}`,
+			})
+			r := e.queryAs(key, `{ workspace(id: "101") { orderInvoices { nodes { invoiceNumber order { notes } contact { emailAddress } } } } }`)
+			if strings.Contains(r.raw, "LEAK") || r.get("workspace.orderInvoices.nodes") == nil || id != "" && r.get("workspace.orderInvoices.nodes.0.invoiceNumber") != "n" {
+				t.Errorf("%s: %s", name, r.raw)
+			}
+		}
+	}
+}
+
+// TestRefusedLookUpsLookMissing answers look-ups by id with every status that can mean "not
+// yours": a scoped client cannot tell them apart.
+func TestRefusedLookUpsLookMissing(t *testing.T) {
+	for _, query := range []string{
+		`{ team(id: "Pub11") { name } }`,
+		`{ workspace(id: "Pub101") { name } }`,
+		`{ contact(id: "77", workspaceId: "101") { emailAddress } }`,
+		`{ a: contact(id: "77", workspaceId: "101") { emailAddress } b: contact(id: "78", workspaceId: "101") { emailAddress } }`,
+		`{ node(id: "` + contactID("101", "77") + `") { ... on Contact { emailAddress } } }`,
+		`mutation { updateContact(input: { id: "77", workspaceId: "101", firstName: "x" }) { contact { firstName } userErrors { message } } }`,
+	} {
+		want := ""
+		for _, status := range []int{404, 403, 410, 422} {
+			e, ofWorkspace, ofTeam := newScoped(t, nil, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+				if !strings.Contains(path, "77") && !strings.Contains(path, "Pub") && !strings.Contains(r.URL.RawQuery, "77") {
+					return false
+				}
+				answer(status, "application/json", fmt.Sprintf(`{"error":"It is of workspace 102: %d"}`, status))(w, r)
+				return true
+			}))
+			key := ofWorkspace
+			if strings.Contains(query, "team(") {
+				key = ofTeam
+			}
+			r := e.queryAs(key, query)
+			if want == "" {
+				want = r.raw
+			}
+			if r.raw != want || !strings.Contains(r.raw, "NOT_FOUND") {
+				t.Errorf("%s, %d: %s, want %s", query, status, r.raw, want)
+			}
+		}
+	}
+}
+
+// TestTokenNeverReachesAnAnswer has the API send the caller's token in every place.
+func TestTokenNeverReachesAnAnswer(t *testing.T) {
+	const token = demo.Token + "-0123456789abcdef"
+	escaped := strings.ReplaceAll(token, "t", `\u0074`)
+	for _, form := range []string{token, escaped} {
+		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+			if r.Method == http.MethodPut {
+				answer(422, "application/json", `{"first_name":["is not `+form+`"]}`)(w, r)
+				return true
+			}
+			if strings.HasSuffix(path, "/contacts") {
+				w.Header().Set("Pagination-Next", token)
+				answer(200, "application/json", `[{"id":1,"public_id":"`+form+`","workspace_id":101,"email_address":"x`+form+`","custom_attributes":{"`+form+`":"`+form+`"},"avatar_image":{"url":"`+form+`"},"tags":[{"id":"`+form+`","name":"`+form+`"}]}]`)(w, r)
+				return true
+			}
+			return false
+		}))
+		for _, query := range []string{
+			`{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { edges { cursor node { id publicId emailAddress customAttributes { key value } tags { id name } } } pageInfo { endCursor hasNextPage } } } }`,
+			`{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 40) { nodes { id } } } }`,
+			`mutation { updateContact(input: { id: "1", workspaceId: "101", firstName: "x" }) { contact { id } userErrors { message } } }`,
+		} {
+			if r := e.queryAs(token, query); strings.Contains(r.raw, token) || !strings.Contains(r.raw, `"data":`) {
+				t.Errorf("%s: %s", query, r.raw)
+			}
+		}
+		if r := e.queryAs(token, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { emailAddress } } } }`); r.get("workspace.contacts.nodes.0.emailAddress") != "x***" {
+			t.Errorf("%s", r.raw)
+		}
+	}
+}
+
+// TestMutationEndsSharingOfExplainedQueries has a slow query in flight, explained and not. After
+// a mutation of the same client the same query is asked anew.
+func TestMutationEndsSharingOfExplainedQueries(t *testing.T) {
+	var slow sync.WaitGroup
+	release, begun := make(chan struct{}), make(chan struct{}, 10)
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path == "/teams" && r.Method == http.MethodGet {
+			begun <- struct{}{}
+			<-release
+		}
+		return false
+	}))
+	send := func(query, explain string) {
+		slow.Go(func() {
+			r := post(`{"query":"`+query+`"}`, "X-Funnelgraph-Explain: "+explain)(e)
+			_, _, _ = e.do(r)
+		})
+	}
+	await := func(n int) {
+		t.Helper()
+		for range n {
+			select {
+			case <-begun:
+			case <-time.After(10 * time.Second):
+				t.Fatal("a query has joined one from before the mutation")
+			}
+		}
+	}
+	send(`{ teams { nodes { name } } }`, "1")
+	await(1)
+	e.must(`mutation { updateTeam(input: { id: "11", name: "Renamed" }) { team { name } } }`)
+	send(`{ teams { nodes { name } } }`, "1")
+	await(1)
+	close(release)
+	slow.Wait()
+}

@@ -1,0 +1,1001 @@
+package test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// leaky is an API that is as careless as it could be: whatever a token reaches it
+// answers on every host, in every list and by every filter (API.md §9, 3). Only a
+// workspace's list of courses is its own, since nothing else says whose a course is.
+// Each text is a mark of the record that it is of and of what that belongs to.
+type leaky struct{}
+
+// resources are the kinds of records, by the letter that begins their public ids. The id
+// of one begins with that of the record above it, and those of teams with their token's
+// digit: 1 → 12 → 121 → 1213.
+var resources = map[string]struct {
+	kind  upstream.Kind
+	path  string   // of a record, without its id
+	above string   // what its id begins with the id of
+	last  string   // the digits that its id can end with
+	lists []string // their paths, without the id in them
+}{
+	"T": {upstream.KindTeam, "teams", "", "123", []string{"teams//"}},
+	"W": {upstream.KindWorkspace, "workspaces", "T", "12", []string{"teams//workspaces"}},
+	"C": {upstream.KindContact, "contacts", "W", "123", []string{"workspaces//contacts"}},
+	"G": {upstream.KindContactTag, "contacts/tags", "W", "5", []string{"workspaces//contacts/tags"}},
+	"A": {upstream.KindAppliedContactTag, "contacts/applied_tags", "C", "12", []string{"contacts//applied_tags"}},
+	"F": {upstream.KindFunnel, "funnels", "W", "6", []string{"workspaces//funnels"}},
+	"P": {upstream.KindPage, "pages", "W", "78", []string{"workspaces//pages"}},
+	"S": {upstream.KindFormSubmission, "form_submissions", "W", "89", []string{"workspaces//form_submissions"}},
+	"O": {upstream.KindOrder, "orders", "W", "89", []string{"workspaces//orders"}},
+	"I": {upstream.KindOrderInvoice, "orders/invoices", "O", "12", []string{"orders//invoices", "workspaces//orders/invoices"}},
+	"X": {upstream.KindOrderTransaction, "orders/transactions", "O", "1", []string{"orders//transactions"}},
+	"Z": {upstream.KindOrderTag, "orders/tags", "W", "5", []string{"workspaces//orders/tags"}},
+	"M": {upstream.KindAppliedOrderTag, "orders/applied_tags", "O", "12", []string{"orders//applied_tags"}},
+	"R": {upstream.KindProduct, "products", "W", "123", []string{"workspaces//products"}},
+	"V": {upstream.KindProductVariant, "products/variants", "R", "12", []string{"products//variants"}},
+	"E": {upstream.KindProductPrice, "products/prices", "V", "1", []string{"products//prices"}},
+	"K": {upstream.KindProductCollection, "products/collections", "W", "45", []string{"workspaces//products/collections"}},
+	"B": {upstream.KindProductTag, "products/tags", "W", "5", []string{"workspaces//products/tags"}},
+	"Q": {upstream.KindCourse, "courses", "W", "4", []string{"workspaces//courses"}},
+	"D": {upstream.KindCourseSection, "courses/sections", "Q", "1", []string{"courses//sections"}},
+	"L": {upstream.KindCourseLesson, "courses/lessons", "D", "1", []string{"courses/sections//lessons"}},
+	"N": {upstream.KindCourseEnrollment, "courses/enrollments", "Q", "12", []string{"courses//enrollments"}},
+	"H": {upstream.KindSalesPipeline, "sales/pipelines", "W", "6", []string{"workspaces//sales/pipelines"}},
+	"J": {upstream.KindSalesPipelineStage, "sales/pipelines/stages", "H", "1", nil},
+	"Y": {upstream.KindSalesOpportunity, "sales/opportunities", "W", "78", []string{"workspaces//sales/opportunities"}},
+}
+
+var letters = slices.Sorted(maps.Keys(resources))
+
+// every returns the ids of a kind that a token reaches, in their order.
+func every(kind string, token int) []int {
+	above := []int{token}
+	if kind != "T" {
+		above = every(resources[kind].above, token)
+	}
+	var ids []int
+	for _, id := range above {
+		for _, last := range resources[kind].last {
+			ids = append(ids, id*10+int(last-'0'))
+		}
+	}
+	return ids
+}
+
+// exists reports whether an id of a kind is one of a token's.
+func exists(kind string, id, token int) bool { return slices.Contains(every(kind, token), id) }
+
+// workspaceOf returns the workspace of whatever is in one.
+func workspaceOf(id int) int {
+	for id >= 1000 {
+		id /= 10
+	}
+	return id
+}
+
+// sibling returns what has the same id in the other workspace of a workspace's team.
+func sibling(id int) int {
+	digits := []byte(strconv.Itoa(id))
+	digits[2] = '1' + '2' - digits[2]
+	id, _ = strconv.Atoi(string(digits))
+	return id
+}
+
+// mark is the text of a record.
+func mark(kind string, id int) string {
+	if kind == "T" || kind == "U" {
+		return fmt.Sprintf("mark-%s%d.", kind, id)
+	}
+	return fmt.Sprintf("mark-W%d.%s", workspaceOf(id), kind)
+}
+
+// row is a record. What every second one names, besides that which it belongs to, is
+// another workspace's; one of three does not say which workspace it belongs to.
+func (l leaky) row(kind string, id int) map[string]any {
+	text := mark(kind, id)
+	own := func(last string) int { // of the same workspace
+		id, _ := strconv.Atoi(strconv.Itoa(workspaceOf(id)) + last)
+		return id
+	}
+	some := func(last string) int {
+		if id%2 == 0 {
+			return sibling(own(last))
+		}
+		return own(last)
+	}
+	both := func(last string) []int { return []int{own(last), sibling(own(last))} }
+	part := func(kind string, id int) map[string]any { // as the record embeds it
+		return map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id), "name": text, "color": text}
+	}
+	short := func(id int) map[string]any { // a contact, as the record embeds it
+		return map[string]any{"id": id, "public_id": fmt.Sprintf("C%dp", id), "email_address": mark("C", id), "first_name": mark("C", id)}
+	}
+	all := map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id)}
+	for _, name := range []string{"name", "title", "description", "color", "status", "url", "current_path"} {
+		all[name] = text
+	}
+	if above := resources[kind].above; above != "" && kind != "Q" && (above != "W" || id%10 != 3) {
+		all[strings.TrimSuffix(path.Base(resources[above].path), "s")+"_id"] = id / 10
+	}
+	var more map[string]any
+	switch kind {
+	case "T":
+		more = map[string]any{
+			"locale":                text,
+			"memberships":           []any{map[string]any{"id": id*100 + 1, "user_email": text, "user": map[string]any{"id": 1, "email": text}}},
+			"billing_subscriptions": []any{map[string]any{"id": id*100 + 2, "status": text}},
+		}
+	case "W":
+		more = map[string]any{"subdomain": fmt.Sprintf("sub-%d", id)}
+	case "C":
+		more = map[string]any{"email_address": text, "first_name": text, "custom_attributes": map[string]any{"x": text}, "tags": []any{part("G", own("5"))}, "tag_ids": []int{own("5")}}
+	case "A":
+		more = map[string]any{"tag_id": some("5"), "tag": part("G", some("5")), "contact": short(id / 10)}
+	case "P":
+		more = map[string]any{"funnel_ids": some("6"), "funnel": part("F", some("6"))}
+	case "S":
+		more = map[string]any{"contact_id": some("1"), "page_id": some("7"), "data": map[string]any{"x": text}}
+	case "O":
+		more = map[string]any{
+			"contact_id": some("1"), "contact": l.row("C", some("1")), "workspace": l.row("W", workspaceOf(some("1"))), "page_id": some("7"), "order_page": part("P", some("7")), "tag_ids": both("5"),
+			"notes": text, "currency": "USD", "line_items": []any{map[string]any{"id": 1, "original_product": part("R", some("1"))}},
+		}
+	case "I":
+		order := id / 10
+		if id%2 == 0 {
+			order = sibling(order)
+		}
+		more = map[string]any{"invoice_number": text, "line_items": []any{map[string]any{"id": 1, "description": text}}, "order": l.row("O", order)}
+	case "M": // which has no other text
+		more = map[string]any{"public_id": text, "tag_id": some("5")}
+	case "R":
+		more = map[string]any{"default_variant_id": some("11"), "tag_ids": both("5")}
+	case "K":
+		more = map[string]any{"product_ids": both("1")}
+	case "N":
+		more = map[string]any{"contact_id": some("1"), "contact": short(some("1")), "suspension_reason": text}
+	case "H":
+		stage := part("J", id*10+1)
+		stage["pipeline_id"] = id
+		more = map[string]any{"stages": []any{stage}}
+	case "J":
+		more = map[string]any{"workspace_id": sibling(workspaceOf(id))}
+	case "Y":
+		more = map[string]any{
+			"primary_contact_id": some("1"), "primary_contact": l.row("C", some("1")), "notes": []any{map[string]any{"id": 1, "content": text}},
+			"pipeline_id": some("6"), "pipeline": part("H", some("6")), "pipelines_stage_id": some("61"), "pipelines_stage": part("J", some("61")),
+		}
+	}
+	maps.Copy(all, more)
+	return all
+}
+
+// list returns a list of a record, or of the token, with rows of the sibling's mixed in,
+// or what filters find, wherever that is; an empty kind is no list.
+func (l leaky) list(path string, of, token int, filters url.Values) (kind string, rows []map[string]any) {
+	i := slices.IndexFunc(letters, func(kind string) bool { return slices.Contains(resources[kind].lists, path) })
+	if i < 0 {
+		return "", nil
+	}
+	below := func(id, above int) bool { return strings.HasPrefix(strconv.Itoa(id), strconv.Itoa(above)) }
+	for _, id := range every(letters[i], token) {
+		row := l.row(letters[i], id)
+		listed := below(id, of) || of >= 100 && path != "workspaces//courses" && below(id, sibling(of))
+		filtered, found := false, true
+		for name, values := range filters {
+			is, says := row[strings.TrimSuffix(strings.TrimPrefix(name, "filter["), "]")]
+			if says && strings.HasPrefix(name, "filter[") {
+				wanted := strings.Split(values[0], ",")
+				filtered = true
+				found = found && slices.ContainsFunc(strings.Fields(strings.Trim(fmt.Sprint(is), "[]")), func(id string) bool { return slices.Contains(wanted, id) })
+			}
+		}
+		if filtered && found || !filtered && listed {
+			rows = append(rows, row)
+		}
+	}
+	return letters[i], rows
+}
+
+var route = regexp.MustCompile(`^/([a-z_/]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
+
+// written are the ids that have been written to, or been written, with their kinds.
+var written struct {
+	sync.Mutex
+	ids   []string
+	count int
+}
+
+// write notes a write, and carries it out on whatever the token reaches.
+func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind string, id int) {
+	written.Lock()
+	defer written.Unlock()
+	written.ids = append(written.ids, fmt.Sprint(kind, id))
+	var body map[string]struct {
+		TagID  json.Number   `json:"tag_id"`
+		TagIDs []json.Number `json:"tag_ids"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	for _, attributes := range body {
+		for _, tag := range append(attributes.TagIDs, attributes.TagID) {
+			if tag != "" {
+				written.ids = append(written.ids, fmt.Sprint("G", tag))
+			}
+		}
+	}
+	if r.Method == http.MethodDelete {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	switch at[1] + "/" + at[3] {
+	case "workspaces/contacts", "workspaces/contacts/upsert":
+		kind, id = "C", id*10+1
+	case "workspaces/contacts/tags":
+		kind, id = "G", id*10+5
+	case "contacts/applied_tags":
+		kind, id = "A", id*10+1
+	}
+	answered := id
+	if written.count++; written.count%3 == 0 { // with another one, at times
+		if kind == "T" {
+			answered = id/10*10 + 1 + id%3
+		} else {
+			answered = sibling(id)
+		}
+	}
+	text, _ := json.Marshal(l.row(kind, answered))
+	answer(201, "application/json", string(text))(w, r)
+}
+
+func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) bool {
+	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	token, err := strconv.Atoi(strings.TrimPrefix(bearer, "token-"))
+	at := route.FindStringSubmatch(path)
+	if err != nil || at == nil {
+		answer(404, "application/json", `{"error":"No such route"}`)(w, r)
+		return true
+	}
+	kind, id := "", token
+	if at[2] != "" && at[1] != "users" {
+		if i := slices.IndexFunc(letters, func(kind string) bool { return resources[kind].path == at[1] }); i >= 0 {
+			kind = letters[i]
+		}
+		id, _ = strconv.Atoi(digits.FindString(at[2]))
+		if kind == "" || !exists(kind, id, token) || strings.HasSuffix(at[2], "p") && at[2][:1] != kind {
+			answer(404, "application/json", `{"error":"Not found: Record `+at[2]+` missing"}`)(w, r)
+			return true
+		}
+	}
+	if r.Method != http.MethodGet {
+		l.write(w, r, at, kind, id)
+		return true
+	}
+	var body any
+	size := upstream.PageSize
+	switch {
+	case at[1] == "users":
+		body = []any{map[string]any{"id": 1, "public_id": "Up", "email": mark("U", token), "first_name": mark("U", token)}}
+		if at[2] != "" {
+			body = body.([]any)[0]
+		}
+	case at[2] != "" && at[3] == "":
+		body = l.row(kind, id)
+	default:
+		listed, rows := l.list(at[1]+"//"+at[3], id, token, r.URL.Query())
+		if listed == "" {
+			answer(404, "application/json", `{"error":"No such route"}`)(w, r)
+			return true
+		}
+		if listed == "T" || listed == "W" {
+			size = 1 // so that what may be seen is behind what may not
+		}
+		if r.URL.Query().Get("sort_order") == "desc" {
+			slices.Reverse(rows)
+		}
+		after := r.URL.Query().Get("after")
+		if i := slices.IndexFunc(rows, func(row map[string]any) bool { return fmt.Sprint(row["id"]) == after }); i >= 0 {
+			rows = rows[i+1:]
+		}
+		if len(rows) > size {
+			rows = rows[:size]
+			w.Header().Set("Pagination-Next", fmt.Sprint(rows[size-1]["id"]))
+		}
+		body = append([]map[string]any{}, rows...)
+	}
+	text, _ := json.Marshal(body)
+	answer(200, "application/json", string(text))(w, r)
+	return true
+}
+
+// tenant is a client and what it may see.
+type tenant struct {
+	name, key         string
+	token             int
+	teams, workspaces []int // nil: all
+}
+
+func (x *tenant) seesTeam(id int) bool {
+	return id/10 == x.token && (x.teams == nil && x.workspaces == nil || slices.Contains(x.teams, id))
+}
+
+func (x *tenant) seesWorkspace(id int) bool {
+	switch {
+	case id/100 != x.token:
+		return false
+	case x.workspaces != nil:
+		return slices.Contains(x.workspaces, id)
+	}
+	return x.teams == nil || slices.Contains(x.teams, id/10)
+}
+
+var (
+	marks  = regexp.MustCompile(`mark-([TWU])(\d+)\.(\w?)`)
+	digits = regexp.MustCompile(`\d+`)
+)
+
+// home returns the workspaces that the tenant sees.
+func (x *tenant) home() []int {
+	return slices.DeleteFunc(every("W", x.token), func(id int) bool { return !x.seesWorkspace(id) })
+}
+
+// foreign returns a mark of what the tenant must not see.
+func (x *tenant) foreign(text string) string {
+	for _, found := range marks.FindAllStringSubmatch(text, -1) {
+		id, _ := strconv.Atoi(found[2])
+		if found[1] == "T" && !x.seesTeam(id) || found[1] == "W" && !x.seesWorkspace(id) || found[1] == "U" && (id != x.token || x.teams != nil || x.workspaces != nil) {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+// tenants starts a funnelgraph in front of the leaky API.
+func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
+	t.Helper()
+	all := []*tenant{
+		{name: "everything", token: 1},
+		{name: "a team", token: 1, teams: []int{12}},
+		{name: "two workspaces", token: 1, workspaces: []int{111, 132}},
+		{name: "a team and a workspace of it", token: 1, teams: []int{13}, workspaces: []int{131}},
+		{name: "a team and a workspace of another", token: 1, teams: []int{11}, workspaces: []int{122}},
+		{name: "nothing", token: 1, workspaces: []int{}},
+		{name: "of another token", token: 2, workspaces: []int{211}},
+		{name: "a team of another token", token: 2, teams: []int{22}},
+	}
+	var clients []string
+	for _, x := range all {
+		key, hash := access.NewKey()
+		x.key = key
+		entry := fmt.Sprintf("  - { name: %s, keys: [%q], token: token%d, access: read-write", strings.ReplaceAll(x.name, " ", "-"), hash, x.token)
+		list := func(name string, ids []int) {
+			if ids != nil {
+				text, _ := json.Marshal(ids)
+				entry += fmt.Sprintf(", %s: %s", name, text)
+			}
+		}
+		list("teams", x.teams)
+		list("workspaces", x.workspaces)
+		if x.teams == nil && x.workspaces == nil {
+			entry += ", teams: all"
+		}
+		clients = append(clients, entry+" }")
+	}
+	t.Setenv("TOKEN_1", "token-1")
+	t.Setenv("TOKEN_2", "token-2")
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	text := "tokens: { token1: { env: TOKEN_1 }, token2: { env: TOKEN_2 } }\nclients:\n" + strings.Join(clients, "\n") + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(t, append(options, withFault(leaky{}.serve), func(e *env, cfg *config.Config) {
+		gate, err := access.NewClients(t.Context(), file, "", limits.Policy{Limits: cfg.Limits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.gate = gate
+	})...)
+	return e, all
+}
+
+const contactFields = `id rawId publicId emailAddress customAttributes { value } tags { id name createdAt workspace { id name } } taggings { tag { name updatedAt } }
+	appliedTags(first: 3) { nodes { id rawId tag { name } full: tag { id name createdAt } contact { rawId emailAddress workspace { name } } } } workspace { id rawId name subdomain team { id rawId name memberships { userEmail } } }`
+
+const workspaceFields = `id rawId publicId name subdomain team { rawId name memberships { userEmail user { email } } billingSubscriptions { status } } contactTags { nodes { id name } } contacts(first: 4) { edges { cursor node { ` + contactFields + ` } } pageInfo { hasNextPage endCursor } }`
+
+const teamFields = `id rawId publicId name locale memberships { id userEmail user { email } team { name } } billingSubscriptions { id status } workspaces(first: 3) { nodes { ` + workspaceFields + ` } pageInfo { hasNextPage endCursor } }`
+
+const submissionFields = `id data { value } contact { id emailAddress workspace { name } } page { id name url funnel { name } } workspace { name }`
+
+const pageFields = `id name url funnel { id name } formSubmissions(first: 5) { nodes { ` + submissionFields + ` } } workspace { name }`
+
+const orderFields = `id notes lineItems { originalProduct { name } product { id name workspace { name } } } contact { id emailAddress tags { name createdAt } workspace { name } } page { id name url } workspace { name }
+	tags { id name color } invoices(first: 5) { nodes { ` + invoiceFields + ` } } transactions(first: 5) { nodes { ` + transactionFields + ` } } appliedTags(first: 5) { nodes { ` + orderLabelFields + ` } }`
+
+const invoiceFields = `id invoiceNumber lineItems { description } order { id notes currency } contact { id emailAddress workspace { name } } workspace { name }`
+
+const transactionFields = `id outcome: status order { id notes } workspace { name }`
+
+const orderLabelFields = `id publicId tag { id name color } order { id notes } workspace { name }`
+
+const productFields = `id name currentPath defaultVariant { id name product { name } } tags { id name color } collections(first: 5) { nodes { id name products { nodes { id name } } } } workspace { name }
+	variants(first: 5) { nodes { ` + variantFields + ` } } prices(first: 5) { nodes { ` + priceFields + ` } }`
+
+const variantFields = `id name product { id name workspace { name } } prices(first: 5) { nodes { id named: name } } workspace { name }`
+
+const priceFields = `id named: name variant { id name product { id name } } workspace { name }`
+
+const collectionFields = `id name products { nodes { id name variants(first: 5) { nodes { id name } } } } workspace { name }`
+
+const courseFields = `id title sections(first: 5) { nodes { ` + sectionFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } } workspace { name }`
+
+const sectionFields = `id title course { id title } lessons(first: 5) { nodes { ` + lessonFields + ` } } workspace { name }`
+
+const lessonFields = `id title section { id title course { id title } } workspace { name }`
+
+const enrollmentFields = `id suspensionReason course { id title } contact { id emailAddress workspace { name } } workspace { name }`
+
+const pipelineFields = `id name stages { ` + stageFields + ` } opportunities(first: 5) { nodes { ` + opportunityFields + ` } } workspace { name }`
+
+const stageFields = `id name createdAt pipeline { id name } opportunities(first: 5) { nodes { id name } } workspace { name }`
+
+const opportunityFields = `id name remarks: notes { content } contact { id emailAddress workspace { name } } pipeline { id name createdAt } pipelinesStage { id name createdAt pipeline { name } } workspace { name }`
+
+const elsewhereFields = `id orders(first: 5) { nodes { notes contact { emailAddress } } } formSubmissions(first: 5) { nodes { ` + submissionFields + ` } } opportunities(first: 5) { nodes { ` + opportunityFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } }`
+
+const nodeFields = `__typename id ... on Team { ` + teamFields + ` } ... on Workspace { ` + workspaceFields + ` } ... on Contact { ` + contactFields + ` ` + elsewhereFields + ` } ... on ContactTag { rawId name workspace { name } }
+	... on Funnel { name path: currentPath workspace { name } pages(first: 5) { nodes { ` + pageFields + ` } } } ... on Page { ` + pageFields + ` } ... on FormSubmission { ` + submissionFields + ` } ... on Order { ` + orderFields + ` }
+	... on OrderInvoice { ` + invoiceFields + ` } ... on OrderTransaction { ` + transactionFields + ` } ... on OrderTag { name color workspace { name } } ... on AppliedOrderTag { ` + orderLabelFields + ` }
+	... on Product { ` + productFields + ` } ... on ProductVariant { ` + variantFields + ` } ... on ProductPrice { ` + priceFields + ` } ... on ProductCollection { ` + collectionFields + ` } ... on ProductTag { name color workspace { name } }
+	... on Course { ` + courseFields + ` } ... on CourseSection { ` + sectionFields + ` } ... on CourseLesson { ` + lessonFields + ` } ... on CourseEnrollment { ` + enrollmentFields + ` }
+	... on SalesPipeline { ` + pipelineFields + ` } ... on SalesPipelineStage { ` + stageFields + ` } ... on SalesOpportunity { ` + opportunityFields + ` }
+	... on AppliedContactTag { rawId tag { name } full: tag { createdAt } contact { emailAddress } } ... on Membership { userEmail team { name } } ... on BillingSubscription { status team { name } } ... on User { email firstName }`
+
+// roads are the ways to ask for something by an id, which stands for a name in braces:
+// that of a kind of records is an id of one, in any of its forms; node, and with a number
+// behind it, any object's global id; raw, any raw id; subdomain, any subdomain.
+var roads = []string{
+	`{ teams(first: 100) { nodes { ` + teamFields + ` } pageInfo { hasNextPage endCursor } } }`,
+	`{ teams(last: 1) { nodes { name } pageInfo { hasNextPage hasPreviousPage } } }`,
+	`{ teams(after: "{cursor}") { nodes { name } pageInfo { hasNextPage } } }`,
+	`{ teams(before: "{cursor}") { nodes { name } pageInfo { hasNextPage } } }`,
+	`{ team(id: "{T}") { ` + teamFields + ` } }`,
+	`{ team(id: "{T}") { id rawId publicId __typename } }`,
+	`{ team(id: "{T}") { id workspaces(first: 1) { nodes { name } pageInfo { hasNextPage } } } }`,
+	`{ team(id: "{T}") { workspaces(after: "{cursor}") { nodes { name } } } }`,
+	`{ users { nodes { email firstName } } }`,
+	`{ workspace(id: "{W}") { ` + workspaceFields + ` } }`,
+	`{ workspace(id: "{W}") { id rawId contacts { nodes { emailAddress } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { ` + workspaceFields + ` } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { id contacts(first: 2) { nodes { emailAddress } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { contact(id: "{C}") { ` + contactFields + ` } } }`,
+	`{ workspace(id: "{W}") { contact(id: "{C}") { ` + contactFields + ` } } }`,
+	`{ workspace(id: "{W}") { contact(id: "{C}") { id appliedTags { nodes { tag { name } contact { emailAddress } } } } } }`,
+	`{ workspace(id: "{W}") { contact(id: "{C}") { id rawId workspace { id team { id rawId } } } } }`,
+	`{ contact(id: "{C}", workspaceId: "{W}") { ` + contactFields + ` } }`,
+	`{ contact(id: "{C}", workspaceId: "{W}") { id appliedTags { nodes { id tag { name } } } } }`,
+	`{ contact(id: "{C}") { ` + contactFields + ` } }`,
+	`{ workspace(id: "{W}") { contacts(filter: { ids: ["{C}", "{raw}"] }) { nodes { ` + contactFields + ` } } } }`,
+	`{ workspace(id: "{W}") { contacts(filter: { tagIds: ["{G}"] }) { nodes { emailAddress } } } }`,
+	`{ workspace(id: "{W}") { contactTags(filter: { ids: ["{G}"] }) { nodes { name color } } } }`,
+	`{ workspace(id: "{W}") { contacts(after: "{cursor}") { nodes { emailAddress } } } }`,
+	`{ workspace(id: "{W}") { orders { nodes { ` + orderFields + ` } } formSubmissions { nodes { ` + submissionFields + ` } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { funnels { nodes { id name currentPath } } pages { nodes { id name url funnel { name currentPath workspace { name } } } } } }`,
+	`{ workspace(id: "{W}") { orders(filter: { ids: ["{raw}"], contactIds: ["{C}"] }) { edges { node { ` + orderFields + ` } } } } }`,
+	`{ workspace(id: "{W}") { formSubmissions(filter: { contactIds: ["{C}", "{raw}"] }) { nodes { ` + submissionFields + ` } } pages(filter: { ids: ["{raw}"] }) { nodes { name } } } }`,
+	`{ node(id: "{node}") { ` + nodeFields + ` } }`,
+	`{ nodes(ids: ["{node}", "{node}"]) { ` + nodeFields + ` } }`,
+	`{ nodes(ids: ["{node1}", "{node2}", "{node3}", "{node4}", "{node5}", "{node6}", "{node7}", "{node8}"]) { ` + nodeFields + ` } }`,
+	`{ workspace(id: "{W}") { contacts { nodes { ` + elsewhereFields + ` } } } }`,
+	`{ workspace(id: "{W}") { contact(id: "{C}") { ` + elsewhereFields + ` } } }`,
+	`{ contact(id: "{C}", workspaceId: "{W}") { ` + elsewhereFields + ` } }`,
+	`{ workspace(id: "{W}") { funnels { nodes { name pages(first: 5) { nodes { ` + pageFields + ` } } } } pages(filter: { funnelIds: ["{F}"] }) { nodes { ` + pageFields + ` } } } }`,
+	`{ workspace(id: "{W}") { pages(filter: { ids: ["{P}", "{raw}"] }) { edges { node { ` + pageFields + ` } } } formSubmissions(filter: { ids: ["{S}"], pageIds: ["{P}"] }) { nodes { ` + submissionFields + ` } } } }`,
+	`{ workspace(id: "{W}") { orders(filter: { ids: ["{O}"] }) { nodes { ` + orderFields + ` } } } }`,
+	`{ workspace(id: "{W}") { orderInvoices { nodes { ` + invoiceFields + ` } } orderTags { nodes { id name color workspace { name } } } } }`,
+	`{ workspace(id: "{W}") { orderInvoices(filter: { ids: ["{I}", "{raw}"] }) { edges { node { ` + invoiceFields + ` } } } orders { nodes { invoices(filter: { ids: ["{I}", "{raw}"] }) { nodes { ` + invoiceFields + ` } } } } } }`,
+	`{ workspace(id: "{W}") { orderInvoices(after: "{cursor}") { nodes { ` + invoiceFields + ` } pageInfo { hasNextPage } } products(last: 1) { nodes { name } pageInfo { startCursor } } courses(before: "{cursor}") { nodes { title } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { products { edges { node { ` + productFields + ` } } } } }`,
+	`{ workspace(id: "{W}") { products(filter: { ids: ["{R}", "{raw}"] }) { nodes { ` + productFields + ` } } } }`,
+	`{ workspace(id: "{W}") { products { nodes { name variants(filter: { ids: ["{V}", "{raw}"] }) { nodes { ` + variantFields + ` } } prices(filter: { ids: ["{E}", "{raw}"] }) { nodes { ` + priceFields + ` } } } } } }`,
+	`{ workspace(id: "{W}") { products { nodes { prices(filter: { variantIds: ["{V}", "{raw}"] }) { nodes { ` + priceFields + ` } } } } } }`,
+	`{ workspace(id: "{W}") { productCollections { nodes { ` + collectionFields + ` } } productTags { nodes { id name color } } } }`,
+	`{ workspace(id: "{W}") { productCollections(filter: { ids: ["{K}", "{raw}"] }) { nodes { ` + collectionFields + ` } } productTags(filter: { ids: ["{B}", "{raw}"] }) { nodes { name color workspace { name } } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { courses { nodes { ` + courseFields + ` } } } }`,
+	`{ workspace(id: "{W}") { courses { nodes { title enrollments(filter: { ids: ["{N}", "{raw}"], contactIds: ["{C}"] }) { nodes { ` + enrollmentFields + ` } } } } } }`,
+	`{ workspace(id: "{W}") { courses { nodes { title enrollments(filter: { contactIds: ["{C}", "{raw}"] }) { edges { node { ` + enrollmentFields + ` } } } } } } }`,
+	`{ workspace(id: "{W}", subdomain: "{subdomain}") { salesPipelines { nodes { ` + pipelineFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesPipelines(filter: { ids: ["{H}", "{raw}"] }) { nodes { ` + pipelineFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesOpportunities { nodes { ` + opportunityFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesOpportunities(filter: { ids: ["{Y}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], pipelinesStageIds: ["{J}"], contactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
+	`{ a: node(id: "{node}") { id } b: workspace(id: "{W}", subdomain: "{subdomain}") { name contact(id: "{C}") { emailAddress } } c: contact(id: "{C}", workspaceId: "{W}") { emailAddress } }`,
+}
+
+var placeholder = regexp.MustCompile(`"\{(\w+)\}"`)
+
+// fill puts texts where their names stand, each the same wherever it stands.
+func fill(road string, text func(name string) string) (string, []string) {
+	known := make(map[string]string)
+	filled := placeholder.ReplaceAllStringFunc(road, func(name string) string {
+		name = strings.Trim(name, `"{}`)
+		if _, ok := known[name]; !ok {
+			known[name] = text(name)
+		}
+		return strconv.Quote(known[name])
+	})
+	return filled, slices.Collect(maps.Values(known))
+}
+
+// roamer makes up ids: real ones of any token and ones that there are not.
+type roamer struct {
+	*rand.Rand
+	home []int // the workspaces that every second one is taken from
+}
+
+func (r roamer) id(kind string) int {
+	if kind == "W" && len(r.home) > 0 && r.IntN(2) == 0 {
+		return r.home[r.IntN(len(r.home))]
+	}
+	all := every(kind, 1+r.IntN(2))
+	id := all[r.IntN(len(all))]
+	if r.IntN(12) == 0 {
+		id -= id % 10 // there is none
+	}
+	return id
+}
+
+func (r roamer) kind() string { return letters[r.IntN(len(letters))] }
+
+// form returns an id in one of its forms.
+func (r roamer) form(kind string, id int) string {
+	switch r.IntN(3) {
+	case 0:
+		return strconv.Itoa(id)
+	case 1:
+		return fmt.Sprintf("%s%dp", kind, id)
+	}
+	return r.global(kind, id)
+}
+
+// global returns a global id, whose workspace may be any.
+func (r roamer) global(kind string, id int) string {
+	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
+	if r.IntN(4) == 0 {
+		ref.ID = fmt.Sprintf("%s%dp", kind, id)
+	}
+	if kind != "T" && kind != "W" {
+		if ref.Parent = strconv.Itoa(workspaceOf(id)); r.IntN(2) == 0 {
+			ref.Parent = strconv.Itoa(r.id("W")) // crafted
+			if r.IntN(3) == 0 {
+				ref.Parent = "W" + ref.Parent + "p"
+			}
+		}
+	}
+	return model.GlobalID(ref)
+}
+
+// node returns any object's global id.
+func (r roamer) node() string {
+	switch r.IntN(16) {
+	case 0:
+		return model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 1)})
+	case 1:
+		return model.GlobalID(upstream.Ref{Kind: upstream.KindSubscription, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 2)})
+	case 2:
+		return model.GlobalID(upstream.Ref{Kind: upstream.KindUser, ID: "1"})
+	}
+	kind := r.kind()
+	return r.global(kind, r.id(kind))
+}
+
+func (r roamer) query() string {
+	query, _ := fill(roads[r.IntN(len(roads))], func(name string) string {
+		switch {
+		case name == "subdomain":
+			return fmt.Sprintf("sub-%d", r.id("W"))
+		case name == "raw", name == "cursor":
+			return strconv.Itoa(r.id(r.kind()))
+		case strings.HasPrefix(name, "node"):
+			return r.node()
+		}
+		return r.form(name, r.id(name))
+	})
+	return query
+}
+
+// TestTenancy has several clients of two tokens ask for everything by every road, at
+// the same time: nothing that they must not see is ever in an answer.
+func TestTenancy(t *testing.T) {
+	for _, ttl := range []time.Duration{0, time.Minute} {
+		t.Run("cached for "+ttl.String(), func(t *testing.T) {
+			e, all := tenants(t, withCache(ttl))
+			seed, queries := rand.Uint64(), size(500, 50_000)
+			if testing.Short() {
+				queries = 200
+			}
+			var wait sync.WaitGroup
+			var mu sync.Mutex
+			seen := make(map[string]map[string]bool) // marks, by tenant
+			for i := range 8 {
+				wait.Go(func() {
+					r := roamer{Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
+					for range queries {
+						x := all[r.IntN(len(all))]
+						r.home = x.home()
+						query := r.query()
+						answered := e.queryAs(x.key, query)
+						if found := x.foreign(answered.raw); found != "" {
+							t.Errorf("seed %d: %s sees %s:\n%s\n%.2000s", seed, x.name, found, query, answered.raw)
+							return
+						}
+						if !strings.Contains(answered.raw, `"data":`) {
+							t.Errorf("seed %d: no road: %s\n%.300s", seed, query, answered.raw)
+						}
+						if strings.Contains(answered.raw, "token-") || strings.Contains(answered.raw, x.key) {
+							t.Errorf("seed %d: a secret in %s", seed, answered.raw)
+						}
+						mu.Lock()
+						if seen[x.name] == nil {
+							seen[x.name] = make(map[string]bool)
+						}
+						for _, found := range marks.FindAllString(answered.raw, -1) {
+							seen[x.name][found] = true
+						}
+						mu.Unlock()
+					}
+				})
+			}
+			wait.Wait()
+			// What they may see they do see: what chance has not asked for is asked for now.
+			for _, x := range all {
+				answers := e.queryAs(x.key, "{ teams { nodes { name } } users { nodes { email } } }").raw
+				want := map[string]bool{mark("U", x.token): x.teams == nil && x.workspaces == nil}
+				for _, id := range every("T", x.token) {
+					want[mark("T", id)] = x.seesTeam(id)
+				}
+				for _, workspace := range x.home() {
+					for _, kind := range letters {
+						if kind == "T" {
+							continue
+						}
+						want[mark(kind, workspace)] = true
+						// All there is, as if it were in this workspace.
+						for ids := range slices.Chunk(every(kind, x.token), 6) {
+							var nodes []string
+							for _, id := range ids {
+								nodes = append(nodes, strconv.Quote(globalIn(workspace, kind, id)))
+							}
+							answers += e.queryAs(x.key, fmt.Sprintf(`{ nodes(ids: [%s]) { %s } }`, strings.Join(nodes, ", "), nodeFields)).raw
+						}
+					}
+				}
+				if found := x.foreign(answers); found != "" {
+					t.Errorf("%s sees %s", x.name, found)
+				}
+				for text, sees := range want {
+					if sees != (seen[x.name][text] || strings.Contains(answers, text)) {
+						t.Errorf("seed %d: %s sees %s: %t", seed, x.name, text, !sees)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestHiddenLooksMissing asks by every road for what a client must not see, and for
+// what there is not: the answers are the same.
+func TestHiddenLooksMissing(t *testing.T) {
+	e, all := tenants(t)
+	hidden, missing := map[string]int{"T": 12, "W": 121}, map[string]int{"T": 17, "W": 178}
+	for _, kind := range letters {
+		if kind != "T" && kind != "W" {
+			hidden[kind], missing[kind] = first(kind, hidden["W"]), first(kind, missing["W"])
+		}
+	}
+	raw := func(_ string, id int) string { return strconv.Itoa(id) }
+	public := func(kind string, id int) string { return fmt.Sprintf("%s%dp", kind, id) }
+	global := func(kind string, id int) string { return globalIn(workspaceOf(id), kind, id) }
+	crafted := func(kind string, id int) string { return globalIn(131, kind, id) }
+	forms := []struct {
+		id, node             func(kind string, id int) string
+		workspace, subdomain string // another one instead
+	}{
+		{id: raw, node: global},
+		{id: public, node: crafted, subdomain: "sub-131"},
+		{id: crafted, node: crafted, workspace: "131"},
+		{id: global, node: global, subdomain: "sub-131"},
+		{id: raw, node: membership, workspace: "131", subdomain: "sub-121"},
+		{id: public, node: crafted, workspace: "131"},
+	}
+	for _, x := range all {
+		if x.token != 1 || x.seesTeam(12) || x.seesWorkspace(121) {
+			continue
+		}
+		for n, road := range roads {
+			for i, form := range forms {
+				kinds := []string{letters[(n+i)%len(letters)]}
+				if strings.HasPrefix(road, "{ node(") {
+					kinds = letters
+				}
+				for _, kind := range kinds {
+					ask := func(ids map[string]int) string {
+						query, asked := fill(road, func(name string) string {
+							switch {
+							case name == "W" && form.workspace != "":
+								return form.workspace
+							case name == "subdomain":
+								return cmp.Or(form.subdomain, fmt.Sprintf("sub-%d", ids["W"]))
+							case name == "raw":
+								return raw(kind, ids[kind])
+							case name == "cursor":
+								// A list compares numbers, so that what is missing has one beside what is hidden.
+								if ids[kind] == missing[kind] {
+									return raw(kind, unused(kind, hidden[kind]))
+								}
+								return raw(kind, ids[kind])
+							case strings.HasPrefix(name, "node"):
+								return form.node(kind, ids[kind])
+							}
+							return form.id(name, ids[name])
+						})
+						return alike(e.queryAs(x.key, query).raw, slices.Collect(maps.Values(ids)), asked)
+					}
+					if a, b := ask(hidden), ask(missing); a != b {
+						t.Errorf("%s, form %d, %s: %.200s\nhidden:  %.600s\nmissing: %.600s", x.name, i, kind, road, a, b)
+					}
+				}
+			}
+		}
+	}
+}
+
+// unused returns an id beside that of a record of a kind which no record has.
+func unused(kind string, id int) int {
+	for last := range 10 {
+		if !strings.Contains(resources[kind].last, strconv.Itoa(last)) {
+			return id/10*10 + last
+		}
+	}
+	return id
+}
+
+// first returns the first record of a kind in a workspace.
+func first(kind string, workspace int) int {
+	if kind == "W" {
+		return workspace
+	}
+	return first(resources[kind].above, workspace)*10 + int(resources[kind].last[0]-'0')
+}
+
+// globalIn returns a global id as if what it is of were in a workspace.
+func globalIn(workspace int, kind string, id int) string {
+	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
+	if kind != "T" && kind != "W" {
+		ref.Parent = strconv.Itoa(workspace)
+	}
+	return model.GlobalID(ref)
+}
+
+// membership returns the global id of one of a team.
+func membership(_ string, id int) string {
+	for id >= 100 {
+		id /= 10
+	}
+	return model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(id), ID: strconv.Itoa(id*100 + 1)})
+}
+
+// TestBudgetTellsNothing gives a client so few calls that they do not suffice to find
+// out whether something is another's: it is told no more than where there is nothing.
+func TestBudgetTellsNothing(t *testing.T) {
+	// What is left of the budget is told by calls that are made one after another, of which
+	// the last ones come when it is known whether there is something.
+	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
+	outcomes := make(map[bool]int)
+	for calls := range 11 {
+		e, all := tenants(t, withLimits(func(l *limits.Limits) { l.Calls = calls + 1 }))
+		x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
+		e.queryAs(x.key, `{ workspace(id: "111") { name } }`)
+		for _, kind := range letters {
+			if kind == "T" || kind == "W" {
+				continue
+			}
+			var answers []string
+			for _, id := range []int{first(kind, 121), first(kind, 178)} {
+				global := globalIn(111, kind, id)
+				answer := e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { `+nodeFields+` } }`, global)).raw
+				spent := strings.Contains(e.queryAs(x.key, fmt.Sprintf(`{ node(id: %q) { __typename } workspace(id: "111") { %s } }`, global, left)).raw, "CALL_BUDGET_EXCEEDED")
+				outcomes[spent]++
+				answers = append(answers, alike(answer, []int{id}, nil)+fmt.Sprint(" spent: ", spent))
+			}
+			if answers[0] != answers[1] {
+				t.Errorf("%d calls, %s:\n%s\n%s", calls+1, kind, answers[0], answers[1])
+			}
+		}
+	}
+	if outcomes[true] == 0 || outcomes[false] == 0 {
+		t.Errorf("the budget was spent: %v", outcomes)
+	}
+}
+
+// TestBudgetTellsNothingOfOwners is the same where what is another's has an owner that the
+// operation asks for more than once, or could know already.
+func TestBudgetTellsNothingOfOwners(t *testing.T) {
+	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
+	node := func(kind upstream.Kind, ids ...string) string {
+		all := make([]string, len(ids))
+		for i, id := range ids {
+			all[i] = strconv.Quote(model.GlobalID(upstream.Ref{Kind: kind, Parent: "111", ID: id}))
+		}
+		return "nodes(ids: [" + strings.Join(all, ", ") + "]) { __typename }"
+	}
+	outcomes := make(map[bool]int)
+	for calls := range 14 {
+		e, all := tenants(t, withLimits(func(l *limits.Limits) { l.Calls = calls + 1 }))
+		x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
+		e.queryAs(x.key, `{ workspace(id: "111") { name } }`)
+		for name, ways := range map[string][2]string{
+			"two variants of a product":   {node(upstream.KindProductVariant, "12111", "12112"), node(upstream.KindProductVariant, "17811", "17812")},
+			"two prices of a variant":     {node(upstream.KindProductPrice, "121111", "121112"), node(upstream.KindProductPrice, "178111", "178112")},
+			"two applied tags":            {node(upstream.KindAppliedContactTag, "12111", "12112"), node(upstream.KindAppliedContactTag, "17811", "17812")},
+			"a lesson behind its courses": {node(upstream.KindCourseLesson, "121411") + ` w: workspace(id: "111") { courses { nodes { title } } }`, node(upstream.KindCourseLesson, "178411") + ` w: workspace(id: "111") { courses { nodes { title } } }`},
+		} {
+			var spent [2]bool
+			for i, way := range ways {
+				spent[i] = strings.Contains(e.queryAs(x.key, fmt.Sprintf(`{ %s workspace(id: "111") { %s } }`, way, left)).raw, "CALL_BUDGET_EXCEEDED")
+				outcomes[spent[i]]++
+			}
+			if spent[0] != spent[1] {
+				t.Errorf("%d calls, %s: %t where it is another's, %t where there is none", calls+1, name, spent[0], spent[1])
+			}
+		}
+	}
+	if outcomes[true] == 0 || outcomes[false] == 0 {
+		t.Errorf("the budget was spent: %v", outcomes)
+	}
+}
+
+var texts = regexp.MustCompile(`"[^"]*"`)
+
+// alike returns an answer without the ids that were asked for, which it may repeat,
+// and with its errors in order.
+func alike(answer string, ids []int, asked []string) string {
+	before, errors, _ := strings.Cut(answer, `,"errors":[`)
+	all := strings.Split(strings.TrimSuffix(errors, "]}"), "},{")
+	for i, e := range all {
+		all[i] = strings.Trim(e, "{}")
+	}
+	slices.Sort(all)
+	return texts.ReplaceAllStringFunc(before+strings.Join(all, "\n"), func(text string) string {
+		text = strings.Trim(text, `"`)
+		if slices.Contains(asked, text) {
+			return "?"
+		}
+		if ref, ok := model.ParseGlobalID(text); ok && slices.ContainsFunc(ids, func(id int) bool { return digits.FindString(ref.ID) == strconv.Itoa(id) }) {
+			return "?"
+		}
+		return text
+	})
+}
+
+// TestHiddenTeam tells a client of a workspace, whose team it must not see, nothing
+// of that team, also where an id is all that is asked for.
+func TestHiddenTeam(t *testing.T) {
+	e, all := tenants(t)
+	x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
+	for _, fields := range []string{"id rawId", "__typename", "id workspaces { nodes { name } }", "name"} {
+		r := e.queryAs(x.key, `{ workspace(id: "111") { name team { `+fields+` } } }`)
+		if r.get("workspace.name") != "mark-W111.W" || r.get("workspace.team") != nil || r.code("workspace.team") != "NOT_FOUND" {
+			t.Errorf("%s: %s", fields, r.raw)
+		}
+	}
+}
+
+// writeRoads are the ways to write to something by an id, as roads are those to read.
+var writeRoads = []string{
+	`updateTeam(input: { id: "{T}", name: "x" }) { team { ` + teamFields + ` } userErrors { message } }`,
+	`updateWorkspace(input: { id: "{W}", name: "x" }) { workspace { ` + workspaceFields + ` } userErrors { message } }`,
+	`createContact(input: { workspaceId: "{W}", emailAddress: "x", tagIds: ["{G}"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`createContact(input: { workspaceId: "{W}", emailAddress: "x" }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`upsertContact(input: { workspaceId: "{W}", emailAddress: "x", tagIds: ["{G}", "{raw}"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`updateContact(input: { id: "{C}", workspaceId: "{W}", firstName: "x" }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`updateContact(input: { id: "{C}", tagIds: ["{G}"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
+	`deleteContact(input: { id: "{C}", workspaceId: "{W}" }) { deletedContactId userErrors { message } }`,
+	`deleteContact(input: { id: "{C}" }) { deletedContactId userErrors { message } }`,
+	`redactContact(input: { id: "{C}", workspaceId: "{W}", confirm: true }) { redactedContactId userErrors { message } }`,
+	`createContactTag(input: { workspaceId: "{W}", name: "x" }) { contactTag { id name workspace { name } } userErrors { message } }`,
+	`updateContactTag(input: { id: "{G}", workspaceId: "{W}", name: "x" }) { contactTag { id name workspace { name } } userErrors { message } }`,
+	`deleteContactTag(input: { id: "{G}", workspaceId: "{W}" }) { deletedContactTagId userErrors { message } }`,
+	`applyContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
+	`applyContactTag(input: { contactId: "{C}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
+	`removeContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { removedAppliedContactTagId contact { ` + contactFields + ` } userErrors { message } }`,
+}
+
+// seesWritten reports whether a tenant may see what has been written to.
+func (x *tenant) seesWritten(kindAndID string) bool {
+	id, _ := strconv.Atoi(kindAndID[1:])
+	switch {
+	case kindAndID[0] == 'T':
+		return x.seesTeam(id)
+	case kindAndID[0] == 'G' && x.teams == nil && x.workspaces == nil:
+		return true // what its own token cannot reach is ClickFunnels' to refuse
+	}
+	return x.seesWorkspace(workspaceOf(id))
+}
+
+// TestTenancyOfWrites has clients write to everything by every road: nothing that they
+// must not see is ever written to, or in an answer.
+func TestTenancyOfWrites(t *testing.T) {
+	e, all := tenants(t)
+	seed := rand.Uint64()
+	r := roamer{Rand: rand.New(rand.NewPCG(seed, 1))}
+	writes := make(map[string]int)
+	mutations := size(4_000, 200_000)
+	if testing.Short() {
+		mutations = 1_000
+	}
+	for range mutations {
+		x := all[r.IntN(len(all))]
+		written.Lock()
+		written.ids = nil
+		written.Unlock()
+		r.home = x.home()
+		road := r.IntN(len(writeRoads))
+		workspace := r.id("W")
+		contact, tag := r.id("C"), r.id("G")
+		if r.IntN(2) == 0 { // what belongs together
+			contact, tag = workspace*10+1+r.IntN(2), workspace*10+5
+		}
+		ids := map[string]int{"T": r.id("T"), "W": workspace, "C": contact, "G": tag}
+		mutation, _ := fill("mutation { "+writeRoads[road]+" }", func(name string) string {
+			if name == "raw" {
+				return strconv.Itoa(r.id("G"))
+			}
+			return r.form(name, ids[name])
+		})
+		answered := e.queryAs(x.key, mutation)
+		if found := x.foreign(answered.raw); found != "" {
+			t.Fatalf("seed %d: %s sees %s:\n%s\n%.2000s", seed, x.name, found, mutation, answered.raw)
+		}
+		written.Lock()
+		for _, id := range written.ids {
+			if !x.seesWritten(id) {
+				t.Fatalf("seed %d: %s has written to %s:\n%s\n%.500s", seed, x.name, id, mutation, answered.raw)
+			}
+			writes[x.name]++
+		}
+		written.Unlock()
+	}
+	// What they may write to they do.
+	for _, x := range all {
+		if len(x.workspaces) > 0 && x.teams == nil || x.workspaces == nil {
+			if writes[x.name] == 0 && !testing.Short() {
+				t.Errorf("seed %d: %s has written %d times", seed, x.name, writes[x.name])
+			}
+		}
+	}
+	t.Logf("writes: %v", writes)
+}
