@@ -100,7 +100,7 @@ func literals(suggestions bool) core.RuleFunc {
 // scalarLiteral returns what is wrong with a literal for a scalar, nothing if it is right.
 func scalarLiteral(def *ast.Definition, value *ast.Value) (message string) {
 	var v any
-	switch value.Kind {
+	switch value.Kind { //nolint:exhaustive // null and variables are checked elsewhere
 	case ast.IntValue:
 		v = json.Number(value.Raw)
 	case ast.FloatValue:

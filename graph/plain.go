@@ -73,7 +73,7 @@ func (p *planner) resolve(ctx context.Context, next graphql.Resolver) (any, erro
 			defer of.Resolved()
 		}
 		if l := loader.From(ctx); l.Chained() {
-			ctx = loader.With(ctx, l.After(chainTo(field)))
+			ctx = loader.With(ctx, l.After(chainTo(field))) //nolint:contextcheck // the operation's
 		}
 	}
 	v, err := next(ctx)

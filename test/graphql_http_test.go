@@ -147,6 +147,7 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 		send     func(t *testing.T, e *env)
 	}{
 		{"300 connections", 300, func(t *testing.T, e *env) {
+			t.Helper()
 			conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -156,6 +157,7 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 		}},
 		{"250 streams of one connection", 250, nil},
 		{"300 connections that announce an HTTP/2 frame", 0, func(t *testing.T, e *env) {
+			t.Helper()
 			for range 300 {
 				conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 				if err != nil {
@@ -175,6 +177,7 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 				transport := &http.Transport{Protocols: h2c, MaxConnsPerHost: 1}
 				t.Cleanup(transport.CloseIdleConnections)
 				test.send = func(t *testing.T, e *env) {
+					t.Helper()
 					body, w := io.Pipe()
 					t.Cleanup(func() { _ = w.Close() })
 					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/graphql", body)

@@ -322,8 +322,7 @@ func (a *attempt) asked() time.Duration {
 	if wait := retryAfter(a.resp.Header.Get("Retry-After"), time.Now()); wait > 0 {
 		return wait
 	}
-	_, wait := readErrorBody(a.body.Bytes())
-	return wait
+	return waitIn(a.body.Bytes())
 }
 
 // repeatable reports whether a call that may have been carried out can be made again

@@ -35,12 +35,11 @@ type errorBody struct {
 	wait time.Duration
 }
 
-// readErrorBody returns the text of an error's body, as it was sent, and how long it asks
-// to wait.
-func readErrorBody(body []byte) (text string, wait time.Duration) {
+// waitIn returns how long an error's body asks to wait, 0 if it does not say.
+func waitIn(body []byte) time.Duration {
 	b := errorBody{fit: func(text string) string { return text }}
 	b.read(body, false)
-	return strings.Join(b.messages, "; "), b.wait
+	return b.wait
 }
 
 // read reads a body. plain says that it may be plain text as well as JSON. Tokens are read

@@ -86,7 +86,7 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %s, want %s", header, got, want)
 		}
 	}
-	if _, wait := readErrorBody([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
+	if wait := waitIn([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
 		t.Errorf("in the body: %s", wait)
 	}
 }

@@ -79,7 +79,7 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 		f := family{c, list, q, w, exact}
 		loaderOf(l, f, func() *gathering[string, upstream.Slice[T]] {
 			return newGathering(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
-				return c.batch(l.on(ctx), f, ids)
+				return c.batch(l.on(ctx), f, ids) //nolint:contextcheck // each branch has one of its own
 			}, true)
 		}).request(l.branch().ctx, ids, indices, thunks) //nolint:contextcheck // the operation's
 	}

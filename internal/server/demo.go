@@ -40,7 +40,7 @@ type demoRun struct {
 // NewDemo returns a demo that lasts until the context ends.
 func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
 	d := &Demo{ctx: ctx, cfg: cfg, parts: p}
-	return d, d.start()
+	return d, d.start() //nolint:contextcheck // the server's
 }
 
 // start begins a new run and ends the one before.
@@ -70,7 +70,7 @@ func (d *Demo) start() error {
 
 // reset restores the data for whoever posts to [DemoReset].
 func (d *Demo) reset(w http.ResponseWriter, r *http.Request) {
-	if err := d.start(); err != nil {
+	if err := d.start(); err != nil { //nolint:contextcheck // a run outlives the request that began it
 		slog.ErrorContext(r.Context(), "the demo could not be reset", "error", err)
 		http.Error(w, "the demo could not be reset", http.StatusInternalServerError)
 		return
