@@ -85,7 +85,13 @@ func TestPrism(t *testing.T) {
 		`{ workspace(id: "42000") { orderTags { nodes { id } } orders { nodes { invoices(filter: { ids: ["1"], statuses: ["paid"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }) { nodes { order { currency } contact { emailAddress } } } transactions(sort: { property: UPDATED_AT }) { nodes { order { orderNumber } } } tags { name } appliedTags { nodes { tag { name } order { notes } } } lineItems { product { name } } } } } }`,
 		`{ workspace(id: "42000") { contacts { nodes { orders(last: 2) { nodes { id } } formSubmissions { nodes { id } } opportunities(sort: { property: UPDATED_AT, direction: DESC }) { nodes { id } } enrollments { nodes { id } } } } funnels { nodes { pages { nodes { formSubmissions { nodes { id } } } } } } } }`,
 	} {
-		ask(t, url, query)
+		// Prism answers each page alike, so that a walk of several pages does not go on.
+		_, errs := attempt(t, url, query)
+		for _, err := range errs {
+			if text := fmt.Sprint(err); !strings.Contains(text, "did not continue this list") && !strings.Contains(text, "does not continue this list") {
+				t.Errorf("%s: %v", query, err)
+			}
+		}
 	}
 
 	// The description's own example of a workspace's invoices is a pointer to nothing,

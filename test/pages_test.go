@@ -134,7 +134,7 @@ func TestRowsComeOnce(t *testing.T) {
 		}
 		switch r.URL.Query().Get("after") {
 		case "":
-			sendPage(w, "20", append(numbers(1, 19), 19, 20)...)
+			sendPage(w, "20", append(numbers(1, 19), 19, 20)...) // one row twice
 		case "20":
 			sendPage(w, "38", append([]int{3, 4}, numbers(21, 38)...)...)
 		default:
@@ -302,5 +302,21 @@ func TestLongFiltersAreSplit(t *testing.T) {
 	r = e.query(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }) { nodes { rawId } } } }`, map[string]any{"a": []string{strings.Repeat("x", 5000)}})
 	if r.code("workspace.contacts") != "BAD_USER_INPUT" {
 		t.Errorf("a value of 5,000 bytes: %s", r.raw)
+	}
+}
+
+// TestRecordsHaveIDs leaves out rows whose id is no id: they could be neither found again
+// nor told apart.
+func TestRecordsHaveIDs(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		_, _ = fmt.Fprintf(w, `[{"id":{}},{"id":[1]},{"id":1.5},{"id":-0.0},{"id":"a b"},{"id":%q},{},null,{"id":7,"workspace_id":101}]`, strings.Repeat("9", 500))
+		return true
+	}))
+	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { rawId } } } }`)
+	if want := `{"data":{"workspace":{"contacts":{"nodes":[{"rawId":"7"}]}}}}`; r.raw != want {
+		t.Errorf("got %.500s, want %s", r.raw, want)
 	}
 }

@@ -341,3 +341,26 @@ func TestLookUpErrorsAreNoUserErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestMissIsNotHeldUp looks a workspace up behind a record that is missing, while the
+// accounts host fails: the look-up is made once, and comes out of no budget.
+func TestMissIsNotHeldUp(t *testing.T) {
+	var down atomic.Bool
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Calls = 1 }), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+		if down.Load() && strings.HasPrefix(subdomain, "accounts") {
+			answer(503, "application/json", `{"error":"down"}`)(w, r)
+			return true
+		}
+		return false
+	}))
+	e.must(`{ workspace(id: "101") { name } }`)
+	down.Store(true)
+	e.forget()
+	r := e.query(`{ contact(id: "99", workspaceId: "101") { emailAddress } }`)
+	if r.code("contact") != "NOT_FOUND" {
+		t.Errorf("got %s", r.raw)
+	}
+	if calls := e.take(demo.Token); len(calls) != 2 {
+		t.Errorf("want the call that missed and one look-up, got %q", calls)
+	}
+}

@@ -143,7 +143,10 @@ func (c *Client) Missing(err error) error {
 		return err
 	}
 	switch failed.Status {
-	case http.StatusForbidden, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
+	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return err // about the call, and not about the record
+	}
+	if failed.Status >= 400 && failed.Status < 500 {
 		return NotThere()
 	}
 	return err

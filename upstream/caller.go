@@ -88,6 +88,10 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 	through, leave := c.lanes.through(key, strings.Contains(req.URL.RawQuery, filterKey))
 	defer leave()
 	h.retries.call()
+	most := c.most
+	if isOnce(req.Context()) {
+		most = 1
+	}
 	written := writeOf(req.Context())
 	var slow, tried int
 	try := func() *attempt {
@@ -102,7 +106,7 @@ func (c *caller) do(req *http.Request, until func() time.Time) (*http.Response, 
 		if written != nil {
 			written.doubtful = written.doubtful || a.doubtful()
 		}
-		if slow <= maxLong && tried < c.most {
+		if slow <= maxLong && tried < most {
 			c.decide(req, h, a, tried, until())
 		}
 		return a
@@ -139,6 +143,13 @@ func (c *caller) mayRepeat(authorization, subdomain string) bool {
 	h := c.hosts.of(hostKey{digest(authorization), subdomain})
 	return c.most > 1 && h.retries.take(time.Now(), 1+retryShare) // do counts it as a first call
 }
+
+type onceKey struct{}
+
+// once returns a context whose calls are attempted once.
+func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
+func isOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 
 // decide says whether and when a call is attempted again.
 func (c *caller) decide(req *http.Request, h *host, a *attempt, tried int, until time.Time) {

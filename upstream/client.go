@@ -221,7 +221,7 @@ var onAccounts = Place{Subdomain: accounts}
 func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, adopt func(*T, Place), segments ...string) (*T, error) {
 	var row *T
 	_, err := c.get(ctx, at.Subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
-		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
+		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || !pathSegment(P(row).Key())) {
 			err = unreadable(errors.New("no record"))
 		}
 		return err
@@ -255,7 +255,7 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, 
 	}
 	// What has no id at all is no record: it could be neither found again nor
 	// told from another.
-	rows = slices.DeleteFunc(rows, func(row *T) bool { return row == nil || P(row).Key() == "" })
+	rows = slices.DeleteFunc(rows, func(row *T) bool { return row == nil || !pathSegment(P(row).Key()) })
 	if len(rows) == 0 {
 		next = "" // whatever the header says (API.md §3.1)
 	}

@@ -29,7 +29,10 @@ type coalescer struct {
 	flights map[flightKey]*flight
 }
 
-type flightKey struct{ authorization, host, path, query string }
+type flightKey struct {
+	authorization, host, path, query string
+	once                             bool // its failure is not that of calls that are repeated
+}
 
 // flight is one call and those who wait for it or read its answer.
 type flight struct {
@@ -68,7 +71,7 @@ func (c *coalescer) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	}
-	key := flightKey{req.Header.Get("Authorization"), req.URL.Host, req.URL.Path, req.URL.RawQuery}
+	key := flightKey{req.Header.Get("Authorization"), req.URL.Host, req.URL.Path, req.URL.RawQuery, isOnce(req.Context())}
 	f := c.join(key, req)
 	leave := func() { c.leave(key, f) }
 	select {

@@ -18,6 +18,8 @@ const (
 	// name of an attribute in one of them.
 	maxMessageBytes   = 500
 	maxAttributeBytes = 100
+	// maxPlainText is how much of a plain text is looked at, in bytes.
+	maxPlainText = 16 << 10
 	// maxErrorDepth is far above the nesting of any error.
 	maxErrorDepth = 10
 )
@@ -43,13 +45,29 @@ func waitIn(body []byte) time.Duration {
 }
 
 // read reads a body. plain says that it may be plain text as well as JSON. Tokens are read
-// one by one, so that what is not kept takes no memory.
+// one by one, so that what is not kept takes no memory. A body that is too long is cut.
 func (b *errorBody) read(body []byte, plain bool) {
 	body = withoutBOM(body)
 	whole := len(body) <= maxErrorBody
-	found := messages{fit: b.fit}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body[:min(len(body), maxErrorBody)]), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	var err error
+	body = body[:min(len(body), maxErrorBody)]
+	found, err := b.decode(body)
+	switch {
+	case err == nil:
+	case plain: // not JSON
+		found = messages{fit: b.fit}
+		found.addSplit(string(body[:min(len(body), maxPlainText)]))
+	case whole: // broken JSON
+		found = messages{}
+	case len(found.all) == 0: // {"error": "a long text
+		found, _ = b.decode(append(slices.Clip(body), `"}`...))
+	}
+	b.messages = found.all
+}
+
+// decode returns the messages of JSON. If that is broken or cut, these are the ones before.
+func (b *errorBody) decode(body []byte) (found messages, err error) {
+	found.fit = b.fit
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() == '{' {
 		err = b.object(dec, &found, "", 0)
 	} else {
@@ -60,13 +78,7 @@ func (b *errorBody) read(body []byte, plain bool) {
 			err = nil
 		}
 	}
-	if err != nil && whole { // not JSON
-		found = messages{fit: b.fit}
-		if plain {
-			found.addSplit(string(body))
-		}
-	}
-	b.messages = found.all
+	return found, err
 }
 
 // value adds the messages of a value to m. An attribute's name goes before its messages,

@@ -183,4 +183,11 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 	if e.Message != "name is taken" {
 		t.Errorf("what was read before the end is lost: %q", e.Message)
 	}
+	long := strings.Repeat("Name is taken; ", 5000)
+	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {
+		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{"Content-Type": {media}}}, []byte(body))
+		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
+			t.Errorf("a long text as %s: %q", media, e.Message)
+		}
+	}
 }

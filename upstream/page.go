@@ -96,7 +96,9 @@ type Pager[T any] struct {
 	// Cursor is the one that the caller gave; empty if the walk begins at the list's end.
 	Cursor string
 
-	rows, cursors map[string]bool // that came before
+	pages   int
+	rows    map[string]int  // the number of the page with which each row came
+	cursors map[string]bool // that were used
 }
 
 // Restart lets the walk go back to an earlier cursor, for rows that a filter left out
@@ -142,20 +144,26 @@ func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context
 	return fresh, nil
 }
 
-// fresh returns the page without the rows that came before.
+// fresh returns the page without the rows that came before. Rows that came with an earlier
+// page are hidden: the page has fewer rows than it could.
 func (p *Pager[T]) fresh(page *Page[T]) *Page[T] {
 	if p.rows == nil {
-		p.rows = make(map[string]bool, len(page.Rows))
+		p.rows = make(map[string]int, len(page.Rows))
 	}
 	fresh := *page // whose rows others may share
 	fresh.Rows = make([]*T, 0, len(page.Rows))
+	p.pages++
 	for _, row := range page.Rows {
-		if key := keyOf(row); !p.rows[key] {
-			p.rows[key] = true
+		key := keyOf(row)
+		switch first := p.rows[key]; first {
+		case 0:
+			p.rows[key] = p.pages
 			fresh.Rows = append(fresh.Rows, row)
+		case p.pages: // twice in one page
+		default:
+			fresh.Hidden = true
 		}
 	}
-	fresh.Hidden = page.Hidden || len(fresh.Rows) < len(page.Rows)
 	return &fresh
 }
 

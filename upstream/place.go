@@ -164,11 +164,9 @@ func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) 
 	if known.at.After(began) {
 		return p, false
 	}
-	if c.Scoped() {
-		// Whether a record is there must not show in the budget of calls.
-		ctx = Aside(ctx)
-	}
-	w, err := c.Workspace(Fresh(ctx), p.WorkspaceID)
+	// The call that failed is the one that the request pays for. This one is made once,
+	// without retries: its failure must not hold up an answer that is there.
+	w, err := c.Workspace(once(Aside(Fresh(ctx))), p.WorkspaceID)
 	if err != nil {
 		return p, false
 	}

@@ -68,7 +68,7 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, a
 		if now := status == http.StatusCreated; now || !doubtful {
 			created = &now
 		}
-		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || P(row).Key() == "") {
+		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || !pathSegment(P(row).Key())) {
 			err = unreadable(errors.New("no record"))
 		}
 		return err

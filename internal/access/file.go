@@ -207,8 +207,11 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)
 	for i, c := range f.Clients {
-		if !name.MatchString(c.Name) || names[c.Name] {
-			return nil, fmt.Errorf("client %d: it needs a name that no other has, of letters, digits, \"-\", \"_\" and \".\" only, which begins with a letter or digit", i+1)
+		if !name.MatchString(c.Name) {
+			return nil, fmt.Errorf("client %d: its name is made of letters, digits, \"-\", \"_\" and \".\" only, and begins with a letter or digit", i+1)
+		}
+		if names[c.Name] {
+			return nil, fmt.Errorf("client %d: another client has its name; give each a name of its own", i+1)
 		}
 		names[c.Name] = true
 		e, err := c.entry(f, tokens, base)

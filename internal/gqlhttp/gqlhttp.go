@@ -79,7 +79,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.media, a.parts = acceptable(r.Header.Values("Accept"))
 	ctx := r.Context()
 	defer func() {
-		if v := recover(); v != nil {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
 			a.write(a.recovered(ctx, v))
 		}
 	}()

@@ -85,7 +85,7 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 	idle := time.NewTicker(idleTime)
 	defer idle.Stop()
 	var out *parts
-	begun := false
+	begun, ended := false, false
 	open := func() *parts {
 		if out == nil {
 			out = a.open()
@@ -101,7 +101,8 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 		select {
 		case response := <-responses:
 			switch {
-			case response == nil: // given up, and nobody waits
+			case response == nil: // given up
+				broken(out, ended)
 				return
 			case out == nil && a.parts == multipart && response.HasNext == nil:
 				made := whole(response)
@@ -109,12 +110,13 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 				a.send(made)
 				return
 			case !begun:
-				begun = true
-				open().write(first(response), !more(response))
+				begun, ended = true, !more(response)
+				open().write(first(response), ended)
 			default:
 				runtime.Gosched() // others that are ready go with it
-				part, last := incremental(response, responses)
-				open().write(part, last)
+				var part []byte
+				part, ended = incremental(response, responses)
+				open().write(part, ended)
 			}
 			idle.Reset(idleTime)
 		case <-idle.C:
@@ -122,8 +124,17 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 				open().raw(idle)
 			}
 		case <-ctx.Done():
+			broken(out, ended)
 			return
 		}
+	}
+}
+
+// broken breaks the connection if an answer in parts was begun and has not ended: its client,
+// which may have closed only its own side, must not take it for the whole.
+func broken(out *parts, ended bool) {
+	if out != nil && !ended {
+		panic(http.ErrAbortHandler)
 	}
 }
 

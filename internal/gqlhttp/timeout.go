@@ -14,8 +14,8 @@ const TimeoutHeader = "X-Request-Timeout"
 // parseTimeout reads a time such as 8s or 800ms, or a number of seconds.
 func parseTimeout(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
-	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second, nil
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(text, "0123456789.") == "" && seconds > 0 && seconds < 1e6 {
+		return time.Duration(seconds * float64(time.Second)), nil
 	}
 	timeout, err := time.ParseDuration(text)
 	if err != nil || timeout <= 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,9 @@ func ParseFaults(text string) (Faults, error) {
 			if f.status, err = strconv.Atoi(name); err != nil || f.status < 400 || f.status > 599 {
 				return nil, fmt.Errorf("%q must begin with a status from 400 to 599, or with %s", part, timeout)
 			}
+		}
+		if slices.ContainsFunc(faults, func(other fault) bool { return other.status == f.status }) {
+			return nil, fmt.Errorf("%q gives two shares for %s", text, name)
 		}
 		faults = append(faults, f)
 		sum += share
