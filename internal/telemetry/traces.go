@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,9 +12,10 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -28,9 +30,9 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 		return nil, func(context.Context) {}, nil
 	}
 	otel.SetLogger(logr.FromSlogHandler(bare{slog.Default().Handler()}))
-	exporter, err := autoexport.NewSpanExporter(ctx)
+	exporter, err := newExporter(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("traces cannot be sent as OTEL_… asks for: %w", err)
+		return nil, nil, err
 	}
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(attribute.String("service.name", "funnelgraph"), attribute.String("service.version", version)), resource.WithFromEnv())
@@ -45,6 +47,26 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 		defer cancel()
 		_ = provider.Shutdown(ctx) // which has said why
 	}, nil
+}
+
+// newExporter returns the exporter that the environment asks for. The ones for metrics and
+// logs, which the auto-exporter brings along, are never used: Prometheus reads the metrics.
+func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
+	if name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name != "otlp" {
+		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be otlp or none", name)
+	}
+	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf"); protocol {
+	case "http/protobuf":
+		exporter, err = otlptracehttp.New(ctx)
+	case "grpc":
+		exporter, err = otlptracegrpc.New(ctx)
+	default:
+		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; it can be http/protobuf or grpc", protocol)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("traces cannot be sent as OTEL_EXPORTER_OTLP_… says: %w", err)
+	}
+	return exporter, nil
 }
 
 // lastSpans is how long the last spans may take to be sent.
