@@ -21,16 +21,6 @@ type AppliedContactTag struct {
 	WorkspaceID string `json:"workspace_id" scope:"optional"`
 }
 
-// Ref returns the applied tag's address.
-func (t *AppliedContactTag) Ref() Ref {
-	return Ref{Kind: KindAppliedContactTag, Parent: t.WorkspaceID, ID: t.Key()}
-}
-
-// Owner returns the address of the contact.
-func (t *AppliedContactTag) Owner() Ref {
-	return Ref{Kind: KindContact, Parent: t.WorkspaceID, ID: t.ContactID}
-}
-
 // adopt completes the record. The embedded tag has no id, so the applied tag's
 // own reference fills it in (API.md §8, trap 19).
 func (t *AppliedContactTag) adopt(p Place) {
@@ -38,17 +28,6 @@ func (t *AppliedContactTag) adopt(p Place) {
 	t.Tag.RawID, t.Tag.WorkspaceID = t.TagID, p.WorkspaceID
 	t.Tag.AppliedAt = t.CreatedAt
 	t.Contact = t.Contact.within(t.WorkspaceID, t.ContactID)
-}
-
-// AppliedContactTags lists the tags applied to a contact, given by its raw or
-// public id. Filter keys: id, tag_id.
-func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string, q Query) (*Page[AppliedContactTag], error) {
-	return listIn(ctx, c, p, q, (*AppliedContactTag).adopt, "contacts", contact, "applied_tags")
-}
-
-// AppliedContactTag fetches an applied tag by its raw or public id.
-func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*AppliedContactTag, error) {
-	return oneIn(ctx, c, p, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
 }
 
 // ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its

@@ -38,9 +38,6 @@ type Contact struct {
 	EmailEngagement             *EmailEngagement `json:"email_engagement" expand:"true"`
 }
 
-// Ref returns the contact's address.
-func (c *Contact) Ref() Ref { return Ref{Kind: KindContact, Parent: c.WorkspaceID, ID: c.Key()} }
-
 func (c *Contact) adopt(p Place) {
 	c.WorkspaceID = cmp.Or(c.WorkspaceID, p.WorkspaceID)
 	c.Tags = withoutNulls(c.Tags)
@@ -152,43 +149,12 @@ func (a *CustomAttributes) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// Contacts lists a workspace's contacts. Anonymous, redacted and deleted ones
-// are left out (API.md §5, Contact). Filter keys: id, email_address, tag_ids,
-// is_active.
-func (c *Client) Contacts(ctx context.Context, p Place, q Query) (*Page[Contact], error) {
-	return listIn(ctx, c, p, q, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
-}
-
-// Contact fetches a contact by its raw or public id, also one that the list
-// leaves out.
-func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, error) {
-	return oneIn(ctx, c, p, (*Contact).adopt, "contacts", id)
-}
-
-// CreateContact creates a contact with the attributes given, which are those of the
-// body `contact` (API.md §5). It is sent once, and again only if it has certainly not
-// been carried out.
-func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
-	row, _, err := createdIn(ctx, c, p, "contact", attributes, false, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
-	return row, err
-}
-
 // UpsertContact creates the contact with the attributes' e-mail address, or sets those
 // of the one that has it; it clears none. created tells which, and is nil if the call was
 // repeated and an earlier attempt may have created the contact. It can be repeated without
 // harm.
 func (c *Client) UpsertContact(ctx context.Context, p Place, attributes any) (row *Contact, created *bool, err error) {
 	return createdIn(ctx, c, p, "contact", attributes, true, (*Contact).adopt, "workspaces", thisWorkspace, "contacts", "upsert")
-}
-
-// UpdateContact changes a contact, given by its raw or public id.
-func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
-	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, (*Contact).adopt, "contacts", id)
-}
-
-// DeleteContact hides a contact from lists and filters (API.md §8, trap 17).
-func (c *Client) DeleteContact(ctx context.Context, p Place, id string) error {
-	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id)
 }
 
 // RedactContact takes the personal data out of a contact for good.

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"context"
 	"time"
 )
 
@@ -27,19 +26,4 @@ type Course struct {
 	RootSectionID           *string    `json:"root_section_id"`
 }
 
-// Ref returns the course's address.
-func (o *Course) Ref() Ref {
-	return Ref{Kind: KindCourse, Parent: o.WorkspaceID, ID: o.Key()}
-}
-
 func (o *Course) adopt(at Place) { o.WorkspaceID = at.WorkspaceID }
-
-// Courses lists a workspace's courses. There is no filter.
-func (c *Client) Courses(ctx context.Context, p Place, q Query) (*Page[Course], error) {
-	return listIn(ctx, c, p, q, (*Course).adopt, "workspaces", thisWorkspace, "courses")
-}
-
-// Course fetches a course by its raw or public id.
-func (c *Client) Course(ctx context.Context, p Place, id string) (*Course, error) {
-	return oneIn(ctx, c, p, (*Course).adopt, "courses", id)
-}

@@ -1,9 +1,5 @@
 package upstream
 
-import (
-	"context"
-)
-
 // CourseEnrollment is the fact that a contact takes a course (API.md §5,
 // Courses::Enrollment).
 type CourseEnrollment struct {
@@ -23,28 +19,7 @@ type CourseEnrollment struct {
 	Contact *Contact `json:"contact"`
 }
 
-// Ref returns the enrolment's address.
-func (e *CourseEnrollment) Ref() Ref {
-	return Ref{Kind: KindCourseEnrollment, Parent: e.WorkspaceID, ID: e.Key()}
-}
-
-// Owner returns the address of its course.
-func (e *CourseEnrollment) Owner() Ref {
-	return Ref{Kind: KindCourse, Parent: e.WorkspaceID, ID: e.CourseID}
-}
-
 func (e *CourseEnrollment) adopt(at Place) {
 	e.WorkspaceID = at.WorkspaceID
 	e.Contact = e.Contact.within(e.WorkspaceID, e.ContactID)
-}
-
-// CourseEnrollments lists the enrolments of a course, given by its raw or public id. Filter
-// keys: id, contact_id.
-func (c *Client) CourseEnrollments(ctx context.Context, p Place, course string, q Query) (*Page[CourseEnrollment], error) {
-	return listIn(ctx, c, p, q, (*CourseEnrollment).adopt, "courses", course, "enrollments")
-}
-
-// CourseEnrollment fetches an enrolment by its raw or public id.
-func (c *Client) CourseEnrollment(ctx context.Context, p Place, id string) (*CourseEnrollment, error) {
-	return oneIn(ctx, c, p, (*CourseEnrollment).adopt, "courses", "enrollments", id)
 }

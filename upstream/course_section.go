@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"context"
 	"time"
 )
 
@@ -25,25 +24,4 @@ type CourseSection struct {
 	BlockerLessonID        *string    `json:"blocker_lesson_id"`
 }
 
-// Ref returns the section's address.
-func (s *CourseSection) Ref() Ref {
-	return Ref{Kind: KindCourseSection, Parent: s.WorkspaceID, ID: s.Key()}
-}
-
-// Owner returns the address of its course.
-func (s *CourseSection) Owner() Ref {
-	return Ref{Kind: KindCourse, Parent: s.WorkspaceID, ID: s.CourseID}
-}
-
 func (s *CourseSection) adopt(at Place) { s.WorkspaceID = at.WorkspaceID }
-
-// CourseSections lists the sections of a course, given by its raw or public id. The list
-// holds the hidden root section as well, and has no filter.
-func (c *Client) CourseSections(ctx context.Context, p Place, course string, q Query) (*Page[CourseSection], error) {
-	return listIn(ctx, c, p, q, (*CourseSection).adopt, "courses", course, "sections")
-}
-
-// CourseSection fetches a section by its raw or public id.
-func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*CourseSection, error) {
-	return oneIn(ctx, c, p, (*CourseSection).adopt, "courses", "sections", id)
-}

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 	"time"
 )
 
@@ -133,9 +132,6 @@ type OrderReferralCode struct {
 	Default *bool   `json:"default"`
 }
 
-// Ref returns the order's address.
-func (o *Order) Ref() Ref { return Ref{Kind: KindOrder, Parent: o.WorkspaceID, ID: o.Key()} }
-
 func (o *Order) adopt(p Place) {
 	o.WorkspaceID = cmp.Or(o.WorkspaceID, p.WorkspaceID)
 	o.LineItems, o.ContactGroups, o.Segments = withoutNulls(o.LineItems), withoutNulls(o.ContactGroups), withoutNulls(o.Segments)
@@ -154,14 +150,4 @@ func (o *Order) adopt(p Place) {
 // Page returns the page that the order came by as far as the order tells.
 func (o *Order) Page() *WebPage {
 	return &WebPage{Record: o.OrderPage.record(o.PageID), WorkspaceID: o.WorkspaceID, Name: o.OrderPage.text()}
-}
-
-// Orders lists a workspace's orders. Filter keys: id, contact_id, order_type, live_mode.
-func (c *Client) Orders(ctx context.Context, p Place, q Query) (*Page[Order], error) {
-	return listIn(ctx, c, p, q, (*Order).adopt, "workspaces", thisWorkspace, "orders")
-}
-
-// Order fetches an order by its raw or public id.
-func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) {
-	return oneIn(ctx, c, p, (*Order).adopt, "orders", id)
 }

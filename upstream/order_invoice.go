@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 	"time"
 )
 
@@ -82,22 +81,12 @@ type OrderInvoiceVariant struct {
 	WorkspaceID         string  `json:"workspace_id" scope:"optional"`
 }
 
-// Ref returns the invoice's address.
-func (i *OrderInvoice) Ref() Ref {
-	return Ref{Kind: KindOrderInvoice, Parent: i.WorkspaceID, ID: i.Key()}
-}
-
 // OwnOrder returns the order as far as the invoice tells.
 func (i *OrderInvoice) OwnOrder() *Order {
 	if i.Order == nil {
 		return &Order{Record: Record{RawID: i.OrderID}, WorkspaceID: i.WorkspaceID}
 	}
 	return i.Order
-}
-
-// Owner returns the address of its order.
-func (i *OrderInvoice) Owner() Ref {
-	return Ref{Kind: KindOrder, Parent: i.WorkspaceID, ID: i.OrderID}
 }
 
 func (i *OrderInvoice) adopt(at Place) {
@@ -110,21 +99,4 @@ func (i *OrderInvoice) adopt(at Place) {
 			i.Order = nil // another one
 		}
 	}
-}
-
-// OrderInvoices lists the invoices of an order, given by its raw or public id. Filter keys:
-// id, status, invoice_type, invoice_number, external_id.
-func (c *Client) OrderInvoices(ctx context.Context, p Place, order string, q Query) (*Page[OrderInvoice], error) {
-	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "orders", order, "invoices")
-}
-
-// OrderInvoice fetches an invoice by its raw or public id.
-func (c *Client) OrderInvoice(ctx context.Context, p Place, id string) (*OrderInvoice, error) {
-	return oneIn(ctx, c, p, (*OrderInvoice).adopt, "orders", "invoices", id)
-}
-
-// WorkspaceOrderInvoices lists the invoices of all orders of a workspace. Filter keys as
-// for [Client.OrderInvoices].
-func (c *Client) WorkspaceOrderInvoices(ctx context.Context, p Place, q Query) (*Page[OrderInvoice], error) {
-	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "workspaces", thisWorkspace, "orders", "invoices")
 }

@@ -1,9 +1,5 @@
 package upstream
 
-import (
-	"context"
-)
-
 // OrderTransaction is a payment for an order, or one that was given back (API.md §5,
 // Orders::Transaction).
 type OrderTransaction struct {
@@ -27,25 +23,4 @@ type OrderTransaction struct {
 	BillingPaymentInstructionType *string `json:"billing_payment_instruction_type"`
 }
 
-// Ref returns the transaction's address.
-func (t *OrderTransaction) Ref() Ref {
-	return Ref{Kind: KindOrderTransaction, Parent: t.WorkspaceID, ID: t.Key()}
-}
-
-// Owner returns the address of its order.
-func (t *OrderTransaction) Owner() Ref {
-	return Ref{Kind: KindOrder, Parent: t.WorkspaceID, ID: t.OrderID}
-}
-
 func (t *OrderTransaction) adopt(at Place) { t.WorkspaceID = at.WorkspaceID }
-
-// OrderTransactions lists the transactions of an order, given by its raw or public id. There is
-// no filter.
-func (c *Client) OrderTransactions(ctx context.Context, p Place, order string, q Query) (*Page[OrderTransaction], error) {
-	return listIn(ctx, c, p, q, (*OrderTransaction).adopt, "orders", order, "transactions")
-}
-
-// OrderTransaction fetches a transaction by its raw or public id.
-func (c *Client) OrderTransaction(ctx context.Context, p Place, id string) (*OrderTransaction, error) {
-	return oneIn(ctx, c, p, (*OrderTransaction).adopt, "orders", "transactions", id)
-}

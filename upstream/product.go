@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 )
 
 // Product is what a workspace sells (API.md §5, Product).
@@ -29,23 +28,7 @@ type Product struct {
 	VariantProperties       []*NamedRecord `json:"variant_properties"`
 }
 
-// Ref returns the product's address.
-func (p *Product) Ref() Ref {
-	return Ref{Kind: KindProduct, Parent: p.WorkspaceID, ID: p.Key()}
-}
-
 func (p *Product) adopt(at Place) {
 	p.WorkspaceID = cmp.Or(p.WorkspaceID, at.WorkspaceID)
 	p.VariantProperties = withoutNulls(p.VariantProperties)
-}
-
-// Products lists a workspace's products. Filter keys: id,
-// visible_in_store, visible_in_customer_center, archived.
-func (c *Client) Products(ctx context.Context, p Place, q Query) (*Page[Product], error) {
-	return listIn(ctx, c, p, q, (*Product).adopt, "workspaces", thisWorkspace, "products")
-}
-
-// Product fetches a product by its raw or public id.
-func (c *Client) Product(ctx context.Context, p Place, id string) (*Product, error) {
-	return oneIn(ctx, c, p, (*Product).adopt, "products", id)
 }

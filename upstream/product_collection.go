@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 )
 
 // ProductCollection is a collection of products (API.md §5, Products::Collection).
@@ -24,20 +23,4 @@ type ProductCollection struct {
 	ProductIDs     []string `json:"product_ids"`
 }
 
-// Ref returns the collection's address.
-func (l *ProductCollection) Ref() Ref {
-	return Ref{Kind: KindProductCollection, Parent: l.WorkspaceID, ID: l.Key()}
-}
-
 func (l *ProductCollection) adopt(at Place) { l.WorkspaceID = cmp.Or(l.WorkspaceID, at.WorkspaceID) }
-
-// ProductCollections lists a workspace's collections of products. Filter keys:
-// id, visible_in_store, archived.
-func (c *Client) ProductCollections(ctx context.Context, p Place, q Query) (*Page[ProductCollection], error) {
-	return listIn(ctx, c, p, q, (*ProductCollection).adopt, "workspaces", thisWorkspace, "products", "collections")
-}
-
-// ProductCollection fetches a collection by its raw or public id.
-func (c *Client) ProductCollection(ctx context.Context, p Place, id string) (*ProductCollection, error) {
-	return oneIn(ctx, c, p, (*ProductCollection).adopt, "products", "collections", id)
-}

@@ -36,16 +36,6 @@ type ProductPrice struct {
 	Code            *string `json:"key"`
 }
 
-// Ref returns the price's address.
-func (p *ProductPrice) Ref() Ref {
-	return Ref{Kind: KindProductPrice, Parent: p.WorkspaceID, ID: p.Key()}
-}
-
-// Owner returns the address of its variant.
-func (p *ProductPrice) Owner() Ref {
-	return Ref{Kind: KindProductVariant, Parent: p.WorkspaceID, ID: p.VariantID}
-}
-
 func (p *ProductPrice) adopt(at Place) { p.WorkspaceID = at.WorkspaceID }
 
 // ProductPrices lists the prices of all variants of a product, given by its raw or public id. Filter keys:
@@ -57,9 +47,4 @@ func (c *Client) ProductPrices(ctx context.Context, p Place, product string, q Q
 		}
 	}
 	return listIn(ctx, c, p, q, adopt, "products", product, "prices")
-}
-
-// ProductPrice fetches a price by its raw or public id.
-func (c *Client) ProductPrice(ctx context.Context, p Place, id string) (*ProductPrice, error) {
-	return oneIn(ctx, c, p, (*ProductPrice).adopt, "products", "prices", id)
 }

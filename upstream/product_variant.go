@@ -1,9 +1,5 @@
 package upstream
 
-import (
-	"context"
-)
-
 // ProductVariant is a variant of a product (API.md §5, Products::Variant).
 type ProductVariant struct {
 	Record    `json:",embed"`
@@ -53,28 +49,7 @@ type PlatformApplication struct {
 	TrustedSkus []string `json:"trusted_skus"`
 }
 
-// Ref returns the variant's address.
-func (v *ProductVariant) Ref() Ref {
-	return Ref{Kind: KindProductVariant, Parent: v.WorkspaceID, ID: v.Key()}
-}
-
-// Owner returns the address of its product.
-func (v *ProductVariant) Owner() Ref {
-	return Ref{Kind: KindProduct, Parent: v.WorkspaceID, ID: v.ProductID}
-}
-
 func (v *ProductVariant) adopt(at Place) {
 	v.WorkspaceID = at.WorkspaceID
 	v.PropertiesValues = withoutNulls(v.PropertiesValues)
-}
-
-// ProductVariants lists the variants of a product, given by its raw or public id. Filter
-// keys: id, visible, archived, fulfillment_required.
-func (c *Client) ProductVariants(ctx context.Context, p Place, product string, q Query) (*Page[ProductVariant], error) {
-	return listIn(ctx, c, p, q, (*ProductVariant).adopt, "products", product, "variants")
-}
-
-// ProductVariant fetches a variant by its raw or public id.
-func (c *Client) ProductVariant(ctx context.Context, p Place, id string) (*ProductVariant, error) {
-	return oneIn(ctx, c, p, (*ProductVariant).adopt, "products", "variants", id)
 }

@@ -8,37 +8,10 @@ import (
 // Kind names a resource.
 type Kind string
 
-// The kinds of records. The text is part of ids that clients keep: it never
-// changes.
+// The kinds of records that come within their team and have no path of their own.
 const (
-	KindTeam               Kind = "team"
-	KindUser               Kind = "user"
-	KindWorkspace          Kind = "workspace"
-	KindContact            Kind = "contact"
-	KindContactTag         Kind = "contact_tag"
-	KindAppliedContactTag  Kind = "applied_contact_tag"
-	KindMembership         Kind = "membership"
-	KindSubscription       Kind = "billing_subscription"
-	KindFunnel             Kind = "funnel"
-	KindPage               Kind = "page"
-	KindFormSubmission     Kind = "form_submission"
-	KindOrder              Kind = "order"
-	KindOrderInvoice       Kind = "order_invoice"
-	KindOrderTransaction   Kind = "order_transaction"
-	KindOrderTag           Kind = "order_tag"
-	KindAppliedOrderTag    Kind = "applied_order_tag"
-	KindProduct            Kind = "product"
-	KindProductVariant     Kind = "product_variant"
-	KindProductPrice       Kind = "product_price"
-	KindProductCollection  Kind = "product_collection"
-	KindProductTag         Kind = "product_tag"
-	KindCourse             Kind = "course"
-	KindCourseSection      Kind = "course_section"
-	KindCourseLesson       Kind = "course_lesson"
-	KindCourseEnrollment   Kind = "course_enrollment"
-	KindSalesPipeline      Kind = "sales_pipeline"
-	KindSalesPipelineStage Kind = "sales_pipeline_stage"
-	KindSalesOpportunity   Kind = "sales_opportunity"
+	KindMembership   Kind = "membership"
+	KindSubscription Kind = "billing_subscription"
 )
 
 // Ref says which record is meant and where it is found. It is comparable.

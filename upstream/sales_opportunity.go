@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 	"time"
 )
 
@@ -47,11 +46,6 @@ func (o *SalesOpportunity) PipelinesStage() *SalesPipelineStage {
 	return &SalesPipelineStage{Record: o.InStage.record(o.PipelinesStageID), PipelineID: o.PipelineID, WorkspaceID: o.WorkspaceID, Name: o.InStage.text()}
 }
 
-// Ref returns the opportunity's address.
-func (o *SalesOpportunity) Ref() Ref {
-	return Ref{Kind: KindSalesOpportunity, Parent: o.WorkspaceID, ID: o.Key()}
-}
-
 func (o *SalesOpportunity) adopt(at Place) {
 	o.WorkspaceID = cmp.Or(o.WorkspaceID, at.WorkspaceID)
 	o.Notes = withoutNulls(o.Notes)
@@ -59,15 +53,4 @@ func (o *SalesOpportunity) adopt(at Place) {
 		o.PipelineID = o.InPipeline.RawID
 	}
 	o.PrimaryContact = o.PrimaryContact.within(o.WorkspaceID, o.PrimaryContactID)
-}
-
-// SalesOpportunities lists a workspace's opportunities. Filter
-// keys: id, pipeline_id, pipelines_stage_id, primary_contact_id, assignee_id.
-func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Page[SalesOpportunity], error) {
-	return listIn(ctx, c, p, q, (*SalesOpportunity).adopt, "workspaces", thisWorkspace, "sales", "opportunities")
-}
-
-// SalesOpportunity fetches an opportunity by its raw or public id.
-func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*SalesOpportunity, error) {
-	return oneIn(ctx, c, p, (*SalesOpportunity).adopt, "sales", "opportunities", id)
 }

@@ -36,6 +36,7 @@ func newRelay(t *testing.T, to string) *relay {
 }
 
 func (r *relay) serve(t *testing.T) {
+	t.Helper()
 	for {
 		from, err := r.Accept()
 		if err != nil {

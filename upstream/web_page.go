@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 )
 
 // WebPage is a page that visitors see, in a funnel or on its own (API.md §5, Page). Many
@@ -36,17 +35,4 @@ func (p *WebPage) Funnel() *Funnel {
 // FunnelID returns the raw id of the page's funnel, empty if it is in none.
 func (p *WebPage) FunnelID() string { return p.InFunnel.record("").RawID }
 
-// Ref returns the page's address.
-func (p *WebPage) Ref() Ref { return Ref{Kind: KindPage, Parent: p.WorkspaceID, ID: p.Key()} }
-
 func (p *WebPage) adopt(at Place) { p.WorkspaceID = cmp.Or(p.WorkspaceID, at.WorkspaceID) }
-
-// Pages lists a workspace's pages. Filter keys: id, theme_id, funnel_ids, funnel_pages.
-func (c *Client) Pages(ctx context.Context, p Place, q Query) (*Page[WebPage], error) {
-	return listIn(ctx, c, p, q, (*WebPage).adopt, "workspaces", thisWorkspace, "pages")
-}
-
-// Page fetches a page by its raw or public id.
-func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error) {
-	return oneIn(ctx, c, p, (*WebPage).adopt, "pages", id)
-}

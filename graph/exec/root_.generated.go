@@ -979,7 +979,7 @@ extend type Mutation {
 
 extend input ContactFilter {
   """
-  Carrying any of these tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up.
+  Carrying any of these tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 }

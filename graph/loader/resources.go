@@ -3,69 +3,23 @@ package loader
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// The one table of resources: how each kind is fetched by its id, and each list.
-// Rows of lists become known to their kind.
+// The resources of the accounts host, and the lists of what belongs to other records. The
+// rest of the table is generated.
 var (
-	Teams               = newResource(onAccounts((*upstream.Client).Team), nil)
-	Users               = newResource(onAccounts((*upstream.Client).User), nil)
-	Workspaces          = newResource(workspace, nil)
-	Contacts            = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
-	ContactTags         = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
-	Funnels             = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
-	Pages               = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
-	FormSubmissions     = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
-	Orders              = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
-	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
-	OrderTransactions   = newResource(inPlace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
-	OrderTags           = newResource(inPlace((*upstream.Client).OrderTag), nil)
-	AppliedOrderTags    = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
-	Products            = newResource(inPlace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
-	ProductVariants     = newResource(inPlace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
-	ProductPrices       = newResource(inPlace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
-	ProductCollections  = newResource(inPlace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
-	ProductTags         = newResource(inPlace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
-	Courses             = newResource(inPlace((*upstream.Client).Course), nil)
-	CourseSections      = newResource(inPlace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
-	CourseLessons       = newResource(inPlace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
-	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
-	SalesPipelines      = newResource(inPlace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
-	SalesPipelineStages = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
-	SalesOpportunities  = newResource(inPlace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
+	Teams      = newResource(onAccounts((*upstream.Client).Team), nil)
+	Users      = newResource(onAccounts((*upstream.Client).User), nil)
+	Workspaces = newResource(workspace, nil)
 
-	TeamList                  = newList(Teams, ofToken((*upstream.Client).Teams))
-	UserList                  = newList(Users, ofToken((*upstream.Client).Users))
-	WorkspaceList             = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
-	ContactList               = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
-	ContactTagList            = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
-	AppliedContactTagList     = newList(AppliedContactTags, below(AppliedContactTags, (*upstream.Client).AppliedContactTags))
-	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
-	PageList                  = newList(Pages, ofWorkspace((*upstream.Client).Pages))
-	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
-	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
-	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
-	WorkspaceOrderInvoiceList = newList(OrderInvoices, ownedRows(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
-	OrderTransactionList      = newList(OrderTransactions, below(OrderTransactions, (*upstream.Client).OrderTransactions))
-	OrderTagList              = newList(OrderTags, ofWorkspace((*upstream.Client).OrderTags)).findsAll()
-	AppliedOrderTagList       = newList(AppliedOrderTags, below(AppliedOrderTags, (*upstream.Client).AppliedOrderTags))
-	ProductList               = newList(Products, ofWorkspace((*upstream.Client).Products))
-	ProductVariantList        = newList(ProductVariants, below(ProductVariants, (*upstream.Client).ProductVariants))
-	ProductPriceList          = newList(ProductPrices, ownedRows(ProductPrices, ofRecord((*upstream.Client).ProductPrices)))
-	ProductCollectionList     = newList(ProductCollections, ofWorkspace((*upstream.Client).ProductCollections))
-	ProductTagList            = newList(ProductTags, ofWorkspace((*upstream.Client).ProductTags))
-	CourseList                = newList(Courses, ofWorkspace((*upstream.Client).Courses)).findsAll()
-	CourseSectionList         = newList(CourseSections, below(CourseSections, (*upstream.Client).CourseSections))
-	CourseLessonList          = newList(CourseLessons, below(CourseLessons, (*upstream.Client).CourseLessons))
-	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
-	SalesPipelineList         = newList(SalesPipelines, ofWorkspace((*upstream.Client).SalesPipelines))
-	SalesPipelineStageList    = newList(SalesPipelineStages, below(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
-	SalesOpportunityList      = newList(SalesOpportunities, ofWorkspace((*upstream.Client).SalesOpportunities))
+	TeamList      = newList(Teams, ofToken((*upstream.Client).Teams))
+	UserList      = newList(Users, ofToken((*upstream.Client).Users))
+	WorkspaceList = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
 
 	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
 	ContactFormSubmissions = byKey(FormSubmissionList, "contact_id", func(s *upstream.FormSubmission) string { return s.ContactID })
@@ -81,36 +35,13 @@ var (
 )
 
 // kinds are where the records of each kind are found that have global ids.
-var kinds = map[upstream.Kind]kind{
-	upstream.KindTeam:               Teams,
-	upstream.KindUser:               Users,
-	upstream.KindWorkspace:          Workspaces,
-	upstream.KindContact:            Contacts,
-	upstream.KindContactTag:         ContactTags,
-	upstream.KindAppliedContactTag:  AppliedContactTags,
-	upstream.KindFunnel:             Funnels,
-	upstream.KindPage:               Pages,
-	upstream.KindFormSubmission:     FormSubmissions,
-	upstream.KindOrder:              Orders,
-	upstream.KindOrderInvoice:       OrderInvoices,
-	upstream.KindOrderTransaction:   OrderTransactions,
-	upstream.KindOrderTag:           OrderTags,
-	upstream.KindAppliedOrderTag:    AppliedOrderTags,
-	upstream.KindProduct:            Products,
-	upstream.KindProductVariant:     ProductVariants,
-	upstream.KindProductPrice:       ProductPrices,
-	upstream.KindProductCollection:  ProductCollections,
-	upstream.KindProductTag:         ProductTags,
-	upstream.KindCourse:             Courses,
-	upstream.KindCourseSection:      CourseSections,
-	upstream.KindCourseLesson:       CourseLessons,
-	upstream.KindCourseEnrollment:   CourseEnrollments,
-	upstream.KindSalesPipeline:      SalesPipelines,
-	upstream.KindSalesPipelineStage: SalesPipelineStages,
-	upstream.KindSalesOpportunity:   SalesOpportunities,
-	upstream.KindMembership:         within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships }),
-	upstream.KindSubscription:       within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions }),
-}
+var kinds = func() map[upstream.Kind]kind {
+	all := maps.Clone(resourceKinds)
+	all[upstream.KindTeam], all[upstream.KindUser], all[upstream.KindWorkspace] = Teams, Users, Workspaces
+	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships })
+	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions })
+	return all
+}()
 
 // kind is where the records of a kind are found.
 type kind interface{ in(*Loaders) nodes }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,36 +25,11 @@ const idVersion = "1"
 // kinds are the kinds that global ids are made for, and whether such an id
 // names a parent: the workspace on whose subdomain the record is found, or the
 // team that carries it.
-var kinds = map[upstream.Kind]struct{ hasParent bool }{
-	upstream.KindTeam:               {false},
-	upstream.KindUser:               {false},
-	upstream.KindWorkspace:          {false},
-	upstream.KindContact:            {true},
-	upstream.KindContactTag:         {true},
-	upstream.KindAppliedContactTag:  {true},
-	upstream.KindMembership:         {true},
-	upstream.KindSubscription:       {true},
-	upstream.KindFunnel:             {true},
-	upstream.KindPage:               {true},
-	upstream.KindFormSubmission:     {true},
-	upstream.KindOrder:              {true},
-	upstream.KindOrderInvoice:       {true},
-	upstream.KindOrderTransaction:   {true},
-	upstream.KindOrderTag:           {true},
-	upstream.KindAppliedOrderTag:    {true},
-	upstream.KindProduct:            {true},
-	upstream.KindProductVariant:     {true},
-	upstream.KindProductPrice:       {true},
-	upstream.KindProductCollection:  {true},
-	upstream.KindProductTag:         {true},
-	upstream.KindCourse:             {true},
-	upstream.KindCourseSection:      {true},
-	upstream.KindCourseLesson:       {true},
-	upstream.KindCourseEnrollment:   {true},
-	upstream.KindSalesPipeline:      {true},
-	upstream.KindSalesPipelineStage: {true},
-	upstream.KindSalesOpportunity:   {true},
-}
+var kinds = func() map[upstream.Kind]bool {
+	all := maps.Clone(resourceKinds)
+	all[upstream.KindMembership], all[upstream.KindSubscription] = true, true
+	return all
+}()
 
 // appendID writes a record's opaque id, such as the Base64 of
 // "1:contact:42:99".
@@ -61,7 +37,7 @@ func appendID(b []byte, ref upstream.Ref) []byte {
 	text := make([]byte, 0, 128) // on the stack
 	text = append(text, idVersion+":"...)
 	text = append(text, ref.Kind...)
-	if kinds[ref.Kind].hasParent {
+	if kinds[ref.Kind] {
 		text = append(append(text, ':'), ref.Parent...)
 	}
 	text = append(append(text, ':'), ref.ID...)
@@ -88,9 +64,9 @@ func ParseGlobalID(id string) (upstream.Ref, bool) {
 		return upstream.Ref{}, false
 	}
 	ref := upstream.Ref{Kind: upstream.Kind(parts[1]), ID: parts[len(parts)-1]}
-	kind, known := kinds[ref.Kind]
+	hasParent, known := kinds[ref.Kind]
 	want := 3
-	if kind.hasParent {
+	if hasParent {
 		want, ref.Parent = 4, parts[2]
 	}
 	if !known || len(parts) != want || slices.ContainsFunc(parts[2:], func(part string) bool { return !plainID(part) }) {

@@ -12,7 +12,7 @@ import (
 func TestGlobalIDs(t *testing.T) {
 	for kind, k := range kinds {
 		ref := upstream.Ref{Kind: kind, ID: "9007199254740993"}
-		if k.hasParent {
+		if k {
 			ref.Parent = "42"
 		}
 		id := GlobalID(ref)

@@ -40,7 +40,7 @@ type ContactFilter struct {
 	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
 	// Value of `isActive`.
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
-	// Carrying any of these tags, by `id`, `rawId` or `publicId`; at most 100. A `publicId` takes a REST call to look up.
+	// Carrying any of these tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
 }
 

@@ -36,6 +36,8 @@ type Resource struct {
 	File *File
 
 	Path         []string
+	Record       string // the Go type of its records
+	Owner        string // the relation that tells its workspace; empty if the record does
 	Noun, Plural string
 	Note         string // ends the description of its lists
 	Accounts     bool   // on the host of accounts
@@ -89,7 +91,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists} {
+	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -210,6 +212,7 @@ func (d *Description) readResources() error {
 				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
 			}
+			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Note = args.text("note", "")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
@@ -286,6 +289,47 @@ func (d *Description) readLists() error {
 	return nil
 }
 
+// checkOwners makes sure that every owner is a relation of the resource, and that the
+// owners end with a record that names its workspace.
+func (d *Description) checkOwners() error {
+	for _, r := range d.inOrder() {
+		at := r
+		for range d.Resources {
+			if at.Owner == "" {
+				break
+			}
+			relation := at.relation(at.Owner)
+			if relation == nil {
+				return atResource(at, "%s has no relation %s, which is to be its owner", at.Type.Name, at.Owner)
+			}
+			at = d.Resources[relation.To]
+		}
+		if at.Owner != "" {
+			return atResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
+		}
+	}
+	return nil
+}
+
+// owners returns how many owners stand between a resource and its workspace.
+func (d *Description) owners(r *Resource) int {
+	n := 0
+	for ; r.Owner != ""; n++ {
+		r = d.Resources[r.relation(r.Owner).To]
+	}
+	return n
+}
+
+// relation returns the relation of a field, nil if there is none.
+func (r *Resource) relation(field string) *Relation {
+	for _, relation := range r.Relations {
+		if relation.Field.Name == field {
+			return relation
+		}
+	}
+	return nil
+}
+
 // place finds the parent of a list: the resource whose path comes before the id.
 func (d *Description) place(r *Resource, list *List) error {
 	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
@@ -303,7 +347,7 @@ func (d *Description) place(r *Resource, list *List) error {
 		}
 		return nil
 	}
-	return at(r.Type.Directives.ForName("resource").Position, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
+	return atResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
 }
 
 // arguments are the arguments of a directive that was checked.
@@ -326,6 +370,11 @@ func (a arguments) texts(name string) []string {
 		all = append(all, child.Value.Raw)
 	}
 	return all
+}
+
+// atResource returns an error at the directive of a resource.
+func atResource(r *Resource, format string, args ...any) error {
+	return at(r.Type.Directives.ForName("resource").Position, format, args...)
 }
 
 // at returns an error at a place of the description.

@@ -185,7 +185,7 @@ func (e *expansion) fields(fields ast.FieldList) ast.FieldList {
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
@@ -287,7 +287,7 @@ const byID = ", by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call p
 // filter returns the input type of a resource's filter, nil if it has none.
 func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 	if len(r.Filters) == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // see above
 	}
 	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
 		Description: "Conditions for " + r.Plural + ": a row meets all of them. An empty list of values matches nothing."}
@@ -329,17 +329,12 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 			return field(plural(f.Name), "["+t+"!]", "Any of these values of `"+f.Name+"`, compared exactly; at most 100."), nil
 		}
 	}
-	for _, extension := range e.file.Document.Extensions {
-		if extension.Name != r.Type.Name+"Filter" {
-			continue
-		}
-		for _, f := range extension.Fields {
-			if snake(f.Name) == key || snake(strings.TrimSuffix(f.Name, "s")) == key {
-				return nil, nil
-			}
+	for _, f := range e.filterFields(r) {
+		if (arguments{f.Directives.ForName("filter")}).text("key", "") == key {
+			return nil, nil //nolint:nilnil // see above
 		}
 	}
-	return nil, at(r.Type.Directives.ForName("resource").Position, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
+	return nil, atResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
 }
 
 // openEnum returns an enum with a value for words that are newer than it.
