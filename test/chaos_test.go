@@ -268,11 +268,14 @@ func TestOneDeadHost(t *testing.T) {
 		dead := measure("acme-retreats")
 		ratios = append(ratios, float64(dead)/float64(usual))
 		t.Logf("99th percentile: %s, with a dead host %s", usual, dead)
+		if dead >= time.Second {
+			t.Errorf("the others wait until calls to the dead host time out: %s", dead)
+		}
 	}
 	slices.Sort(ratios)
 	t.Logf("ratios: %.2f", ratios)
-	// On a machine that has other work, only what is far off is an error.
-	if median := ratios[len(ratios)/2]; median > map[bool]float64{false: 2, true: 1.2}[*full] {
+	// One round on a shared machine says little of ratios.
+	if median := ratios[len(ratios)/2]; *full && median > 1.2 {
 		t.Errorf("the others take %.2f times as long", median)
 	}
 }

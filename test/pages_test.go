@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -224,12 +225,15 @@ func TestOwnerLookupsHaveABudget(t *testing.T) {
 func TestLongFiltersAreSplit(t *testing.T) {
 	const rows = 100
 	address := func(id int) string { return fmt.Sprintf("%s.%03d@example.com", strings.Repeat("x", 80), id) }
+	var mu sync.Mutex
 	longest := 0
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
 		}
+		mu.Lock()
 		longest = max(longest, len(r.RequestURI))
+		mu.Unlock()
 		if len(r.RequestURI) > 8<<10 {
 			w.WriteHeader(http.StatusRequestURITooLong)
 			return true
@@ -292,6 +296,8 @@ func TestLongFiltersAreSplit(t *testing.T) {
 			t.Errorf("%s: got %v, more %t", arguments, ids, more)
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if longest < 4<<10 {
 		t.Errorf("the longest URL has %d bytes: filters are split too early", longest)
 	}
