@@ -260,7 +260,7 @@ func TestOneDeadHost(t *testing.T) {
 	}
 	measure()
 	var ratios []float64
-	for round := range size(1, 7) {
+	for round := range size(3, 7) {
 		if round > 0 {
 			time.Sleep(7 * time.Second) // it is noticed that the host is back
 		}
@@ -274,8 +274,8 @@ func TestOneDeadHost(t *testing.T) {
 	}
 	slices.Sort(ratios)
 	t.Logf("ratios: %.2f", ratios)
-	// One round on a shared machine says little of ratios.
-	if median := ratios[len(ratios)/2]; *full && median > 1.2 {
+	// On a machine that has other work, only what is far off is an error.
+	if median := ratios[len(ratios)/2]; median > map[bool]float64{false: 2, true: 1.2}[*full] {
 		t.Errorf("the others take %.2f times as long", median)
 	}
 }
