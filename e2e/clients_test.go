@@ -21,7 +21,7 @@ var counts = regexp.MustCompile(`(?m)^# (pass|fail|cancelled|skipped|todo) (\d+)
 // hints are what tests say that passed.
 var hints = regexp.MustCompile(`(?m)^# (schema\.graphql .+)$`)
 
-// seed is that of the random operations which oracle.test.mjs compares with graphql-js.
+// seed makes the random operations repeatable that oracle.test.mjs compares with graphql-js.
 var seed = flag.Uint("seed", 17, "seed of random operations")
 
 // TestClients has each library that front-end developers use ask a running server,

@@ -90,7 +90,7 @@ type document struct {
 	projection *upstream.Projection
 	// plans are nil where directives can make them other ones each time.
 	plans *plans
-	// variables are those that each operation defines.
+	// variables are the definitions of each operation's variables.
 	variables map[*ast.OperationDefinition]ast.VariableDefinitionList
 }
 

@@ -350,7 +350,7 @@ type execution struct {
 	ready   []*graphql.Response
 }
 
-// executed is what there is of a part: its responses, and how many parts in it have begun.
+// executed holds a part's responses so far, and how many parts in it have begun.
 type executed struct {
 	responses []*graphql.Response
 	inner     int

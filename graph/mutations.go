@@ -45,8 +45,8 @@ func aboutField(field string, err error) error {
 	return &inputError{field, err}
 }
 
-// refused returns why ClickFunnels has refused to do what an input says, or the error
-// itself if it is another one, such as that of a call that prepares the change.
+// refused returns ClickFunnels' reasons for refusing an input. It returns any other error
+// as it is, such as the error of a call that prepares the change.
 func refused(input any, err error) ([]*model.UserError, error) {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if err == nil || !ok || failed.Unknown {
@@ -56,7 +56,7 @@ func refused(input any, err error) ([]*model.UserError, error) {
 		switch {
 		case failed.Code == upstream.NotFound:
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeNotFound}}, nil
-		case failed.Code == upstream.BadUserInput && failed.Status == 0: // not that of a look-up
+		case failed.Code == upstream.BadUserInput && failed.Status == 0: // no look-up failed
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeInvalid}}, nil
 		}
 		return nil, err

@@ -262,8 +262,8 @@ func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstrea
 	})
 }
 
-// shortContacts returns the contacts of which objects carry what most look at. A scoped
-// client gets none of these unless it says which workspace it belongs to.
+// shortContacts returns the contacts that objects embed with their most used fields. A scoped
+// client gets an embedded contact only if the contact names its workspace.
 func shortContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
 	if !embeddedContact.suffices(ctx) || lightContact.suffices(ctx) {
 		return contactsOf(ctx, objs, ids)

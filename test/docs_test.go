@@ -121,7 +121,7 @@ type docReader struct {
 	e       *env
 	admin   string // where the page's demo has what is for those who run the server
 	line    int
-	// variables are those that the page's commands have set. JWT is a JSON Web Token for the
+	// variables are set by the page's commands. JWT is a JSON Web Token for the
 	// page's access file.
 	variables map[string]string
 }

@@ -793,7 +793,7 @@ input UpsertContactInput {
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
   """
   customAttributes: [CustomAttributeInput!]
 }
@@ -879,7 +879,7 @@ extend type Workspace {
     filter: ContactFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -991,7 +991,7 @@ extend input CreateContactInput {
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
   """
   customAttributes: [CustomAttributeInput!]
 }
@@ -1003,7 +1003,7 @@ extend input UpdateContactInput {
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
   """
   customAttributes: [CustomAttributeInput!]
 }
@@ -1991,7 +1991,7 @@ extend type Workspace {
   """
   courses(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -2023,7 +2023,7 @@ extend type Course {
   """
   sections(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 
@@ -2058,7 +2058,7 @@ extend type Course {
     filter: CourseEnrollmentFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -2090,7 +2090,7 @@ extend type CourseSection {
   """
   lessons(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 
@@ -2276,7 +2276,7 @@ extend type Workspace {
     filter: FormSubmissionFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -2308,7 +2308,7 @@ extend type Contact {
   """
   formSubmissions(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -2340,7 +2340,7 @@ extend type Page {
   """
   formSubmissions(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -2524,7 +2524,7 @@ extend type Workspace {
     filter: FunnelFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3053,7 +3053,7 @@ type OrderVariant {
 }
 
 """
-Something of which no more than its name is known here.
+A record of which only the id and the name are known.
 """
 type NamedRecord {
   """
@@ -3113,7 +3113,7 @@ extend type Workspace {
     filter: OrderFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3145,7 +3145,7 @@ extend type Contact {
   """
   orders(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3664,7 +3664,7 @@ extend type Workspace {
     filter: OrderInvoiceFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3701,7 +3701,7 @@ extend type Order {
     filter: OrderInvoiceFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3895,7 +3895,7 @@ extend type Workspace {
   """
   orderTags(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -3927,7 +3927,7 @@ extend type Order {
   """
   appliedTags(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -4108,7 +4108,7 @@ extend type Order {
   """
   transactions(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -4302,7 +4302,7 @@ extend type Workspace {
     filter: PageFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -4334,7 +4334,7 @@ extend type Funnel {
   """
   pages(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -4503,7 +4503,7 @@ type Product implements Node {
   """
   collections(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5435,7 +5435,7 @@ extend type Workspace {
     filter: ProductFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5470,7 +5470,7 @@ extend type Workspace {
     filter: ProductCollectionFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5505,7 +5505,7 @@ extend type Workspace {
     filter: ProductTagFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5542,7 +5542,7 @@ extend type Product {
     filter: ProductVariantFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5577,7 +5577,7 @@ extend type Product {
     filter: ProductPriceFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5609,7 +5609,7 @@ extend type ProductVariant {
   """
   prices(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -5993,7 +5993,7 @@ extend type Workspace {
     filter: SalesPipelineFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: Sort
 
@@ -6028,7 +6028,7 @@ extend type Workspace {
     filter: SalesOpportunityFilter
 
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 
@@ -6060,7 +6060,7 @@ extend type Contact {
   """
   opportunities(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 
@@ -6092,7 +6092,7 @@ extend type SalesPipeline {
   """
   opportunities(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 
@@ -6124,7 +6124,7 @@ extend type SalesPipelineStage {
   """
   opportunities(
     """
-    Order of the rows; by default that of creation.
+    Order of the rows; by default, the order of creation.
     """
     sort: PlacedSort
 

@@ -86,7 +86,7 @@ type CreateContactInput struct {
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
 	// The tags that it is to carry, by `id`, `rawId` or `publicId`; `[]` or null is none. A `publicId` takes a REST call to look up.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
+	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
@@ -364,7 +364,7 @@ type UpdateContactInput struct {
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
 	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away, and `[]` or null takes all. To add or take one, use `applyContactTag` and `removeContactTag`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
+	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
@@ -460,7 +460,7 @@ type UpsertContactInput struct {
 	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
 	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away. Null and `[]` are passed over.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key with those that the contact has. ClickFunnels turns keys into snake_case. `[]` or null changes none.
+	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
 	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 

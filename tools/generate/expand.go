@@ -253,9 +253,9 @@ func window(sort string) ast.ArgumentDefinitionList {
 	var arguments ast.ArgumentDefinitionList
 	switch sort {
 	case "CHANGE":
-		arguments = append(arguments, argument("sort", "Sort", "Order of the rows; by default that of creation."))
+		arguments = append(arguments, argument("sort", "Sort", "Order of the rows; by default, the order of creation."))
 	case "POSITION":
-		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default that of creation."))
+		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default, the order of creation."))
 	}
 	return append(arguments,
 		argument("first", "Int", "Number of rows from the start, or after `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another."),
