@@ -62,6 +62,8 @@ const (
 	keysInterval     = 5 * time.Minute
 	rotationInterval = 10 * time.Second
 	keysTimeout      = 5 * time.Second
+	// maxKeys is how many bytes the issuer's keys may have.
+	maxKeys = 1 << 20
 	// leeway is how far the clocks of the issuer and this machine may differ.
 	leeway = 30 * time.Second
 )
@@ -78,7 +80,7 @@ type verifier struct {
 // ends. If the issuer cannot be reached, nobody is let in until it can.
 func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{j.JWKS}, keyfunc.Override{
-		Client: &http.Client{Timeout: keysTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+		Client: &http.Client{Timeout: keysTimeout, Transport: boundedKeys{http.DefaultTransport}, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("the issuer's keys are somewhere else")
 		}},
 		HTTPTimeout:       keysTimeout,
@@ -97,6 +99,18 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 		jwt.WithValidMethods(accepted), jwt.WithIssuer(j.Issuer), jwt.WithAudience(j.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 	)}, nil
+}
+
+// boundedKeys ends the reading of an issuer's keys after maxKeys bytes with an error.
+type boundedKeys struct{ next http.RoundTripper }
+
+// RoundTrip sends a request, as [http.RoundTripper] says.
+func (b boundedKeys) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.next.RoundTrip(r)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxKeys)
+	}
+	return response, err
 }
 
 // errCritical refuses a token with extensions that have to be understood.
