@@ -61,9 +61,7 @@ func (r *workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspac
 	if err != nil {
 		return nil, err
 	}
-	contacts, err := connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
-	requestTags(ctx, contacts)
-	return contacts, err
+	return connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
 }
 
 func (r *Resolver) Contact() exec.ContactResolver { return &contactResolver{r} }

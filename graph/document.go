@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
@@ -88,8 +89,9 @@ type document struct {
 	keys   keys
 	// projection is to the keys.
 	projection *upstream.Projection
-	// plans are nil where directives can make them other ones each time.
-	plans *plans
+	// plans are the plans of operations, by their definition; nil where directives decide
+	// which fields are answered.
+	plans *sync.Map
 	// variables are the definitions of each operation's variables.
 	variables map[*ast.OperationDefinition]ast.VariableDefinitionList
 }
@@ -104,6 +106,18 @@ func (d *document) attach(ctx context.Context) {
 // documentOf returns an operation's document.
 func documentOf(op *graphql.OperationContext) *document {
 	return op.Stats.GetExtension(attached).(*document)
+}
+
+// plan returns the plan of an operation.
+func (d *document) plan(op *graphql.OperationContext, schema *ast.Schema) *selection {
+	if d.plans == nil {
+		return newPlan(op, schema, false)
+	}
+	if known, ok := d.plans.Load(op.Operation); ok {
+		return known.(*selection)
+	}
+	known, _ := d.plans.LoadOrStore(op.Operation, newPlan(&graphql.OperationContext{Doc: op.Doc, Operation: op.Operation}, schema, false))
+	return known.(*selection)
 }
 
 // newDocument prepares a document that has been validated: its operations lose their
@@ -122,7 +136,7 @@ func newDocument(parsed *ast.QueryDocument) *document {
 	}
 	d.projection = upstream.NewProjection(d.keys.want)
 	if !conditional {
-		d.plans = new(plans)
+		d.plans = new(sync.Map)
 	}
 	return d
 }

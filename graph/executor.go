@@ -6,7 +6,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/funnelgraph/funnelgraph/graph/exec"
@@ -28,17 +27,22 @@ type Session struct {
 	Exceeded func()
 }
 
-// NewExecutor returns what answers operations, each with the session that its context
-// means. introspection says whether they may
-// ask for the schema; errors suggest names from it only then.
+// NewExecutor returns an executor of operations, each with the session of its context.
+// introspection says whether they may ask for the schema; errors suggest names from it
+// only then.
 func NewExecutor(session func(context.Context) Session, introspection bool) *executor.Executor {
-	return newExecutor(session, introspection, true)
+	return newExecutor(session, introspection, false)
 }
 
-// newExecutor is [NewExecutor], with or without the short way of plain rows.
-func newExecutor(session func(context.Context) Session, introspection, short bool) *executor.Executor {
+// newExecutor is [NewExecutor]. With oracle, gqlgen executes the operations, by the same
+// resolvers.
+func newExecutor(session func(context.Context) Session, introspection, oracle bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
-	e := executor.New(partly{schema})
+	used := schema
+	if !oracle {
+		used = executable{schema}
+	}
+	e := executor.New(used)
 	e.SetQueryCache(newDocuments())
 	e.SetErrorPresenter(present)
 	e.SetRecoverFunc(recovered)
@@ -50,17 +54,78 @@ func newExecutor(session func(context.Context) Session, introspection, short boo
 	}
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
-		doc := documentOf(op)
 		with := session(ctx)
-		l := loader.New(with.Calls, with.Client.Only(doc.projection)) //nolint:contextcheck // made of ctx
-		if op.Operation.Operation == ast.Query {
-			prefetch(op, doc, l)
-		}
-		spans := newSpans(ctx, l)
-		// In the place of all field extensions, of which there are none:
-		// AroundFields makes two closures for every field.
-		op.ResolverMiddleware = (&planner{schema: schema.Schema(), kept: doc.plans, short: short, spans: spans, objects: objects{Session: &with}, nulls: hasNull(op.Variables)}).resolve
-		return spans.untilEnd(next(loader.With(ctx, l)))
+		l := loader.New(with.Calls, with.Client.Only(documentOf(op).projection)) //nolint:contextcheck // made of ctx
+		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objects{Session: &with}, nulls: hasNull(op.Variables)}
+		op.ResolverMiddleware = x.middleware
+		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))
 	})
 	return e
+}
+
+type executionKey struct{}
+
+// middleware is the [graphql.FieldMiddleware] of what gqlgen executes.
+func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any, error) {
+	field := graphql.GetFieldContext(ctx)
+	if x.nulls {
+		if err := nullArgument(field.Field.Arguments, graphql.GetOperationContext(ctx).Variables); err != nil {
+			return nil, err
+		}
+	}
+	v, err := next(ctx)
+	if err != nil {
+		return v, err
+	}
+	if field.Object == "__Type" && !defined(field) {
+		return nil, nil //nolint:nilnil // null
+	}
+	return v, x.objects.count(v)
+}
+
+// executable executes operations by loading and writing; gqlgen executes what asks for the
+// schema.
+type executable struct{ graphql.ExecutableSchema }
+
+// Exec implements [graphql.ExecutableSchema].
+func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	var plan *selection
+	if ctx.Value(inPartsKey{}) != nil {
+		divided := false
+		if op, divided = divide(op); divided {
+			plan = newPlan(op, s.Schema(), true)
+		}
+	}
+	if plan == nil {
+		plan = documentOf(op).plan(op, s.Schema())
+	}
+	x := ctx.Value(executionKey{}).(*execution)
+	x.op, x.relations = op, exec.NewRelations(op, s.ExecutableSchema)
+	rest := func(context.Context) *graphql.Response { return nil }
+	begun := false
+	return func(ctx context.Context) *graphql.Response {
+		if begun {
+			return rest(ctx)
+		}
+		begun = true
+		x.ctx = graphql.WithOperationContext(ctx, op)
+		response, later := x.answer(plan)
+		if len(later) > 0 {
+			i := &incremental{execution: x, results: make(chan written, maxParts)}
+			i.left, rest = i.begin(later), i.next
+			response.HasNext = new(true)
+		}
+		return response
+	}
+}
+
+// answer answers an operation but for its deferred fragments.
+func (x *execution) answer(plan *selection) (*graphql.Response, []deferred) {
+	root := x.root(plan)
+	w := &writer{execution: x}
+	if !w.object(plan, nil, root) {
+		w.b = []byte("null")
+	}
+	return &graphql.Response{Data: w.b, Errors: w.errs}, w.rest
 }

@@ -134,14 +134,6 @@ func (o light) sufficesUnseen(ctx context.Context) bool {
 
 func (o light) sufficesFor(op *graphql.OperationContext, field graphql.CollectedField) bool {
 	only, calls := o.selection(op, field)
-	calls = calls || wasSent(field.Field)
-	if only && !calls { // those that come later find it out as well, if they take no record
-		toCome(field.Selections, func(later *ast.InlineFragment) bool {
-			suffices, call := o.set(op, later.SelectionSet)
-			only, calls = suffices, calls || call
-			return only
-		})
-	}
 	return only && calls
 }
 
@@ -177,37 +169,4 @@ func onlyTypename(ctx context.Context) bool {
 		}
 	}
 	return !slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name != "__typename" })
-}
-
-// rowFields returns what the rows of a connection are asked for, by nodes or by
-// edges.
-func rowFields(op *graphql.OperationContext, connection graphql.CollectedField) []graphql.CollectedField {
-	var fields []graphql.CollectedField
-	for _, field := range graphql.CollectFields(op, connection.Selections, nil) {
-		switch field.Name {
-		case "nodes":
-			fields = append(fields, graphql.CollectFields(op, field.Selections, nil)...)
-		case "edges":
-			for _, inner := range graphql.CollectFields(op, field.Selections, nil) {
-				if inner.Name == "node" {
-					fields = append(fields, graphql.CollectFields(op, inner.Selections, nil)...)
-				}
-			}
-		}
-	}
-	return fields
-}
-
-// siblings returns the fields that the current field's parent object is asked
-// for, this one included.
-func siblings(ctx context.Context) []graphql.CollectedField {
-	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx)
-	selections := op.Operation.SelectionSet
-	for parent := field.Parent; parent != nil; parent = parent.Parent {
-		if parent.Field.Field != nil {
-			selections = parent.Field.Selections
-			break
-		}
-	}
-	return graphql.CollectFields(op, selections, []string{field.Object})
 }

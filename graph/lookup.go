@@ -48,18 +48,17 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 // can tell.
 func contactIn(ctx context.Context, workspace *string, id string) (*upstream.Contact, error) {
 	if workspace == nil {
-		return contactByID(ctx, "", "", id)
+		return contactByID(ctx, "", id)
 	}
 	ref, err := model.ParseID(upstream.KindWorkspace, "", *workspace)
 	if err != nil {
 		return nil, err
 	}
-	return contactByID(ctx, ref.ID, ref.ID, id)
+	return contactByID(ctx, ref.ID, id)
 }
 
 // contactByID returns a contact of a workspace, given by its raw or public id.
-// given is that of the field's own argument, empty without one.
-func contactByID(ctx context.Context, given, workspace, id string) (*upstream.Contact, error) {
+func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, error) {
 	ref, err := model.ParseID(upstream.KindContact, workspace, id)
 	if err != nil {
 		return nil, err
@@ -74,7 +73,6 @@ func contactByID(ctx context.Context, given, workspace, id string) (*upstream.Co
 			return nil, err
 		}
 		ref.Parent = known
-		requestSiblings(ctx, given, known)
 	}
 	if ref.Parent == "" {
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
@@ -116,4 +114,30 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 		}
 	}
 	return found, nil
+}
+
+// give makes known the subdomain that a field's arguments name for a workspace.
+func give(l *loader.Loaders, args map[string]any) {
+	workspace := workspaceID(args["id"])
+	if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil && workspace != "" {
+		l.Give(workspace, subdomain)
+	}
+}
+
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	s, _ := graphql.UnmarshalID(v)
+	return s
+}
+
+// workspaceID returns the raw or public id of a workspace given in any form, and
+// nothing for any other argument.
+func workspaceID(v any) string {
+	ref, err := model.ParseID(upstream.KindWorkspace, "", text(v))
+	if err != nil {
+		return ""
+	}
+	return ref.ID
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -13,112 +12,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
-
-// together has a relation be loaded at once for all rows that are known: those of the
-// connection that the objects are rows of, and of the connections that came with it.
-// gqlgen hands over those of one list where they are asked for by nodes, and each by
-// itself by edges; the first to ask then does it for all, so that no call depends on
-// which of them is quicker. load returns what belongs to each object in their order, and a
-// [graphql.BatchErrorList] or nil.
-func together[O, T any](ctx context.Context, objs []*O, load func([]*O) ([]T, error)) ([]T, error) {
-	field := graphql.GetFieldContext(ctx)
-	if connection := rowsOf[O](field); connection != nil {
-		all, of := connection.All()
-		return shared(ctx, field, objs, all, of, load)
-	}
-	return load(objs)
-}
-
-// ofParts is [together] for objects that are parts of the rows of a connection; parts
-// returns those of a row.
-func ofParts[P, O, T any](ctx context.Context, objs []*O, parts func(*P) []*O, load func([]*O) ([]T, error)) ([]T, error) {
-	field := graphql.GetFieldContext(ctx)
-	if part := field.Parent; part != nil && part.Index != nil && part.Parent != nil {
-		if connection := rowsOf[P](part.Parent); connection != nil {
-			rows, of := connection.All()
-			var all []*O
-			for _, row := range rows {
-				all = append(all, parts(row)...)
-			}
-			return shared(ctx, field, objs, all, of, load)
-		}
-	}
-	return load(objs)
-}
-
-// shared loads for all objects, once for a field of what stands for them, and returns
-// what belongs to objs.
-func shared[O, T any](ctx context.Context, field *graphql.FieldContext, objs, all []*O, of any, load func([]*O) ([]T, error)) ([]T, error) {
-	if len(objs) == len(all) {
-		return load(objs) // there are no others, or it is load that asks
-	}
-	type loaded struct {
-		rows []T
-		errs graphql.BatchErrorList
-		at   map[*O]int
-		err  error
-	}
-	type key struct {
-		of   any
-		path string
-		op   *graphql.OperationContext // another one for each part, which asks for other fields
-	}
-	known := loader.From(ctx).Memo(key{of, position(field), graphql.GetOperationContext(ctx)}, func() any {
-		rows, err := load(all)
-		found := loaded{rows: rows, err: err, at: make(map[*O]int, len(all))}
-		if errs, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as load returns it
-			found.errs, found.err = errs, nil
-		}
-		for i, obj := range all {
-			found.at[obj] = i
-		}
-		return found
-	}).(loaded)
-	if known.err != nil {
-		return nil, known.err
-	}
-	rows, errs := make([]T, len(objs)), make(graphql.BatchErrorList, len(objs))
-	for k, obj := range objs {
-		i, ok := known.at[obj]
-		if !ok {
-			return load(objs)
-		}
-		rows[k] = known.rows[i]
-		if known.errs != nil {
-			errs[k] = known.errs[i]
-		}
-	}
-	return rows, errs
-}
-
-// position returns where a field stands in the answer, whichever rows it is below.
-func position(field *graphql.FieldContext) string {
-	var path strings.Builder
-	for ; field != nil; field = field.Parent {
-		if field.Index == nil && field.Field.Field != nil {
-			path.WriteString(field.Field.Alias)
-			path.WriteByte('.')
-		}
-	}
-	return path.String()
-}
-
-// rowsOf returns the connection of which the field's object is a row, by nodes or by
-// edges; nil if it is none.
-func rowsOf[O any](field *graphql.FieldContext) *model.Connection[O] {
-	list := field.Parent
-	if list != nil && list.Index == nil && list.Field.Field != nil && list.Field.Name == "node" {
-		list = list.Parent
-	}
-	if list == nil || list.Index == nil || list.Parent == nil || list.Parent.Field.Field == nil || list.Parent.Parent == nil {
-		return nil
-	}
-	if name := list.Parent.Field.Name; name != "nodes" && name != "edges" {
-		return nil
-	}
-	connection, _ := list.Parent.Parent.Result.(*model.Connection[O])
-	return connection
-}
 
 // childrenOf returns a connection for each object of a list: the window of what belongs
 // to it, which of says.
@@ -128,29 +21,26 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 		return nil, err
 	}
 	exact, nothing := asksFor(ctx, "pageInfo"), onlyTypename(ctx)
-	return together(ctx, objs, func(objs []*O) ([]*model.Connection[T], error) {
-		found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
-		var parents []loader.Parent
-		var at []int
-		for i, obj := range objs {
-			switch parent := of(obj); {
-			case nothing:
-				found[i] = model.NewConnection(upstream.Slice[T]{}, w)
-			case !upstream.IsRawID(parent.ID):
-				errs[i] = upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
-			default:
-				parents, at = append(parents, parent), append(at, i)
-			}
+	found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
+	var parents []loader.Parent
+	var at []int
+	for i, obj := range objs {
+		switch parent := of(obj); {
+		case nothing:
+			found[i] = model.NewConnection(upstream.Slice[T]{}, w)
+		case !upstream.IsRawID(parent.ID):
+			errs[i] = upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
+		default:
+			parents, at = append(parents, parent), append(at, i)
 		}
-		rows, failed := children.Of(ctx, parents, q, w, exact)
-		for k, i := range at {
-			if errs[i] = failed[k]; errs[i] == nil {
-				found[i] = model.NewConnection(rows[k], w)
-			}
+	}
+	rows, failed := children.Of(ctx, parents, q, w, exact)
+	for k, i := range at {
+		if errs[i] = failed[k]; errs[i] == nil {
+			found[i] = model.NewConnection(rows[k], w)
 		}
-		model.Together(found)
-		return found, errs
-	})
+	}
+	return found, errs
 }
 
 // related returns one record for each object of a list, given by its ref. Where only
@@ -166,25 +56,23 @@ func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T
 // loaded returns one record for each object of a list: what known has of it, if that is
 // enough, or else the record, all of these together. An empty id is no record.
 func loaded[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
-	return together(ctx, objs, func(objs []*O) ([]*T, error) {
-		rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
-		var refs []upstream.Ref
-		var at []int
-		for i, obj := range objs {
-			r := ref(obj)
-			if r.ID == "" {
-				continue
-			}
-			if rows[i] = known(obj); rows[i] == nil {
-				refs, at = append(refs, r), append(at, i)
-			}
+	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
+	var refs []upstream.Ref
+	var at []int
+	for i, obj := range objs {
+		r := ref(obj)
+		if r.ID == "" {
+			continue
 		}
-		found, failed := records.LoadAll(refs)
-		for k, i := range at {
-			rows[i], errs[i] = found[k], failed[k]
+		if rows[i] = known(obj); rows[i] == nil {
+			refs, at = append(refs, r), append(at, i)
 		}
-		return rows, errs
-	})
+	}
+	found, failed := records.LoadAll(refs)
+	for k, i := range at {
+		rows[i], errs[i] = found[k], failed[k]
+	}
+	return rows, errs
 }
 
 func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Team, error) {
@@ -294,64 +182,60 @@ func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Con
 // invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
 // An order that has not come is loaded for it.
 func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
-	return together(ctx, objs, func(objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
-		var missing []upstream.Ref
-		for _, invoice := range objs {
-			if invoice.Order == nil && invoice.OrderID != "" {
-				missing = append(missing, invoice.Owner())
-			}
+	var missing []upstream.Ref
+	for _, invoice := range objs {
+		if invoice.Order == nil && invoice.OrderID != "" {
+			missing = append(missing, invoice.Owner())
 		}
-		found, failed := loader.Orders.From(ctx).LoadAll(missing)
-		orders, errs := make([]*upstream.Order, len(objs)), make(graphql.BatchErrorList, len(objs))
-		for i, invoice := range objs {
-			switch {
-			case invoice.Order != nil:
-				orders[i] = invoice.Order
-			case invoice.OrderID != "":
-				orders[i], errs[i] = found[0], failed[0]
-				found, failed = found[1:], failed[1:]
-			}
-			if orders[i] == nil {
-				orders[i] = new(upstream.Order) // of nobody
-			}
+	}
+	found, failed := loader.Orders.From(ctx).LoadAll(missing)
+	orders, errs := make([]*upstream.Order, len(objs)), make(graphql.BatchErrorList, len(objs))
+	for i, invoice := range objs {
+		switch {
+		case invoice.Order != nil:
+			orders[i] = invoice.Order
+		case invoice.OrderID != "":
+			orders[i], errs[i] = found[0], failed[0]
+			found, failed = found[1:], failed[1:]
 		}
-		contacts, err := orderContacts(ctx, orders)
-		if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
-			for i := range errs {
-				errs[i] = cmp.Or(errs[i], list[i])
-			}
+		if orders[i] == nil {
+			orders[i] = new(upstream.Order) // of nobody
 		}
-		return contacts, errs
-	})
+	}
+	contacts, err := orderContacts(ctx, orders)
+	if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
+		for i := range errs {
+			errs[i] = cmp.Or(errs[i], list[i])
+		}
+	}
+	return contacts, errs
 }
 
 // listsOf returns several records for each object, given by their refs. One that is not
 // there any more is left out.
 func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], refs func(*O) []upstream.Ref) ([][]*T, error) {
-	return together(ctx, objs, func(objs []*O) ([][]*T, error) {
-		var all []upstream.Ref
-		for _, obj := range objs {
-			all = append(all, refs(obj)...)
-		}
-		rows, failed := records.From(ctx).LoadAll(all)
-		lists, errs := make([][]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
-		for i, obj := range objs {
-			lists[i] = []*T{}
-			for range refs(obj) {
-				switch {
-				case failed[0] == nil:
-					lists[i] = append(lists[i], rows[0])
-				case !errors.Is(failed[0], upstream.NotFound):
-					errs[i] = failed[0]
-				}
-				rows, failed = rows[1:], failed[1:]
+	var all []upstream.Ref
+	for _, obj := range objs {
+		all = append(all, refs(obj)...)
+	}
+	rows, failed := records.From(ctx).LoadAll(all)
+	lists, errs := make([][]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
+	for i, obj := range objs {
+		lists[i] = []*T{}
+		for range refs(obj) {
+			switch {
+			case failed[0] == nil:
+				lists[i] = append(lists[i], rows[0])
+			case !errors.Is(failed[0], upstream.NotFound):
+				errs[i] = failed[0]
 			}
-			if errs[i] != nil {
-				lists[i] = nil
-			}
+			rows, failed = rows[1:], failed[1:]
 		}
-		return lists, errs
-	})
+		if errs[i] != nil {
+			lists[i] = nil
+		}
+	}
+	return lists, errs
 }
 
 // slicesOf returns a connection for each object, whose rows are given by their raw ids: the
@@ -407,56 +291,48 @@ func inWorkspace(workspace, id string) loader.Parent {
 
 // itemProducts returns the products of positions of orders.
 func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return ofParts(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-		return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
-	})
+	return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
 }
 
 // priceVariants returns the variants of prices. Those of one product are found together
 // where the product is known, which the prices themselves do not say.
 func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
-	return together(ctx, objs, func(objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
-		variants := loader.ProductVariants.From(ctx)
-		var unknown []loader.Parent
-		for _, price := range objs {
-			if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID != "" && upstream.IsRawID(price.VariantID) {
-				product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID, ID: price.ProductID}
-				unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
-			}
+	variants := loader.ProductVariants.From(ctx)
+	var unknown []loader.Parent
+	for _, price := range objs {
+		if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID != "" && upstream.IsRawID(price.VariantID) {
+			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID, ID: price.ProductID}
+			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
 		}
-		if len(unknown) > 0 && !lightVariant.suffices(ctx) {
-			loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
-		}
-		return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, variantStub)
-	})
+	}
+	if len(unknown) > 0 && !lightVariant.suffices(ctx) {
+		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
+	}
+	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, variantStub)
 }
 
 // stageOpportunities returns the opportunities of stages.
 func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return ofParts(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
-		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
-	})
+	return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were
 // made and changed, for which each pipeline's are listed.
 func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
 	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
-		return together(ctx, objs, func(objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
-			var pipelines []upstream.Ref
-			for _, pipeline := range objs {
-				if len(pipeline.OwnStages) > 0 {
-					pipelines = append(pipelines, pipeline.Ref())
-				}
+		var pipelines []upstream.Ref
+		for _, pipeline := range objs {
+			if len(pipeline.OwnStages) > 0 {
+				pipelines = append(pipelines, pipeline.Ref())
 			}
-			loader.SalesPipelineStageList.From(ctx).Read(pipelines)
-			return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
-				all := make([]upstream.Ref, len(p.OwnStages))
-				for i, stage := range p.OwnStages {
-					all[i] = stage.Ref()
-				}
-				return all
-			})
+		}
+		loader.SalesPipelineStageList.From(ctx).Read(pipelines)
+		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
+			all := make([]upstream.Ref, len(p.OwnStages))
+			for i, stage := range p.OwnStages {
+				all[i] = stage.Ref()
+			}
+			return all
 		})
 	}
 	all := make([][]*upstream.SalesPipelineStage, len(objs))

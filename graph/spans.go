@@ -7,40 +7,31 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
 // spans are those of an operation's fields that ask for calls: one for a field of the document,
 // however many objects it is asked of. It is safe for concurrent use.
 type spans struct {
-	ctx     context.Context //nolint:containedctx // the operation's
-	loaders *loader.Loaders
-	known   sync.Map // of *ast.Field to *fieldSpan
-}
-
-// fieldSpan is a field's span, and the loaders whose calls are below it.
-type fieldSpan struct {
-	*upstream.FieldSpan
-
-	loaders *loader.Loaders
+	ctx   context.Context //nolint:containedctx // the operation's
+	known sync.Map        // of *ast.Field to *upstream.FieldSpan
 }
 
 // newSpans returns nil if the operation is not traced.
-func newSpans(ctx context.Context, l *loader.Loaders) *spans {
+func newSpans(ctx context.Context) *spans {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return nil
 	}
-	return &spans{ctx: ctx, loaders: l}
+	return &spans{ctx: ctx}
 }
 
-func (s *spans) of(field *graphql.FieldContext) *fieldSpan {
+func (s *spans) of(field *graphql.FieldContext) *upstream.FieldSpan {
 	if known, ok := s.known.Load(field.Field.Field); ok {
-		return known.(*fieldSpan)
+		return known.(*upstream.FieldSpan)
 	}
 	span := upstream.NewFieldSpan(s.ctx, field.Object+"."+field.Field.Name)
-	known, _ := s.known.LoadOrStore(field.Field.Field, &fieldSpan{span, s.loaders.AskedBy(span)})
-	return known.(*fieldSpan)
+	known, _ := s.known.LoadOrStore(field.Field.Field, span)
+	return known.(*upstream.FieldSpan)
 }
 
 // untilEnd ends the spans with the last response.
@@ -60,6 +51,6 @@ func (s *spans) untilEnd(next graphql.ResponseHandler) graphql.ResponseHandler {
 
 func (s *spans) end() {
 	for _, span := range s.known.Range {
-		span.(*fieldSpan).End()
+		span.(*upstream.FieldSpan).End()
 	}
 }

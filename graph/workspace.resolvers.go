@@ -33,7 +33,7 @@ func (r *workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace
 }
 
 func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {
-	return contactByID(ctx, "", obj.Key(), id)
+	return contactByID(ctx, obj.Key(), id)
 }
 
 func (r *Resolver) Workspace() exec.WorkspaceResolver { return &workspaceResolver{r} }

@@ -77,12 +77,16 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 	}
 	for list, indices := range byList {
 		f := family{c, list, q, w, exact}
-		loaderOf(l, f, func() *gathering[string, upstream.Slice[T]] {
-			return newGathering(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
-				return c.batch(l.on(ctx), f, ids) //nolint:contextcheck // each branch has one of its own
+		b := loaderOf(l, f, func() *batcher[string, upstream.Slice[T]] {
+			return newBatcher(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
+				return c.batch(l.alone(ctx), f, ids) //nolint:contextcheck // each branch has one of its own
 			}, true)
-		}).request(l.branch().ctx, ids, indices, thunks) //nolint:contextcheck // the operation's
+		})
+		if b.add(l.branch().ctx, ids, indices, thunks) { //nolint:contextcheck // the operation's
+			l.join(WorkspaceOf(list), c.list.rows.kind, b.send)
+		}
 	}
+	l.Arrive()
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {
 		found[i], errs[i] = thunk()
@@ -91,6 +95,14 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 		}
 	}
 	return found, errs
+}
+
+// WorkspaceOf returns the id of the workspace of a record, or of a workspace itself.
+func WorkspaceOf(ref upstream.Ref) string {
+	if ref.Kind == upstream.KindWorkspace {
+		return ref.ID
+	}
+	return ref.Parent
 }
 
 // maxParents keeps a filter's URL far below the 8 KB that servers commonly accept;

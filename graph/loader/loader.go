@@ -20,6 +20,8 @@ type Loaders struct {
 	*operation
 	// ctx is the operation's. Where it is traced, it says which field asks.
 	ctx context.Context //nolint:containedctx // Loaders live as long as it does
+	// turn is the resolver's call that loads; nil for what no resolver asks for.
+	turn *turn
 }
 
 // operation is what all fields of one have in common.
@@ -30,7 +32,8 @@ type operation struct {
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
 	given sync.Map
-	memos sync.Map
+
+	expected expectations
 
 	// located says of workspaces that the operation had to fetch in order to locate them
 	// how long the chain of calls to that was.
@@ -45,7 +48,7 @@ type operation struct {
 // New returns the loaders of one operation, which call with the client's token
 // and end with the context.
 func New(ctx context.Context, c *upstream.Client) *Loaders {
-	return &Loaders{&operation{client: c, kinds: kinds}, ctx}
+	return &Loaders{operation: &operation{client: c, kinds: kinds}, ctx: ctx}
 }
 
 // AskedBy returns the same loaders, for what a field asks for.
@@ -56,7 +59,12 @@ func (l *Loaders) on(ctx context.Context) *Loaders {
 	if ctx == l.ctx { // nearly always
 		return l
 	}
-	return &Loaders{l.operation, ctx}
+	return &Loaders{l.operation, ctx, l.turn}
+}
+
+// alone returns the same loaders, for a batch: it belongs to no resolver.
+func (l *Loaders) alone(ctx context.Context) *Loaders {
+	return &Loaders{operation: l.operation, ctx: ctx}
 }
 
 // After returns the same loaders, for what depends on a chain of n calls; see
@@ -204,9 +212,3 @@ func Write[T any](l *Loaders, records *Resource[T], workspace string, change fun
 
 // SeesTeam reports whether a team with this raw id, if there is one, may be seen.
 func (l *Loaders) SeesTeam(id string) bool { return l.client.SeesTeam(id) }
-
-// Memo returns what f returns for the first call with the key; the others wait for it.
-func (l *Loaders) Memo(key any, f func() any) any {
-	memo, _ := l.memos.LoadOrStore(key, sync.OnceValue(f))
-	return memo.(func() any)()
-}

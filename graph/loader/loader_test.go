@@ -118,17 +118,24 @@ func TestRecords(t *testing.T) {
 	s.check(t, "one 3/404", "one 3/6", "one 3/p8")
 }
 
-// TestRecordsTogether has many goroutines ask at the same time, and others a
-// moment later: their keys share calls.
-func TestRecordsTogether(t *testing.T) {
+// TestExpectedLoadsShareCalls has resolvers load one record each, one after another: the
+// batch is sent when the last one that is expected has come.
+func TestExpectedLoadsShareCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
-		r := s.resource().Of(New(t.Context(), nil))
+		l := New(t.Context(), nil)
+		records := s.resource()
+		key := BatchKey{"1", upstream.KindContact, 2}
 		var wait sync.WaitGroup
+		for range refs("1", 1, 40) {
+			l.Expect(key)
+		}
 		for i, ref := range refs("1", 1, 40) {
 			wait.Go(func() {
-				time.Sleep(settle * time.Duration(i%2) / 2)
-				if _, err := r.Load(ref); err != nil {
+				time.Sleep(time.Duration(i) * time.Minute)
+				turn := l.ForResolver(2, []string{"1"}, []BatchKey{key})
+				defer turn.Arrive()
+				if _, err := records.Of(turn).Load(ref); err != nil {
 					t.Error(err)
 				}
 			})
@@ -138,24 +145,40 @@ func TestRecordsTogether(t *testing.T) {
 	})
 }
 
-// TestRecordsDoNotWaitForEver closes a batch that newcomers keep joining.
-func TestRecordsDoNotWaitForEver(t *testing.T) {
+// TestBatchesAreSent has a load wait for what is expected of its batch only: not for other
+// workspaces, kinds or levels, nor for a resolver that returned without a load.
+func TestBatchesAreSent(t *testing.T) {
+	for name, expected := range map[string]BatchKey{
+		"another workspace": {"2", upstream.KindContact, 2},
+		"another kind":      {"1", upstream.KindOrder, 2},
+		"another level":     {"1", upstream.KindContact, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := New(t.Context(), nil)
+			l.Expect(expected)
+			if _, err := (&store{}).resource().Of(l.ForResolver(2, nil, nil)).Load(refs("1", 1, 1)[0]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	synctest.Test(t, func(t *testing.T) {
-		r := (&store{}).resource().Of(New(t.Context(), nil))
-		begun := time.Now()
-		for i := range 1000 {
-			go func() {
-				time.Sleep(time.Duration(i+1) * settle / 3)
-				_, _ = r.Load(refs("1", i+2, i+2)[0])
-			}()
+		l := New(t.Context(), nil)
+		key := BatchKey{"p1", upstream.KindContact, 2}
+		l.Expect(key)
+		sent := false
+		go func() {
+			_, _ = (&store{}).resource().Of(l.ForResolver(2, []string{"p1"}, nil)).Load(refs("1", 1, 1)[0])
+			sent = true
+		}()
+		synctest.Wait()
+		if sent {
+			t.Error("a batch was sent though another load was expected by the public id of its workspace")
 		}
-		if _, err := r.Load(refs("1", 1, 1)[0]); err != nil {
-			t.Error(err)
+		l.ForResolver(2, nil, []BatchKey{key}).Arrive()
+		synctest.Wait()
+		if !sent {
+			t.Error("a batch waits for a resolver that has returned")
 		}
-		if waited := time.Since(begun); waited > maxSettle+settle {
-			t.Errorf("waited for %s", waited)
-		}
-		time.Sleep(time.Second) // the others
 	})
 }
 

@@ -29,6 +29,7 @@ type Resource[T any] struct {
 	many func(l *Loaders, parent string, ids []string) ([]*T, error)
 
 	address func(*T) (upstream.Ref, []string)
+	kind    upstream.Kind
 
 	// owner, if not nil, is the record that one belongs to which does not name its
 	// workspace, and owners how many such records there are one above the other.
@@ -37,7 +38,10 @@ type Resource[T any] struct {
 }
 
 func newResource[T any, P row[T]](one func(*Loaders, upstream.Ref) (*T, error), many func(*Loaders, string, []string) ([]*T, error)) *Resource[T] {
-	return &Resource[T]{one: one, many: many, address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() }}
+	return &Resource[T]{
+		one: one, many: many, kind: P(new(T)).Ref().Kind,
+		address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() },
+	}
 }
 
 // ownedBy says that a record belongs to another one of the same workspace, which
@@ -68,7 +72,7 @@ type Records[T any] struct {
 
 // known is what an operation knows of the records of one kind.
 type known[T any] struct {
-	queues sync.Map // of *gathering[upstream.Ref, *T], by the parent's id
+	queues sync.Map // of *batcher[upstream.Ref, *T], by the parent's id
 
 	mu sync.Mutex
 	// seen are the rows of lists, not yet known by their ids: most operations
@@ -81,7 +85,11 @@ func (r *Records[T]) on(l *Loaders) *Records[T] { return &Records[T]{r.Resource,
 
 // Load returns a record.
 func (r *Records[T]) Load(ref upstream.Ref) (*T, error) {
-	t, err := r.request(ref)[0]()
+	thunk := r.request(ref)[0]
+	if r.many != nil {
+		r.loaders.Arrive()
+	}
+	t, err := thunk()
 	if err == nil {
 		r.loaders.await(t)
 	}
@@ -92,7 +100,11 @@ func (r *Records[T]) Load(ref upstream.Ref) (*T, error) {
 // or nil.
 func (r *Records[T]) LoadAll(refs []upstream.Ref) ([]*T, []error) {
 	rows, errs := make([]*T, len(refs)), make([]error, len(refs))
-	for i, thunk := range r.request(refs...) {
+	thunks := r.request(refs...)
+	if r.many != nil && len(refs) > 0 {
+		r.loaders.Arrive()
+	}
+	for i, thunk := range thunks {
 		if rows[i], errs[i] = thunk(); errs[i] == nil {
 			r.loaders.await(rows[i])
 		}
@@ -136,33 +148,31 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	r.index()
 	thunks := make([]dataloader.Thunk[*T], len(refs))
 	ctx := r.loaders.branch().ctx // while the thunks are waited for, the loaders' own moves on
-	if len(refs) == 1 {
-		r.queue(refs[0].Parent).request(ctx, refs, []int{0}, thunks)
-		return thunks
-	}
 	byParent := make(map[string][]int)
 	for i, ref := range refs {
 		byParent[ref.Parent] = append(byParent[ref.Parent], i)
 	}
 	for parent, indices := range byParent {
-		r.queue(parent).request(ctx, refs, indices, thunks)
+		if q := r.queue(parent); q.add(ctx, refs, indices, thunks) {
+			r.loaders.join(parent, r.kind, q.send)
+		}
 	}
 	return thunks
 }
 
-func (r *Records[T]) queue(parent string) *gathering[upstream.Ref, *T] {
+func (r *Records[T]) queue(parent string) *batcher[upstream.Ref, *T] {
 	if q, ok := r.queues.Load(parent); ok {
-		return q.(*gathering[upstream.Ref, *T])
+		return q.(*batcher[upstream.Ref, *T])
 	}
-	first, _ := r.queues.LoadOrStore(parent, newGathering(r.loaders.ctx, r.batch, r.many != nil))
-	return first.(*gathering[upstream.Ref, *T])
+	first, _ := r.queues.LoadOrStore(parent, newBatcher(r.loaders.ctx, r.batch, r.many != nil))
+	return first.(*batcher[upstream.Ref, *T])
 }
 
 // batch fetches what has come together, all of one parent, side by side: raw ids
 // a page at a time, all else by member path.
 func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
 	var calls sync.WaitGroup
-	b := batch[T]{Records: r.Of(r.loaders.on(ctx)), calls: &calls, results: make([]*dataloader.Result[*T], len(refs))}
+	b := batch[T]{Records: r.Of(r.loaders.alone(ctx)), calls: &calls, results: make([]*dataloader.Result[*T], len(refs))}
 	var raw []int
 	for i, ref := range refs {
 		if r.many == nil || !upstream.IsRawID(ref.ID) {

@@ -15,9 +15,6 @@ type Connection[T any] struct {
 	Nodes []*T
 
 	more, cursor, backward bool // of the window
-
-	// together are the connections that came with this one, which is among them.
-	together *[]*Connection[T]
 }
 
 // Edge is a row and its cursor.
@@ -42,29 +39,6 @@ func NewConnection[T any](s upstream.Slice[T], w upstream.Window) *Connection[T]
 		c.Nodes = []*T{}
 	}
 	return c
-}
-
-// Together has connections know of each other that have come at once.
-func Together[T any](connections []*Connection[T]) {
-	for _, c := range connections {
-		if c != nil {
-			c.together = &connections
-		}
-	}
-}
-
-// All returns the rows of all connections that came at once with this one, and what
-// stands for them all.
-func (c *Connection[T]) All() (rows []*T, of any) {
-	if c.together == nil {
-		return c.Nodes, c
-	}
-	for _, other := range *c.together {
-		if other != nil {
-			rows = append(rows, other.Nodes...)
-		}
-	}
-	return rows, c.together
 }
 
 // PageInfo returns where the slice lies. ClickFunnels tells of rows in the

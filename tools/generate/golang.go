@@ -30,9 +30,9 @@ func (d *Description) Go() (map[string][]byte, error) {
 		if err := write(&c); err != nil {
 			return nil, err
 		}
-		text, err := format.Source(c.Bytes())
+		text, err := c.formatted(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
 		files[name] = text
 	}
@@ -41,6 +41,15 @@ func (d *Description) Go() (map[string][]byte, error) {
 
 // code is a Go file that is being written.
 type code struct{ bytes.Buffer }
+
+// formatted returns the file as gofmt writes it.
+func (c *code) formatted(name string) ([]byte, error) {
+	text, err := format.Source(c.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return text, nil
+}
 
 func (c *code) line(format string, args ...any) { _, _ = fmt.Fprintf(c, format+"\n", args...) }
 

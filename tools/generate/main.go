@@ -139,9 +139,13 @@ func generate(sources []*ast.Source) (schema, code map[string][]byte, err error)
 		schema[file.Name] = []byte(notice + spaced(text.String()))
 		whole = append(whole, &ast.Source{Name: file.Name, Input: text.String()})
 	}
-	if _, err := gqlparser.LoadSchema(whole...); err != nil {
+	loaded, err := gqlparser.LoadSchema(whole...)
+	if err != nil {
 		return nil, nil, fmt.Errorf("the expanded schema is not valid: %w", err)
 	}
-	code, err = description.Go()
+	if code, err = description.Go(); err != nil {
+		return nil, nil, err
+	}
+	code["graph/exec/relations.gen.go"], err = description.relations(loaded)
 	return schema, code, err
 }

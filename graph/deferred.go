@@ -1,0 +1,325 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// A deferred fragment is planned with the objects that it is asked of. When they have been
+// written, the fragment is loaded for all of them and written, an answer for each.
+//
+// gqlgen's own deferral does not do: it puts null in the place of non-null fields, defers
+// nothing at the root, and loses the deferred fragments of mutations.
+
+// maxParts is how many deferred fragments are sent in parts of their own; more come with
+// what is around them.
+const maxParts = 20
+
+// fragment is a deferred fragment of the objects of a selection.
+type fragment struct {
+	*selection
+
+	label string
+	once  sync.Once
+	// execution loads and writes the fragment for all of its objects.
+	execution *execution
+}
+
+// deferred is a deferred fragment of one object.
+type deferred struct {
+	*fragment
+
+	path []step
+	obj  *object
+}
+
+// divider marks the fragments of an operation that are sent later.
+type divider struct {
+	op    *graphql.OperationContext
+	parts int
+}
+
+// divide returns the operation with marked fragments, and reports whether there are any.
+func divide(op *graphql.OperationContext) (*graphql.OperationContext, bool) {
+	d := &divider{op: op}
+	set := d.mark(op.Operation.SelectionSet, op.Operation.Operation == ast.Mutation)
+	if d.parts == 0 {
+		return op, false
+	}
+	operation := *op.Operation
+	operation.SelectionSet = set
+	return withOperation(op, &operation), true
+}
+
+// withOperation returns the context of another operation of the same document.
+func withOperation(op *graphql.OperationContext, operation *ast.OperationDefinition) *graphql.OperationContext {
+	return &graphql.OperationContext{
+		RawQuery: op.RawQuery, Variables: op.Variables, OperationName: op.OperationName, Doc: op.Doc,
+		Extensions: op.Extensions, Headers: op.Headers, Operation: operation,
+		DisableIntrospection: op.DisableIntrospection, RecoverFunc: op.RecoverFunc,
+		ResolverMiddleware: op.ResolverMiddleware, RootResolverMiddleware: op.RootResolverMiddleware, Stats: op.Stats,
+	}
+}
+
+// later marks a fragment that is sent later. Resolvers look ahead at its fields as at any
+// others, so that its objects have what it asks for.
+var later = &ast.Directive{Name: "later"}
+
+// isLater reports whether a fragment is sent later.
+func isLater(fragment *ast.InlineFragment) bool {
+	return len(fragment.Directives) > 0 && fragment.Directives[0] == later
+}
+
+// first returns a selection set of objects without the fragments that are sent later.
+func first(set ast.SelectionSet) ast.SelectionSet {
+	left := make(ast.SelectionSet, 0, len(set))
+	for _, selection := range set {
+		if inline, ok := selection.(*ast.InlineFragment); ok {
+			if isLater(inline) {
+				continue
+			}
+			rest := *inline
+			rest.SelectionSet = first(inline.SelectionSet)
+			selection = &rest
+		}
+		left = append(left, selection)
+	}
+	return left
+}
+
+// mark returns a selection set with marked fragments. The root of a mutation is never
+// deferred: its fields are executed in their order.
+func (d *divider) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
+	marked := make(ast.SelectionSet, 0, len(set))
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if !d.included(s.Directives) {
+				continue
+			}
+			if strings.HasPrefix(s.Name, "__") { // gqlgen answers it whole
+				marked = append(marked, s)
+				continue
+			}
+			field := *s
+			field.SelectionSet = d.mark(s.SelectionSet, false)
+			marked = append(marked, &field)
+		case *ast.InlineFragment:
+			marked = append(marked, d.fragment(s, mutation))
+		case *ast.FragmentSpread:
+			marked = append(marked, d.fragment(&ast.InlineFragment{
+				TypeCondition: s.Definition.TypeCondition, Directives: s.Directives, SelectionSet: s.Definition.SelectionSet,
+				ObjectDefinition: s.ObjectDefinition, Position: s.Position,
+			}, mutation))
+		}
+	}
+	return marked
+}
+
+func (d *divider) fragment(fragment *ast.InlineFragment, mutation bool) *ast.InlineFragment {
+	if !d.included(fragment.Directives) {
+		return fragment
+	}
+	marked := *fragment
+	directive := fragment.Directives.ForName(deferDirective)
+	if directive != nil && !mutation && d.on(directive) && d.parts < maxParts && d.asks(fragment.SelectionSet) {
+		d.parts++
+		marked.Directives = append(ast.DirectiveList{later}, fragment.Directives...)
+	}
+	marked.SelectionSet = d.mark(fragment.SelectionSet, mutation)
+	return &marked
+}
+
+// asks reports whether a selection asks for any field.
+func (d *divider) asks(set ast.SelectionSet) bool {
+	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch s := selection.(type) {
+		case *ast.Field:
+			return d.included(s.Directives)
+		case *ast.InlineFragment:
+			return d.included(s.Directives) && d.asks(s.SelectionSet)
+		case *ast.FragmentSpread:
+			return d.included(s.Directives) && d.asks(s.Definition.SelectionSet)
+		}
+		return false
+	})
+}
+
+// included reports whether neither @skip nor @include leaves a selection out.
+func (d *divider) included(directives ast.DirectiveList) bool {
+	for _, directive := range directives {
+		if on, ok := argumentOf(d.op, directive, "if").(bool); ok && (directive.Name == "skip" && on || directive.Name == "include" && !on) {
+			return false
+		}
+	}
+	return true
+}
+
+// on reports whether the argument "if" of @defer is not false.
+func (d *divider) on(directive *ast.Directive) bool {
+	on, given := argumentOf(d.op, directive, "if").(bool)
+	return on || !given
+}
+
+func argumentOf(op *graphql.OperationContext, directive *ast.Directive, name string) any {
+	if argument := directive.Arguments.ForName(name); argument != nil {
+		if value, err := argument.Value.Value(op.Variables); err == nil {
+			return value
+		}
+	}
+	return nil
+}
+
+// parts plans the deferred fragments of objects of a type.
+func (p *planner) parts(of *ast.Definition, set ast.SelectionSet, satisfies []string, level int) (parts []*fragment) {
+	for _, selection := range set {
+		inline, ok := selection.(*ast.InlineFragment)
+		if !ok || inline.TypeCondition != "" && !slices.Contains(satisfies, inline.TypeCondition) {
+			continue
+		}
+		if !isLater(inline) {
+			parts = append(parts, p.parts(of, inline.SelectionSet, satisfies, level)...)
+			continue
+		}
+		label, _ := argumentOf(p.op, inline.Directives.ForName(deferDirective), "label").(string)
+		parts = append(parts, &fragment{label: label, selection: p.selection(of, inline.SelectionSet, level)})
+	}
+	return parts
+}
+
+// deferred makes the objects of deferred fragments and returns their first calls. They
+// begin with the calls of what is around the fragment, so that they share batches.
+func (x *execution) deferred(fragments []*fragment, objs []*object) []*call {
+	var calls []*call
+	for _, f := range fragments {
+		f.once.Do(func() { f.execution = x.fork() })
+		of := make([]*object, len(objs))
+		for i, obj := range objs {
+			of[i] = f.newObject(obj.record, obj, 0)
+			obj.later = append(obj.later, of[i])
+		}
+		calls = append(calls, f.execution.calls([][]*object{of})...)
+	}
+	return calls
+}
+
+// deferParts keeps the deferred fragments of an object that was written.
+func (w *writer) deferParts(s *selection, o *object) {
+	for i, f := range s.parts {
+		w.rest = append(w.rest, deferred{f, slices.Clone(w.path), o.later[i]})
+	}
+}
+
+type inPartsKey struct{}
+
+// InParts returns a context in which an operation is executed in parts, and reports
+// whether anything in it is marked by @defer. Where nothing is deferred after all, there
+// is one response as ever. The responses are those of gqlgen's deferral: each has HasNext,
+// and behind the first one a path and a label.
+func InParts(ctx context.Context, op *graphql.OperationContext) (context.Context, bool) {
+	if !slices.ContainsFunc(op.Operation.SelectionSet, isDeferred) &&
+		!slices.ContainsFunc(op.Doc.Fragments, func(f *ast.FragmentDefinition) bool { return slices.ContainsFunc(f.SelectionSet, isDeferred) }) {
+		return ctx, false
+	}
+	return context.WithValue(ctx, inPartsKey{}, true), true
+}
+
+// incremental is the state of an operation that is answered in parts.
+type incremental struct {
+	*execution
+
+	results chan written // of the parts, as they are there
+	left    int          // parts that have begun and are not there
+	ready   []*graphql.Response
+}
+
+// written holds the responses of a part, and the number of parts that have begun with it.
+type written struct {
+	responses []*graphql.Response
+	begun     int
+}
+
+// next is a [graphql.ResponseHandler] for all responses but the first.
+func (i *incremental) next(ctx context.Context) *graphql.Response {
+	for len(i.ready) == 0 {
+		if i.left == 0 {
+			return nil
+		}
+		select {
+		case part := <-i.results:
+			i.ready = part.responses
+			i.left += part.begun - 1
+		case <-ctx.Done():
+			return nil
+		}
+		if len(i.ready) == 0 && i.left == 0 {
+			return &graphql.Response{HasNext: new(false)}
+		}
+	}
+	response := i.ready[0]
+	i.ready = i.ready[1:]
+	response.HasNext = new(len(i.ready) > 0 || i.left > 0)
+	return response
+}
+
+// begin waits for deferred fragments that have objects in the answer, writes them as they
+// are there, and returns their number.
+func (i *incremental) begin(later []deferred) int {
+	byFragment := make(map[*fragment][]deferred)
+	for _, d := range later {
+		byFragment[d.fragment] = append(byFragment[d.fragment], d)
+	}
+	for f, of := range byFragment {
+		go func() {
+			f.execution.loads.Wait()
+			responses, deferred := f.execution.writeParts(of)
+			i.results <- written{responses, i.begin(deferred)}
+		}()
+	}
+	return len(byFragment)
+}
+
+// fork returns an execution for a deferred fragment, with errors of its own.
+func (x *execution) fork() *execution {
+	return &execution{
+		later: true,
+		ctx:   graphql.WithFreshResponseContext(x.ctx), op: x.op, schema: x.schema, relations: x.relations,
+		loaders: x.loaders, objects: x.objects, spans: x.spans, nulls: x.nulls,
+	}
+}
+
+// writeParts writes a response for each object of a deferred fragment that has been loaded.
+func (x *execution) writeParts(of []deferred) (responses []*graphql.Response, later []deferred) {
+	for _, d := range of {
+		w := &writer{execution: x, path: slices.Clone(d.path)}
+		response := &graphql.Response{Path: w.responsePath(), Label: d.label}
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					w.b, w.rest = nil, nil
+					w.fail(recovered(x.ctx, v))
+				}
+			}()
+			if !w.object(d.selection, d.obj.record, d.obj) {
+				w.b = nil
+			}
+		}()
+		later = append(later, w.rest...)
+		if string(w.b) == "{}" {
+			continue // all that is asked for comes in parts of its own
+		}
+		if response.Data, response.Errors = w.b, w.errs; w.b == nil {
+			response.Data = []byte("null")
+		}
+		responses = append(responses, response)
+	}
+	if told := graphql.GetErrors(x.ctx); len(told) > 0 && len(responses) > 0 {
+		responses[0].Errors = append(slices.Clone(responses[0].Errors), told...)
+	}
+	return responses, later
+}

@@ -1,0 +1,475 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// An operation is answered in two steps. Load calls the resolver of each selected relation
+// for all objects that are there at the same time, relations side by side, and keeps the
+// results with the objects. Write then writes the answer from memory. gqlgen's executor
+// would do both for each object, with a goroutine for each row and a context for each field.
+
+// execution answers one operation, or one of its deferred fragments.
+type execution struct {
+	ctx       context.Context //nolint:containedctx // the operation's
+	op        *graphql.OperationContext
+	schema    graphql.ExecutableSchema
+	relations exec.Relations
+	loaders   *loader.Loaders
+	objects   *objects
+	spans     *spans // nil if the operation is not traced
+	nulls     bool   // whether a variable is null
+	later     bool   // whether this is a deferred fragment
+	loads     sync.WaitGroup
+}
+
+// object is a record in the answer, with the results of its selection's loads.
+type object struct {
+	record  any
+	sel     *selection
+	results []result
+	// workspaces are the ids by which the record's workspace is known.
+	workspaces []string
+	// chain is the length of the chain of calls that brought the object.
+	chain int
+	// later are the objects of the selection's deferred fragments.
+	later []*object
+}
+
+// result is the result of a load for one object: nil, an *object, or an []*object whose
+// elements may be nil.
+type result struct {
+	value any
+	err   error
+}
+
+// list is a list of records; At may return nil.
+type list interface {
+	Len() int
+	At(i int) any
+}
+
+// records is a [list].
+type records []any
+
+func (r records) Len() int { return len(r) }
+
+func (r records) At(i int) any { return r[i] }
+
+// nodes are the rows of a connection, as a [list].
+type nodesOf struct{ model.Rows }
+
+func (n nodesOf) At(i int) any { return n.Row(i) }
+
+// edgesOf are the edges of a connection, as a [list].
+type edgesOf struct{ model.Rows }
+
+func (e edgesOf) At(i int) any { return edge{e.Rows, i} }
+
+// edge is a row of a connection with its cursor.
+type edge struct {
+	rows  model.Rows
+	index int
+}
+
+// newObject returns an object that came with another one, which may be nil.
+func (s *selection) newObject(record any, from *object, chain int) *object {
+	o := &object{record: record, sel: s, chain: chain}
+	if n := len(s.loads); n > 0 {
+		o.results = make([]result, n)
+	}
+	if from != nil {
+		o.workspaces, o.chain = from.workspaces, max(from.chain, chain)
+	}
+	if node, ok := record.(model.Node); ok && s.keeps() {
+		if id := loader.WorkspaceOf(node.Ref()); id != "" && !slices.Contains(o.workspaces, id) {
+			o.workspaces = append(slices.Clip(o.workspaces), id)
+		}
+	}
+	return o
+}
+
+// call is one call of a resolver, for objects of one selection.
+type call struct {
+	*field
+	*execution
+
+	objs       []*object
+	workspaces []string // of the objects
+	// own are the batches that the call is expected to join, and ahead those that may
+	// follow it.
+	own, ahead []loader.BatchKey
+}
+
+// start starts calls that have been announced. The last one runs on the caller's goroutine,
+// unless it belongs to a deferred fragment.
+func (x *execution) start(calls []*call) {
+	for i, c := range calls {
+		if i == len(calls)-1 && c.execution == x {
+			c.run()
+			continue
+		}
+		c.loads.Go(c.run)
+	}
+}
+
+// calls returns the calls that objects need next and announces the batches that they join.
+// Each group has objects of one selection.
+func (x *execution) calls(groups [][]*object) []*call {
+	var calls []*call
+	for _, objs := range groups {
+		if len(objs) == 0 {
+			continue
+		}
+		s := objs[0].sel
+		calls = append(calls, x.deferred(s.parts, objs)...)
+		for _, f := range s.loads {
+			switch {
+			case s.of == x.schema.Schema().Query:
+				calls = append(calls, x.rootCall(f, objs[0]))
+			case f.relation == nil:
+				calls = append(calls, x.calls(x.members(f, objs))...)
+			case f.relation.Batch:
+				calls = append(calls, x.call(f, objs))
+			default:
+				for i := range objs {
+					calls = append(calls, x.call(f, objs[i:i+1]))
+				}
+			}
+		}
+	}
+	return calls
+}
+
+// call returns a call of a relation's resolver and announces its batches.
+func (x *execution) call(f *field, objs []*object) *call {
+	c := &call{field: f, execution: x, objs: objs}
+	for _, obj := range objs {
+		for _, id := range obj.workspaces {
+			if !slices.Contains(c.workspaces, id) {
+				c.workspaces = append(c.workspaces, id)
+			}
+		}
+	}
+	for _, id := range c.workspaces {
+		if f.kind != "" {
+			c.own = append(c.own, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.level - 1})
+		}
+		c.follow(id, f.next)
+	}
+	c.announce()
+	return c
+}
+
+// announce announces the batches of a call. No batch waits for those that may follow a
+// deferred fragment.
+func (c *call) announce() {
+	if c.later {
+		c.ahead = nil
+	}
+	c.loaders.Expect(c.own...)
+	c.loaders.Expect(c.ahead...)
+}
+
+// follow adds batches of a workspace that may follow the call.
+func (c *call) follow(workspace string, next []loader.BatchKey) {
+	for _, key := range next {
+		key.Workspace = workspace
+		c.ahead = append(c.ahead, key)
+	}
+}
+
+// members attaches to objects the members of their records that have loads of their own,
+// and returns these members as groups.
+func (x *execution) members(f *field, objs []*object) [][]*object {
+	sub := f.concrete()
+	var group []*object
+	for _, obj := range objs {
+		r := &obj.results[f.slot]
+		obj.sel.bind(obj.record)
+		value, err := f.readObject(x, obj.record)
+		if err != nil {
+			r.err = err
+			continue
+		}
+		switch value := value.(type) {
+		case nil:
+		case list:
+			members := make([]*object, value.Len())
+			for i := range members {
+				if record := value.At(i); record != nil {
+					members[i] = sub.newObject(record, obj, 0)
+					group = append(group, members[i])
+				}
+			}
+			r.value = members
+		default:
+			member := sub.newObject(value, obj, chainOf(value))
+			r.value, group = member, append(group, member)
+		}
+	}
+	return [][]*object{group}
+}
+
+// run calls a resolver, attaches its results to the objects and loads what these need.
+func (c *call) run() {
+	next := c.perform()
+	c.loaders.Settle(c.ahead...)
+	c.start(next)
+}
+
+// perform is the part of run that resolvers can make panic.
+func (c *call) perform() (next []*call) {
+	loaders := c.loaders.ForResolver(c.level-1, c.workspaces, c.own)
+	defer loaders.Arrive()
+	defer func() {
+		if v := recover(); v != nil {
+			c.fail(recovered(c.ctx, v))
+		}
+	}()
+	values, errs := c.resolve(loaders)
+	return c.calls(c.attach(values, errs))
+}
+
+func (c *call) fail(err error) {
+	for _, obj := range c.objs {
+		obj.results[c.slot] = result{err: err}
+	}
+}
+
+// resolve calls the resolver. errs is nil or has an error or nil for each object.
+func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
+	ctx, err := c.arguments()
+	if err != nil {
+		return nil, repeated(err, len(c.objs))
+	}
+	if c.spans != nil {
+		span := c.spans.of(graphql.GetFieldContext(ctx))
+		loaders = loaders.AskedBy(span)
+		defer span.Resolved()
+	}
+	chain := 0
+	objs := make([]any, len(c.objs))
+	for i, obj := range c.objs {
+		objs[i], chain = obj.record, max(chain, obj.chain)
+	}
+	if loaders.Chained() {
+		loaders = loaders.After(chain)
+	}
+	values, err = c.relations.Resolve(loader.With(ctx, loaders), c.relation, objs)
+	if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as batched resolvers return it
+		return values, list
+	}
+	if err != nil {
+		return nil, repeated(err, len(c.objs))
+	}
+	return values, nil
+}
+
+// arguments returns the context for a resolver, with the arguments of its field.
+func (c *call) arguments() (context.Context, error) {
+	if c.nulls {
+		if err := nullArgument(c.Arguments, c.op.Variables); err != nil {
+			return nil, err
+		}
+	}
+	ctx := graphql.WithFreshResponseContext(c.ctx) // gqlgen adds the error, without the field's path
+	field, err := c.relations.Context(ctx, c.relation, c.CollectedField)
+	if err == nil {
+		return graphql.WithFieldContext(c.ctx, field), nil
+	}
+	if told := graphql.GetErrors(ctx); len(told) > 0 {
+		return nil, told[0]
+	}
+	return nil, err
+}
+
+func repeated(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// attach attaches results to the objects of a call, and returns the new objects as groups
+// of one selection each.
+func (c *call) attach(values []any, errs []error) [][]*object {
+	if errs == nil && len(values) != len(c.objs) {
+		c.fail(fmt.Errorf("a resolver of %d objects returned %d values", len(c.objs), len(values)))
+		return nil
+	}
+	a := attachment{call: c}
+	for i, obj := range c.objs {
+		r := &obj.results[c.slot]
+		if errs != nil && errs[i] != nil {
+			r.err = errs[i]
+			continue
+		}
+		if values[i] != nil {
+			r.value, r.err = a.value(values[i], obj)
+		}
+	}
+	return a.groups
+}
+
+// attachment makes objects of the results of a call.
+type attachment struct {
+	*call
+
+	groups [][]*object
+}
+
+func (a *attachment) value(v any, from *object) (any, error) {
+	switch v := v.(type) {
+	case model.Rows:
+		sub := a.concrete()
+		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.lists()))
+	case []any:
+		list := make([]*object, len(v))
+		for i, record := range v {
+			if record != nil {
+				list[i] = a.object(record, from)
+			}
+		}
+		return list, a.objects.add(len(v))
+	}
+	return a.object(v, from), nil
+}
+
+func (a *attachment) object(record any, from *object) *object {
+	sub := a.concrete()
+	if sub == nil { // of an interface
+		sub = a.sub(typeNameOf(record.(model.Node).Ref().Kind))
+	}
+	chain := 0
+	if a.loaders.Chained() {
+		chain = chainOf(record)
+	}
+	o := sub.newObject(record, from, chain)
+	a.group(sub, o)
+	return o
+}
+
+// group adds an object to those of its selection.
+func (a *attachment) group(sub *selection, o *object) {
+	if !sub.keeps() {
+		return
+	}
+	for i, group := range a.groups {
+		if group[0].sel == sub {
+			a.groups[i] = append(group, o)
+			return
+		}
+	}
+	a.groups = append(a.groups, []*object{o})
+}
+
+// chainOf returns the length of the chain of calls that brought a record; for a connection,
+// the longest one of its rows.
+func chainOf(record any) int {
+	longest := 0
+	switch r := record.(type) {
+	case upstream.Chained:
+		longest = r.Chain()
+	case model.Rows:
+		for i := range r.Len() {
+			longest = max(longest, chainOf(r.Row(i)))
+		}
+	}
+	return longest
+}
+
+// typeNameOf returns the name of the type of a kind: the kind in camel case.
+func typeNameOf(kind upstream.Kind) string {
+	var name []byte
+	upper := true
+	for i := range len(kind) {
+		c := kind[i]
+		switch {
+		case c == '_':
+			upper = true
+			continue
+		case upper:
+			c -= 'a' - 'A'
+			upper = false
+		}
+		name = append(name, c)
+	}
+	return string(name)
+}
+
+// root loads a query or a mutation, but for its deferred fragments.
+func (x *execution) root(plan *selection) *object {
+	root := plan.newObject(nil, nil, 0)
+	if x.op.Operation.Operation == ast.Mutation {
+		for _, f := range plan.loads { // one after another
+			x.call(f, []*object{root}).run()
+			x.loads.Wait()
+		}
+		return root
+	}
+	x.start(x.calls([][]*object{{root}}))
+	x.loads.Wait()
+	return root
+}
+
+// rootCall is [execution.call] for a field of Query, whose arguments say where its objects
+// are found.
+func (x *execution) rootCall(f *field, root *object) *call {
+	from := *root // which has the same results
+	c := &call{field: f, execution: x, objs: []*object{&from}}
+	args := f.ArgumentMap(x.op.Variables)
+	if f.Name == "workspace" {
+		give(x.loaders, args)
+	}
+	for name, value := range args {
+		values, isList := value.([]any)
+		if !isList {
+			values = []any{value}
+		}
+		for _, v := range values {
+			c.expect(name, text(v))
+		}
+	}
+	from.workspaces = c.workspaces
+	c.announce()
+	return c
+}
+
+// expect takes from an argument the workspace and the kind of the records that it names.
+func (c *call) expect(name, value string) {
+	ref, ok := model.ParseGlobalID(value)
+	switch {
+	case ok && c.concrete() == nil:
+		c.join(loader.WorkspaceOf(ref), ref.Kind, c.sub(typeNameOf(ref.Kind)).ahead)
+	case ok:
+		c.join(loader.WorkspaceOf(ref), c.kind, c.next)
+	case name == "workspaceId" || name == "id" && c.kind == upstream.KindWorkspace:
+		c.join(value, c.kind, c.next)
+	}
+}
+
+func (c *call) join(workspace string, kind upstream.Kind, next []loader.BatchKey) {
+	if workspace == "" {
+		return
+	}
+	if !slices.Contains(c.workspaces, workspace) {
+		c.workspaces = append(c.workspaces, workspace)
+	}
+	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.level - 1}); !slices.Contains(c.own, own) {
+		c.own = append(c.own, own)
+	}
+	c.follow(workspace, next)
+}

@@ -1,0 +1,180 @@
+package loader
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/graph-gophers/dataloader/v7"
+
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// BatchKey names a batch: loads of one kind of record, in one workspace, at one level of
+// the query share their calls.
+type BatchKey struct {
+	Workspace string // its raw or public id
+	Kind      upstream.Kind
+	Level     int
+}
+
+// expectations are the loads that an operation is still to make. A batch is sent when no
+// more loads are expected for it, so that no timer has to guess when it is full. They are
+// safe for concurrent use.
+type expectations struct {
+	mu      sync.Mutex
+	count   map[BatchKey]int
+	waiting []pending
+}
+
+// pending is a batch that is not yet sent, and the keys under which loads may join it.
+type pending struct {
+	keys []BatchKey
+	send func()
+}
+
+// Expect announces loads. Each key has to be given to [Loaders.Settle] once.
+func (l *Loaders) Expect(keys ...BatchKey) {
+	e := &l.expected
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.count == nil {
+		e.count = make(map[BatchKey]int)
+	}
+	for _, key := range keys {
+		e.count[key]++
+	}
+}
+
+// Settle withdraws announced loads: they have joined their batches, or will not be made.
+// It sends the batches that are complete.
+func (l *Loaders) Settle(keys ...BatchKey) {
+	e := &l.expected
+	e.mu.Lock()
+	for _, key := range keys {
+		if e.count[key]--; e.count[key] == 0 {
+			delete(e.count, key)
+		}
+	}
+	complete := e.complete()
+	e.mu.Unlock()
+	for _, p := range complete {
+		p.send()
+	}
+}
+
+// join sends a batch as soon as no more loads are expected for any of the keys.
+func (e *expectations) join(p pending) {
+	e.mu.Lock()
+	e.waiting = append(e.waiting, p)
+	complete := e.complete()
+	e.mu.Unlock()
+	for _, p := range complete {
+		p.send()
+	}
+}
+
+// complete removes the batches that can be sent and returns them.
+func (e *expectations) complete() []pending {
+	var complete []pending
+	e.waiting = slices.DeleteFunc(e.waiting, func(p pending) bool {
+		expected := slices.ContainsFunc(p.keys, func(key BatchKey) bool { return e.count[key] > 0 })
+		if !expected {
+			complete = append(complete, p)
+		}
+		return !expected
+	})
+	return complete
+}
+
+// turn is one call of a resolver.
+type turn struct {
+	level      int
+	workspaces []string
+	expected   []BatchKey
+	settled    sync.Once
+}
+
+// ForResolver returns the same loaders for one call of a resolver at a level of the query.
+// workspaces are the ids of the workspaces that its objects belong to, as far as they are
+// known. expected are the batches that the call is expected to join; it joins none after
+// it has waited for one.
+func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey) *Loaders {
+	return &Loaders{l.operation, l.ctx, &turn{level: level, workspaces: workspaces, expected: expected}}
+}
+
+// Arrive settles what the resolver was expected to load. It may be called more than once.
+func (l *Loaders) Arrive() {
+	if l.turn != nil {
+		l.turn.settled.Do(func() { l.Settle(l.turn.expected...) })
+	}
+}
+
+// join sends a batch of records of a workspace when it is complete, at once if no
+// resolver's level says what may follow.
+func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
+	if l.turn == nil {
+		send()
+		return
+	}
+	keys := []BatchKey{{workspace, kind, l.turn.level}}
+	for _, other := range l.turn.workspaces {
+		if other != workspace {
+			keys = append(keys, BatchKey{other, kind, l.turn.level})
+		}
+	}
+	l.expected.join(pending{keys, send})
+}
+
+// never is for dataloader's own timer, which is not used.
+const never = time.Hour
+
+// batcher is a dataloader whose batches are sent by [batcher.send] alone. It is safe for
+// concurrent use.
+type batcher[K comparable, V any] struct {
+	ctx    context.Context //nolint:containedctx // the operation's
+	cache  *dataloader.InMemoryCache[K, V]
+	loader *dataloader.Loader[K, V]
+	// batches reports whether keys are fetched together, and not each by itself at once.
+	batches bool
+
+	// mu keeps a batch from being sent while keys are added.
+	mu sync.Mutex
+}
+
+func newBatcher[K comparable, V any](ctx context.Context, fetch dataloader.BatchFunc[K, V], batches bool) *batcher[K, V] {
+	b := &batcher[K, V]{ctx: ctx, cache: dataloader.NewCache[K, V](), batches: batches}
+	options := []dataloader.Option[K, V]{dataloader.WithCache[K, V](b.cache), dataloader.WithWait[K, V](never)}
+	if !batches {
+		options = append(options, dataloader.WithBatchCapacity[K, V](1))
+	}
+	b.loader = dataloader.NewBatchedLoader(fetch, options...)
+	return b
+}
+
+// prime makes a value known, unless its key is already.
+func (b *batcher[K, V]) prime(key K, value V) { b.loader.Prime(b.ctx, key, value) }
+
+// add adds the keys of the indices to the open batch, sets their thunks, and reports
+// whether the batch has to be sent. It is fetched on the context of the first caller to
+// add to it, which is to be made of the operation's.
+func (b *batcher[K, V]) add(ctx context.Context, keys []K, indices []int, thunks []dataloader.Thunk[V]) bool {
+	missing := false
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, i := range indices {
+		if _, known := b.cache.Get(ctx, keys[i]); !known {
+			missing = true
+		}
+		thunks[i] = b.loader.Load(ctx, keys[i])
+	}
+	return missing && b.batches
+}
+
+// send fetches the open batch.
+func (b *batcher[K, V]) send() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.loader.Flush()
+}

@@ -1,0 +1,167 @@
+package graph
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/funnelgraph/funnelgraph/graph/exec"
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// planner makes the plan of an operation: the fields of each object type in the order of
+// the answer, with fragments merged. A plan is made once for a document, or for an
+// operation whose directives decide which fields are answered.
+type planner struct {
+	op      *graphql.OperationContext
+	schema  *ast.Schema
+	divided bool // whether fragments are marked to be sent later
+}
+
+// selection is the part of a plan for the objects of one type at one place of the answer.
+// It is safe for concurrent use.
+type selection struct {
+	planner *planner
+	of      *ast.Definition
+	fields  []*field
+	parts   []*fragment // deferred fragments
+	// level is the number of resolvers between the root and the resolvers of these fields.
+	level int
+	// loads are the fields whose results an object keeps until it is written: relations,
+	// and members of the record that have loads themselves.
+	loads []*field
+	// ahead are the batches that may follow once objects of the selection are there. Their
+	// levels are absolute; their workspace is that of the objects.
+	ahead []loader.BatchKey
+
+	columns sync.Once
+}
+
+// field is a field of a selection.
+type field struct {
+	graphql.CollectedField
+
+	key string // as written: quoted, with a colon
+	// relation is nil for a member of the record.
+	relation *exec.Relation
+	// kind is the kind of records that the relation batches, empty if it batches none.
+	kind upstream.Kind
+	// next are the batches that may follow once the field's objects are there.
+	next []loader.BatchKey
+	// slot is the index of the field's results in an object, -1 if an object keeps none.
+	slot int
+	// read reads a member of the record; set by [selection.bind].
+	read reader
+
+	planner *planner
+	level   int // of the field's own objects
+	mu      sync.Mutex
+	subs    map[string]*selection // by type
+}
+
+// newPlan returns the plan for the root of an operation.
+func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *selection {
+	p := &planner{op, schema, divided}
+	root := schema.Query
+	if op.Operation.Operation == ast.Mutation {
+		root = schema.Mutation
+	}
+	return p.selection(root, op.Operation.SelectionSet, 0)
+}
+
+// selection plans a selection set of objects of a type.
+func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level int) *selection {
+	s := &selection{planner: p, of: of, level: level}
+	satisfies := append([]string{of.Name}, of.Interfaces...)
+	op := p.op
+	if p.divided {
+		s.parts = p.parts(of, set, satisfies, level)
+		// The cache of collected fields goes by the address of the set.
+		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, first(set)
+	}
+	for _, collected := range graphql.CollectFields(op, set, satisfies) {
+		if !slices.ContainsFunc(s.fields, func(f *field) bool { return f.Alias == collected.Alias }) {
+			s.add(collected)
+		}
+	}
+	return s
+}
+
+func (s *selection) add(collected graphql.CollectedField) {
+	f := &field{CollectedField: collected, planner: s.planner, key: `"` + collected.Alias + `":`, slot: -1, level: s.level}
+	f.relation = exec.RelationOf(s.of.Name, f.Name)
+	s.fields = append(s.fields, f)
+	if f.relation != nil {
+		f.level++
+		f.kind = f.batched()
+	}
+	sub := f.concrete()
+	if f.relation == nil && (sub == nil || !sub.keeps()) {
+		return
+	}
+	f.slot = len(s.loads)
+	s.loads = append(s.loads, f)
+	if f.kind != "" {
+		s.ahead = append(s.ahead, loader.BatchKey{Kind: f.kind, Level: s.level})
+	}
+	if sub != nil && sub.of.Name != "Team" { // which leads to other workspaces
+		f.next = sub.ahead
+		s.ahead = append(s.ahead, f.next...)
+	}
+}
+
+// batched returns the kind of records that a relation loads in batches: all that are
+// batched by their resolver, and single records that are given by an id.
+func (f *field) batched() upstream.Kind {
+	typeName := f.Definition.Type.Name()
+	if row, ok := strings.CutSuffix(typeName, "Connection"); ok {
+		if !f.relation.Batch {
+			return ""
+		}
+		typeName = row
+	}
+	return upstream.Kind(snakeCase(strings.ToLower(typeName[:1]) + typeName[1:]))
+}
+
+// concrete returns the selection of the field's objects, nil if it has none or if its type
+// is abstract.
+func (f *field) concrete() *selection {
+	of := f.planner.schema.Types[f.Definition.Type.Name()]
+	if of.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(of.Name, "__") {
+		return nil
+	}
+	return f.sub(of.Name)
+}
+
+// sub returns the selection of the field's objects of a type.
+func (f *field) sub(typeName string) *selection {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.subs[typeName]
+	if s == nil {
+		s = f.planner.selection(f.planner.schema.Types[typeName], f.Selections, f.level)
+		if f.subs == nil {
+			f.subs = make(map[string]*selection, 1)
+		}
+		f.subs[typeName] = s
+	}
+	return s
+}
+
+// keeps reports whether objects of the selection keep results until they are written, or
+// may have deferred fragments.
+func (s *selection) keeps() bool { return len(s.loads) > 0 || len(s.parts) > 0 }
+
+// lists returns the number of the lists that a connection is asked for.
+func (s *selection) lists() (n int) {
+	for _, f := range s.fields {
+		if f.Name == "nodes" || f.Name == "edges" {
+			n++
+		}
+	}
+	return n
+}

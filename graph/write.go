@@ -1,0 +1,230 @@
+package graph
+
+import (
+	"errors"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// writer writes an answer from the objects that were loaded. Its methods return false where
+// null stands in a place that must not be null: what is around it is then null.
+type writer struct {
+	*execution
+
+	b    []byte
+	path []step
+	errs gqlerror.List
+	// rest are the deferred fragments of the objects that were written.
+	rest []deferred
+}
+
+// step is a step of a path: the key of a field, or an index if the key is empty.
+type step struct {
+	key   string
+	index int
+}
+
+// mark is a place to which a writer can return.
+type mark struct{ written, rest int }
+
+func (w *writer) mark() mark { return mark{len(w.b), len(w.rest)} }
+
+// null writes null in the place of all that was written since the mark.
+func (w *writer) null(m mark) {
+	w.b, w.rest = append(w.b[:m.written], "null"...), w.rest[:m.rest]
+}
+
+// responsePath returns the path of the current value in the answer.
+func (w *writer) responsePath() ast.Path {
+	path := make(ast.Path, len(w.path))
+	for i, s := range w.path {
+		if path[i] = ast.PathName(s.key); s.key == "" {
+			path[i] = ast.PathIndex(s.index)
+		}
+	}
+	return path
+}
+
+// fail adds an error of the current value.
+func (w *writer) fail(err error) {
+	told := *present(w.ctx, err)
+	told.Path = w.responsePath()
+	w.errs = append(w.errs, &told)
+}
+
+// object writes an object of a selection. results are nil if the selection keeps none.
+func (w *writer) object(s *selection, record any, o *object) bool {
+	if record != nil {
+		s.bind(record)
+	}
+	m := w.mark()
+	w.b = append(w.b, '{')
+	for i, f := range s.fields {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.b = append(w.b, f.key...)
+		if !w.field(s, f, record, o) {
+			w.b, w.rest = w.b[:m.written], w.rest[:m.rest]
+			return false
+		}
+	}
+	w.b = append(w.b, '}')
+	w.deferParts(s, o)
+	return true
+}
+
+func (w *writer) field(s *selection, f *field, record any, o *object) bool {
+	if f.Name == "__typename" {
+		w.b = append(append(append(w.b, '"'), s.of.Name...), '"')
+		return true
+	}
+	w.path = append(w.path, step{key: f.Alias})
+	ok := w.member(s, f, record, o)
+	w.path = w.path[:len(w.path)-1]
+	return ok
+}
+
+// member writes the value of a field, or null for one that failed.
+func (w *writer) member(s *selection, f *field, record any, o *object) bool {
+	m, failed := w.mark(), len(w.errs)
+	ok := true
+	switch t := f.Definition.Type; {
+	case f.slot >= 0:
+		r := o.results[f.slot]
+		if r.err != nil {
+			w.fail(r.err)
+			ok = false
+		} else {
+			ok = w.value(f, t, r.value)
+		}
+	case record == nil: // introspection
+		return w.introspection(f)
+	default:
+		ok = w.plain(s, f, t, record)
+	}
+	if ok {
+		return true
+	}
+	if !f.Definition.Type.NonNull {
+		w.null(m)
+		return true
+	}
+	if len(w.errs) == failed {
+		w.fail(errNull)
+	}
+	return false
+}
+
+// errNull is the error of a null in a place that must not be null.
+var errNull = errors.New("null in a place that must not be null")
+
+// plain writes a member of a record without loads.
+func (w *writer) plain(s *selection, f *field, t *ast.Type, record any) bool {
+	of := s.planner.schema.Types[t.Name()]
+	if !of.IsLeafType() {
+		value, err := f.readObject(w.execution, record)
+		if err != nil {
+			w.fail(err)
+			return false
+		}
+		return w.value(f, t, value)
+	}
+	value := f.read(w.execution, record)
+	if t.Elem != nil {
+		return w.leaves(of, t, value)
+	}
+	return w.leaf(of, value)
+}
+
+func (w *writer) leaf(of *ast.Definition, value any) bool {
+	b, null, err := appendLeaf(w.b, of, value)
+	if err != nil {
+		w.fail(err)
+	}
+	if !null {
+		w.b = b
+	}
+	return !null
+}
+
+func (w *writer) leaves(of *ast.Definition, t *ast.Type, value any) bool {
+	list, _ := value.([]string)
+	if list == nil && !t.NonNull {
+		return false
+	}
+	if err := w.objects.add(len(list)); err != nil {
+		w.fail(err)
+		return false
+	}
+	return w.list(t, len(list), func(i int) bool { return w.leaf(of, list[i]) })
+}
+
+// list writes a list of n values.
+func (w *writer) list(t *ast.Type, n int, item func(i int) bool) bool {
+	w.b = append(w.b, '[')
+	for i := range n {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		m, failed := w.mark(), len(w.errs)
+		w.path = append(w.path, step{index: i})
+		ok := item(i)
+		if !ok && t.Elem.NonNull && len(w.errs) == failed {
+			w.fail(errNull)
+		}
+		w.path = w.path[:len(w.path)-1]
+		if !ok && t.Elem.NonNull {
+			return false
+		}
+		if !ok {
+			w.null(m)
+		}
+	}
+	w.b = append(w.b, ']')
+	return true
+}
+
+// value writes a value of an object type: nil, an object, a record, or a list of them.
+func (w *writer) value(f *field, t *ast.Type, value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return false
+	case *object:
+		if v == nil {
+			return false
+		}
+		return w.object(v.sel, v.record, v)
+	case []*object:
+		return w.list(t, len(v), func(i int) bool { return w.value(f, t.Elem, v[i]) })
+	case list:
+		return w.list(t, v.Len(), func(i int) bool { return w.value(f, t.Elem, v.At(i)) })
+	}
+	return w.object(f.concrete(), value, nil)
+}
+
+// introspection writes a field of the root that tells of the schema, as gqlgen answers it.
+func (w *writer) introspection(f *field) bool {
+	only := *w.op.Operation
+	only.SelectionSet = ast.SelectionSet{f.Field}
+	if len(f.Selections) > 0 {
+		whole := *f.Field
+		whole.SelectionSet, whole.Directives = f.Selections, nil
+		only.SelectionSet = ast.SelectionSet{&whole}
+	}
+	response := w.gqlgen(&only)
+	w.errs = append(w.errs, response.Errors...)
+	value := response.Data[len(`{`)+len(f.key) : len(response.Data)-len(`}`)]
+	w.b = append(w.b, value...)
+	return string(value) != "null"
+}
+
+// gqlgen has an operation executed by gqlgen's executor.
+func (x *execution) gqlgen(operation *ast.OperationDefinition) *graphql.Response {
+	ctx := graphql.WithFreshResponseContext(graphql.WithOperationContext(x.ctx, withOperation(x.op, operation)))
+	response := x.schema.Exec(ctx)(ctx)
+	response.Errors = append(response.Errors, graphql.GetErrors(ctx)...)
+	return response
+}
