@@ -195,7 +195,7 @@ type Contact implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -401,7 +401,7 @@ input ContactFilter {
 """
 Contact to create.
 """
-input CreateContactInput {
+input CreateContactInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -465,7 +465,7 @@ type CreateContactPayload {
   """
   Contact as it is now; null if ClickFunnels refused.
   """
-  contact: Contact
+  contact: Contact @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -476,7 +476,7 @@ type CreateContactPayload {
 """
 Changes of a contact.
 """
-input UpdateContactInput {
+input UpdateContactInput @goModel(model: "map[string]any") {
   """
   Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -545,7 +545,7 @@ type UpdateContactPayload {
   """
   Contact as it is now; null if ClickFunnels refused.
   """
-  contact: Contact
+  contact: Contact @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -556,7 +556,7 @@ type UpdateContactPayload {
 """
 Contact to delete.
 """
-input DeleteContactInput {
+input DeleteContactInput @goModel(model: "map[string]any") {
   """
   Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -575,7 +575,7 @@ type DeleteContactPayload {
   """
   Global id of the deleted contact; null if ClickFunnels refused.
   """
-  deletedContactId: ID
+  deletedContactId: ID @goField(name: "ID")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -731,7 +731,7 @@ type EmailEngagement {
 """
 A contact as it is to be, found by its e-mail address.
 """
-input UpsertContactInput {
+input UpsertContactInput @goModel(model: "map[string]any") {
   """
   The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
@@ -801,7 +801,7 @@ input UpsertContactInput {
 """
 A contact whose personal data is to go for good.
 """
-input RedactContactInput {
+input RedactContactInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -821,7 +821,7 @@ input RedactContactInput {
 """
 One free field of a contact.
 """
-input CustomAttributeInput {
+input CustomAttributeInput @goModel(model: "map[string]any") {
   """
   The field's name, in snake_case.
   """
@@ -1017,7 +1017,7 @@ type ContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1108,7 +1108,7 @@ input ContactTagFilter {
 """
 Contact tag to create.
 """
-input CreateContactTagInput {
+input CreateContactTagInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -1132,7 +1132,7 @@ type CreateContactTagPayload {
   """
   Contact tag as it is now; null if ClickFunnels refused.
   """
-  contactTag: ContactTag
+  contactTag: ContactTag @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1143,7 +1143,7 @@ type CreateContactTagPayload {
 """
 Changes of a contact tag.
 """
-input UpdateContactTagInput {
+input UpdateContactTagInput @goModel(model: "map[string]any") {
   """
   Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1172,7 +1172,7 @@ type UpdateContactTagPayload {
   """
   Contact tag as it is now; null if ClickFunnels refused.
   """
-  contactTag: ContactTag
+  contactTag: ContactTag @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1183,7 +1183,7 @@ type UpdateContactTagPayload {
 """
 Contact tag to delete.
 """
-input DeleteContactTagInput {
+input DeleteContactTagInput @goModel(model: "map[string]any") {
   """
   Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1202,7 +1202,7 @@ type DeleteContactTagPayload {
   """
   Global id of the deleted contact tag; null if ClickFunnels refused.
   """
-  deletedContactTagId: ID
+  deletedContactTagId: ID @goField(name: "ID")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1213,7 +1213,7 @@ type DeleteContactTagPayload {
 """
 A label that a contact carries, and since when.
 """
-type ContactTagging {
+type ContactTagging @goModel(model: "github.com/funnelgraph/funnelgraph/upstream.EmbeddedTag") {
   """
   When the tag was applied to the contact.
   """
@@ -1232,7 +1232,7 @@ type AppliedContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1308,7 +1308,7 @@ type AppliedContactTagEdge {
 """
 A tag that a contact is to carry.
 """
-input ApplyContactTagInput {
+input ApplyContactTagInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1328,7 +1328,7 @@ input ApplyContactTagInput {
 """
 A tag that a contact is to carry no more.
 """
-input RemoveContactTagInput {
+input RemoveContactTagInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1507,7 +1507,7 @@ type Course implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1642,7 +1642,7 @@ type CourseSection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1772,7 +1772,7 @@ type CourseLesson implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1872,7 +1872,7 @@ type CourseEnrollment implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2152,7 +2152,7 @@ type FormSubmission implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2375,7 +2375,7 @@ type Funnel implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2559,7 +2559,7 @@ type Order implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3180,7 +3180,7 @@ type OrderInvoice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3736,7 +3736,7 @@ type OrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3816,7 +3816,7 @@ type AppliedOrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3969,7 +3969,7 @@ type OrderTransaction implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4143,7 +4143,7 @@ type Page implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4376,7 +4376,7 @@ type Product implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4601,7 +4601,7 @@ type ProductVariant implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4871,7 +4871,7 @@ type ProductPrice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5101,7 +5101,7 @@ type ProductCollection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5341,7 +5341,7 @@ type ProductTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5644,7 +5644,7 @@ type SalesPipeline implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5739,7 +5739,7 @@ type SalesPipelineStage implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5809,7 +5809,7 @@ type SalesOpportunity implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6164,6 +6164,8 @@ schema {
   mutation: Mutation
 }
 
+directive @goModel(model: String) on OBJECT | INPUT_OBJECT
+
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean, type: String, batch: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 
 """
@@ -6384,7 +6386,7 @@ type Team implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6470,7 +6472,7 @@ type TeamEdge {
 """
 Changes of a team.
 """
-input UpdateTeamInput {
+input UpdateTeamInput @goModel(model: "map[string]any") {
   """
   Team, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -6499,7 +6501,7 @@ type UpdateTeamPayload {
   """
   Team as it is now; null if ClickFunnels refused.
   """
-  team: Team
+  team: Team @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -6727,7 +6729,7 @@ type User implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6846,7 +6848,7 @@ type Workspace implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6932,7 +6934,7 @@ type WorkspaceEdge {
 """
 Changes of a workspace.
 """
-input UpdateWorkspaceInput {
+input UpdateWorkspaceInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -6956,7 +6958,7 @@ type UpdateWorkspacePayload {
   """
   Workspace as it is now; null if ClickFunnels refused.
   """
-  workspace: Workspace
+  workspace: Workspace @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.

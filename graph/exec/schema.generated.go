@@ -22,18 +22,18 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
-	CreateContact(ctx context.Context, input model.CreateContactInput) (*model.CreateContactPayload, error)
-	UpdateContact(ctx context.Context, input model.UpdateContactInput) (*model.UpdateContactPayload, error)
-	DeleteContact(ctx context.Context, input model.DeleteContactInput) (*model.DeleteContactPayload, error)
-	UpsertContact(ctx context.Context, input model.UpsertContactInput) (*model.UpsertContactPayload, error)
-	RedactContact(ctx context.Context, input model.RedactContactInput) (*model.RedactContactPayload, error)
-	CreateContactTag(ctx context.Context, input model.CreateContactTagInput) (*model.CreateContactTagPayload, error)
-	UpdateContactTag(ctx context.Context, input model.UpdateContactTagInput) (*model.UpdateContactTagPayload, error)
-	DeleteContactTag(ctx context.Context, input model.DeleteContactTagInput) (*model.DeleteContactTagPayload, error)
-	ApplyContactTag(ctx context.Context, input model.ApplyContactTagInput) (*model.ApplyContactTagPayload, error)
-	RemoveContactTag(ctx context.Context, input model.RemoveContactTagInput) (*model.RemoveContactTagPayload, error)
-	UpdateTeam(ctx context.Context, input model.UpdateTeamInput) (*model.UpdateTeamPayload, error)
-	UpdateWorkspace(ctx context.Context, input model.UpdateWorkspaceInput) (*model.UpdateWorkspacePayload, error)
+	CreateContact(ctx context.Context, input map[string]any) (*model.Written[upstream.Contact], error)
+	UpdateContact(ctx context.Context, input map[string]any) (*model.Written[upstream.Contact], error)
+	DeleteContact(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	UpsertContact(ctx context.Context, input map[string]any) (*model.UpsertContactPayload, error)
+	RedactContact(ctx context.Context, input map[string]any) (*model.RedactContactPayload, error)
+	CreateContactTag(ctx context.Context, input map[string]any) (*model.Written[upstream.ContactTag], error)
+	UpdateContactTag(ctx context.Context, input map[string]any) (*model.Written[upstream.ContactTag], error)
+	DeleteContactTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	ApplyContactTag(ctx context.Context, input map[string]any) (*model.ApplyContactTagPayload, error)
+	RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error)
+	UpdateTeam(ctx context.Context, input map[string]any) (*model.Written[upstream.Team], error)
+	UpdateWorkspace(ctx context.Context, input map[string]any) (*model.Written[upstream.Workspace], error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (model.Node, error)
@@ -53,8 +53,8 @@ func (ec *executionContext) field_Mutation_applyContactTag_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApplyContactTagInput, error) {
-			return ec.unmarshalNApplyContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNApplyContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func (ec *executionContext) field_Mutation_createContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CreateContactTagInput, error) {
-			return ec.unmarshalNCreateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ func (ec *executionContext) field_Mutation_createContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CreateContactInput, error) {
-			return ec.unmarshalNCreateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func (ec *executionContext) field_Mutation_deleteContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.DeleteContactTagInput, error) {
-			return ec.unmarshalNDeleteContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -109,8 +109,8 @@ func (ec *executionContext) field_Mutation_deleteContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.DeleteContactInput, error) {
-			return ec.unmarshalNDeleteContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -123,8 +123,8 @@ func (ec *executionContext) field_Mutation_redactContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RedactContactInput, error) {
-			return ec.unmarshalNRedactContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRedactContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNRedactContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func (ec *executionContext) field_Mutation_removeContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RemoveContactTagInput, error) {
-			return ec.unmarshalNRemoveContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRemoveContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNRemoveContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -151,8 +151,8 @@ func (ec *executionContext) field_Mutation_updateContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateContactTagInput, error) {
-			return ec.unmarshalNUpdateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -165,8 +165,8 @@ func (ec *executionContext) field_Mutation_updateContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateContactInput, error) {
-			return ec.unmarshalNUpdateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -179,8 +179,8 @@ func (ec *executionContext) field_Mutation_updateTeam_args(ctx context.Context, 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateTeamInput, error) {
-			return ec.unmarshalNUpdateTeamInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateTeamInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateTeamInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -193,8 +193,8 @@ func (ec *executionContext) field_Mutation_updateWorkspace_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateWorkspaceInput, error) {
-			return ec.unmarshalNUpdateWorkspaceInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateWorkspaceInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateWorkspaceInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -207,8 +207,8 @@ func (ec *executionContext) field_Mutation_upsertContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpsertContactInput, error) {
-			return ec.unmarshalNUpsertContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpsertContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpsertContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -407,11 +407,11 @@ func (ec *executionContext) _Mutation_createContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CreateContact(ctx, fc.Args["input"].(model.CreateContactInput))
+			return ec.Resolvers.Mutation().CreateContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CreateContactPayload) graphql.Marshaler {
-			return ec.marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
+			return ec.marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -451,11 +451,11 @@ func (ec *executionContext) _Mutation_updateContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateContact(ctx, fc.Args["input"].(model.UpdateContactInput))
+			return ec.Resolvers.Mutation().UpdateContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateContactPayload) graphql.Marshaler {
-			return ec.marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
+			return ec.marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -495,11 +495,11 @@ func (ec *executionContext) _Mutation_deleteContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteContact(ctx, fc.Args["input"].(model.DeleteContactInput))
+			return ec.Resolvers.Mutation().DeleteContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteContactPayload) graphql.Marshaler {
-			return ec.marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
 		},
 		true,
 		false,
@@ -539,7 +539,7 @@ func (ec *executionContext) _Mutation_upsertContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpsertContact(ctx, fc.Args["input"].(model.UpsertContactInput))
+			return ec.Resolvers.Mutation().UpsertContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UpsertContactPayload) graphql.Marshaler {
@@ -583,7 +583,7 @@ func (ec *executionContext) _Mutation_redactContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RedactContact(ctx, fc.Args["input"].(model.RedactContactInput))
+			return ec.Resolvers.Mutation().RedactContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RedactContactPayload) graphql.Marshaler {
@@ -627,11 +627,11 @@ func (ec *executionContext) _Mutation_createContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CreateContactTag(ctx, fc.Args["input"].(model.CreateContactTagInput))
+			return ec.Resolvers.Mutation().CreateContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CreateContactTagPayload) graphql.Marshaler {
-			return ec.marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
+			return ec.marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -671,11 +671,11 @@ func (ec *executionContext) _Mutation_updateContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateContactTag(ctx, fc.Args["input"].(model.UpdateContactTagInput))
+			return ec.Resolvers.Mutation().UpdateContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateContactTagPayload) graphql.Marshaler {
-			return ec.marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
+			return ec.marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -715,11 +715,11 @@ func (ec *executionContext) _Mutation_deleteContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteContactTag(ctx, fc.Args["input"].(model.DeleteContactTagInput))
+			return ec.Resolvers.Mutation().DeleteContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteContactTagPayload) graphql.Marshaler {
-			return ec.marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
 		},
 		true,
 		false,
@@ -759,7 +759,7 @@ func (ec *executionContext) _Mutation_applyContactTag(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ApplyContactTag(ctx, fc.Args["input"].(model.ApplyContactTagInput))
+			return ec.Resolvers.Mutation().ApplyContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApplyContactTagPayload) graphql.Marshaler {
@@ -803,7 +803,7 @@ func (ec *executionContext) _Mutation_removeContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemoveContactTag(ctx, fc.Args["input"].(model.RemoveContactTagInput))
+			return ec.Resolvers.Mutation().RemoveContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RemoveContactTagPayload) graphql.Marshaler {
@@ -847,11 +847,11 @@ func (ec *executionContext) _Mutation_updateTeam(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateTeam(ctx, fc.Args["input"].(model.UpdateTeamInput))
+			return ec.Resolvers.Mutation().UpdateTeam(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateTeamPayload) graphql.Marshaler {
-			return ec.marshalOUpdateTeamPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateTeamPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Team]) graphql.Marshaler {
+			return ec.marshalOUpdateTeamPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -891,11 +891,11 @@ func (ec *executionContext) _Mutation_updateWorkspace(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateWorkspace(ctx, fc.Args["input"].(model.UpdateWorkspaceInput))
+			return ec.Resolvers.Mutation().UpdateWorkspace(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateWorkspacePayload) graphql.Marshaler {
-			return ec.marshalOUpdateWorkspacePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateWorkspacePayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Workspace]) graphql.Marshaler {
+			return ec.marshalOUpdateWorkspacePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,

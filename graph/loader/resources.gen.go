@@ -57,6 +57,17 @@ var (
 	SalesPipelineList         = newList(SalesPipelines, ofWorkspace((*upstream.Client).SalesPipelines))
 	SalesPipelineStageList    = newList(SalesPipelineStages, below(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
 	SalesOpportunityList      = newList(SalesOpportunities, ofWorkspace((*upstream.Client).SalesOpportunities))
+
+	EnrollmentsOfContact              = byKey(CourseEnrollmentList, "contact_id", func(o *upstream.CourseEnrollment) string { return o.ContactID }).across(everyOf(CourseList))
+	FormSubmissionsOfContact          = byKey(FormSubmissionList, "contact_id", func(o *upstream.FormSubmission) string { return o.ContactID })
+	FormSubmissionsOfPage             = byKey(FormSubmissionList, "page_id", func(o *upstream.FormSubmission) string { return o.PageID })
+	OrdersOfContact                   = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
+	PagesOfFunnel                     = byKey(PageList, "funnel_ids", func(o *upstream.WebPage) string { return o.FunnelID })
+	PricesOfProductVariant            = byKey(ProductPriceList, "variant_id", func(o *upstream.ProductPrice) string { return o.VariantID })
+	OpportunitiesOfContact            = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
+	OpportunitiesOfSalesPipeline      = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID })
+	OpportunitiesOfSalesPipelineStage = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID })
+	CollectionsOfProduct              = byWalk(ProductCollectionList, func(o *upstream.ProductCollection) []string { return o.ProductIDs })
 )
 
 // resourceKinds are where the records of these kinds are found.

@@ -20,6 +20,7 @@ type Description struct {
 	// Resources are the resources by the name of their type.
 	Resources map[string]*Resource
 
+	resolvers  []resolver
 	directives map[string]*ast.DirectiveDefinition
 	enums      map[string][]string // of the directives' arguments
 }
@@ -47,6 +48,9 @@ type Resource struct {
 	Body         string
 	Write        []string
 	Relations    []*Relation
+
+	// Functions of package graph, empty for the usual ones.
+	Workspace, Connect, Attributes string
 }
 
 // List is one path that lists a resource.
@@ -65,8 +69,11 @@ type Relation struct {
 	Key       string
 	FilterKey string
 	Embeds    []string
-	Inverse   string // a field of To
-	Across    string // the lists that the inverse is collected from
+	Lacks     []string // if not nil, the row embeds all other fields
+	Part      string   // the method of the row that returns what it embeds
+	Inverse   string   // a field of To
+	Across    string   // the lists that the inverse is collected from
+	With      string   // the function of package graph that loads the inverse
 	Filter    string
 }
 
@@ -91,7 +98,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners} {
+	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners, d.checkMany} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -214,6 +221,7 @@ func (d *Description) readResources() error {
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Note = args.text("note", "")
+			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
 			if r.Accounts && args.texts("lists") == nil {
@@ -252,9 +260,10 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 		relation := &Relation{
 			Field: field, To: to, Key: args.text("key", ""), Embeds: args.texts("embeds"),
 			Inverse: args.text("inverse", ""), Across: args.text("across", ""), Filter: args.text("filter", ""),
+			Lacks: args.texts("lacks"), With: args.text("inverseWith", ""), Part: args.text("part", upperFirst(field.Name)),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
-		for _, name := range relation.Embeds {
+		for _, name := range slices.Concat(relation.Embeds, relation.Lacks) {
 			if d.Types[to].Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
 				return at(directive.Position, "%s has no field %s", to, name)
 			}
@@ -263,10 +272,23 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 		if r == nil {
 			continue // a part of a record, which has no lists of its own
 		}
+		if relation.Across != "" && d.at(relation.Across) == nil {
+			return at(directive.Position, "no resource has the path %s", relation.Across)
+		}
 		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
 			return at(directive.Position, "%s has no filter %s, which the inverse needs", definition.Name, relation.FilterKey)
 		}
 		r.Relations = append(r.Relations, relation)
+	}
+	return nil
+}
+
+// at returns the resource with a path, nil if there is none.
+func (d *Description) at(path string) *Resource {
+	for _, r := range d.Resources {
+		if strings.Join(r.Path, "/") == path {
+			return r
+		}
 	}
 	return nil
 }
@@ -306,6 +328,31 @@ func (d *Description) checkOwners() error {
 		}
 		if at.Owner != "" {
 			return atResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
+		}
+	}
+	return nil
+}
+
+// checkMany makes sure that every relation to several records says where their ids are.
+func (d *Description) checkMany() error {
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				directive := f.Directives.ForName("hasMany")
+				if directive == nil {
+					continue
+				}
+				args, to := arguments{directive}, d.Resources[f.Type.Name()]
+				key, walk := args.text("key", ""), args.text("walk", "")
+				switch {
+				case to == nil:
+					return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), definition.Name)
+				case (key == "") == (walk == ""):
+					return at(directive.Position, "@hasMany has either key or walk")
+				case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
+					return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+				}
+			}
 		}
 	}
 	return nil
