@@ -156,6 +156,25 @@ var callTable = []struct {
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
 }
 
+// init adds the rows of the resources that have none above.
+func init() {
+	for _, x := range demo.Derived() {
+		nodes := " { nodes { id rawId" + x.Selection("") + " workspace { id } } } "
+		list := `{ workspace(id: "101", subdomain: "acme-academy") { ` + x.Field + nodes + `} }`
+		if x.Parent != "Workspace" {
+			list = fmt.Sprintf(`{ node(id: %q) { ... on %s { %s } } }`, derivedParent(x), x.Parent, x.Field+nodes)
+		}
+		for name, query := range map[string]string{
+			x.Type + ": list":   list,
+			x.Type + ": record": fmt.Sprintf(`{ node(id: %q) { ... on %s { id rawId%s workspace { id } } } }`, derivedID(x), x.Type, x.Selection("")),
+		} {
+			row := callTable[0]
+			row.name, row.warm, row.query, row.want = name, `{ workspace(id: "101") { name } }`, query, 1
+			callTable = append(callTable, row)
+		}
+	}
+}
+
 func TestCalls(t *testing.T) {
 	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
 		for _, row := range callTable {

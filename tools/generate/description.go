@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ type Resource struct {
 	Accounts     bool   // on the host of accounts
 	Lists        []List
 	Filters      []string
+	Field        string // of the parent, which holds its lists; empty for the usual one
 	Sort         string // NONE, CHANGE or POSITION
 	Body         string
 	Write        []string
@@ -220,7 +222,7 @@ func (d *Description) readResources() error {
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
-			r.Note = args.text("note", "")
+			r.Note, r.Field = args.text("note", ""), args.text("field", "")
 			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
@@ -263,10 +265,8 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 			Lacks: args.texts("lacks"), With: args.text("inverseWith", ""), Part: args.text("part", upperFirst(field.Name)),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
-		for _, name := range slices.Concat(relation.Embeds, relation.Lacks) {
-			if d.Types[to].Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
-				return at(directive.Position, "%s has no field %s", to, name)
-			}
+		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
+			return at(directive.Position, "%s has no field %s", to, name)
 		}
 		r := d.Resources[definition.Name]
 		if r == nil {
@@ -333,6 +333,16 @@ func (d *Description) checkOwners() error {
 	return nil
 }
 
+// lacks returns the first of the names that is no field of the resource; empty if all are.
+func (r *Resource) lacks(names []string) string {
+	for _, name := range names {
+		if r.Type.Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // checkMany makes sure that every relation to several records says where their ids are.
 func (d *Description) checkMany() error {
 	for _, file := range d.Files {
@@ -349,6 +359,8 @@ func (d *Description) checkMany() error {
 					return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), definition.Name)
 				case (key == "") == (walk == ""):
 					return at(directive.Position, "@hasMany has either key or walk")
+				case to.lacks(args.texts("embeds")) != "":
+					return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
 				case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
 					return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
 				}
@@ -392,6 +404,7 @@ func (d *Description) place(r *Resource, list *List) error {
 		if name == "Workspace" {
 			list.Field = lowerFirst(plural(r.Type.Name))
 		}
+		list.Field = cmp.Or(r.Field, list.Field)
 		return nil
 	}
 	return atResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)

@@ -26,6 +26,7 @@ func (d *Description) Go() (map[string][]byte, error) {
 		"graph/resolvers.gen.go":         d.writeResolvers,
 		"graph/light.gen.go":             d.writeLight,
 		"graph/loader/resources.gen.go":  d.writeLoaders,
+		"upstream/demo/resources.gen.go": d.writeDemo,
 		"upstream/kinds.gen.go":          d.writeKindNames,
 		"upstream/resources.gen.go":      d.writeClient,
 	} {
@@ -391,7 +392,11 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 	case "UPDATE":
 		c.line("// Update%s changes %s, given by its raw or public id. Attributes that are absent stay.", name, article(r.Noun))
 		c.line("func (c *Client) Update%s(ctx context.Context, p Place, id string, attributes any) (*%s, error) {", name, record)
-		c.line("return updatedIn(ctx, c, p, %q, attributes, (*Client).%s, (*%s).adopt, %s, id)\n}\n", r.Body, name, record, quoted(r.Path))
+		by, owner := "updatedIn", ""
+		if r.Owner != "" {
+			by, owner = "updatedBelow", "(*"+record+").Owner, "
+		}
+		c.line("return %s(ctx, c, p, %q, attributes, (*Client).%s, (*%s).adopt, %s%s, id)\n}\n", by, r.Body, name, record, owner, quoted(r.Path))
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)

@@ -21,7 +21,7 @@ func (d *Description) writeLight(c *code) error {
 		own, calls := d.light(r)
 		c.line("light%s = light{%q, []string{%s}, []string{%s}}", r.Type.Name, r.Type.Name, quoted(own), quoted(calls))
 		for _, each := range to {
-			args := arguments{each.field.Directives.ForName("belongsTo")}
+			args := arguments{each.directive}
 			embeds := args.texts("embeds")
 			if lacks := args.texts("lacks"); lacks != nil {
 				embeds = d.allBut(r, lacks)
@@ -54,18 +54,23 @@ func writeStub(c *code, r *Resource) {
 
 // described is a field of a type of the description.
 type described struct {
-	typeName string
-	field    *ast.FieldDefinition
+	typeName  string
+	field     *ast.FieldDefinition
+	directive *ast.Directive
 }
 
-// relations returns all fields with @belongsTo.
+// relations returns all fields with @belongsTo, and those with @hasMany whose records are
+// embedded.
 func (d *Description) relations() []described {
 	var all []described
 	for _, file := range d.Files {
 		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
 			for _, f := range definition.Fields {
-				if f.Directives.ForName("belongsTo") != nil {
-					all = append(all, described{definition.Name, f})
+				if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
+					all = append(all, described{definition.Name, f, belongsTo})
+				}
+				if many := f.Directives.ForName("hasMany"); many != nil && (arguments{many}).texts("embeds") != nil {
+					all = append(all, described{definition.Name, f, many})
 				}
 			}
 		}

@@ -232,6 +232,10 @@ func (d *Description) manyBody(typeName string, f *ast.FieldDefinition, args arg
 	if walk := args.text("walk", ""); walk != "" {
 		return d.childrenBody(from, childrenName(f.Name, typeName), false, queryOf(arguments{list}.text("sort", "CHANGE"), `""`))
 	}
+	if args.texts("embeds") != nil {
+		return fmt.Sprintf("return carriedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
+			plural(to.Type.Name), from.Record, to.Record, access("o", args.text("key", "")), typeName, upperFirst(f.Name))
+	}
 	kind, workspace, ids := "upstream.Kind"+to.Type.Name, access("o", "workspace_id"), access("o", args.text("key", ""))
 	if list == nil {
 		return fmt.Sprintf("return listsOf(ctx, objs, loader.%s, func(o *upstream.%s) []upstream.Ref { return refs(%s, %s, %s) })", plural(to.Type.Name), from.Record, kind, workspace, ids)

@@ -110,9 +110,27 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 		}
 		t := *f.Type
 		t.NonNull = requirement == "REQUIRED"
+		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object {
+			t.NamedType = e.partInput(object)
+		}
 		all = append(all, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
 	}
 	return all
+}
+
+// partInput adds the input for an object within a record, and returns its name.
+func (e *expansion) partInput(object *ast.Definition) string {
+	name := object.Name + "Input"
+	if e.out.Definitions.ForName(name) == nil {
+		part := input(name, object.Description)
+		for _, f := range object.Fields {
+			t := *f.Type
+			t.NonNull = false
+			part.Fields = append(part.Fields, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
+		}
+		e.add(modelled(part, "map[string]any"))
+	}
+	return name
 }
 
 // record returns the payload of a mutation that answers with the record.
