@@ -18,6 +18,8 @@ var (
 	lightCourseSection                     = light{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
 	lightFunnel                            = light{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
 	embeddedPageFunnel                     = lightFunnel.and("publicId", "name")
+	lightFunnelTag                         = light{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
+	embeddedFunnelTags                     = lightFunnelTag.and("publicId", "name", "color")
 	lightOrder                             = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
 	embeddedOrderInvoiceOrder              = lightOrder.and("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddressFirstName", "shippingAddressLastName", "shippingAddressOrganizationName", "shippingAddressPhoneNumber", "shippingAddressStreetOne", "shippingAddressStreetTwo", "shippingAddressCity", "shippingAddressRegion", "shippingAddressCountry", "shippingAddressPostalCode", "billingAddressStreetOne", "billingAddressStreetTwo", "billingAddressCity", "billingAddressRegion", "billingAddressCountry", "billingAddressPostalCode", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
 	lightOrderTag                          = light{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
@@ -30,7 +32,7 @@ var (
 	lightSalesPipelineStage                = light{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
 	embeddedSalesOpportunityPipelinesStage = lightSalesPipelineStage.and("publicId", "name")
 	lightTeam                              = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "funnels", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
+	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )
 
 // contactStub returns a contact of which only the reference is known.

@@ -62,6 +62,16 @@ func funnelQuery(ctx context.Context, workspace string, filter *model.FunnelFilt
 	return c.query, c.err
 }
 
+// funnelTagQuery reads the filter and the order of a list of funnel tags.
+func funnelTagQuery(ctx context.Context, workspace string, filter *model.FunnelTagFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.FunnelTags, upstream.KindFunnelTag, filter.Ids)
+		c.values("name", "names", filter.Names)
+	}
+	return c.query, c.err
+}
+
 // orderQuery reads the filter and the order of a list of orders.
 func orderQuery(ctx context.Context, workspace string, filter *model.OrderFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)

@@ -85,6 +85,14 @@ func (workspaceResolver) Funnels(ctx context.Context, obj *upstream.Workspace, f
 	return connect(ctx, loader.FunnelList, obj.Ref(), q, first, after, last, before)
 }
 
+func (workspaceResolver) FunnelTags(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelTagFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FunnelTag], error) {
+	q, err := funnelTagQuery(ctx, obj.Key(), filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.FunnelTagList, obj.Ref(), q, first, after, last, before)
+}
+
 func (workspaceResolver) Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error) {
 	q, err := orderQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
@@ -204,6 +212,18 @@ func (mutationResolver) ApplyContactTag(ctx context.Context, input map[string]an
 
 func (mutationResolver) RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error) {
 	return removeContactTag(ctx, input)
+}
+
+func (mutationResolver) CreateFunnelTag(ctx context.Context, input map[string]any) (*model.CreateFunnelTagPayload, error) {
+	return create(ctx, input, loader.FunnelTags, (*upstream.Client).CreateFunnelTag, nil)
+}
+
+func (mutationResolver) UpdateFunnelTag(ctx context.Context, input map[string]any) (*model.UpdateFunnelTagPayload, error) {
+	return update(ctx, input, loader.FunnelTags, upstream.KindFunnelTag, (*upstream.Client).UpdateFunnelTag, nil)
+}
+
+func (mutationResolver) DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.DeleteFunnelTagPayload, error) {
+	return remove(ctx, input, loader.FunnelTags, upstream.KindFunnelTag, (*upstream.Client).DeleteFunnelTag)
 }
 
 func (mutationResolver) UpdateTeam(ctx context.Context, input map[string]any) (*model.UpdateTeamPayload, error) {
@@ -395,12 +415,25 @@ func (*Resolver) Funnel() exec.FunnelResolver { return funnelResolver{} }
 
 type funnelResolver struct{}
 
+func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error) {
+	return carriedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags }, embeddedFunnelTags)
+}
+
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID })
 }
 
 func (funnelResolver) Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error) {
 	return childrenOf(ctx, objs, loader.PagesOfFunnel, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+}
+
+// FunnelTag implements [exec.ResolverRoot].
+func (*Resolver) FunnelTag() exec.FunnelTagResolver { return funnelTagResolver{} }
+
+type funnelTagResolver struct{}
+
+func (funnelTagResolver) Workspace(ctx context.Context, objs []*upstream.FunnelTag) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FunnelTag) string { return o.WorkspaceID })
 }
 
 // Order implements [exec.ResolverRoot].

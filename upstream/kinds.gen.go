@@ -13,6 +13,7 @@ const (
 	KindCourseEnrollment   Kind = "course_enrollment"
 	KindFormSubmission     Kind = "form_submission"
 	KindFunnel             Kind = "funnel"
+	KindFunnelTag          Kind = "funnel_tag"
 	KindOrder              Kind = "order"
 	KindOrderInvoice       Kind = "order_invoice"
 	KindOrderTag           Kind = "order_tag"

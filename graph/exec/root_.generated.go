@@ -33,6 +33,7 @@ type ResolverRoot interface {
 	CourseSection() CourseSectionResolver
 	FormSubmission() FormSubmissionResolver
 	Funnel() FunnelResolver
+	FunnelTag() FunnelTagResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
@@ -86,11 +87,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
+			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
+			graphql.NewInputUnmarshaler("DeleteFunnelTagInput", ec.unmarshalInputDeleteFunnelTagInput),
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
+			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderInvoiceFilter", ec.unmarshalInputOrderInvoiceFilter),
 			graphql.NewInputUnmarshaler("PageFilter", ec.unmarshalInputPageFilter),
@@ -107,6 +111,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
+			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
 			graphql.NewInputUnmarshaler("UpdateWorkspaceInput", ec.unmarshalInputUpdateWorkspaceInput),
 			graphql.NewInputUnmarshaler("UpsertContactInput", ec.unmarshalInputUpsertContactInput),
@@ -2413,9 +2418,19 @@ type Funnel implements Node {
   faviconImageId: ID
 
   """
-  The labels that the funnel carries. They come with it: no REST call.
+  Time of creation.
   """
-  tags: [FunnelTag!]
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Labels that the funnel carries. Cost: none, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is selected; then 1 REST call per 20 funnel tags.
+  """
+  tags: [FunnelTag!] @goField(batch: true)
 
   """
   The HTML that goes into the head of its pages. Asked for only where you name it.
@@ -2426,16 +2441,6 @@ type Funnel implements Node {
   The HTML that goes to the end of its pages. Asked for only where you name it.
   """
   footerCode: String
-
-  """
-  Time of creation.
-  """
-  createdAt: DateTime
-
-  """
-  Time of the last change.
-  """
-  updatedAt: DateTime
 
   """
   Workspace of the funnel. Cost: none where it is known, else 1 REST call.
@@ -2491,26 +2496,201 @@ input FunnelFilter {
 """
 A label that funnels can carry.
 """
-type FunnelTag {
+type FunnelTag implements Node {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id, as seen in its URLs.
+  Short public id, as in ClickFunnels' URLs.
   """
   publicId: String
 
   """
-  The tag's name.
+  Name of the tag.
   """
   name: String!
 
   """
-  The tag's colour, such as ` + "`" + `#2563eb` + "`" + `.
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
   """
   color: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the funnel tag. Cost: none where it is known, else 1 REST call.
+  """
+  workspace: Workspace @goField(batch: true)
+}
+
+"""
+Page of a list of funnel tags.
+"""
+type FunnelTagConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FunnelTag!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FunnelTagEdge!]!
+
+  """
+  Where the page begins and ends, and whether more rows follow.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a list of funnel tags.
+"""
+type FunnelTagEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The funnel tag.
+  """
+  node: FunnelTag!
+}
+
+"""
+Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+"""
+input FunnelTagFilter {
+  """
+  Any of these funnel tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Any of these values of ` + "`" + `name` + "`" + `, compared exactly; at most 100.
+  """
+  names: [String!]
+}
+
+"""
+Funnel tag to create.
+"""
+input CreateFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the tag.
+  """
+  name: String!
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `createFunnelTag` + "`" + `.
+"""
+type CreateFunnelTagPayload {
+  """
+  Funnel tag as it is now; null if ClickFunnels refused.
+  """
+  funnelTag: FunnelTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Changes of a funnel tag.
+"""
+input UpdateFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Name of the tag.
+  """
+  name: String
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `updateFunnelTag` + "`" + `.
+"""
+type UpdateFunnelTagPayload {
+  """
+  Funnel tag as it is now; null if ClickFunnels refused.
+  """
+  funnelTag: FunnelTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Funnel tag to delete.
+"""
+input DeleteFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFunnelTag` + "`" + `.
+"""
+type DeleteFunnelTagPayload {
+  """
+  Global id of the deleted funnel tag; null if ClickFunnels refused.
+  """
+  deletedFunnelTagId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
 }
 
 extend type Workspace {
@@ -2548,6 +2728,73 @@ extend type Workspace {
     """
     before: String
   ): FunnelConnection
+
+  """
+  Funnel tags of the workspace. Cost: 1 REST call per 20 funnel tags.
+  """
+  funnelTags(
+    """
+    Conditions that every row meets.
+    """
+    filter: FunnelTagFilter
+
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    """
+    first: Int
+
+    """
+    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FunnelTagConnection
+}
+
+extend type Mutation {
+  """
+  Creates a funnel tag. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  """
+  createFunnelTag(
+    """
+    Funnel tag to create.
+    """
+    input: CreateFunnelTagInput!
+  ): CreateFunnelTagPayload
+
+  """
+  Changes a funnel tag: fields that are left out stay, null clears. Cost: 1 REST call.
+  """
+  updateFunnelTag(
+    """
+    Changes of a funnel tag.
+    """
+    input: UpdateFunnelTagInput!
+  ): UpdateFunnelTagPayload
+
+  """
+  Deletes a funnel tag. Cost: 1 REST call.
+  """
+  deleteFunnelTag(
+    """
+    Funnel tag to delete.
+    """
+    input: DeleteFunnelTagInput!
+  ): DeleteFunnelTagPayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -7578,6 +7825,16 @@ func (ec *executionContext) childFields_CreateContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CreateContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnelTag":
+		return ec.fieldContext_CreateFunnelTagPayload_funnelTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelTagPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -7606,6 +7863,16 @@ func (ec *executionContext) childFields_DeleteContactTagPayload(ctx context.Cont
 		return ec.fieldContext_DeleteContactTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteContactTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFunnelTagId":
+		return ec.fieldContext_DeleteFunnelTagPayload_deletedFunnelTagId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFunnelTagPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7694,16 +7961,16 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_liveMode(ctx, field)
 	case "faviconImageId":
 		return ec.fieldContext_Funnel_faviconImageId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Funnel_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Funnel_updatedAt(ctx, field)
 	case "tags":
 		return ec.fieldContext_Funnel_tags(ctx, field)
 	case "headCode":
 		return ec.fieldContext_Funnel_headCode(ctx, field)
 	case "footerCode":
 		return ec.fieldContext_Funnel_footerCode(ctx, field)
-	case "createdAt":
-		return ec.fieldContext_Funnel_createdAt(ctx, field)
-	case "updatedAt":
-		return ec.fieldContext_Funnel_updatedAt(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Funnel_workspace(ctx, field)
 	case "pages":
@@ -7736,6 +8003,8 @@ func (ec *executionContext) childFields_FunnelEdge(ctx context.Context, field gr
 
 func (ec *executionContext) childFields_FunnelTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelTag_id(ctx, field)
 	case "rawId":
 		return ec.fieldContext_FunnelTag_rawId(ctx, field)
 	case "publicId":
@@ -7744,8 +8013,36 @@ func (ec *executionContext) childFields_FunnelTag(ctx context.Context, field gra
 		return ec.fieldContext_FunnelTag_name(ctx, field)
 	case "color":
 		return ec.fieldContext_FunnelTag_color(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FunnelTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FunnelTag_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FunnelTag_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FunnelTag", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FunnelTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FunnelTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FunnelTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FunnelTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FunnelTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelTagEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_IncludedPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9070,6 +9367,16 @@ func (ec *executionContext) childFields_UpdateContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type UpdateContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnelTag":
+		return ec.fieldContext_UpdateFunnelTagPayload_funnelTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFunnelTagPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateTeamPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "team":
@@ -9232,6 +9539,8 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_formSubmissions(ctx, field)
 	case "funnels":
 		return ec.fieldContext_Workspace_funnels(ctx, field)
+	case "funnelTags":
+		return ec.fieldContext_Workspace_funnelTags(ctx, field)
 	case "orders":
 		return ec.fieldContext_Workspace_orders(ctx, field)
 	case "orderInvoices":

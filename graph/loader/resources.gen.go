@@ -18,6 +18,7 @@ var (
 	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
 	FormSubmissions     = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
 	Funnels             = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
+	FunnelTags          = newResource(inPlace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
 	Orders              = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
 	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
 	OrderTags           = newResource(inPlace((*upstream.Client).OrderTag), nil)
@@ -42,6 +43,7 @@ var (
 	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
 	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
 	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
+	FunnelTagList             = newList(FunnelTags, ofWorkspace((*upstream.Client).FunnelTags))
 	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
 	WorkspaceOrderInvoiceList = newList(OrderInvoices, ownedRows(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
 	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
@@ -81,6 +83,7 @@ var resourceKinds = map[upstream.Kind]kind{
 	upstream.KindCourseEnrollment:   CourseEnrollments,
 	upstream.KindFormSubmission:     FormSubmissions,
 	upstream.KindFunnel:             Funnels,
+	upstream.KindFunnelTag:          FunnelTags,
 	upstream.KindOrder:              Orders,
 	upstream.KindOrderInvoice:       OrderInvoices,
 	upstream.KindOrderTag:           OrderTags,

@@ -28,6 +28,8 @@ type (
 	FormSubmissionEdge          = Edge[upstream.FormSubmission]
 	FunnelConnection            = Connection[upstream.Funnel]
 	FunnelEdge                  = Edge[upstream.Funnel]
+	FunnelTagConnection         = Connection[upstream.FunnelTag]
+	FunnelTagEdge               = Edge[upstream.FunnelTag]
 	OrderConnection             = Connection[upstream.Order]
 	OrderEdge                   = Edge[upstream.Order]
 	OrderInvoiceConnection      = Connection[upstream.OrderInvoice]

@@ -66,6 +66,14 @@ type FunnelFilter struct {
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
+// Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+type FunnelTagFilter struct {
+	// Any of these funnel tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Any of these values of `name`, compared exactly; at most 100.
+	Names graphql.Omittable[[]string] `json:"names,omitzero"`
+}
+
 // Conditions for orders: a row meets all of them. An empty list of values matches nothing.
 type OrderFilter struct {
 	// Any of these orders, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.

@@ -17,6 +17,7 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindCourseEnrollment:   true,
 	upstream.KindFormSubmission:     true,
 	upstream.KindFunnel:             true,
+	upstream.KindFunnelTag:          true,
 	upstream.KindOrder:              true,
 	upstream.KindOrderInvoice:       true,
 	upstream.KindOrderTag:           true,

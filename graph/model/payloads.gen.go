@@ -16,6 +16,9 @@ type (
 	CreateContactTagPayload = Written[upstream.ContactTag]
 	UpdateContactTagPayload = Written[upstream.ContactTag]
 	DeleteContactTagPayload = Deleted
+	CreateFunnelTagPayload  = Written[upstream.FunnelTag]
+	UpdateFunnelTagPayload  = Written[upstream.FunnelTag]
+	DeleteFunnelTagPayload  = Deleted
 	UpdateTeamPayload       = Written[upstream.Team]
 	UpdateWorkspacePayload  = Written[upstream.Workspace]
 )

@@ -194,14 +194,16 @@ var Resources = []Resource{
 			{Name: "currentPath", Key: "current_path", Type: "String"},
 			{Name: "liveMode", Key: "live_mode", Type: "Boolean"},
 			{Name: "faviconImageId", Key: "favicon_image_id", Type: "ID"},
-			{Name: "tags", Key: "tags", Type: "FunnelTag", List: true, Fields: []Field{
-				{Name: "rawId", Key: "raw_id", Type: "ID"},
-				{Name: "publicId", Key: "public_id", Type: "String"},
-				{Name: "name", Key: "name", Type: "String"},
-				{Name: "color", Key: "color", Type: "String"},
-			}},
 			{Name: "headCode", Key: "head_code", Type: "String"},
 			{Name: "footerCode", Key: "footer_code", Type: "String"},
+		},
+	},
+	{
+		Type: "FunnelTag", Kind: "funnel_tag", Path: "funnels/tags", List: "workspaces/*/funnels/tags", Field: "funnelTags",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "funnels_tag", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "name"},
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "color", Key: "color", Type: "String", Create: "OPTIONAL", Update: "OPTIONAL"},
 		},
 	},
 	{
