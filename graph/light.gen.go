@@ -31,6 +31,9 @@ var (
 	embeddedSalesOpportunityPipeline       = lightSalesPipeline.and("publicId", "name")
 	lightSalesPipelineStage                = light{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
 	embeddedSalesOpportunityPipelinesStage = lightSalesPipelineStage.and("publicId", "name")
+	lightSalesOpportunity                  = light{"SalesOpportunity", []string{"id", "rawId", "workspace"}, []string{"opportunityNotes"}}
+	lightSalesOpportunityNote              = light{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
+	embeddedSalesOpportunityNotes          = lightSalesOpportunityNote.and("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
 	lightTeam                              = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
 	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )
@@ -78,6 +81,11 @@ func productVariantStub(ref upstream.Ref) *upstream.ProductVariant {
 // salesPipelineStub returns a sales pipeline of which only the reference is known.
 func salesPipelineStub(ref upstream.Ref) *upstream.SalesPipeline {
 	return &upstream.SalesPipeline{Record: stub(ref.ID), WorkspaceID: ref.Parent}
+}
+
+// salesOpportunityStub returns a sales opportunity of which only the reference is known.
+func salesOpportunityStub(ref upstream.Ref) *upstream.SalesOpportunity {
+	return &upstream.SalesOpportunity{Record: stub(ref.ID), WorkspaceID: ref.Parent}
 }
 
 // teamStub returns a team of which only the reference is known.

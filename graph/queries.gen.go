@@ -186,3 +186,13 @@ func salesOpportunityQuery(ctx context.Context, workspace string, filter *model.
 	}
 	return c.query, c.err
 }
+
+// salesOpportunityNoteQuery reads the filter and the order of a list of notes.
+func salesOpportunityNoteQuery(ctx context.Context, workspace string, filter *model.SalesOpportunityNoteFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, filter.Ids)
+		c.values("created_by_id", "createdByIds", filter.CreatedByIds)
+	}
+	return c.query, c.err
+}

@@ -226,6 +226,18 @@ func (mutationResolver) DeleteFunnelTag(ctx context.Context, input map[string]an
 	return remove(ctx, input, loader.FunnelTags, upstream.KindFunnelTag, (*upstream.Client).DeleteFunnelTag)
 }
 
+func (mutationResolver) CreateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.CreateSalesOpportunityNotePayload, error) {
+	return createBelow(ctx, input, loader.SalesOpportunities, upstream.KindSalesOpportunity, "salesOpportunityId", loader.SalesOpportunityNotes, (*upstream.Client).CreateSalesOpportunityNote, rawAttributes("createdById"))
+}
+
+func (mutationResolver) UpdateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.UpdateSalesOpportunityNotePayload, error) {
+	return update(ctx, input, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, (*upstream.Client).UpdateSalesOpportunityNote, rawAttributes("createdById"))
+}
+
+func (mutationResolver) DeleteSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.DeleteSalesOpportunityNotePayload, error) {
+	return remove(ctx, input, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, (*upstream.Client).DeleteSalesOpportunityNote)
+}
+
 func (mutationResolver) UpdateTeam(ctx context.Context, input map[string]any) (*model.UpdateTeamPayload, error) {
 	return updateOnAccounts(ctx, input, loader.Teams, upstream.KindTeam, (*upstream.Client).UpdateTeam)
 }
@@ -678,6 +690,10 @@ func (*Resolver) SalesOpportunity() exec.SalesOpportunityResolver { return sales
 
 type salesOpportunityResolver struct{}
 
+func (salesOpportunityResolver) Notes(ctx context.Context, objs []*upstream.SalesOpportunity) ([][]*upstream.SalesOpportunityNote, error) {
+	return carriedLists(ctx, objs, loader.SalesOpportunityNotes, func(o *upstream.SalesOpportunity) []*upstream.SalesOpportunityNote { return o.Notes }, embeddedSalesOpportunityNotes)
+}
+
 func (salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
 	return opportunityContacts(ctx, objs)
 }
@@ -692,6 +708,29 @@ func (salesOpportunityResolver) PipelinesStage(ctx context.Context, objs []*upst
 
 func (salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunity) string { return o.WorkspaceID })
+}
+
+func (salesOpportunityResolver) OpportunityNotes(ctx context.Context, obj *upstream.SalesOpportunity, filter *model.SalesOpportunityNoteFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesOpportunityNote], error) {
+	q, err := salesOpportunityNoteQuery(ctx, obj.WorkspaceID, filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.SalesOpportunityNoteList, obj.Ref(), q, first, after, last, before)
+}
+
+// SalesOpportunityNote implements [exec.ResolverRoot].
+func (*Resolver) SalesOpportunityNote() exec.SalesOpportunityNoteResolver {
+	return salesOpportunityNoteResolver{}
+}
+
+type salesOpportunityNoteResolver struct{}
+
+func (salesOpportunityNoteResolver) Opportunity(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.SalesOpportunity, error) {
+	return related(ctx, objs, loader.SalesOpportunities.From(ctx), (*upstream.SalesOpportunityNote).Owner, lightSalesOpportunity, salesOpportunityStub)
+}
+
+func (salesOpportunityNoteResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunityNote) string { return o.WorkspaceID })
 }
 
 // Membership implements [exec.ResolverRoot].

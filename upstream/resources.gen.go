@@ -446,3 +446,39 @@ func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Pag
 func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*SalesOpportunity, error) {
 	return oneIn(ctx, c, p, (*SalesOpportunity).adopt, "sales", "opportunities", id)
 }
+
+// Ref returns the address of the note.
+func (r *SalesOpportunityNote) Ref() Ref {
+	return Ref{Kind: KindSalesOpportunityNote, Parent: r.WorkspaceID, ID: r.Key()}
+}
+
+// Owner returns the address of the sales opportunity that the note belongs to.
+func (r *SalesOpportunityNote) Owner() Ref {
+	return Ref{Kind: KindSalesOpportunity, Parent: r.WorkspaceID, ID: r.OpportunityID}
+}
+
+// SalesOpportunityNotes lists the notes of a sales opportunity, given by its raw or public id. Filter keys: id, created_by_id.
+func (c *Client) SalesOpportunityNotes(ctx context.Context, p Place, opportunity string, q Query) (*Page[SalesOpportunityNote], error) {
+	return listIn(ctx, c, p, q, (*SalesOpportunityNote).adopt, "sales", "opportunities", opportunity, "notes")
+}
+
+// SalesOpportunityNote fetches a note by its raw or public id.
+func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (*SalesOpportunityNote, error) {
+	return oneIn(ctx, c, p, (*SalesOpportunityNote).adopt, "sales", "opportunities", "notes", id)
+}
+
+// CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
+// body `sales_opportunities_note` (API.md §5). It is sent once, and again only if it has certainly not been carried out.
+func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
+	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
+}
+
+// UpdateSalesOpportunityNote changes a note, given by its raw or public id. Attributes that are absent stay.
+func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
+	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
+}
+
+// DeleteSalesOpportunityNote deletes a note, given by its raw or public id.
+func (c *Client) DeleteSalesOpportunityNote(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunityNote, "sales", "opportunities", "notes", id)
+}

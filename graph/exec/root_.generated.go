@@ -49,6 +49,7 @@ type ResolverRoot interface {
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
 	SalesOpportunity() SalesOpportunityResolver
+	SalesOpportunityNote() SalesOpportunityNoteResolver
 	SalesPipeline() SalesPipelineResolver
 	SalesPipelineStage() SalesPipelineStageResolver
 	Team() TeamResolver
@@ -88,10 +89,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
 			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
+			graphql.NewInputUnmarshaler("CreateSalesOpportunityNoteInput", ec.unmarshalInputCreateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
 			graphql.NewInputUnmarshaler("DeleteFunnelTagInput", ec.unmarshalInputDeleteFunnelTagInput),
+			graphql.NewInputUnmarshaler("DeleteSalesOpportunityNoteInput", ec.unmarshalInputDeleteSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
 			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
@@ -107,11 +110,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RedactContactInput", ec.unmarshalInputRedactContactInput),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
 			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
+			graphql.NewInputUnmarshaler("SalesOpportunityNoteFilter", ec.unmarshalInputSalesOpportunityNoteFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
 			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
+			graphql.NewInputUnmarshaler("UpdateSalesOpportunityNoteInput", ec.unmarshalInputUpdateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
 			graphql.NewInputUnmarshaler("UpdateWorkspaceInput", ec.unmarshalInputUpdateWorkspaceInput),
 			graphql.NewInputUnmarshaler("UpsertContactInput", ec.unmarshalInputUpsertContactInput),
@@ -6094,11 +6099,6 @@ type SalesOpportunity implements Node {
   assigneeId: ID
 
   """
-  What was noted about it. The notes come with it: no REST call.
-  """
-  notes: [SalesOpportunityNote!]
-
-  """
   Time of creation.
   """
   createdAt: DateTime
@@ -6107,6 +6107,11 @@ type SalesOpportunity implements Node {
   Time of the last change.
   """
   updatedAt: DateTime
+
+  """
+  Notes about the opportunity. They come with it: no REST call.
+  """
+  notes: [SalesOpportunityNote!] @goField(batch: true)
 
   """
   To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
@@ -6197,36 +6202,211 @@ input SalesOpportunityFilter {
 """
 A note about an opportunity.
 """
-type SalesOpportunityNote {
+type SalesOpportunityNote implements Node {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id, as in ClickFunnels' URLs.
   """
   publicId: String
 
   """
-  What was noted.
+  Text of the note.
   """
   content: String
 
   """
-  The raw id of the membership of who has noted it.
+  Raw id of the membership that made the note.
   """
   createdById: ID
 
   """
-  When the note was made.
+  Time of creation.
   """
   createdAt: DateTime
 
   """
-  When the note was last changed.
+  Time of the last change.
   """
   updatedAt: DateTime
+
+  """
+  Opportunity that the note is about. Cost: none where it is known, else 1 REST call per 20 sales opportunities.
+  """
+  opportunity: SalesOpportunity @goField(batch: true)
+
+  """
+  Workspace of the note. Cost: none where it is known, else 1 REST call.
+  """
+  workspace: Workspace @goField(batch: true)
+}
+
+"""
+Page of a list of notes.
+"""
+type SalesOpportunityNoteConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [SalesOpportunityNote!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [SalesOpportunityNoteEdge!]!
+
+  """
+  Where the page begins and ends, and whether more rows follow.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a list of notes.
+"""
+type SalesOpportunityNoteEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The note.
+  """
+  node: SalesOpportunityNote!
+}
+
+"""
+Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+"""
+input SalesOpportunityNoteFilter {
+  """
+  Any of these notes, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Any of these values of ` + "`" + `createdById` + "`" + `, compared exactly; at most 100.
+  """
+  createdByIds: [ID!]
+}
+
+"""
+Note to create.
+"""
+input CreateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Sales opportunity, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  salesOpportunityId: ID!
+
+  """
+  Workspace of the sales opportunity, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Text of the note.
+  """
+  content: String!
+
+  """
+  Raw id of the membership that made the note.
+  """
+  createdById: ID
+}
+
+"""
+Result of ` + "`" + `createSalesOpportunityNote` + "`" + `.
+"""
+type CreateSalesOpportunityNotePayload {
+  """
+  Note as it is now; null if ClickFunnels refused.
+  """
+  salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Changes of a note.
+"""
+input UpdateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Text of the note.
+  """
+  content: String
+
+  """
+  Raw id of the membership that made the note.
+  """
+  createdById: ID
+}
+
+"""
+Result of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
+"""
+type UpdateSalesOpportunityNotePayload {
+  """
+  Note as it is now; null if ClickFunnels refused.
+  """
+  salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Note to delete.
+"""
+input DeleteSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
+"""
+type DeleteSalesOpportunityNotePayload {
+  """
+  Global id of the deleted note; null if ClickFunnels refused.
+  """
+  deletedSalesOpportunityNoteId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
 }
 
 extend type Workspace {
@@ -6395,6 +6575,75 @@ extend type SalesPipelineStage {
     """
     before: String
   ): SalesOpportunityConnection @goField(batch: true)
+}
+
+extend type SalesOpportunity {
+  """
+  Notes of the sales opportunity. Cost: 1 REST call per sales opportunity and 20 notes.
+  """
+  opportunityNotes(
+    """
+    Conditions that every row meets.
+    """
+    filter: SalesOpportunityNoteFilter
+
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    """
+    first: Int
+
+    """
+    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): SalesOpportunityNoteConnection
+}
+
+extend type Mutation {
+  """
+  Creates a note. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  """
+  createSalesOpportunityNote(
+    """
+    Note to create.
+    """
+    input: CreateSalesOpportunityNoteInput!
+  ): CreateSalesOpportunityNotePayload
+
+  """
+  Changes a note: fields that are left out stay, null clears. Cost: 1 REST call.
+  """
+  updateSalesOpportunityNote(
+    """
+    Changes of a note.
+    """
+    input: UpdateSalesOpportunityNoteInput!
+  ): UpdateSalesOpportunityNotePayload
+
+  """
+  Deletes a note. Cost: 1 REST call.
+  """
+  deleteSalesOpportunityNote(
+    """
+    Note to delete.
+    """
+    input: DeleteSalesOpportunityNoteInput!
+  ): DeleteSalesOpportunityNotePayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/schema.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -7835,6 +8084,16 @@ func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunityNote":
+		return ec.fieldContext_CreateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSalesOpportunityNotePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -7873,6 +8132,16 @@ func (ec *executionContext) childFields_DeleteFunnelTagPayload(ctx context.Conte
 		return ec.fieldContext_DeleteFunnelTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteFunnelTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedSalesOpportunityNoteId":
+		return ec.fieldContext_DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSalesOpportunityNotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9157,12 +9426,12 @@ func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, fi
 		return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
 	case "assigneeId":
 		return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
-	case "notes":
-		return ec.fieldContext_SalesOpportunity_notes(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
+	case "notes":
+		return ec.fieldContext_SalesOpportunity_notes(ctx, field)
 	case "contact":
 		return ec.fieldContext_SalesOpportunity_contact(ctx, field)
 	case "pipeline":
@@ -9171,6 +9440,8 @@ func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, fi
 		return ec.fieldContext_SalesOpportunity_pipelinesStage(ctx, field)
 	case "workspace":
 		return ec.fieldContext_SalesOpportunity_workspace(ctx, field)
+	case "opportunityNotes":
+		return ec.fieldContext_SalesOpportunity_opportunityNotes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunity", field.Name)
 }
@@ -9199,6 +9470,8 @@ func (ec *executionContext) childFields_SalesOpportunityEdge(ctx context.Context
 
 func (ec *executionContext) childFields_SalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_SalesOpportunityNote_id(ctx, field)
 	case "rawId":
 		return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
 	case "publicId":
@@ -9211,8 +9484,34 @@ func (ec *executionContext) childFields_SalesOpportunityNote(ctx context.Context
 		return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
+	case "opportunity":
+		return ec.fieldContext_SalesOpportunityNote_opportunity(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SalesOpportunityNote_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNote", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityNoteConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SalesOpportunityNoteConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SalesOpportunityNoteConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SalesOpportunityNoteConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNoteConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityNoteEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SalesOpportunityNoteEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SalesOpportunityNoteEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNoteEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_SalesPipeline(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9375,6 +9674,16 @@ func (ec *executionContext) childFields_UpdateFunnelTagPayload(ctx context.Conte
 		return ec.fieldContext_UpdateFunnelTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateFunnelTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunityNote":
+		return ec.fieldContext_UpdateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesOpportunityNotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateTeamPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

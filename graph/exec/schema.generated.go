@@ -35,6 +35,9 @@ type MutationResolver interface {
 	CreateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	UpdateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	CreateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Written[upstream.SalesOpportunityNote], error)
+	UpdateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Written[upstream.SalesOpportunityNote], error)
+	DeleteSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Deleted, error)
 	UpdateTeam(ctx context.Context, input map[string]any) (*model.Written[upstream.Team], error)
 	UpdateWorkspace(ctx context.Context, input map[string]any) (*model.Written[upstream.Workspace], error)
 }
@@ -108,6 +111,20 @@ func (ec *executionContext) field_Mutation_createFunnelTag_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateSalesOpportunityNoteInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteContactTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -142,6 +159,20 @@ func (ec *executionContext) field_Mutation_deleteFunnelTag_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNDeleteFunnelTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteSalesOpportunityNoteInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -212,6 +243,20 @@ func (ec *executionContext) field_Mutation_updateFunnelTag_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNUpdateFunnelTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateSalesOpportunityNoteInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1014,6 +1059,138 @@ func (ec *executionContext) fieldContext_Mutation_deleteFunnelTag(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalOCreateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalOUpdateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_updateTeam(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1796,6 +1973,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._SalesPipeline(ctx, sel, obj)
+	case *upstream.SalesOpportunityNote:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SalesOpportunityNote(ctx, sel, obj)
 	case *upstream.SalesOpportunity:
 		if obj == nil {
 			return graphql.Null
@@ -2039,6 +2221,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "createSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createSalesOpportunityNote(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateSalesOpportunityNote(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSalesOpportunityNote(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "updateTeam":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateTeam(ctx, field)
@@ -2265,6 +2468,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapSalesPipelineStage := map[int]int{}
 		var batchItemsSalesPipeline []*upstream.SalesPipeline
 		batchIdxMapSalesPipeline := map[int]int{}
+		var batchItemsSalesOpportunityNote []*upstream.SalesOpportunityNote
+		batchIdxMapSalesOpportunityNote := map[int]int{}
 		var batchItemsSalesOpportunity []*upstream.SalesOpportunity
 		batchIdxMapSalesOpportunity := map[int]int{}
 		var batchItemsProductVariant []*upstream.ProductVariant
@@ -2324,6 +2529,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.SalesPipeline:
 				batchIdxMapSalesPipeline[i] = len(batchItemsSalesPipeline)
 				batchItemsSalesPipeline = append(batchItemsSalesPipeline, concrete)
+			case *upstream.SalesOpportunityNote:
+				batchIdxMapSalesOpportunityNote[i] = len(batchItemsSalesOpportunityNote)
+				batchItemsSalesOpportunityNote = append(batchItemsSalesOpportunityNote, concrete)
 			case *upstream.SalesOpportunity:
 				batchIdxMapSalesOpportunity[i] = len(batchItemsSalesOpportunity)
 				batchItemsSalesOpportunity = append(batchItemsSalesOpportunity, concrete)
@@ -2406,6 +2614,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsSalesPipeline) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "SalesPipeline", batchItemsSalesPipeline, batchIdxMapSalesPipeline)
+		}
+		if len(batchItemsSalesOpportunityNote) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SalesOpportunityNote", batchItemsSalesOpportunityNote, batchIdxMapSalesOpportunityNote)
 		}
 		if len(batchItemsSalesOpportunity) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "SalesOpportunity", batchItemsSalesOpportunity, batchIdxMapSalesOpportunity)

@@ -204,6 +204,14 @@ type SalesOpportunityFilter struct {
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
+// Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+type SalesOpportunityNoteFilter struct {
+	// Any of these notes, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Any of these values of `createdById`, compared exactly; at most 100.
+	CreatedByIds graphql.Omittable[[]string] `json:"createdByIds,omitzero"`
+}
+
 // Conditions for sales pipelines: a row meets all of them. An empty list of values matches nothing.
 type SalesPipelineFilter struct {
 	// Any of these sales pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.

@@ -10,15 +10,18 @@ import (
 //
 //nolint:revive // one comment for all
 type (
-	CreateContactPayload    = Written[upstream.Contact]
-	UpdateContactPayload    = Written[upstream.Contact]
-	DeleteContactPayload    = Deleted
-	CreateContactTagPayload = Written[upstream.ContactTag]
-	UpdateContactTagPayload = Written[upstream.ContactTag]
-	DeleteContactTagPayload = Deleted
-	CreateFunnelTagPayload  = Written[upstream.FunnelTag]
-	UpdateFunnelTagPayload  = Written[upstream.FunnelTag]
-	DeleteFunnelTagPayload  = Deleted
-	UpdateTeamPayload       = Written[upstream.Team]
-	UpdateWorkspacePayload  = Written[upstream.Workspace]
+	CreateContactPayload              = Written[upstream.Contact]
+	UpdateContactPayload              = Written[upstream.Contact]
+	DeleteContactPayload              = Deleted
+	CreateContactTagPayload           = Written[upstream.ContactTag]
+	UpdateContactTagPayload           = Written[upstream.ContactTag]
+	DeleteContactTagPayload           = Deleted
+	CreateFunnelTagPayload            = Written[upstream.FunnelTag]
+	UpdateFunnelTagPayload            = Written[upstream.FunnelTag]
+	DeleteFunnelTagPayload            = Deleted
+	CreateSalesOpportunityNotePayload = Written[upstream.SalesOpportunityNote]
+	UpdateSalesOpportunityNotePayload = Written[upstream.SalesOpportunityNote]
+	DeleteSalesOpportunityNotePayload = Deleted
+	UpdateTeamPayload                 = Written[upstream.Team]
+	UpdateWorkspacePayload            = Written[upstream.Workspace]
 )

@@ -592,17 +592,18 @@ var Resources = []Resource{
 			{Name: "sortOrder", Key: "sort_order", Type: "Int"},
 			{Name: "closedAt", Key: "closed_at", Type: "DateTime"},
 			{Name: "assigneeId", Key: "assignee_id", Type: "ID"},
-			{Name: "notes", Key: "notes", Type: "SalesOpportunityNote", List: true, Fields: []Field{
-				{Name: "rawId", Key: "raw_id", Type: "ID"},
-				{Name: "publicId", Key: "public_id", Type: "String"},
-				{Name: "content", Key: "content", Type: "String"},
-				{Name: "createdById", Key: "created_by_id", Type: "ID"},
-				{Name: "createdAt", Key: "created_at", Type: "DateTime"},
-				{Name: "updatedAt", Key: "updated_at", Type: "DateTime"},
-			}},
 			{Name: "contact", Key: "primary_contact_id", To: "Contact"},
 			{Name: "pipeline", Key: "pipeline_id", To: "SalesPipeline"},
 			{Name: "pipelinesStage", Key: "pipelines_stage_id", To: "SalesPipelineStage"},
+		},
+	},
+	{
+		Type: "SalesOpportunityNote", Kind: "sales_opportunity_note", Path: "sales/opportunities/notes", List: "sales/opportunities/*/notes", Field: "opportunityNotes",
+		Parent: "SalesOpportunity", ParentKey: "opportunity_id", Body: "sales_opportunities_note", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "created_by_id"},
+		Fields: []Field{
+			{Name: "content", Key: "content", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "createdById", Key: "created_by_id", Type: "ID", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "opportunity", Key: "opportunity_id", To: "SalesOpportunity"},
 		},
 	},
 }
