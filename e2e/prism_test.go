@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 // description is ClickFunnels' own OpenAPI description, which lies beside the
@@ -139,7 +141,7 @@ func TestPrism(t *testing.T) {
 		t.Fatal(err)
 	}
 	compared := 0
-	for path, query := range map[string]string{
+	records := map[string]string{
 		"/teams/{id}":                  `team(id: "1") { %s }`,
 		"/users/{id}":                  `node(id: "MTp1c2VyOjEx") { ... on User { %s } }`,
 		"/workspaces/{id}":             `workspace(id: "42000") { %s }`,
@@ -166,7 +168,16 @@ func TestPrism(t *testing.T) {
 		"/sales/pipelines/stages/{id}": `node(id: "` + id("sales_pipeline_stage") + `") { ... on SalesPipelineStage { %s } }`,
 		"/sales/opportunities/{id}":    `node(id: "` + id("sales_opportunity") + `") { ... on SalesOpportunity { %s } }`,
 		"/form_submissions/{id}":       `node(id: "` + id("form_submission") + `") { ... on FormSubmission { %s } }`,
-	} {
+	}
+	for _, x := range demo.Derived() {
+		records["/"+x.Path+"/{id}"] = fmt.Sprintf(`node(id: %q) { ... on %s { %%s } }`, id(x.Kind), x.Type)
+		for _, request := range derivedRequests(x) {
+			if _, errs := attempt(t, url, request); len(errs) > 0 {
+				t.Errorf("%s: %v", request, errs)
+			}
+		}
+	}
+	for path, query := range records {
 		var recorded map[string]any
 		if err := json.Unmarshal(openapi.Paths[path]["get"].Responses["200"].Content["application/json"].Example, &recorded); err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -204,6 +215,38 @@ func TestPrism(t *testing.T) {
 	}
 }
 
+// derivedRequests are all ways to call a resource that is tested by its description alone.
+func derivedRequests(x demo.Example) []string {
+	list, parent := x.Field, `workspaceId: "42000"`
+	if len(x.Filters) > 0 {
+		var filters []string
+		for _, key := range x.Filters {
+			filters = append(filters, camel(key)+`s: ["1", "2"]`)
+		}
+		list += "(filter: { " + strings.Join(filters, ", ") + " }, sort: { property: UPDATED_AT, direction: DESC })"
+	}
+	list += " { nodes { id" + x.Selection("") + " } }"
+	query := `{ workspace(id: "42000") { ` + list + " } }"
+	if x.Parent != "Workspace" {
+		kind := demo.Resources[slices.IndexFunc(demo.Resources, func(r demo.Resource) bool { return r.Type == x.Parent })].Kind
+		query = fmt.Sprintf("{ node(id: %q) { ... on %s { %s } } }", id(kind), x.Parent, list)
+		parent = fmt.Sprintf("%s%sId: %q", strings.ToLower(x.Parent[:1]), x.Parent[1:], id(kind))
+	}
+	all := []string{query}
+	record := id(x.Kind)
+	for _, write := range x.Write {
+		switch write {
+		case "CREATE":
+			all = append(all, fmt.Sprintf("mutation { create%s(input: { %s%s }) { userErrors { message } } }", x.Type, parent, x.Given("create")))
+		case "UPDATE":
+			all = append(all, fmt.Sprintf("mutation { update%s(input: { id: %q%s }) { userErrors { message } } }", x.Type, record, x.Given("update")))
+		case "DELETE":
+			all = append(all, fmt.Sprintf("mutation { delete%s(input: { id: %q }) { deleted%sId userErrors { message } } }", x.Type, record, x.Type))
+		}
+	}
+	return all
+}
+
 // selection returns what to ask for a recorded key, where it then stands, and
 // what has to stand there.
 func selection(path, key string, recorded any) (fields, read string, want any) {
@@ -221,7 +264,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		}
 		parent := camel(strings.TrimPrefix(strings.TrimSuffix(key, "_id"), "primary_"))
 		return parent + " { rawId }", parent + ".rawId", recorded
-	case "team_id", "contact_id", "tag_id", "page_id", "order_id", "product_id", "variant_id", "course_id", "section_id":
+	case "team_id", "contact_id", "tag_id", "page_id", "order_id", "product_id", "variant_id", "course_id", "section_id", "opportunity_id":
 		parent := strings.TrimSuffix(key, "_id")
 		return parent + " { rawId }", parent + ".rawId", recorded
 	case "tag":
@@ -290,6 +333,10 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 			return "", "", nil // not declared for users, and its parts are not what they say (API.md §5)
 		}
 		return "memberships { rawId }", "memberships", recorded
+	}
+	if object, ok := recorded.(map[string]any); ok {
+		fields, want := embedded(object)
+		return camel(key) + " { " + fields + " }", camel(key), want
 	}
 	return camel(key), camel(key), recorded
 }

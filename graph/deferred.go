@@ -233,13 +233,13 @@ func InParts(ctx context.Context, op *graphql.OperationContext) (context.Context
 type incremental struct {
 	*execution
 
-	results chan written // of the parts, as they are there
+	results chan delivery // of the parts, as they are there
 	left    int          // parts that have begun and are not there
 	ready   []*graphql.Response
 }
 
-// written holds the responses of a part, and the number of parts that have begun with it.
-type written struct {
+// delivery holds the responses of a part, and the number of parts that have begun with it.
+type delivery struct {
 	responses []*graphql.Response
 	begun     int
 }
@@ -278,7 +278,7 @@ func (i *incremental) begin(later []deferred) int {
 		go func() {
 			f.execution.loads.Wait()
 			responses, deferred := f.execution.writeParts(of)
-			i.results <- written{responses, i.begin(deferred)}
+			i.results <- delivery{responses, i.begin(deferred)}
 		}()
 	}
 	return len(byFragment)

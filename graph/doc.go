@@ -1,4 +1,4 @@
-// Package graph answers GraphQL operations. There is a resolver file for each
-// schema file; resolvers turn arguments into loader calls and no more. The
-// loading is in graph/loader, the REST calls are in upstream.
+// Package graph answers GraphQL operations. Its resolvers are
+// generated from the description in schema/, and turn arguments into loader
+// calls. The loading is in graph/loader, the REST calls are in upstream.
 package graph

@@ -112,7 +112,7 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 		x.ctx = graphql.WithOperationContext(ctx, op)
 		response, later := x.answer(plan)
 		if len(later) > 0 {
-			i := &incremental{execution: x, results: make(chan written, maxParts)}
+			i := &incremental{execution: x, results: make(chan delivery, maxParts)}
 			i.left, rest = i.begin(later), i.next
 			response.HasNext = new(true)
 		}

@@ -23,42 +23,15 @@ type light struct {
 	calls []string
 }
 
-var (
-	lightTeam      = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace = light{"Workspace", []string{"id", "rawId"}, []string{
-		"contacts", "contact", "contactTags", "funnels", "pages", "formSubmissions", "orders", "orderInvoices", "orderTags",
-		"products", "productCollections", "productTags", "courses", "salesPipelines", "salesOpportunities",
-	}}
-	// What a contact has elsewhere is found by a filter, which fails for no contact.
-	lightContact = light{"Contact", []string{"id", "rawId", "workspace", "orders", "formSubmissions", "opportunities", "enrollments"}, []string{"appliedTags"}}
-	// embeddedContact is what an enrolment or an applied tag carries of a contact.
-	embeddedContact = light{"Contact", slices.Concat(lightContact.own, []string{"publicId", "emailAddress", "firstName", "lastName", "phoneNumber"}), lightContact.calls}
+// and returns the fields that come with more of the record.
+func (o light) and(fields ...string) light {
+	return light{o.typeName, slices.Concat(o.own, fields), o.calls}
+}
 
-	lightPage        = light{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, nil}
-	embeddedPage     = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace", "formSubmissions"}, nil}
-	embeddedFunnel   = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace", "pages"}, nil}
-	embeddedTag      = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
-	lightOrder       = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "transactions", "appliedTags"}}
-	lightOrderTag    = light{"OrderTag", []string{"id", "rawId", "workspace"}, nil}
-	lightProduct     = light{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
-	lightVariant     = light{"ProductVariant", []string{"id", "rawId", "workspace"}, nil}
-	lightCourse      = light{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
-	lightSection     = light{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
-	lightPipeline    = light{"SalesPipeline", []string{"id", "rawId", "workspace", "opportunities"}, nil}
-	embeddedPipeline = light{"SalesPipeline", []string{"id", "rawId", "publicId", "name", "workspace", "opportunities"}, nil}
-	lightStage       = light{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, nil}
-	embeddedStage    = light{"SalesPipelineStage", []string{"id", "rawId", "publicId", "name", "workspace", "opportunities"}, nil}
-	// embeddedOrder is what an invoice carries of its order.
-	embeddedOrder = light{"Order", []string{
-		"id", "rawId", "publicId", "orderNumber", "totalAmount", "originationChannelId",
-		"originationChannelType", "notes", "liveMode", "inTrial", "billingStatus", "serviceStatus",
-		"orderType", "nextChargeAt", "trialEndAt", "tagIds", "activatedAt", "canceledAt",
-		"canceledBy", "cancelReason", "cancelDescription", "churnedAt", "shippingAddressFirstName", "shippingAddressLastName",
-		"shippingAddressOrganizationName", "shippingAddressPhoneNumber", "shippingAddressStreetOne", "shippingAddressStreetTwo", "shippingAddressCity", "shippingAddressRegion",
-		"shippingAddressCountry", "shippingAddressPostalCode", "billingAddressStreetOne", "billingAddressStreetTwo", "billingAddressCity", "billingAddressRegion",
-		"billingAddressCountry", "billingAddressPostalCode", "originationChannelName", "contact", "affiliate", "referralCode",
-		"page", "workspace", "tags",
-	}, lightOrder.calls}
+var (
+	// embeddedContact is what an enrollment or an applied tag carries of a contact, and
+	// embeddedTag what a contact or an applied tag carries of a tag.
+	embeddedContact, embeddedTag = embeddedCourseEnrollmentContact, embeddedAppliedContactTagTag
 	// fullStage is what a pipeline does not carry of its stages.
 	fullStage = []string{"createdAt", "updatedAt"}
 )
@@ -72,46 +45,7 @@ func lightWorkspaceBy(id string) light {
 	return light{lightWorkspace.typeName, []string{"publicId"}, lightWorkspace.calls}
 }
 
-// The stubs are records of which only the reference is known.
-
-func teamStub(ref upstream.Ref) *upstream.Team { return &upstream.Team{Record: stub(ref.ID)} }
-
-func workspaceStub(ref upstream.Ref) *upstream.Workspace {
-	return &upstream.Workspace{Record: stub(ref.ID)}
-}
-
-func contactStub(ref upstream.Ref) *upstream.Contact {
-	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func orderStub(ref upstream.Ref) *upstream.Order {
-	return &upstream.Order{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func orderTagStub(ref upstream.Ref) *upstream.OrderTag {
-	return &upstream.OrderTag{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func productStub(ref upstream.Ref) *upstream.Product {
-	return &upstream.Product{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func variantStub(ref upstream.Ref) *upstream.ProductVariant {
-	return &upstream.ProductVariant{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func courseStub(ref upstream.Ref) *upstream.Course {
-	return &upstream.Course{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func sectionStub(ref upstream.Ref) *upstream.CourseSection {
-	return &upstream.CourseSection{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func pipelineStub(ref upstream.Ref) *upstream.SalesPipeline {
-	return &upstream.SalesPipeline{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
+// stub returns what every record has of which only the id is known.
 func stub(id string) upstream.Record {
 	if upstream.IsRawID(id) {
 		return upstream.Record{RawID: id}

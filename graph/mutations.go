@@ -4,28 +4,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/funnelgraph/funnelgraph/graph/exec"
 	"github.com/funnelgraph/funnelgraph/graph/loader"
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
-
-// change carries out a mutation. What ClickFunnels has refused becomes the payload's
-// user errors, for the fields of the input; any other error is the mutation's own.
-func change[I, T, P any](ctx context.Context, input I, do func(context.Context, *loader.Loaders, I) (T, error), payload func(T, []*model.UserError) *P) (*P, error) {
-	done, err := do(ctx, loader.From(ctx), input)
-	refusals, err := refused(input, err)
-	if err != nil {
-		return nil, err
-	}
-	return payload(done, refusals), nil
-}
 
 // inputError is an error about one field of an input.
 type inputError struct {
@@ -47,7 +36,7 @@ func aboutField(field string, err error) error {
 
 // refused returns ClickFunnels' reasons for refusing an input. It returns any other error
 // as it is, such as the error of a call that prepares the change.
-func refused(input any, err error) ([]*model.UserError, error) {
+func refused(ctx context.Context, err error) ([]*model.UserError, error) {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if err == nil || !ok || failed.Unknown {
 		return []*model.UserError{}, err
@@ -74,22 +63,21 @@ func refused(input any, err error) ([]*model.UserError, error) {
 	}
 	var all []*model.UserError
 	for _, message := range failed.Messages() {
-		all = append(all, &model.UserError{Field: fieldOf(input, message), Message: message, Code: code})
+		all = append(all, &model.UserError{Field: fieldOf(ctx, message), Message: message, Code: code})
 	}
 	return all, nil
 }
 
-// fieldOf returns the input's field that a message begins with, as ClickFunnels writes
-// it: "Email address can't be blank", "email_address is taken".
-func fieldOf(input any, message string) *string {
+// fieldOf returns the field of the mutation's input that a message begins with, as
+// ClickFunnels writes it: "Email address can't be blank", "email_address is taken".
+func fieldOf(ctx context.Context, message string) *string {
+	input := graphql.GetFieldContext(ctx).Field.Definition.Arguments.ForName("input").Type.Name()
 	var found string
 	message = strings.ToLower(strings.ReplaceAll(message, "_", " "))
-	t := reflect.TypeOf(input)
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		spoken := strings.ReplaceAll(snakeCase(name), "_", " ")
-		if rest, ok := strings.CutPrefix(message, spoken); ok && (rest == "" || rest[0] == ' ') && len(name) > len(found) {
-			found = name
+	for _, field := range exec.NewExecutableSchema(exec.Config{}).Schema().Types[input].Fields {
+		spoken := strings.ReplaceAll(snakeCase(field.Name), "_", " ")
+		if rest, ok := strings.CutPrefix(message, spoken); ok && (rest == "" || rest[0] == ' ') && len(field.Name) > len(found) {
+			found = field.Name
 		}
 	}
 	if found == "" {
@@ -101,52 +89,64 @@ func fieldOf(input any, message string) *string {
 // attributes returns what an input says of a record's fields, by the API's own names: what
 // was left out stays out, and null is null. Fields that say which record it is are left
 // away.
-func attributes(input any, which ...string) map[string]any {
-	body := make(map[string]any)
-	v := reflect.ValueOf(input)
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if slices.Contains(which, name) {
-			continue
-		}
-		value := v.Field(i).Interface()
-		if omittable, ok := value.(interface{ IsSet() bool }); ok {
-			if !omittable.IsSet() {
-				continue
+func attributes(input map[string]any, which ...string) map[string]any {
+	body := make(map[string]any, len(input))
+	for name, value := range input {
+		switch given := value.(type) {
+		case map[string]any:
+			if value = nil; given != nil {
+				value = attributes(given)
 			}
-			value = v.Field(i).MethodByName("Value").Call(nil)[0].Interface()
+		case []string:
+			if given == nil {
+				value = nil // which JSON would write as an empty list
+			}
 		}
-		body[snakeCase(name)] = value
+		if !slices.Contains(which, name) {
+			body[snakeCase(name)] = value
+		}
 	}
 	return body
 }
 
-// contactAttributes are the attributes of a contact of a workspace, given by its raw id.
-func contactAttributes(ctx context.Context, workspace string, input any) (map[string]any, error) {
-	body := attributes(input, "id", "workspaceId")
-	if ids, ok := body["tag_ids"].([]string); ok && ids != nil {
-		raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, workspace, ids)
-		if err != nil {
-			return nil, aboutField("tagIds", err)
+// optional returns a field of an input that may be absent or null.
+func optional(input map[string]any, name string) *string {
+	text, _ := input[name].(*string)
+	return text
+}
+
+// completion completes the attributes of a write to a workspace, given by its raw id.
+type completion func(ctx context.Context, workspace string, body map[string]any) error
+
+// completed returns the attributes of an input that do not say which record it is.
+func completed(ctx context.Context, workspace string, input map[string]any, complete completion, which ...string) (map[string]any, error) {
+	body := attributes(input, which...)
+	if complete == nil {
+		return body, nil
+	}
+	return body, complete(ctx, workspace, body)
+}
+
+// rawAttributes replaces ids in attributes by the raw ones, which bodies take (API.md §1).
+func rawAttributes(fields ...string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		for _, field := range fields {
+			key := snakeCase(field)
+			id, _ := body[key].(*string)
+			if id == nil {
+				continue
+			}
+			raw := *id
+			if ref, ok := model.ParseGlobalID(raw); ok {
+				raw = ref.ID
+			}
+			if !upstream.IsRawID(raw) {
+				return aboutField(field, badInput("Give %s as an id or a rawId.", field))
+			}
+			body[key] = jsontext.Value(raw)
 		}
-		body["tag_ids"] = raw
+		return nil
 	}
-	if given, ok := body["custom_attributes"].([]*model.CustomAttributeInput); ok && given != nil {
-		free := make(map[string]*string, len(given))
-		for _, attribute := range given {
-			free[attribute.Key] = attribute.Value.Value()
-		}
-		body["custom_attributes"] = free
-	}
-	// Null clears, as for any other field. ClickFunnels says of the empty list only that it takes
-	// all tags (API.md §8, trap 15). An upsert passes over both.
-	if ids, ok := body["tag_ids"].([]string); ok && ids == nil {
-		body["tag_ids"] = []string{}
-	}
-	if given, ok := body["custom_attributes"].([]*model.CustomAttributeInput); ok && given == nil {
-		body["custom_attributes"] = nil
-	}
-	return body, nil
 }
 
 // maxInputIDs is how many records a field of an input can name.
@@ -246,221 +246,123 @@ func globalID(ref upstream.Ref) *string {
 	return &id
 }
 
-// globalIDOf is [globalID] of a record, which may be nil.
-func globalIDOf(applied *upstream.AppliedContactTag) *string {
-	if applied == nil {
-		return nil
+// written answers a mutation with the record that do returns. What ClickFunnels has refused
+// becomes user errors about fields of the input; any other error is the mutation's own.
+func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
+	row, err := do(loader.From(ctx))
+	refusals, err := refused(ctx, err)
+	if err != nil {
+		return nil, err
 	}
-	return globalID(applied.Ref())
+	return &model.Written[T]{Record: row, UserErrors: refusals}, nil
 }
 
-func createContact(ctx context.Context, l *loader.Loaders, input model.CreateContactInput) (*upstream.Contact, error) {
-	workspace, err := rawWorkspace(l, input.WorkspaceID)
-	if err != nil {
-		return nil, err
-	}
-	body, err := contactAttributes(ctx, workspace, input)
-	if err != nil {
-		return nil, err
-	}
-	return loader.Write(l, loader.Contacts, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.Contact, error) {
-		return c.CreateContact(ctx, p, body)
+// create creates a record of a workspace.
+func create[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, any) (*T, error), complete completion) (*model.Written[T], error) {
+	return written(ctx, func(l *loader.Loaders) (*T, error) {
+		workspace, err := rawWorkspace(l, input["workspaceId"].(string))
+		if err != nil {
+			return nil, err
+		}
+		body, err := completed(ctx, workspace, input, complete, "workspaceId")
+		if err != nil {
+			return nil, err
+		}
+		return loader.Write(l, records, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
+			return by(c, ctx, p, body)
+		})
 	})
 }
 
-// upserted is a contact and whether it was created; nil if that is unknown.
-type upserted struct {
-	contact *upstream.Contact
-	created *bool
+// createBelow creates a record of another one, which the input's field parent names.
+func createBelow[O, T any](ctx context.Context, input map[string]any, parents *loader.Resource[O], kind upstream.Kind, parent string, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
+	return written(ctx, func(l *loader.Loaders) (*T, error) {
+		ref, err := target(l, parents, kind, optional(input, "workspaceId"), input[parent].(string))
+		if err != nil {
+			return nil, err
+		}
+		body, err := completed(ctx, ref.Parent, input, complete, parent, "workspaceId")
+		if err != nil {
+			return nil, err
+		}
+		return loader.Write(l, records, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
+			return by(c, ctx, p, ref.ID, body)
+		})
+	})
 }
 
-func upsertContact(ctx context.Context, l *loader.Loaders, input model.UpsertContactInput) (done upserted, err error) {
-	workspace, err := rawWorkspace(l, input.WorkspaceID)
-	if err != nil {
-		return done, err
-	}
-	body, err := contactAttributes(ctx, workspace, input)
-	if err != nil {
-		return done, err
-	}
-	done.contact, err = loader.Write(l, loader.Contacts, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.Contact, error) {
-		var contact *upstream.Contact
-		contact, done.created, err = c.UpsertContact(ctx, p, body)
-		return contact, err
+// update changes a record of a workspace.
+func update[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
+	return written(ctx, func(l *loader.Loaders) (*T, error) {
+		ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
+		if err != nil {
+			return nil, err
+		}
+		body, err := completed(ctx, ref.Parent, input, complete, "id", "workspaceId")
+		if err != nil {
+			return nil, err
+		}
+		return loader.Write(l, records, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
+			return by(c, ctx, p, ref.ID, body)
+		})
 	})
-	return done, err
 }
 
-func updateContact(ctx context.Context, l *loader.Loaders, input model.UpdateContactInput) (*upstream.Contact, error) {
-	ref, err := refIn(l, upstream.KindContact, input.WorkspaceID.Value(), input.ID)
-	if err != nil {
-		return nil, err
-	}
-	body, err := contactAttributes(ctx, ref.Parent, input)
-	if err != nil {
-		return nil, err
-	}
-	return loader.Write(l, loader.Contacts, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.Contact, error) {
-		return c.UpdateContact(ctx, p, ref.ID, body)
+// updateOnAccounts changes a record that belongs to no workspace.
+func updateOnAccounts[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, string, any) (*T, error)) (*model.Written[T], error) {
+	return written(ctx, func(l *loader.Loaders) (*T, error) {
+		ref, err := model.ParseID(kind, "", input["id"].(string))
+		if err != nil {
+			return nil, err
+		}
+		return loader.Write(l, records, "", func(ctx context.Context, c *upstream.Client, _ upstream.Place) (*T, error) {
+			return by(c, ctx, ref.ID, attributes(input, "id"))
+		})
 	})
+}
+
+// target returns the address of a record that is to be written to. A caller who may not see
+// everything has to see a record that does not name its workspace.
+func target[T any](l *loader.Loaders, records *loader.Resource[T], kind upstream.Kind, workspace *string, id string) (upstream.Ref, error) {
+	ref, err := refIn(l, kind, workspace, id)
+	if err == nil && l.Scoped() && records.Owned() {
+		_, err = records.Of(l).Load(ref)
+	}
+	return ref, err
 }
 
 // removal is how a record of a workspace goes.
 type removal func(*upstream.Client, context.Context, upstream.Place, string) error
 
-// remove deletes a record of a workspace, and returns its address.
+// remove deletes a record of a workspace.
 func remove[T any, P interface {
 	*T
 	model.Node
-}](l *loader.Loaders, records *loader.Resource[T], kind upstream.Kind, workspace *string, id string, by removal) (upstream.Ref, error) {
-	ref, err := refIn(l, kind, workspace, id)
+}](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*model.Deleted, error) {
+	id, err := removed[T, P](loader.From(ctx), input, records, kind, by)
+	refusals, err := refused(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.Deleted{ID: id, UserErrors: refusals}, nil
+}
+
+// removed deletes a record of a workspace, and returns its global id.
+func removed[T any, P interface {
+	*T
+	model.Node
+}](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*string, error) {
+	ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
 	if err == nil {
 		ref, err = canonical[T, P](l, records, ref)
 	}
 	if err != nil {
-		return upstream.Ref{}, err
+		return nil, err
 	}
-	_, err = loader.Write(l, records, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
+	if _, err = loader.Write(l, records, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*T, error) {
 		return nil, by(c, ctx, p, ref.ID)
-	})
-	if err != nil {
-		return upstream.Ref{}, err
-	}
-	return ref, nil
-}
-
-func deleteContact(_ context.Context, l *loader.Loaders, input model.DeleteContactInput) (upstream.Ref, error) {
-	return remove(l, loader.Contacts, upstream.KindContact, input.WorkspaceID.Value(), input.ID, (*upstream.Client).DeleteContact)
-}
-
-func redactContact(_ context.Context, l *loader.Loaders, input model.RedactContactInput) (upstream.Ref, error) {
-	if !input.Confirm {
-		return upstream.Ref{}, aboutField("confirm", badInput("Set confirm to true: redacting cannot be undone."))
-	}
-	return remove(l, loader.Contacts, upstream.KindContact, input.WorkspaceID.Value(), input.ID, (*upstream.Client).RedactContact)
-}
-
-func createContactTag(_ context.Context, l *loader.Loaders, input model.CreateContactTagInput) (*upstream.ContactTag, error) {
-	workspace, err := rawWorkspace(l, input.WorkspaceID)
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
-	return loader.Write(l, loader.ContactTags, workspace, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.ContactTag, error) {
-		return c.CreateContactTag(ctx, p, attributes(input, "workspaceId"))
-	})
-}
-
-func updateContactTag(_ context.Context, l *loader.Loaders, input model.UpdateContactTagInput) (*upstream.ContactTag, error) {
-	ref, err := refIn(l, upstream.KindContactTag, input.WorkspaceID.Value(), input.ID)
-	if err != nil {
-		return nil, err
-	}
-	return loader.Write(l, loader.ContactTags, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.ContactTag, error) {
-		return c.UpdateContactTag(ctx, p, ref.ID, attributes(input, "id", "workspaceId"))
-	})
-}
-
-func deleteContactTag(_ context.Context, l *loader.Loaders, input model.DeleteContactTagInput) (upstream.Ref, error) {
-	return remove(l, loader.ContactTags, upstream.KindContactTag, input.WorkspaceID.Value(), input.ID, (*upstream.Client).DeleteContactTag)
-}
-
-// tagging is what has come of a contact's tag.
-type tagging struct {
-	applied *upstream.AppliedContactTag
-	contact *upstream.Contact
-}
-
-func applyContactTag(ctx context.Context, l *loader.Loaders, input model.ApplyContactTagInput) (done tagging, err error) {
-	contact, tag, err := contactAndTag(ctx, l, input.WorkspaceID.Value(), input.ContactID, input.TagID)
-	if err != nil {
-		return done, err
-	}
-	done.applied, err = loader.Write(l, loader.AppliedContactTags, contact.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.AppliedContactTag, error) {
-		return c.ApplyContactTag(ctx, p, contact.ID, tag)
-	})
-	if err != nil {
-		return done, err
-	}
-	done.contact = payloadContact(ctx, l, contact)
-	return done, nil
-}
-
-func removeContactTag(ctx context.Context, l *loader.Loaders, input model.RemoveContactTagInput) (done tagging, err error) {
-	contact, tag, err := contactAndTag(ctx, l, input.WorkspaceID.Value(), input.ContactID, input.TagID)
-	if err != nil {
-		return done, err
-	}
-	filter, err := upstream.Filter("").With("tag_id", tag)
-	if err != nil {
-		return done, err
-	}
-	found, err := loader.AppliedContactTagList.Of(l).Load(contact, upstream.Query{Filter: filter}, upstream.Window{Limit: 1})
-	if err != nil {
-		return done, err
-	}
-	// A filter that is not understood is passed over (API.md §3.3).
-	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID == tag })
-	if i < 0 {
-		return done, aboutField("tagId", upstream.NewError(upstream.NotFound, "The contact does not carry this tag."))
-	}
-	_, err = loader.Write(l, loader.AppliedContactTags, contact.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.AppliedContactTag, error) {
-		return nil, c.RemoveAppliedContactTag(ctx, p, found.Rows[i].Key())
-	})
-	if err != nil {
-		return done, err
-	}
-	return tagging{found.Rows[i], payloadContact(ctx, l, contact)}, nil
-}
-
-// contactAndTag returns the address of a contact and the raw id of a tag of its
-// workspace.
-func contactAndTag(ctx context.Context, l *loader.Loaders, workspace *string, contactID, tagID string) (contact upstream.Ref, tag string, err error) {
-	if contact, err = refIn(l, upstream.KindContact, workspace, contactID); err != nil {
-		return contact, "", err
-	}
-	raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, contact.Parent, []string{tagID})
-	if err != nil {
-		return contact, "", aboutField("tagId", err)
-	}
-	return contact, string(raw[0]), nil
-}
-
-// payloadContact returns the contact that a payload is asked for, as it is after the
-// change. That it cannot be had is no failure of the change.
-func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *upstream.Contact {
-	op := graphql.GetOperationContext(ctx)
-	for _, field := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
-		if field.Name != "contact" {
-			continue
-		}
-		if only, _ := lightContact.selection(op, field); only && upstream.IsRawID(ref.ID) {
-			return contactStub(ref)
-		}
-		contact, err := loader.Contacts.Of(l).Load(ref)
-		if err != nil {
-			graphql.AddError(graphql.WithPathContext(ctx, graphql.NewPathWithField(field.Alias)), err)
-		}
-		return contact
-	}
-	return nil
-}
-
-func updateTeam(_ context.Context, l *loader.Loaders, input model.UpdateTeamInput) (*upstream.Team, error) {
-	ref, err := model.ParseID(upstream.KindTeam, "", input.ID)
-	if err != nil {
-		return nil, err
-	}
-	return loader.Write(l, loader.Teams, "", func(ctx context.Context, c *upstream.Client, _ upstream.Place) (*upstream.Team, error) {
-		return c.UpdateTeam(ctx, ref.ID, attributes(input, "id"))
-	})
-}
-
-func updateWorkspace(_ context.Context, l *loader.Loaders, input model.UpdateWorkspaceInput) (*upstream.Workspace, error) {
-	ref, err := model.ParseID(upstream.KindWorkspace, "", input.ID)
-	if err != nil {
-		return nil, err
-	}
-	return loader.Write(l, loader.Workspaces, "", func(ctx context.Context, c *upstream.Client, _ upstream.Place) (*upstream.Workspace, error) {
-		return c.UpdateWorkspace(ctx, ref.ID, attributes(input, "id"))
-	})
+	return globalID(ref), nil
 }

@@ -62,6 +62,16 @@ func funnelQuery(ctx context.Context, workspace string, filter *model.FunnelFilt
 	return c.query, c.err
 }
 
+// funnelTagQuery reads the filter and the order of a list of funnel tags.
+func funnelTagQuery(ctx context.Context, workspace string, filter *model.FunnelTagFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.FunnelTags, upstream.KindFunnelTag, filter.Ids)
+		c.values("name", "names", filter.Names)
+	}
+	return c.query, c.err
+}
+
 // orderQuery reads the filter and the order of a list of orders.
 func orderQuery(ctx context.Context, workspace string, filter *model.OrderFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
@@ -173,6 +183,16 @@ func salesOpportunityQuery(ctx context.Context, workspace string, filter *model.
 		ids(c, "pipelines_stage_id", "pipelinesStageIds", loader.SalesPipelineStages, upstream.KindSalesPipelineStage, filter.PipelinesStageIds)
 		ids(c, "primary_contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
 		c.values("assignee_id", "assigneeIds", filter.AssigneeIds)
+	}
+	return c.query, c.err
+}
+
+// salesOpportunityNoteQuery reads the filter and the order of a list of notes.
+func salesOpportunityNoteQuery(ctx context.Context, workspace string, filter *model.SalesOpportunityNoteFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "id", "ids", loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, filter.Ids)
+		c.values("created_by_id", "createdByIds", filter.CreatedByIds)
 	}
 	return c.query, c.err
 }

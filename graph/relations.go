@@ -305,15 +305,10 @@ func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstr
 			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
 		}
 	}
-	if len(unknown) > 0 && !lightVariant.suffices(ctx) {
+	if len(unknown) > 0 && !lightProductVariant.suffices(ctx) {
 		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
 	}
-	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, variantStub)
-}
-
-// stageOpportunities returns the opportunities of stages.
-func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
+	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightProductVariant, productVariantStub)
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were

@@ -11,12 +11,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 )
 
-// public returns the schema as clients see it: the directive that tells gqlgen how to
-// resolve a field is none of theirs, and @defer is described.
+// public returns the schema as clients see it: the directives that tell gqlgen how to
+// bind types and fields are none of theirs, and @defer is described.
 func public() *ast.Schema {
 	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "goField")
+	delete(schema.Directives, "goModel")
 	schema.Directives["defer"] = described(*schema.Directives["defer"])
 	return &schema
 }
@@ -43,10 +44,11 @@ func SDL() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
 		def := *schema.Types[name]
+		def.Directives = known(schema, def.Directives)
 		def.Fields = slices.Clone(def.Fields)
 		for i, field := range def.Fields {
 			shown := *field
-			shown.Directives = slices.DeleteFunc(slices.Clone(field.Directives), func(d *ast.Directive) bool { return schema.Directives[d.Name] == nil })
+			shown.Directives = known(schema, field.Directives)
 			def.Fields[i] = &shown
 		}
 		doc.Definitions = append(doc.Definitions, &def)
@@ -54,6 +56,11 @@ func SDL() string {
 	var text strings.Builder
 	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchemaDocument(doc)
 	return text.String()
+}
+
+// known returns the directives that the schema has.
+func known(schema *ast.Schema, all ast.DirectiveList) ast.DirectiveList {
+	return slices.DeleteFunc(slices.Clone(all), func(d *ast.Directive) bool { return schema.Directives[d.Name] == nil })
 }
 
 // described returns @defer as clients know it.

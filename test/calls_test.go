@@ -156,6 +156,23 @@ var callTable = []struct {
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
 }
 
+// init adds the rows of the resources that have none above.
+func init() {
+	for _, x := range demo.Derived() {
+		nodes := " { nodes { id rawId" + x.Selection("") + " workspace { id } } } "
+		list, calls := `{ workspace(id: "101", subdomain: "acme-academy") { ` + x.Field + nodes + `} }`, 1
+		if x.Parent != "Workspace" {
+			list, calls = fmt.Sprintf(`{ node(id: %q) { ... on %s { %s } } }`, derivedParent(x), x.Parent, x.Field+nodes), 2
+		}
+		row := callTable[0]
+		row.warm = `{ workspace(id: "101") { name } }`
+		row.name, row.query, row.want = x.Type+": list", list, calls
+		callTable = append(callTable, row)
+		row.name, row.query, row.want = x.Type+": record", fmt.Sprintf(`{ node(id: %q) { ... on %s { id rawId%s workspace { id } } } }`, derivedID(x), x.Type, x.Selection("")), 1
+		callTable = append(callTable, row)
+	}
+}
+
 func TestCalls(t *testing.T) {
 	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
 		for _, row := range callTable {

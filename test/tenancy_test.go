@@ -35,13 +35,7 @@ type leaky struct{}
 // resources are the kinds of records, by the letter that begins their public ids. The id
 // of one begins with that of the record above it, and those of teams with their token's
 // digit: 1 → 12 → 121 → 1213.
-var resources = map[string]struct {
-	kind  upstream.Kind
-	path  string   // of a record, without its id
-	above string   // what its id begins with the id of
-	last  string   // the digits that its id can end with
-	lists []string // their paths, without the id in them
-}{
+var resources = withDerived(map[string]leakyResource{
 	"T": {upstream.KindTeam, "teams", "", "123", []string{"teams//"}},
 	"W": {upstream.KindWorkspace, "workspaces", "T", "12", []string{"teams//workspaces"}},
 	"C": {upstream.KindContact, "contacts", "W", "123", []string{"workspaces//contacts"}},
@@ -67,6 +61,15 @@ var resources = map[string]struct {
 	"H": {upstream.KindSalesPipeline, "sales/pipelines", "W", "6", []string{"workspaces//sales/pipelines"}},
 	"J": {upstream.KindSalesPipelineStage, "sales/pipelines/stages", "H", "1", nil},
 	"Y": {upstream.KindSalesOpportunity, "sales/opportunities", "W", "78", []string{"workspaces//sales/opportunities"}},
+})
+
+// leakyResource is a kind of records.
+type leakyResource struct {
+	kind  upstream.Kind
+	path  string   // of a record, without its id
+	above string   // what its id begins with the id of
+	last  string   // the digits that its id can end with
+	lists []string // their paths, without the id in them
 }
 
 var letters = slices.Sorted(maps.Keys(resources))
@@ -191,19 +194,23 @@ func (l leaky) row(kind string, id int) map[string]any {
 		}
 	}
 	maps.Copy(all, more)
+	if x, ok := derived[kind]; ok {
+		fillMarks(all, x.Fields, text)
+		all[x.ParentKey] = id / 10
+	}
 	return all
 }
 
 // list returns a list of a record, or of the token, with rows of the sibling's mixed in,
 // or what filters find, wherever that is; an empty kind is no list.
 func (l leaky) list(path string, of, token int, filters url.Values) (kind string, rows []map[string]any) {
-	i := slices.IndexFunc(letters, func(kind string) bool { return slices.Contains(resources[kind].lists, path) })
-	if i < 0 {
+	kind = listedAt(path)
+	if kind == "" {
 		return "", nil
 	}
 	below := func(id, above int) bool { return strings.HasPrefix(strconv.Itoa(id), strconv.Itoa(above)) }
-	for _, id := range every(letters[i], token) {
-		row := l.row(letters[i], id)
+	for _, id := range every(kind, token) {
+		row := l.row(kind, id)
 		listed := below(id, of) || of >= 100 && path != "workspaces//courses" && below(id, sibling(of))
 		filtered, found := false, true
 		for name, values := range filters {
@@ -218,7 +225,7 @@ func (l leaky) list(path string, of, token int, filters url.Values) (kind string
 			rows = append(rows, row)
 		}
 	}
-	return letters[i], rows
+	return kind, rows
 }
 
 var route = regexp.MustCompile(`^/([a-z_/]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
@@ -258,6 +265,10 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 		kind, id = "G", id*10+5
 	case "contacts/applied_tags":
 		kind, id = "A", id*10+1
+	default:
+		if letter := listedAt(at[1] + "//" + at[3]); derived[letter].Type != "" {
+			kind, id = letter, id*10+int(resources[letter].last[0]-'0')
+		}
 	}
 	answered := id
 	if written.count++; written.count%3 == 0 { // with another one, at times
@@ -466,7 +477,7 @@ const opportunityFields = `id name remarks: notes { content } contact { id email
 
 const elsewhereFields = `id orders(first: 5) { nodes { notes contact { emailAddress } } } formSubmissions(first: 5) { nodes { ` + submissionFields + ` } } opportunities(first: 5) { nodes { ` + opportunityFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } }`
 
-const nodeFields = `__typename id ... on Team { ` + teamFields + ` } ... on Workspace { ` + workspaceFields + ` } ... on Contact { ` + contactFields + ` ` + elsewhereFields + ` } ... on ContactTag { rawId name workspace { name } }
+var nodeFields = derivedNodeFields() + `__typename id ... on Team { ` + teamFields + ` } ... on Workspace { ` + workspaceFields + ` } ... on Contact { ` + contactFields + ` ` + elsewhereFields + ` } ... on ContactTag { rawId name workspace { name } }
 	... on Funnel { name path: currentPath workspace { name } pages(first: 5) { nodes { ` + pageFields + ` } } } ... on Page { ` + pageFields + ` } ... on FormSubmission { ` + submissionFields + ` } ... on Order { ` + orderFields + ` }
 	... on OrderInvoice { ` + invoiceFields + ` } ... on OrderTransaction { ` + transactionFields + ` } ... on OrderTag { name color workspace { name } } ... on AppliedOrderTag { ` + orderLabelFields + ` }
 	... on Product { ` + productFields + ` } ... on ProductVariant { ` + variantFields + ` } ... on ProductPrice { ` + priceFields + ` } ... on ProductCollection { ` + collectionFields + ` } ... on ProductTag { name color workspace { name } }
@@ -477,7 +488,7 @@ const nodeFields = `__typename id ... on Team { ` + teamFields + ` } ... on Work
 // roads are the ways to ask for something by an id, which stands for a name in braces:
 // that of a kind of records is an id of one, in any of its forms; node, and with a number
 // behind it, any object's global id; raw, any raw id; subdomain, any subdomain.
-var roads = []string{
+var roads = append(derivedRoads(), []string{
 	`{ teams(first: 100) { nodes { ` + teamFields + ` } pageInfo { hasNextPage endCursor } } }`,
 	`{ teams(last: 1) { nodes { name } pageInfo { hasNextPage hasPreviousPage } } }`,
 	`{ teams(after: "{cursor}") { nodes { name } pageInfo { hasNextPage } } }`,
@@ -533,7 +544,7 @@ var roads = []string{
 	`{ workspace(id: "{W}") { salesOpportunities(filter: { ids: ["{Y}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
 	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], pipelinesStageIds: ["{J}"], contactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
 	`{ a: node(id: "{node}") { id } b: workspace(id: "{W}", subdomain: "{subdomain}") { name contact(id: "{C}") { emailAddress } } c: contact(id: "{C}", workspaceId: "{W}") { emailAddress } }`,
-}
+}...)
 
 var placeholder = regexp.MustCompile(`"\{(\w+)\}"`)
 
@@ -915,7 +926,7 @@ func TestHiddenTeam(t *testing.T) {
 }
 
 // writeRoads are the ways to write to something by an id, as roads are those to read.
-var writeRoads = []string{
+var writeRoads = append(derivedWriteRoads(), []string{
 	`updateTeam(input: { id: "{T}", name: "x" }) { team { ` + teamFields + ` } userErrors { message } }`,
 	`updateWorkspace(input: { id: "{W}", name: "x" }) { workspace { ` + workspaceFields + ` } userErrors { message } }`,
 	`createContact(input: { workspaceId: "{W}", emailAddress: "x", tagIds: ["{G}"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
@@ -932,7 +943,7 @@ var writeRoads = []string{
 	`applyContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
 	`applyContactTag(input: { contactId: "{C}", tagId: "{G}" }) { appliedContactTag { id tag { name } contact { emailAddress } } contact { ` + contactFields + ` } userErrors { message } }`,
 	`removeContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { removedAppliedContactTagId contact { ` + contactFields + ` } userErrors { message } }`,
-}
+}...)
 
 // seesWritten reports whether a tenant may see what has been written to.
 func (x *tenant) seesWritten(kindAndID string) bool {
@@ -969,10 +980,16 @@ func TestTenancyOfWrites(t *testing.T) {
 		if r.IntN(2) == 0 { // what belongs together
 			contact, tag = workspace*10+1+r.IntN(2), workspace*10+5
 		}
+		together := r.IntN(2) == 0
 		ids := map[string]int{"T": r.id("T"), "W": workspace, "C": contact, "G": tag}
 		mutation, _ := fill("mutation { "+writeRoads[road]+" }", func(name string) string {
 			if name == "raw" {
 				return strconv.Itoa(r.id("G"))
+			}
+			if ids[name] == 0 {
+				if ids[name] = r.id(name); together {
+					ids[name] = first(name, workspace)
+				}
 			}
 			return r.form(name, ids[name])
 		})

@@ -187,6 +187,36 @@ func (c *Client) Funnel(ctx context.Context, p Place, id string) (*Funnel, error
 	return oneIn(ctx, c, p, (*Funnel).adopt, "funnels", id)
 }
 
+// Ref returns the address of the funnel tag.
+func (r *FunnelTag) Ref() Ref { return Ref{Kind: KindFunnelTag, Parent: r.WorkspaceID, ID: r.Key()} }
+
+// FunnelTags lists the funnel tags of a workspace. Filter keys: id, name.
+func (c *Client) FunnelTags(ctx context.Context, p Place, q Query) (*Page[FunnelTag], error) {
+	return listIn(ctx, c, p, q, (*FunnelTag).adopt, "workspaces", thisWorkspace, "funnels", "tags")
+}
+
+// FunnelTag fetches a funnel tag by its raw or public id.
+func (c *Client) FunnelTag(ctx context.Context, p Place, id string) (*FunnelTag, error) {
+	return oneIn(ctx, c, p, (*FunnelTag).adopt, "funnels", "tags", id)
+}
+
+// CreateFunnelTag creates a funnel tag with the attributes of the body `funnels_tag` (API.md §5). It is sent
+// once, and again only if it has certainly not been carried out.
+func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (*FunnelTag, error) {
+	row, _, err := createdIn(ctx, c, p, "funnels_tag", attributes, false, (*FunnelTag).adopt, "workspaces", thisWorkspace, "funnels", "tags")
+	return row, err
+}
+
+// UpdateFunnelTag changes a funnel tag, given by its raw or public id. Attributes that are absent stay.
+func (c *Client) UpdateFunnelTag(ctx context.Context, p Place, id string, attributes any) (*FunnelTag, error) {
+	return updatedIn(ctx, c, p, "funnels_tag", attributes, (*Client).FunnelTag, (*FunnelTag).adopt, "funnels", "tags", id)
+}
+
+// DeleteFunnelTag deletes a funnel tag, given by its raw or public id.
+func (c *Client) DeleteFunnelTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FunnelTag, "funnels", "tags", id)
+}
+
 // Ref returns the address of the order.
 func (r *Order) Ref() Ref { return Ref{Kind: KindOrder, Parent: r.WorkspaceID, ID: r.Key()} }
 
@@ -415,4 +445,40 @@ func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Pag
 // SalesOpportunity fetches a sales opportunity by its raw or public id.
 func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*SalesOpportunity, error) {
 	return oneIn(ctx, c, p, (*SalesOpportunity).adopt, "sales", "opportunities", id)
+}
+
+// Ref returns the address of the note.
+func (r *SalesOpportunityNote) Ref() Ref {
+	return Ref{Kind: KindSalesOpportunityNote, Parent: r.WorkspaceID, ID: r.Key()}
+}
+
+// Owner returns the address of the sales opportunity that the note belongs to.
+func (r *SalesOpportunityNote) Owner() Ref {
+	return Ref{Kind: KindSalesOpportunity, Parent: r.WorkspaceID, ID: r.OpportunityID}
+}
+
+// SalesOpportunityNotes lists the notes of a sales opportunity, given by its raw or public id. Filter keys: id, created_by_id.
+func (c *Client) SalesOpportunityNotes(ctx context.Context, p Place, opportunity string, q Query) (*Page[SalesOpportunityNote], error) {
+	return listIn(ctx, c, p, q, (*SalesOpportunityNote).adopt, "sales", "opportunities", opportunity, "notes")
+}
+
+// SalesOpportunityNote fetches a note by its raw or public id.
+func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (*SalesOpportunityNote, error) {
+	return oneIn(ctx, c, p, (*SalesOpportunityNote).adopt, "sales", "opportunities", "notes", id)
+}
+
+// CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
+// body `sales_opportunities_note` (API.md §5). It is sent once, and again only if it has certainly not been carried out.
+func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
+	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
+}
+
+// UpdateSalesOpportunityNote changes a note, given by its raw or public id. Attributes that are absent stay.
+func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
+	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
+}
+
+// DeleteSalesOpportunityNote deletes a note, given by its raw or public id.
+func (c *Client) DeleteSalesOpportunityNote(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunityNote, "sales", "opportunities", "notes", id)
 }

@@ -25,16 +25,17 @@ type SalesOpportunity struct {
 	PrimaryContact *Contact `json:"primary_contact" for:"contact"`
 }
 
-// SalesOpportunityNote is a note about an opportunity, as that carries it.
+// SalesOpportunityNote is a note about an opportunity (API.md §5, Sales::Opportunities::Note).
+// An opportunity carries it without its own id.
 type SalesOpportunityNote struct {
-	RawID       string     `json:"id"`
-	PublicID    *string    `json:"public_id"`
-	Content     *string    `json:"content"`
-	CreatedByID *string    `json:"created_by_id"`
-	CreatedAt   *time.Time `json:"created_at"`
-	UpdatedAt   *time.Time `json:"updated_at"`
-	WorkspaceID string     `json:"workspace_id" scope:"optional"`
+	Record        `json:",embed"`
+	WorkspaceID   string  `json:"workspace_id" scope:"optional"`
+	OpportunityID string  `json:"opportunity_id"`
+	Content       *string `json:"content"`
+	CreatedByID   *string `json:"created_by_id"`
 }
+
+func (n *SalesOpportunityNote) adopt(p Place) { n.WorkspaceID = p.WorkspaceID }
 
 // Pipeline returns the opportunity's pipeline as far as the opportunity tells.
 func (o *SalesOpportunity) Pipeline() *SalesPipeline {
@@ -49,6 +50,9 @@ func (o *SalesOpportunity) PipelinesStage() *SalesPipelineStage {
 func (o *SalesOpportunity) adopt(at Place) {
 	o.WorkspaceID = cmp.Or(o.WorkspaceID, at.WorkspaceID)
 	o.Notes = withoutNulls(o.Notes)
+	for _, note := range o.Notes {
+		note.WorkspaceID, note.OpportunityID = o.WorkspaceID, o.RawID
+	}
 	if o.PipelineID == "" && o.InPipeline != nil { // as in the API's own examples
 		o.PipelineID = o.InPipeline.RawID
 	}

@@ -22,6 +22,8 @@ type WebPage struct {
 	FooterCode     *string      `json:"footer_code" expand:"true"`
 	Markup         *string      `json:"markup" expand:"true"`
 	InFunnel       *NamedRecord `json:"funnel" for:"pages"`
+	// FunnelID is the raw id of the page's funnel, empty if it is in none.
+	FunnelID string `json:"-"`
 }
 
 // Funnel returns the page's funnel as far as the page tells; nil if it is in none.
@@ -32,7 +34,6 @@ func (p *WebPage) Funnel() *Funnel {
 	return &Funnel{Record: p.InFunnel.record(""), WorkspaceID: p.WorkspaceID, Name: p.InFunnel.text()}
 }
 
-// FunnelID returns the raw id of the page's funnel, empty if it is in none.
-func (p *WebPage) FunnelID() string { return p.InFunnel.record("").RawID }
-
-func (p *WebPage) adopt(at Place) { p.WorkspaceID = cmp.Or(p.WorkspaceID, at.WorkspaceID) }
+func (p *WebPage) adopt(at Place) {
+	p.WorkspaceID, p.FunnelID = cmp.Or(p.WorkspaceID, at.WorkspaceID), p.InFunnel.record("").RawID
+}

@@ -1603,7 +1603,7 @@ func (ec *executionContext) fieldContext_ContactVisits_lastVisitWithUtm(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _CreateContactPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.CreateContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreateContactPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Contact]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1612,7 +1612,7 @@ func (ec *executionContext) _CreateContactPayload_contact(ctx context.Context, f
 			return ec.fieldContext_CreateContactPayload_contact(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Contact, nil
+			return obj.Record, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Contact) graphql.Marshaler {
@@ -1635,7 +1635,7 @@ func (ec *executionContext) fieldContext_CreateContactPayload_contact(_ context.
 	return fc, nil
 }
 
-func (ec *executionContext) _CreateContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CreateContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreateContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Contact]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1713,7 +1713,7 @@ func (ec *executionContext) fieldContext_CustomAttribute_value(_ context.Context
 	return graphql.NewScalarFieldContext("CustomAttribute", field, false, false, "String")
 }
 
-func (ec *executionContext) _DeleteContactPayload_deletedContactId(ctx context.Context, field graphql.CollectedField, obj *model.DeleteContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _DeleteContactPayload_deletedContactId(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1722,7 +1722,7 @@ func (ec *executionContext) _DeleteContactPayload_deletedContactId(ctx context.C
 			return ec.fieldContext_DeleteContactPayload_deletedContactId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeletedContactID, nil
+			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1736,7 +1736,7 @@ func (ec *executionContext) fieldContext_DeleteContactPayload_deletedContactId(_
 	return graphql.NewScalarFieldContext("DeleteContactPayload", field, false, false, "ID")
 }
 
-func (ec *executionContext) _DeleteContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.DeleteContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _DeleteContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1892,7 +1892,7 @@ func (ec *executionContext) fieldContext_RedactContactPayload_userErrors(_ conte
 	return fc, nil
 }
 
-func (ec *executionContext) _UpdateContactPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _UpdateContactPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Contact]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1901,7 +1901,7 @@ func (ec *executionContext) _UpdateContactPayload_contact(ctx context.Context, f
 			return ec.fieldContext_UpdateContactPayload_contact(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Contact, nil
+			return obj.Record, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Contact) graphql.Marshaler {
@@ -1924,7 +1924,7 @@ func (ec *executionContext) fieldContext_UpdateContactPayload_contact(_ context.
 	return fc, nil
 }
 
-func (ec *executionContext) _UpdateContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _UpdateContactPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Contact]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2501,8 +2501,8 @@ func UnmarshalContactFilter(ctx context.Context, raw any) (model.ContactFilter, 
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context, obj any) (model.CreateContactInput, error) {
-	var it model.CreateContactInput
+func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2513,6 +2513,7 @@ func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context
 	}
 
 	fieldsInOrder := [...]string{"workspaceId", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "tagIds", "customAttributes"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2525,91 +2526,91 @@ func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = data
+			it["workspaceId"] = data
 		case "emailAddress":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailAddress"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.EmailAddress = graphql.OmittableOf(data)
+			it["emailAddress"] = data
 		case "firstName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("firstName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FirstName = graphql.OmittableOf(data)
+			it["firstName"] = data
 		case "lastName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lastName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LastName = graphql.OmittableOf(data)
+			it["lastName"] = data
 		case "phoneNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phoneNumber"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.PhoneNumber = graphql.OmittableOf(data)
+			it["phoneNumber"] = data
 		case "timeZone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TimeZone = graphql.OmittableOf(data)
+			it["timeZone"] = data
 		case "fbUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fbUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FbURL = graphql.OmittableOf(data)
+			it["fbUrl"] = data
 		case "twitterUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("twitterUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TwitterURL = graphql.OmittableOf(data)
+			it["twitterUrl"] = data
 		case "instagramUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("instagramUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.InstagramURL = graphql.OmittableOf(data)
+			it["instagramUrl"] = data
 		case "linkedinUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("linkedinUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LinkedinURL = graphql.OmittableOf(data)
+			it["linkedinUrl"] = data
 		case "websiteUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("websiteUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WebsiteURL = graphql.OmittableOf(data)
+			it["websiteUrl"] = data
 		case "tagIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TagIds = graphql.OmittableOf(data)
+			it["tagIds"] = data
 		case "customAttributes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customAttributes"))
-			data, err := ec.unmarshalOCustomAttributeInput2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInputᚄ(ctx, v)
+			data, err := ec.unmarshalOCustomAttributeInput2ᚕmapᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CustomAttributes = graphql.OmittableOf(data)
+			it["customAttributes"] = data
 		}
 	}
 	return it, nil
@@ -2621,14 +2622,14 @@ func (ec *executionContext) unmarshalInputCreateContactInput(ctx context.Context
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalCreateContactInput(ctx context.Context, raw any) (model.CreateContactInput, error) {
-	var out model.CreateContactInput
+func UnmarshalCreateContactInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateContactInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputCustomAttributeInput(ctx context.Context, obj any) (model.CustomAttributeInput, error) {
-	var it model.CustomAttributeInput
+func (ec *executionContext) unmarshalInputCustomAttributeInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2639,6 +2640,7 @@ func (ec *executionContext) unmarshalInputCustomAttributeInput(ctx context.Conte
 	}
 
 	fieldsInOrder := [...]string{"key", "value"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2651,14 +2653,14 @@ func (ec *executionContext) unmarshalInputCustomAttributeInput(ctx context.Conte
 			if err != nil {
 				return it, err
 			}
-			it.Key = data
+			it["key"] = data
 		case "value":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Value = graphql.OmittableOf(data)
+			it["value"] = data
 		}
 	}
 	return it, nil
@@ -2670,14 +2672,14 @@ func (ec *executionContext) unmarshalInputCustomAttributeInput(ctx context.Conte
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalCustomAttributeInput(ctx context.Context, raw any) (model.CustomAttributeInput, error) {
-	var out model.CustomAttributeInput
+func UnmarshalCustomAttributeInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CustomAttributeInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputDeleteContactInput(ctx context.Context, obj any) (model.DeleteContactInput, error) {
-	var it model.DeleteContactInput
+func (ec *executionContext) unmarshalInputDeleteContactInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2688,6 +2690,7 @@ func (ec *executionContext) unmarshalInputDeleteContactInput(ctx context.Context
 	}
 
 	fieldsInOrder := [...]string{"id", "workspaceId"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2700,14 +2703,14 @@ func (ec *executionContext) unmarshalInputDeleteContactInput(ctx context.Context
 			if err != nil {
 				return it, err
 			}
-			it.ID = data
+			it["id"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		}
 	}
 	return it, nil
@@ -2719,14 +2722,14 @@ func (ec *executionContext) unmarshalInputDeleteContactInput(ctx context.Context
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalDeleteContactInput(ctx context.Context, raw any) (model.DeleteContactInput, error) {
-	var out model.DeleteContactInput
+func UnmarshalDeleteContactInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteContactInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputRedactContactInput(ctx context.Context, obj any) (model.RedactContactInput, error) {
-	var it model.RedactContactInput
+func (ec *executionContext) unmarshalInputRedactContactInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2737,6 +2740,7 @@ func (ec *executionContext) unmarshalInputRedactContactInput(ctx context.Context
 	}
 
 	fieldsInOrder := [...]string{"id", "workspaceId", "confirm"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2749,21 +2753,21 @@ func (ec *executionContext) unmarshalInputRedactContactInput(ctx context.Context
 			if err != nil {
 				return it, err
 			}
-			it.ID = data
+			it["id"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		case "confirm":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirm"))
 			data, err := ec.unmarshalNBoolean2bool(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Confirm = data
+			it["confirm"] = data
 		}
 	}
 	return it, nil
@@ -2775,14 +2779,14 @@ func (ec *executionContext) unmarshalInputRedactContactInput(ctx context.Context
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRedactContactInput(ctx context.Context, raw any) (model.RedactContactInput, error) {
-	var out model.RedactContactInput
+func UnmarshalRedactContactInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RedactContactInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputUpdateContactInput(ctx context.Context, obj any) (model.UpdateContactInput, error) {
-	var it model.UpdateContactInput
+func (ec *executionContext) unmarshalInputUpdateContactInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2793,6 +2797,7 @@ func (ec *executionContext) unmarshalInputUpdateContactInput(ctx context.Context
 	}
 
 	fieldsInOrder := [...]string{"id", "workspaceId", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "tagIds", "customAttributes"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2805,98 +2810,98 @@ func (ec *executionContext) unmarshalInputUpdateContactInput(ctx context.Context
 			if err != nil {
 				return it, err
 			}
-			it.ID = data
+			it["id"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		case "emailAddress":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailAddress"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.EmailAddress = graphql.OmittableOf(data)
+			it["emailAddress"] = data
 		case "firstName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("firstName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FirstName = graphql.OmittableOf(data)
+			it["firstName"] = data
 		case "lastName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lastName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LastName = graphql.OmittableOf(data)
+			it["lastName"] = data
 		case "phoneNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phoneNumber"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.PhoneNumber = graphql.OmittableOf(data)
+			it["phoneNumber"] = data
 		case "timeZone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TimeZone = graphql.OmittableOf(data)
+			it["timeZone"] = data
 		case "fbUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fbUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FbURL = graphql.OmittableOf(data)
+			it["fbUrl"] = data
 		case "twitterUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("twitterUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TwitterURL = graphql.OmittableOf(data)
+			it["twitterUrl"] = data
 		case "instagramUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("instagramUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.InstagramURL = graphql.OmittableOf(data)
+			it["instagramUrl"] = data
 		case "linkedinUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("linkedinUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LinkedinURL = graphql.OmittableOf(data)
+			it["linkedinUrl"] = data
 		case "websiteUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("websiteUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WebsiteURL = graphql.OmittableOf(data)
+			it["websiteUrl"] = data
 		case "tagIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TagIds = graphql.OmittableOf(data)
+			it["tagIds"] = data
 		case "customAttributes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customAttributes"))
-			data, err := ec.unmarshalOCustomAttributeInput2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInputᚄ(ctx, v)
+			data, err := ec.unmarshalOCustomAttributeInput2ᚕmapᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CustomAttributes = graphql.OmittableOf(data)
+			it["customAttributes"] = data
 		}
 	}
 	return it, nil
@@ -2908,14 +2913,14 @@ func (ec *executionContext) unmarshalInputUpdateContactInput(ctx context.Context
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalUpdateContactInput(ctx context.Context, raw any) (model.UpdateContactInput, error) {
-	var out model.UpdateContactInput
+func UnmarshalUpdateContactInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateContactInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputUpsertContactInput(ctx context.Context, obj any) (model.UpsertContactInput, error) {
-	var it model.UpsertContactInput
+func (ec *executionContext) unmarshalInputUpsertContactInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -2926,6 +2931,7 @@ func (ec *executionContext) unmarshalInputUpsertContactInput(ctx context.Context
 	}
 
 	fieldsInOrder := [...]string{"workspaceId", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "tagIds", "customAttributes"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2938,91 +2944,91 @@ func (ec *executionContext) unmarshalInputUpsertContactInput(ctx context.Context
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = data
+			it["workspaceId"] = data
 		case "emailAddress":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("emailAddress"))
 			data, err := ec.unmarshalNString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.EmailAddress = data
+			it["emailAddress"] = data
 		case "firstName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("firstName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FirstName = graphql.OmittableOf(data)
+			it["firstName"] = data
 		case "lastName":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lastName"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LastName = graphql.OmittableOf(data)
+			it["lastName"] = data
 		case "phoneNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phoneNumber"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.PhoneNumber = graphql.OmittableOf(data)
+			it["phoneNumber"] = data
 		case "timeZone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TimeZone = graphql.OmittableOf(data)
+			it["timeZone"] = data
 		case "fbUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fbUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.FbURL = graphql.OmittableOf(data)
+			it["fbUrl"] = data
 		case "twitterUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("twitterUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TwitterURL = graphql.OmittableOf(data)
+			it["twitterUrl"] = data
 		case "instagramUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("instagramUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.InstagramURL = graphql.OmittableOf(data)
+			it["instagramUrl"] = data
 		case "linkedinUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("linkedinUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.LinkedinURL = graphql.OmittableOf(data)
+			it["linkedinUrl"] = data
 		case "websiteUrl":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("websiteUrl"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WebsiteURL = graphql.OmittableOf(data)
+			it["websiteUrl"] = data
 		case "tagIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TagIds = graphql.OmittableOf(data)
+			it["tagIds"] = data
 		case "customAttributes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customAttributes"))
-			data, err := ec.unmarshalOCustomAttributeInput2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInputᚄ(ctx, v)
+			data, err := ec.unmarshalOCustomAttributeInput2ᚕmapᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CustomAttributes = graphql.OmittableOf(data)
+			it["customAttributes"] = data
 		}
 	}
 	return it, nil
@@ -3034,8 +3040,8 @@ func (ec *executionContext) unmarshalInputUpsertContactInput(ctx context.Context
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalUpsertContactInput(ctx context.Context, raw any) (model.UpsertContactInput, error) {
-	var out model.UpsertContactInput
+func UnmarshalUpsertContactInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpsertContactInput", raw, &out)
 	return out, err
 }
@@ -3379,7 +3385,7 @@ func (ec *executionContext) _ContactVisits(ctx context.Context, sel ast.Selectio
 
 var createContactPayloadImplementors = []string{"CreateContactPayload"}
 
-func (ec *executionContext) _CreateContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateContactPayload) graphql.Marshaler {
+func (ec *executionContext) _CreateContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.Contact]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createContactPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3455,7 +3461,7 @@ func (ec *executionContext) _CustomAttribute(ctx context.Context, sel ast.Select
 
 var deleteContactPayloadImplementors = []string{"DeleteContactPayload"}
 
-func (ec *executionContext) _DeleteContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.DeleteContactPayload) graphql.Marshaler {
+func (ec *executionContext) _DeleteContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Deleted) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteContactPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3574,7 +3580,7 @@ func (ec *executionContext) _RedactContactPayload(ctx context.Context, sel ast.S
 
 var updateContactPayloadImplementors = []string{"UpdateContactPayload"}
 
-func (ec *executionContext) _UpdateContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateContactPayload) graphql.Marshaler {
+func (ec *executionContext) _UpdateContactPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.Contact]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateContactPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3819,7 +3825,7 @@ func (ec *executionContext) marshalNContactEdge2ᚖgithubᚗcomᚋfunnelgraphᚋ
 	return ec._ContactEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNCreateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactInput(ctx context.Context, v any) (model.CreateContactInput, error) {
+func (ec *executionContext) unmarshalNCreateContactInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputCreateContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -3848,27 +3854,27 @@ func (ec *executionContext) marshalNCustomAttribute2ᚖgithubᚗcomᚋfunnelgrap
 	return ec._CustomAttribute(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNCustomAttributeInput2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInput(ctx context.Context, v any) (*model.CustomAttributeInput, error) {
+func (ec *executionContext) unmarshalNCustomAttributeInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputCustomAttributeInput(ctx, v)
-	return &res, graphql.ErrorOnPath(ctx, err)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNDeleteContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactInput(ctx context.Context, v any) (model.DeleteContactInput, error) {
+func (ec *executionContext) unmarshalNDeleteContactInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputDeleteContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRedactContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRedactContactInput(ctx context.Context, v any) (model.RedactContactInput, error) {
+func (ec *executionContext) unmarshalNRedactContactInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputRedactContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNUpdateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactInput(ctx context.Context, v any) (model.UpdateContactInput, error) {
+func (ec *executionContext) unmarshalNUpdateContactInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpdateContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNUpsertContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpsertContactInput(ctx context.Context, v any) (model.UpsertContactInput, error) {
+func (ec *executionContext) unmarshalNUpsertContactInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpsertContactInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -3902,23 +3908,23 @@ func (ec *executionContext) marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraph�
 	return ec._ContactVisits(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactPayload(ctx context.Context, sel ast.SelectionSet, v *model.CreateContactPayload) graphql.Marshaler {
+func (ec *executionContext) marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._CreateContactPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOCustomAttributeInput2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInputᚄ(ctx context.Context, v any) ([]*model.CustomAttributeInput, error) {
+func (ec *executionContext) unmarshalOCustomAttributeInput2ᚕmapᚄ(ctx context.Context, v any) ([]map[string]any, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]*model.CustomAttributeInput, len(vSlice))
+	res := make([]map[string]any, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNCustomAttributeInput2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCustomAttributeInput(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNCustomAttributeInput2map(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -3926,7 +3932,7 @@ func (ec *executionContext) unmarshalOCustomAttributeInput2ᚕᚖgithubᚗcomᚋ
 	return res, nil
 }
 
-func (ec *executionContext) marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactPayload(ctx context.Context, sel ast.SelectionSet, v *model.DeleteContactPayload) graphql.Marshaler {
+func (ec *executionContext) marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -3947,7 +3953,7 @@ func (ec *executionContext) marshalORedactContactPayload2ᚖgithubᚗcomᚋfunne
 	return ec._RedactContactPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactPayload(ctx context.Context, sel ast.SelectionSet, v *model.UpdateContactPayload) graphql.Marshaler {
+func (ec *executionContext) marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

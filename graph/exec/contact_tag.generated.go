@@ -1009,7 +1009,7 @@ func (ec *executionContext) resolveBatch_ContactTagging_tag(ctx context.Context,
 	)
 }
 
-func (ec *executionContext) _CreateContactTagPayload_contactTag(ctx context.Context, field graphql.CollectedField, obj *model.CreateContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreateContactTagPayload_contactTag(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.ContactTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1018,7 +1018,7 @@ func (ec *executionContext) _CreateContactTagPayload_contactTag(ctx context.Cont
 			return ec.fieldContext_CreateContactTagPayload_contactTag(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ContactTag, nil
+			return obj.Record, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ContactTag) graphql.Marshaler {
@@ -1041,7 +1041,7 @@ func (ec *executionContext) fieldContext_CreateContactTagPayload_contactTag(_ co
 	return fc, nil
 }
 
-func (ec *executionContext) _CreateContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CreateContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreateContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.ContactTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1073,7 +1073,7 @@ func (ec *executionContext) fieldContext_CreateContactTagPayload_userErrors(_ co
 	return fc, nil
 }
 
-func (ec *executionContext) _DeleteContactTagPayload_deletedContactTagId(ctx context.Context, field graphql.CollectedField, obj *model.DeleteContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _DeleteContactTagPayload_deletedContactTagId(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1082,7 +1082,7 @@ func (ec *executionContext) _DeleteContactTagPayload_deletedContactTagId(ctx con
 			return ec.fieldContext_DeleteContactTagPayload_deletedContactTagId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeletedContactTagID, nil
+			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1096,7 +1096,7 @@ func (ec *executionContext) fieldContext_DeleteContactTagPayload_deletedContactT
 	return graphql.NewScalarFieldContext("DeleteContactTagPayload", field, false, false, "ID")
 }
 
-func (ec *executionContext) _DeleteContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.DeleteContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _DeleteContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1215,7 +1215,7 @@ func (ec *executionContext) fieldContext_RemoveContactTagPayload_userErrors(_ co
 	return fc, nil
 }
 
-func (ec *executionContext) _UpdateContactTagPayload_contactTag(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _UpdateContactTagPayload_contactTag(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.ContactTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1224,7 +1224,7 @@ func (ec *executionContext) _UpdateContactTagPayload_contactTag(ctx context.Cont
 			return ec.fieldContext_UpdateContactTagPayload_contactTag(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ContactTag, nil
+			return obj.Record, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ContactTag) graphql.Marshaler {
@@ -1247,7 +1247,7 @@ func (ec *executionContext) fieldContext_UpdateContactTagPayload_contactTag(_ co
 	return fc, nil
 }
 
-func (ec *executionContext) _UpdateContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactTagPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _UpdateContactTagPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.ContactTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1283,8 +1283,8 @@ func (ec *executionContext) fieldContext_UpdateContactTagPayload_userErrors(_ co
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Context, obj any) (model.ApplyContactTagInput, error) {
-	var it model.ApplyContactTagInput
+func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -1295,6 +1295,7 @@ func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Conte
 	}
 
 	fieldsInOrder := [...]string{"contactId", "tagId", "workspaceId"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1307,21 +1308,21 @@ func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Conte
 			if err != nil {
 				return it, err
 			}
-			it.ContactID = data
+			it["contactId"] = data
 		case "tagId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagId"))
 			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TagID = data
+			it["tagId"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		}
 	}
 	return it, nil
@@ -1333,8 +1334,8 @@ func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Conte
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalApplyContactTagInput(ctx context.Context, raw any) (model.ApplyContactTagInput, error) {
-	var out model.ApplyContactTagInput
+func UnmarshalApplyContactTagInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyContactTagInput", raw, &out)
 	return out, err
 }
@@ -1388,8 +1389,8 @@ func UnmarshalContactTagFilter(ctx context.Context, raw any) (model.ContactTagFi
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputCreateContactTagInput(ctx context.Context, obj any) (model.CreateContactTagInput, error) {
-	var it model.CreateContactTagInput
+func (ec *executionContext) unmarshalInputCreateContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -1400,6 +1401,7 @@ func (ec *executionContext) unmarshalInputCreateContactTagInput(ctx context.Cont
 	}
 
 	fieldsInOrder := [...]string{"workspaceId", "name", "color"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1412,21 +1414,21 @@ func (ec *executionContext) unmarshalInputCreateContactTagInput(ctx context.Cont
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = data
+			it["workspaceId"] = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalNString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Name = data
+			it["name"] = data
 		case "color":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("color"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Color = graphql.OmittableOf(data)
+			it["color"] = data
 		}
 	}
 	return it, nil
@@ -1438,14 +1440,14 @@ func (ec *executionContext) unmarshalInputCreateContactTagInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalCreateContactTagInput(ctx context.Context, raw any) (model.CreateContactTagInput, error) {
-	var out model.CreateContactTagInput
+func UnmarshalCreateContactTagInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateContactTagInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputDeleteContactTagInput(ctx context.Context, obj any) (model.DeleteContactTagInput, error) {
-	var it model.DeleteContactTagInput
+func (ec *executionContext) unmarshalInputDeleteContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -1456,6 +1458,7 @@ func (ec *executionContext) unmarshalInputDeleteContactTagInput(ctx context.Cont
 	}
 
 	fieldsInOrder := [...]string{"id", "workspaceId"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1468,14 +1471,14 @@ func (ec *executionContext) unmarshalInputDeleteContactTagInput(ctx context.Cont
 			if err != nil {
 				return it, err
 			}
-			it.ID = data
+			it["id"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		}
 	}
 	return it, nil
@@ -1487,14 +1490,14 @@ func (ec *executionContext) unmarshalInputDeleteContactTagInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalDeleteContactTagInput(ctx context.Context, raw any) (model.DeleteContactTagInput, error) {
-	var out model.DeleteContactTagInput
+func UnmarshalDeleteContactTagInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteContactTagInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Context, obj any) (model.RemoveContactTagInput, error) {
-	var it model.RemoveContactTagInput
+func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -1505,6 +1508,7 @@ func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Cont
 	}
 
 	fieldsInOrder := [...]string{"contactId", "tagId", "workspaceId"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1517,21 +1521,21 @@ func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Cont
 			if err != nil {
 				return it, err
 			}
-			it.ContactID = data
+			it["contactId"] = data
 		case "tagId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagId"))
 			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.TagID = data
+			it["tagId"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		}
 	}
 	return it, nil
@@ -1543,14 +1547,14 @@ func (ec *executionContext) unmarshalInputRemoveContactTagInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRemoveContactTagInput(ctx context.Context, raw any) (model.RemoveContactTagInput, error) {
-	var out model.RemoveContactTagInput
+func UnmarshalRemoveContactTagInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveContactTagInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputUpdateContactTagInput(ctx context.Context, obj any) (model.UpdateContactTagInput, error) {
-	var it model.UpdateContactTagInput
+func (ec *executionContext) unmarshalInputUpdateContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
 	if obj == nil {
 		return it, nil
 	}
@@ -1561,6 +1565,7 @@ func (ec *executionContext) unmarshalInputUpdateContactTagInput(ctx context.Cont
 	}
 
 	fieldsInOrder := [...]string{"id", "workspaceId", "name", "color"}
+	it = make(map[string]any, len(asMap))
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1573,28 +1578,28 @@ func (ec *executionContext) unmarshalInputUpdateContactTagInput(ctx context.Cont
 			if err != nil {
 				return it, err
 			}
-			it.ID = data
+			it["id"] = data
 		case "workspaceId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.WorkspaceID = graphql.OmittableOf(data)
+			it["workspaceId"] = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Name = graphql.OmittableOf(data)
+			it["name"] = data
 		case "color":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("color"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Color = graphql.OmittableOf(data)
+			it["color"] = data
 		}
 	}
 	return it, nil
@@ -1606,8 +1611,8 @@ func (ec *executionContext) unmarshalInputUpdateContactTagInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalUpdateContactTagInput(ctx context.Context, raw any) (model.UpdateContactTagInput, error) {
-	var out model.UpdateContactTagInput
+func UnmarshalUpdateContactTagInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateContactTagInput", raw, &out)
 	return out, err
 }
@@ -2006,7 +2011,7 @@ func (ec *executionContext) _ContactTagging(ctx context.Context, sel ast.Selecti
 
 var createContactTagPayloadImplementors = []string{"CreateContactTagPayload"}
 
-func (ec *executionContext) _CreateContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) _CreateContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.ContactTag]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createContactTagPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2044,7 +2049,7 @@ func (ec *executionContext) _CreateContactTagPayload(ctx context.Context, sel as
 
 var deleteContactTagPayloadImplementors = []string{"DeleteContactTagPayload"}
 
-func (ec *executionContext) _DeleteContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.DeleteContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) _DeleteContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Deleted) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteContactTagPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2125,7 +2130,7 @@ func (ec *executionContext) _RemoveContactTagPayload(ctx context.Context, sel as
 
 var updateContactTagPayloadImplementors = []string{"UpdateContactTagPayload"}
 
-func (ec *executionContext) _UpdateContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) _UpdateContactTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.ContactTag]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateContactTagPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2214,7 +2219,7 @@ func (ec *executionContext) marshalNAppliedContactTagEdge2ᚖgithubᚗcomᚋfunn
 	return ec._AppliedContactTagEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNApplyContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagInput(ctx context.Context, v any) (model.ApplyContactTagInput, error) {
+func (ec *executionContext) unmarshalNApplyContactTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputApplyContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -2276,22 +2281,22 @@ func (ec *executionContext) marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraph
 	return ec._ContactTagging(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNCreateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagInput(ctx context.Context, v any) (model.CreateContactTagInput, error) {
+func (ec *executionContext) unmarshalNCreateContactTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputCreateContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNDeleteContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagInput(ctx context.Context, v any) (model.DeleteContactTagInput, error) {
+func (ec *executionContext) unmarshalNDeleteContactTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputDeleteContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRemoveContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRemoveContactTagInput(ctx context.Context, v any) (model.RemoveContactTagInput, error) {
+func (ec *executionContext) unmarshalNRemoveContactTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputRemoveContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNUpdateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagInput(ctx context.Context, v any) (model.UpdateContactTagInput, error) {
+func (ec *executionContext) unmarshalNUpdateContactTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpdateContactTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -2379,14 +2384,14 @@ func (ec *executionContext) marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgr
 	return ret
 }
 
-func (ec *executionContext) marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagPayload(ctx context.Context, sel ast.SelectionSet, v *model.CreateContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._CreateContactTagPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagPayload(ctx context.Context, sel ast.SelectionSet, v *model.DeleteContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -2400,7 +2405,7 @@ func (ec *executionContext) marshalORemoveContactTagPayload2ᚖgithubᚗcomᚋfu
 	return ec._RemoveContactTagPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagPayload(ctx context.Context, sel ast.SelectionSet, v *model.UpdateContactTagPayload) graphql.Marshaler {
+func (ec *executionContext) marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -80,6 +80,100 @@ func lists[T comparable](values [][]T, err error) ([]any, error) {
 }
 
 var relations = map[string]*Relation{
+	"Contact.tags": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Contact_tags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.Contact().Tags(ctx, typed[upstream.Contact](objs)))
+		},
+	},
+	"Contact.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Contact_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Contact().Workspace(ctx, typed[upstream.Contact](objs)))
+		},
+	},
+	"Workspace.contacts": {
+		context: (*executionContext).fieldContext_Workspace_contacts,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Contacts(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createContact": {
+		context: (*executionContext).fieldContext_Mutation_createContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContact(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateContact": {
+		context: (*executionContext).fieldContext_Mutation_updateContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateContact(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContact": {
+		context: (*executionContext).fieldContext_Mutation_deleteContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContact(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Query.contact": {
+		context: (*executionContext).fieldContext_Query_contact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Contact(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
+	"Mutation.upsertContact": {
+		context: (*executionContext).fieldContext_Mutation_upsertContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpsertContact(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.redactContact": {
+		context: (*executionContext).fieldContext_Mutation_redactContact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().RedactContact(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactTag.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactTag_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactTag().Workspace(ctx, typed[upstream.ContactTag](objs)))
+		},
+	},
+	"Workspace.contactTags": {
+		context: (*executionContext).fieldContext_Workspace_contactTags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ContactTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createContactTag": {
+		context: (*executionContext).fieldContext_Mutation_createContactTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateContactTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateContactTag": {
+		context: (*executionContext).fieldContext_Mutation_updateContactTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateContactTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteContactTag": {
+		context: (*executionContext).fieldContext_Mutation_deleteContactTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteContactTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ContactTagging.tag": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ContactTagging_tag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ContactTagging().Tag(ctx, typed[upstream.EmbeddedTag](objs)))
+		},
+	},
 	"AppliedContactTag.tag": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedContactTag_tag,
@@ -101,94 +195,22 @@ var relations = map[string]*Relation{
 			return each(r.AppliedContactTag().Workspace(ctx, typed[upstream.AppliedContactTag](objs)))
 		},
 	},
-	"AppliedOrderTag.tag": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_AppliedOrderTag_tag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Tag(ctx, typed[upstream.AppliedOrderTag](objs)))
-		},
-	},
-	"AppliedOrderTag.order": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_AppliedOrderTag_order,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Order(ctx, typed[upstream.AppliedOrderTag](objs)))
-		},
-	},
-	"AppliedOrderTag.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_AppliedOrderTag_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Workspace(ctx, typed[upstream.AppliedOrderTag](objs)))
-		},
-	},
-	"BillingSubscription.team": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_BillingSubscription_team,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.BillingSubscription().Team(ctx, typed[upstream.BillingSubscription](objs)))
-		},
-	},
-	"Contact.tags": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_tags,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Contact().Tags(ctx, typed[upstream.Contact](objs)))
-		},
-	},
-	"Contact.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Workspace(ctx, typed[upstream.Contact](objs)))
-		},
-	},
 	"Contact.appliedTags": {
 		context: (*executionContext).fieldContext_Contact_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Contact().AppliedTags(ctx, objs[0].(*upstream.Contact), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Contact.enrollments": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_enrollments,
+	"Mutation.applyContactTag": {
+		context: (*executionContext).fieldContext_Mutation_applyContactTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Enrollments(ctx, typed[upstream.Contact](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Mutation().ApplyContactTag(ctx, args["input"].(map[string]any)))
 		},
 	},
-	"Contact.formSubmissions": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_formSubmissions,
+	"Mutation.removeContactTag": {
+		context: (*executionContext).fieldContext_Mutation_removeContactTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().FormSubmissions(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Contact.orders": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_orders,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Orders(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Contact.opportunities": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Contact_opportunities,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Opportunities(ctx, typed[upstream.Contact](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"ContactTag.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ContactTag_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ContactTag().Workspace(ctx, typed[upstream.ContactTag](objs)))
-		},
-	},
-	"ContactTagging.tag": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ContactTagging_tag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ContactTagging().Tag(ctx, typed[upstream.EmbeddedTag](objs)))
+			return one(r.Mutation().RemoveContactTag(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Course.workspace": {
@@ -198,16 +220,50 @@ var relations = map[string]*Relation{
 			return each(r.Course().Workspace(ctx, typed[upstream.Course](objs)))
 		},
 	},
+	"Workspace.courses": {
+		context: (*executionContext).fieldContext_Workspace_courses,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Courses(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"CourseSection.course": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseSection_course,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseSection().Course(ctx, typed[upstream.CourseSection](objs)))
+		},
+	},
+	"CourseSection.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseSection_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseSection().Workspace(ctx, typed[upstream.CourseSection](objs)))
+		},
+	},
 	"Course.sections": {
 		context: (*executionContext).fieldContext_Course_sections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Course().Sections(ctx, objs[0].(*upstream.Course), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Course.enrollments": {
-		context: (*executionContext).fieldContext_Course_enrollments,
+	"CourseLesson.section": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseLesson_section,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Course().Enrollments(ctx, objs[0].(*upstream.Course), args["filter"].(*model.CourseEnrollmentFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.CourseLesson().Section(ctx, typed[upstream.CourseLesson](objs)))
+		},
+	},
+	"CourseLesson.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseLesson_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseLesson().Workspace(ctx, typed[upstream.CourseLesson](objs)))
+		},
+	},
+	"CourseSection.lessons": {
+		context: (*executionContext).fieldContext_CourseSection_lessons,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.CourseSection().Lessons(ctx, objs[0].(*upstream.CourseSection), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"CourseEnrollment.contact": {
@@ -231,38 +287,17 @@ var relations = map[string]*Relation{
 			return each(r.CourseEnrollment().Workspace(ctx, typed[upstream.CourseEnrollment](objs)))
 		},
 	},
-	"CourseLesson.section": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_CourseLesson_section,
+	"Course.enrollments": {
+		context: (*executionContext).fieldContext_Course_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseLesson().Section(ctx, typed[upstream.CourseLesson](objs)))
+			return one(r.Course().Enrollments(ctx, objs[0].(*upstream.Course), args["filter"].(*model.CourseEnrollmentFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"CourseLesson.workspace": {
+	"Contact.enrollments": {
 		Batch:   true,
-		context: (*executionContext).fieldContext_CourseLesson_workspace,
+		context: (*executionContext).fieldContext_Contact_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseLesson().Workspace(ctx, typed[upstream.CourseLesson](objs)))
-		},
-	},
-	"CourseSection.course": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_CourseSection_course,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseSection().Course(ctx, typed[upstream.CourseSection](objs)))
-		},
-	},
-	"CourseSection.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_CourseSection_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseSection().Workspace(ctx, typed[upstream.CourseSection](objs)))
-		},
-	},
-	"CourseSection.lessons": {
-		context: (*executionContext).fieldContext_CourseSection_lessons,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.CourseSection().Lessons(ctx, objs[0].(*upstream.CourseSection), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Contact().Enrollments(ctx, typed[upstream.Contact](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"FormSubmission.contact": {
@@ -286,6 +321,33 @@ var relations = map[string]*Relation{
 			return each(r.FormSubmission().Workspace(ctx, typed[upstream.FormSubmission](objs)))
 		},
 	},
+	"Workspace.formSubmissions": {
+		context: (*executionContext).fieldContext_Workspace_formSubmissions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().FormSubmissions(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FormSubmissionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Contact.formSubmissions": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Contact_formSubmissions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Contact().FormSubmissions(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Page.formSubmissions": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Page_formSubmissions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Page().FormSubmissions(ctx, typed[upstream.WebPage](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Funnel.tags": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Funnel_tags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.Funnel().Tags(ctx, typed[upstream.Funnel](objs)))
+		},
+	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
@@ -293,90 +355,41 @@ var relations = map[string]*Relation{
 			return each(r.Funnel().Workspace(ctx, typed[upstream.Funnel](objs)))
 		},
 	},
-	"Funnel.pages": {
+	"Workspace.funnels": {
+		context: (*executionContext).fieldContext_Workspace_funnels,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Funnels(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"FunnelTag.workspace": {
 		Batch:   true,
-		context: (*executionContext).fieldContext_Funnel_pages,
+		context: (*executionContext).fieldContext_FunnelTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Funnel().Pages(ctx, typed[upstream.Funnel](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.FunnelTag().Workspace(ctx, typed[upstream.FunnelTag](objs)))
 		},
 	},
-	"Membership.team": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Membership_team,
+	"Workspace.funnelTags": {
+		context: (*executionContext).fieldContext_Workspace_funnelTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Membership().Team(ctx, typed[upstream.Membership](objs)))
+			return one(r.Workspace().FunnelTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FunnelTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Mutation.createContact": {
-		context: (*executionContext).fieldContext_Mutation_createContact,
+	"Mutation.createFunnelTag": {
+		context: (*executionContext).fieldContext_Mutation_createFunnelTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().CreateContact(ctx, args["input"].(model.CreateContactInput)))
+			return one(r.Mutation().CreateFunnelTag(ctx, args["input"].(map[string]any)))
 		},
 	},
-	"Mutation.updateContact": {
-		context: (*executionContext).fieldContext_Mutation_updateContact,
+	"Mutation.updateFunnelTag": {
+		context: (*executionContext).fieldContext_Mutation_updateFunnelTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().UpdateContact(ctx, args["input"].(model.UpdateContactInput)))
+			return one(r.Mutation().UpdateFunnelTag(ctx, args["input"].(map[string]any)))
 		},
 	},
-	"Mutation.deleteContact": {
-		context: (*executionContext).fieldContext_Mutation_deleteContact,
+	"Mutation.deleteFunnelTag": {
+		context: (*executionContext).fieldContext_Mutation_deleteFunnelTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().DeleteContact(ctx, args["input"].(model.DeleteContactInput)))
-		},
-	},
-	"Mutation.upsertContact": {
-		context: (*executionContext).fieldContext_Mutation_upsertContact,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().UpsertContact(ctx, args["input"].(model.UpsertContactInput)))
-		},
-	},
-	"Mutation.redactContact": {
-		context: (*executionContext).fieldContext_Mutation_redactContact,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().RedactContact(ctx, args["input"].(model.RedactContactInput)))
-		},
-	},
-	"Mutation.createContactTag": {
-		context: (*executionContext).fieldContext_Mutation_createContactTag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().CreateContactTag(ctx, args["input"].(model.CreateContactTagInput)))
-		},
-	},
-	"Mutation.updateContactTag": {
-		context: (*executionContext).fieldContext_Mutation_updateContactTag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().UpdateContactTag(ctx, args["input"].(model.UpdateContactTagInput)))
-		},
-	},
-	"Mutation.deleteContactTag": {
-		context: (*executionContext).fieldContext_Mutation_deleteContactTag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().DeleteContactTag(ctx, args["input"].(model.DeleteContactTagInput)))
-		},
-	},
-	"Mutation.applyContactTag": {
-		context: (*executionContext).fieldContext_Mutation_applyContactTag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().ApplyContactTag(ctx, args["input"].(model.ApplyContactTagInput)))
-		},
-	},
-	"Mutation.removeContactTag": {
-		context: (*executionContext).fieldContext_Mutation_removeContactTag,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().RemoveContactTag(ctx, args["input"].(model.RemoveContactTagInput)))
-		},
-	},
-	"Mutation.updateTeam": {
-		context: (*executionContext).fieldContext_Mutation_updateTeam,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().UpdateTeam(ctx, args["input"].(model.UpdateTeamInput)))
-		},
-	},
-	"Mutation.updateWorkspace": {
-		context: (*executionContext).fieldContext_Mutation_updateWorkspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Mutation().UpdateWorkspace(ctx, args["input"].(model.UpdateWorkspaceInput)))
+			return one(r.Mutation().DeleteFunnelTag(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Order.contact": {
@@ -400,29 +413,24 @@ var relations = map[string]*Relation{
 			return each(r.Order().Workspace(ctx, typed[upstream.Order](objs)))
 		},
 	},
-	"Order.invoices": {
-		context: (*executionContext).fieldContext_Order_invoices,
+	"Workspace.orders": {
+		context: (*executionContext).fieldContext_Workspace_orders,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().Invoices(ctx, objs[0].(*upstream.Order), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Orders(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Order.appliedTags": {
-		context: (*executionContext).fieldContext_Order_appliedTags,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().AppliedTags(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Order.tags": {
+	"Contact.orders": {
 		Batch:   true,
-		context: (*executionContext).fieldContext_Order_tags,
+		context: (*executionContext).fieldContext_Contact_orders,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Order().Tags(ctx, typed[upstream.Order](objs)))
+			return each(r.Contact().Orders(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Order.transactions": {
-		context: (*executionContext).fieldContext_Order_transactions,
+	"OrderLineItem.product": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_OrderLineItem_product,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().Transactions(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.OrderLineItem().Product(ctx, typed[upstream.OrderLineItem](objs)))
 		},
 	},
 	"OrderInvoice.order": {
@@ -446,11 +454,16 @@ var relations = map[string]*Relation{
 			return each(r.OrderInvoice().Workspace(ctx, typed[upstream.OrderInvoice](objs)))
 		},
 	},
-	"OrderLineItem.product": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_OrderLineItem_product,
+	"Workspace.orderInvoices": {
+		context: (*executionContext).fieldContext_Workspace_orderInvoices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderLineItem().Product(ctx, typed[upstream.OrderLineItem](objs)))
+			return one(r.Workspace().OrderInvoices(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Order.invoices": {
+		context: (*executionContext).fieldContext_Order_invoices,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Order().Invoices(ctx, objs[0].(*upstream.Order), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"OrderTag.workspace": {
@@ -458,6 +471,46 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_OrderTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.OrderTag().Workspace(ctx, typed[upstream.OrderTag](objs)))
+		},
+	},
+	"Workspace.orderTags": {
+		context: (*executionContext).fieldContext_Workspace_orderTags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().OrderTags(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"AppliedOrderTag.tag": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_AppliedOrderTag_tag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.AppliedOrderTag().Tag(ctx, typed[upstream.AppliedOrderTag](objs)))
+		},
+	},
+	"AppliedOrderTag.order": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_AppliedOrderTag_order,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.AppliedOrderTag().Order(ctx, typed[upstream.AppliedOrderTag](objs)))
+		},
+	},
+	"AppliedOrderTag.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_AppliedOrderTag_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.AppliedOrderTag().Workspace(ctx, typed[upstream.AppliedOrderTag](objs)))
+		},
+	},
+	"Order.appliedTags": {
+		context: (*executionContext).fieldContext_Order_appliedTags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Order().AppliedTags(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Order.tags": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Order_tags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.Order().Tags(ctx, typed[upstream.Order](objs)))
 		},
 	},
 	"OrderTransaction.order": {
@@ -474,6 +527,12 @@ var relations = map[string]*Relation{
 			return each(r.OrderTransaction().Workspace(ctx, typed[upstream.OrderTransaction](objs)))
 		},
 	},
+	"Order.transactions": {
+		context: (*executionContext).fieldContext_Order_transactions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Order().Transactions(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
 	"Page.funnel": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Page_funnel,
@@ -488,11 +547,17 @@ var relations = map[string]*Relation{
 			return each(r.Page().Workspace(ctx, typed[upstream.WebPage](objs)))
 		},
 	},
-	"Page.formSubmissions": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_Page_formSubmissions,
+	"Workspace.pages": {
+		context: (*executionContext).fieldContext_Workspace_pages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Page().FormSubmissions(ctx, typed[upstream.WebPage](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Pages(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.PageFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Funnel.pages": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Funnel_pages,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Funnel().Pages(ctx, typed[upstream.Funnel](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Product.defaultVariant": {
@@ -523,51 +588,10 @@ var relations = map[string]*Relation{
 			return each(r.Product().Workspace(ctx, typed[upstream.Product](objs)))
 		},
 	},
-	"Product.variants": {
-		context: (*executionContext).fieldContext_Product_variants,
+	"Workspace.products": {
+		context: (*executionContext).fieldContext_Workspace_products,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Product().Variants(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Product.prices": {
-		context: (*executionContext).fieldContext_Product_prices,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Product().Prices(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductPriceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"ProductCollection.products": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ProductCollection_products,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductCollection().Products(ctx, typed[upstream.ProductCollection](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"ProductCollection.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ProductCollection_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductCollection().Workspace(ctx, typed[upstream.ProductCollection](objs)))
-		},
-	},
-	"ProductPrice.variant": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ProductPrice_variant,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductPrice().Variant(ctx, typed[upstream.ProductPrice](objs)))
-		},
-	},
-	"ProductPrice.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ProductPrice_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductPrice().Workspace(ctx, typed[upstream.ProductPrice](objs)))
-		},
-	},
-	"ProductTag.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_ProductTag_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductTag().Workspace(ctx, typed[upstream.ProductTag](objs)))
+			return one(r.Workspace().Products(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductVariant.product": {
@@ -584,6 +608,32 @@ var relations = map[string]*Relation{
 			return each(r.ProductVariant().Workspace(ctx, typed[upstream.ProductVariant](objs)))
 		},
 	},
+	"Product.variants": {
+		context: (*executionContext).fieldContext_Product_variants,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Product().Variants(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"ProductPrice.variant": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductPrice_variant,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ProductPrice().Variant(ctx, typed[upstream.ProductPrice](objs)))
+		},
+	},
+	"ProductPrice.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductPrice_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ProductPrice().Workspace(ctx, typed[upstream.ProductPrice](objs)))
+		},
+	},
+	"Product.prices": {
+		context: (*executionContext).fieldContext_Product_prices,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Product().Prices(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductPriceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
 	"ProductVariant.prices": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductVariant_prices,
@@ -591,47 +641,78 @@ var relations = map[string]*Relation{
 			return each(r.ProductVariant().Prices(ctx, typed[upstream.ProductVariant](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Query.node": {
-		context: (*executionContext).fieldContext_Query_node,
+	"ProductCollection.products": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductCollection_products,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Node(ctx, args["id"].(string)))
+			return each(r.ProductCollection().Products(ctx, typed[upstream.ProductCollection](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Query.nodes": {
-		context: (*executionContext).fieldContext_Query_nodes,
+	"ProductCollection.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductCollection_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			values, err := r.Query().Nodes(ctx, args["ids"].([]string))
-			return lists([][]model.Node{values}, err)
+			return each(r.ProductCollection().Workspace(ctx, typed[upstream.ProductCollection](objs)))
 		},
 	},
-	"Query.contact": {
-		context: (*executionContext).fieldContext_Query_contact,
+	"Workspace.productCollections": {
+		context: (*executionContext).fieldContext_Workspace_productCollections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Contact(ctx, args["id"].(string), args["workspaceId"].(*string)))
+			return one(r.Workspace().ProductCollections(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Query.teams": {
-		context: (*executionContext).fieldContext_Query_teams,
+	"ProductTag.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Teams(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.ProductTag().Workspace(ctx, typed[upstream.ProductTag](objs)))
 		},
 	},
-	"Query.team": {
-		context: (*executionContext).fieldContext_Query_team,
+	"Workspace.productTags": {
+		context: (*executionContext).fieldContext_Workspace_productTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Team(ctx, args["id"].(string)))
+			return one(r.Workspace().ProductTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Query.users": {
-		context: (*executionContext).fieldContext_Query_users,
+	"SalesPipeline.stages": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesPipeline_stages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Users(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return lists(r.SalesPipeline().Stages(ctx, typed[upstream.SalesPipeline](objs)))
 		},
 	},
-	"Query.workspace": {
-		context: (*executionContext).fieldContext_Query_workspace,
+	"SalesPipeline.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesPipeline_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Workspace(ctx, args["id"].(string), args["subdomain"].(*string)))
+			return each(r.SalesPipeline().Workspace(ctx, typed[upstream.SalesPipeline](objs)))
+		},
+	},
+	"Workspace.salesPipelines": {
+		context: (*executionContext).fieldContext_Workspace_salesPipelines,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().SalesPipelines(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"SalesPipelineStage.pipeline": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesPipelineStage_pipeline,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SalesPipelineStage().Pipeline(ctx, typed[upstream.SalesPipelineStage](objs)))
+		},
+	},
+	"SalesPipelineStage.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesPipelineStage_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SalesPipelineStage().Workspace(ctx, typed[upstream.SalesPipelineStage](objs)))
+		},
+	},
+	"SalesOpportunity.notes": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesOpportunity_notes,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.SalesOpportunity().Notes(ctx, typed[upstream.SalesOpportunity](objs)))
 		},
 	},
 	"SalesOpportunity.contact": {
@@ -662,18 +743,17 @@ var relations = map[string]*Relation{
 			return each(r.SalesOpportunity().Workspace(ctx, typed[upstream.SalesOpportunity](objs)))
 		},
 	},
-	"SalesPipeline.stages": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_SalesPipeline_stages,
+	"Workspace.salesOpportunities": {
+		context: (*executionContext).fieldContext_Workspace_salesOpportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.SalesPipeline().Stages(ctx, typed[upstream.SalesPipeline](objs)))
+			return one(r.Workspace().SalesOpportunities(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesOpportunityFilter), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"SalesPipeline.workspace": {
+	"Contact.opportunities": {
 		Batch:   true,
-		context: (*executionContext).fieldContext_SalesPipeline_workspace,
+		context: (*executionContext).fieldContext_Contact_opportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipeline().Workspace(ctx, typed[upstream.SalesPipeline](objs)))
+			return each(r.Contact().Opportunities(ctx, typed[upstream.Contact](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesPipeline.opportunities": {
@@ -683,20 +763,6 @@ var relations = map[string]*Relation{
 			return each(r.SalesPipeline().Opportunities(ctx, typed[upstream.SalesPipeline](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"SalesPipelineStage.pipeline": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_SalesPipelineStage_pipeline,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipelineStage().Pipeline(ctx, typed[upstream.SalesPipelineStage](objs)))
-		},
-	},
-	"SalesPipelineStage.workspace": {
-		Batch:   true,
-		context: (*executionContext).fieldContext_SalesPipelineStage_workspace,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipelineStage().Workspace(ctx, typed[upstream.SalesPipelineStage](objs)))
-		},
-	},
 	"SalesPipelineStage.opportunities": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipelineStage_opportunities,
@@ -704,10 +770,93 @@ var relations = map[string]*Relation{
 			return each(r.SalesPipelineStage().Opportunities(ctx, typed[upstream.SalesPipelineStage](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Team.workspaces": {
-		context: (*executionContext).fieldContext_Team_workspaces,
+	"SalesOpportunityNote.opportunity": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesOpportunityNote_opportunity,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Team().Workspaces(ctx, objs[0].(*upstream.Team), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.SalesOpportunityNote().Opportunity(ctx, typed[upstream.SalesOpportunityNote](objs)))
+		},
+	},
+	"SalesOpportunityNote.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_SalesOpportunityNote_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.SalesOpportunityNote().Workspace(ctx, typed[upstream.SalesOpportunityNote](objs)))
+		},
+	},
+	"SalesOpportunity.opportunityNotes": {
+		context: (*executionContext).fieldContext_SalesOpportunity_opportunityNotes,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.SalesOpportunity().OpportunityNotes(ctx, objs[0].(*upstream.SalesOpportunity), args["filter"].(*model.SalesOpportunityNoteFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createSalesOpportunityNote": {
+		context: (*executionContext).fieldContext_Mutation_createSalesOpportunityNote,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSalesOpportunityNote(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSalesOpportunityNote": {
+		context: (*executionContext).fieldContext_Mutation_updateSalesOpportunityNote,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSalesOpportunityNote(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteSalesOpportunityNote": {
+		context: (*executionContext).fieldContext_Mutation_deleteSalesOpportunityNote,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteSalesOpportunityNote(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Query.node": {
+		context: (*executionContext).fieldContext_Query_node,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Node(ctx, args["id"].(string)))
+		},
+	},
+	"Query.nodes": {
+		context: (*executionContext).fieldContext_Query_nodes,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			values, err := r.Query().Nodes(ctx, args["ids"].([]string))
+			return lists([][]model.Node{values}, err)
+		},
+	},
+	"Query.teams": {
+		context: (*executionContext).fieldContext_Query_teams,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Teams(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.updateTeam": {
+		context: (*executionContext).fieldContext_Mutation_updateTeam,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateTeam(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Membership.team": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Membership_team,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Membership().Team(ctx, typed[upstream.Membership](objs)))
+		},
+	},
+	"BillingSubscription.team": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_BillingSubscription_team,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.BillingSubscription().Team(ctx, typed[upstream.BillingSubscription](objs)))
+		},
+	},
+	"Query.team": {
+		context: (*executionContext).fieldContext_Query_team,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Team(ctx, args["id"].(string)))
+		},
+	},
+	"Query.users": {
+		context: (*executionContext).fieldContext_Query_users,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Users(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Workspace.team": {
@@ -723,88 +872,22 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Contact(ctx, objs[0].(*upstream.Workspace), args["id"].(string)))
 		},
 	},
-	"Workspace.contacts": {
-		context: (*executionContext).fieldContext_Workspace_contacts,
+	"Team.workspaces": {
+		context: (*executionContext).fieldContext_Team_workspaces,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Contacts(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Team().Workspaces(ctx, objs[0].(*upstream.Team), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
-	"Workspace.contactTags": {
-		context: (*executionContext).fieldContext_Workspace_contactTags,
+	"Mutation.updateWorkspace": {
+		context: (*executionContext).fieldContext_Mutation_updateWorkspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ContactTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Mutation().UpdateWorkspace(ctx, args["input"].(map[string]any)))
 		},
 	},
-	"Workspace.courses": {
-		context: (*executionContext).fieldContext_Workspace_courses,
+	"Query.workspace": {
+		context: (*executionContext).fieldContext_Query_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Courses(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.formSubmissions": {
-		context: (*executionContext).fieldContext_Workspace_formSubmissions,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().FormSubmissions(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FormSubmissionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.funnels": {
-		context: (*executionContext).fieldContext_Workspace_funnels,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Funnels(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.orders": {
-		context: (*executionContext).fieldContext_Workspace_orders,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Orders(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.orderInvoices": {
-		context: (*executionContext).fieldContext_Workspace_orderInvoices,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().OrderInvoices(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.orderTags": {
-		context: (*executionContext).fieldContext_Workspace_orderTags,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().OrderTags(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.pages": {
-		context: (*executionContext).fieldContext_Workspace_pages,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Pages(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.PageFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.products": {
-		context: (*executionContext).fieldContext_Workspace_products,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Products(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.productCollections": {
-		context: (*executionContext).fieldContext_Workspace_productCollections,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ProductCollections(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.productTags": {
-		context: (*executionContext).fieldContext_Workspace_productTags,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ProductTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.salesPipelines": {
-		context: (*executionContext).fieldContext_Workspace_salesPipelines,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().SalesPipelines(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
-		},
-	},
-	"Workspace.salesOpportunities": {
-		context: (*executionContext).fieldContext_Workspace_salesOpportunities,
-		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().SalesOpportunities(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesOpportunityFilter), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Query().Workspace(ctx, args["id"].(string), args["subdomain"].(*string)))
 		},
 	},
 }

@@ -33,6 +33,7 @@ type ResolverRoot interface {
 	CourseSection() CourseSectionResolver
 	FormSubmission() FormSubmissionResolver
 	Funnel() FunnelResolver
+	FunnelTag() FunnelTagResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
@@ -48,6 +49,7 @@ type ResolverRoot interface {
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
 	SalesOpportunity() SalesOpportunityResolver
+	SalesOpportunityNote() SalesOpportunityNoteResolver
 	SalesPipeline() SalesPipelineResolver
 	SalesPipelineStage() SalesPipelineStageResolver
 	Team() TeamResolver
@@ -86,11 +88,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
+			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
+			graphql.NewInputUnmarshaler("CreateSalesOpportunityNoteInput", ec.unmarshalInputCreateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
+			graphql.NewInputUnmarshaler("DeleteFunnelTagInput", ec.unmarshalInputDeleteFunnelTagInput),
+			graphql.NewInputUnmarshaler("DeleteSalesOpportunityNoteInput", ec.unmarshalInputDeleteSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
+			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderInvoiceFilter", ec.unmarshalInputOrderInvoiceFilter),
 			graphql.NewInputUnmarshaler("PageFilter", ec.unmarshalInputPageFilter),
@@ -103,10 +110,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RedactContactInput", ec.unmarshalInputRedactContactInput),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
 			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
+			graphql.NewInputUnmarshaler("SalesOpportunityNoteFilter", ec.unmarshalInputSalesOpportunityNoteFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
+			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
+			graphql.NewInputUnmarshaler("UpdateSalesOpportunityNoteInput", ec.unmarshalInputUpdateSalesOpportunityNoteInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
 			graphql.NewInputUnmarshaler("UpdateWorkspaceInput", ec.unmarshalInputUpdateWorkspaceInput),
 			graphql.NewInputUnmarshaler("UpsertContactInput", ec.unmarshalInputUpsertContactInput),
@@ -195,7 +205,7 @@ type Contact implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -401,7 +411,7 @@ input ContactFilter {
 """
 Contact to create.
 """
-input CreateContactInput {
+input CreateContactInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -465,7 +475,7 @@ type CreateContactPayload {
   """
   Contact as it is now; null if ClickFunnels refused.
   """
-  contact: Contact
+  contact: Contact @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -476,7 +486,7 @@ type CreateContactPayload {
 """
 Changes of a contact.
 """
-input UpdateContactInput {
+input UpdateContactInput @goModel(model: "map[string]any") {
   """
   Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -545,7 +555,7 @@ type UpdateContactPayload {
   """
   Contact as it is now; null if ClickFunnels refused.
   """
-  contact: Contact
+  contact: Contact @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -556,7 +566,7 @@ type UpdateContactPayload {
 """
 Contact to delete.
 """
-input DeleteContactInput {
+input DeleteContactInput @goModel(model: "map[string]any") {
   """
   Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -575,7 +585,7 @@ type DeleteContactPayload {
   """
   Global id of the deleted contact; null if ClickFunnels refused.
   """
-  deletedContactId: ID
+  deletedContactId: ID @goField(name: "ID")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -731,7 +741,7 @@ type EmailEngagement {
 """
 A contact as it is to be, found by its e-mail address.
 """
-input UpsertContactInput {
+input UpsertContactInput @goModel(model: "map[string]any") {
   """
   The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
@@ -801,7 +811,7 @@ input UpsertContactInput {
 """
 A contact whose personal data is to go for good.
 """
-input RedactContactInput {
+input RedactContactInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -821,7 +831,7 @@ input RedactContactInput {
 """
 One free field of a contact.
 """
-input CustomAttributeInput {
+input CustomAttributeInput @goModel(model: "map[string]any") {
   """
   The field's name, in snake_case.
   """
@@ -1017,7 +1027,7 @@ type ContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1108,7 +1118,7 @@ input ContactTagFilter {
 """
 Contact tag to create.
 """
-input CreateContactTagInput {
+input CreateContactTagInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -1132,7 +1142,7 @@ type CreateContactTagPayload {
   """
   Contact tag as it is now; null if ClickFunnels refused.
   """
-  contactTag: ContactTag
+  contactTag: ContactTag @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1143,7 +1153,7 @@ type CreateContactTagPayload {
 """
 Changes of a contact tag.
 """
-input UpdateContactTagInput {
+input UpdateContactTagInput @goModel(model: "map[string]any") {
   """
   Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1172,7 +1182,7 @@ type UpdateContactTagPayload {
   """
   Contact tag as it is now; null if ClickFunnels refused.
   """
-  contactTag: ContactTag
+  contactTag: ContactTag @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1183,7 +1193,7 @@ type UpdateContactTagPayload {
 """
 Contact tag to delete.
 """
-input DeleteContactTagInput {
+input DeleteContactTagInput @goModel(model: "map[string]any") {
   """
   Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1202,7 +1212,7 @@ type DeleteContactTagPayload {
   """
   Global id of the deleted contact tag; null if ClickFunnels refused.
   """
-  deletedContactTagId: ID
+  deletedContactTagId: ID @goField(name: "ID")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -1213,7 +1223,7 @@ type DeleteContactTagPayload {
 """
 A label that a contact carries, and since when.
 """
-type ContactTagging {
+type ContactTagging @goModel(model: "github.com/funnelgraph/funnelgraph/upstream.EmbeddedTag") {
   """
   When the tag was applied to the contact.
   """
@@ -1232,7 +1242,7 @@ type AppliedContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1308,7 +1318,7 @@ type AppliedContactTagEdge {
 """
 A tag that a contact is to carry.
 """
-input ApplyContactTagInput {
+input ApplyContactTagInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1328,7 +1338,7 @@ input ApplyContactTagInput {
 """
 A tag that a contact is to carry no more.
 """
-input RemoveContactTagInput {
+input RemoveContactTagInput @goModel(model: "map[string]any") {
   """
   The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
@@ -1507,7 +1517,7 @@ type Course implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1642,7 +1652,7 @@ type CourseSection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1772,7 +1782,7 @@ type CourseLesson implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1872,7 +1882,7 @@ type CourseEnrollment implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2152,7 +2162,7 @@ type FormSubmission implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2375,7 +2385,7 @@ type Funnel implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2413,9 +2423,19 @@ type Funnel implements Node {
   faviconImageId: ID
 
   """
-  The labels that the funnel carries. They come with it: no REST call.
+  Time of creation.
   """
-  tags: [FunnelTag!]
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Labels that the funnel carries. Cost: none, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is selected; then 1 REST call per 20 funnel tags.
+  """
+  tags: [FunnelTag!] @goField(batch: true)
 
   """
   The HTML that goes into the head of its pages. Asked for only where you name it.
@@ -2426,16 +2446,6 @@ type Funnel implements Node {
   The HTML that goes to the end of its pages. Asked for only where you name it.
   """
   footerCode: String
-
-  """
-  Time of creation.
-  """
-  createdAt: DateTime
-
-  """
-  Time of the last change.
-  """
-  updatedAt: DateTime
 
   """
   Workspace of the funnel. Cost: none where it is known, else 1 REST call.
@@ -2491,26 +2501,201 @@ input FunnelFilter {
 """
 A label that funnels can carry.
 """
-type FunnelTag {
+type FunnelTag implements Node {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id, as seen in its URLs.
+  Short public id, as in ClickFunnels' URLs.
   """
   publicId: String
 
   """
-  The tag's name.
+  Name of the tag.
   """
   name: String!
 
   """
-  The tag's colour, such as ` + "`" + `#2563eb` + "`" + `.
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
   """
   color: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the funnel tag. Cost: none where it is known, else 1 REST call.
+  """
+  workspace: Workspace @goField(batch: true)
+}
+
+"""
+Page of a list of funnel tags.
+"""
+type FunnelTagConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FunnelTag!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FunnelTagEdge!]!
+
+  """
+  Where the page begins and ends, and whether more rows follow.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a list of funnel tags.
+"""
+type FunnelTagEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The funnel tag.
+  """
+  node: FunnelTag!
+}
+
+"""
+Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+"""
+input FunnelTagFilter {
+  """
+  Any of these funnel tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Any of these values of ` + "`" + `name` + "`" + `, compared exactly; at most 100.
+  """
+  names: [String!]
+}
+
+"""
+Funnel tag to create.
+"""
+input CreateFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the tag.
+  """
+  name: String!
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `createFunnelTag` + "`" + `.
+"""
+type CreateFunnelTagPayload {
+  """
+  Funnel tag as it is now; null if ClickFunnels refused.
+  """
+  funnelTag: FunnelTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Changes of a funnel tag.
+"""
+input UpdateFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Name of the tag.
+  """
+  name: String
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `updateFunnelTag` + "`" + `.
+"""
+type UpdateFunnelTagPayload {
+  """
+  Funnel tag as it is now; null if ClickFunnels refused.
+  """
+  funnelTag: FunnelTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Funnel tag to delete.
+"""
+input DeleteFunnelTagInput @goModel(model: "map[string]any") {
+  """
+  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFunnelTag` + "`" + `.
+"""
+type DeleteFunnelTagPayload {
+  """
+  Global id of the deleted funnel tag; null if ClickFunnels refused.
+  """
+  deletedFunnelTagId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
 }
 
 extend type Workspace {
@@ -2548,6 +2733,73 @@ extend type Workspace {
     """
     before: String
   ): FunnelConnection
+
+  """
+  Funnel tags of the workspace. Cost: 1 REST call per 20 funnel tags.
+  """
+  funnelTags(
+    """
+    Conditions that every row meets.
+    """
+    filter: FunnelTagFilter
+
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    """
+    first: Int
+
+    """
+    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FunnelTagConnection
+}
+
+extend type Mutation {
+  """
+  Creates a funnel tag. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  """
+  createFunnelTag(
+    """
+    Funnel tag to create.
+    """
+    input: CreateFunnelTagInput!
+  ): CreateFunnelTagPayload
+
+  """
+  Changes a funnel tag: fields that are left out stay, null clears. Cost: 1 REST call.
+  """
+  updateFunnelTag(
+    """
+    Changes of a funnel tag.
+    """
+    input: UpdateFunnelTagInput!
+  ): UpdateFunnelTagPayload
+
+  """
+  Deletes a funnel tag. Cost: 1 REST call.
+  """
+  deleteFunnelTag(
+    """
+    Funnel tag to delete.
+    """
+    input: DeleteFunnelTagInput!
+  ): DeleteFunnelTagPayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2559,7 +2811,7 @@ type Order implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3180,7 +3432,7 @@ type OrderInvoice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3736,7 +3988,7 @@ type OrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3816,7 +4068,7 @@ type AppliedOrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3969,7 +4221,7 @@ type OrderTransaction implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4143,7 +4395,7 @@ type Page implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4376,7 +4628,7 @@ type Product implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4601,7 +4853,7 @@ type ProductVariant implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4871,7 +5123,7 @@ type ProductPrice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5101,7 +5353,7 @@ type ProductCollection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5341,7 +5593,7 @@ type ProductTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5644,7 +5896,7 @@ type SalesPipeline implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5739,7 +5991,7 @@ type SalesPipelineStage implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5809,7 +6061,7 @@ type SalesOpportunity implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5847,11 +6099,6 @@ type SalesOpportunity implements Node {
   assigneeId: ID
 
   """
-  What was noted about it. The notes come with it: no REST call.
-  """
-  notes: [SalesOpportunityNote!]
-
-  """
   Time of creation.
   """
   createdAt: DateTime
@@ -5860,6 +6107,11 @@ type SalesOpportunity implements Node {
   Time of the last change.
   """
   updatedAt: DateTime
+
+  """
+  Notes about the opportunity. They come with it: no REST call.
+  """
+  notes: [SalesOpportunityNote!] @goField(batch: true)
 
   """
   To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
@@ -5950,36 +6202,211 @@ input SalesOpportunityFilter {
 """
 A note about an opportunity.
 """
-type SalesOpportunityNote {
+type SalesOpportunityNote implements Node {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id, as in ClickFunnels' URLs.
   """
   publicId: String
 
   """
-  What was noted.
+  Text of the note.
   """
   content: String
 
   """
-  The raw id of the membership of who has noted it.
+  Raw id of the membership that made the note.
   """
   createdById: ID
 
   """
-  When the note was made.
+  Time of creation.
   """
   createdAt: DateTime
 
   """
-  When the note was last changed.
+  Time of the last change.
   """
   updatedAt: DateTime
+
+  """
+  Opportunity that the note is about. Cost: none where it is known, else 1 REST call per 20 sales opportunities.
+  """
+  opportunity: SalesOpportunity @goField(batch: true)
+
+  """
+  Workspace of the note. Cost: none where it is known, else 1 REST call.
+  """
+  workspace: Workspace @goField(batch: true)
+}
+
+"""
+Page of a list of notes.
+"""
+type SalesOpportunityNoteConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [SalesOpportunityNote!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [SalesOpportunityNoteEdge!]!
+
+  """
+  Where the page begins and ends, and whether more rows follow.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a list of notes.
+"""
+type SalesOpportunityNoteEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The note.
+  """
+  node: SalesOpportunityNote!
+}
+
+"""
+Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+"""
+input SalesOpportunityNoteFilter {
+  """
+  Any of these notes, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Any of these values of ` + "`" + `createdById` + "`" + `, compared exactly; at most 100.
+  """
+  createdByIds: [ID!]
+}
+
+"""
+Note to create.
+"""
+input CreateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Sales opportunity, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  salesOpportunityId: ID!
+
+  """
+  Workspace of the sales opportunity, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Text of the note.
+  """
+  content: String!
+
+  """
+  Raw id of the membership that made the note.
+  """
+  createdById: ID
+}
+
+"""
+Result of ` + "`" + `createSalesOpportunityNote` + "`" + `.
+"""
+type CreateSalesOpportunityNotePayload {
+  """
+  Note as it is now; null if ClickFunnels refused.
+  """
+  salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Changes of a note.
+"""
+input UpdateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+
+  """
+  Text of the note.
+  """
+  content: String
+
+  """
+  Raw id of the membership that made the note.
+  """
+  createdById: ID
+}
+
+"""
+Result of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
+"""
+type UpdateSalesOpportunityNotePayload {
+  """
+  Note as it is now; null if ClickFunnels refused.
+  """
+  salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Note to delete.
+"""
+input DeleteSalesOpportunityNoteInput @goModel(model: "map[string]any") {
+  """
+  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
+"""
+type DeleteSalesOpportunityNotePayload {
+  """
+  Global id of the deleted note; null if ClickFunnels refused.
+  """
+  deletedSalesOpportunityNoteId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty if it did not.
+  """
+  userErrors: [UserError!]!
 }
 
 extend type Workspace {
@@ -6149,6 +6576,75 @@ extend type SalesPipelineStage {
     before: String
   ): SalesOpportunityConnection @goField(batch: true)
 }
+
+extend type SalesOpportunity {
+  """
+  Notes of the sales opportunity. Cost: 1 REST call per sales opportunity and 20 notes.
+  """
+  opportunityNotes(
+    """
+    Conditions that every row meets.
+    """
+    filter: SalesOpportunityNoteFilter
+
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    """
+    first: Int
+
+    """
+    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): SalesOpportunityNoteConnection
+}
+
+extend type Mutation {
+  """
+  Creates a note. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  """
+  createSalesOpportunityNote(
+    """
+    Note to create.
+    """
+    input: CreateSalesOpportunityNoteInput!
+  ): CreateSalesOpportunityNotePayload
+
+  """
+  Changes a note: fields that are left out stay, null clears. Cost: 1 REST call.
+  """
+  updateSalesOpportunityNote(
+    """
+    Changes of a note.
+    """
+    input: UpdateSalesOpportunityNoteInput!
+  ): UpdateSalesOpportunityNotePayload
+
+  """
+  Deletes a note. Cost: 1 REST call.
+  """
+  deleteSalesOpportunityNote(
+    """
+    Note to delete.
+    """
+    input: DeleteSalesOpportunityNoteInput!
+  ): DeleteSalesOpportunityNotePayload
+}
 `, BuiltIn: false},
 	{Name: "../sdl/schema.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -6163,6 +6659,8 @@ schema {
   query: Query
   mutation: Mutation
 }
+
+directive @goModel(model: String) on OBJECT | INPUT_OBJECT
 
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean, type: String, batch: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 
@@ -6384,7 +6882,7 @@ type Team implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6470,7 +6968,7 @@ type TeamEdge {
 """
 Changes of a team.
 """
-input UpdateTeamInput {
+input UpdateTeamInput @goModel(model: "map[string]any") {
   """
   Team, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -6499,7 +6997,7 @@ type UpdateTeamPayload {
   """
   Team as it is now; null if ClickFunnels refused.
   """
-  team: Team
+  team: Team @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -6727,7 +7225,7 @@ type User implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6846,7 +7344,7 @@ type Workspace implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6932,7 +7430,7 @@ type WorkspaceEdge {
 """
 Changes of a workspace.
 """
-input UpdateWorkspaceInput {
+input UpdateWorkspaceInput @goModel(model: "map[string]any") {
   """
   Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
   """
@@ -6956,7 +7454,7 @@ type UpdateWorkspacePayload {
   """
   Workspace as it is now; null if ClickFunnels refused.
   """
-  workspace: Workspace
+  workspace: Workspace @goField(name: "Record")
 
   """
   Reasons why ClickFunnels refused; empty if it did not.
@@ -7576,6 +8074,26 @@ func (ec *executionContext) childFields_CreateContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CreateContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnelTag":
+		return ec.fieldContext_CreateFunnelTagPayload_funnelTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunityNote":
+		return ec.fieldContext_CreateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSalesOpportunityNotePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -7604,6 +8122,26 @@ func (ec *executionContext) childFields_DeleteContactTagPayload(ctx context.Cont
 		return ec.fieldContext_DeleteContactTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteContactTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFunnelTagId":
+		return ec.fieldContext_DeleteFunnelTagPayload_deletedFunnelTagId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFunnelTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedSalesOpportunityNoteId":
+		return ec.fieldContext_DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSalesOpportunityNotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7692,16 +8230,16 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_liveMode(ctx, field)
 	case "faviconImageId":
 		return ec.fieldContext_Funnel_faviconImageId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Funnel_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Funnel_updatedAt(ctx, field)
 	case "tags":
 		return ec.fieldContext_Funnel_tags(ctx, field)
 	case "headCode":
 		return ec.fieldContext_Funnel_headCode(ctx, field)
 	case "footerCode":
 		return ec.fieldContext_Funnel_footerCode(ctx, field)
-	case "createdAt":
-		return ec.fieldContext_Funnel_createdAt(ctx, field)
-	case "updatedAt":
-		return ec.fieldContext_Funnel_updatedAt(ctx, field)
 	case "workspace":
 		return ec.fieldContext_Funnel_workspace(ctx, field)
 	case "pages":
@@ -7734,6 +8272,8 @@ func (ec *executionContext) childFields_FunnelEdge(ctx context.Context, field gr
 
 func (ec *executionContext) childFields_FunnelTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelTag_id(ctx, field)
 	case "rawId":
 		return ec.fieldContext_FunnelTag_rawId(ctx, field)
 	case "publicId":
@@ -7742,8 +8282,36 @@ func (ec *executionContext) childFields_FunnelTag(ctx context.Context, field gra
 		return ec.fieldContext_FunnelTag_name(ctx, field)
 	case "color":
 		return ec.fieldContext_FunnelTag_color(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FunnelTag_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FunnelTag_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FunnelTag_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FunnelTag", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelTagConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FunnelTagConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FunnelTagConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FunnelTagConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelTagConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelTagEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FunnelTagEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FunnelTagEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelTagEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_IncludedPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8858,12 +9426,12 @@ func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, fi
 		return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
 	case "assigneeId":
 		return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
-	case "notes":
-		return ec.fieldContext_SalesOpportunity_notes(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
+	case "notes":
+		return ec.fieldContext_SalesOpportunity_notes(ctx, field)
 	case "contact":
 		return ec.fieldContext_SalesOpportunity_contact(ctx, field)
 	case "pipeline":
@@ -8872,6 +9440,8 @@ func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, fi
 		return ec.fieldContext_SalesOpportunity_pipelinesStage(ctx, field)
 	case "workspace":
 		return ec.fieldContext_SalesOpportunity_workspace(ctx, field)
+	case "opportunityNotes":
+		return ec.fieldContext_SalesOpportunity_opportunityNotes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunity", field.Name)
 }
@@ -8900,6 +9470,8 @@ func (ec *executionContext) childFields_SalesOpportunityEdge(ctx context.Context
 
 func (ec *executionContext) childFields_SalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_SalesOpportunityNote_id(ctx, field)
 	case "rawId":
 		return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
 	case "publicId":
@@ -8912,8 +9484,34 @@ func (ec *executionContext) childFields_SalesOpportunityNote(ctx context.Context
 		return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
+	case "opportunity":
+		return ec.fieldContext_SalesOpportunityNote_opportunity(ctx, field)
+	case "workspace":
+		return ec.fieldContext_SalesOpportunityNote_workspace(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNote", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityNoteConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SalesOpportunityNoteConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SalesOpportunityNoteConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SalesOpportunityNoteConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNoteConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SalesOpportunityNoteEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SalesOpportunityNoteEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SalesOpportunityNoteEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SalesOpportunityNoteEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_SalesPipeline(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9066,6 +9664,26 @@ func (ec *executionContext) childFields_UpdateContactTagPayload(ctx context.Cont
 		return ec.fieldContext_UpdateContactTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateContactTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnelTag":
+		return ec.fieldContext_UpdateFunnelTagPayload_funnelTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFunnelTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFunnelTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunityNote":
+		return ec.fieldContext_UpdateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSalesOpportunityNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesOpportunityNotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateTeamPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9230,6 +9848,8 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_formSubmissions(ctx, field)
 	case "funnels":
 		return ec.fieldContext_Workspace_funnels(ctx, field)
+	case "funnelTags":
+		return ec.fieldContext_Workspace_funnelTags(ctx, field)
 	case "orders":
 		return ec.fieldContext_Workspace_orders(ctx, field)
 	case "orderInvoices":

@@ -18,10 +18,16 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type SalesOpportunityResolver interface {
+	Notes(ctx context.Context, objs []*upstream.SalesOpportunity) ([][]*upstream.SalesOpportunityNote, error)
 	Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error)
 	Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error)
 	PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error)
 	Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error)
+	OpportunityNotes(ctx context.Context, obj *upstream.SalesOpportunity, filter *model.SalesOpportunityNoteFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesOpportunityNote], error)
+}
+type SalesOpportunityNoteResolver interface {
+	Opportunity(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.SalesOpportunity, error)
+	Workspace(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.Workspace, error)
 }
 type SalesPipelineResolver interface {
 	Stages(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error)
@@ -37,6 +43,60 @@ type SalesPipelineStageResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_SalesOpportunity_opportunityNotes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.SalesOpportunityNoteFilter, error) {
+			return ec.unmarshalOSalesOpportunityNoteFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesOpportunityNoteFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
+	return args, nil
+}
 
 func (ec *executionContext) field_SalesPipelineStage_opportunities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -133,6 +193,125 @@ func (ec *executionContext) field_SalesPipeline_opportunities_args(ctx context.C
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _CreateSalesOpportunityNotePayload_salesOpportunityNote(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Record, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSalesOpportunityNotePayload_salesOpportunityNote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSalesOpportunityNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSalesOpportunityNotePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSalesOpportunityNotePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSalesOpportunityNotePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSalesOpportunityNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteSalesOpportunityNotePayload", field, false, false, "ID")
+}
+
+func (ec *executionContext) _DeleteSalesOpportunityNotePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSalesOpportunityNotePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSalesOpportunityNotePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSalesOpportunityNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _SalesOpportunity_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -318,38 +497,6 @@ func (ec *executionContext) fieldContext_SalesOpportunity_assigneeId(_ context.C
 	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
 }
 
-func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Notes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
-			return ec.marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SalesOpportunity",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SalesOpportunityNote(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -394,6 +541,61 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunity_notes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunity()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Notes(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.SalesOpportunityNote](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunity.notes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Notes(ctx, []*upstream.SalesOpportunity{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.SalesOpportunityNote](
+		ctx,
+		results,
+		err,
+		"SalesOpportunity.notes",
+	)
 }
 
 func (ec *executionContext) _SalesOpportunity_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -616,6 +818,50 @@ func (ec *executionContext) resolveBatch_SalesOpportunity_workspace(ctx context.
 	)
 }
 
+func (ec *executionContext) _SalesOpportunity_opportunityNotes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunity_opportunityNotes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.SalesOpportunity().OpportunityNotes(ctx, obj, fc.Args["filter"].(*model.SalesOpportunityNoteFilter), fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNoteConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunity_opportunityNotes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunity",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNoteConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_SalesOpportunity_opportunityNotes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SalesOpportunityConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunity]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -767,6 +1013,29 @@ func (ec *executionContext) fieldContext_SalesOpportunityEdge_node(_ context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _SalesOpportunityNote_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v upstream.Ref) graphql.Marshaler {
+			return ec.marshalNID2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐRef(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "ID")
+}
+
 func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -903,6 +1172,267 @@ func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context,
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SalesOpportunityNote_opportunity(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_opportunity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunityNote_opportunity(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesOpportunity) graphql.Marshaler {
+			return ec.marshalOSalesOpportunity2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunity(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_opportunity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNote",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunityNote_opportunity(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunityNote()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunityNote](ctx, "SalesOpportunityNote"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Opportunity(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.SalesOpportunity](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunityNote.opportunity",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Opportunity(ctx, []*upstream.SalesOpportunityNote{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.SalesOpportunity](
+		ctx,
+		results,
+		err,
+		"SalesOpportunityNote.opportunity",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunityNote_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNote_workspace(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SalesOpportunityNote_workspace(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Workspace) graphql.Marshaler {
+			return ec.marshalOWorkspace2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWorkspace(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNote_workspace(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNote",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Workspace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SalesOpportunityNote_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (any, error) {
+	resolver := ec.Resolvers.SalesOpportunityNote()
+	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunityNote](ctx, "SalesOpportunityNote"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Workspace(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Workspace](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SalesOpportunityNote.workspace",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Workspace(ctx, []*upstream.SalesOpportunityNote{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Workspace](
+		ctx,
+		results,
+		err,
+		"SalesOpportunityNote.workspace",
+	)
+}
+
+func (ec *executionContext) _SalesOpportunityNoteConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNoteConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalNSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNoteConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNoteConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityNoteConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNoteConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalNSalesOpportunityNoteEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNoteConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNoteConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNoteEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityNoteConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNoteConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNoteConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNoteConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SalesOpportunityNoteEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNoteEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNoteEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SalesOpportunityNoteEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _SalesOpportunityNoteEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SalesOpportunityNoteEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalNSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SalesOpportunityNoteEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SalesOpportunityNoteEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SalesPipeline_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1824,9 +2354,187 @@ func (ec *executionContext) resolveBatch_SalesPipelineStage_opportunities(ctx co
 	)
 }
 
+func (ec *executionContext) _UpdateSalesOpportunityNotePayload_salesOpportunityNote(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Record, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
+			return ec.marshalOSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSalesOpportunityNotePayload_salesOpportunityNote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSalesOpportunityNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SalesOpportunityNote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSalesOpportunityNotePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.SalesOpportunityNote]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSalesOpportunityNotePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSalesOpportunityNotePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSalesOpportunityNotePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputCreateSalesOpportunityNoteInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"salesOpportunityId", "workspaceId", "content", "createdById"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "salesOpportunityId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("salesOpportunityId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["salesOpportunityId"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["content"] = data
+		case "createdById":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdById"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["createdById"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateSalesOpportunityNoteInput unmarshals raw into the CreateSalesOpportunityNoteInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateSalesOpportunityNoteInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateSalesOpportunityNoteInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputDeleteSalesOpportunityNoteInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "workspaceId"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["id"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteSalesOpportunityNoteInput unmarshals raw into the DeleteSalesOpportunityNoteInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteSalesOpportunityNoteInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteSalesOpportunityNoteInput", raw, &out)
+	return out, err
+}
 
 func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Context, obj any) (model.SalesOpportunityFilter, error) {
 	var it model.SalesOpportunityFilter
@@ -1898,6 +2606,55 @@ func UnmarshalSalesOpportunityFilter(ctx context.Context, raw any) (model.SalesO
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSalesOpportunityNoteFilter(ctx context.Context, obj any) (model.SalesOpportunityNoteFilter, error) {
+	var it model.SalesOpportunityNoteFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "createdByIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "createdByIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdByIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedByIds = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSalesOpportunityNoteFilter unmarshals raw into the SalesOpportunityNoteFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSalesOpportunityNoteFilter(ctx context.Context, raw any) (model.SalesOpportunityNoteFilter, error) {
+	var out model.SalesOpportunityNoteFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SalesOpportunityNoteFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSalesPipelineFilter(ctx context.Context, obj any) (model.SalesPipelineFilter, error) {
 	var it model.SalesPipelineFilter
 	if obj == nil {
@@ -1940,6 +2697,70 @@ func UnmarshalSalesPipelineFilter(ctx context.Context, raw any) (model.SalesPipe
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputUpdateSalesOpportunityNoteInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "workspaceId", "content", "createdById"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["id"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["content"] = data
+		case "createdById":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdById"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["createdById"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateSalesOpportunityNoteInput unmarshals raw into the UpdateSalesOpportunityNoteInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateSalesOpportunityNoteInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateSalesOpportunityNoteInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -1947,6 +2768,82 @@ func UnmarshalSalesPipelineFilter(ctx context.Context, raw any) (model.SalesPipe
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var createSalesOpportunityNotePayloadImplementors = []string{"CreateSalesOpportunityNotePayload"}
+
+func (ec *executionContext) _CreateSalesOpportunityNotePayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createSalesOpportunityNotePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateSalesOpportunityNotePayload")
+		case "salesOpportunityNote":
+			out.Values[i] = ec._CreateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CreateSalesOpportunityNotePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteSalesOpportunityNotePayloadImplementors = []string{"DeleteSalesOpportunityNotePayload"}
+
+func (ec *executionContext) _DeleteSalesOpportunityNotePayload(ctx context.Context, sel ast.SelectionSet, obj *model.Deleted) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSalesOpportunityNotePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteSalesOpportunityNotePayload")
+		case "deletedSalesOpportunityNoteId":
+			out.Values[i] = ec._DeleteSalesOpportunityNotePayload_deletedSalesOpportunityNoteId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._DeleteSalesOpportunityNotePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var salesOpportunityImplementors = []string{"SalesOpportunity", "Node"}
 
@@ -1999,11 +2896,6 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "notes":
-			out.Values[i] = ec._SalesOpportunity_notes(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "createdAt":
 			out.Values[i] = ec._SalesOpportunity_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -2014,6 +2906,12 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "notes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_notes(ctx, field, obj)
+				})
 		case "contact":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -2037,6 +2935,12 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesOpportunity_workspace(ctx, field, obj)
+				})
+		case "opportunityNotes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunity_opportunityNotes(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2136,7 +3040,7 @@ func (ec *executionContext) _SalesOpportunityEdge(ctx context.Context, sel ast.S
 	return out
 }
 
-var salesOpportunityNoteImplementors = []string{"SalesOpportunityNote"}
+var salesOpportunityNoteImplementors = []string{"SalesOpportunityNote", "Node"}
 
 func (ec *executionContext) _SalesOpportunityNote(ctx context.Context, sel ast.SelectionSet, obj *upstream.SalesOpportunityNote) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityNoteImplementors)
@@ -2147,34 +3051,132 @@ func (ec *executionContext) _SalesOpportunityNote(ctx context.Context, sel ast.S
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SalesOpportunityNote")
+		case "id":
+			out.Values[i] = ec._SalesOpportunityNote_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "rawId":
 			out.Values[i] = ec._SalesOpportunityNote_rawId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "publicId":
 			out.Values[i] = ec._SalesOpportunityNote_publicId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "content":
 			out.Values[i] = ec._SalesOpportunityNote_content(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdById":
 			out.Values[i] = ec._SalesOpportunityNote_createdById(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._SalesOpportunityNote_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = ec._SalesOpportunityNote_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "opportunity":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunityNote_opportunity(ctx, field, obj)
+				})
+		case "workspace":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SalesOpportunityNote_workspace(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityNoteConnectionImplementors = []string{"SalesOpportunityNoteConnection"}
+
+func (ec *executionContext) _SalesOpportunityNoteConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Connection[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityNoteConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunityNoteConnection")
+		case "nodes":
+			out.Values[i] = ec._SalesOpportunityNoteConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edges":
+			out.Values[i] = ec._SalesOpportunityNoteConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SalesOpportunityNoteConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var salesOpportunityNoteEdgeImplementors = []string{"SalesOpportunityNoteEdge"}
+
+func (ec *executionContext) _SalesOpportunityNoteEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, salesOpportunityNoteEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SalesOpportunityNoteEdge")
+		case "cursor":
+			out.Values[i] = ec._SalesOpportunityNoteEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._SalesOpportunityNoteEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -2457,9 +3459,57 @@ func (ec *executionContext) _SalesPipelineStage(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var updateSalesOpportunityNotePayloadImplementors = []string{"UpdateSalesOpportunityNotePayload"}
+
+func (ec *executionContext) _UpdateSalesOpportunityNotePayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateSalesOpportunityNotePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateSalesOpportunityNotePayload")
+		case "salesOpportunityNote":
+			out.Values[i] = ec._UpdateSalesOpportunityNotePayload_salesOpportunityNote(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateSalesOpportunityNotePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNCreateSalesOpportunityNoteInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputCreateSalesOpportunityNoteInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeleteSalesOpportunityNoteInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputDeleteSalesOpportunityNoteInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
 
 func (ec *executionContext) marshalNSalesOpportunity2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesOpportunity) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "SalesOpportunity", v, nil)
@@ -2510,12 +3560,53 @@ func (ec *executionContext) marshalNSalesOpportunityEdge2ᚖgithubᚗcomᚋfunne
 	return ec._SalesOpportunityEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNoteᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "SalesOpportunityNote", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "SalesOpportunityNote!")
 		return graphql.Null
 	}
 	return ec._SalesOpportunityNote(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSalesOpportunityNoteEdge2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSalesOpportunityNoteEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSalesOpportunityNoteEdge2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SalesOpportunityNoteEdge!")
+		return graphql.Null
+	}
+	return ec._SalesOpportunityNoteEdge(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNSalesPipeline2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipelineᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.SalesPipeline) graphql.Marshaler {
@@ -2575,6 +3666,32 @@ func (ec *executionContext) marshalNSalesPipelineStage2ᚖgithubᚗcomᚋfunnelg
 	return ec._SalesPipelineStage(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUpdateSalesOpportunityNoteInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputUpdateSalesOpportunityNoteInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCreateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateSalesOpportunityNotePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteSalesOpportunityNotePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSalesOpportunity2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunity(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesOpportunity) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesOpportunity(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSalesOpportunityConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.SalesOpportunity]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -2594,6 +3711,7 @@ func (ec *executionContext) marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfu
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "SalesOpportunityNote", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2607,6 +3725,28 @@ func (ec *executionContext) marshalOSalesOpportunityNote2ᚕᚖgithubᚗcomᚋfu
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOSalesOpportunityNote2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesOpportunityNote(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesOpportunityNote) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesOpportunityNote(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSalesOpportunityNoteConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SalesOpportunityNoteConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSalesOpportunityNoteFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSalesOpportunityNoteFilter(ctx context.Context, v any) (*model.SalesOpportunityNoteFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSalesOpportunityNoteFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSalesPipeline2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐSalesPipeline(ctx context.Context, sel ast.SelectionSet, v *upstream.SalesPipeline) graphql.Marshaler {
@@ -2656,6 +3796,13 @@ func (ec *executionContext) marshalOSalesPipelineStage2ᚖgithubᚗcomᚋfunnelg
 		return graphql.Null
 	}
 	return ec._SalesPipelineStage(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUpdateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateSalesOpportunityNotePayload(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -22,18 +22,24 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
-	CreateContact(ctx context.Context, input model.CreateContactInput) (*model.CreateContactPayload, error)
-	UpdateContact(ctx context.Context, input model.UpdateContactInput) (*model.UpdateContactPayload, error)
-	DeleteContact(ctx context.Context, input model.DeleteContactInput) (*model.DeleteContactPayload, error)
-	UpsertContact(ctx context.Context, input model.UpsertContactInput) (*model.UpsertContactPayload, error)
-	RedactContact(ctx context.Context, input model.RedactContactInput) (*model.RedactContactPayload, error)
-	CreateContactTag(ctx context.Context, input model.CreateContactTagInput) (*model.CreateContactTagPayload, error)
-	UpdateContactTag(ctx context.Context, input model.UpdateContactTagInput) (*model.UpdateContactTagPayload, error)
-	DeleteContactTag(ctx context.Context, input model.DeleteContactTagInput) (*model.DeleteContactTagPayload, error)
-	ApplyContactTag(ctx context.Context, input model.ApplyContactTagInput) (*model.ApplyContactTagPayload, error)
-	RemoveContactTag(ctx context.Context, input model.RemoveContactTagInput) (*model.RemoveContactTagPayload, error)
-	UpdateTeam(ctx context.Context, input model.UpdateTeamInput) (*model.UpdateTeamPayload, error)
-	UpdateWorkspace(ctx context.Context, input model.UpdateWorkspaceInput) (*model.UpdateWorkspacePayload, error)
+	CreateContact(ctx context.Context, input map[string]any) (*model.Written[upstream.Contact], error)
+	UpdateContact(ctx context.Context, input map[string]any) (*model.Written[upstream.Contact], error)
+	DeleteContact(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	UpsertContact(ctx context.Context, input map[string]any) (*model.UpsertContactPayload, error)
+	RedactContact(ctx context.Context, input map[string]any) (*model.RedactContactPayload, error)
+	CreateContactTag(ctx context.Context, input map[string]any) (*model.Written[upstream.ContactTag], error)
+	UpdateContactTag(ctx context.Context, input map[string]any) (*model.Written[upstream.ContactTag], error)
+	DeleteContactTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	ApplyContactTag(ctx context.Context, input map[string]any) (*model.ApplyContactTagPayload, error)
+	RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error)
+	CreateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
+	UpdateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
+	DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	CreateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Written[upstream.SalesOpportunityNote], error)
+	UpdateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Written[upstream.SalesOpportunityNote], error)
+	DeleteSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.Deleted, error)
+	UpdateTeam(ctx context.Context, input map[string]any) (*model.Written[upstream.Team], error)
+	UpdateWorkspace(ctx context.Context, input map[string]any) (*model.Written[upstream.Workspace], error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (model.Node, error)
@@ -53,8 +59,8 @@ func (ec *executionContext) field_Mutation_applyContactTag_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApplyContactTagInput, error) {
-			return ec.unmarshalNApplyContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNApplyContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -67,8 +73,8 @@ func (ec *executionContext) field_Mutation_createContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CreateContactTagInput, error) {
-			return ec.unmarshalNCreateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -81,8 +87,36 @@ func (ec *executionContext) field_Mutation_createContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CreateContactInput, error) {
-			return ec.unmarshalNCreateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateContactInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createFunnelTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateFunnelTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateSalesOpportunityNoteInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -95,8 +129,8 @@ func (ec *executionContext) field_Mutation_deleteContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.DeleteContactTagInput, error) {
-			return ec.unmarshalNDeleteContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -109,8 +143,36 @@ func (ec *executionContext) field_Mutation_deleteContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.DeleteContactInput, error) {
-			return ec.unmarshalNDeleteContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteContactInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteFunnelTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteFunnelTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteSalesOpportunityNoteInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -123,8 +185,8 @@ func (ec *executionContext) field_Mutation_redactContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RedactContactInput, error) {
-			return ec.unmarshalNRedactContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRedactContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNRedactContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -137,8 +199,8 @@ func (ec *executionContext) field_Mutation_removeContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RemoveContactTagInput, error) {
-			return ec.unmarshalNRemoveContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐRemoveContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNRemoveContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -151,8 +213,8 @@ func (ec *executionContext) field_Mutation_updateContactTag_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateContactTagInput, error) {
-			return ec.unmarshalNUpdateContactTagInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateContactTagInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -165,8 +227,36 @@ func (ec *executionContext) field_Mutation_updateContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateContactInput, error) {
-			return ec.unmarshalNUpdateContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateContactInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateFunnelTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateFunnelTagInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateSalesOpportunityNote_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateSalesOpportunityNoteInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -179,8 +269,8 @@ func (ec *executionContext) field_Mutation_updateTeam_args(ctx context.Context, 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateTeamInput, error) {
-			return ec.unmarshalNUpdateTeamInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateTeamInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateTeamInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -193,8 +283,8 @@ func (ec *executionContext) field_Mutation_updateWorkspace_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpdateWorkspaceInput, error) {
-			return ec.unmarshalNUpdateWorkspaceInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateWorkspaceInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateWorkspaceInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -207,8 +297,8 @@ func (ec *executionContext) field_Mutation_upsertContact_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.UpsertContactInput, error) {
-			return ec.unmarshalNUpsertContactInput2githubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpsertContactInput(ctx, v)
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpsertContactInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -407,11 +497,11 @@ func (ec *executionContext) _Mutation_createContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CreateContact(ctx, fc.Args["input"].(model.CreateContactInput))
+			return ec.Resolvers.Mutation().CreateContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CreateContactPayload) graphql.Marshaler {
-			return ec.marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
+			return ec.marshalOCreateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -451,11 +541,11 @@ func (ec *executionContext) _Mutation_updateContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateContact(ctx, fc.Args["input"].(model.UpdateContactInput))
+			return ec.Resolvers.Mutation().UpdateContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateContactPayload) graphql.Marshaler {
-			return ec.marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Contact]) graphql.Marshaler {
+			return ec.marshalOUpdateContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -495,11 +585,11 @@ func (ec *executionContext) _Mutation_deleteContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteContact(ctx, fc.Args["input"].(model.DeleteContactInput))
+			return ec.Resolvers.Mutation().DeleteContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteContactPayload) graphql.Marshaler {
-			return ec.marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteContactPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
 		},
 		true,
 		false,
@@ -539,7 +629,7 @@ func (ec *executionContext) _Mutation_upsertContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpsertContact(ctx, fc.Args["input"].(model.UpsertContactInput))
+			return ec.Resolvers.Mutation().UpsertContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UpsertContactPayload) graphql.Marshaler {
@@ -583,7 +673,7 @@ func (ec *executionContext) _Mutation_redactContact(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RedactContact(ctx, fc.Args["input"].(model.RedactContactInput))
+			return ec.Resolvers.Mutation().RedactContact(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RedactContactPayload) graphql.Marshaler {
@@ -627,11 +717,11 @@ func (ec *executionContext) _Mutation_createContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CreateContactTag(ctx, fc.Args["input"].(model.CreateContactTagInput))
+			return ec.Resolvers.Mutation().CreateContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CreateContactTagPayload) graphql.Marshaler {
-			return ec.marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐCreateContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
+			return ec.marshalOCreateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -671,11 +761,11 @@ func (ec *executionContext) _Mutation_updateContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateContactTag(ctx, fc.Args["input"].(model.UpdateContactTagInput))
+			return ec.Resolvers.Mutation().UpdateContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateContactTagPayload) graphql.Marshaler {
-			return ec.marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.ContactTag]) graphql.Marshaler {
+			return ec.marshalOUpdateContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -715,11 +805,11 @@ func (ec *executionContext) _Mutation_deleteContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteContactTag(ctx, fc.Args["input"].(model.DeleteContactTagInput))
+			return ec.Resolvers.Mutation().DeleteContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteContactTagPayload) graphql.Marshaler {
-			return ec.marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleteContactTagPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
 		},
 		true,
 		false,
@@ -759,7 +849,7 @@ func (ec *executionContext) _Mutation_applyContactTag(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ApplyContactTag(ctx, fc.Args["input"].(model.ApplyContactTagInput))
+			return ec.Resolvers.Mutation().ApplyContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApplyContactTagPayload) graphql.Marshaler {
@@ -803,7 +893,7 @@ func (ec *executionContext) _Mutation_removeContactTag(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemoveContactTag(ctx, fc.Args["input"].(model.RemoveContactTagInput))
+			return ec.Resolvers.Mutation().RemoveContactTag(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RemoveContactTagPayload) graphql.Marshaler {
@@ -837,6 +927,270 @@ func (ec *executionContext) fieldContext_Mutation_removeContactTag(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createFunnelTag(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createFunnelTag(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateFunnelTag(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.FunnelTag]) graphql.Marshaler {
+			return ec.marshalOCreateFunnelTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createFunnelTag(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateFunnelTagPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createFunnelTag_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateFunnelTag(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateFunnelTag(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateFunnelTag(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.FunnelTag]) graphql.Marshaler {
+			return ec.marshalOUpdateFunnelTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateFunnelTag(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateFunnelTagPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateFunnelTag_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteFunnelTag(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteFunnelTag(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteFunnelTag(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteFunnelTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteFunnelTag(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteFunnelTagPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteFunnelTag_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalOCreateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.SalesOpportunityNote]) graphql.Marshaler {
+			return ec.marshalOUpdateSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSalesOpportunityNote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSalesOpportunityNote(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteSalesOpportunityNotePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSalesOpportunityNote(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteSalesOpportunityNotePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSalesOpportunityNote_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_updateTeam(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -847,11 +1201,11 @@ func (ec *executionContext) _Mutation_updateTeam(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateTeam(ctx, fc.Args["input"].(model.UpdateTeamInput))
+			return ec.Resolvers.Mutation().UpdateTeam(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateTeamPayload) graphql.Marshaler {
-			return ec.marshalOUpdateTeamPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateTeamPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Team]) graphql.Marshaler {
+			return ec.marshalOUpdateTeamPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -891,11 +1245,11 @@ func (ec *executionContext) _Mutation_updateWorkspace(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateWorkspace(ctx, fc.Args["input"].(model.UpdateWorkspaceInput))
+			return ec.Resolvers.Mutation().UpdateWorkspace(ctx, fc.Args["input"].(map[string]any))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateWorkspacePayload) graphql.Marshaler {
-			return ec.marshalOUpdateWorkspacePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUpdateWorkspacePayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.Workspace]) graphql.Marshaler {
+			return ec.marshalOUpdateWorkspacePayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1619,6 +1973,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._SalesPipeline(ctx, sel, obj)
+	case *upstream.SalesOpportunityNote:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SalesOpportunityNote(ctx, sel, obj)
 	case *upstream.SalesOpportunity:
 		if obj == nil {
 			return graphql.Null
@@ -1679,6 +2038,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Membership(ctx, sel, obj)
+	case *upstream.FunnelTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FunnelTag(ctx, sel, obj)
 	case *upstream.Funnel:
 		if obj == nil {
 			return graphql.Null
@@ -1832,6 +2196,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "removeContactTag":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_removeContactTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createFunnelTag":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createFunnelTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateFunnelTag":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateFunnelTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteFunnelTag":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteFunnelTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createSalesOpportunityNote(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateSalesOpportunityNote(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteSalesOpportunityNote":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSalesOpportunityNote(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -2062,6 +2468,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapSalesPipelineStage := map[int]int{}
 		var batchItemsSalesPipeline []*upstream.SalesPipeline
 		batchIdxMapSalesPipeline := map[int]int{}
+		var batchItemsSalesOpportunityNote []*upstream.SalesOpportunityNote
+		batchIdxMapSalesOpportunityNote := map[int]int{}
 		var batchItemsSalesOpportunity []*upstream.SalesOpportunity
 		batchIdxMapSalesOpportunity := map[int]int{}
 		var batchItemsProductVariant []*upstream.ProductVariant
@@ -2086,6 +2494,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapOrder := map[int]int{}
 		var batchItemsMembership []*upstream.Membership
 		batchIdxMapMembership := map[int]int{}
+		var batchItemsFunnelTag []*upstream.FunnelTag
+		batchIdxMapFunnelTag := map[int]int{}
 		var batchItemsFunnel []*upstream.Funnel
 		batchIdxMapFunnel := map[int]int{}
 		var batchItemsFormSubmission []*upstream.FormSubmission
@@ -2119,6 +2529,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.SalesPipeline:
 				batchIdxMapSalesPipeline[i] = len(batchItemsSalesPipeline)
 				batchItemsSalesPipeline = append(batchItemsSalesPipeline, concrete)
+			case *upstream.SalesOpportunityNote:
+				batchIdxMapSalesOpportunityNote[i] = len(batchItemsSalesOpportunityNote)
+				batchItemsSalesOpportunityNote = append(batchItemsSalesOpportunityNote, concrete)
 			case *upstream.SalesOpportunity:
 				batchIdxMapSalesOpportunity[i] = len(batchItemsSalesOpportunity)
 				batchItemsSalesOpportunity = append(batchItemsSalesOpportunity, concrete)
@@ -2155,6 +2568,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Membership:
 				batchIdxMapMembership[i] = len(batchItemsMembership)
 				batchItemsMembership = append(batchItemsMembership, concrete)
+			case *upstream.FunnelTag:
+				batchIdxMapFunnelTag[i] = len(batchItemsFunnelTag)
+				batchItemsFunnelTag = append(batchItemsFunnelTag, concrete)
 			case *upstream.Funnel:
 				batchIdxMapFunnel[i] = len(batchItemsFunnel)
 				batchItemsFunnel = append(batchItemsFunnel, concrete)
@@ -2199,6 +2615,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsSalesPipeline) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "SalesPipeline", batchItemsSalesPipeline, batchIdxMapSalesPipeline)
 		}
+		if len(batchItemsSalesOpportunityNote) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "SalesOpportunityNote", batchItemsSalesOpportunityNote, batchIdxMapSalesOpportunityNote)
+		}
 		if len(batchItemsSalesOpportunity) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "SalesOpportunity", batchItemsSalesOpportunity, batchIdxMapSalesOpportunity)
 		}
@@ -2234,6 +2653,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsMembership) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Membership", batchItemsMembership, batchIdxMapMembership)
+		}
+		if len(batchItemsFunnelTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "FunnelTag", batchItemsFunnelTag, batchIdxMapFunnelTag)
 		}
 		if len(batchItemsFunnel) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Funnel", batchItemsFunnel, batchIdxMapFunnel)

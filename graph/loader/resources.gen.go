@@ -9,29 +9,31 @@ import (
 // The resources of workspaces: how each kind is fetched by its id, and each list. Rows of
 // lists become known to their kind.
 var (
-	Contacts            = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
-	ContactTags         = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
-	AppliedContactTags  = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
-	Courses             = newResource(inPlace((*upstream.Client).Course), nil)
-	CourseSections      = newResource(inPlace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
-	CourseLessons       = newResource(inPlace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
-	CourseEnrollments   = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
-	FormSubmissions     = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
-	Funnels             = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
-	Orders              = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
-	OrderInvoices       = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
-	OrderTags           = newResource(inPlace((*upstream.Client).OrderTag), nil)
-	AppliedOrderTags    = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
-	OrderTransactions   = newResource(inPlace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
-	Pages               = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
-	Products            = newResource(inPlace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
-	ProductVariants     = newResource(inPlace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
-	ProductPrices       = newResource(inPlace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
-	ProductCollections  = newResource(inPlace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
-	ProductTags         = newResource(inPlace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
-	SalesPipelines      = newResource(inPlace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
-	SalesPipelineStages = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
-	SalesOpportunities  = newResource(inPlace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
+	Contacts              = newResource(inPlace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
+	ContactTags           = newResource(inPlace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
+	AppliedContactTags    = newResource(inPlace((*upstream.Client).AppliedContactTag), nil).ownedBy((*upstream.AppliedContactTag).Owner, 0)
+	Courses               = newResource(inPlace((*upstream.Client).Course), nil)
+	CourseSections        = newResource(inPlace((*upstream.Client).CourseSection), nil).ownedBy((*upstream.CourseSection).Owner, 0)
+	CourseLessons         = newResource(inPlace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
+	CourseEnrollments     = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
+	FormSubmissions       = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
+	Funnels               = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
+	FunnelTags            = newResource(inPlace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
+	Orders                = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
+	OrderInvoices         = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
+	OrderTags             = newResource(inPlace((*upstream.Client).OrderTag), nil)
+	AppliedOrderTags      = newResource(inPlace((*upstream.Client).AppliedOrderTag), nil).ownedBy((*upstream.AppliedOrderTag).Owner, 0)
+	OrderTransactions     = newResource(inPlace((*upstream.Client).OrderTransaction), nil).ownedBy((*upstream.OrderTransaction).Owner, 0)
+	Pages                 = newResource(inPlace((*upstream.Client).Page), byFilter((*upstream.Client).Pages))
+	Products              = newResource(inPlace((*upstream.Client).Product), byFilter((*upstream.Client).Products))
+	ProductVariants       = newResource(inPlace((*upstream.Client).ProductVariant), nil).ownedBy((*upstream.ProductVariant).Owner, 0)
+	ProductPrices         = newResource(inPlace((*upstream.Client).ProductPrice), nil).ownedBy((*upstream.ProductPrice).Owner, 1)
+	ProductCollections    = newResource(inPlace((*upstream.Client).ProductCollection), byFilter((*upstream.Client).ProductCollections))
+	ProductTags           = newResource(inPlace((*upstream.Client).ProductTag), byFilter((*upstream.Client).ProductTags))
+	SalesPipelines        = newResource(inPlace((*upstream.Client).SalesPipeline), byFilter((*upstream.Client).SalesPipelines))
+	SalesPipelineStages   = newResource(inPlace((*upstream.Client).SalesPipelineStage), nil).ownedBy((*upstream.SalesPipelineStage).Owner, 0)
+	SalesOpportunities    = newResource(inPlace((*upstream.Client).SalesOpportunity), byFilter((*upstream.Client).SalesOpportunities))
+	SalesOpportunityNotes = newResource(inPlace((*upstream.Client).SalesOpportunityNote), nil).ownedBy((*upstream.SalesOpportunityNote).Owner, 0)
 
 	ContactList               = newList(Contacts, ofWorkspace((*upstream.Client).Contacts))
 	ContactTagList            = newList(ContactTags, ofWorkspace((*upstream.Client).ContactTags))
@@ -42,6 +44,7 @@ var (
 	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
 	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
 	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
+	FunnelTagList             = newList(FunnelTags, ofWorkspace((*upstream.Client).FunnelTags))
 	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
 	WorkspaceOrderInvoiceList = newList(OrderInvoices, ownedRows(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
 	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
@@ -57,31 +60,45 @@ var (
 	SalesPipelineList         = newList(SalesPipelines, ofWorkspace((*upstream.Client).SalesPipelines))
 	SalesPipelineStageList    = newList(SalesPipelineStages, below(SalesPipelineStages, (*upstream.Client).SalesPipelineStages))
 	SalesOpportunityList      = newList(SalesOpportunities, ofWorkspace((*upstream.Client).SalesOpportunities))
+	SalesOpportunityNoteList  = newList(SalesOpportunityNotes, below(SalesOpportunityNotes, (*upstream.Client).SalesOpportunityNotes))
+
+	EnrollmentsOfContact              = byKey(CourseEnrollmentList, "contact_id", func(o *upstream.CourseEnrollment) string { return o.ContactID }).across(everyOf(CourseList))
+	FormSubmissionsOfContact          = byKey(FormSubmissionList, "contact_id", func(o *upstream.FormSubmission) string { return o.ContactID })
+	FormSubmissionsOfPage             = byKey(FormSubmissionList, "page_id", func(o *upstream.FormSubmission) string { return o.PageID })
+	OrdersOfContact                   = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
+	PagesOfFunnel                     = byKey(PageList, "funnel_ids", func(o *upstream.WebPage) string { return o.FunnelID })
+	PricesOfProductVariant            = byKey(ProductPriceList, "variant_id", func(o *upstream.ProductPrice) string { return o.VariantID })
+	OpportunitiesOfContact            = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
+	OpportunitiesOfSalesPipeline      = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID })
+	OpportunitiesOfSalesPipelineStage = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID })
+	CollectionsOfProduct              = byWalk(ProductCollectionList, func(o *upstream.ProductCollection) []string { return o.ProductIDs })
 )
 
 // resourceKinds are where the records of these kinds are found.
 var resourceKinds = map[upstream.Kind]kind{
-	upstream.KindContact:            Contacts,
-	upstream.KindContactTag:         ContactTags,
-	upstream.KindAppliedContactTag:  AppliedContactTags,
-	upstream.KindCourse:             Courses,
-	upstream.KindCourseSection:      CourseSections,
-	upstream.KindCourseLesson:       CourseLessons,
-	upstream.KindCourseEnrollment:   CourseEnrollments,
-	upstream.KindFormSubmission:     FormSubmissions,
-	upstream.KindFunnel:             Funnels,
-	upstream.KindOrder:              Orders,
-	upstream.KindOrderInvoice:       OrderInvoices,
-	upstream.KindOrderTag:           OrderTags,
-	upstream.KindAppliedOrderTag:    AppliedOrderTags,
-	upstream.KindOrderTransaction:   OrderTransactions,
-	upstream.KindPage:               Pages,
-	upstream.KindProduct:            Products,
-	upstream.KindProductVariant:     ProductVariants,
-	upstream.KindProductPrice:       ProductPrices,
-	upstream.KindProductCollection:  ProductCollections,
-	upstream.KindProductTag:         ProductTags,
-	upstream.KindSalesPipeline:      SalesPipelines,
-	upstream.KindSalesPipelineStage: SalesPipelineStages,
-	upstream.KindSalesOpportunity:   SalesOpportunities,
+	upstream.KindContact:              Contacts,
+	upstream.KindContactTag:           ContactTags,
+	upstream.KindAppliedContactTag:    AppliedContactTags,
+	upstream.KindCourse:               Courses,
+	upstream.KindCourseSection:        CourseSections,
+	upstream.KindCourseLesson:         CourseLessons,
+	upstream.KindCourseEnrollment:     CourseEnrollments,
+	upstream.KindFormSubmission:       FormSubmissions,
+	upstream.KindFunnel:               Funnels,
+	upstream.KindFunnelTag:            FunnelTags,
+	upstream.KindOrder:                Orders,
+	upstream.KindOrderInvoice:         OrderInvoices,
+	upstream.KindOrderTag:             OrderTags,
+	upstream.KindAppliedOrderTag:      AppliedOrderTags,
+	upstream.KindOrderTransaction:     OrderTransactions,
+	upstream.KindPage:                 Pages,
+	upstream.KindProduct:              Products,
+	upstream.KindProductVariant:       ProductVariants,
+	upstream.KindProductPrice:         ProductPrices,
+	upstream.KindProductCollection:    ProductCollections,
+	upstream.KindProductTag:           ProductTags,
+	upstream.KindSalesPipeline:        SalesPipelines,
+	upstream.KindSalesPipelineStage:   SalesPipelineStages,
+	upstream.KindSalesOpportunity:     SalesOpportunities,
+	upstream.KindSalesOpportunityNote: SalesOpportunityNotes,
 }

@@ -21,17 +21,7 @@ var (
 	UserList      = newList(Users, ofToken((*upstream.Client).Users))
 	WorkspaceList = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
 
-	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
-	ContactFormSubmissions = byKey(FormSubmissionList, "contact_id", func(s *upstream.FormSubmission) string { return s.ContactID })
-	ContactOpportunities   = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
-	ContactEnrollments     = byKey(CourseEnrollmentList, "contact_id", func(e *upstream.CourseEnrollment) string { return e.ContactID }).across(courses)
-	VariantPrices          = byKey(ProductPriceList, "variant_id", func(p *upstream.ProductPrice) string { return p.VariantID })
-	ProductVariantsByID    = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID })
-	CollectionsOfProduct   = byWalk(ProductCollectionList, func(c *upstream.ProductCollection) []string { return c.ProductIDs })
-	FunnelPages            = byKey(PageList, "funnel_ids", func(p *upstream.WebPage) string { return p.FunnelID() })
-	PageFormSubmissions    = byKey(FormSubmissionList, "page_id", func(s *upstream.FormSubmission) string { return s.PageID })
-	PipelineOpportunities  = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID })
-	StageOpportunities     = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID })
+	ProductVariantsByID = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID })
 )
 
 // kinds are where the records of each kind are found that have global ids.
@@ -42,6 +32,9 @@ var kinds = func() map[upstream.Kind]kind {
 	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions })
 	return all
 }()
+
+// Owned reports whether the records do not name their workspace.
+func (r *Resource[T]) Owned() bool { return r.owner != nil }
 
 // kind is where the records of a kind are found.
 type kind interface{ in(*Loaders) nodes }
@@ -239,14 +232,16 @@ func ownedRows[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 	}
 }
 
-// courses returns the courses of a workspace, below which its enrolments are listed.
-func courses(l *Loaders, workspace upstream.Ref) ([]upstream.Ref, error) {
-	all, err := CourseList.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: wholeList})
-	refs := make([]upstream.Ref, len(all.Rows))
-	for i, course := range all.Rows {
-		refs[i] = course.Ref()
+// everyOf returns all records of a workspace's list.
+func everyOf[T any, P row[T]](list *List[T]) func(*Loaders, upstream.Ref) ([]upstream.Ref, error) {
+	return func(l *Loaders, workspace upstream.Ref) ([]upstream.Ref, error) {
+		all, err := list.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: wholeList})
+		refs := make([]upstream.Ref, len(all.Rows))
+		for i, t := range all.Rows {
+			refs[i] = P(t).Ref()
+		}
+		return refs, err
 	}
-	return refs, err
 }
 
 // Node returns any record.

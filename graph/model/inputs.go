@@ -12,16 +12,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// A tag that a contact is to carry.
-type ApplyContactTagInput struct {
-	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
-	ContactID string `json:"contactId"`
-	// The tag, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
-	TagID string `json:"tagId"`
-	// The `id`, `rawId` or `publicId` of their workspace; needed unless `contactId` is an `id` that this API gave.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-}
-
 // What has come of applying a tag.
 type ApplyContactTagPayload struct {
 	// The record that the contact carries the tag; null if it was refused.
@@ -60,102 +50,6 @@ type CourseEnrollmentFilter struct {
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 }
 
-// Contact to create.
-type CreateContactInput struct {
-	// Workspace, by `id`, `rawId` or `publicId`.
-	WorkspaceID string `json:"workspaceId"`
-	// The e-mail address.
-	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
-	// The first name.
-	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
-	// The last name.
-	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
-	// The phone number as it was entered.
-	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
-	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
-	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
-	// The Facebook profile.
-	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
-	// The Twitter profile.
-	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
-	// The Instagram profile.
-	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
-	// The LinkedIn profile.
-	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
-	// The contact's own website.
-	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
-	// The tags that it is to carry, by `id`, `rawId` or `publicId`; `[]` or null is none. A `publicId` takes a REST call to look up.
-	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
-	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
-}
-
-// Result of `createContact`.
-type CreateContactPayload struct {
-	// Contact as it is now; null if ClickFunnels refused.
-	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// Contact tag to create.
-type CreateContactTagInput struct {
-	// Workspace, by `id`, `rawId` or `publicId`.
-	WorkspaceID string `json:"workspaceId"`
-	// The tag's name.
-	Name string `json:"name"`
-	// The tag's colour, such as `#2563eb`.
-	Color graphql.Omittable[*string] `json:"color,omitzero"`
-}
-
-// Result of `createContactTag`.
-type CreateContactTagPayload struct {
-	// Contact tag as it is now; null if ClickFunnels refused.
-	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// One free field of a contact.
-type CustomAttributeInput struct {
-	// The field's name, in snake_case.
-	Key string `json:"key"`
-	// The field's value. Null, or no value, makes it an empty text.
-	Value graphql.Omittable[*string] `json:"value,omitzero"`
-}
-
-// Contact to delete.
-type DeleteContactInput struct {
-	// Contact, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
-	ID string `json:"id"`
-	// Workspace of the contact, by `id`, `rawId` or `publicId`; not needed with an `id`.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-}
-
-// Result of `deleteContact`.
-type DeleteContactPayload struct {
-	// Global id of the deleted contact; null if ClickFunnels refused.
-	DeletedContactID *string `json:"deletedContactId,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// Contact tag to delete.
-type DeleteContactTagInput struct {
-	// Contact tag, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
-	ID string `json:"id"`
-	// Workspace of the contact tag, by `id`, `rawId` or `publicId`; not needed with an `id`.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-}
-
-// Result of `deleteContactTag`.
-type DeleteContactTagPayload struct {
-	// Global id of the deleted contact tag; null if ClickFunnels refused.
-	DeletedContactTagID *string `json:"deletedContactTagId,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
 // Conditions for form submissions: a row meets all of them. An empty list of values matches nothing.
 type FormSubmissionFilter struct {
 	// Any of these form submissions, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
@@ -170,6 +64,14 @@ type FormSubmissionFilter struct {
 type FunnelFilter struct {
 	// Any of these funnels, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+}
+
+// Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+type FunnelTagFilter struct {
+	// Any of these funnel tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Any of these values of `name`, compared exactly; at most 100.
+	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
 // Conditions for orders: a row meets all of them. An empty list of values matches nothing.
@@ -270,32 +172,12 @@ type ProductVariantFilter struct {
 	FulfillmentRequired graphql.Omittable[*bool] `json:"fulfillmentRequired,omitzero"`
 }
 
-// A contact whose personal data is to go for good.
-type RedactContactInput struct {
-	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
-	ID string `json:"id"`
-	// The `id`, `rawId` or `publicId` of the contact's workspace; needed unless `id` is an `id` that this API gave.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-	// Has to be true: this cannot be undone.
-	Confirm bool `json:"confirm"`
-}
-
 // What has come of redacting a contact.
 type RedactContactPayload struct {
 	// The `id` of what was redacted; null if it was refused.
 	RedactedContactID *string `json:"redactedContactId,omitzero"`
 	// Why ClickFunnels has refused; empty if it has not.
 	UserErrors []*UserError `json:"userErrors"`
-}
-
-// A tag that a contact is to carry no more.
-type RemoveContactTagInput struct {
-	// The contact's `id`, which is enough, or its `rawId` or `publicId` together with `workspaceId`.
-	ContactID string `json:"contactId"`
-	// The tag, by `id`, `rawId` or `publicId`. A `publicId` takes a REST call to look up.
-	TagID string `json:"tagId"`
-	// The `id`, `rawId` or `publicId` of their workspace; needed unless `contactId` is an `id` that this API gave.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
 }
 
 // What has come of taking a tag away.
@@ -322,6 +204,14 @@ type SalesOpportunityFilter struct {
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
+// Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+type SalesOpportunityNoteFilter struct {
+	// Any of these notes, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Any of these values of `createdById`, compared exactly; at most 100.
+	CreatedByIds graphql.Omittable[[]string] `json:"createdByIds,omitzero"`
+}
+
 // Conditions for sales pipelines: a row meets all of them. An empty list of values matches nothing.
 type SalesPipelineFilter struct {
 	// Any of these sales pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
@@ -334,134 +224,6 @@ type Sort struct {
 	Property SortProperty `json:"property"`
 	// Which way the list runs.
 	Direction SortDirection `json:"direction"`
-}
-
-// Changes of a contact.
-type UpdateContactInput struct {
-	// Contact, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
-	ID string `json:"id"`
-	// Workspace of the contact, by `id`, `rawId` or `publicId`; not needed with an `id`.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-	// The e-mail address.
-	EmailAddress graphql.Omittable[*string] `json:"emailAddress,omitzero"`
-	// The first name.
-	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
-	// The last name.
-	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
-	// The phone number as it was entered.
-	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
-	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
-	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
-	// The Facebook profile.
-	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
-	// The Twitter profile.
-	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
-	// The Instagram profile.
-	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
-	// The LinkedIn profile.
-	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
-	// The contact's own website.
-	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
-	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away, and `[]` or null takes all. To add or take one, use `applyContactTag` and `removeContactTag`.
-	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
-	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
-}
-
-// Result of `updateContact`.
-type UpdateContactPayload struct {
-	// Contact as it is now; null if ClickFunnels refused.
-	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// Changes of a contact tag.
-type UpdateContactTagInput struct {
-	// Contact tag, by `id`; or by `rawId` or `publicId` together with `workspaceId`.
-	ID string `json:"id"`
-	// Workspace of the contact tag, by `id`, `rawId` or `publicId`; not needed with an `id`.
-	WorkspaceID graphql.Omittable[*string] `json:"workspaceId,omitzero"`
-	// The tag's name.
-	Name graphql.Omittable[*string] `json:"name,omitzero"`
-	// The tag's colour, such as `#2563eb`.
-	Color graphql.Omittable[*string] `json:"color,omitzero"`
-}
-
-// Result of `updateContactTag`.
-type UpdateContactTagPayload struct {
-	// Contact tag as it is now; null if ClickFunnels refused.
-	ContactTag *upstream.ContactTag `json:"contactTag,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// Changes of a team.
-type UpdateTeamInput struct {
-	// Team, by `id`, `rawId` or `publicId`.
-	ID string `json:"id"`
-	// The team's name.
-	Name graphql.Omittable[*string] `json:"name,omitzero"`
-	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
-	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
-	// The language that new websites are made in: `en`, `es`, `ja` or `pt`, and perhaps others later.
-	Locale graphql.Omittable[*string] `json:"locale,omitzero"`
-}
-
-// Result of `updateTeam`.
-type UpdateTeamPayload struct {
-	// Team as it is now; null if ClickFunnels refused.
-	Team *upstream.Team `json:"team,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// Changes of a workspace.
-type UpdateWorkspaceInput struct {
-	// Workspace, by `id`, `rawId` or `publicId`.
-	ID string `json:"id"`
-	// The workspace's name.
-	Name graphql.Omittable[*string] `json:"name,omitzero"`
-	// The bare label, such as `acme` of `acme.myclickfunnels.com`.
-	Subdomain graphql.Omittable[*string] `json:"subdomain,omitzero"`
-}
-
-// Result of `updateWorkspace`.
-type UpdateWorkspacePayload struct {
-	// Workspace as it is now; null if ClickFunnels refused.
-	Workspace *upstream.Workspace `json:"workspace,omitzero"`
-	// Reasons why ClickFunnels refused; empty if it did not.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
-// A contact as it is to be, found by its e-mail address.
-type UpsertContactInput struct {
-	// The `id`, `rawId` or `publicId` of the workspace.
-	WorkspaceID string `json:"workspaceId"`
-	// The e-mail address, by which the contact is found.
-	EmailAddress string `json:"emailAddress"`
-	// The first name.
-	FirstName graphql.Omittable[*string] `json:"firstName,omitzero"`
-	// The last name.
-	LastName graphql.Omittable[*string] `json:"lastName,omitzero"`
-	// The phone number.
-	PhoneNumber graphql.Omittable[*string] `json:"phoneNumber,omitzero"`
-	// The time zone's display name, such as `Eastern Time (US & Canada)`; not an IANA name.
-	TimeZone graphql.Omittable[*string] `json:"timeZone,omitzero"`
-	// The Facebook profile.
-	FbURL graphql.Omittable[*string] `json:"fbUrl,omitzero"`
-	// The Twitter profile.
-	TwitterURL graphql.Omittable[*string] `json:"twitterUrl,omitzero"`
-	// The Instagram profile.
-	InstagramURL graphql.Omittable[*string] `json:"instagramUrl,omitzero"`
-	// The LinkedIn profile.
-	LinkedinURL graphql.Omittable[*string] `json:"linkedinUrl,omitzero"`
-	// The contact's own website.
-	WebsiteURL graphql.Omittable[*string] `json:"websiteUrl,omitzero"`
-	// All the tags that it is to carry from now on, by `id`, `rawId` or `publicId`: others are taken away. Null and `[]` are passed over.
-	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. `[]` or null changes none.
-	CustomAttributes graphql.Omittable[[]*CustomAttributeInput] `json:"customAttributes,omitzero"`
 }
 
 // What has come of making or changing a contact.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ type Description struct {
 	// Resources are the resources by the name of their type.
 	Resources map[string]*Resource
 
+	resolvers  []resolver
 	directives map[string]*ast.DirectiveDefinition
 	enums      map[string][]string // of the directives' arguments
 }
@@ -43,10 +45,14 @@ type Resource struct {
 	Accounts     bool   // on the host of accounts
 	Lists        []List
 	Filters      []string
+	Field        string // of the parent, which holds its lists; empty for the usual one
 	Sort         string // NONE, CHANGE or POSITION
 	Body         string
 	Write        []string
 	Relations    []*Relation
+
+	// Functions of package graph, empty for the usual ones.
+	Workspace, Attributes string
 }
 
 // List is one path that lists a resource.
@@ -65,8 +71,10 @@ type Relation struct {
 	Key       string
 	FilterKey string
 	Embeds    []string
-	Inverse   string // a field of To
-	Across    string // the lists that the inverse is collected from
+	Lacks     []string // if not nil, the row embeds all other fields
+	Part      string   // the method of the row that returns what it embeds
+	Inverse   string   // a field of To
+	Across    string   // the lists that the inverse is collected from
 	Filter    string
 }
 
@@ -91,7 +99,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners} {
+	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners, d.checkMany} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -213,7 +221,8 @@ func (d *Description) readResources() error {
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
-			r.Note = args.text("note", "")
+			r.Note, r.Field = args.text("note", ""), args.text("field", "")
+			r.Workspace, r.Attributes = args.text("workspace", ""), args.text("attributes", "nil")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
 			if r.Accounts && args.texts("lists") == nil {
@@ -252,21 +261,33 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 		relation := &Relation{
 			Field: field, To: to, Key: args.text("key", ""), Embeds: args.texts("embeds"),
 			Inverse: args.text("inverse", ""), Across: args.text("across", ""), Filter: args.text("filter", ""),
+			Lacks: args.texts("lacks"), Part: args.text("part", upperFirst(field.Name)),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
-		for _, name := range relation.Embeds {
-			if d.Types[to].Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
-				return at(directive.Position, "%s has no field %s", to, name)
-			}
+		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
+			return at(directive.Position, "%s has no field %s", to, name)
 		}
 		r := d.Resources[definition.Name]
 		if r == nil {
 			continue // a part of a record, which has no lists of its own
 		}
+		if relation.Across != "" && d.at(relation.Across) == nil {
+			return at(directive.Position, "no resource has the path %s", relation.Across)
+		}
 		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
 			return at(directive.Position, "%s has no filter %s, which the inverse needs", definition.Name, relation.FilterKey)
 		}
 		r.Relations = append(r.Relations, relation)
+	}
+	return nil
+}
+
+// at returns the resource with a path, nil if there is none.
+func (d *Description) at(path string) *Resource {
+	for _, r := range d.Resources {
+		if strings.Join(r.Path, "/") == path {
+			return r
+		}
 	}
 	return nil
 }
@@ -311,6 +332,43 @@ func (d *Description) checkOwners() error {
 	return nil
 }
 
+// lacks returns the first of the names that is no field of the resource; empty if all are.
+func (r *Resource) lacks(names []string) string {
+	for _, name := range names {
+		if r.Type.Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// checkMany makes sure that every relation to several records says where their ids are.
+func (d *Description) checkMany() error {
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				directive := f.Directives.ForName("hasMany")
+				if directive == nil {
+					continue
+				}
+				args, to := arguments{directive}, d.Resources[f.Type.Name()]
+				key, walk := args.text("key", ""), args.text("walk", "")
+				switch {
+				case to == nil:
+					return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), definition.Name)
+				case (key == "") == (walk == ""):
+					return at(directive.Position, "@hasMany has either key or walk")
+				case to.lacks(args.texts("embeds")) != "":
+					return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
+				case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
+					return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // owners returns how many owners stand between a resource and its workspace.
 func (d *Description) owners(r *Resource) int {
 	n := 0
@@ -345,6 +403,7 @@ func (d *Description) place(r *Resource, list *List) error {
 		if name == "Workspace" {
 			list.Field = lowerFirst(plural(r.Type.Name))
 		}
+		list.Field = cmp.Or(r.Field, list.Field)
 		return nil
 	}
 	return atResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)

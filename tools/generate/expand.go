@@ -79,7 +79,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		e.add(openEnum(definition))
 	case definition.Kind == ast.Object:
 		own := *definition
-		own.Fields = e.fields(definition.Fields)
+		own.Fields = e.fields(definition.Name, definition.Fields)
 		e.add(&own)
 	default:
 		e.add(definition)
@@ -90,7 +90,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
 	own := *extension
-	own.Fields = e.fields(extension.Fields)
+	own.Fields = e.fields(extension.Name, extension.Fields)
 	e.out.Extensions = append(e.out.Extensions, &own)
 }
 
@@ -118,11 +118,11 @@ func (e *expansion) resource(r *Resource) error {
 	own.Directives = without(r.Type.Directives, "resource")
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
-		field("id", "ID!", "Global id: opaque, and found again by `node`."),
+		bound(field("id", "ID!", "Global id: opaque, and found again by `node`."), "Ref"),
 		field("rawId", "ID!", "ClickFunnels' numeric id, as a string because it can exceed 32 bits."),
 		field("publicId", "String", "Short public id, as in ClickFunnels' URLs."),
 	}
-	fields := e.fields(r.Type.Fields)
+	fields := e.fields(r.Type.Name, r.Type.Fields)
 	relations := slices.IndexFunc(fields, e.isRelation)
 	if relations < 0 {
 		relations = len(fields)
@@ -134,8 +134,9 @@ func (e *expansion) resource(r *Resource) error {
 	)
 	own.Fields = append(own.Fields, fields[relations:]...)
 	if !r.Accounts {
-		own.Fields = append(own.Fields, batched(field("workspace", "Workspace",
-			"Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
+		workspace := batched(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call."))
+		own.Fields = append(own.Fields, workspace)
+		e.resolves(r.Type.Name, workspace, workspaceBody(r))
 	}
 	e.add(&own)
 	if e.isListed(r) {
@@ -150,11 +151,15 @@ func (e *expansion) resource(r *Resource) error {
 		if e.comesWithParent(list) {
 			continue
 		}
-		e.extend(list.Parent, e.list(r, list))
+		f := e.list(r, list)
+		e.extend(list.Parent, f)
+		e.resolves(list.Parent, f, e.listBody(r, list))
 	}
 	for _, relation := range r.Relations {
 		if relation.Inverse != "" {
-			e.extend(relation.To, e.inverse(r, relation))
+			f := e.inverse(r, relation)
+			e.extend(relation.To, f)
+			e.resolves(relation.To, f, e.inverseBody(r, relation))
 		}
 	}
 	e.writes(r)
@@ -163,8 +168,8 @@ func (e *expansion) resource(r *Resource) error {
 
 // comesWithParent reports whether a list needs no field, since the parent's type describes
 // it by hand: its rows come with the parent.
-func (e *expansion) comesWithParent(list List) bool {
-	return e.Types[list.Parent].Fields.ForName(list.Field) != nil
+func (d *Description) comesWithParent(list List) bool {
+	return d.Types[list.Parent].Fields.ForName(list.Field) != nil
 }
 
 // isListed reports whether any field holds a list of the resource.
@@ -181,11 +186,11 @@ func (e *expansion) isRelation(field *ast.FieldDefinition) bool {
 
 // fields returns the fields of a type without the directives of the description. A field
 // of an open enum is followed by one with ClickFunnels' own word.
-func (e *expansion) fields(fields ast.FieldList) ast.FieldList {
+func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList {
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
@@ -194,7 +199,13 @@ func (e *expansion) fields(fields ast.FieldList) ast.FieldList {
 			own = *batched(&own)
 			own.Description += " " + e.cost(f)
 		}
+		if f.Directives.ForName("hasMany") != nil {
+			own = *batched(&own)
+		}
 		all = append(all, &own)
+		if body := e.body(typeName, f, &own); body != "" {
+			e.resolves(typeName, &own, body)
+		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
 			raw = append(raw, field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."))
 		}
@@ -377,10 +388,24 @@ func typeOf(text string) *ast.Type {
 // batched marks a field whose resolver takes the rows of a whole list.
 func batched(f *ast.FieldDefinition) *ast.FieldDefinition {
 	own := *f
-	own.Directives = append(slices.Clone(f.Directives), &ast.Directive{Name: "goField", Arguments: ast.ArgumentList{
-		{Name: "batch", Value: &ast.Value{Kind: ast.BooleanValue, Raw: "true"}},
-	}})
+	own.Directives = append(slices.Clone(f.Directives), directive("goField", "batch", ast.BooleanValue, "true"))
 	return &own
+}
+
+// bound binds a field to a field or method of its Go type.
+func bound(f *ast.FieldDefinition, name string) *ast.FieldDefinition {
+	f.Directives = append(f.Directives, directive("goField", "name", ast.StringValue, name))
+	return f
+}
+
+// modelled binds a type to a Go type.
+func modelled(definition *ast.Definition, model string) *ast.Definition {
+	definition.Directives = append(definition.Directives, directive("goModel", "model", ast.StringValue, model))
+	return definition
+}
+
+func directive(name, argument string, kind ast.ValueKind, value string) *ast.Directive {
+	return &ast.Directive{Name: name, Arguments: ast.ArgumentList{{Name: argument, Value: &ast.Value{Kind: kind, Raw: value}}}}
 }
 
 func without(directives ast.DirectiveList, names ...string) ast.DirectiveList {

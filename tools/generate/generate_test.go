@@ -88,6 +88,11 @@ func TestMistakes(t *testing.T) {
 		"parent of a list":            {`"gardens/{garden_id}/plants"`, `"beds/{bed_id}/plants"`, "no resource has the path beds, below which Plant is listed"},
 		"relation to no resource":     {`garden: Garden @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
 		"inverse without a filter":    {`key: "garden_id", embeds`, `key: "bed_id", inverse: "beds", embeds`, "Plant has no filter bed_id, which the inverse needs"},
+		"records without a key":       {`@hasMany(key: "gardens", embeds: ["name"])`, `@hasMany`, "@hasMany has either key or walk"},
+		"records of no resource":      {`gardens: [Garden!] @hasMany`, `gardens: [Light!] @hasMany`, "Light is no resource, so PlantNote cannot have many"},
+		"field that nothing holds":    {`@hasMany(key: "gardens", embeds: ["name"])`, `@hasMany(walk: "note_ids")`, "Garden has no field for note_ids"},
+		"part that is not embedded":   {`embeds: ["name"]`, `embeds: ["nam"]`, "Garden has no field nam"},
+		"lists of no resource":        {`inverse: "allNotes"`, `inverse: "allNotes", across: "beds"`, "no resource has the path beds"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

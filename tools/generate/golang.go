@@ -21,8 +21,13 @@ func (d *Description) Go() (map[string][]byte, error) {
 		"graph/model/connections.gen.go": d.writeConnections,
 		"graph/model/enums.gen.go":       d.writeEnums,
 		"graph/model/kinds.gen.go":       d.writeKinds,
+		"graph/model/payloads.gen.go":    d.writePayloads,
+		"graph/exec/relations.gen.go":    d.writeRelations,
 		"graph/queries.gen.go":           d.writeQueries,
+		"graph/resolvers.gen.go":         d.writeResolvers,
+		"graph/light.gen.go":             d.writeLight,
 		"graph/loader/resources.gen.go":  d.writeLoaders,
+		"upstream/demo/resources.gen.go": d.writeDemo,
 		"upstream/kinds.gen.go":          d.writeKindNames,
 		"upstream/resources.gen.go":      d.writeClient,
 	} {
@@ -93,6 +98,24 @@ func (d *Description) writeConnections(c *code) error {
 		if e.isListed(r) {
 			c.line("%sConnection = Connection[upstream.%s]", r.Type.Name, r.Record)
 			c.line("%sEdge = Edge[upstream.%s]", r.Type.Name, r.Record)
+		}
+	}
+	c.line(")")
+	return nil
+}
+
+// writePayloads writes the payloads of the mutations that follow from the description.
+func (d *Description) writePayloads(c *code) error {
+	c.begin("model", nil, []string{"upstream"})
+	c.line("// gqlgen binds the schema's payloads to these aliases.\n//\n//nolint:revive // one comment for all\ntype (")
+	for _, r := range d.inOrder() {
+		for _, write := range r.Write {
+			switch name := upperFirst(strings.ToLower(write)) + r.Type.Name + "Payload"; write {
+			case "DELETE":
+				c.line("%s = Deleted", name)
+			default:
+				c.line("%s = Written[upstream.%s]", name, r.Record)
+			}
 		}
 	}
 	c.line(")")
@@ -252,6 +275,8 @@ func (d *Description) writeLoaders(c *code) error {
 			c.line("%s", d.listOf(r, list))
 		}
 	}
+	c.line("")
+	d.writeChildren(c)
 	c.line(")\n\n// resourceKinds are where the records of these kinds are found.\nvar resourceKinds = map[upstream.Kind]kind{")
 	for _, r := range all {
 		c.line("upstream.Kind%s: %s,", r.Type.Name, plural(r.Type.Name))
@@ -275,11 +300,8 @@ func (d *Description) loaderOf(r *Resource) string {
 
 // listOf returns the declaration of a list of a resource.
 func (d *Description) listOf(r *Resource, list List) string {
-	name, prefix := plural(r.Type.Name), ""
-	if list.Parent == "Workspace" && len(r.Lists) > 1 {
-		prefix = "Workspace" // beside the list of its owner
-	}
-	method := "(*upstream.Client)." + prefix + name
+	name := plural(r.Type.Name)
+	method := "(*upstream.Client)." + besideOwner(r, list) + name
 	var fetch string
 	switch {
 	case list.Parent == "Workspace" && r.Owner == "":
@@ -291,11 +313,23 @@ func (d *Description) listOf(r *Resource, list List) string {
 	default:
 		fetch = fmt.Sprintf("ownedRows(%s, ofRecord(%s))", name, method)
 	}
-	declaration := fmt.Sprintf("%s%sList = newList(%s, %s)", prefix, r.Type.Name, name, fetch)
+	declaration := fmt.Sprintf("%s = newList(%s, %s)", listName(r, list), name, fetch)
 	if r.Owner == "" && !slices.Contains(r.Filters, "id") {
 		declaration += ".findsAll()" // REST does not find them by their ids
 	}
 	return declaration
+}
+
+// listName returns the loader of a list.
+func listName(r *Resource, list List) string { return besideOwner(r, list) + r.Type.Name + "List" }
+
+// besideOwner begins the names for a workspace's list of a resource that another record
+// lists as well.
+func besideOwner(r *Resource, list List) string {
+	if list.Parent == "Workspace" && len(r.Lists) > 1 {
+		return "Workspace"
+	}
+	return ""
 }
 
 // writeClient writes the addresses of records and the client's methods for the resources of
@@ -339,9 +373,7 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		keys = " Filter keys: " + strings.Join(r.Filters, ", ") + "."
 	}
 	if list.Parent == "Workspace" {
-		if len(r.Lists) > 1 {
-			name = "Workspace" + name // beside the list of its owner
-		}
+		name = besideOwner(r, list) + name
 		c.line("// %s lists the %s of a workspace.%s", name, r.Plural, keys)
 		c.line("func (c *Client) %s(ctx context.Context, p Place, q Query) (*Page[%s], error) {", name, r.Record)
 		c.line("return listIn(ctx, c, p, q, (*%s).adopt, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
@@ -350,30 +382,45 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 	if r.Owner == "" || r.relation(r.Owner).To != list.Parent {
 		return
 	}
-	parent := d.Resources[list.Parent]
-	argument := lowerFirst(camel(r.Owner))
-	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
+	parent, argument := d.Resources[list.Parent], lowerFirst(camel(r.Owner))
 	c.line("// %s lists the %s of %s, given by its raw or public id.%s", name, r.Plural, article(parent.Noun), keys)
 	c.line("func (c *Client) %s(ctx context.Context, p Place, %s string, q Query) (*Page[%s], error) {", name, argument, r.Record)
-	c.line("return listIn(ctx, c, p, q, (*%s).adopt, %s, %s, %s)\n}\n", r.Record, quoted(list.Path[:i]), argument, quoted(list.Path[i+1:]))
+	c.line("return listIn(ctx, c, p, q, (*%s).adopt, %s, %s, %s)\n}\n", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
 }
 
 func (d *Description) writeWrite(c *code, r *Resource, write string) {
 	name, record := r.Type.Name, r.Record
 	switch write {
 	case "CREATE":
+		if parent := d.Resources[r.Lists[0].Parent]; parent != nil && !parent.Accounts {
+			d.writeCreateBelow(c, r, parent)
+			return
+		}
 		c.line("// Create%s creates %s with the attributes of the body `%s` (API.md §5). It is sent\n// once, and again only if it has certainly not been carried out.", name, article(r.Noun), r.Body)
 		c.line("func (c *Client) Create%s(ctx context.Context, p Place, attributes any) (*%s, error) {", name, record)
 		c.line("row, _, err := createdIn(ctx, c, p, %q, attributes, false, (*%s).adopt, \"workspaces\", thisWorkspace, %s)\nreturn row, err\n}\n", r.Body, record, quoted(r.Path))
 	case "UPDATE":
 		c.line("// Update%s changes %s, given by its raw or public id. Attributes that are absent stay.", name, article(r.Noun))
 		c.line("func (c *Client) Update%s(ctx context.Context, p Place, id string, attributes any) (*%s, error) {", name, record)
-		c.line("return updatedIn(ctx, c, p, %q, attributes, (*Client).%s, (*%s).adopt, %s, id)\n}\n", r.Body, name, record, quoted(r.Path))
+		by, owner := "updatedIn", ""
+		if r.Owner != "" {
+			by, owner = "updatedBelow", "(*"+record+").Owner, "
+		}
+		c.line("return %s(ctx, c, p, %q, attributes, (*Client).%s, (*%s).adopt, %s%s, id)\n}\n", by, r.Body, name, record, owner, quoted(r.Path))
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)
 		c.line("return deletedIn(ctx, c, p, id, (*Client).%s, %s, id)\n}\n", name, quoted(r.Path))
 	}
+}
+
+// writeCreateBelow writes the method that creates a record below another one.
+func (d *Description) writeCreateBelow(c *code, r, parent *Resource) {
+	name, argument, list := r.Type.Name, lowerFirst(r.Owner), r.Lists[0].Path
+	c.line("// Create%s creates %s of %s, given by its raw or public id, with the attributes of the\n// body `%s` (API.md §5). It is sent once, and again only if it has certainly not been carried out.", name, article(r.Noun), article(parent.Noun), r.Body)
+	c.line("func (c *Client) Create%s(ctx context.Context, p Place, %s string, attributes any) (*%s, error) {", name, argument, r.Record)
+	c.line("return createdBelow(ctx, c, p, %q, attributes, (*Client).%s, %s, (*%s).adopt, (*%s).Owner, %s, %s, %s)\n}\n",
+		r.Body, parent.Type.Name, argument, r.Record, r.Record, quoted(parent.Path), argument, quoted(list[len(parent.Path)+1:]))
 }
 
 // quoted returns segments of a path as Go arguments.
@@ -390,6 +437,9 @@ func goName(key string) string {
 	name := upperFirst(camel(key))
 	if stem, ok := strings.CutSuffix(name, "Id"); ok {
 		return stem + "ID"
+	}
+	if stem, ok := strings.CutSuffix(name, "Ids"); ok {
+		return stem + "IDs"
 	}
 	return name
 }

@@ -139,13 +139,9 @@ func generate(sources []*ast.Source) (schema, code map[string][]byte, err error)
 		schema[file.Name] = []byte(notice + spaced(text.String()))
 		whole = append(whole, &ast.Source{Name: file.Name, Input: text.String()})
 	}
-	loaded, err := gqlparser.LoadSchema(whole...)
-	if err != nil {
+	if _, err := gqlparser.LoadSchema(whole...); err != nil {
 		return nil, nil, fmt.Errorf("the expanded schema is not valid: %w", err)
 	}
-	if code, err = description.Go(); err != nil {
-		return nil, nil, err
-	}
-	code["graph/exec/relations.gen.go"], err = description.relations(loaded)
+	code, err = description.Go()
 	return schema, code, err
 }

@@ -1,6 +1,11 @@
 package main
 
-import "github.com/vektah/gqlparser/v2/ast"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
 
 // writes adds the mutations of a resource, with their inputs and payloads.
 func (e *expansion) writes(r *Resource) {
@@ -17,7 +22,7 @@ func (e *expansion) writes(r *Resource) {
 		case "DELETE":
 			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". Cost: 1 REST call.",
 				input("Delete"+r.Type.Name+"Input", upperFirst(r.Noun)+" to delete.", e.target(r)...),
-				payload(r, "delete", field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused.")))
+				payload(r, "delete", bound(field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused."), "ID")))
 		}
 	}
 }
@@ -27,7 +32,43 @@ func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast
 	f := field(verb+r.Type.Name, out.Name, description)
 	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
 	e.extend("Mutation", f)
-	e.add(in, out)
+	e.add(modelled(in, "map[string]any"), out)
+	e.resolves("Mutation", f, e.mutationBody(r, verb))
+}
+
+// mutationBody resolves a mutation by its verb.
+func (e *expansion) mutationBody(r *Resource, verb string) string {
+	name, complete := r.Type.Name, e.completion(r, verb)
+	loader, client := "loader."+plural(name), "(*upstream.Client)."+upperFirst(verb)+name
+	switch parent := e.Resources[r.Lists[0].Parent]; {
+	case verb == "create" && parent != nil && !parent.Accounts:
+		return fmt.Sprintf("return createBelow(ctx, input, loader.%s, upstream.Kind%s, %q, %s, %s, %s)", plural(parent.Type.Name), parent.Type.Name, lowerFirst(parent.Type.Name)+"Id", loader, client, complete)
+	case verb == "create":
+		return fmt.Sprintf("return create(ctx, input, %s, %s, %s)", loader, client, complete)
+	case verb == "update" && r.Accounts:
+		return fmt.Sprintf("return updateOnAccounts(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
+	case verb == "update":
+		return fmt.Sprintf("return update(ctx, input, %s, upstream.Kind%s, %s, %s)", loader, name, client, complete)
+	}
+	return fmt.Sprintf("return remove(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
+}
+
+// completion returns what completes the attributes of a write: a function of the
+// description, or one for the fields that are ids, of which bodies take the raw ones.
+func (e *expansion) completion(r *Resource, verb string) string {
+	if r.Attributes != "nil" {
+		return r.Attributes
+	}
+	var ids []string
+	for _, f := range r.Type.Fields {
+		if directive := f.Directives.ForName("input"); directive != nil && f.Type.Name() == "ID" && (arguments{directive}).text(verb, "") != "" {
+			ids = append(ids, fmt.Sprintf("%q", f.Name))
+		}
+	}
+	if ids == nil {
+		return "nil"
+	}
+	return "rawAttributes(" + strings.Join(ids, ", ") + ")"
 }
 
 // placeOfNew returns the fields that say where a record is created: in a workspace, or
@@ -69,14 +110,32 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 		}
 		t := *f.Type
 		t.NonNull = requirement == "REQUIRED"
+		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object {
+			t.NamedType = e.partInput(object)
+		}
 		all = append(all, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
 	}
 	return all
 }
 
+// partInput adds the input for an object within a record, and returns its name.
+func (e *expansion) partInput(object *ast.Definition) string {
+	name := object.Name + "Input"
+	if e.out.Definitions.ForName(name) == nil {
+		part := input(name, object.Description)
+		for _, f := range object.Fields {
+			t := *f.Type
+			t.NonNull = false
+			part.Fields = append(part.Fields, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
+		}
+		e.add(modelled(part, "map[string]any"))
+	}
+	return name
+}
+
 // record returns the payload of a mutation that answers with the record.
 func record(r *Resource, verb string) *ast.Definition {
-	return payload(r, verb, field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" as it is now; null if ClickFunnels refused."))
+	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" as it is now; null if ClickFunnels refused."), "Record"))
 }
 
 func payload(r *Resource, verb string, result *ast.FieldDefinition) *ast.Definition {

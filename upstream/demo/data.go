@@ -131,7 +131,8 @@ func exampleData(contactsPerWorkspace []int) []*table {
 	}
 	writable(teams, workspaces, tags, applied, contacts)
 	// Contacts come before what embeds them.
-	return slices.Concat([]*table{teams, users, workspaces, tags, applied, contacts}, aroundContacts(workspaces, contacts))
+	tables := []*table{teams, users, workspaces, tags, applied, contacts}
+	return slices.Concat(tables, aroundContacts(workspaces, contacts, tables))
 }
 
 // person returns the i-th contact of a workspace.

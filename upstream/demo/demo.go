@@ -187,6 +187,8 @@ type table struct {
 	writes *writes
 	// complete, if not nil, returns a row with what is taken from other tables.
 	complete func(row) row
+	// resource is what the table was made from; nil for one that is written by hand.
+	resource *Resource
 	// subdomain says on which host a row lives.
 	subdomain func(row) string
 

@@ -14,18 +14,23 @@ type ring struct {
 	shop
 	school
 	sales
+	// derived are the tables that are made from the description, by the path of their
+	// records.
+	derived map[string]*table
 }
 
 // maxAround is how many contacts of a workspace have anything around them.
 const maxAround = 310
 
-// aroundContacts makes what is around contacts.
-func aroundContacts(workspaces, contacts *table) []*table {
+// aroundContacts makes what is around contacts, beside others.
+func aroundContacts(workspaces, contacts *table, others []*table) []*table {
 	r := &ring{workspaces: workspaces, contacts: contacts}
 	r.site = r.newSite()
 	r.shop = r.newShop()
 	r.school = r.newSchool()
 	r.sales = r.newSales()
+	tables := slices.Concat(r.site.tables(), r.shop.tables(), r.school.tables(), r.sales.tables())
+	derived := r.derive(slices.Concat(others, tables))
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)
@@ -54,7 +59,8 @@ func aroundContacts(workspaces, contacts *table) []*table {
 			}
 		}
 	}
-	return slices.Concat(r.site.tables(), r.shop.tables(), r.school.tables(), r.sales.tables())
+	r.fill()
+	return slices.Concat(tables, derived)
 }
 
 // ordersOf is how many orders the ith contact of a workspace has made: one, mostly.

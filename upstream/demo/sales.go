@@ -30,7 +30,11 @@ func (r *ring) newSales() sales {
 	}
 	s.opportunities.complete = func(o row) row {
 		contact, _ := r.contacts.find(fmt.Sprint(o["primary_contact_id"]))
-		return with(maps.Clone(o), row{"primary_contact": contact})
+		notes := []row{}
+		for _, note := range r.derived["sales/opportunities/notes"].children[o.id()] {
+			notes = append(notes, only(note, "id", "public_id", "content", "created_by_id", "created_at", "updated_at"))
+		}
+		return with(maps.Clone(o), row{"primary_contact": contact, "notes": notes})
 	}
 	return s
 }
@@ -52,11 +56,10 @@ func (r *ring) addOpportunity(workspace, contact row, stages []row, i int) {
 	pipeline := r.pipelines.rows[len(r.pipelines.rows)-1]
 	o := r.opportunities.next(91_001, int64(400+i))
 	stage["opportunity_ids"] = append(stage["opportunity_ids"].([]int64), o.id())
-	note := record(o.id()+1_000, int64(401+i))
+	r.derived["sales/opportunities/notes"].example(o, 92_001, row{"content": "Call on Monday"})
 	r.opportunities.add(o, row{
 		"workspace_id": workspace.id(), "name": fmt.Sprintf("Coaching for %s", contact["first_name"]), "pipeline_id": nil, "pipelines_stage_id": stage.id(),
 		"primary_contact_id": contact.id(), "value": fmt.Sprintf("%d.0", 100*(1+i%5)), "closed_at": nil, "assignee_id": nil, "sort_order": i,
 		"pipeline": only(pipeline, "id", "public_id", "name"), "pipelines_stage": only(stage, "id", "public_id", "name"),
-		"notes": []row{with(note, row{"content": "Call on Monday", "created_by_id": nil})},
 	})
 }

@@ -52,9 +52,10 @@ func (r *ring) addPages(workspace row) []row {
 	page("About", nil)
 	first := len(r.pages.rows)
 	for i, name := range funnelNames {
+		tag := r.derived["funnels/tags"].example(workspace, 801, row{"name": name + "s", "color": tagColors[i]})
 		funnel := r.funnels.add(r.funnels.next(20_001, int64(i)), row{
 			"workspace_id": workspace.id(), "name": name, "archived": i == 1, "current_path": "/" + strings.ToLower(name), "live_mode": i != 2,
-			"favicon_image_id": nil, "tags": []row{{"id": int64(801 + i), "public_id": publicID(int64(801 + i)), "name": name + "s", "color": tagColors[i]}},
+			"favicon_image_id": nil, "tags": []row{only(tag, "id", "public_id", "name", "color")},
 		})
 		for _, step := range stepNames {
 			page(name+" "+step, funnel)

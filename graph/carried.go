@@ -1,0 +1,33 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// carriedLists returns the records of which objects carry parts: the parts if only embedded
+// fields are asked for, or else the records, all of them together.
+func carriedLists[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded light) ([][]*T, error) {
+	lists := make([][]*T, len(objs))
+	for i, obj := range objs {
+		lists[i] = of(obj)
+	}
+	if embedded.suffices(ctx) {
+		return lists, nil
+	}
+	full, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref {
+		var refs []upstream.Ref
+		for _, t := range of(o) {
+			refs = append(refs, P(t).Ref())
+		}
+		return refs
+	})
+	for i, list := range lists {
+		if list == nil && full != nil {
+			full[i] = nil // nothing was sent
+		}
+	}
+	return full, err
+}

@@ -1,0 +1,14 @@
+package model
+
+// Written is the payload of a mutation that answers with a record.
+type Written[T any] struct {
+	Record     *T
+	UserErrors []*UserError
+}
+
+// Deleted is the payload of a mutation that deletes a record.
+type Deleted struct {
+	// ID is the global id of the deleted record; nil if ClickFunnels refused.
+	ID         *string
+	UserErrors []*UserError
+}

@@ -1,0 +1,188 @@
+package test
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// The rows of tests for the resources that are simulated from the description.
+
+// derivedID is the global id of the example of a resource.
+func derivedID(x demo.Example) string {
+	return model.GlobalID(upstream.Ref{Kind: upstream.Kind(x.Kind), Parent: "101", ID: x.ID})
+}
+
+// derivedParent is the global id of the record that lists the example.
+func derivedParent(x demo.Example) string {
+	return model.GlobalID(upstream.Ref{Kind: upstream.Kind(resourceOf(x.Parent).Kind), Parent: "101", ID: x.ParentID})
+}
+
+func resourceOf(typeName string) demo.Resource {
+	return demo.Resources[slices.IndexFunc(demo.Resources, func(r demo.Resource) bool { return r.Type == typeName })]
+}
+
+// derived are the resources by the letter that stands for them in the leaky API.
+var derived = func() map[string]demo.Example {
+	all := make(map[string]demo.Example)
+	for i, x := range demo.Derived() {
+		all[string(rune('a'+i))] = x
+	}
+	return all
+}()
+
+// inOrder goes through a map in the order of its keys.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}
+
+// withDerived adds the derived resources to those of the leaky API.
+func withDerived(all map[string]leakyResource) map[string]leakyResource {
+	above := func(typeName string) string {
+		for letter, r := range all {
+			if typeName == "Workspace" && letter == "W" || typeName != "Workspace" && string(r.kind) == resourceOf(typeName).Kind {
+				return letter
+			}
+		}
+		return ""
+	}
+	for i, x := range demo.Derived() {
+		all[string(rune('a'+i))] = leakyResource{upstream.Kind(x.Kind), x.Path, above(x.Parent), "12", []string{strings.Replace(x.List, "*", "", 1)}}
+	}
+	return all
+}
+
+// listedAt returns the kind of records at the path of a list.
+func listedAt(path string) string {
+	i := slices.IndexFunc(letters, func(kind string) bool { return slices.Contains(resources[kind].lists, path) })
+	if i < 0 {
+		return ""
+	}
+	return letters[i]
+}
+
+// fillMarks sets all texts of a record to its mark.
+func fillMarks(row map[string]any, fields []demo.Field, text string) {
+	for _, f := range fields {
+		switch {
+		case f.Fields != nil:
+			part := make(map[string]any)
+			fillMarks(part, f.Fields, text)
+			row[f.Key] = part
+		case f.Type == "String":
+			row[f.Key] = text
+		}
+	}
+}
+
+func derivedNodeFields() string {
+	var b strings.Builder
+	for letter, x := range inOrder(derived) {
+		fmt.Fprintf(&b, " ... on %s { %s workspace { name } } ", x.Type, x.Selection(letter))
+	}
+	return b.String()
+}
+
+// derivedRoads are the ways to read the derived resources.
+func derivedRoads() []string {
+	var all []string
+	for letter, x := range inOrder(derived) {
+		rows := " { nodes { id" + x.Selection("") + " workspace { name } } } "
+		all = append(all, below(x.Resource, x.Field+rows))
+		if slices.Contains(x.Filters, "id") {
+			all = append(all, below(x.Resource, fmt.Sprintf(`%s(filter: { ids: ["{%s}", "{raw}"] })%s`, x.Field, letter, rows)))
+		}
+	}
+	return all
+}
+
+// below returns a query for a list of a resource.
+func below(r demo.Resource, list string) string {
+	if r.Parent == "Workspace" {
+		return `{ workspace(id: "{W}") { ` + list + ` } }`
+	}
+	parent := resourceOf(r.Parent)
+	return below(parent, parent.Field+" { nodes { "+list+" } }")
+}
+
+// derivedWriteRoads are the ways to write to the derived resources.
+func derivedWriteRoads() []string {
+	var all []string
+	for letter, x := range inOrder(derived) {
+		result := fmt.Sprintf(" { %s { id%s workspace { name } } userErrors { message } }", lowerFirst(x.Type), x.Selection(""))
+		for _, write := range x.Write {
+			switch write {
+			case "CREATE":
+				parent := ""
+				if x.Parent != "Workspace" {
+					parent = fmt.Sprintf(`%sId: "{%s}", `, lowerFirst(x.Parent), resources[letter].above)
+				}
+				all = append(all, fmt.Sprintf(`create%s(input: { %sworkspaceId: "{W}"%s })%s`, x.Type, parent, x.Given("create"), result))
+			case "UPDATE":
+				all = append(all, fmt.Sprintf(`update%s(input: { id: "{%s}", workspaceId: "{W}"%s })%s`, x.Type, letter, x.Given("update"), result),
+					fmt.Sprintf(`update%s(input: { id: "{%s}"%s })%s`, x.Type, letter, x.Given("update"), result))
+			case "DELETE":
+				all = append(all, fmt.Sprintf(`delete%s(input: { id: "{%s}", workspaceId: "{W}" }) { deleted%sId userErrors { message } }`, x.Type, letter, x.Type))
+			}
+		}
+	}
+	return all
+}
+
+func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
+
+// TestDerivedWrites creates, changes and deletes a record of each derived resource.
+func TestDerivedWrites(t *testing.T) {
+	for _, x := range demo.Derived() {
+		t.Run(x.Type, func(t *testing.T) {
+			e := newEnv(t)
+			where := `workspaceId: "101"`
+			if x.Parent != "Workspace" {
+				where = fmt.Sprintf(`%sId: %q`, lowerFirst(x.Parent), derivedParent(x))
+			}
+			at := "m." + lowerFirst(x.Type)
+			fields := fmt.Sprintf(" { %s { id%s } userErrors { field message code } }", lowerFirst(x.Type), x.Selection(""))
+			made := e.must(fmt.Sprintf("mutation { m: create%s(input: { %s%s })%s }", x.Type, where, x.Given("create"), fields))
+			id, _ := made.get(at + ".id").(string)
+			var texts []demo.Field
+			for _, f := range x.Fields {
+				if f.Create != "" && f.Type == "String" {
+					texts = append(texts, f)
+					if made.get(at+"."+f.Name) != "7" {
+						t.Errorf("%s: %s", f.Name, made.raw)
+					}
+				}
+			}
+			update := func(value string) result {
+				return e.must(fmt.Sprintf("mutation { m: update%s(input: { id: %q, %s: %s })%s }", x.Type, id, texts[0].Name, value, fields))
+			}
+			refused := update(`""`)
+			if want := strings.ToUpper(texts[0].Key[:1]) + strings.ReplaceAll(texts[0].Key[1:], "_", " ") + " can't be blank"; refused.get("m.userErrors.0.message") != want ||
+				refused.get("m.userErrors.0.field") != texts[0].Name || refused.get(at) != nil {
+				t.Errorf("a blank %s: %s", texts[0].Name, refused.raw)
+			}
+			if changed := update(`"changed"`); changed.get(at+"."+texts[0].Name) != "changed" {
+				t.Error(changed.raw)
+			}
+			if deleted := e.must(fmt.Sprintf("mutation { m: delete%s(input: { id: %q }) { deleted%sId userErrors { message } } }", x.Type, id, x.Type)); deleted.get("m.deleted"+x.Type+"Id") != id {
+				t.Error(deleted.raw)
+			}
+			if gone := e.query(fmt.Sprintf("{ node(id: %q) { id } }", id)); gone.code("node") != "NOT_FOUND" {
+				t.Error(gone.raw)
+			}
+		})
+	}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// writeLight writes which fields of a record can do without the record, for every resource
+// that relations lead to, and the records of which only the reference is known.
+func (d *Description) writeLight(c *code) error {
+	c.begin("graph", nil, []string{"upstream"})
+	c.line("// Fields that need no more than a reference to their record, or than what another record\n// embeds of it.\nvar (")
+	relations := d.relations()
+	stubs := make(map[string]bool)
+	for _, r := range d.inOrder() {
+		to := slices.DeleteFunc(slices.Clone(relations), func(each described) bool { return each.field.Type.Name() != r.Type.Name })
+		if len(to) == 0 && r.Type.Name != "Workspace" {
+			continue
+		}
+		own, calls := d.light(r)
+		c.line("light%s = light{%q, []string{%s}, []string{%s}}", r.Type.Name, r.Type.Name, quoted(own), quoted(calls))
+		for _, each := range to {
+			args := arguments{each.directive}
+			embeds := args.texts("embeds")
+			if lacks := args.texts("lacks"); lacks != nil {
+				embeds = d.allBut(r, lacks)
+			}
+			if embeds == nil {
+				stubs[r.Type.Name] = true
+				continue
+			}
+			c.line("embedded%s%s = light%s.and(%s)", each.typeName, upperFirst(each.field.Name), r.Type.Name, quoted(embeds))
+		}
+	}
+	c.line(")\n")
+	for _, r := range d.inOrder() {
+		if stubs[r.Type.Name] || r.Type.Name == "Workspace" {
+			writeStub(c, r)
+		}
+	}
+	return nil
+}
+
+// writeStub writes the function that makes a record of its reference.
+func writeStub(c *code, r *Resource) {
+	fields := "Record: stub(ref.ID)"
+	if !r.Accounts {
+		fields += ", WorkspaceID: ref.Parent"
+	}
+	c.line("// %sStub returns %s of which only the reference is known.", lowerFirst(r.Type.Name), article(r.Noun))
+	c.line("func %sStub(ref upstream.Ref) *upstream.%s { return &upstream.%s{%s} }\n", lowerFirst(r.Type.Name), r.Record, r.Record, fields)
+}
+
+// described is a field of a type of the description.
+type described struct {
+	typeName  string
+	field     *ast.FieldDefinition
+	directive *ast.Directive
+}
+
+// relations returns all fields with @belongsTo, and those with @hasMany whose records are
+// embedded.
+func (d *Description) relations() []described {
+	var all []described
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
+					all = append(all, described{definition.Name, f, belongsTo})
+				}
+				if many := f.Directives.ForName("hasMany"); many != nil && (arguments{many}).texts("embeds") != nil {
+					all = append(all, described{definition.Name, f, many})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// light returns the fields of a resource that need no more than its id: those that come
+// from the id itself, and those that make a call of their own, which fails if there is no
+// such record.
+func (d *Description) light(r *Resource) (own, calls []string) {
+	own = []string{"id", "rawId"}
+	if !r.Accounts {
+		own = append(own, "workspace")
+	}
+	for _, other := range d.inOrder() {
+		for _, relation := range other.Relations {
+			if relation.To == r.Type.Name && relation.Inverse != "" && d.inWorkspace(other, relation) {
+				own = append(own, relation.Inverse)
+			}
+		}
+		for _, list := range other.Lists {
+			if list.Parent == r.Type.Name && !d.comesWithParent(list) {
+				calls = append(calls, list.Field)
+			}
+		}
+	}
+	for _, f := range r.Type.Fields {
+		if directive := f.Directives.ForName("resolve"); directive != nil && (arguments{directive}).text("byID", "") == "true" {
+			calls = append(calls, f.Name)
+		}
+	}
+	return own, calls
+}
+
+// allBut returns the fields of a resource that come with its record, but for some.
+func (d *Description) allBut(r *Resource, some []string) []string {
+	all := slices.Clone(recordFields[2:])
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				if definition.Name == r.Type.Name {
+					all = append(all, f.Name)
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(some, name) })
+}
+
+// writeChildren writes the lists of what belongs to other records.
+func (d *Description) writeChildren(c *code) {
+	for _, r := range d.inOrder() {
+		for _, relation := range r.Relations {
+			if relation.Inverse == "" {
+				continue
+			}
+			across := ""
+			if relation.Across != "" {
+				across = ".across(everyOf(" + d.at(relation.Across).Type.Name + "List))"
+			}
+			c.line("%s = byKey(%s, %q, func(o *upstream.%s) string { return %s })%s", childrenName(relation.Inverse, relation.To),
+				listName(r, r.Lists[0]), relation.FilterKey, r.Record, access("o", relation.Key), across)
+		}
+	}
+	for _, file := range d.Files {
+		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+			for _, f := range definition.Fields {
+				directive := f.Directives.ForName("hasMany")
+				if directive == nil || (arguments{directive}).text("walk", "") == "" {
+					continue
+				}
+				of := d.Resources[f.Type.Name()]
+				c.line("%s = byWalk(%s, func(o *upstream.%s) []string { return %s })", childrenName(f.Name, definition.Name),
+					listName(of, of.Lists[0]), of.Record, access("o", arguments{directive}.text("walk", "")))
+			}
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// resolver is the resolver of a field of the expanded schema.
+type resolver struct {
+	typeName string
+	field    *ast.FieldDefinition
+	body     string
+}
+
+// resolves adds the resolver of a field.
+func (d *Description) resolves(typeName string, f *ast.FieldDefinition, body string) {
+	d.resolvers = append(d.resolvers, resolver{typeName, f, body})
+}
+
+// access returns the expression for what a record has at a REST key.
+func access(record, key string) string {
+	if key == "id" {
+		key = "raw_id"
+	}
+	return record + "." + goName(key)
+}
+
+// writeResolvers writes the resolvers of all fields, which gqlgen declares.
+func (d *Description) writeResolvers(c *code) error {
+	c.begin("graph", []string{"context"}, []string{"graph/exec", "graph/loader", "graph/model", "upstream"})
+	var types []string
+	for _, r := range d.resolvers {
+		if !slices.Contains(types, r.typeName) {
+			types = append(types, r.typeName)
+		}
+	}
+	for _, name := range types {
+		c.line("// %s implements [exec.ResolverRoot].", name)
+		c.line("func (*Resolver) %s() exec.%sResolver { return %sResolver{} }\n\ntype %sResolver struct{}\n", name, name, lowerFirst(name), lowerFirst(name))
+		for _, r := range d.resolvers {
+			if r.typeName == name {
+				d.writeResolver(c, r)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Description) writeResolver(c *code, r resolver) {
+	names, types := d.parameters(r.typeName, r.field)
+	parameters := make([]string, len(names))
+	for i, name := range names {
+		parameters[i] = name + " " + types[i]
+	}
+	result := d.goType(r.field.Type)
+	if isBatched(r.field) {
+		result = "[]" + result
+	}
+	c.line("func (%sResolver) %s(%s) (%s, error) {\n%s\n}\n", lowerFirst(r.typeName), upperFirst(r.field.Name), strings.Join(parameters, ", "), result, r.body)
+}
+
+// parameters returns the names and the types of what a resolver takes.
+func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names, types []string) {
+	names, types = []string{"ctx"}, []string{"context.Context"}
+	switch {
+	case typeName == "Query" || typeName == "Mutation":
+	case isBatched(f):
+		names, types = append(names, "objs"), append(types, "[]*upstream."+d.record(typeName))
+	default:
+		names, types = append(names, "obj"), append(types, "*upstream."+d.record(typeName))
+	}
+	for _, argument := range f.Arguments {
+		names, types = append(names, argument.Name), append(types, d.goType(argument.Type))
+	}
+	return names, types
+}
+
+// record returns the Go type of the objects of a type.
+func (d *Description) record(typeName string) string {
+	if r := d.Resources[typeName]; r != nil {
+		return r.Record
+	}
+	if model := d.Types[typeName].Directives.ForName("goModel"); model != nil {
+		path := arguments{model}.text("model", "")
+		return path[strings.LastIndex(path, ".")+1:]
+	}
+	return typeName
+}
+
+// goType returns the Go type that gqlgen has for a type of the expanded schema.
+func (d *Description) goType(t *ast.Type) string {
+	if t.Elem != nil {
+		return "[]" + d.goType(t.Elem)
+	}
+	pointer := "*"
+	if t.NonNull {
+		pointer = ""
+	}
+	name := t.NamedType
+	of, isConnection := strings.CutSuffix(name, "Connection")
+	switch {
+	case name == "ID" || name == "String":
+		return pointer + "string"
+	case name == "Int":
+		return pointer + "int"
+	case name == "Node":
+		return "model.Node"
+	case strings.HasSuffix(name, "Input"):
+		return "map[string]any"
+	case isConnection:
+		return "*model.Connection[upstream." + d.record(of) + "]"
+	case d.Resources[name] != nil:
+		return "*upstream." + d.record(name)
+	}
+	return "*model." + name
+}
+
+func isBatched(f *ast.FieldDefinition) bool {
+	directive := f.Directives.ForName("goField")
+	return directive != nil && directive.Arguments.ForName("batch") != nil
+}
+
+// body returns the body of the resolver of a described field, empty for one that needs no
+// resolver. expanded is the field in the expanded schema.
+func (d *Description) body(typeName string, f, expanded *ast.FieldDefinition) string {
+	if directive := f.Directives.ForName("resolve"); directive != nil {
+		names, _ := d.parameters(typeName, expanded)
+		return "return " + arguments{directive}.text("with", "") + "(" + strings.Join(names, ", ") + ")"
+	}
+	if directive := f.Directives.ForName("belongsTo"); directive != nil {
+		return d.relationBody(typeName, f, arguments{directive})
+	}
+	if directive := f.Directives.ForName("hasMany"); directive != nil {
+		return d.manyBody(typeName, f, arguments{directive})
+	}
+	return ""
+}
+
+// windowed ends the arguments of the functions that return connections.
+const windowed = "first, after, last, before)"
+
+func workspaceBody(r *Resource) string {
+	if r.Workspace != "" {
+		return "return " + r.Workspace + "(ctx, objs)"
+	}
+	return fmt.Sprintf("return workspacesOf(ctx, objs, func(o *upstream.%s) string { return %s })", r.Record, access("o", "workspace_id"))
+}
+
+// listBody resolves the list of a resource below its parent.
+func (d *Description) listBody(r *Resource, list List) string {
+	parent, workspace := "obj.Ref()", access("obj", "workspace_id")
+	switch list.Parent {
+	case "Query":
+		parent, workspace = "upstream.Ref{}", `""`
+	case "Workspace":
+		workspace = "obj.Key()"
+	}
+	connect := "return connect(ctx, loader." + listName(r, list) + ", " + parent
+	if len(r.Filters) == 0 {
+		return connect + ", " + queryOf(r.Sort, workspace) + ", " + windowed
+	}
+	sort := map[string]string{"CHANGE": ", sort", "POSITION": ", sort"}[r.Sort]
+	return fmt.Sprintf("q, err := %sQuery(ctx, %s, filter%s)\nif err != nil {\nreturn nil, err\n}\n%s, q, %s", lowerFirst(r.Type.Name), workspace, sort, connect, windowed)
+}
+
+// queryOf returns the query of a list without a filter.
+func queryOf(sort, workspace string) string {
+	switch sort {
+	case "CHANGE":
+		return "sorted(ctx, " + workspace + ", sort).query"
+	case "POSITION":
+		return "placed(ctx, " + workspace + ", sort).query"
+	}
+	return "upstream.Query{}"
+}
+
+// inverseBody resolves the rows that belong to a record.
+func (d *Description) inverseBody(r *Resource, relation *Relation) string {
+	query := queryOf(r.Sort, `""`)
+	if relation.Across != "" {
+		query = "upstream.Query{}"
+	}
+	return d.childrenBody(d.Resources[relation.To], childrenName(relation.Inverse, relation.To), !d.inWorkspace(r, relation), query)
+}
+
+// childrenName returns the loader of the children of records.
+func childrenName(field, of string) string { return upperFirst(field) + "Of" + of }
+
+// childrenBody resolves children of records: those of the workspace, or those below the
+// records' owner.
+func (d *Description) childrenBody(parent *Resource, children string, belowOwner bool, query string) string {
+	of := fmt.Sprintf("inWorkspace(%s, %s)", access("o", "workspace_id"), access("o", "id"))
+	if belowOwner {
+		of = "loader.Parent{List: o.Owner(), ID: " + access("o", "id") + "}"
+	}
+	return fmt.Sprintf("return childrenOf(ctx, objs, loader.%s, func(o *upstream.%s) loader.Parent { return %s }, %s, %s", children, parent.Record, of, query, windowed)
+}
+
+// inWorkspace reports whether the rows of a relation's inverse are found in their
+// workspace, by its list or by several.
+func (d *Description) inWorkspace(r *Resource, relation *Relation) bool {
+	return relation.Across != "" || slices.ContainsFunc(r.Lists, func(list List) bool { return list.Parent == "Workspace" })
+}
+
+// relationBody resolves a relation to one record.
+func (d *Description) relationBody(typeName string, f *ast.FieldDefinition, args arguments) string {
+	record, to, key := d.record(typeName), d.Resources[f.Type.Name()], args.text("key", "")
+	if to.Type.Name == "Team" {
+		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, access("o", key))
+	}
+	name := to.Type.Name
+	if args.texts("embeds") != nil || args.texts("lacks") != nil {
+		return fmt.Sprintf("return carried(ctx, objs, loader.%s, (*upstream.%s).%s, (*upstream.%s).Carries%s, embedded%s%s, light%s)",
+			plural(name), record, args.text("part", upperFirst(f.Name)), record, upperFirst(f.Name), typeName, upperFirst(f.Name), name)
+	}
+	ref := fmt.Sprintf("func(o *upstream.%s) upstream.Ref {\nreturn upstream.Ref{Kind: upstream.Kind%s, Parent: %s, ID: %s}\n}", record, name, access("o", "workspace_id"), access("o", key))
+	if r := d.Resources[typeName]; r != nil && r.Owner == f.Name {
+		ref = "(*upstream." + record + ").Owner"
+	}
+	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, light%s, %sStub)", plural(name), ref, name, lowerFirst(name))
+}
+
+// manyBody resolves a relation to several records.
+func (d *Description) manyBody(typeName string, f *ast.FieldDefinition, args arguments) string {
+	from, to, list := d.Resources[typeName], d.Resources[f.Type.Name()], f.Directives.ForName("list")
+	if walk := args.text("walk", ""); walk != "" {
+		return d.childrenBody(from, childrenName(f.Name, typeName), false, queryOf(arguments{list}.text("sort", "CHANGE"), `""`))
+	}
+	if args.texts("embeds") != nil {
+		return fmt.Sprintf("return carriedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
+			plural(to.Type.Name), from.Record, to.Record, access("o", args.text("key", "")), typeName, upperFirst(f.Name))
+	}
+	kind, workspace, ids := "upstream.Kind"+to.Type.Name, access("o", "workspace_id"), access("o", args.text("key", ""))
+	if list == nil {
+		return fmt.Sprintf("return listsOf(ctx, objs, loader.%s, func(o *upstream.%s) []upstream.Ref { return refs(%s, %s, %s) })", plural(to.Type.Name), from.Record, kind, workspace, ids)
+	}
+	return fmt.Sprintf("return slicesOf(ctx, objs, loader.%s, func(o *upstream.%s) (kind upstream.Kind, workspace string, ids []string) {\nreturn %s, %s, %s\n}, %s",
+		plural(to.Type.Name), from.Record, kind, workspace, ids, windowed)
+}

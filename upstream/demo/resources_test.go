@@ -1,0 +1,25 @@
+package demo
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// TestFilters checks that the tables that are written by hand take the filters of the
+// description.
+func TestFilters(t *testing.T) {
+	for _, r := range Resources {
+		i := slices.IndexFunc(example(), func(t *table) bool { return t.member == r.Path+"/*" })
+		if i < 0 {
+			t.Errorf("no table for %s", r.Type)
+			continue
+		}
+		taken := slices.Collect(maps.Keys(example()[i].filters))
+		for _, key := range r.Filters {
+			if !slices.Contains(taken, key) {
+				t.Errorf("%s does not take the filter %s", r.Path, key)
+			}
+		}
+	}
+}
