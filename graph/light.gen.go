@@ -35,7 +35,7 @@ var (
 	lightSalesOpportunityNote              = light{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedSalesOpportunityNotes          = lightSalesOpportunityNote.and("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
 	lightTeam                              = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
+	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )
 
 // contactStub returns a contact of which only the reference is known.

@@ -77,6 +77,10 @@ func (workspaceResolver) FormSubmissions(ctx context.Context, obj *upstream.Work
 	return connect(ctx, loader.FormSubmissionList, obj.Ref(), q, first, after, last, before)
 }
 
+func (workspaceResolver) FulfillmentLocations(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FulfillmentLocation], error) {
+	return connect(ctx, loader.FulfillmentLocationList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
 func (workspaceResolver) Funnels(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Funnel], error) {
 	q, err := funnelQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
@@ -212,6 +216,18 @@ func (mutationResolver) ApplyContactTag(ctx context.Context, input map[string]an
 
 func (mutationResolver) RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error) {
 	return removeContactTag(ctx, input)
+}
+
+func (mutationResolver) CreateFulfillmentLocation(ctx context.Context, input map[string]any) (*model.CreateFulfillmentLocationPayload, error) {
+	return create(ctx, input, loader.FulfillmentLocations, (*upstream.Client).CreateFulfillmentLocation, nil)
+}
+
+func (mutationResolver) UpdateFulfillmentLocation(ctx context.Context, input map[string]any) (*model.UpdateFulfillmentLocationPayload, error) {
+	return update(ctx, input, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, (*upstream.Client).UpdateFulfillmentLocation, nil)
+}
+
+func (mutationResolver) DeleteFulfillmentLocation(ctx context.Context, input map[string]any) (*model.DeleteFulfillmentLocationPayload, error) {
+	return remove(ctx, input, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, (*upstream.Client).DeleteFulfillmentLocation)
 }
 
 func (mutationResolver) CreateFunnelTag(ctx context.Context, input map[string]any) (*model.CreateFunnelTagPayload, error) {
@@ -420,6 +436,17 @@ func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*up
 
 func (pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.WebPage) string { return o.WorkspaceID })
+}
+
+// FulfillmentLocation implements [exec.ResolverRoot].
+func (*Resolver) FulfillmentLocation() exec.FulfillmentLocationResolver {
+	return fulfillmentLocationResolver{}
+}
+
+type fulfillmentLocationResolver struct{}
+
+func (fulfillmentLocationResolver) Workspace(ctx context.Context, objs []*upstream.FulfillmentLocation) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FulfillmentLocation) string { return o.WorkspaceID })
 }
 
 // Funnel implements [exec.ResolverRoot].

@@ -12,6 +12,7 @@ const (
 	KindCourseLesson         Kind = "course_lesson"
 	KindCourseEnrollment     Kind = "course_enrollment"
 	KindFormSubmission       Kind = "form_submission"
+	KindFulfillmentLocation  Kind = "fulfillment_location"
 	KindFunnel               Kind = "funnel"
 	KindFunnelTag            Kind = "funnel_tag"
 	KindOrder                Kind = "order"

@@ -174,6 +174,38 @@ func (c *Client) FormSubmission(ctx context.Context, p Place, id string) (*FormS
 	return oneIn(ctx, c, p, (*FormSubmission).adopt, "form_submissions", id)
 }
 
+// Ref returns the address of the location.
+func (r *FulfillmentLocation) Ref() Ref {
+	return Ref{Kind: KindFulfillmentLocation, Parent: r.WorkspaceID, ID: r.Key()}
+}
+
+// FulfillmentLocations lists the locations of a workspace.
+func (c *Client) FulfillmentLocations(ctx context.Context, p Place, q Query) (*Page[FulfillmentLocation], error) {
+	return listIn(ctx, c, p, q, (*FulfillmentLocation).adopt, "workspaces", thisWorkspace, "fulfillments", "locations")
+}
+
+// FulfillmentLocation fetches a location by its raw or public id.
+func (c *Client) FulfillmentLocation(ctx context.Context, p Place, id string) (*FulfillmentLocation, error) {
+	return oneIn(ctx, c, p, (*FulfillmentLocation).adopt, "fulfillments", "locations", id)
+}
+
+// CreateFulfillmentLocation creates a location with the attributes of the body `fulfillments_location` (API.md §5). It is sent
+// once, and again only if it has certainly not been carried out.
+func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attributes any) (*FulfillmentLocation, error) {
+	row, _, err := createdIn(ctx, c, p, "fulfillments_location", attributes, false, (*FulfillmentLocation).adopt, "workspaces", thisWorkspace, "fulfillments", "locations")
+	return row, err
+}
+
+// UpdateFulfillmentLocation changes a location, given by its raw or public id. Attributes that are absent stay.
+func (c *Client) UpdateFulfillmentLocation(ctx context.Context, p Place, id string, attributes any) (*FulfillmentLocation, error) {
+	return updatedIn(ctx, c, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, (*FulfillmentLocation).adopt, "fulfillments", "locations", id)
+}
+
+// DeleteFulfillmentLocation deletes a location, given by its raw or public id.
+func (c *Client) DeleteFulfillmentLocation(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
+}
+
 // Ref returns the address of the funnel.
 func (r *Funnel) Ref() Ref { return Ref{Kind: KindFunnel, Parent: r.WorkspaceID, ID: r.Key()} }
 

@@ -32,6 +32,9 @@ type MutationResolver interface {
 	DeleteContactTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
 	ApplyContactTag(ctx context.Context, input map[string]any) (*model.ApplyContactTagPayload, error)
 	RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error)
+	CreateFulfillmentLocation(ctx context.Context, input map[string]any) (*model.Written[upstream.FulfillmentLocation], error)
+	UpdateFulfillmentLocation(ctx context.Context, input map[string]any) (*model.Written[upstream.FulfillmentLocation], error)
+	DeleteFulfillmentLocation(ctx context.Context, input map[string]any) (*model.Deleted, error)
 	CreateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	UpdateFunnelTag(ctx context.Context, input map[string]any) (*model.Written[upstream.FunnelTag], error)
 	DeleteFunnelTag(ctx context.Context, input map[string]any) (*model.Deleted, error)
@@ -97,6 +100,20 @@ func (ec *executionContext) field_Mutation_createContact_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createFulfillmentLocation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNCreateFulfillmentLocationInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createFunnelTag_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -145,6 +162,20 @@ func (ec *executionContext) field_Mutation_deleteContact_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNDeleteContactInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteFulfillmentLocation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNDeleteFulfillmentLocationInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -229,6 +260,20 @@ func (ec *executionContext) field_Mutation_updateContact_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (map[string]any, error) {
 			return ec.unmarshalNUpdateContactInput2map(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateFulfillmentLocation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (map[string]any, error) {
+			return ec.unmarshalNUpdateFulfillmentLocationInput2map(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -921,6 +966,138 @@ func (ec *executionContext) fieldContext_Mutation_removeContactTag(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_removeContactTag_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createFulfillmentLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateFulfillmentLocation(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.FulfillmentLocation]) graphql.Marshaler {
+			return ec.marshalOCreateFulfillmentLocationPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateFulfillmentLocationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createFulfillmentLocation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateFulfillmentLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateFulfillmentLocation(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Written[upstream.FulfillmentLocation]) graphql.Marshaler {
+			return ec.marshalOUpdateFulfillmentLocationPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateFulfillmentLocationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateFulfillmentLocation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteFulfillmentLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteFulfillmentLocation(ctx, fc.Args["input"].(map[string]any))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteFulfillmentLocationPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐDeleted(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteFulfillmentLocation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteFulfillmentLocationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteFulfillmentLocation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2048,6 +2225,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Funnel(ctx, sel, obj)
+	case *upstream.FulfillmentLocation:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FulfillmentLocation(ctx, sel, obj)
 	case *upstream.FormSubmission:
 		if obj == nil {
 			return graphql.Null
@@ -2196,6 +2378,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "removeContactTag":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_removeContactTag(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createFulfillmentLocation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createFulfillmentLocation(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "updateFulfillmentLocation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateFulfillmentLocation(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteFulfillmentLocation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteFulfillmentLocation(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -2498,6 +2701,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapFunnelTag := map[int]int{}
 		var batchItemsFunnel []*upstream.Funnel
 		batchIdxMapFunnel := map[int]int{}
+		var batchItemsFulfillmentLocation []*upstream.FulfillmentLocation
+		batchIdxMapFulfillmentLocation := map[int]int{}
 		var batchItemsFormSubmission []*upstream.FormSubmission
 		batchIdxMapFormSubmission := map[int]int{}
 		var batchItemsCourseSection []*upstream.CourseSection
@@ -2574,6 +2779,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Funnel:
 				batchIdxMapFunnel[i] = len(batchItemsFunnel)
 				batchItemsFunnel = append(batchItemsFunnel, concrete)
+			case *upstream.FulfillmentLocation:
+				batchIdxMapFulfillmentLocation[i] = len(batchItemsFulfillmentLocation)
+				batchItemsFulfillmentLocation = append(batchItemsFulfillmentLocation, concrete)
 			case *upstream.FormSubmission:
 				batchIdxMapFormSubmission[i] = len(batchItemsFormSubmission)
 				batchItemsFormSubmission = append(batchItemsFormSubmission, concrete)
@@ -2659,6 +2867,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsFunnel) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Funnel", batchItemsFunnel, batchIdxMapFunnel)
+		}
+		if len(batchItemsFulfillmentLocation) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "FulfillmentLocation", batchItemsFulfillmentLocation, batchIdxMapFulfillmentLocation)
 		}
 		if len(batchItemsFormSubmission) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "FormSubmission", batchItemsFormSubmission, batchIdxMapFormSubmission)

@@ -17,6 +17,7 @@ var (
 	CourseLessons         = newResource(inPlace((*upstream.Client).CourseLesson), nil).ownedBy((*upstream.CourseLesson).Owner, 1)
 	CourseEnrollments     = newResource(inPlace((*upstream.Client).CourseEnrollment), nil).ownedBy((*upstream.CourseEnrollment).Owner, 0)
 	FormSubmissions       = newResource(inPlace((*upstream.Client).FormSubmission), byFilter((*upstream.Client).FormSubmissions))
+	FulfillmentLocations  = newResource(inPlace((*upstream.Client).FulfillmentLocation), nil)
 	Funnels               = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
 	FunnelTags            = newResource(inPlace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
 	Orders                = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
@@ -43,6 +44,7 @@ var (
 	CourseLessonList          = newList(CourseLessons, below(CourseLessons, (*upstream.Client).CourseLessons))
 	CourseEnrollmentList      = newList(CourseEnrollments, below(CourseEnrollments, (*upstream.Client).CourseEnrollments))
 	FormSubmissionList        = newList(FormSubmissions, ofWorkspace((*upstream.Client).FormSubmissions))
+	FulfillmentLocationList   = newList(FulfillmentLocations, ofWorkspace((*upstream.Client).FulfillmentLocations)).findsAll()
 	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
 	FunnelTagList             = newList(FunnelTags, ofWorkspace((*upstream.Client).FunnelTags))
 	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
@@ -84,6 +86,7 @@ var resourceKinds = map[upstream.Kind]kind{
 	upstream.KindCourseLesson:         CourseLessons,
 	upstream.KindCourseEnrollment:     CourseEnrollments,
 	upstream.KindFormSubmission:       FormSubmissions,
+	upstream.KindFulfillmentLocation:  FulfillmentLocations,
 	upstream.KindFunnel:               Funnels,
 	upstream.KindFunnelTag:            FunnelTags,
 	upstream.KindOrder:                Orders,

@@ -26,6 +26,8 @@ type (
 	CourseEnrollmentEdge           = Edge[upstream.CourseEnrollment]
 	FormSubmissionConnection       = Connection[upstream.FormSubmission]
 	FormSubmissionEdge             = Edge[upstream.FormSubmission]
+	FulfillmentLocationConnection  = Connection[upstream.FulfillmentLocation]
+	FulfillmentLocationEdge        = Edge[upstream.FulfillmentLocation]
 	FunnelConnection               = Connection[upstream.Funnel]
 	FunnelEdge                     = Edge[upstream.Funnel]
 	FunnelTagConnection            = Connection[upstream.FunnelTag]

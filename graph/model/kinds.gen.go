@@ -16,6 +16,7 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindCourseLesson:         true,
 	upstream.KindCourseEnrollment:     true,
 	upstream.KindFormSubmission:       true,
+	upstream.KindFulfillmentLocation:  true,
 	upstream.KindFunnel:               true,
 	upstream.KindFunnelTag:            true,
 	upstream.KindOrder:                true,

@@ -16,6 +16,9 @@ type (
 	CreateContactTagPayload           = Written[upstream.ContactTag]
 	UpdateContactTagPayload           = Written[upstream.ContactTag]
 	DeleteContactTagPayload           = Deleted
+	CreateFulfillmentLocationPayload  = Written[upstream.FulfillmentLocation]
+	UpdateFulfillmentLocationPayload  = Written[upstream.FulfillmentLocation]
+	DeleteFulfillmentLocationPayload  = Deleted
 	CreateFunnelTagPayload            = Written[upstream.FunnelTag]
 	UpdateFunnelTagPayload            = Written[upstream.FunnelTag]
 	DeleteFunnelTagPayload            = Deleted

@@ -186,6 +186,27 @@ var Resources = []Resource{
 		},
 	},
 	{
+		Type: "FulfillmentLocation", Kind: "fulfillment_location", Path: "fulfillments/locations", List: "workspaces/*/fulfillments/locations", Field: "fulfillmentLocations",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "fulfillments_location", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Fields: []Field{
+			{Name: "name", Key: "name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "addressName", Key: "address_name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "emailAddress", Key: "email_address", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "phoneNumber", Key: "phone_number", Type: "String", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "sortOrder", Key: "sort_order", Type: "Int"},
+			{Name: "archived", Key: "archived", Type: "Boolean", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "externalApp", Key: "external_app", Type: "Boolean", Create: "OPTIONAL", Update: "OPTIONAL"},
+			{Name: "address", Key: "address", Type: "LocationAddress", Create: "OPTIONAL", Update: "OPTIONAL", Fields: []Field{
+				{Name: "addressOne", Key: "address_one", Type: "String"},
+				{Name: "addressTwo", Key: "address_two", Type: "String"},
+				{Name: "city", Key: "city", Type: "String"},
+				{Name: "region", Key: "region", Type: "String"},
+				{Name: "country", Key: "country", Type: "String"},
+				{Name: "postalCode", Key: "postal_code", Type: "String"},
+			}},
+		},
+	},
+	{
 		Type: "Funnel", Kind: "funnel", Path: "funnels", List: "workspaces/*/funnels", Field: "funnels",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "funnel", Write: []string{}, Filters: []string{"id"},
 		Fields: []Field{
