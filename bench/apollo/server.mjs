@@ -1,4 +1,4 @@
-// The benchmarks' two queries served by Apollo Server, with a schema and
+// The benchmarks' first two queries served by Apollo Server, with a schema and
 // resolvers written by hand.
 import { ApolloServer } from '@apollo/server';
 import {

@@ -1,4 +1,4 @@
-// What of the REST API the benchmarks' two queries need, as a subgraph, and how
+// The part of the REST API that the benchmarks' first two queries need, as a subgraph, and how
 // its types lead to each other.
 import { defineConfig } from '@graphql-mesh/compose-cli';
 import { loadJSONSchemaSubgraph } from '@omnigraph/json-schema';

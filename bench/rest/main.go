@@ -1,4 +1,4 @@
-// Command rest makes the REST calls of the benchmarks' two queries by hand,
+// Command rest makes the REST calls of the benchmarks' queries by hand,
 // without any GraphQL: what a team would write that has just this one screen.
 // Built with GOEXPERIMENT=jsonv2 it is the same program on encoding/json v2.
 package main
@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -34,6 +36,61 @@ type contact struct {
 	LastName     *string `json:"last_name"`
 }
 
+// The records of the query with relations.
+type (
+	shopTeam struct {
+		ID         int64  `json:"id"`
+		Name       string `json:"name"`
+		Workspaces []shop `json:"workspaces"`
+	}
+
+	shop struct {
+		ID        int64      `json:"id"`
+		Name      string     `json:"name"`
+		Subdomain string     `json:"subdomain"`
+		Contacts  []customer `json:"contacts"`
+		Orders    []order    `json:"orders"`
+		Products  []product  `json:"products"`
+	}
+
+	customer struct {
+		ID               int64             `json:"id"`
+		EmailAddress     *string           `json:"email_address"`
+		Tags             []tag             `json:"tags"`
+		CustomAttributes map[string]string `json:"custom_attributes"`
+		Workspace        place             `json:"workspace"`
+		Orders           []order           `json:"orders"`
+	}
+
+	// place is the name of a contact's workspace and of its team.
+	place struct {
+		Name string `json:"name"`
+		Team string `json:"team"`
+	}
+
+	order struct {
+		ID          int64   `json:"id"`
+		TotalAmount *string `json:"total_amount"`
+		Contact     struct {
+			ID   int64 `json:"id"`
+			Tags []tag `json:"tags"`
+		} `json:"contact"`
+		LineItems []struct {
+			Quantity int `json:"quantity"`
+		} `json:"line_items"`
+	}
+
+	tag struct {
+		Name  string `json:"name"`
+		Color string `json:"color"`
+	}
+
+	product struct {
+		ID   int64  `json:"id"`
+		Name string `json:"name"`
+	}
+)
+
 // api calls the REST API with one caller's bearer.
 type api struct {
 	ctx           context.Context //nolint:containedctx // a request's
@@ -43,21 +100,27 @@ type api struct {
 }
 
 func (a *api) get(subdomain, path string, into any) error {
+	_, err := a.page(subdomain, path, into)
+	return err
+}
+
+// page is get for a page of a list. It returns the cursor of the next page, or "".
+func (a *api) page(subdomain, path string, into any) (next string, err error) {
 	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, strings.Replace(a.template, "{subdomain}", subdomain, 1)+path, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Authorization", a.authorization)
 	req.Header.Set("User-Agent", "bench")
 	resp, err := a.client.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", resp.StatusCode)
+		return "", fmt.Errorf("status %d", resp.StatusCode)
 	}
-	return json.NewDecoder(resp.Body).Decode(into)
+	return resp.Header.Get("Pagination-Next"), json.NewDecoder(resp.Body).Decode(into)
 }
 
 // nested fetches teams, their workspaces and the first page of contacts of
@@ -77,6 +140,67 @@ func (a *api) nested() (teams []team, err error) {
 
 func (a *api) contacts(w *workspace) error {
 	return a.get(w.Subdomain, fmt.Sprintf("/workspaces/%d/contacts", w.ID), &w.Contacts)
+}
+
+// withRelations fetches teams and their workspaces. For each workspace it fetches
+// the first page of contacts with three orders each, of orders and of products.
+func (a *api) withRelations() (teams []shopTeam, err error) {
+	if err := a.get("accounts", "/teams", &teams); err != nil {
+		return nil, err
+	}
+	err = each(teams, func(t *shopTeam) error {
+		if err := a.get("accounts", fmt.Sprintf("/teams/%d/workspaces", t.ID), &t.Workspaces); err != nil {
+			return err
+		}
+		return each(t.Workspaces, func(s *shop) error { return a.shop(s, t.Name) })
+	})
+	return teams, err
+}
+
+func (a *api) shop(s *shop, team string) error {
+	path := fmt.Sprintf("/workspaces/%d/", s.ID)
+	return each([]func() error{
+		func() error { return a.customers(s, team) },
+		func() error { return a.get(s.Subdomain, path+"orders", &s.Orders) },
+		func() error { return a.get(s.Subdomain, path+"products", &s.Products) },
+	}, func(f *func() error) error { return (*f)() })
+}
+
+// customers fetches the first page of contacts, and then their orders, of which
+// it keeps three each.
+func (a *api) customers(s *shop, team string) error {
+	path := fmt.Sprintf("/workspaces/%d/", s.ID)
+	if err := a.get(s.Subdomain, path+"contacts", &s.Contacts); err != nil {
+		return err
+	}
+	byID := make(map[int64]*customer, len(s.Contacts))
+	ids := make([]string, len(s.Contacts))
+	for i := range s.Contacts {
+		c := &s.Contacts[i]
+		c.Workspace = place{s.Name, team}
+		byID[c.ID], ids[i] = c, strconv.FormatInt(c.ID, 10)
+	}
+	after := ""
+	for {
+		query := url.Values{"filter[contact_id]": {strings.Join(ids, ",")}}
+		if after != "" {
+			query.Set("after", after)
+		}
+		var orders []order
+		next, err := a.page(s.Subdomain, path+"orders?"+query.Encode(), &orders)
+		if err != nil {
+			return err
+		}
+		for _, o := range orders {
+			if c := byID[o.Contact.ID]; c != nil && len(c.Orders) < 3 {
+				c.Orders = append(c.Orders, o)
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
 }
 
 // each runs f for all, side by side, and returns an error if any did.
@@ -112,6 +236,7 @@ func main() {
 		})
 	}
 	serve("/nested", func(a *api) (any, error) { return a.nested() })
+	serve("/relations", func(a *api) (any, error) { return a.withRelations() })
 	serve("/contacts", func(a *api) (any, error) {
 		w := workspace{ID: 101, Subdomain: "acme-academy"}
 		err := a.contacts(&w)
