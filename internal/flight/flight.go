@@ -81,12 +81,25 @@ func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
 	return result, context.Cause(ctx)
 }
 
+// Done returns a channel that is closed when the execution has ended.
+func (f *Flight[K, V]) Done() <-chan struct{} { return f.done }
+
 // Forget lets no caller join the present flights of the keys for which match is true. Callers
 // that have joined still get their results.
 func (g *Group[K, V]) Forget(match func(K) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	maps.DeleteFunc(g.flights, func(key K, _ *Flight[K, V]) bool { return match(key) })
+}
+
+// Waiting returns how many callers wait for flights that can be joined.
+func (g *Group[K, V]) Waiting() (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, f := range g.flights {
+		n += f.waiters
+	}
+	return n
 }
 
 func (f *Flight[K, V]) latest() time.Time {
