@@ -67,7 +67,7 @@ func Main(args []string) error {
 		return err
 	}
 	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
-	memory.Tune(ctx)
+	memory.Tune()
 	return Run(ctx, cfg, level, os.Stderr)
 }
 
