@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -73,15 +72,3 @@ func allowanceOf(ctx context.Context) *Allowance {
 }
 
 var errOverBudget = errors.New("the budget of calls is spent")
-
-// meter is a [http.RoundTripper] that counts calls, and refuses those beyond the
-// budget of their request.
-type meter struct{ next http.RoundTripper }
-
-// RoundTrip implements [http.RoundTripper].
-func (m meter) RoundTrip(req *http.Request) (*http.Response, error) {
-	if a := allowanceOf(req.Context()); a != nil && !a.spend() {
-		return nil, errOverBudget
-	}
-	return m.next.RoundTrip(req)
-}

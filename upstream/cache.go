@@ -6,27 +6,26 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/hex"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	"github.com/funnelgraph/funnelgraph/internal/lru"
 )
 
-// cache is a [http.RoundTripper] that answers a GET for a while as the same one
-// was answered before. What one credential was answered is never another's. Any
-// call that is not a GET empties it for its workspace, for every credential,
-// and for the GETs under way. It is bounded in bytes and safe for concurrent
-// use. Replicas share it, and empty it for each other. An answer is kept once it has
-// been decoded (see [heldBody]).
+// cache answers a GET for a while as the same one was answered before. What one
+// credential was answered is never another's. Any call that is not a GET empties it
+// for its workspace, for every credential, and for the GETs under way. It is bounded
+// in bytes and safe for concurrent use. Replicas share it, and empty it for each
+// other. An answer is kept once it has been decoded.
 type cache struct {
-	next     http.RoundTripper
-	template urlTemplate
+	next     *coalescer
 	ttl      time.Duration
 	replicas Replicas // nil if there are none
 	sharing  chan struct{}
-	answers  *otter.Cache[cacheKey, cached]
+	answers  *lru.Cache[cacheKey, cached]
 
 	mu sync.Mutex
 	// epochs count the emptyings of each workspace: what belongs to an earlier
@@ -64,67 +63,57 @@ const (
 
 // newCache returns a cache that keeps answers for ttl, of at most size bytes
 // together.
-func newCache(next http.RoundTripper, template urlTemplate, ttl time.Duration, size uint64, replicas Replicas) *cache {
-	return &cache{next: next, template: template, ttl: ttl, replicas: replicas, sharing: make(chan struct{}, maxSharing), epochs: make(map[string]uint64), answers: otter.Must(&otter.Options[cacheKey, cached]{
-		MaximumWeight: size,
-		Weigher: func(key cacheKey, answer cached) uint32 {
-			return uint32(entryBytes + len(key.url) + len(answer.next) + len(answer.body)) //nolint:gosec // a body is far below 4 GiB
-		},
-		ExpiryCalculator: otter.ExpiryWriting[cacheKey, cached](ttl),
-	})}
+func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas) *cache {
+	return &cache{
+		next: next, ttl: ttl, replicas: replicas, sharing: make(chan struct{}, maxSharing), epochs: make(map[string]uint64),
+		answers: lru.New(int(min(size, math.MaxInt)), func(key cacheKey, answer cached) int {
+			return entryBytes + len(key.url) + len(answer.next) + len(answer.body)
+		}),
+	}
 }
 
-type freshKey struct{}
-
-// Fresh returns a context whose calls are not answered from the cache. What they
-// are answered is kept for others.
-func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
-
-// RoundTrip implements [http.RoundTripper].
-func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
-	url := req.URL.String()
-	workspace := c.template.subdomain(req.URL)
-	if req.Method != http.MethodGet {
+// do makes a call, or returns what the same one was answered before.
+func (c *cache) do(ctx context.Context, r *request) (answer, error) {
+	if r.method != http.MethodGet {
 		// Once more when it is done: what was read in between may be of either
 		// side.
-		c.empty(req.Context(), workspace)
-		defer c.empty(req.Context(), workspace)
-		return c.next.RoundTrip(req)
+		c.empty(ctx, r.host)
+		defer c.empty(ctx, r.host)
+		return c.next.do(ctx, r)
 	}
-	authorization := req.Header.Get("Authorization")
-	key := cacheKey{credential: digest(authorization), epoch: c.epoch(workspace), url: url}
+	key := cacheKey{credential: r.credential, epoch: c.epoch(r.host), url: r.url}
 	together := false
 	if c.replicas != nil {
 		// Replicas that cannot be reached are replicas that there are not.
 		var err error
-		key.shared, err = c.replicas.Epoch(req.Context(), workspace)
+		key.shared, err = c.replicas.Epoch(ctx, r.host)
 		together = err == nil
 	}
-	fresh := req.Context().Value(freshKey{}) != nil
-	if !fresh {
-		if known, ok := c.find(req.Context(), key, authorization, together); ok {
-			cameFrom(req.Context(), FromCache)
-			return known.response(req), nil
+	if !r.fresh {
+		if known, ok := c.find(ctx, key, r, together); ok {
+			r.origin = FromCache
+			return answer{status: http.StatusOK, header: http.Header{nextHeader: {known.next}}, body: known.body}, nil
 		}
 	}
-	resp, err := c.next.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return resp, err
+	a, err := c.next.do(ctx, r)
+	if err == nil && a.status == http.StatusOK {
+		a.decoded = func() { c.keep(key, r, a, together) }
 	}
-	body := resp.Body.(*heldBody)
-	body.decoded = func() {
-		answer := cached{resp.Header.Get(nextHeader), bytes.Clone(body.bytes), time.Now().Add(c.ttl)}
-		first := true
-		if fresh {
-			c.answers.Set(key, answer)
-		} else {
-			_, first = c.answers.SetIfAbsent(key, answer) // of those who waited for the same call
-		}
-		if together && first && len(answer.body) <= maxShared {
-			c.share(key.name(), answer, authorization)
+	return a, err
+}
+
+// keep keeps an answer, unless one that waited for the same call has kept it.
+func (c *cache) keep(key cacheKey, r *request, a answer, together bool) {
+	if !r.fresh {
+		if known, ok := c.answers.Get(key); ok && time.Now().Before(known.until) {
+			return
 		}
 	}
-	return resp, nil
+	known := cached{a.header.Get(nextHeader), bytes.Clone(a.body), time.Now().Add(c.ttl)}
+	c.answers.Set(key, known)
+	if together && len(known.body) <= maxShared {
+		c.share(key.name(), known, r.authorization())
+	}
 }
 
 // share has replicas know an answer, at some time, if there is not too much of that
@@ -141,12 +130,12 @@ func (c *cache) share(name string, answer cached, authorization string) {
 }
 
 // find returns what is kept, here or by a replica.
-func (c *cache) find(ctx context.Context, key cacheKey, authorization string, together bool) (cached, bool) {
-	if known, ok := c.answers.GetIfPresent(key); ok {
+func (c *cache) find(ctx context.Context, key cacheKey, r *request, together bool) (cached, bool) {
+	if known, ok := c.answers.Get(key); ok {
 		if time.Now().Before(known.until) {
 			return known, true
 		}
-		c.answers.Invalidate(key)
+		c.answers.Remove(key)
 	}
 	if !together {
 		return cached{}, false
@@ -156,23 +145,12 @@ func (c *cache) find(ctx context.Context, key cacheKey, authorization string, to
 	if !ok {
 		return cached{}, false
 	}
-	answer, ok := unseal(sealed, name, authorization)
+	answer, ok := unseal(sealed, name, r.authorization())
 	if ok {
 		answer.until = time.Now().Add(min(rest, c.ttl))
 		c.answers.Set(key, answer)
 	}
 	return answer, ok
-}
-
-func (a cached) response(req *http.Request) *http.Response {
-	header := make(http.Header, 1)
-	if a.next != "" {
-		header.Set(nextHeader, a.next)
-	}
-	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: hold(a.body, nil), ContentLength: int64(len(a.body)), Request: req,
-	}
 }
 
 // name is the key's among replicas. It tells nothing of the URL, which can hold what a

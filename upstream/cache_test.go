@@ -42,40 +42,29 @@ type cacheTest struct {
 
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
-	template, err := parseTemplate("https://{subdomain}.example.com/api")
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := &counter{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(newCoalescer(newCaller(c, template, Config{CallTimeout: time.Minute})), template, 30*time.Second, size, nil)}
+	return &cacheTest{t, c, newCache(&coalescer{calls: newCaller(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
 }
 
 // send returns the answer's text, and fails if its header is another's.
-func (c *cacheTest) send(req *http.Request) string {
-	resp, err := c.cache.RoundTrip(req)
+func (c *cacheTest) send(r *request) string {
+	a, err := c.cache.do(c.Context(), r)
 	if err != nil {
 		c.Error(err)
 		return ""
 	}
-	body, err := io.ReadAll(resp.Body)
-	if held := resp.Body.(*heldBody); held.decoded != nil {
-		held.decoded()
+	if a.decoded != nil {
+		a.decoded()
 	}
-	_ = resp.Body.Close()
-	text := string(body)
-	if next := resp.Header.Get(nextHeader); err != nil || strings.Repeat("0", c.padding)+strings.Replace(text, "answer ", "next", 1) != next {
-		c.Errorf("%s with the cursor %s: %v", text, next, err)
+	text := string(a.body)
+	if next := a.header.Get(nextHeader); strings.Repeat("0", c.padding)+strings.Replace(text, "answer ", "next", 1) != next {
+		c.Errorf("%s with the cursor %s", text, next)
 	}
 	return text
 }
 
-func (c *cacheTest) request(method, subdomain, path, who string) *http.Request {
-	req, err := http.NewRequestWithContext(c.Context(), method, "https://"+subdomain+".example.com/api"+path, nil)
-	if err != nil {
-		c.Fatal(err)
-	}
-	req.Header.Set("Authorization", who)
-	return req
+func (c *cacheTest) request(method, subdomain, path, who string) *request {
+	return &request{method: method, url: "https://" + subdomain + ".example.com/api" + path, host: subdomain, credential: Token(who).credential()}
 }
 
 func (c *cacheTest) want(subdomain, path, who, want string) {
@@ -88,7 +77,6 @@ func (c *cacheTest) want(subdomain, path, who, want string) {
 func TestCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
-		defer c.cache.answers.StopAllGoroutines()
 		c.want("acme", "/a", "me", "1")
 		c.want("acme", "/a", "me", "1")
 		c.want("acme", "/b", "me", "2")
@@ -102,7 +90,8 @@ func TestCache(t *testing.T) {
 
 		// Whoever wants it fresh gets it, and so does the next.
 		req := c.request(http.MethodGet, "acme", "/a", "me")
-		if got := c.send(req.WithContext(Fresh(req.Context()))); got != "answer 6" {
+		req.fresh = true
+		if got := c.send(req); got != "answer 6" {
 			t.Error(got)
 		}
 		c.want("acme", "/a", "me", "6")
@@ -119,7 +108,6 @@ func TestCache(t *testing.T) {
 func TestCacheWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
-		defer c.cache.answers.StopAllGoroutines()
 		c.want("acme", "/a", "me", "1")
 		c.want("acme", "/a", "you", "2")
 		c.want("other", "/a", "me", "3")
@@ -158,16 +146,11 @@ func TestCacheWrites(t *testing.T) {
 func TestCacheBounds(t *testing.T) {
 	const size = 100 << 10
 	c := newCacheTest(t, size)
-	defer c.cache.answers.StopAllGoroutines()
 	c.padding = 1000
 	for i := range 1000 {
 		c.send(c.request(http.MethodGet, "acme", fmt.Sprint("/", i), "me"))
 	}
-	c.cache.answers.CleanUp()
-	kept := 0
-	for key, answer := range c.cache.answers.All() {
-		kept += len(key.url) + len(answer.next) + len(answer.body)
-	}
+	_, kept := c.cache.answers.Size()
 	if kept > size || kept < size/2 {
 		t.Errorf("%d bytes of %d are in use", kept, size)
 	}

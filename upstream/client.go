@@ -1,12 +1,10 @@
 package upstream
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -54,16 +52,17 @@ type Client struct {
 	scope      *Scope
 	held       bool // see [Client.Held]
 	credential credential
+	account    credential  // of the token alone, whatever the scope
 	header     http.Header // of every call; not to be modified
 	projection *Projection
 }
 
 // shared is what the clients of all tokens have in common.
 type shared struct {
-	// transport makes the calls, and answers with a [heldBody]. There is no [http.Client] in between: it
-	// would follow redirects, which carry the token to a place that the
-	// template does not give.
-	transport http.RoundTripper
+	// send makes the calls: through the cache, if there is one, and the coalescer. There is
+	// no [http.Client] in between: it would follow redirects, which carry the token to a
+	// place that the template does not give.
+	send      func(context.Context, *request) (answer, error)
 	template  urlTemplate
 	userAgent string
 	places    places
@@ -88,29 +87,28 @@ func New(cfg Config) (*Client, error) {
 	if next == nil {
 		next = NewTransport()
 	}
-	calls := newCaller(next, template, cfg)
-	var transport http.RoundTripper = meter{newCoalescer(calls)}
-	var kept *cache
-	if cfg.CacheTTL > 0 {
-		kept = newCache(transport, template, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
-		transport = kept
-	}
-	return &Client{shared: &shared{
-		transport: transport,
+	calls := newCaller(next, cfg)
+	coalescer := &coalescer{calls: calls}
+	all := &shared{
+		send:      coalescer.do,
 		template:  template,
 		userAgent: agent,
 		places:    newPlaces(maxPlaces),
 		observer:  cfg.Observer,
 		calls:     calls,
-		cache:     kept,
-	}}, nil
+	}
+	if cfg.CacheTTL > 0 {
+		all.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
+		all.send = all.cache.do
+	}
+	return &Client{shared: all}, nil
 }
 
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, scope: c.scope, held: c.held, credential: c.scope.credential(t), projection: c.projection, header: http.Header{
-		"Authorization": {"Bearer " + string(t)},
+	return &Client{shared: c.shared, token: t, scope: c.scope, held: c.held, credential: c.scope.credential(t), account: t.credential(), projection: c.projection, header: http.Header{
+		"Authorization": {t.authorization()},
 		"User-Agent":    {c.userAgent},
 		"Accept":        {"application/json"},
 	}}
@@ -131,22 +129,22 @@ func (c *Client) BelievesCaller() bool { return !c.held && !c.Scoped() }
 // (API.md §3.1).
 const nextHeader = "Pagination-Next"
 
-// get makes one GET call on a host of the template, has the answer's body read,
-// and returns the cursor of the next page. The body is read's for the time of
-// the call only. An answer that cannot be read is asked for once more, over the
-// network. Every failure is an [*Error], but for the caller's own cancellation.
-func (c *Client) get(ctx context.Context, subdomain string, segments []string, query string, read func(body []byte) error) (next string, err error) {
-	get := func(ctx context.Context) error {
-		return c.call(ctx, http.MethodGet, subdomain, segments, query, nil, func(resp *http.Response, body []byte) error {
-			if next = integerID(c.token.without(resp.Header.Get(nextHeader))); len(next) > maxSegmentBytes {
-				return unreadable(errors.New("a cursor that is no id"))
-			}
-			return read(body)
-		})
+// get makes one GET call on a host of the template, and passes the answer's body to read. expand
+// are the keys that are sent only when asked for (API.md §3.5). It returns the cursor of the next
+// page. An answer that cannot be read is asked for once more, over the network. Every failure is
+// an [*Error], but for the caller's own cancellation.
+func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
+	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", repeatable: true, fresh: ctx.Value(freshKey{}) != nil}
+	parse := func(a answer) error {
+		if next = integerID(c.token.without(a.header.Get(nextHeader))); len(next) > maxSegmentBytes {
+			return unreadable(errors.New("a cursor that is no id"))
+		}
+		return read(a.body)
 	}
-	err = get(ctx)
-	if errors.Is(err, errUnreadable) && c.calls.mayRepeat(c.header.Get("Authorization"), subdomain) {
-		if again := get(Fresh(ctx)); !errors.Is(again, OverBudget) {
+	err = c.call(ctx, r, parse)
+	if errors.Is(err, errUnreadable) && c.calls.mayRepeat(r) {
+		r.fresh = true
+		if again := c.call(ctx, r, parse); !errors.Is(again, OverBudget) {
 			err = again
 		}
 	}
@@ -154,54 +152,45 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 }
 
 // call makes one call, and has the answer read if it is a success.
-func (c *Client) call(ctx context.Context, method, subdomain string, segments []string, query string, content []byte, read func(resp *http.Response, body []byte) error) error {
+func (c *Client) call(ctx context.Context, r *request, read func(answer) error) (err error) {
 	if c.token == "" {
 		return NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
 		return NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
 	}
-	address, err := c.template.url(subdomain, segments, query)
-	if err != nil {
+	if r.url, err = c.template.url(r.subdomain, r.segments, r.query); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	var sent io.Reader
-	if content != nil {
-		sent = bytes.NewReader(content)
+	if c.template.perWorkspace {
+		r.host = r.subdomain
 	}
-	watched, calling := c.watch(ctx, method, subdomain, segments)
-	req, err := http.NewRequestWithContext(calling, method, address, sent)
-	if err != nil {
-		watched.end()
-		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+	r.credential, r.header, r.allowance, r.once = c.account, c.header, allowanceOf(ctx), ctx.Value(onceKey{}) != nil
+	if r.body != nil {
+		r.header = c.header.Clone()
+		r.header.Set("Content-Type", "application/json")
 	}
-	req.Header = c.header
-	if content != nil {
-		req.Header = c.header.Clone()
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := watched.roundTrip(req)
+	a, err := c.watch(ctx, r)
+	r.doubted = a.doubted
 	if err != nil {
 		return c.callError(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	held := resp.Body.(*heldBody)
-	body := c.token.redact(held.bytes)
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		failed := c.answerError(resp, body)
+	a.body = c.token.redact(a.body)
+	if a.status < 200 || a.status > 299 {
+		failed := c.answerError(a)
 		if c.Scoped() && failed.Code == NotFound {
 			failed = NotThere()
 		}
 		return failed
 	}
-	if err := read(resp, body); err != nil {
+	if err := read(a); err != nil {
 		return err
 	}
-	if held.decoded != nil {
-		held.decoded()
+	if a.decoded != nil {
+		a.decoded()
 	}
 	return nil
 }
@@ -220,7 +209,7 @@ var onAccounts = Place{Subdomain: accounts}
 // one fetches a record. adopt, which may be nil, completes it.
 func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, adopt func(*T, Place), segments ...string) (*T, error) {
 	var row *T
-	_, err := c.get(ctx, at.Subdomain, segments, Query{}.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
+	_, err := c.get(ctx, at.Subdomain, segments, Query{}, c.projection.expand(reflect.TypeFor[T]()), func(body []byte) (err error) {
 		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || !pathSegment(P(row).Key())) {
 			err = unreadable(errors.New("no record"))
 		}
@@ -243,7 +232,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, adopt func
 // list fetches a page of records. adopt, which may be nil, completes each.
 func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
 	var rows []*T
-	next, err := c.get(ctx, at.Subdomain, segments, q.encode(c.projection.expand(reflect.TypeFor[T]())), func(body []byte) (err error) {
+	next, err := c.get(ctx, at.Subdomain, segments, q, c.projection.expand(reflect.TypeFor[T]()), func(body []byte) (err error) {
 		rows, err = decodeList[T](body, c.projection)
 		return err
 	})

@@ -38,10 +38,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"N": {fmt.Sprint(n)}}, Body: io.NopCloser(strings.NewReader(r.Header.Get("Authorization") + r.URL.Path))}, nil
 }
 
-func request(ctx context.Context, method, path, authorization string) *http.Request {
-	r, _ := http.NewRequestWithContext(ctx, method, "https://example.com"+path, nil)
-	r.Header.Set("Authorization", authorization)
-	return r
+// newRequest returns a request for a path of one host, with a token.
+func newRequest(method, path, who string) *request {
+	token := Token(who)
+	return &request{method: method, url: "https://example.com" + path, repeatable: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
+}
+
+// flights returns how many calls can be joined.
+func flights(c *coalescer) (n int) {
+	c.group.Forget(func(flightKey) bool { n++; return false })
+	return n
 }
 
 // TestCoalescing makes one call of identical GETs in flight, and as many as
@@ -49,20 +55,18 @@ func request(ctx context.Context, method, path, authorization string) *http.Requ
 func TestCoalescing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(newCaller(next, urlTemplate{}, Config{CallTimeout: 10 * time.Second, MaxBody: 1000}))
+		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for i := range 64 {
 			wait.Go(func() {
 				who, path := fmt.Sprint("who", i%4), fmt.Sprint("/path", i%2)
-				resp, err := c.RoundTrip(request(t.Context(), http.MethodGet, path, who))
+				a, err := c.do(t.Context(), newRequest(http.MethodGet, path, who))
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				body, err := io.ReadAll(resp.Body)
-				_ = resp.Body.Close()
-				if string(body) != who+path || err != nil {
-					t.Errorf("%s asked for %s and got %s", who, path, body)
+				if string(a.body) != who+path {
+					t.Errorf("%s asked for %s and got %s", who, path, a.body)
 				}
 			})
 		}
@@ -72,15 +76,15 @@ func TestCoalescing(t *testing.T) {
 		if next.calls != 4 { // i%4 tells i%2
 			t.Errorf("%d calls, want 4", next.calls)
 		}
-		if len(c.flights) != 0 {
-			t.Errorf("%d flights are kept", len(c.flights))
+		if kept := flights(c); kept != 0 {
+			t.Errorf("%d flights are kept", kept)
 		}
 		// What has ended is not joined.
-		if _, err := c.RoundTrip(request(t.Context(), http.MethodGet, "/path0", "who0")); err != nil || next.calls != 5 {
+		if _, err := c.do(t.Context(), newRequest(http.MethodGet, "/path0", "who0")); err != nil || next.calls != 5 {
 			t.Errorf("%v after %d calls", err, next.calls)
 		}
 		for range 2 {
-			if _, err := c.RoundTrip(request(t.Context(), http.MethodPost, "/path0", "who0")); err != nil {
+			if _, err := c.do(t.Context(), newRequest(http.MethodPost, "/path0", "who0")); err != nil {
 				t.Error(err)
 			}
 		}
@@ -96,7 +100,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := &transport{release: make(chan struct{})}
-			c := newCoalescer(newCaller(next, urlTemplate{}, Config{CallTimeout: 10 * time.Second, MaxBody: 1000}))
+			c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 			const callers = 5
 			errs := make([]error, callers)
 			cancels := make([]context.CancelFunc, callers)
@@ -104,7 +108,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 			for i := range callers {
 				var ctx context.Context
 				ctx, cancels[i] = context.WithCancel(t.Context())
-				wait.Go(func() { _, errs[i] = c.RoundTrip(request(ctx, http.MethodGet, "/", "me")) })
+				wait.Go(func() { _, errs[i] = c.do(ctx, newRequest(http.MethodGet, "/", "me")) })
 				synctest.Wait() // the first is the one that began the call
 			}
 			for i := range callers {
@@ -132,11 +136,11 @@ func TestCoalescingGivingUp(t *testing.T) {
 func TestCoalescingTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(newCaller(next, urlTemplate{}, Config{CallTimeout: 10 * time.Second, MaxBody: 1000}))
+		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				_, err := c.RoundTrip(request(t.Context(), http.MethodGet, "/", "me"))
+				_, err := c.do(t.Context(), newRequest(http.MethodGet, "/", "me"))
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
@@ -155,11 +159,11 @@ func TestCoalescingTimeout(t *testing.T) {
 func TestCoalescingWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := newCoalescer(newCaller(next, urlTemplate{}, Config{CallTimeout: 10 * time.Second, MaxBody: 1000}))
+		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		calls := func(method, who string, want int) {
 			wait.Go(func() {
-				if _, err := c.RoundTrip(request(t.Context(), method, "/", who)); err != nil {
+				if _, err := c.do(t.Context(), newRequest(method, "/", who)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -186,8 +190,8 @@ func TestCoalescingWrites(t *testing.T) {
 		calls(http.MethodGet, "me", 5)
 		close(next.release)
 		wait.Wait()
-		if len(c.flights) != 0 {
-			t.Errorf("%d flights are kept", len(c.flights))
+		if kept := flights(c); kept != 0 {
+			t.Errorf("%d flights are kept", kept)
 		}
 	})
 }

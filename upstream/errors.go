@@ -95,9 +95,9 @@ func withoutURL(err error) error {
 
 // answerError describes an answer that is not a success. It goes by the status;
 // the text is only shown (API.md §4).
-func (c *Client) answerError(resp *http.Response, body []byte) *Error {
-	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	switch s := resp.StatusCode; {
+func (c *Client) answerError(a answer) *Error {
+	e := &Error{Status: a.status, RetryAfter: retryAfter(a.header.Get("Retry-After"), time.Now())}
+	switch s := a.status; {
 	case s == http.StatusUnauthorized:
 		e.Code = Unauthenticated
 	case s == http.StatusForbidden || s == http.StatusPaymentRequired || s == http.StatusUnavailableForLegalReasons:
@@ -123,8 +123,8 @@ func (c *Client) answerError(resp *http.Response, body []byte) *Error {
 		return strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
 	}}
 	// A proxy's plain text is shown where it is about the call, and not about the inside.
-	plain := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
-	read.read(body, plain)
+	plain := strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
+	read.read(a.body, plain)
 	if e.RetryAfter == 0 {
 		e.RetryAfter = read.wait
 	}

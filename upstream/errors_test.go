@@ -67,7 +67,7 @@ func TestStatus(t *testing.T) {
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
-		e := c.WithToken("t0ken").answerError(&http.Response{StatusCode: status, Header: http.Header{}}, nil)
+		e := c.WithToken("t0ken").answerError(answer{status: status, header: http.Header{}})
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
@@ -102,7 +102,7 @@ func TestTokenInAnError(t *testing.T) {
 	for before := range 520 {
 		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
 			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
-			e := c.WithToken(token).answerError(&http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}}, []byte(body))
+			e := c.WithToken(token).answerError(answer{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
 			if strings.Contains(e.Message, "s3cret-t") {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}
@@ -124,7 +124,7 @@ func TestErrorMessagesAreSeparate(t *testing.T) {
 		{`{"name": ["is \"a; b\"", "is c; d"]}`, []string{`name is "a; b"`, "name is c; d"}},
 		{`nothing that is JSON; twice`, []string{"ClickFunnels answered 422 Unprocessable Entity."}},
 	} {
-		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, []byte(test.body))
+		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
 		if got := e.Messages(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.body, got, test.want)
 		}
@@ -146,7 +146,7 @@ func TestPlainTextErrors(t *testing.T) {
 		{422, "text/html", "Name is taken", "ClickFunnels answered 422 Unprocessable Entity."},
 		{503, "text/plain", "connect to 10.0.0.7:3000: refused", "ClickFunnels answered 503 Service Unavailable."},
 	} {
-		e := c.answerError(&http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {test.media}}}, []byte(test.body))
+		e := c.answerError(answer{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
 		if e.Message != test.want {
 			t.Errorf("%d %s %q: %q, want %q", test.status, test.media, test.body, e.Message, test.want)
 		}
@@ -170,7 +170,7 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 		text := []byte(body)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, text)
+		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 			t.Errorf("%s: %d MiB were allocated", name, used>>20)
@@ -179,13 +179,13 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 			t.Errorf("%s: %q", name, e.Message)
 		}
 	}
-	e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{}}, []byte(`{"name":["is taken"],"`+key+key+`":["a"]}`))
+	e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
 	if e.Message != "name is taken" {
 		t.Errorf("what was read before the end is lost: %q", e.Message)
 	}
 	long := strings.Repeat("Name is taken; ", 5000)
 	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {
-		e := c.answerError(&http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{"Content-Type": {media}}}, []byte(body))
+		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
 			t.Errorf("a long text as %s: %q", media, e.Message)
 		}

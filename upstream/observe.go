@@ -3,14 +3,12 @@ package upstream
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // Observer is told what a client does. Each of its fields may be nil; functions are called
@@ -57,99 +55,55 @@ func (c *Client) Stats() Stats {
 	s := c.calls.lanes.stats()
 	s.Dead = c.calls.hosts.dead()
 	if c.cache != nil {
-		s.Cached, s.CachedBytes = c.cache.answers.EstimatedSize(), c.cache.answers.WeightedSize()
+		entries, bytes := c.cache.answers.Size()
+		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative
 	}
 	return s
 }
 
-// watched is a call, and who is to be told of it.
-type watched struct {
-	Call
-
-	by        *shared
-	subdomain string
-	trace     *Trace      // nil if it is not written down
-	chain     *chainClock // nil if nobody counts
-	span      trace.Span  // nil if it has none
-	field     *FieldSpan  // that has asked for it; nil if its span belongs to the operation
-}
-
-type watchedKey struct{}
-
-// watch returns a call that begins now, and the context to make it with.
-func (s *shared) watch(ctx context.Context, method, subdomain string, segments []string) (*watched, context.Context) {
-	w := &watched{by: s, subdomain: subdomain, trace: TraceOf(ctx), chain: chainClockOf(ctx)}
-	w.Call = Call{Method: method, Accounts: subdomain == accounts, Origin: FromNetwork, Began: time.Now(), segments: segments}
-	if w.chain != nil {
-		w.Chain = int(w.chain.calls.Load()) + 1
+// watch makes a call, and tells observers of it.
+func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
+	written, chain := TraceOf(ctx), chainClockOf(ctx)
+	call := Call{
+		Method: r.method, Host: c.template.label(r.subdomain), Accounts: r.subdomain == accounts, Began: time.Now(),
+		segments: r.segments, query: r.query,
 	}
-	if tracer := s.observer.Tracer; tracer != nil {
+	if chain != nil {
+		call.Chain = int(chain.calls.Load()) + 1
+	}
+	r.origin, r.span = FromNetwork, nil
+	if tracer := c.observer.Tracer; tracer != nil {
 		parent, field := parentOf(ctx, tracer)
-		if w.field = field; trace.SpanFromContext(parent).IsRecording() {
-			_, w.span = tracer.Start(parent, method+" "+w.Path(), trace.WithSpanKind(trace.SpanKindClient))
+		if field != nil { // whose span is the parent, and not the operation's
+			defer field.answered()
+		}
+		if trace.SpanFromContext(parent).IsRecording() {
+			_, r.span = tracer.Start(parent, r.method+" "+call.Path(), trace.WithSpanKind(trace.SpanKindClient))
+			defer r.span.End()
 		}
 	}
-	return w, context.WithValue(ctx, watchedKey{}, w)
-}
-
-// spanOf returns the span of the call that is being made, one that records nothing if it has
-// none.
-func spanOf(ctx context.Context) trace.Span {
-	if w, _ := ctx.Value(watchedKey{}).(*watched); w != nil && w.span != nil {
-		return w.span
+	a, err := c.send(ctx, r)
+	call.Took, call.Status, call.Origin = time.Since(call.Began), a.status, r.origin
+	if written != nil {
+		written.add(call)
 	}
-	return noop.Span{}
-}
-
-// cameFrom notes where the answer to a call comes from.
-func cameFrom(ctx context.Context, origin Origin) {
-	if w, _ := ctx.Value(watchedKey{}).(*watched); w != nil {
-		w.Origin = origin
+	if chain != nil {
+		chain.advance(call.Chain)
 	}
-}
-
-// roundTrip makes the call, and tells of it.
-func (w *watched) roundTrip(req *http.Request) (*http.Response, error) {
-	defer w.end()
-	w.Host, w.query = req.URL.Host, req.URL.RawQuery
-	resp, err := w.by.transport.RoundTrip(req)
-	w.Took = time.Since(w.Began)
-	if w.by.template.perWorkspace && !strings.HasPrefix(w.Host, w.subdomain+".") {
-		w.Host += "/" + w.subdomain
-	}
-	if err == nil {
-		w.Status = resp.StatusCode
-	}
-	if w.trace != nil {
-		w.trace.add(w.Call)
-	}
-	if w.chain != nil {
-		w.chain.advance(w.Chain)
-	}
-	if w.span != nil {
+	if r.span != nil {
 		// What goes without saying is left out: a span costs by its attributes.
-		w.span.SetAttributes(attribute.String("http.request.method", w.Method), attribute.String("server.address", w.Host), attribute.Int("http.response.status_code", w.Status))
-		if w.Origin != FromNetwork {
-			w.span.SetAttributes(attribute.String("funnelgraph.origin", string(w.Origin)))
+		r.span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host), attribute.Int("http.response.status_code", call.Status))
+		if call.Origin != FromNetwork {
+			r.span.SetAttributes(attribute.String("funnelgraph.origin", string(call.Origin)))
 		}
-		if err != nil || w.Status >= http.StatusBadRequest {
-			w.span.SetStatus(codes.Error, "")
+		if err != nil || call.Status >= http.StatusBadRequest {
+			r.span.SetStatus(codes.Error, "")
 		}
 	}
-	if w.by.observer.Called != nil {
-		w.by.observer.Called(req.Context(), w.Call)
+	if c.observer.Called != nil {
+		c.observer.Called(ctx, call)
 	}
-	return resp, err
-}
-
-// end ends the call's span.
-func (w *watched) end() {
-	if w.span != nil {
-		w.span.End()
-	}
-	if w.field != nil {
-		w.field.answered()
-	}
+	return a, err
 }
 
 // FieldSpan is the span of a field of an operation, which it has if it asks for calls: one for

@@ -164,10 +164,10 @@ type waiter struct {
 	ready chan error // receives once
 }
 
-// enter waits until a call may be made. Every call that got in has to leave. It
+// enter waits until a call of a client request may be made. Every call that got in has to leave. It
 // fails with the code RateLimited when too many are waiting, or when the wait would
 // be longer than until, if that is not zero.
-func (l *lane) enter(ctx context.Context, until time.Time) error {
+func (l *lane) enter(ctx context.Context, owner *Allowance, until time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
 	if l.waiting == 0 && l.hasRoom(now) {
@@ -180,8 +180,8 @@ func (l *lane) enter(ctx context.Context, until time.Time) error {
 		l.mu.Unlock()
 		return err
 	}
-	w := &waiter{owner: allowanceOf(ctx), ready: make(chan error, 1)}
-	if l.waiting >= maxWaiting && !l.makeRoom(w.owner) {
+	w := &waiter{owner: owner, ready: make(chan error, 1)}
+	if l.waiting >= maxWaiting && !l.makeRoom(owner) {
 		err := l.full()
 		l.mu.Unlock()
 		return err

@@ -38,6 +38,7 @@ func ParseSubdomain(s string) (string, error) {
 // from.
 type urlTemplate struct {
 	before, after string // around the placeholder; after is empty without one
+	host          string // with the placeholder, if it stands there
 	perWorkspace  bool   // whether there is a placeholder
 }
 
@@ -81,9 +82,11 @@ func parseTemplate(s string) (urlTemplate, error) {
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
 	}
+	host, _, _ := strings.Cut(s[strings.Index(s, "//")+2:], "/")
 	return urlTemplate{
 		before:       before,
 		after:        strings.TrimRight(after, "/"),
+		host:         host,
 		perWorkspace: perWorkspace,
 	}.trimmed(), nil
 }
@@ -135,25 +138,14 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 	return b.String(), nil
 }
 
-// subdomain returns the subdomain that an address of the template has; empty
-// behind a template without one.
-func (t urlTemplate) subdomain(u *url.URL) string {
-	if !t.perWorkspace {
-		return ""
+// label names the host of a subdomain for observers: with the subdomain behind it where the
+// template has that in its path.
+func (t urlTemplate) label(subdomain string) string {
+	host := strings.Replace(t.host, placeholder, subdomain, 1)
+	if t.perWorkspace && host == t.host {
+		host += "/" + subdomain
 	}
-	rest := u.Host
-	if _, hostAndPath, _ := strings.Cut(t.before, "//"); strings.Contains(hostAndPath, "/") {
-		rest = u.Path
-		_, path, _ := strings.Cut(hostAndPath, "/")
-		rest = rest[min(len(rest), len(path)+1):]
-	} else {
-		rest = rest[min(len(rest), len(hostAndPath)):]
-	}
-	end := strings.IndexFunc(rest, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
-	if end < 0 {
-		return rest
-	}
-	return rest[:end]
+	return host
 }
 
 // maxSegmentBytes is far above any id of the API.

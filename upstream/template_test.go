@@ -1,36 +1,25 @@
 package upstream
 
-import (
-	"net/url"
-	"testing"
-)
+import "testing"
 
-// TestSubdomainOf finds the subdomain again in the addresses of a template.
-func TestSubdomainOf(t *testing.T) {
+// TestHostLabel names the host of a subdomain, whatever template it is of.
+func TestHostLabel(t *testing.T) {
 	for template, want := range map[string]string{
-		DefaultURLTemplate:                         "acme-1",
-		"https://{subdomain}.example.com":          "acme-1",
-		"https://api-{subdomain}.example.com/v2":   "acme-1",
-		"http://127.0.0.1:9000/{subdomain}/api/v2": "acme-1",
-		"https://example.com/a/b/{subdomain}":      "acme-1",
-		"https://example.com/x-{subdomain}/y":      "acme-1",
-		"http://{subdomain}.localhost:9000/api":    "acme-1",
-		"https://example.com/api":                  "",
+		DefaultURLTemplate:                         "acme-1.myclickfunnels.com",
+		"https://{subdomain}.example.com":          "acme-1.example.com",
+		"https://api-{subdomain}.example.com/v2":   "api-acme-1.example.com",
+		"http://127.0.0.1:9000/{subdomain}/api/v2": "127.0.0.1:9000/acme-1",
+		"https://example.com/a/b/{subdomain}":      "example.com/acme-1",
+		"https://example.com/x-{subdomain}/y":      "example.com/acme-1",
+		"http://{subdomain}.localhost:9000/api":    "acme-1.localhost:9000",
+		"https://example.com/api":                  "example.com",
 	} {
 		parsed, err := parseTemplate(template)
 		if err != nil {
 			t.Fatal(err)
 		}
-		address, err := parsed.url("acme-1", []string{"contacts", "7"}, "filter%5Bid%5D=1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		u, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := parsed.subdomain(u); got != want {
-			t.Errorf("%s: %q in %s, want %q", template, got, address, want)
+		if got := parsed.label("acme-1"); got != want {
+			t.Errorf("%s: %q, want %q", template, got, want)
 		}
 	}
 }

@@ -46,7 +46,10 @@ func (t Token) Valid() bool {
 // by it holds no secret.
 type credential [sha256.Size]byte
 
-func (t Token) credential() credential { return digest(string(t)) }
+// credential is of what the header Authorization says, as replicas name lanes and answers.
+func (t Token) credential() credential { return digest(t.authorization()) }
+
+func (t Token) authorization() string { return "Bearer " + string(t) }
 
 // digest returns the hash of fields, each behind its length, so that no other fields
 // have the same one.

@@ -14,7 +14,6 @@ func TestUnreadableAnswersAreNotCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := step{status: 200, body: badGateway}
 		c, s := play(t, Config{CacheTTL: time.Minute, Attempts: 2})
-		defer c.cache.answers.StopAllGoroutines()
 		s.steps["acme.myclickfunnels.com"] = []step{page, page, page, {status: 200, body: `[{"id":7}]`}}
 		for i, want := range []struct {
 			calls int

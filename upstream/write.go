@@ -10,28 +10,12 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// write is what is known of a call that changes something.
-type write struct {
-	// repeatable says that carrying it out twice is the same as once.
-	repeatable bool
-	// doubtful says that an attempt may have been carried out, though no answer says
-	// so.
-	doubtful bool
-}
-
-type writeKey struct{}
-
-func writeOf(ctx context.Context) *write {
-	w, _ := ctx.Value(writeKey{}).(*write)
-	return w
-}
-
-// send makes one call that changes something, and passes its answer's body to read, with
+// write makes one call that changes something, and passes its answer's body to read, with
 // whether an earlier attempt may have been carried out. An error whose outcome is unknown
 // says so ([Error.Unknown]), as does ClickFunnels' refusal ([Error.Refused]). Repeatable calls are made
 // again where that may help; others only where ClickFunnels has certainly not carried
 // them out (API.md §4).
-func (c *Client) send(ctx context.Context, method, subdomain string, segments []string, query string, body any, repeatable bool, read func(status int, doubtful bool, body []byte) error) error {
+func (c *Client) write(ctx context.Context, method, subdomain string, segments []string, query string, body any, repeatable bool, read func(status int, doubtful bool, body []byte) error) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -39,10 +23,10 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 			return &Error{Code: Internal, Message: "The REST call could not be made.", cause: err}
 		}
 	}
-	w := &write{repeatable: repeatable}
-	err := c.call(context.WithValue(ctx, writeKey{}, w), method, subdomain, segments, query, text, func(resp *http.Response, body []byte) error {
-		err := read(resp.StatusCode, w.doubtful, body)
-		w.doubtful = w.doubtful || err != nil
+	r := &request{method: method, subdomain: subdomain, segments: segments, query: query, body: text, repeatable: repeatable}
+	err := c.call(ctx, r, func(a answer) error {
+		err := read(a.status, r.doubted, a.body)
+		r.doubted = r.doubted || err != nil
 		return err
 	})
 	failed, ok := errors.AsType[*Error](err)
@@ -50,21 +34,21 @@ func (c *Client) send(ctx context.Context, method, subdomain string, segments []
 		return err
 	}
 	told := *failed
-	if told.Refused = told.Status != 0 && !w.doubtful; w.doubtful {
+	if told.Refused = told.Status != 0 && !r.doubted; r.doubted {
 		told.Unknown = true
 		told.Message = strings.TrimSuffix(told.Message, ".") + ". It may have been carried out all the same: look before you try again."
 	}
 	return &told
 }
 
-// written is [Client.send] for a record, which is wrapped in its key and answered with
+// written is [Client.write] for a record, which is wrapped in its key and answered with
 // (API.md §5). created tells whether it has come to be; it is nil if nobody can know,
 // because an earlier attempt may have created it. adopt, which may be nil, completes the
 // record. A client that must not see everything is not shown another record, should
 // ClickFunnels answer with that.
 func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, repeatable bool, adopt func(*T, Place)) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.projection.expand(reflect.TypeFor[T]()))
-	err = c.send(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
+	err = c.write(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
 		if now := status == http.StatusCreated; now || !doubtful {
 			created = &now
 		}
@@ -130,7 +114,7 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 		return err
 	}
 	_, err = in(ctx, c, p, func(p Place) (none struct{}, err error) {
-		return none, c.send(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
+		return none, c.write(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
 	})
 	return err
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/maypok86/otter/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/lru"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -178,19 +178,16 @@ const (
 
 // kept are documents by their hashes. What is kept under a hash has been checked to
 // have it.
-type kept struct{ documents *otter.Cache[string, string] }
+type kept struct{ documents *lru.Cache[string, string] }
 
 // NewKept returns a cache for documents that clients have kept, bounded in bytes.
 func NewKept() graphql.Cache[string] {
-	return kept{otter.Must(&otter.Options[string, string]{
-		MaximumWeight: keptBytes,
-		Weigher:       func(hash, document string) uint32 { return uint32(len(hash) + len(document) + 100) }, //nolint:gosec // bounded
-	})}
+	return kept{lru.New(keptBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
 }
 
 // Get implements [graphql.Cache].
 func (k kept) Get(_ context.Context, hash string) (string, bool) {
-	return k.documents.GetIfPresent(hash)
+	return k.documents.Get(hash)
 }
 
 // Add implements [graphql.Cache].

@@ -247,8 +247,6 @@ var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":
 
 const unwritable = "The answer could not be written."
 
-func nothing() *content { return &content{status: http.StatusInternalServerError, body: unwritten} }
-
 // encode writes a response. Its data is JSON already, and is used up: nearly all
 // of the body is that, and has room for the rest.
 func encode(status int, response *graphql.Response) (int, []byte) {

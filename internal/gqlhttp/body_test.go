@@ -73,13 +73,7 @@ func (c *counter) send(ctx context.Context, body io.Reader) string {
 func (c *counter) waiters(t *testing.T, want int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		c.mu.Lock()
-		n := 0
-		for _, f := range c.flights {
-			n += f.waiters
-		}
-		c.mu.Unlock()
-		if n == want {
+		if c.flights.Waiting() == want {
 			return
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 	"time"
 
@@ -26,6 +25,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/funnelgraph/funnelgraph/internal/documents"
+	"github.com/funnelgraph/funnelgraph/internal/flight"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -70,7 +70,23 @@ func Handler(cfg Config) http.Handler { return &handler{Config: cfg} }
 
 type handler struct {
 	Config
-	sharing
+	// flights are the queries that are being executed. Mutations are never shared.
+	flights flight.Group[flightKey, *content]
+}
+
+// flightKey is all that an answer depends on. The operation is the request as it
+// came, to the byte.
+type flightKey struct {
+	scope                any
+	method, media, parts string
+	fresh, explained     bool
+	operation            string
+}
+
+// forget lets no query of a scope be joined any more, in whichever variant: a query that begins
+// after a mutation sees what that has done.
+func (h *handler) forget(scope any) {
+	h.flights.Forget(func(key flightKey) bool { return key.scope == scope })
 }
 
 // ServeHTTP implements [http.Handler].
@@ -122,7 +138,7 @@ func (a *answer) post(ctx context.Context) {
 	if !ok {
 		return
 	}
-	a.answer(ctx, a.key(ctx), operation, func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
 			message := "The body has to be one JSON object."
@@ -142,7 +158,7 @@ func (a *answer) get(ctx context.Context) {
 		return
 	}
 	started := graphql.Now()
-	a.answer(ctx, a.key(ctx), []byte(a.r.URL.RawQuery), func() (params *graphql.RawParams, ok bool) {
+	a.answer(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
@@ -220,14 +236,6 @@ func isSubscription(p *graphql.RawParams) bool {
 	return op != nil && op.Operation == ast.Subscription
 }
 
-// key returns all that an answer depends on but for the operation.
-func (a *answer) key(ctx context.Context) flightKey {
-	return flightKey{
-		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
-		fresh: wantsFresh(a.r), explained: a.Explained != nil && a.Explained(ctx),
-	}
-}
-
 // documentKeys are the names that clients have for the id of a document.
 var documentKeys = []string{"documentId", "id", "doc_id"}
 
@@ -253,16 +261,14 @@ func document(fields map[string]any, p *graphql.RawParams) bool {
 
 // answer answers an operation: with what an identical query in flight is
 // answered, or else by executing what params returns.
-func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, params func() (*graphql.RawParams, bool)) {
-	if !a.alone {
-		if f := a.join(key, operation); f != nil {
-			a.await(ctx, f)
-			return
-		}
-	}
+func (a *answer) answer(ctx context.Context, operation string, params func() (*graphql.RawParams, bool)) {
 	p, ok := params()
 	if !ok {
 		return
+	}
+	key := flightKey{
+		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
+		fresh: wantsFresh(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
 	}
 	ctx = graphql.StartOperationTrace(ctx)
 	if key.fresh {
@@ -301,72 +307,49 @@ func (a *answer) answer(ctx context.Context, key flightKey, operation []byte, pa
 			a.send(a.run(ctx, op))
 			return
 		}
-		key.operation = string(operation)
 		a.query(ctx, key, op)
 	case a.r.Method == http.MethodGet:
 		a.w.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, "Only queries come by GET; send this by POST.")
 	default:
-		a.part(key.scope)
-		defer a.part(key.scope)
+		a.forget(key.scope)
+		defer a.forget(key.scope)
 		if ctx, ok := a.streams(ctx, op); ok {
 			a.stream(ctx, op)
 			return
 		}
 		made := a.run(ctx, op)
-		a.part(key.scope) // before the client learns of it, whose next query can come at once
+		a.forget(key.scope) // before the client learns of it, whose next query can come at once
 		a.send(made)
 	}
 }
 
-// query executes a query, unless an identical one has begun in the meantime.
+// query executes a query, or waits for an identical one that is being executed. The execution
+// goes on if the client that began it goes, and is given up when all have gone.
 func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
-	f, execution := a.begin(ctx, key)
-	if execution == nil {
-		a.await(ctx, f)
+	f, began := a.flights.Join(ctx, key, func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+	made, err := f.Wait(ctx)
+	if err != nil {
+		if began { // a server that drains does not end before the execution
+			<-f.Done()
+		}
 		return
 	}
-	// Who executes the query is only one of those who wait for it: it goes on if
-	// this one goes, and ends early when all have gone.
-	staying := context.AfterFunc(ctx, func() { a.leave(f) })
-	func() {
-		defer a.land(f)
-		// On a busy machine others who ask the same may be waiting for a
-		// processor, now and when the answer is there: let them come.
-		runtime.Gosched()
-		f.content = a.run(execution, op)
-		runtime.Gosched()
-	}()
-	if staying() {
-		a.await(ctx, f)
+	if !began && a.Shared != nil {
+		a.Shared(ctx, f.Leader)
 	}
-}
-
-// await writes a flight's answer once it is there, or leaves when the client does.
-func (a *answer) await(ctx context.Context, f *flight) {
-	if !f.landed() {
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			a.leave(f)
-			return
-		}
-	}
-	if a.Shared != nil && ctx != f.by {
-		a.Shared(ctx, f.by)
-	}
-	a.send(f.content)
+	a.send(made)
 }
 
 // run executes an operation.
-func (a *answer) run(ctx context.Context, op *graphql.OperationContext) (made *content) {
+func (h *handler) run(ctx context.Context, op *graphql.OperationContext) (made *content) {
 	defer func() {
 		if v := recover(); v != nil {
-			status, body := a.recovered(ctx, v)
+			status, body := h.recovered(ctx, v)
 			made = &content{status: status, body: body}
 		}
 	}()
-	responses, ctx := a.Executor.DispatchOperation(ctx, op)
+	responses, ctx := h.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil { // given up
 		return gone()

@@ -159,7 +159,7 @@ func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, resp
 			return
 		}
 		if op.Operation.Operation == ast.Mutation {
-			a.part(a.Scope(ctx)) // as in [answer.answer]
+			a.forget(a.Scope(ctx)) // as in [answer.answer]
 		}
 		goesOn = more(response) // what is handed over is the other's
 		hand(response)

@@ -22,8 +22,9 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/gomodule/redigo/redis"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/rueidis"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -43,9 +44,6 @@ const (
 	MaxTTL = 24 * time.Hour
 	// epochs outlive all answers that were kept before them.
 	epochTTL = 2 * MaxTTL
-	// own is how long a replica remembers what it has written itself, until it hears
-	// of it.
-	own = 2 * time.Second
 )
 
 //go:embed lease.lua
@@ -54,103 +52,82 @@ var leaseScript string
 // Redis is what replicas share. It is safe for concurrent use.
 type Redis struct {
 	id      string
-	client  atomic.Pointer[rueidis.Client]
+	pool    atomic.Pointer[redis.Pool]
+	conns   *semaphore.Weighted // the pool's own limit panics when it is closed meanwhile
 	breaker circuitbreaker.CircuitBreaker[any]
-	lease   *rueidis.Lua
+	lease   *redis.Script
 
 	failures atomic.Int64
 
 	mu sync.Mutex
-	// written are the workspaces that this replica has written to a moment ago, with
-	// their epoch.
-	written map[string]written
-	// untold are those of which Redis could not be told.
+	// untold are the workspaces of whose writes Redis could not be told.
 	untold map[string]bool
-}
-
-type written struct {
-	epoch int64
-	at    time.Time
 }
 
 // Check returns an error of one line if a URL cannot be used. It repeats nothing of the
 // URL, which may hold a password.
 func Check(url string) error {
-	_, err := options(url)
-	return err
-}
-
-func options(url string) (rueidis.ClientOption, error) {
-	o, err := rueidis.ParseURL(url)
-	if err != nil {
-		return o, errors.New("it looks like redis://user:password@host:6379/0, or rediss:// with TLS")
+	dial := redis.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
+	if _, err := redis.DialURL(url, dial); !errors.Is(err, errAway) {
+		return errors.New("it looks like redis://user:password@host:6379/0, or rediss:// with TLS")
 	}
-	o.Dialer = net.Dialer{Timeout: time.Second, KeepAlive: time.Second}
-	o.ConnWriteTimeout = time.Second
-	o.DisableRetry = true
-	o.ClientName = "funnelgraph"
-	// Little is in flight at a time: the defaults are for much more.
-	o.RingScaleEachConn = 8
-	o.ReadBufferEachConn, o.WriteBufferEachConn = 64<<10, 64<<10
-	o.CacheSizeEachConn = 4 << 20
-	return o, nil
+	return nil
 }
 
-// Connect returns what replicas share at a URL. It does not wait until the server can be
-// reached, and goes on trying until the context ends.
+// maxConns is how many connections there are at most: few enough for 256 replicas, as Redis
+// bears 10,000 by default.
+const maxConns = 32
+
+func newPool(url string) *redis.Pool {
+	return &redis.Pool{
+		DialContext: func(ctx context.Context) (redis.Conn, error) {
+			return redis.DialURLContext(ctx, url, redis.DialClientName("funnelgraph"),
+				redis.DialReadTimeout(patience), redis.DialWriteTimeout(patience), redis.DialTLSHandshakeTimeout(time.Second))
+		},
+		MaxIdle: maxConns, IdleTimeout: time.Minute,
+	}
+}
+
+// Connect returns what replicas share at a URL, until the context ends. It does not wait until
+// the server can be reached.
 func Connect(ctx context.Context, url string) (*Redis, error) {
-	o, err := options(url)
-	if err != nil {
+	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Redis{
-		id: rand.Text(), lease: rueidis.NewLuaScript(leaseScript),
-		written: make(map[string]written), untold: make(map[string]bool),
-	}
+	r := &Redis{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redis.NewScript(1, leaseScript), untold: make(map[string]bool)}
+	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(pause).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
+			// The connections of before may all be dead.
+			_ = r.pool.Swap(newPool(url)).Close()
 			if e.OldState == circuitbreaker.ClosedState {
 				slog.Warn("Redis does not answer: until it does, this server goes by what it knows itself")
 			}
 		}).
 		OnClose(func(circuitbreaker.StateChangedEvent) { slog.Info("Redis answers again") }).
 		Build()
-	// A start does not wait for long, and what comes first is better known together.
-	connected := make(chan struct{})
-	go r.connect(ctx, o, connected)
-	select {
-	case <-connected:
-	case <-time.After(2 * time.Second):
-	}
+	go r.watch(ctx)
 	return r, nil
 }
 
-// connect connects, however often it takes, and looks after the server until the context
-// ends.
-func (r *Redis) connect(ctx context.Context, o rueidis.ClientOption, connected chan<- struct{}) {
+// watch pings Redis from time to time, and tells it of the writes that it could not be told
+// of, until the context ends.
+func (r *Redis) watch(ctx context.Context) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
-		client, err := rueidis.NewClient(o)
-		if err == nil {
-			r.client.Store(&client)
-			break
-		}
-		r.fail()
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-	close(connected)
-	for {
-		select {
-		case <-ctx.Done():
-			(*r.client.Load()).Close()
-			return
-		case <-ticker.C:
+		up := r.do(ctx, func(conn redis.Conn) error {
+			_, err := conn.Do("PING")
+			return err
+		})
+		if up == nil {
 			r.tell(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			_ = r.pool.Load().Close()
+			return
+		case <-ticker.C:
 		}
 	}
 }
@@ -167,7 +144,7 @@ func (r *Redis) Metrics() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "funnelgraph_redis_up", Help: "1 while Redis answers; 0 while this server goes by what it knows itself.",
 		}, func() float64 {
-			if r.client.Load() == nil || !r.breaker.IsClosed() {
+			if !r.breaker.IsClosed() {
 				return 0
 			}
 			return 1
@@ -182,17 +159,25 @@ func (r *Redis) fail() {
 
 var errAway = errors.New("replicas cannot be reached")
 
-// do has f ask Redis, if that is of any use, and for no longer than patience.
-func (r *Redis) do(ctx context.Context, f func(context.Context, rueidis.Client) error) error {
-	client := r.client.Load()
-	if client == nil || !r.breaker.TryAcquirePermit() {
+// do has f ask Redis, if that is of any use. It waits for a connection no longer than patience,
+// and for each answer.
+func (r *Redis) do(ctx context.Context, f func(redis.Conn) error) error {
+	if !r.breaker.TryAcquirePermit() {
 		return errAway
 	}
-	asked, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := f(asked, *client)
+	err := r.conns.Acquire(waiting, 1)
+	if err == nil {
+		var conn redis.Conn
+		if conn, err = r.pool.Load().GetContext(waiting); err == nil {
+			err = f(conn)
+			_ = conn.Close()
+		}
+		r.conns.Release(1)
+	}
 	switch {
-	case err == nil || rueidis.IsRedisNil(err):
+	case err == nil || errors.Is(err, redis.ErrNil):
 		r.breaker.RecordSuccess()
 	case ctx.Err() != nil && r.breaker.IsClosed(): // given up by whoever asked
 	default:
@@ -203,30 +188,17 @@ func (r *Redis) do(ctx context.Context, f func(context.Context, rueidis.Client) 
 
 // Lease implements [upstream.Replicas].
 func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, err error) {
-	float := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	number := strconv.Itoa
-	err = r.do(context.Background(), func(ctx context.Context, client rueidis.Client) error {
-		values, err := r.lease.Exec(ctx, client, []string{prefix + "lane:" + lane}, []string{
-			r.id + "." + id, number(ask.Need), number(ask.Want), number(ask.Running), float(ask.Limit), number(ask.Most),
-			float(ask.Ease), float(ask.Grow), number(int(ask.Took.Milliseconds())), number(int(ask.Rest.Milliseconds())), number(int(leaseTTL.Milliseconds())),
-			number(int(ask.LongestRest.Milliseconds())),
-		}).ToArray()
+	err = r.do(context.Background(), func(conn redis.Conn) error {
+		values, err := redis.Values(r.lease.Do(conn, prefix+"lane:"+lane,
+			r.id+"."+id, ask.Need, ask.Want, ask.Running, ask.Limit, ask.Most,
+			ask.Ease, ask.Grow, ask.Took.Milliseconds(), ask.Rest.Milliseconds(), leaseTTL.Milliseconds(), ask.LongestRest.Milliseconds()))
 		if err != nil {
 			return err
 		}
-		if len(values) != 5 {
-			return errors.New("an answer of another length")
-		}
-		calls, err1 := values[0].AsInt64()
-		limit, err2 := values[1].AsFloat64()
-		eased, err3 := values[2].AsInt64()
-		rest, err4 := values[3].AsInt64()
-		replicas, err5 := values[4].AsInt64()
-		grant = upstream.Grant{
-			Calls: int(calls), Limit: limit, Eased: time.Duration(eased) * time.Millisecond,
-			Rest: time.Duration(rest) * time.Millisecond, Replicas: int(replicas),
-		}
-		return errors.Join(err1, err2, err3, err4, err5)
+		var eased, rest int64
+		_, err = redis.Scan(values, &grant.Calls, &grant.Limit, &eased, &rest, &grant.Replicas)
+		grant.Eased, grant.Rest = time.Duration(eased)*time.Millisecond, time.Duration(rest)*time.Millisecond
+		return err
 	})
 	return grant, err
 }
@@ -234,56 +206,34 @@ func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, 
 // Epoch implements [upstream.Replicas].
 func (r *Redis) Epoch(ctx context.Context, workspace string) (string, error) {
 	var epoch int64
-	err := r.do(ctx, func(ctx context.Context, client rueidis.Client) (err error) {
-		// Redis says when it changes, so that this mostly asks nobody.
-		get := client.B().Get().Key(prefix + "epoch:" + workspace)
-		if r.breaker.IsClosed() {
-			epoch, err = client.DoCache(ctx, get.Cache(), time.Minute).AsInt64()
-		} else { // what this process knows itself does not say that Redis is back
-			epoch, err = client.Do(ctx, get.Build()).AsInt64()
-		}
+	err := r.do(ctx, func(conn redis.Conn) (err error) {
+		epoch, err = redis.Int64(conn.Do("GET", prefix+"epoch:"+workspace))
 		return err
 	})
-	if err != nil && !rueidis.IsRedisNil(err) {
+	if err != nil && !errors.Is(err, redis.ErrNil) {
 		return "", err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if mine, ok := r.written[workspace]; ok {
-		if time.Since(mine.at) > own {
-			delete(r.written, workspace)
-		} else {
-			epoch = max(epoch, mine.epoch)
-		}
 	}
 	return strconv.FormatInt(epoch, 10), nil
 }
 
 // Written implements [upstream.Replicas].
 func (r *Redis) Written(ctx context.Context, workspace string) {
-	var epoch int64
-	err := r.do(context.WithoutCancel(ctx), func(ctx context.Context, client rueidis.Client) (err error) {
+	err := r.do(context.WithoutCancel(ctx), func(conn redis.Conn) error {
 		key := prefix + "epoch:" + workspace
-		answers := client.DoMulti(ctx, client.B().Incr().Key(key).Build(), client.B().Expire().Key(key).Seconds(int64(epochTTL.Seconds())).Build())
-		epoch, err = answers[0].AsInt64()
+		if _, err := conn.Do("INCR", key); err != nil {
+			return err
+		}
+		_, err := conn.Do("EXPIRE", key, int64(epochTTL.Seconds()))
 		return err
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil {
-		if len(r.untold) < maxUntold {
-			r.untold[workspace] = true
-		}
-		return
+	switch {
+	case err == nil:
+		delete(r.untold, workspace)
+	case len(r.untold) < maxUntold:
+		r.untold[workspace] = true
 	}
-	delete(r.untold, workspace)
-	now := time.Now()
-	for known, mine := range r.written {
-		if now.Sub(mine.at) > own {
-			delete(r.written, known)
-		}
-	}
-	r.written[workspace] = written{epoch, now}
 }
 
 // maxUntold bounds the memory for writes that Redis could not be told of.
@@ -302,12 +252,11 @@ func (r *Redis) tell(ctx context.Context) {
 // Answer implements [upstream.Replicas].
 func (r *Redis) Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool) {
 	key = prefix + "answer:" + key
-	err := r.do(ctx, func(ctx context.Context, client rueidis.Client) (err error) {
-		answers := client.DoMulti(ctx, client.B().Get().Key(key).Build(), client.B().Pttl().Key(key).Build())
-		if answer, err = answers[0].AsBytes(); err != nil {
+	err := r.do(ctx, func(conn redis.Conn) (err error) {
+		if answer, err = redis.Bytes(conn.Do("GET", key)); err != nil {
 			return err
 		}
-		ms, err := answers[1].AsInt64()
+		ms, err := redis.Int64(conn.Do("PTTL", key))
 		rest = time.Duration(ms) * time.Millisecond
 		return err
 	})
@@ -316,8 +265,13 @@ func (r *Redis) Answer(ctx context.Context, key string) (answer []byte, rest tim
 
 // Keep implements [upstream.Replicas].
 func (r *Redis) Keep(key string, answer []byte, ttl time.Duration) {
-	_ = r.do(context.Background(), func(ctx context.Context, client rueidis.Client) error {
-		return client.Do(ctx, client.B().Set().Key(prefix+"answer:"+key).Value(rueidis.BinaryString(answer)).Px(ttl).Build()).Error()
+	r.set(context.Background(), "answer:"+key, answer, ttl)
+}
+
+func (r *Redis) set(ctx context.Context, key string, value any, ttl time.Duration) {
+	_ = r.do(ctx, func(conn redis.Conn) error {
+		_, err := conn.Do("SET", prefix+key, value, "PX", ttl.Milliseconds())
+		return err
 	})
 }
 
@@ -335,8 +289,8 @@ func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool)
 	if document, ok = d.local.Get(ctx, hash); ok || len(hash) != hex.EncodedLen(sha256.Size) {
 		return document, ok
 	}
-	err := d.redis.do(ctx, func(ctx context.Context, client rueidis.Client) (err error) {
-		document, err = client.Do(ctx, client.B().Get().Key(prefix+"document:"+hash).Build()).ToString()
+	err := d.redis.do(ctx, func(conn redis.Conn) (err error) {
+		document, err = redis.String(conn.Do("GET", prefix+"document:"+hash))
 		return err
 	})
 	// Whoever can write to Redis shall not be able to change what a hash stands for.
@@ -353,7 +307,5 @@ func (d *shelf) Add(ctx context.Context, hash, document string) {
 	if _, kept := d.local.Get(ctx, hash); !kept {
 		return // it is too long
 	}
-	_ = d.redis.do(ctx, func(ctx context.Context, client rueidis.Client) error {
-		return client.Do(ctx, client.B().Set().Key(prefix+"document:"+hash).Value(document).Px(documentTTL).Build()).Error()
-	})
+	d.redis.set(ctx, "document:"+hash, document, documentTTL)
 }

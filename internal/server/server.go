@@ -67,7 +67,7 @@ func Main(args []string) error {
 		return err
 	}
 	slog.SetDefault(telemetry.NewLog(os.Stderr, cfg.LogFormat, level))
-	memory.Tune(ctx)
+	memory.Tune()
 	return Run(ctx, cfg, level, os.Stderr)
 }
 
@@ -226,8 +226,8 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 		}
 		operations.ServeHTTP(w, r)
 	}))
-	observed := p.Telemetry.Handler(guarded)
 	mux := http.NewServeMux()
+	mux.Handle(Endpoint, p.Telemetry.Handler(guarded))
 	if cfg.Introspection && !cfg.TrustedOnly { // a client that cannot introspect cannot read it here either
 		mux.Handle("GET "+schemaFile, guarded)
 	}
@@ -239,15 +239,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	if p.reset != nil {
 		mux.HandleFunc("POST "+DemoReset, p.reset)
 	}
-	// Nearly all requests are operations. They go past the mux, which takes a
-	// fiftieth of what a shared answer costs.
-	return allow(cfg).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == Endpoint {
-			observed.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}))
+	return allow(cfg).Handler(mux)
 }
 
 // allow lets the listed origins' pages call from a browser, and with --demo

@@ -1,0 +1,116 @@
+// Package flight executes identical requests that are in flight at the same time once.
+//
+// Unlike golang.org/x/sync/singleflight, a caller can give up without failing the others, the
+// execution is cancelled when the last caller has given up, and it knows how long callers wait.
+package flight
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// Group is a set of flights, at most one for each key. The zero Group is empty and ready to use.
+// It is safe for concurrent use.
+type Group[K comparable, V any] struct {
+	mu      sync.Mutex
+	flights map[K]*Flight[K, V]
+}
+
+// Flight is one execution and the callers that wait for its result.
+type Flight[K comparable, V any] struct {
+	// Leader is the context of the caller that began the flight.
+	Leader context.Context //nolint:containedctx // of a caller that is being answered
+
+	group  *Group[K, V]
+	key    K
+	cancel context.CancelFunc
+	done   chan struct{} // closed when result is set
+	result V
+
+	waiters int       // guarded by group.mu
+	until   time.Time // the latest deadline of a caller, zero if one has none; guarded by group.mu
+}
+
+// Join returns the flight for a key, and reports whether it has begun it. The caller must call
+// [Flight.Wait]. A flight calls run once, on a goroutine of its own: run must not panic. Its
+// context has the values of the first caller's, and ends when no caller waits any more. until
+// returns the time up to which callers wait, which later callers extend; zero is no limit.
+func (g *Group[K, V]) Join(ctx context.Context, key K, run func(ctx context.Context, until func() time.Time) V) (f *Flight[K, V], began bool) {
+	until, _ := ctx.Deadline()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f := g.flights[key]; f != nil {
+		f.waiters++
+		if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
+			f.until = until
+		}
+		return f, false
+	}
+	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, until: until}
+	if g.flights == nil {
+		g.flights = make(map[K]*Flight[K, V])
+	}
+	g.flights[key] = f
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer f.cancel()
+		f.result = run(ctx, f.latest)
+		g.mu.Lock()
+		f.drop()
+		g.mu.Unlock()
+		close(f.done)
+	}()
+	return f, true
+}
+
+// Wait returns the flight's result, which callers share, or the cause of the end of the context.
+func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
+	select {
+	case <-f.done:
+		return f.result, nil
+	case <-ctx.Done():
+	}
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	if f.waiters--; f.waiters == 0 {
+		f.drop()
+		f.cancel()
+	}
+	return result, context.Cause(ctx)
+}
+
+// Done returns a channel that is closed when the execution has ended.
+func (f *Flight[K, V]) Done() <-chan struct{} { return f.done }
+
+// Forget lets no caller join the present flights of the keys for which match is true. Callers
+// that have joined still get their results.
+func (g *Group[K, V]) Forget(match func(K) bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.flights, func(key K, _ *Flight[K, V]) bool { return match(key) })
+}
+
+// Waiting returns how many callers wait for flights that can be joined.
+func (g *Group[K, V]) Waiting() (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, f := range g.flights {
+		n += f.waiters
+	}
+	return n
+}
+
+func (f *Flight[K, V]) latest() time.Time {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.until
+}
+
+// drop lets no caller join the flight. The group's mutex is held.
+func (f *Flight[K, V]) drop() {
+	if f.group.flights[f.key] == f {
+		delete(f.group.flights, f.key)
+	}
+}

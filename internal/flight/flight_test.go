@@ -1,0 +1,79 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCallersShareAnExecution has callers join one after another. The first gives up, and the
+// others get the result.
+func TestCallersShareAnExecution(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Group[string, int]
+		run := func(context.Context, func() time.Time) int { time.Sleep(time.Minute); return 7 }
+		first, cancel := context.WithCancel(t.Context())
+		f, began := g.Join(first, "a", run)
+		other, again := g.Join(t.Context(), "a", run)
+		if !began || again || f != other || g.Waiting() != 2 || f.Leader != first {
+			t.Errorf("began %t, again %t, %d wait", began, again, g.Waiting())
+		}
+		if _, anew := g.Join(t.Context(), "b", run); !anew {
+			t.Error("another key has joined")
+		}
+		cancel()
+		if _, err := f.Wait(first); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if got, err := other.Wait(t.Context()); got != 7 || err != nil {
+			t.Errorf("%d, %v", got, err)
+		}
+		if _, anew := g.Join(t.Context(), "a", run); !anew {
+			t.Error("an execution that has ended was joined")
+		}
+		g.Forget(func(key string) bool { return key == "a" })
+		if _, anew := g.Join(t.Context(), "a", run); !anew {
+			t.Error("a forgotten execution was joined")
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
+// TestExecutionEndsWithItsCallers gives up an execution with the last of its callers, each of
+// which has extended the time for it.
+func TestExecutionEndsWithItsCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Group[string, error]
+		run := func(ctx context.Context, until func() time.Time) error {
+			time.Sleep(time.Second)
+			if left := time.Until(until()); left != 59*time.Second {
+				t.Errorf("callers wait for %s", left)
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		short, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		long, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, ctx := range []context.Context{long, short} {
+			f, _ := g.Join(ctx, "", run)
+			go func() {
+				if _, err := f.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			}()
+		}
+		f, _ := g.Join(long, "", run)
+		began := time.Now()
+		if _, err := f.Wait(long); err == nil {
+			t.Error("a call that never ends has ended")
+		}
+		<-f.Done()
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("given up after %s", took)
+		}
+	})
+}
