@@ -341,6 +341,37 @@ var relations = map[string]*Relation{
 			return each(r.Page().FormSubmissions(ctx, typed[upstream.WebPage](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"FulfillmentLocation.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FulfillmentLocation_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FulfillmentLocation().Workspace(ctx, typed[upstream.FulfillmentLocation](objs)))
+		},
+	},
+	"Workspace.fulfillmentLocations": {
+		context: (*executionContext).fieldContext_Workspace_fulfillmentLocations,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().FulfillmentLocations(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFulfillmentLocation": {
+		context: (*executionContext).fieldContext_Mutation_createFulfillmentLocation,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFulfillmentLocation(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFulfillmentLocation": {
+		context: (*executionContext).fieldContext_Mutation_updateFulfillmentLocation,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFulfillmentLocation(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFulfillmentLocation": {
+		context: (*executionContext).fieldContext_Mutation_deleteFulfillmentLocation,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFulfillmentLocation(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Funnel.tags": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_tags,
