@@ -19,7 +19,7 @@ func (r *contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([
 }
 
 func (r *contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(c *upstream.Contact) string { return c.WorkspaceID })
+	return workspacesOf(ctx, objs, func(c *upstream.Contact) string { return c.WorkspaceID() })
 }
 
 func (r *mutationResolver) CreateContact(ctx context.Context, input model.CreateContactInput) (*model.CreateContactPayload, error) {

@@ -15,16 +15,16 @@ import (
 )
 
 func (r *appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.EmbeddedTag { return &t.Tag })
+	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.ContactTag { return told(t.Tag(), t.TagRef()) })
 }
 
 func (r *appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return shortContacts(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.Contact { return t.Contact },
-		func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID, t.ContactID })
+	return shortContacts(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.Contact { return t.Contact() },
+		func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID(), t.ContactID() })
 }
 
 func (r *appliedContactTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(t *upstream.AppliedContactTag) string { return t.WorkspaceID })
+	return workspacesOf(ctx, objs, func(t *upstream.AppliedContactTag) string { return t.WorkspaceID() })
 }
 
 func (r *contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
@@ -32,11 +32,11 @@ func (r *contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact
 }
 
 func (r *contactTagResolver) Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(t *upstream.ContactTag) string { return t.WorkspaceID })
+	return workspacesOf(ctx, objs, func(t *upstream.ContactTag) string { return t.WorkspaceID() })
 }
 
-func (r *contactTaggingResolver) Tag(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.EmbeddedTag) *upstream.EmbeddedTag { return t })
+func (r *contactTaggingResolver) Tag(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error) {
+	return tagsOf(ctx, objs, (*upstream.ContactTagging).Tag)
 }
 
 func (r *mutationResolver) CreateContactTag(ctx context.Context, input model.CreateContactTagInput) (*model.CreateContactTagPayload, error) {

@@ -15,19 +15,19 @@ import (
 )
 
 func (r *contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
-	return childrenOf(ctx, objs, loader.ContactEnrollments, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, upstream.Query{}, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactEnrollments, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, upstream.Query{}, first, after, last, before)
 }
 
 func (r *courseResolver) Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID() })
 }
 
 func (r *courseResolver) Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error) {
-	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (r *courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, filter *model.CourseEnrollmentFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseEnrollment], error) {
-	q, err := courseEnrollmentQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := courseEnrollmentQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -35,36 +35,36 @@ func (r *courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, 
 }
 
 func (r *courseEnrollmentResolver) Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
-	return shortContacts(ctx, objs, func(e *upstream.CourseEnrollment) *upstream.Contact { return e.Contact },
-		func(e *upstream.CourseEnrollment) (workspace, id string) { return e.WorkspaceID, e.ContactID })
+	return shortContacts(ctx, objs, func(e *upstream.CourseEnrollment) *upstream.Contact { return e.Contact() },
+		func(e *upstream.CourseEnrollment) (workspace, id string) { return e.WorkspaceID(), e.ContactID() })
 }
 
 func (r *courseEnrollmentResolver) Course(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).Owner, lightCourse, courseStub)
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).Owner, lightCourse, upstream.NewRecord[upstream.Course])
 }
 
 func (r *courseEnrollmentResolver) Workspace(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseEnrollment) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseEnrollment) string { return o.WorkspaceID() })
 }
 
 func (r *courseLessonResolver) Section(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.CourseSection, error) {
-	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).Owner, lightSection, sectionStub)
+	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).Owner, lightSection, upstream.NewRecord[upstream.CourseSection])
 }
 
 func (r *courseLessonResolver) Workspace(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseLesson) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseLesson) string { return o.WorkspaceID() })
 }
 
 func (r *courseSectionResolver) Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).Owner, lightCourse, courseStub)
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).Owner, lightCourse, upstream.NewRecord[upstream.Course])
 }
 
 func (r *courseSectionResolver) Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseSection) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseSection) string { return o.WorkspaceID() })
 }
 
 func (r *courseSectionResolver) Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error) {
-	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) Courses(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Course], error) {

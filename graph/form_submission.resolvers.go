@@ -15,23 +15,23 @@ import (
 )
 
 func (r *contactResolver) FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
-	return childrenOf(ctx, objs, loader.ContactFormSubmissions, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactFormSubmissions, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *formSubmissionResolver) Contact(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Contact, error) {
-	return contactsOf(ctx, objs, func(s *upstream.FormSubmission) (workspace, id string) { return s.WorkspaceID, s.ContactID })
+	return contactsOf(ctx, objs, func(s *upstream.FormSubmission) (workspace, id string) { return s.WorkspaceID(), s.ContactID() })
 }
 
 func (r *formSubmissionResolver) Page(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
-	return referred(ctx, objs, loader.Pages, (*upstream.FormSubmission).Page, lightPage)
+	return referred(ctx, objs, loader.Pages, func(s *upstream.FormSubmission) *upstream.WebPage { return told[upstream.WebPage](nil, s.PageRef()) }, lightPage)
 }
 
 func (r *formSubmissionResolver) Workspace(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(s *upstream.FormSubmission) string { return s.WorkspaceID })
+	return workspacesOf(ctx, objs, func(s *upstream.FormSubmission) string { return s.WorkspaceID() })
 }
 
 func (r *pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
-	return childrenOf(ctx, objs, loader.PageFormSubmissions, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.PageFormSubmissions, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) FormSubmissions(ctx context.Context, obj *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormSubmission], error) {

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(f *upstream.Funnel) string { return f.WorkspaceID })
+	return workspacesOf(ctx, objs, func(f *upstream.Funnel) string { return f.WorkspaceID() })
 }
 
 func (r *workspaceResolver) Funnels(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Funnel], error) {

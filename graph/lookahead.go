@@ -72,53 +72,6 @@ func lightWorkspaceBy(id string) light {
 	return light{lightWorkspace.typeName, []string{"publicId"}, lightWorkspace.calls}
 }
 
-// The stubs are records of which only the reference is known.
-
-func teamStub(ref upstream.Ref) *upstream.Team { return &upstream.Team{Record: stub(ref.ID)} }
-
-func workspaceStub(ref upstream.Ref) *upstream.Workspace {
-	return &upstream.Workspace{Record: stub(ref.ID)}
-}
-
-func contactStub(ref upstream.Ref) *upstream.Contact {
-	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func orderStub(ref upstream.Ref) *upstream.Order {
-	return &upstream.Order{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func orderTagStub(ref upstream.Ref) *upstream.OrderTag {
-	return &upstream.OrderTag{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func productStub(ref upstream.Ref) *upstream.Product {
-	return &upstream.Product{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func variantStub(ref upstream.Ref) *upstream.ProductVariant {
-	return &upstream.ProductVariant{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func courseStub(ref upstream.Ref) *upstream.Course {
-	return &upstream.Course{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func sectionStub(ref upstream.Ref) *upstream.CourseSection {
-	return &upstream.CourseSection{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func pipelineStub(ref upstream.Ref) *upstream.SalesPipeline {
-	return &upstream.SalesPipeline{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-func stub(id string) upstream.Record {
-	if upstream.IsRawID(id) {
-		return upstream.Record{RawID: id}
-	}
-	return upstream.Record{PublicID: &id}
-}
-
 // suffices reports whether the current field's object, which is known to exist,
 // can do without its record: only light fields are asked for.
 func (o light) suffices(ctx context.Context) bool {

@@ -399,7 +399,7 @@ func removeContactTag(ctx context.Context, l *loader.Loaders, input model.Remove
 		return done, err
 	}
 	// A filter that is not understood is passed over (API.md §3.3).
-	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID == tag })
+	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID() == tag })
 	if i < 0 {
 		return done, aboutField("tagId", upstream.NewError(upstream.NotFound, "The contact does not carry this tag."))
 	}
@@ -434,7 +434,7 @@ func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *u
 			continue
 		}
 		if only, _ := lightContact.selection(op, field); only && upstream.IsRawID(ref.ID) {
-			return contactStub(ref)
+			return upstream.NewRecord[upstream.Contact](ref)
 		}
 		contact, err := loader.Contacts.Of(l).Load(ref)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
-	return childrenOf(ctx, objs, loader.ContactOrders, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactOrders, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
@@ -23,7 +23,7 @@ func (r *orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]
 }
 
 func (r *orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, func(o *upstream.Order) bool { return o.OrderPage != nil }, embeddedPage, lightPage)
+	return carried(ctx, objs, loader.Pages, func(o *upstream.Order) *upstream.WebPage { return told(o.Page(), o.PageRef()) }, func(o *upstream.Order) bool { return o.Page() != nil }, embeddedPage, lightPage)
 }
 
 func (r *orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {

@@ -15,7 +15,7 @@ import (
 )
 
 func (r *orderResolver) Invoices(ctx context.Context, obj *upstream.Order, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error) {
-	q, err := orderInvoiceQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := orderInvoiceQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (r *orderResolver) Invoices(ctx context.Context, obj *upstream.Order, filte
 }
 
 func (r *orderInvoiceResolver) Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error) {
-	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).OwnOrder, func(i *upstream.OrderInvoice) bool { return i.Order != nil }, embeddedOrder, lightOrder)
+	return carried(ctx, objs, loader.Orders, func(i *upstream.OrderInvoice) *upstream.Order { return told(i.Order(), i.OrderRef()) }, func(i *upstream.OrderInvoice) bool { return i.Order() != nil }, embeddedOrder, lightOrder)
 }
 
 func (r *orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
@@ -31,7 +31,7 @@ func (r *orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.Ord
 }
 
 func (r *orderInvoiceResolver) Workspace(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoice) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoice) string { return o.WorkspaceID() })
 }
 
 func (r *workspaceResolver) OrderInvoices(ctx context.Context, obj *upstream.Workspace, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error) {

@@ -16,28 +16,30 @@ import (
 
 func (r *appliedOrderTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.OrderTag, error) {
 	return related(ctx, objs, loader.OrderTags.From(ctx), func(t *upstream.AppliedOrderTag) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindOrderTag, Parent: t.WorkspaceID, ID: t.TagID}
-	}, lightOrderTag, orderTagStub)
+		return upstream.Ref{Kind: upstream.KindOrderTag, Parent: t.WorkspaceID(), ID: t.TagID()}
+	}, lightOrderTag, upstream.NewRecord[upstream.OrderTag])
 }
 
 func (r *appliedOrderTagResolver) Order(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).Owner, lightOrder, orderStub)
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).Owner, lightOrder, upstream.NewRecord[upstream.Order])
 }
 
 func (r *appliedOrderTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.AppliedOrderTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.AppliedOrderTag) string { return o.WorkspaceID() })
 }
 
 func (r *orderResolver) AppliedTags(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedOrderTag], error) {
-	return connect(ctx, loader.AppliedOrderTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.AppliedOrderTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (r *orderResolver) Tags(ctx context.Context, objs []*upstream.Order) ([][]*upstream.OrderTag, error) {
-	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref { return refs(upstream.KindOrderTag, o.WorkspaceID, o.TagIDs) })
+	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref {
+		return refs(upstream.KindOrderTag, o.WorkspaceID(), o.TagIDs())
+	})
 }
 
 func (r *orderTagResolver) Workspace(ctx context.Context, objs []*upstream.OrderTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderTag) string { return o.WorkspaceID() })
 }
 
 func (r *workspaceResolver) OrderTags(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTag], error) {

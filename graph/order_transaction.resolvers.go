@@ -15,15 +15,15 @@ import (
 )
 
 func (r *orderResolver) Transactions(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTransaction], error) {
-	return connect(ctx, loader.OrderTransactionList, obj.Ref(), sorted(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.OrderTransactionList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (r *orderTransactionResolver) Order(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).Owner, lightOrder, orderStub)
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).Owner, lightOrder, upstream.NewRecord[upstream.Order])
 }
 
 func (r *orderTransactionResolver) Workspace(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID() })
 }
 
 func (r *Resolver) OrderTransaction() exec.OrderTransactionResolver {

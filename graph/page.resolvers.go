@@ -15,15 +15,15 @@ import (
 )
 
 func (r *funnelResolver) Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error) {
-	return childrenOf(ctx, objs, loader.FunnelPages, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.FunnelPages, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	return referred(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, embeddedFunnel)
+	return referred(ctx, objs, loader.Funnels, func(p *upstream.WebPage) *upstream.Funnel { return told(p.Funnel(), p.FunnelRef()) }, embeddedFunnel)
 }
 
 func (r *pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(p *upstream.WebPage) string { return p.WorkspaceID })
+	return workspacesOf(ctx, objs, func(p *upstream.WebPage) string { return p.WorkspaceID() })
 }
 
 func (r *workspaceResolver) Pages(ctx context.Context, obj *upstream.Workspace, filter *model.PageFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.WebPage], error) {

@@ -8,10 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/funnelgraph/funnelgraph/graph/loader"
@@ -179,7 +177,7 @@ type compiler struct {
 	ctx    context.Context //nolint:containedctx // a resolver's, for the time of one call
 	op     *graphql.OperationContext
 	schema *ast.Schema
-	row    reflect.Type
+	row    *upstream.RowType
 	failed bool
 }
 
@@ -243,17 +241,13 @@ func list(item func(b []byte, rows model.Rows, i int) []byte) func([]byte, model
 	}
 }
 
-// row is a record with its columns.
-type row struct {
-	reflect.Value
-
-	record any // a pointer, which to get from the value takes long
+// row is a record of any type.
+type row interface {
+	model.Node
+	AppendField(b []byte, f *upstream.RowField) (out []byte, null bool, err error)
 }
 
-func rowOf(rows model.Rows, i int) row {
-	record := rows.Row(i)
-	return row{reflect.ValueOf(record).Elem(), record}
-}
+func rowOf(rows model.Rows, i int) row { return rows.Row(i).(row) }
 
 // place is a row's place in a connection, which is what an edge is.
 type place struct {
@@ -286,62 +280,32 @@ func pageInfo(f *graphql.FieldContext) func([]byte, model.PageInfo) []byte {
 	return nil
 }
 
-// column makes what writes a record's field. A plain field's name is its key in
-// camelCase, but for the two ids.
+// column makes what writes a record's field.
 func (c *compiler) column(f *graphql.FieldContext) func([]byte, row) []byte {
 	if f.Field.Name == "id" {
-		if !reflect.PointerTo(c.row).Implements(reflect.TypeFor[model.Node]()) {
+		if c.row.Kind() == "" {
 			return nil
 		}
-		return func(b []byte, r row) []byte {
-			return model.AppendGlobalID(b, r.record.(model.Node).Ref())
-		}
+		return func(b []byte, r row) []byte { return model.AppendGlobalID(b, r.Ref()) }
 	}
-	key := snakeCase(f.Field.Name)
-	if f.Field.Name == "rawId" {
-		key = "id"
-	}
-	index, ok := upstream.Columns(c.row)[key]
-	if !ok || f.IsMethod {
+	field, definition := c.row.Field(f.Field.Name), f.Field.Definition.Type
+	// An Int is not plain: a value that is none is an error, which gqlgen reports. Nor is a
+	// field that must not be null, unless it is text.
+	isText := definition.NamedType == "String" || definition.NamedType == "ID"
+	switch definition.NamedType {
+	case "String", "ID", "Decimal", "Boolean", "DateTime", "JSON":
+	default:
 		return nil
 	}
-	nonNull := f.Field.Definition.Type.NonNull
-	// An Int is not plain: a value that is none is an error, which gqlgen reports.
-	switch goType := c.row.FieldByIndex(index).Type; f.Field.Definition.Type.NamedType {
-	case "String", "ID", "Decimal":
-		switch goType {
-		case reflect.TypeFor[string]():
-			return func(b []byte, r row) []byte { return appendString(b, r.FieldByIndex(index).String()) }
-		case reflect.TypeFor[*string]():
-			return nullable(index, nonNull, appendString)
-		}
-	case "Boolean":
-		if goType == reflect.TypeFor[*bool]() {
-			return nullable(index, nonNull, strconv.AppendBool)
-		}
-	case "DateTime":
-		if goType == reflect.TypeFor[*time.Time]() {
-			return nullable(index, nonNull, model.AppendDateTime)
-		}
-	case "JSON":
-		if goType == reflect.TypeFor[jsontext.Value]() && !nonNull {
-			return func(b []byte, r row) []byte {
-				return model.AppendJSON(b, r.FieldByIndex(index).Bytes())
-			}
-		}
-	}
-	return nil
-}
-
-// nullable makes what writes a field that is a pointer. One that must not be
-// null is not plain: gqlgen has to report it.
-func nullable[T any](index []int, nonNull bool, write func([]byte, T) []byte) func([]byte, row) []byte {
-	if nonNull {
+	if field == nil || definition.NonNull && !isText {
 		return nil
 	}
 	return func(b []byte, r row) []byte {
-		p, _ := r.FieldByIndex(index).Interface().(*T)
-		return appendNullable(b, p, write)
+		b, null, _ := r.AppendField(b, field) // only an Int fails
+		if null {
+			return append(b, "null"...)
+		}
+		return b
 	}
 }
 
@@ -353,15 +317,4 @@ func appendNullable[T any](b []byte, p *T, write func([]byte, T) []byte) []byte 
 }
 
 // appendString writes a string as gqlgen does.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
-			buffer := bytes.NewBuffer(b)
-			graphql.MarshalString(s).MarshalGQL(buffer)
-			return buffer.Bytes()
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
-}
+func appendString(b []byte, s string) []byte { return upstream.AppendQuoted(b, s) }

@@ -109,8 +109,8 @@ func requestTags(ctx context.Context, contacts *model.ContactConnection) {
 	}
 	var refs []upstream.Ref
 	for _, contact := range contacts.Nodes {
-		for _, tag := range contact.Tags {
-			if ref := tag.ContactTag().Ref(); ref.ID != "" {
+		for _, tag := range contact.Tags() {
+			if ref := tag.Ref(); ref.ID != "" {
 				refs = append(refs, ref)
 			}
 		}

@@ -15,27 +15,25 @@ import (
 )
 
 func (r *productResolver) DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error) {
-	return related(ctx, objs, loader.ProductVariants.From(ctx), func(p *upstream.Product) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindProductVariant, Parent: p.WorkspaceID, ID: p.DefaultVariantID}
-	}, lightVariant, variantStub)
+	return related(ctx, objs, loader.ProductVariants.From(ctx), (*upstream.Product).DefaultVariantRef, lightVariant, upstream.NewRecord[upstream.ProductVariant])
 }
 
 func (r *productResolver) Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error) {
 	return listsOf(ctx, objs, loader.ProductTags, func(p *upstream.Product) []upstream.Ref {
-		return refs(upstream.KindProductTag, p.WorkspaceID, p.TagIDs)
+		return refs(upstream.KindProductTag, p.WorkspaceID(), p.TagIDs())
 	})
 }
 
 func (r *productResolver) Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error) {
-	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID() })
 }
 
 func (r *productResolver) Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error) {
-	q, err := productVariantQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := productVariantQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +41,7 @@ func (r *productResolver) Variants(ctx context.Context, obj *upstream.Product, f
 }
 
 func (r *productResolver) Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error) {
-	q, err := productPriceQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := productPriceQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -52,12 +50,12 @@ func (r *productResolver) Prices(ctx context.Context, obj *upstream.Product, fil
 
 func (r *productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error) {
 	return slicesOf(ctx, objs, loader.Products, func(c *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
-		return upstream.KindProduct, c.WorkspaceID, c.ProductIDs
+		return upstream.KindProduct, c.WorkspaceID(), c.ProductIDs()
 	}, first, after, last, before)
 }
 
 func (r *productCollectionResolver) Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductCollection) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductCollection) string { return o.WorkspaceID() })
 }
 
 func (r *productPriceResolver) Variant(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
@@ -65,23 +63,23 @@ func (r *productPriceResolver) Variant(ctx context.Context, objs []*upstream.Pro
 }
 
 func (r *productPriceResolver) Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductPrice) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductPrice) string { return o.WorkspaceID() })
 }
 
 func (r *productTagResolver) Workspace(ctx context.Context, objs []*upstream.ProductTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID() })
 }
 
 func (r *productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {
-	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).Owner, lightProduct, productStub)
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).Owner, lightProduct, upstream.NewRecord[upstream.Product])
 }
 
 func (r *productVariantResolver) Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductVariant) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductVariant) string { return o.WorkspaceID() })
 }
 
 func (r *productVariantResolver) Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error) {
-	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.VariantPrices, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID()} }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *workspaceResolver) Products(ctx context.Context, obj *upstream.Workspace, filter *model.ProductFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Product], error) {

@@ -195,14 +195,14 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 		if !l.SeesTeam(ref.ID) {
 			return nil // as if it did not exist
 		}
-		return teamStub(ref)
+		return upstream.NewRecord[upstream.Team](ref)
 	})
 }
 
 func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Workspace, error) {
 	return related(ctx, objs, loader.Workspaces.From(ctx), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, lightWorkspace, workspaceStub)
+	}, lightWorkspace, upstream.NewRecord[upstream.Workspace])
 }
 
 // contactsOf returns the contacts that objects belong to, given by the raw ids of a
@@ -211,7 +211,16 @@ func contactsOf[O any](ctx context.Context, objs []*O, ids func(*O) (workspace, 
 	return related(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {
 		workspace, id := ids(o)
 		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
-	}, lightContact, contactStub)
+	}, lightContact, upstream.NewRecord[upstream.Contact])
+}
+
+// told returns a record as far as another one tells of it: what that embeds, or else its
+// address alone.
+func told[T any](embedded *T, ref upstream.Ref) *T {
+	if embedded != nil {
+		return embedded
+	}
+	return upstream.NewRecord[T](ref)
 }
 
 // part is a record as far as another one carries it.
@@ -254,7 +263,7 @@ func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstrea
 	return loaded(ctx, objs, loader.Contacts.From(ctx), ref, func(o *O) *upstream.Contact {
 		switch {
 		case only:
-			return contactStub(ref(o))
+			return upstream.NewRecord[upstream.Contact](ref(o))
 		case reached:
 			return nil
 		}
@@ -276,19 +285,19 @@ func shortContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.
 
 // orderWorkspaces returns where was ordered: the workspaces come with the orders.
 func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
-	id := func(o *upstream.Order) string { return o.WorkspaceID }
+	id := func(o *upstream.Order) string { return o.WorkspaceID() }
 	if lightWorkspace.suffices(ctx) {
 		return workspacesOf(ctx, objs, id)
 	}
 	return loaded(ctx, objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace })
+	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }
 
 // orderContacts returns who has ordered: the contacts come with the orders.
 func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },
-		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact() },
+		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID(), o.ContactID() })
 }
 
 // invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
@@ -297,7 +306,7 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 	return together(ctx, objs, func(objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
 		var missing []upstream.Ref
 		for _, invoice := range objs {
-			if invoice.Order == nil && invoice.OrderID != "" {
+			if invoice.Order() == nil && invoice.OrderID() != "" {
 				missing = append(missing, invoice.Owner())
 			}
 		}
@@ -305,9 +314,9 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 		orders, errs := make([]*upstream.Order, len(objs)), make(graphql.BatchErrorList, len(objs))
 		for i, invoice := range objs {
 			switch {
-			case invoice.Order != nil:
-				orders[i] = invoice.Order
-			case invoice.OrderID != "":
+			case invoice.Order() != nil:
+				orders[i] = invoice.Order()
+			case invoice.OrderID() != "":
 				orders[i], errs[i] = found[0], failed[0]
 				found, failed = found[1:], failed[1:]
 			}
@@ -407,8 +416,8 @@ func inWorkspace(workspace, id string) loader.Parent {
 
 // itemProducts returns the products of positions of orders.
 func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return ofParts(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-		return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
+	return ofParts(ctx, objs, func(o *upstream.Order) []*upstream.OrderLineItem { return o.LineItems() }, func(objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
+		return referred(ctx, objs, loader.Products, func(i *upstream.OrderLineItem) *upstream.Product { return told(i.Product(), i.ProductRef()) }, lightProduct)
 	})
 }
 
@@ -419,22 +428,22 @@ func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstr
 		variants := loader.ProductVariants.From(ctx)
 		var unknown []loader.Parent
 		for _, price := range objs {
-			if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID != "" && upstream.IsRawID(price.VariantID) {
-				product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID, ID: price.ProductID}
-				unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
+			if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
+				product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
+				unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
 			}
 		}
 		if len(unknown) > 0 && !lightVariant.suffices(ctx) {
 			loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
 		}
-		return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, variantStub)
+		return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightVariant, upstream.NewRecord[upstream.ProductVariant])
 	})
 }
 
 // stageOpportunities returns the opportunities of stages.
 func stageOpportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return ofParts(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.OwnStages }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
-		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID, s.RawID) }, q, first, after, last, before)
+	return ofParts(ctx, objs, func(p *upstream.SalesPipeline) []*upstream.SalesPipelineStage { return p.Stages() }, func(objs []*upstream.SalesPipelineStage) ([]*model.Connection[upstream.SalesOpportunity], error) {
+		return childrenOf(ctx, objs, loader.StageOpportunities, func(s *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(s.WorkspaceID(), s.RawID()) }, q, first, after, last, before)
 	})
 }
 
@@ -445,14 +454,14 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 		return together(ctx, objs, func(objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
 			var pipelines []upstream.Ref
 			for _, pipeline := range objs {
-				if len(pipeline.OwnStages) > 0 {
+				if len(pipeline.Stages()) > 0 {
 					pipelines = append(pipelines, pipeline.Ref())
 				}
 			}
 			loader.SalesPipelineStageList.From(ctx).Read(pipelines)
 			return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
-				all := make([]upstream.Ref, len(p.OwnStages))
-				for i, stage := range p.OwnStages {
+				all := make([]upstream.Ref, len(p.Stages()))
+				for i, stage := range p.Stages() {
 					all[i] = stage.Ref()
 				}
 				return all
@@ -461,24 +470,24 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 	}
 	all := make([][]*upstream.SalesPipelineStage, len(objs))
 	for i, pipeline := range objs {
-		all[i] = pipeline.OwnStages
+		all[i] = pipeline.Stages()
 	}
 	return all, nil
 }
 
 // tagsOf returns the tags that objects embed: as embedded, or in full where a
 // field is asked for that only the full record has.
-func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
+func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.ContactTag) ([]*upstream.ContactTag, error) {
 	tags := make([]*upstream.ContactTag, len(objs))
 	for i, obj := range objs {
-		tags[i] = embedded(obj).ContactTag()
+		tags[i] = embedded(obj)
 	}
 	if embeddedTag.suffices(ctx) {
 		return tags, nil
 	}
 	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, light{}, nil)
 	for i, tag := range tags {
-		if tag.RawID == "" { // nothing to find it by
+		if tag.RawID() == "" { // nothing to find it by
 			full[i] = tag
 		}
 	}
@@ -487,16 +496,16 @@ func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.E
 
 // tagListsOf returns the tags of each contact.
 func tagListsOf(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error) {
-	var all []*upstream.EmbeddedTag
+	var all []*upstream.ContactTag
 	for _, contact := range objs {
-		all = append(all, contact.Tags...)
+		all = append(all, contact.Tags()...)
 	}
-	tags, err := tagsOf(ctx, all, func(t *upstream.EmbeddedTag) *upstream.EmbeddedTag { return t })
+	tags, err := tagsOf(ctx, all, func(t *upstream.ContactTag) *upstream.ContactTag { return t })
 	failed, _ := err.(graphql.BatchErrorList) //nolint:errorlint // made just now, by related
 	lists, errs := make([][]*upstream.ContactTag, len(objs)), make(graphql.BatchErrorList, len(objs))
 	for i, contact := range objs {
-		n := len(contact.Tags)
-		if contact.Tags != nil {
+		n := len(contact.Tags())
+		if contact.Tags() != nil {
 			lists[i], tags = tags[:n:n], tags[n:]
 		}
 		for k := range min(n, len(failed)) {

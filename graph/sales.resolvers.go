@@ -15,24 +15,28 @@ import (
 )
 
 func (r *contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.ContactOpportunities, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.ContactOpportunities, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
-	return carriedContacts(ctx, objs, func(o *upstream.SalesOpportunity) *upstream.Contact { return o.PrimaryContact },
-		func(o *upstream.SalesOpportunity) (workspace, id string) { return o.WorkspaceID, o.PrimaryContactID })
+	return carriedContacts(ctx, objs, func(o *upstream.SalesOpportunity) *upstream.Contact { return o.Contact() },
+		func(o *upstream.SalesOpportunity) (workspace, id string) {
+			return o.WorkspaceID(), o.PrimaryContactID()
+		})
 }
 
 func (r *salesOpportunityResolver) Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error) {
-	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, func(o *upstream.SalesOpportunity) bool { return o.InPipeline != nil }, embeddedPipeline, lightPipeline)
+	return carried(ctx, objs, loader.SalesPipelines, func(o *upstream.SalesOpportunity) *upstream.SalesPipeline { return told(o.Pipeline(), o.PipelineRef()) }, func(o *upstream.SalesOpportunity) bool { return o.Pipeline() != nil }, embeddedPipeline, lightPipeline)
 }
 
 func (r *salesOpportunityResolver) PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
-	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, func(o *upstream.SalesOpportunity) bool { return o.InStage != nil }, embeddedStage, lightStage)
+	return carried(ctx, objs, loader.SalesPipelineStages, func(o *upstream.SalesOpportunity) *upstream.SalesPipelineStage {
+		return told(o.PipelinesStage(), o.PipelinesStageRef())
+	}, func(o *upstream.SalesOpportunity) bool { return o.PipelinesStage() != nil }, embeddedStage, lightStage)
 }
 
 func (r *salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunity) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunity) string { return o.WorkspaceID() })
 }
 
 func (r *salesPipelineResolver) Stages(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
@@ -40,19 +44,19 @@ func (r *salesPipelineResolver) Stages(ctx context.Context, objs []*upstream.Sal
 }
 
 func (r *salesPipelineResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesPipeline) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesPipeline) string { return o.WorkspaceID() })
 }
 
 func (r *salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.PipelineOpportunities, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 func (r *salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error) {
-	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).Owner, lightPipeline, pipelineStub)
+	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).Owner, lightPipeline, upstream.NewRecord[upstream.SalesPipeline])
 }
 
 func (r *salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesPipelineStage) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesPipelineStage) string { return o.WorkspaceID() })
 }
 
 func (r *salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {

@@ -15,11 +15,11 @@ import (
 )
 
 func (r *billingSubscriptionResolver) Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(s *upstream.BillingSubscription) string { return s.TeamID })
+	return teamsOf(ctx, objs, func(s *upstream.BillingSubscription) string { return s.TeamID() })
 }
 
 func (r *membershipResolver) Team(ctx context.Context, objs []*upstream.Membership) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(m *upstream.Membership) string { return m.TeamID })
+	return teamsOf(ctx, objs, func(m *upstream.Membership) string { return m.TeamID() })
 }
 
 func (r *mutationResolver) UpdateTeam(ctx context.Context, input model.UpdateTeamInput) (*model.UpdateTeamPayload, error) {

@@ -29,7 +29,7 @@ func (r *teamResolver) Workspaces(ctx context.Context, obj *upstream.Team, first
 }
 
 func (r *workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(w *upstream.Workspace) string { return w.TeamID })
+	return teamsOf(ctx, objs, func(w *upstream.Workspace) string { return w.TeamID() })
 }
 
 func (r *workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {

@@ -19,7 +19,7 @@ type scanner struct {
 const kindNumber = '0'
 
 // maxDepth is far above the nesting of any answer.
-const maxDepth = 100
+const maxDepth = 10_000
 
 // next passes over white space and returns the byte behind it, 0 at the end.
 func (s *scanner) next() byte {
@@ -69,6 +69,56 @@ func (s *scanner) nested(depth int) (kind byte, ok bool) {
 		return c, s.literal("null")
 	default:
 		return kindNumber, s.number()
+	}
+}
+
+// raw passes over a value and returns its text.
+func (s *scanner) raw() (kind byte, raw []byte, ok bool) {
+	s.next()
+	begin := s.at
+	kind, ok = s.value()
+	return kind, s.text[begin:s.at], ok
+}
+
+// list calls value for each value of an array, which passes over it.
+func (s *scanner) list(value func() bool) bool {
+	if !s.take('[') {
+		return false
+	}
+	if s.take(']') {
+		return true
+	}
+	for {
+		if !value() {
+			return false
+		}
+		if more, ok := s.more(']'); !more {
+			return ok
+		}
+	}
+}
+
+// object calls value for each member of an object, which passes over its value. The name
+// has its quotes.
+func (s *scanner) object(value func(name []byte) bool) bool {
+	if !s.take('{') {
+		return false
+	}
+	if s.take('}') {
+		return true
+	}
+	for {
+		s.next()
+		begin := s.at
+		if s.next() != '"' || !s.quoted() {
+			return false
+		}
+		if name := s.text[begin:s.at]; !s.take(':') || !value(name) {
+			return false
+		}
+		if more, ok := s.more('}'); !more {
+			return ok
+		}
 	}
 }
 

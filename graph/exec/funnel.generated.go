@@ -108,7 +108,7 @@ func (ec *executionContext) _Funnel_rawId(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Funnel_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -119,7 +119,7 @@ func (ec *executionContext) _Funnel_rawId(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -131,7 +131,7 @@ func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -142,7 +142,7 @@ func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -154,7 +154,7 @@ func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Funnel_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -165,7 +165,7 @@ func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -177,7 +177,7 @@ func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -188,7 +188,7 @@ func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -200,7 +200,7 @@ func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graph
 			return ec.fieldContext_Funnel_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -211,7 +211,7 @@ func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -223,7 +223,7 @@ func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_liveMode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LiveMode, nil
+			return obj.LiveMode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -234,7 +234,7 @@ func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_liveMode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -246,7 +246,7 @@ func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field gr
 			return ec.fieldContext_Funnel_faviconImageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FaviconImageID, nil
+			return obj.FaviconImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -257,7 +257,7 @@ func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_faviconImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Funnel_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -269,7 +269,7 @@ func (ec *executionContext) _Funnel_tags(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Funnel_tags(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Tags, nil
+			return obj.Tags(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.FunnelTag) graphql.Marshaler {
@@ -283,7 +283,7 @@ func (ec *executionContext) fieldContext_Funnel_tags(_ context.Context, field gr
 	fc = &graphql.FieldContext{
 		Object:     "Funnel",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_FunnelTag(ctx, field)
@@ -301,7 +301,7 @@ func (ec *executionContext) _Funnel_headCode(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_headCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.HeadCode, nil
+			return obj.HeadCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -312,7 +312,7 @@ func (ec *executionContext) _Funnel_headCode(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_headCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -324,7 +324,7 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 			return ec.fieldContext_Funnel_footerCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FooterCode, nil
+			return obj.FooterCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -335,7 +335,7 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_footerCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -347,7 +347,7 @@ func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql
 			return ec.fieldContext_Funnel_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -358,7 +358,7 @@ func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -370,7 +370,7 @@ func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Funnel_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -381,7 +381,7 @@ func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Funnel_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -666,7 +666,7 @@ func (ec *executionContext) _FunnelTag_rawId(ctx context.Context, field graphql.
 			return ec.fieldContext_FunnelTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -677,7 +677,7 @@ func (ec *executionContext) _FunnelTag_rawId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -689,7 +689,7 @@ func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graph
 			return ec.fieldContext_FunnelTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -700,7 +700,7 @@ func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -712,7 +712,7 @@ func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.C
 			return ec.fieldContext_FunnelTag_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -723,7 +723,7 @@ func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -735,7 +735,7 @@ func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.
 			return ec.fieldContext_FunnelTag_color(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Color, nil
+			return obj.Color(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -746,7 +746,7 @@ func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 // endregion **************************** field.gotpl *****************************

@@ -195,7 +195,7 @@ type Contact implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -325,22 +325,22 @@ type Contact implements Node {
     Only these, where the contact has them.
     """
     keys: [String!]
-  ): [CustomAttribute!]! @goField(name: "Attributes")
+  ): [CustomAttribute!]!
 
   """
   The labels the contact carries. They come with the contact: no REST call, unless a tag's ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for.
   """
-  tags: [ContactTag!] @goField(batch: true)
+  tags: [ContactTag!] @goField(batch: true, forceResolver: true)
 
   """
   The labels the contact carries, each with when it was applied. They come with the contact: no REST call.
   """
-  taggings: [ContactTagging!] @goField(name: "Tags")
+  taggings: [ContactTagging!]
 
   """
   Workspace of the contact. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1017,7 +1017,7 @@ type ContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1052,7 +1052,7 @@ type ContactTag implements Node {
   """
   Workspace of the contact tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1222,7 +1222,7 @@ type ContactTagging {
   """
   The tag.
   """
-  tag: ContactTag! @goField(batch: true)
+  tag: ContactTag! @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1232,7 +1232,7 @@ type AppliedContactTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1257,17 +1257,17 @@ type AppliedContactTag implements Node {
   """
   The tag that was applied. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, ` + "`" + `color` + "`" + `, else 1 REST call per 20 contact tags.
   """
-  tag: ContactTag @goField(batch: true)
+  tag: ContactTag @goField(batch: true, forceResolver: true)
 
   """
   The contact that carries the tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the applied contact tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1507,7 +1507,7 @@ type Course implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1597,7 +1597,7 @@ type Course implements Node {
   """
   Workspace of the course. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1642,7 +1642,7 @@ type CourseSection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1722,12 +1722,12 @@ type CourseSection implements Node {
   """
   The course that it is a section of. Cost: none where it is known, else 1 REST call.
   """
-  course: Course @goField(batch: true)
+  course: Course @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the section. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1772,7 +1772,7 @@ type CourseLesson implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1822,12 +1822,12 @@ type CourseLesson implements Node {
   """
   The section that it is a lesson of. Cost: none where it is known, else 1 REST call.
   """
-  section: CourseSection @goField(batch: true)
+  section: CourseSection @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the lesson. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1872,7 +1872,7 @@ type CourseEnrollment implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -1922,17 +1922,17 @@ type CourseEnrollment implements Node {
   """
   Who is enrolled. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The course. Cost: none where it is known, else 1 REST call.
   """
-  course: Course @goField(batch: true)
+  course: Course @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the enrollment. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2140,7 +2140,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): CourseEnrollmentConnection @goField(batch: true)
+  ): CourseEnrollmentConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/form_submission.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2152,7 +2152,7 @@ type FormSubmission implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2182,17 +2182,17 @@ type FormSubmission implements Node {
   """
   Who has sent it, if that is known. Cost: none where it is known, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The page that the form is on. Cost: none where it is known, else 1 REST call per 20 pages.
   """
-  page: Page @goField(batch: true)
+  page: Page @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the form submission. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2331,7 +2331,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): FormSubmissionConnection @goField(batch: true)
+  ): FormSubmissionConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type Page {
@@ -2363,7 +2363,7 @@ extend type Page {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): FormSubmissionConnection @goField(batch: true)
+  ): FormSubmissionConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/funnel.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2375,7 +2375,7 @@ type Funnel implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2440,7 +2440,7 @@ type Funnel implements Node {
   """
   Workspace of the funnel. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2559,7 +2559,7 @@ type Order implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -2854,17 +2854,17 @@ type Order implements Node {
   """
   Who has ordered. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The page it came by. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 pages.
   """
-  page: Page @goField(batch: true)
+  page: Page @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the order. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2969,7 +2969,7 @@ type OrderLineItem {
   """
   The product as it is now. Cost: none where it is known, else 1 REST call per 20 products.
   """
-  product: Product @goField(batch: true)
+  product: Product @goField(batch: true, forceResolver: true)
 
   """
   The price it was bought for.
@@ -3168,7 +3168,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): OrderConnection @goField(batch: true)
+  ): OrderConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -3180,7 +3180,7 @@ type OrderInvoice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3295,22 +3295,22 @@ type OrderInvoice implements Node {
   """
   The order that it is for. Cost: none, unless it asks for ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `; then 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Who pays. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `invoiceType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawInvoiceType: String
+  rawInvoiceType: String @goField(name: "InvoiceType")
 
   """
   Workspace of the invoice. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -3580,7 +3580,7 @@ type OrderInvoiceLineItem {
   """
   ` + "`" + `fulfillmentStatus` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawFulfillmentStatus: String
+  rawFulfillmentStatus: String @goField(name: "FulfillmentStatus")
 }
 
 """
@@ -3736,7 +3736,7 @@ type OrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3771,7 +3771,7 @@ type OrderTag implements Node {
   """
   Workspace of the order tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -3816,7 +3816,7 @@ type AppliedOrderTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -3841,17 +3841,17 @@ type AppliedOrderTag implements Node {
   """
   The label. Cost: none where it is known, else 1 REST call.
   """
-  tag: OrderTag @goField(batch: true)
+  tag: OrderTag @goField(batch: true, forceResolver: true)
 
   """
   The order. Cost: none where it is known, else 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the applied order tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -3957,7 +3957,7 @@ extend type Order {
   """
   The labels that it carries. The workspace's labels are read for it, once for all orders: one REST call for each 20.
   """
-  tags: [OrderTag!] @goField(batch: true)
+  tags: [OrderTag!] @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_transaction.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -3969,7 +3969,7 @@ type OrderTransaction implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4059,12 +4059,12 @@ type OrderTransaction implements Node {
   """
   The order that it is for. Cost: none where it is known, else 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the transaction. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4143,7 +4143,7 @@ type Page implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4228,12 +4228,12 @@ type Page implements Node {
   """
   The funnel that it is a part of; null for a page on its own. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 funnels.
   """
-  funnel: Funnel @goField(batch: true)
+  funnel: Funnel @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the page. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4357,7 +4357,7 @@ extend type Funnel {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): PageConnection @goField(batch: true)
+  ): PageConnection @goField(batch: true, forceResolver: true)
 }
 
 extend input PageFilter {
@@ -4376,7 +4376,7 @@ type Product implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4491,12 +4491,12 @@ type Product implements Node {
   """
   The variant that is sold if none is chosen. Cost: none where it is known, else 1 REST call per 20 variants.
   """
-  defaultVariant: ProductVariant @goField(batch: true)
+  defaultVariant: ProductVariant @goField(batch: true, forceResolver: true)
 
   """
   The labels that it carries. One REST call for each 20 of all products' labels.
   """
-  tags: [ProductTag!] @goField(batch: true)
+  tags: [ProductTag!] @goField(batch: true, forceResolver: true)
 
   """
   The collections that it is in. The workspace's collections are read for it, once for all products: one REST call for each 20 collections.
@@ -4526,12 +4526,12 @@ type Product implements Node {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductCollectionConnection @goField(batch: true)
+  ): ProductCollectionConnection @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the product. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4601,7 +4601,7 @@ type ProductVariant implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4766,12 +4766,12 @@ type ProductVariant implements Node {
   """
   What it is a variant of. Cost: none where it is known, else 1 REST call per 20 products.
   """
-  product: Product @goField(batch: true)
+  product: Product @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the variant. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4871,7 +4871,7 @@ type ProductPrice implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -4981,7 +4981,7 @@ type ProductPrice implements Node {
   """
   The key by which programs know it.
   """
-  key: String
+  key: String @goField(name: "Code")
 
   """
   Time of creation.
@@ -4996,17 +4996,17 @@ type ProductPrice implements Node {
   """
   The variant that it is the price of. Cost: none where it is known, else 1 REST call per 20 variants.
   """
-  variant: ProductVariant @goField(batch: true)
+  variant: ProductVariant @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `paymentType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawPaymentType: String
+  rawPaymentType: String @goField(name: "PaymentType")
 
   """
   Workspace of the price. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5101,7 +5101,7 @@ type ProductCollection implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5211,17 +5211,17 @@ type ProductCollection implements Node {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductConnection @goField(batch: true)
+  ): ProductConnection @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `sortMethod` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawSortMethod: String
+  rawSortMethod: String @goField(name: "SortMethod")
 
   """
   Workspace of the product collection. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5341,7 +5341,7 @@ type ProductTag implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5376,7 +5376,7 @@ type ProductTag implements Node {
   """
   Workspace of the product tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5632,7 +5632,7 @@ extend type ProductVariant {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductPriceConnection @goField(batch: true)
+  ): ProductPriceConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -5644,7 +5644,7 @@ type SalesPipeline implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5679,12 +5679,12 @@ type SalesPipeline implements Node {
   """
   Its stages. They come with it: no REST call, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for, which takes one for each pipeline.
   """
-  stages: [SalesPipelineStage!] @goField(batch: true)
+  stages: [SalesPipelineStage!] @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the sales pipeline. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5739,7 +5739,7 @@ type SalesPipelineStage implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5794,12 +5794,12 @@ type SalesPipelineStage implements Node {
   """
   The pipeline that it is a stage of. Cost: none where it is known, else 1 REST call per 20 sales pipelines.
   """
-  pipeline: SalesPipeline @goField(batch: true)
+  pipeline: SalesPipeline @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the pipeline stage. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5809,7 +5809,7 @@ type SalesOpportunity implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -5864,22 +5864,22 @@ type SalesOpportunity implements Node {
   """
   To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The pipeline that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 sales pipelines.
   """
-  pipeline: SalesPipeline @goField(batch: true)
+  pipeline: SalesPipeline @goField(batch: true, forceResolver: true)
 
   """
   The stage that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call.
   """
-  pipelinesStage: SalesPipelineStage @goField(batch: true)
+  pipelinesStage: SalesPipelineStage @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the sales opportunity. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6083,7 +6083,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type SalesPipeline {
@@ -6115,7 +6115,7 @@ extend type SalesPipeline {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type SalesPipelineStage {
@@ -6147,7 +6147,7 @@ extend type SalesPipelineStage {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/schema.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -6384,7 +6384,7 @@ type Team implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6514,7 +6514,7 @@ type Membership implements Node {
   """
   Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the membership by it.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
@@ -6584,7 +6584,7 @@ type Membership implements Node {
   """
   The team. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6594,7 +6594,7 @@ type BillingSubscription implements Node {
   """
   Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the subscription by it.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
@@ -6634,7 +6634,7 @@ type BillingSubscription implements Node {
   """
   The team. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6727,7 +6727,7 @@ type User implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6846,7 +6846,7 @@ type Workspace implements Node {
   """
   Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as a string because it can exceed 32 bits.
@@ -6881,7 +6881,7 @@ type Workspace implements Node {
   """
   The team that owns it. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 
   """
   One contact of this workspace. Asked for several in one request, they share a REST call for each 20.

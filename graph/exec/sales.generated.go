@@ -166,7 +166,7 @@ func (ec *executionContext) _SalesOpportunity_rawId(ctx context.Context, field g
 			return ec.fieldContext_SalesOpportunity_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -177,7 +177,7 @@ func (ec *executionContext) _SalesOpportunity_rawId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -189,7 +189,7 @@ func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, fiel
 			return ec.fieldContext_SalesOpportunity_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -200,7 +200,7 @@ func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -212,7 +212,7 @@ func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field gr
 			return ec.fieldContext_SalesOpportunity_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -223,7 +223,7 @@ func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -235,7 +235,7 @@ func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field g
 			return ec.fieldContext_SalesOpportunity_value(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.Value(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -246,7 +246,7 @@ func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -258,7 +258,7 @@ func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -269,7 +269,7 @@ func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "Int")
 }
 
 func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -281,7 +281,7 @@ func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, fiel
 			return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ClosedAt, nil
+			return obj.ClosedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -292,7 +292,7 @@ func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_closedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -304,7 +304,7 @@ func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, fi
 			return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AssigneeID, nil
+			return obj.AssigneeID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -315,7 +315,7 @@ func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_assigneeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -327,7 +327,7 @@ func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field g
 			return ec.fieldContext_SalesOpportunity_notes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Notes, nil
+			return obj.Notes(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.SalesOpportunityNote) graphql.Marshaler {
@@ -341,7 +341,7 @@ func (ec *executionContext) fieldContext_SalesOpportunity_notes(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "SalesOpportunity",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SalesOpportunityNote(ctx, field)
@@ -359,7 +359,7 @@ func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -370,7 +370,7 @@ func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -382,7 +382,7 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -393,7 +393,7 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -776,7 +776,7 @@ func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -787,7 +787,7 @@ func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -799,7 +799,7 @@ func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, 
 			return ec.fieldContext_SalesOpportunityNote_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -810,7 +810,7 @@ func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -822,7 +822,7 @@ func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, f
 			return ec.fieldContext_SalesOpportunityNote_content(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Content, nil
+			return obj.Content(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -833,7 +833,7 @@ func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_content(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -845,7 +845,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Contex
 			return ec.fieldContext_SalesOpportunityNote_createdById(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedByID, nil
+			return obj.CreatedByID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -856,7 +856,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_createdById(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -868,7 +868,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context,
 			return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -879,7 +879,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -891,7 +891,7 @@ func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context,
 			return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -902,7 +902,7 @@ func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipeline_id(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -937,7 +937,7 @@ func (ec *executionContext) _SalesPipeline_rawId(ctx context.Context, field grap
 			return ec.fieldContext_SalesPipeline_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -948,7 +948,7 @@ func (ec *executionContext) _SalesPipeline_rawId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -960,7 +960,7 @@ func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field g
 			return ec.fieldContext_SalesPipeline_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -971,7 +971,7 @@ func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -983,7 +983,7 @@ func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graph
 			return ec.fieldContext_SalesPipeline_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -994,7 +994,7 @@ func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1006,7 +1006,7 @@ func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field
 			return ec.fieldContext_SalesPipeline_totalValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalValue, nil
+			return obj.TotalValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1017,7 +1017,7 @@ func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1029,7 +1029,7 @@ func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field 
 			return ec.fieldContext_SalesPipeline_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1040,7 +1040,7 @@ func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1052,7 +1052,7 @@ func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field 
 			return ec.fieldContext_SalesPipeline_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1063,7 +1063,7 @@ func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipeline_stages(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1426,7 +1426,7 @@ func (ec *executionContext) _SalesPipelineStage_rawId(ctx context.Context, field
 			return ec.fieldContext_SalesPipelineStage_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1437,7 +1437,7 @@ func (ec *executionContext) _SalesPipelineStage_rawId(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1449,7 +1449,7 @@ func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, fi
 			return ec.fieldContext_SalesPipelineStage_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1460,7 +1460,7 @@ func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1472,7 +1472,7 @@ func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field 
 			return ec.fieldContext_SalesPipelineStage_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1483,7 +1483,7 @@ func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1495,7 +1495,7 @@ func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -1506,7 +1506,7 @@ func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Int")
 }
 
 func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1518,7 +1518,7 @@ func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Con
 			return ec.fieldContext_SalesPipelineStage_closeProbability(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CloseProbability, nil
+			return obj.CloseProbability(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1529,7 +1529,7 @@ func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_closeProbability(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1541,7 +1541,7 @@ func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, 
 			return ec.fieldContext_SalesPipelineStage_totalValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalValue, nil
+			return obj.TotalValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1552,7 +1552,7 @@ func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1564,7 +1564,7 @@ func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Contex
 			return ec.fieldContext_SalesPipelineStage_weightedValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.WeightedValue, nil
+			return obj.WeightedValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1575,7 +1575,7 @@ func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_weightedValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1587,7 +1587,7 @@ func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Conte
 			return ec.fieldContext_SalesPipelineStage_opportunityIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OpportunityIDs, nil
+			return obj.OpportunityIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -1598,7 +1598,7 @@ func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_opportunityIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1610,7 +1610,7 @@ func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1621,7 +1621,7 @@ func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1633,7 +1633,7 @@ func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1644,7 +1644,7 @@ func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipelineStage_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {

@@ -886,7 +886,7 @@ func (ec *executionContext) _Workspace_rawId(ctx context.Context, field graphql.
 			return ec.fieldContext_Workspace_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -897,7 +897,7 @@ func (ec *executionContext) _Workspace_rawId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -909,7 +909,7 @@ func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graph
 			return ec.fieldContext_Workspace_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -920,7 +920,7 @@ func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -932,7 +932,7 @@ func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.C
 			return ec.fieldContext_Workspace_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -943,7 +943,7 @@ func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -955,7 +955,7 @@ func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_subdomain(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Subdomain, nil
+			return obj.Subdomain(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -966,7 +966,7 @@ func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_subdomain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -978,7 +978,7 @@ func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -989,7 +989,7 @@ func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1001,7 +1001,7 @@ func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1012,7 +1012,7 @@ func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Workspace_team(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -21,25 +20,25 @@ var (
 	UserList      = newList(Users, ofToken((*upstream.Client).Users))
 	WorkspaceList = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
 
-	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID })
-	ContactFormSubmissions = byKey(FormSubmissionList, "contact_id", func(s *upstream.FormSubmission) string { return s.ContactID })
-	ContactOpportunities   = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID })
-	ContactEnrollments     = byKey(CourseEnrollmentList, "contact_id", func(e *upstream.CourseEnrollment) string { return e.ContactID }).across(courses)
-	VariantPrices          = byKey(ProductPriceList, "variant_id", func(p *upstream.ProductPrice) string { return p.VariantID })
-	ProductVariantsByID    = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID })
-	CollectionsOfProduct   = byWalk(ProductCollectionList, func(c *upstream.ProductCollection) []string { return c.ProductIDs })
+	ContactOrders          = byKey(OrderList, "contact_id", func(o *upstream.Order) string { return o.ContactID() })
+	ContactFormSubmissions = byKey(FormSubmissionList, "contact_id", func(s *upstream.FormSubmission) string { return s.ContactID() })
+	ContactOpportunities   = byKey(SalesOpportunityList, "primary_contact_id", func(o *upstream.SalesOpportunity) string { return o.PrimaryContactID() })
+	ContactEnrollments     = byKey(CourseEnrollmentList, "contact_id", func(e *upstream.CourseEnrollment) string { return e.ContactID() }).across(courses)
+	VariantPrices          = byKey(ProductPriceList, "variant_id", func(p *upstream.ProductPrice) string { return p.VariantID() })
+	ProductVariantsByID    = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
+	CollectionsOfProduct   = byWalk(ProductCollectionList, func(c *upstream.ProductCollection) []string { return c.ProductIDs() })
 	FunnelPages            = byKey(PageList, "funnel_ids", func(p *upstream.WebPage) string { return p.FunnelID() })
-	PageFormSubmissions    = byKey(FormSubmissionList, "page_id", func(s *upstream.FormSubmission) string { return s.PageID })
-	PipelineOpportunities  = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID })
-	StageOpportunities     = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID })
+	PageFormSubmissions    = byKey(FormSubmissionList, "page_id", func(s *upstream.FormSubmission) string { return s.PageID() })
+	PipelineOpportunities  = byKey(SalesOpportunityList, "pipeline_id", func(o *upstream.SalesOpportunity) string { return o.PipelineID() })
+	StageOpportunities     = byKey(SalesOpportunityList, "pipelines_stage_id", func(o *upstream.SalesOpportunity) string { return o.PipelinesStageID() })
 )
 
 // kinds are where the records of each kind are found that have global ids.
 var kinds = func() map[upstream.Kind]kind {
 	all := maps.Clone(resourceKinds)
 	all[upstream.KindTeam], all[upstream.KindUser], all[upstream.KindWorkspace] = Teams, Users, Workspaces
-	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships })
-	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions })
+	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships() })
+	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions() })
 	return all
 }()
 
@@ -121,7 +120,7 @@ func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstre
 // their workspace take its raw id from there, by which their own ids are made.
 func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
 	p, err := l.place(workspace)
-	if err != nil || upstream.NamesWorkspace(reflect.TypeFor[T]()) || upstream.IsRawID(p.WorkspaceID) {
+	if err != nil || upstream.TypeOf[T]().NamesWorkspace() || upstream.IsRawID(p.WorkspaceID) {
 		return p, err
 	}
 	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace})

@@ -38,6 +38,7 @@ type Resource struct {
 	Path         []string
 	Record       string // the Go type of its records
 	Owner        string // the relation that tells its workspace; empty if the record does
+	Naming       string // ALWAYS, SOMETIMES or IGNORED
 	Noun, Plural string
 	Note         string // ends the description of its lists
 	Accounts     bool   // on the host of accounts
@@ -213,6 +214,7 @@ func (d *Description) readResources() error {
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
+			r.Naming = args.text("workspace", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note = args.text("note", "")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))

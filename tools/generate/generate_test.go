@@ -88,6 +88,9 @@ func TestMistakes(t *testing.T) {
 		"parent of a list":            {`"gardens/{garden_id}/plants"`, `"beds/{bed_id}/plants"`, "no resource has the path beds, below which Plant is listed"},
 		"relation to no resource":     {`garden: Garden @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
 		"inverse without a filter":    {`key: "garden_id", embeds`, `key: "bed_id", inverse: "beds", embeds`, "Plant has no filter bed_id, which the inverse needs"},
+		"type that rows do not hold":  {"plantedAt: DateTime", "plantedAt: Float", "rows hold no Float"},
+		"name that rows use":          {"plantedAt: DateTime", "cursor: DateTime", "rows have a method Cursor: name another one for cursor by @goField"},
+		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
