@@ -94,7 +94,7 @@ type reader struct {
 	values     []span // of all rows
 	rows       []unfinished
 	records    []Record // for rows below others
-	known      map[*layout][]member
+	known      map[*layout]*[]member
 }
 
 // unfinished is a row whose values stand in the reader from an index.
@@ -103,23 +103,26 @@ type unfinished struct {
 	first int
 }
 
-var readers = sync.Pool{New: func() any { return &reader{known: make(map[*layout][]member)} }}
+var readers = sync.Pool{New: func() any { return &reader{known: make(map[*layout]*[]member)} }}
 
-// maxPooled is the most memory that a reader keeps for the next answer, in bytes.
-const maxPooled = 1 << 20
+const (
+	// maxPooled is the most memory that a reader keeps for the next answer, in bytes.
+	maxPooled = 1 << 20
+	// maxLayouts is the most layouts that a reader remembers.
+	maxLayouts = 100
+)
 
 func (r *reader) free() {
 	if cap(r.block) > maxPooled {
 		return
 	}
 	clear(r.rows)
-	for layout := range r.known {
-		if len(r.known) > 100 {
-			delete(r.known, layout)
-			continue
-		}
-		clear(r.known[layout])
-		r.known[layout] = r.known[layout][:0]
+	if len(r.known) > maxLayouts {
+		clear(r.known)
+	}
+	for _, known := range r.known {
+		clear(*known)
+		*known = (*known)[:0]
 	}
 	*r = reader{block: r.block[:0], values: r.values[:0], rows: r.rows[:0], known: r.known}
 	readers.Put(r)
@@ -146,6 +149,11 @@ type member struct {
 // row reads an object.
 func (r *reader) row(row *Row, l *layout) bool {
 	row.layout = l
+	known := r.known[l]
+	if known == nil {
+		known = new([]member)
+		r.known[l] = known
+	}
 	first := len(r.values)
 	r.rows = append(r.rows, unfinished{row, first})
 	r.values = append(r.values, make([]span, len(l.keys))...)
@@ -156,14 +164,14 @@ func (r *reader) row(row *Row, l *layout) bool {
 		return true
 	}
 	for n := 0; ; n++ {
-		m, ok := r.member(l, n)
+		m, ok := r.member(l, known, n)
 		switch {
 		case !ok:
 			return false
 		case m.key == nil:
 			_, ok = r.value()
 		case m.below != nil:
-			ok = r.below(row, first+m.position, &m)
+			ok = r.below(row, first+m.position, m.key, m.below)
 		default:
 			ok = r.keep(first+m.position, m.key)
 		}
@@ -176,19 +184,21 @@ func (r *reader) row(row *Row, l *layout) bool {
 	}
 }
 
-// member passes over the nth key of a row and returns what is known of it.
-func (r *reader) member(l *layout, n int) (m member, ok bool) {
+// member passes over the nth key of a row and returns what is known of it; known are the
+// keys of the rows before.
+func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 	r.next()
-	known := r.known[l]
-	if n < len(known) && bytes.HasPrefix(r.text[r.at:], known[n].text) {
-		r.at += len(known[n].text)
-		return known[n], true
+	if n < len(*known) {
+		if m = (*known)[n]; bytes.HasPrefix(r.text[r.at:], m.text) {
+			r.at += len(m.text)
+			return m, true
+		}
 	}
 	begin := r.at
 	if !r.key() {
 		return m, false
 	}
-	m.text = r.text[begin:r.at]
+	m = member{text: r.text[begin:r.at]}
 	s := scanner{text: m.text}
 	_, name, _ := s.raw()
 	name, _ = textOf('"', name)
@@ -197,16 +207,16 @@ func (r *reader) member(l *layout, n int) (m member, ok bool) {
 			m.below = r.projection.layout(m.key.typ)
 		}
 	}
-	if n < len(known) {
-		known[n] = m
+	if n < len(*known) {
+		(*known)[n] = m
 	} else {
-		r.known[l] = append(known, m)
+		*known = append(*known, m)
 	}
 	return m, true
 }
 
 // below reads the rows below a key of a row.
-func (r *reader) below(row *Row, i int, m *member) bool {
+func (r *reader) below(row *Row, i int, k *key, l *layout) bool {
 	first := len(row.children)
 	r.values[i] = span{}
 	child := func() bool {
@@ -219,11 +229,11 @@ func (r *reader) below(row *Row, i int, m *member) bool {
 		}
 		child := &r.records[0]
 		r.records, row.children = r.records[1:], append(row.children, child)
-		return r.row(&child.Row, m.below)
+		return r.row(&child.Row, l)
 	}
 	want := byte('{')
 	read := child
-	if m.key.shape == asRows {
+	if k.shape == asRows {
 		want, read = '[', func() bool { return r.list(child) }
 	}
 	if r.next() != want {

@@ -1,15 +1,10 @@
 package upstream
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
-// scanner passes over JSON text (RFC 8259), of which nearly all is of no
-// interest, without copying anything. It checks the syntax of all that it
-// passes, but for what is within strings, of which it only looks for the end.
-// Its methods return false where the text is not
-// JSON, or deeper nested than any answer is.
+// scanner passes over JSON text (RFC 8259) without copying anything. It checks the syntax of
+// all that it passes, but does not look into strings. Its methods return false for text that
+// is not JSON, or that is nested deeper than any answer.
 type scanner struct {
 	text []byte
 	at   int
@@ -163,23 +158,23 @@ func (s *scanner) literal(word string) bool {
 }
 
 func (s *scanner) number() bool {
-	s.optional("-")
-	if !s.optional("0") && !s.digits() {
+	s.optional('-')
+	if !s.optional('0') && !s.digits() {
 		return false
 	}
-	if s.optional(".") && !s.digits() {
+	if s.optional('.') && !s.digits() {
 		return false
 	}
-	if s.optional("eE") {
-		s.optional("+-")
+	if s.optional('e') || s.optional('E') {
+		_ = s.optional('+') || s.optional('-')
 		return s.digits()
 	}
 	return true
 }
 
-// optional passes over one byte of the set if it is there.
-func (s *scanner) optional(set string) bool {
-	if s.at < len(s.text) && strings.IndexByte(set, s.text[s.at]) >= 0 {
+// optional passes over a byte if it is there.
+func (s *scanner) optional(c byte) bool {
+	if s.at < len(s.text) && s.text[s.at] == c {
 		s.at++
 		return true
 	}
