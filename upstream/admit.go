@@ -61,7 +61,7 @@ type home struct{ workspace, team string }
 // the one that it was asked for in, or none where its kind names one.
 func (s *Scope) admits(r *Row, in home, n naming) bool {
 	t := r.layout.typ
-	switch t.kind {
+	switch t.kind { //nolint:exhaustive // the others belong to one of these
 	case KindTeam:
 		if !s.team(r.RawID()) {
 			return false

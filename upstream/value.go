@@ -14,7 +14,7 @@ import (
 // appendValue appends a value to b as it stands in an answer, and nothing for null or for
 // a value that makes no sense. It returns false for text that is not JSON.
 func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool) {
-	switch k.shape {
+	switch k.shape { //nolint:exhaustive // see below
 	case asTexts:
 		return k.appendTexts(b, kind, raw)
 	case asMembers, asJSON:
@@ -24,7 +24,7 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 		text, ok := wellFormed(kind, raw)
 		return append(b, text...), ok
 	}
-	if k.shape == asText && !(k.isID && isDecimal(kind, raw)) { // nearly always
+	if k.shape == asText && (!k.isID || !isDecimal(kind, raw)) { // nearly always
 		if kind == kindNumber {
 			return append(append(append(b, '"'), raw...), '"'), true
 		} else if kind == '"' && isPlain(raw[1:len(raw)-1]) {

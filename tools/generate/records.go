@@ -22,6 +22,7 @@ type rowType struct {
 // rowKey is a key of a row.
 type rowKey struct {
 	name, shape, of, field, raw, words, id, naming string
+	kind, parent                                   string // of a type
 	required, expand, isResource                   bool
 	also                                           []string
 }
@@ -79,28 +80,12 @@ func (t *rowType) write(c *code) {
 	for _, method := range t.methods {
 		c.line("func (r *%s) %s", t.record, method)
 	}
-	head := fmt.Sprintf("name: %q, ", t.definition.Name)
-	for _, part := range []struct{ name, value string }{{"kind", t.kind}, {"parent", t.parent}} {
-		if part.value != "" {
-			head += fmt.Sprintf("%s: %q, ", part.name, part.value)
-		}
-	}
-	if t.naming != "" {
-		head += "naming: " + constant(t.naming) + ", "
-	}
-	c.line("\nvar %s = RowType{%skeys: []key{", name, head)
+	head := (&rowKey{name: t.definition.Name, kind: t.kind, parent: t.parent, naming: t.naming}).String()
+	c.line("\nvar %s = RowType{%s, keys: []key{", name, head)
 	for _, k := range t.keys {
 		c.line("{%s},", k)
 	}
 	c.line("}}\n")
-}
-
-// constant returns the Go constant of a way of naming; empty if there is none.
-func constant(naming string) string {
-	if naming == "" {
-		return ""
-	}
-	return "named" + upperFirst(strings.ToLower(naming))
 }
 
 // method adds a method that returns an expression.
@@ -117,13 +102,17 @@ func (k *rowKey) String() string {
 		}
 	}
 	add("name: %q", k.name)
+	add("kind: %q", k.kind)
+	add("parent: %q", k.parent)
 	add("shape: %s", k.shape)
 	add("of: %q", k.of)
 	add("field: %q", k.field)
 	add("raw: %q", k.raw)
 	add("words: %s", k.words)
 	add("id: %q", k.id)
-	add("naming: %s", constant(k.naming))
+	if k.naming != "" {
+		parts = append(parts, "naming: named"+upperFirst(strings.ToLower(k.naming)))
+	}
 	if k.required {
 		parts = append(parts, "required: true")
 	}
@@ -356,7 +345,7 @@ func (t *rowType) has(method string) bool {
 func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, method string) error {
 	name, isList := f.Type.Name(), f.Type.Elem != nil
 	k.required = f.Type.NonNull
-	result, read := "", ""
+	var result, read string
 	switch definition := d.Types[name]; {
 	case d.isMembers(f):
 		k.shape, result, read = "asMembers", "[]*CustomAttribute", fmt.Sprintf("r.members(%q, nil)", k.name)
