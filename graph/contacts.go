@@ -114,7 +114,7 @@ func appliedTag(l *loader.Loaders, contact upstream.Ref, tag string) (*upstream.
 		return nil, err
 	}
 	// A filter that is not understood is passed over (API.md §3.3).
-	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID == tag })
+	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID() == tag })
 	if i < 0 {
 		return nil, aboutField("tagId", upstream.NewError(upstream.NotFound, "The contact does not carry this tag."))
 	}
@@ -143,7 +143,7 @@ func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *u
 			continue
 		}
 		if only, _ := lightContact.selection(op, field); only && upstream.IsRawID(ref.ID) {
-			return contactStub(ref)
+			return upstream.NewRecord[upstream.Contact](ref)
 		}
 		contact, err := loader.Contacts.Of(l).Load(ref)
 		if err != nil {

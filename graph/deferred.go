@@ -234,7 +234,7 @@ type incremental struct {
 	*execution
 
 	results chan delivery // of the parts, as they are there
-	left    int          // parts that have begun and are not there
+	left    int           // parts that have begun and are not there
 	ready   []*graphql.Response
 }
 

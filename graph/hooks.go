@@ -16,25 +16,10 @@ func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id str
 	return contactByID(ctx, workspace.Key(), id)
 }
 
-func taggingTags(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.EmbeddedTag) *upstream.EmbeddedTag { return t })
+func taggingTags(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error) {
+	return tagsOf(ctx, objs, (*upstream.ContactTagging).Tag)
 }
 
 func appliedTags(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.EmbeddedTag { return &t.Tag })
-}
-
-func taggedContacts(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return shortContacts(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.Contact { return t.Contact },
-		func(t *upstream.AppliedContactTag) (workspace, id string) { return t.WorkspaceID, t.ContactID })
-}
-
-func enrolledContacts(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
-	return shortContacts(ctx, objs, func(e *upstream.CourseEnrollment) *upstream.Contact { return e.Contact },
-		func(e *upstream.CourseEnrollment) (workspace, id string) { return e.WorkspaceID, e.ContactID })
-}
-
-func opportunityContacts(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
-	return carriedContacts(ctx, objs, func(o *upstream.SalesOpportunity) *upstream.Contact { return o.PrimaryContact },
-		func(o *upstream.SalesOpportunity) (workspace, id string) { return o.WorkspaceID, o.PrimaryContactID })
+	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.ContactTag { return told(t.Tag(), t.TagRef()) })
 }

@@ -2,16 +2,14 @@
 
 package graph
 
-import (
-	"github.com/funnelgraph/funnelgraph/upstream"
-)
-
 // Fields that need no more than a reference to their record, or than what another record
 // embeds of it.
 var (
 	lightContact                           = light{"Contact", []string{"id", "rawId", "workspace", "enrollments", "formSubmissions", "orders", "opportunities"}, []string{"appliedTags"}}
 	embeddedAppliedContactTagContact       = lightContact.and("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
 	embeddedCourseEnrollmentContact        = lightContact.and("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
+	embeddedOrderContact                   = lightContact.and("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
+	embeddedSalesOpportunityContact        = lightContact.and("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
 	lightContactTag                        = light{"ContactTag", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedAppliedContactTagTag           = lightContactTag.and("publicId", "name", "color")
 	lightCourse                            = light{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
@@ -37,61 +35,3 @@ var (
 	lightTeam                              = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
 	lightWorkspace                         = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )
-
-// contactStub returns a contact of which only the reference is known.
-func contactStub(ref upstream.Ref) *upstream.Contact {
-	return &upstream.Contact{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// courseStub returns a course of which only the reference is known.
-func courseStub(ref upstream.Ref) *upstream.Course {
-	return &upstream.Course{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// courseSectionStub returns a section of which only the reference is known.
-func courseSectionStub(ref upstream.Ref) *upstream.CourseSection {
-	return &upstream.CourseSection{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// orderStub returns an order of which only the reference is known.
-func orderStub(ref upstream.Ref) *upstream.Order {
-	return &upstream.Order{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// orderTagStub returns an order tag of which only the reference is known.
-func orderTagStub(ref upstream.Ref) *upstream.OrderTag {
-	return &upstream.OrderTag{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// pageStub returns a page of which only the reference is known.
-func pageStub(ref upstream.Ref) *upstream.WebPage {
-	return &upstream.WebPage{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// productStub returns a product of which only the reference is known.
-func productStub(ref upstream.Ref) *upstream.Product {
-	return &upstream.Product{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// productVariantStub returns a variant of which only the reference is known.
-func productVariantStub(ref upstream.Ref) *upstream.ProductVariant {
-	return &upstream.ProductVariant{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// salesPipelineStub returns a sales pipeline of which only the reference is known.
-func salesPipelineStub(ref upstream.Ref) *upstream.SalesPipeline {
-	return &upstream.SalesPipeline{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// salesOpportunityStub returns a sales opportunity of which only the reference is known.
-func salesOpportunityStub(ref upstream.Ref) *upstream.SalesOpportunity {
-	return &upstream.SalesOpportunity{Record: stub(ref.ID), WorkspaceID: ref.Parent}
-}
-
-// teamStub returns a team of which only the reference is known.
-func teamStub(ref upstream.Ref) *upstream.Team { return &upstream.Team{Record: stub(ref.ID)} }
-
-// workspaceStub returns a workspace of which only the reference is known.
-func workspaceStub(ref upstream.Ref) *upstream.Workspace {
-	return &upstream.Workspace{Record: stub(ref.ID)}
-}

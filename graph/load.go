@@ -197,7 +197,6 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 	var group []*object
 	for _, obj := range objs {
 		r := &obj.results[f.slot]
-		obj.sel.bind(obj.record)
 		value, err := f.readObject(x, obj.record)
 		if err != nil {
 			r.err = err

@@ -45,14 +45,6 @@ func lightWorkspaceBy(id string) light {
 	return light{lightWorkspace.typeName, []string{"publicId"}, lightWorkspace.calls}
 }
 
-// stub returns what every record has of which only the id is known.
-func stub(id string) upstream.Record {
-	if upstream.IsRawID(id) {
-		return upstream.Record{RawID: id}
-	}
-	return upstream.Record{PublicID: &id}
-}
-
 // suffices reports whether the current field's object, which is known to exist,
 // can do without its record: only light fields are asked for.
 func (o light) suffices(ctx context.Context) bool {

@@ -17,7 +17,7 @@ func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 		return nil, err
 	}
 	if upstream.IsRawID(ref.ID) && lightTeam.sufficesUnseen(ctx) {
-		return teamStub(ref), nil
+		return upstream.NewRecord[upstream.Team](ref), nil
 	}
 	return loader.Teams.From(ctx).Load(ref)
 }
@@ -38,7 +38,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		l.Give(ref.ID, label) // mutations have had no prefetch
 	}
 	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
-		return workspaceStub(ref), nil
+		return upstream.NewRecord[upstream.Workspace](ref), nil
 	}
 	return loader.Workspaces.Of(l).Load(ref)
 }
@@ -78,7 +78,7 @@ func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, 
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
 	}
 	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && lightContact.sufficesUnseen(ctx) {
-		return contactStub(ref), nil
+		return upstream.NewRecord[upstream.Contact](ref), nil
 	}
 	return loader.Contacts.Of(l).Load(ref)
 }

@@ -37,8 +37,6 @@ type selection struct {
 	// ahead are the batches that may follow once objects of the selection are there. Their
 	// levels are absolute; their workspace is that of the objects.
 	ahead []loader.BatchKey
-
-	columns sync.Once
 }
 
 // field is a field of a selection.
@@ -54,8 +52,8 @@ type field struct {
 	next []loader.BatchKey
 	// slot is the index of the field's results in an object, -1 if an object keeps none.
 	slot int
-	// read reads a member of the record; set by [selection.bind].
-	read reader
+	// column is the field of a row, nil for other records.
+	column *upstream.RowField
 
 	planner *planner
 	level   int // of the field's own objects
@@ -94,6 +92,9 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level int)
 func (s *selection) add(collected graphql.CollectedField) {
 	f := &field{CollectedField: collected, planner: s.planner, key: `"` + collected.Alias + `":`, slot: -1, level: s.level}
 	f.relation = exec.RelationOf(s.of.Name, f.Name)
+	if rows := upstream.TypeByName(s.of.Name); rows != nil && f.relation == nil {
+		f.column = rows.Field(f.Name)
+	}
 	s.fields = append(s.fields, f)
 	if f.relation != nil {
 		f.level++

@@ -83,23 +83,23 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 		if !l.SeesTeam(ref.ID) {
 			return nil // as if it did not exist
 		}
-		return teamStub(ref)
+		return upstream.NewRecord[upstream.Team](ref)
 	})
 }
 
 func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Workspace, error) {
 	return related(ctx, objs, loader.Workspaces.From(ctx), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, lightWorkspace, workspaceStub)
+	}, lightWorkspace, upstream.NewRecord[upstream.Workspace])
 }
 
-// contactsOf returns the contacts that objects belong to, given by the raw ids of a
-// workspace and of a contact of it.
-func contactsOf[O any](ctx context.Context, objs []*O, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {
-		workspace, id := ids(o)
-		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
-	}, lightContact, contactStub)
+// told returns a record as far as another one tells of it: what that embeds, or else its
+// address alone.
+func told[T any](embedded *T, ref upstream.Ref) *T {
+	if embedded != nil {
+		return embedded
+	}
+	return upstream.NewRecord[T](ref)
 }
 
 // part is a record as far as another one carries it.
@@ -108,75 +108,31 @@ type part[T any] interface {
 	Ref() upstream.Ref
 }
 
-// carried returns one record for each object, of which the object carries a part, given
-// by of; nil is no record. Where only fields of that part are asked for, it is the record:
-// those of embedded where whole says that they came, and those of reference anyway.
-func carried[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, whole func(*O) bool, embedded, reference light) ([]*T, error) {
-	always, mostly := reference.suffices(ctx), embedded.suffices(ctx)
-	return loaded(ctx, objs, records.From(ctx), func(o *O) upstream.Ref {
-		if p := of(o); p != nil {
-			return p.Ref()
-		}
-		return upstream.Ref{}
-	}, func(o *O) *T {
-		if always || mostly && whole(o) {
-			return of(o)
+// carried returns one record for each object, which may embed some of the record's fields:
+// what it embeds if only these fields are asked for, the address alone if only fields of
+// reference are, or else the record, all of them together.
+func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference light) ([]*T, error) {
+	always, mostly := reference.suffices(ctx), fields.suffices(ctx)
+	return loaded(ctx, objs, records.From(ctx), ref, func(o *O) *T {
+		switch {
+		case always:
+			return told(embedded(o), ref(o))
+		case mostly:
+			return embedded(o)
 		}
 		return nil
 	})
 }
 
-// referred is [carried] for objects that carry no more than a reference.
-func referred[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) P, reference light) ([]*T, error) {
-	return carried(ctx, objs, records, of, func(*O) bool { return true }, reference, reference)
-}
-
-// carriedContacts returns the contacts that come with objects, but for what has to be
-// asked for. ids returns the raw ids of the workspace and of the contact.
-func carriedContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
-	ref := func(o *O) upstream.Ref {
-		workspace, id := ids(o)
-		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
-	}
-	reached, only := asksFor(ctx, "emailEngagement"), lightContact.suffices(ctx)
-	return loaded(ctx, objs, loader.Contacts.From(ctx), ref, func(o *O) *upstream.Contact {
-		switch {
-		case only:
-			return contactStub(ref(o))
-		case reached:
-			return nil
-		}
-		return of(o)
-	})
-}
-
-// shortContacts returns the contacts that objects embed with their most used fields. A scoped
-// client gets an embedded contact only if the contact names its workspace.
-func shortContacts[O any](ctx context.Context, objs []*O, of func(*O) *upstream.Contact, ids func(*O) (workspace, id string)) ([]*upstream.Contact, error) {
-	if !embeddedContact.suffices(ctx) || lightContact.suffices(ctx) {
-		return contactsOf(ctx, objs, ids)
-	}
-	return loaded(ctx, objs, loader.Contacts.From(ctx), func(o *O) upstream.Ref {
-		workspace, id := ids(o)
-		return upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id}
-	}, of)
-}
-
 // orderWorkspaces returns where was ordered: the workspaces come with the orders.
 func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
-	id := func(o *upstream.Order) string { return o.WorkspaceID }
+	id := func(o *upstream.Order) string { return o.WorkspaceID() }
 	if lightWorkspace.suffices(ctx) {
 		return workspacesOf(ctx, objs, id)
 	}
 	return loaded(ctx, objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace })
-}
-
-// orderContacts returns who has ordered: the contacts come with the orders.
-func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return carriedContacts(ctx, objs, func(o *upstream.Order) *upstream.Contact { return o.Contact },
-		func(o *upstream.Order) (workspace, id string) { return o.WorkspaceID, o.ContactID })
+	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }
 
 // invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
@@ -184,7 +140,7 @@ func orderContacts(ctx context.Context, objs []*upstream.Order) ([]*upstream.Con
 func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
 	var missing []upstream.Ref
 	for _, invoice := range objs {
-		if invoice.Order == nil && invoice.OrderID != "" {
+		if invoice.Order() == nil && invoice.OrderID() != "" {
 			missing = append(missing, invoice.Owner())
 		}
 	}
@@ -192,9 +148,9 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 	orders, errs := make([]*upstream.Order, len(objs)), make(graphql.BatchErrorList, len(objs))
 	for i, invoice := range objs {
 		switch {
-		case invoice.Order != nil:
-			orders[i] = invoice.Order
-		case invoice.OrderID != "":
+		case invoice.Order() != nil:
+			orders[i] = invoice.Order()
+		case invoice.OrderID() != "":
 			orders[i], errs[i] = found[0], failed[0]
 			found, failed = found[1:], failed[1:]
 		}
@@ -202,7 +158,7 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 			orders[i] = new(upstream.Order) // of nobody
 		}
 	}
-	contacts, err := orderContacts(ctx, orders)
+	contacts, err := carried(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, lightContact)
 	if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
 		for i := range errs {
 			errs[i] = cmp.Or(errs[i], list[i])
@@ -289,26 +245,21 @@ func inWorkspace(workspace, id string) loader.Parent {
 	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
 }
 
-// itemProducts returns the products of positions of orders.
-func itemProducts(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return referred(ctx, objs, loader.Products, (*upstream.OrderLineItem).Product, lightProduct)
-}
-
 // priceVariants returns the variants of prices. Those of one product are found together
 // where the product is known, which the prices themselves do not say.
 func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
 	variants := loader.ProductVariants.From(ctx)
 	var unknown []loader.Parent
 	for _, price := range objs {
-		if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID != "" && upstream.IsRawID(price.VariantID) {
-			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID, ID: price.ProductID}
-			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID})
+		if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
+			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
+			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
 		}
 	}
 	if len(unknown) > 0 && !lightProductVariant.suffices(ctx) {
 		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
 	}
-	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightProductVariant, productVariantStub)
+	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightProductVariant, upstream.NewRecord[upstream.ProductVariant])
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were
@@ -317,14 +268,14 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
 		var pipelines []upstream.Ref
 		for _, pipeline := range objs {
-			if len(pipeline.OwnStages) > 0 {
+			if len(pipeline.Stages()) > 0 {
 				pipelines = append(pipelines, pipeline.Ref())
 			}
 		}
 		loader.SalesPipelineStageList.From(ctx).Read(pipelines)
 		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
-			all := make([]upstream.Ref, len(p.OwnStages))
-			for i, stage := range p.OwnStages {
+			all := make([]upstream.Ref, len(p.Stages()))
+			for i, stage := range p.Stages() {
 				all[i] = stage.Ref()
 			}
 			return all
@@ -332,24 +283,24 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 	}
 	all := make([][]*upstream.SalesPipelineStage, len(objs))
 	for i, pipeline := range objs {
-		all[i] = pipeline.OwnStages
+		all[i] = pipeline.Stages()
 	}
 	return all, nil
 }
 
 // tagsOf returns the tags that objects embed: as embedded, or in full where a
 // field is asked for that only the full record has.
-func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
+func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.ContactTag) ([]*upstream.ContactTag, error) {
 	tags := make([]*upstream.ContactTag, len(objs))
 	for i, obj := range objs {
-		tags[i] = embedded(obj).ContactTag()
+		tags[i] = embedded(obj)
 	}
 	if embeddedTag.suffices(ctx) {
 		return tags, nil
 	}
 	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, light{}, nil)
 	for i, tag := range tags {
-		if tag.RawID == "" { // nothing to find it by
+		if tag.RawID() == "" { // nothing to find it by
 			full[i] = tag
 		}
 	}
@@ -358,16 +309,16 @@ func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.E
 
 // tagListsOf returns the tags of each contact.
 func tagListsOf(ctx context.Context, objs []*upstream.Contact) ([][]*upstream.ContactTag, error) {
-	var all []*upstream.EmbeddedTag
+	var all []*upstream.ContactTag
 	for _, contact := range objs {
-		all = append(all, contact.Tags...)
+		all = append(all, contact.Tags()...)
 	}
-	tags, err := tagsOf(ctx, all, func(t *upstream.EmbeddedTag) *upstream.EmbeddedTag { return t })
+	tags, err := tagsOf(ctx, all, func(t *upstream.ContactTag) *upstream.ContactTag { return t })
 	failed, _ := err.(graphql.BatchErrorList) //nolint:errorlint // made just now, by related
 	lists, errs := make([][]*upstream.ContactTag, len(objs)), make(graphql.BatchErrorList, len(objs))
 	for i, contact := range objs {
-		n := len(contact.Tags)
-		if contact.Tags != nil {
+		n := len(contact.Tags())
+		if contact.Tags() != nil {
 			lists[i], tags = tags[:n:n], tags[n:]
 		}
 		for k := range min(n, len(failed)) {

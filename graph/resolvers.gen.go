@@ -21,7 +21,7 @@ func (contactResolver) Tags(ctx context.Context, objs []*upstream.Contact) ([][]
 }
 
 func (contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID() })
 }
 
 func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
@@ -29,19 +29,19 @@ func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, f
 }
 
 func (contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
-	return childrenOf(ctx, objs, loader.EnrollmentsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, upstream.Query{}, first, after, last, before)
+	return childrenOf(ctx, objs, loader.EnrollmentsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, upstream.Query{}, first, after, last, before)
 }
 
 func (contactResolver) FormSubmissions(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
-	return childrenOf(ctx, objs, loader.FormSubmissionsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.FormSubmissionsOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Order], error) {
-	return childrenOf(ctx, objs, loader.OrdersOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OrdersOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 // Workspace implements [exec.ResolverRoot].
@@ -166,7 +166,7 @@ func (workspaceResolver) SalesOpportunities(ctx context.Context, obj *upstream.W
 }
 
 func (workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(o *upstream.Workspace) string { return o.TeamID })
+	return teamsOf(ctx, objs, func(o *upstream.Workspace) string { return o.TeamID() })
 }
 
 func (workspaceResolver) Contact(ctx context.Context, obj *upstream.Workspace, id string) (*upstream.Contact, error) {
@@ -301,7 +301,7 @@ func (*Resolver) ContactTag() exec.ContactTagResolver { return contactTagResolve
 type contactTagResolver struct{}
 
 func (contactTagResolver) Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ContactTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ContactTag) string { return o.WorkspaceID() })
 }
 
 // ContactTagging implements [exec.ResolverRoot].
@@ -309,7 +309,7 @@ func (*Resolver) ContactTagging() exec.ContactTaggingResolver { return contactTa
 
 type contactTaggingResolver struct{}
 
-func (contactTaggingResolver) Tag(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error) {
+func (contactTaggingResolver) Tag(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error) {
 	return taggingTags(ctx, objs)
 }
 
@@ -325,11 +325,11 @@ func (appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.Appli
 }
 
 func (appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return taggedContacts(ctx, objs)
+	return carried(ctx, objs, loader.Contacts, (*upstream.AppliedContactTag).Contact, (*upstream.AppliedContactTag).ContactRef, embeddedAppliedContactTagContact, lightContact)
 }
 
 func (appliedContactTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.AppliedContactTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.AppliedContactTag) string { return o.WorkspaceID() })
 }
 
 // Course implements [exec.ResolverRoot].
@@ -338,15 +338,15 @@ func (*Resolver) Course() exec.CourseResolver { return courseResolver{} }
 type courseResolver struct{}
 
 func (courseResolver) Workspace(ctx context.Context, objs []*upstream.Course) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Course) string { return o.WorkspaceID() })
 }
 
 func (courseResolver) Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error) {
-	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, filter *model.CourseEnrollmentFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseEnrollment], error) {
-	q, err := courseEnrollmentQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := courseEnrollmentQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -359,15 +359,15 @@ func (*Resolver) CourseSection() exec.CourseSectionResolver { return courseSecti
 type courseSectionResolver struct{}
 
 func (courseSectionResolver) Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).Owner, lightCourse, courseStub)
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).CourseRef, lightCourse, upstream.NewRecord[upstream.Course])
 }
 
 func (courseSectionResolver) Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseSection) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseSection) string { return o.WorkspaceID() })
 }
 
 func (courseSectionResolver) Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error) {
-	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 // CourseLesson implements [exec.ResolverRoot].
@@ -376,11 +376,11 @@ func (*Resolver) CourseLesson() exec.CourseLessonResolver { return courseLessonR
 type courseLessonResolver struct{}
 
 func (courseLessonResolver) Section(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.CourseSection, error) {
-	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).Owner, lightCourseSection, courseSectionStub)
+	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).SectionRef, lightCourseSection, upstream.NewRecord[upstream.CourseSection])
 }
 
 func (courseLessonResolver) Workspace(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseLesson) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseLesson) string { return o.WorkspaceID() })
 }
 
 // CourseEnrollment implements [exec.ResolverRoot].
@@ -389,15 +389,15 @@ func (*Resolver) CourseEnrollment() exec.CourseEnrollmentResolver { return cours
 type courseEnrollmentResolver struct{}
 
 func (courseEnrollmentResolver) Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
-	return enrolledContacts(ctx, objs)
+	return carried(ctx, objs, loader.Contacts, (*upstream.CourseEnrollment).Contact, (*upstream.CourseEnrollment).ContactRef, embeddedCourseEnrollmentContact, lightContact)
 }
 
 func (courseEnrollmentResolver) Course(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).Owner, lightCourse, courseStub)
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).CourseRef, lightCourse, upstream.NewRecord[upstream.Course])
 }
 
 func (courseEnrollmentResolver) Workspace(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.CourseEnrollment) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.CourseEnrollment) string { return o.WorkspaceID() })
 }
 
 // FormSubmission implements [exec.ResolverRoot].
@@ -406,19 +406,15 @@ func (*Resolver) FormSubmission() exec.FormSubmissionResolver { return formSubmi
 type formSubmissionResolver struct{}
 
 func (formSubmissionResolver) Contact(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.Contacts.From(ctx), func(o *upstream.FormSubmission) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindContact, Parent: o.WorkspaceID, ID: o.ContactID}
-	}, lightContact, contactStub)
+	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.FormSubmission).ContactRef, lightContact, upstream.NewRecord[upstream.Contact])
 }
 
 func (formSubmissionResolver) Page(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
-	return related(ctx, objs, loader.Pages.From(ctx), func(o *upstream.FormSubmission) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindPage, Parent: o.WorkspaceID, ID: o.PageID}
-	}, lightPage, pageStub)
+	return related(ctx, objs, loader.Pages.From(ctx), (*upstream.FormSubmission).PageRef, lightPage, upstream.NewRecord[upstream.WebPage])
 }
 
 func (formSubmissionResolver) Workspace(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.FormSubmission) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.FormSubmission) string { return o.WorkspaceID() })
 }
 
 // Page implements [exec.ResolverRoot].
@@ -427,15 +423,15 @@ func (*Resolver) Page() exec.PageResolver { return pageResolver{} }
 type pageResolver struct{}
 
 func (pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPage, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.FormSubmission], error) {
-	return childrenOf(ctx, objs, loader.FormSubmissionsOfPage, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.FormSubmissionsOfPage, func(o *upstream.WebPage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).CarriesFunnel, embeddedPageFunnel, lightFunnel)
+	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).FunnelRef, embeddedPageFunnel, lightFunnel)
 }
 
 func (pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.WebPage) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.WebPage) string { return o.WorkspaceID() })
 }
 
 // FulfillmentLocation implements [exec.ResolverRoot].
@@ -446,7 +442,7 @@ func (*Resolver) FulfillmentLocation() exec.FulfillmentLocationResolver {
 type fulfillmentLocationResolver struct{}
 
 func (fulfillmentLocationResolver) Workspace(ctx context.Context, objs []*upstream.FulfillmentLocation) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.FulfillmentLocation) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.FulfillmentLocation) string { return o.WorkspaceID() })
 }
 
 // Funnel implements [exec.ResolverRoot].
@@ -455,15 +451,15 @@ func (*Resolver) Funnel() exec.FunnelResolver { return funnelResolver{} }
 type funnelResolver struct{}
 
 func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error) {
-	return carriedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags }, embeddedFunnelTags)
+	return carriedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
 }
 
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Funnel) string { return o.WorkspaceID() })
 }
 
 func (funnelResolver) Pages(ctx context.Context, objs []*upstream.Funnel, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.WebPage], error) {
-	return childrenOf(ctx, objs, loader.PagesOfFunnel, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.PagesOfFunnel, func(o *upstream.Funnel) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 // FunnelTag implements [exec.ResolverRoot].
@@ -472,7 +468,7 @@ func (*Resolver) FunnelTag() exec.FunnelTagResolver { return funnelTagResolver{}
 type funnelTagResolver struct{}
 
 func (funnelTagResolver) Workspace(ctx context.Context, objs []*upstream.FunnelTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.FunnelTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.FunnelTag) string { return o.WorkspaceID() })
 }
 
 // Order implements [exec.ResolverRoot].
@@ -481,11 +477,11 @@ func (*Resolver) Order() exec.OrderResolver { return orderResolver{} }
 type orderResolver struct{}
 
 func (orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return orderContacts(ctx, objs)
+	return carried(ctx, objs, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, lightContact)
 }
 
 func (orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, (*upstream.Order).CarriesPage, embeddedOrderPage, lightPage)
+	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, (*upstream.Order).PageRef, embeddedOrderPage, lightPage)
 }
 
 func (orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
@@ -493,7 +489,7 @@ func (orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*
 }
 
 func (orderResolver) Invoices(ctx context.Context, obj *upstream.Order, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error) {
-	q, err := orderInvoiceQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := orderInvoiceQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -501,15 +497,17 @@ func (orderResolver) Invoices(ctx context.Context, obj *upstream.Order, filter *
 }
 
 func (orderResolver) AppliedTags(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedOrderTag], error) {
-	return connect(ctx, loader.AppliedOrderTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.AppliedOrderTagList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (orderResolver) Tags(ctx context.Context, objs []*upstream.Order) ([][]*upstream.OrderTag, error) {
-	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref { return refs(upstream.KindOrderTag, o.WorkspaceID, o.TagIDs) })
+	return listsOf(ctx, objs, loader.OrderTags, func(o *upstream.Order) []upstream.Ref {
+		return refs(upstream.KindOrderTag, o.WorkspaceID(), o.TagIDs())
+	})
 }
 
 func (orderResolver) Transactions(ctx context.Context, obj *upstream.Order, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTransaction], error) {
-	return connect(ctx, loader.OrderTransactionList, obj.Ref(), sorted(ctx, obj.WorkspaceID, sort).query, first, after, last, before)
+	return connect(ctx, loader.OrderTransactionList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 // OrderLineItem implements [exec.ResolverRoot].
@@ -518,7 +516,7 @@ func (*Resolver) OrderLineItem() exec.OrderLineItemResolver { return orderLineIt
 type orderLineItemResolver struct{}
 
 func (orderLineItemResolver) Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return itemProducts(ctx, objs)
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.OrderLineItem).ProductRef, lightProduct, upstream.NewRecord[upstream.Product])
 }
 
 // OrderInvoice implements [exec.ResolverRoot].
@@ -527,7 +525,7 @@ func (*Resolver) OrderInvoice() exec.OrderInvoiceResolver { return orderInvoiceR
 type orderInvoiceResolver struct{}
 
 func (orderInvoiceResolver) Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error) {
-	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).OwnOrder, (*upstream.OrderInvoice).CarriesOrder, embeddedOrderInvoiceOrder, lightOrder)
+	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).Order, (*upstream.OrderInvoice).OrderRef, embeddedOrderInvoiceOrder, lightOrder)
 }
 
 func (orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
@@ -535,7 +533,7 @@ func (orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderI
 }
 
 func (orderInvoiceResolver) Workspace(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoice) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoice) string { return o.WorkspaceID() })
 }
 
 // OrderTag implements [exec.ResolverRoot].
@@ -544,7 +542,7 @@ func (*Resolver) OrderTag() exec.OrderTagResolver { return orderTagResolver{} }
 type orderTagResolver struct{}
 
 func (orderTagResolver) Workspace(ctx context.Context, objs []*upstream.OrderTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderTag) string { return o.WorkspaceID() })
 }
 
 // AppliedOrderTag implements [exec.ResolverRoot].
@@ -553,17 +551,15 @@ func (*Resolver) AppliedOrderTag() exec.AppliedOrderTagResolver { return applied
 type appliedOrderTagResolver struct{}
 
 func (appliedOrderTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.OrderTag, error) {
-	return related(ctx, objs, loader.OrderTags.From(ctx), func(o *upstream.AppliedOrderTag) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindOrderTag, Parent: o.WorkspaceID, ID: o.TagID}
-	}, lightOrderTag, orderTagStub)
+	return related(ctx, objs, loader.OrderTags.From(ctx), (*upstream.AppliedOrderTag).TagRef, lightOrderTag, upstream.NewRecord[upstream.OrderTag])
 }
 
 func (appliedOrderTagResolver) Order(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).Owner, lightOrder, orderStub)
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).OrderRef, lightOrder, upstream.NewRecord[upstream.Order])
 }
 
 func (appliedOrderTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.AppliedOrderTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.AppliedOrderTag) string { return o.WorkspaceID() })
 }
 
 // OrderTransaction implements [exec.ResolverRoot].
@@ -572,11 +568,11 @@ func (*Resolver) OrderTransaction() exec.OrderTransactionResolver { return order
 type orderTransactionResolver struct{}
 
 func (orderTransactionResolver) Order(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).Owner, lightOrder, orderStub)
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).OrderRef, lightOrder, upstream.NewRecord[upstream.Order])
 }
 
 func (orderTransactionResolver) Workspace(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.OrderTransaction) string { return o.WorkspaceID() })
 }
 
 // Product implements [exec.ResolverRoot].
@@ -585,27 +581,25 @@ func (*Resolver) Product() exec.ProductResolver { return productResolver{} }
 type productResolver struct{}
 
 func (productResolver) DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error) {
-	return related(ctx, objs, loader.ProductVariants.From(ctx), func(o *upstream.Product) upstream.Ref {
-		return upstream.Ref{Kind: upstream.KindProductVariant, Parent: o.WorkspaceID, ID: o.DefaultVariantID}
-	}, lightProductVariant, productVariantStub)
+	return related(ctx, objs, loader.ProductVariants.From(ctx), (*upstream.Product).DefaultVariantRef, lightProductVariant, upstream.NewRecord[upstream.ProductVariant])
 }
 
 func (productResolver) Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error) {
 	return listsOf(ctx, objs, loader.ProductTags, func(o *upstream.Product) []upstream.Ref {
-		return refs(upstream.KindProductTag, o.WorkspaceID, o.TagIDs)
+		return refs(upstream.KindProductTag, o.WorkspaceID(), o.TagIDs())
 	})
 }
 
 func (productResolver) Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error) {
-	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 func (productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID() })
 }
 
 func (productResolver) Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error) {
-	q, err := productVariantQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := productVariantQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -613,7 +607,7 @@ func (productResolver) Variants(ctx context.Context, obj *upstream.Product, filt
 }
 
 func (productResolver) Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error) {
-	q, err := productPriceQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := productPriceQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -626,15 +620,15 @@ func (*Resolver) ProductVariant() exec.ProductVariantResolver { return productVa
 type productVariantResolver struct{}
 
 func (productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {
-	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).Owner, lightProduct, productStub)
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).ProductRef, lightProduct, upstream.NewRecord[upstream.Product])
 }
 
 func (productVariantResolver) Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductVariant) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductVariant) string { return o.WorkspaceID() })
 }
 
 func (productVariantResolver) Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error) {
-	return childrenOf(ctx, objs, loader.PricesOfProductVariant, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID} }, sorted(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.PricesOfProductVariant, func(o *upstream.ProductVariant) loader.Parent { return loader.Parent{List: o.Owner(), ID: o.RawID()} }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
 // ProductPrice implements [exec.ResolverRoot].
@@ -647,7 +641,7 @@ func (productPriceResolver) Variant(ctx context.Context, objs []*upstream.Produc
 }
 
 func (productPriceResolver) Workspace(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductPrice) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductPrice) string { return o.WorkspaceID() })
 }
 
 // ProductCollection implements [exec.ResolverRoot].
@@ -659,12 +653,12 @@ type productCollectionResolver struct{}
 
 func (productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error) {
 	return slicesOf(ctx, objs, loader.Products, func(o *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
-		return upstream.KindProduct, o.WorkspaceID, o.ProductIDs
+		return upstream.KindProduct, o.WorkspaceID(), o.ProductIDs()
 	}, first, after, last, before)
 }
 
 func (productCollectionResolver) Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductCollection) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductCollection) string { return o.WorkspaceID() })
 }
 
 // ProductTag implements [exec.ResolverRoot].
@@ -673,7 +667,7 @@ func (*Resolver) ProductTag() exec.ProductTagResolver { return productTagResolve
 type productTagResolver struct{}
 
 func (productTagResolver) Workspace(ctx context.Context, objs []*upstream.ProductTag) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.ProductTag) string { return o.WorkspaceID() })
 }
 
 // SalesPipeline implements [exec.ResolverRoot].
@@ -686,11 +680,11 @@ func (salesPipelineResolver) Stages(ctx context.Context, objs []*upstream.SalesP
 }
 
 func (salesPipelineResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipeline) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesPipeline) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesPipeline) string { return o.WorkspaceID() })
 }
 
 func (salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipeline, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipeline, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 // SalesPipelineStage implements [exec.ResolverRoot].
@@ -701,15 +695,15 @@ func (*Resolver) SalesPipelineStage() exec.SalesPipelineStageResolver {
 type salesPipelineStageResolver struct{}
 
 func (salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error) {
-	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).Owner, lightSalesPipeline, salesPipelineStub)
+	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).PipelineRef, lightSalesPipeline, upstream.NewRecord[upstream.SalesPipeline])
 }
 
 func (salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesPipelineStage) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesPipelineStage) string { return o.WorkspaceID() })
 }
 
 func (salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipelineStage, func(o *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(o.WorkspaceID, o.RawID) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipelineStage, func(o *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
 }
 
 // SalesOpportunity implements [exec.ResolverRoot].
@@ -718,27 +712,27 @@ func (*Resolver) SalesOpportunity() exec.SalesOpportunityResolver { return sales
 type salesOpportunityResolver struct{}
 
 func (salesOpportunityResolver) Notes(ctx context.Context, objs []*upstream.SalesOpportunity) ([][]*upstream.SalesOpportunityNote, error) {
-	return carriedLists(ctx, objs, loader.SalesOpportunityNotes, func(o *upstream.SalesOpportunity) []*upstream.SalesOpportunityNote { return o.Notes }, embeddedSalesOpportunityNotes)
+	return carriedLists(ctx, objs, loader.SalesOpportunityNotes, func(o *upstream.SalesOpportunity) []*upstream.SalesOpportunityNote { return o.Notes() }, embeddedSalesOpportunityNotes)
 }
 
 func (salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
-	return opportunityContacts(ctx, objs)
+	return carried(ctx, objs, loader.Contacts, (*upstream.SalesOpportunity).Contact, (*upstream.SalesOpportunity).ContactRef, embeddedSalesOpportunityContact, lightContact)
 }
 
 func (salesOpportunityResolver) Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error) {
-	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, (*upstream.SalesOpportunity).CarriesPipeline, embeddedSalesOpportunityPipeline, lightSalesPipeline)
+	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, (*upstream.SalesOpportunity).PipelineRef, embeddedSalesOpportunityPipeline, lightSalesPipeline)
 }
 
 func (salesOpportunityResolver) PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
-	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, (*upstream.SalesOpportunity).CarriesPipelinesStage, embeddedSalesOpportunityPipelinesStage, lightSalesPipelineStage)
+	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, (*upstream.SalesOpportunity).PipelinesStageRef, embeddedSalesOpportunityPipelinesStage, lightSalesPipelineStage)
 }
 
 func (salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunity) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunity) string { return o.WorkspaceID() })
 }
 
 func (salesOpportunityResolver) OpportunityNotes(ctx context.Context, obj *upstream.SalesOpportunity, filter *model.SalesOpportunityNoteFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesOpportunityNote], error) {
-	q, err := salesOpportunityNoteQuery(ctx, obj.WorkspaceID, filter, sort)
+	q, err := salesOpportunityNoteQuery(ctx, obj.WorkspaceID(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
@@ -753,11 +747,11 @@ func (*Resolver) SalesOpportunityNote() exec.SalesOpportunityNoteResolver {
 type salesOpportunityNoteResolver struct{}
 
 func (salesOpportunityNoteResolver) Opportunity(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.SalesOpportunity, error) {
-	return related(ctx, objs, loader.SalesOpportunities.From(ctx), (*upstream.SalesOpportunityNote).Owner, lightSalesOpportunity, salesOpportunityStub)
+	return related(ctx, objs, loader.SalesOpportunities.From(ctx), (*upstream.SalesOpportunityNote).OpportunityRef, lightSalesOpportunity, upstream.NewRecord[upstream.SalesOpportunity])
 }
 
 func (salesOpportunityNoteResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.Workspace, error) {
-	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunityNote) string { return o.WorkspaceID })
+	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunityNote) string { return o.WorkspaceID() })
 }
 
 // Membership implements [exec.ResolverRoot].
@@ -766,7 +760,7 @@ func (*Resolver) Membership() exec.MembershipResolver { return membershipResolve
 type membershipResolver struct{}
 
 func (membershipResolver) Team(ctx context.Context, objs []*upstream.Membership) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(o *upstream.Membership) string { return o.TeamID })
+	return teamsOf(ctx, objs, func(o *upstream.Membership) string { return o.TeamID() })
 }
 
 // BillingSubscription implements [exec.ResolverRoot].
@@ -777,7 +771,7 @@ func (*Resolver) BillingSubscription() exec.BillingSubscriptionResolver {
 type billingSubscriptionResolver struct{}
 
 func (billingSubscriptionResolver) Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error) {
-	return teamsOf(ctx, objs, func(o *upstream.BillingSubscription) string { return o.TeamID })
+	return teamsOf(ctx, objs, func(o *upstream.BillingSubscription) string { return o.TeamID() })
 }
 
 // Team implements [exec.ResolverRoot].

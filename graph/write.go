@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -56,9 +57,6 @@ func (w *writer) fail(err error) {
 
 // object writes an object of a selection. results are nil if the selection keeps none.
 func (w *writer) object(s *selection, record any, o *object) bool {
-	if record != nil {
-		s.bind(record)
-	}
 	m := w.mark()
 	w.b = append(w.b, '{')
 	for i, f := range s.fields {
@@ -132,34 +130,26 @@ func (w *writer) plain(s *selection, f *field, t *ast.Type, record any) bool {
 		}
 		return w.value(f, t, value)
 	}
-	value := f.read(w.execution, record)
-	if t.Elem != nil {
-		return w.leaves(of, t, value)
+	before := len(w.b)
+	b, null, err := f.appendLeaf(w.b, record)
+	if err == nil && t.Elem != nil {
+		err = w.objects.add(elements(b[before:]))
 	}
-	return w.leaf(of, value)
-}
-
-func (w *writer) leaf(of *ast.Definition, value any) bool {
-	b, null, err := appendLeaf(w.b, of, value)
 	if err != nil {
 		w.fail(err)
+		return false
 	}
-	if !null {
-		w.b = b
-	}
+	w.b = b
 	return !null
 }
 
-func (w *writer) leaves(of *ast.Definition, t *ast.Type, value any) bool {
-	list, _ := value.([]string)
-	if list == nil && !t.NonNull {
-		return false
+// elements returns the number of the elements of a list of scalars, or a larger one if
+// there are commas in them.
+func elements(list []byte) int {
+	if len(list) <= len("[]") {
+		return 0
 	}
-	if err := w.objects.add(len(list)); err != nil {
-		w.fail(err)
-		return false
-	}
-	return w.list(t, len(list), func(i int) bool { return w.leaf(of, list[i]) })
+	return 1 + bytes.Count(list, []byte{','})
 }
 
 // list writes a list of n values.

@@ -7,7 +7,7 @@ import "context"
 func createdBelow[O, T any, P interface {
 	keyed[O]
 	Ref() Ref
-}, R keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*O, error), id string, adopt func(*T, Place), owner func(*T) Ref, segments ...string) (*T, error) {
+}, R keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*O, error), id string, owner func(*T) Ref, segments ...string) (*T, error) {
 	var parent P
 	p, err := c.own(ctx, p, func(p Place) (err error) {
 		parent, err = find(c, ctx, p, id)
@@ -16,7 +16,7 @@ func createdBelow[O, T any, P interface {
 	if err != nil {
 		return nil, err
 	}
-	row, _, err := createdIn[T, R](ctx, c, p, key, attributes, false, adopt, segments...)
+	row, _, err := createdIn[T, R](ctx, c, p, key, attributes, false, segments...)
 	if err == nil && parent != nil && owner(row).ID != parent.Ref().ID {
 		return nil, anothers()
 	}
@@ -25,12 +25,12 @@ func createdBelow[O, T any, P interface {
 
 // updatedBelow is [updatedIn] for a record that does not name its workspace: the record that
 // ClickFunnels answers with has to be of the owner that the client has found.
-func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), adopt func(*T, Place), owner func(*T) Ref, segments ...string) (*T, error) {
+func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), owner func(*T) Ref, segments ...string) (*T, error) {
 	var known *T
 	row, err := updatedIn[T, P](ctx, c, p, key, attributes, func(c *Client, ctx context.Context, p Place, id string) (_ *T, err error) {
 		known, err = find(c, ctx, p, id)
 		return known, err
-	}, adopt, segments...)
+	}, segments...)
 	if err == nil && known != nil && owner(row).ID != owner(known).ID {
 		return nil, anothers()
 	}

@@ -241,7 +241,7 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 						}
 					}
 					if test.code == "" || upsert && test.upserted {
-						if err != nil || row.RawID != "7" {
+						if err != nil || row.RawID() != "7" {
 							t.Errorf("error %v, row %v", err, row)
 						}
 						return
@@ -374,7 +374,7 @@ func TestLastAnswerCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		row, err := c.WithToken("secret").CreateContact(ctx, acme, map[string]string{})
-		if err != nil || row.RawID != "7" {
+		if err != nil || row.RawID() != "7" {
 			t.Errorf("%v, %v", row, err)
 		}
 	})

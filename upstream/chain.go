@@ -59,6 +59,4 @@ type Chained interface{ Chain() int }
 
 // Chain returns how many calls it took one after another to get the record, the last one
 // included. It is 0 for what is part of another record, and where nobody counts.
-func (r *Record) Chain() int { return r.chain }
-
-func (r *Record) setChain(n int) { r.chain = n }
+func (r *Row) Chain() int { return r.chain }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -198,42 +197,45 @@ func (c *Client) call(ctx context.Context, r *request, read func(answer) error) 
 // keyed is what every record is.
 type keyed[T any] interface {
 	*T
-	Key() string
-	Ref() Ref
-	setChain(n int)
+	row() *Row
 }
 
 // onAccounts is where the records are found that belong to no workspace.
 var onAccounts = Place{Subdomain: accounts}
 
-// one fetches a record. adopt, which may be nil, completes it.
-func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, adopt func(*T, Place), segments ...string) (*T, error) {
-	var row *T
-	_, err := c.get(ctx, at.Subdomain, segments, Query{}, c.projection.expand(reflect.TypeFor[T]()), func(body []byte) (err error) {
-		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || !pathSegment(P(row).Key())) {
-			err = unreadable(errors.New("no record"))
-		}
+// one fetches a record.
+func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
+	var record *T
+	_, err := c.get(ctx, at.Subdomain, segments, Query{}, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+		record, err = whole[T, P](body, c.projection)
 		return err
 	})
 	if err != nil {
 		return nil, c.Missing(err)
 	}
-	if !c.admits(row, at) {
+	if n, _ := ChainOf(ctx); !c.enter(P(record).row(), at, n) {
 		return nil, NotThere()
 	}
-	if adopt != nil {
-		adopt(row, at)
-	}
-	n, _ := ChainOf(ctx)
-	P(row).setChain(n)
-	return row, nil
+	return record, nil
 }
 
-// list fetches a page of records. adopt, which may be nil, completes each.
-func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
+// whole reads a record, which has to have an id.
+func whole[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
+	record, err := decodeOne[T, P](body, p)
+	if err == nil && (record == nil || !pathSegment(P(record).row().Key())) {
+		err = unreadable(errors.New("no record"))
+	}
+	return record, err
+}
+
+// expanded returns the keys of a type that have to be asked for.
+func (c *Client) expanded(t *RowType) []string { return c.projection.layout(t).expand }
+
+// list fetches a page of records.
+func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, segments ...string) (*Page[T], error) {
 	var rows []*T
-	next, err := c.get(ctx, at.Subdomain, segments, q, c.projection.expand(reflect.TypeFor[T]()), func(body []byte) (err error) {
-		rows, err = decodeList[T](body, c.projection)
+	next, err := c.get(ctx, at.Subdomain, segments, q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
+		rows, err = decodeList[T, P](body, c.projection)
 		return err
 	})
 	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity) {
@@ -244,21 +246,13 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, 
 	}
 	// What has no id at all is no record: it could be neither found again nor
 	// told from another.
-	rows = slices.DeleteFunc(rows, func(row *T) bool { return row == nil || !pathSegment(P(row).Key()) })
+	rows = slices.DeleteFunc(rows, func(record *T) bool { return !pathSegment(P(record).row().Key()) })
 	if len(rows) == 0 {
 		next = "" // whatever the header says (API.md §3.1)
 	}
 	page := &Page[T]{Rows: rows, Next: next}
-	if c.Scoped() {
-		page.Keep(func(row *T) bool { return c.admits(row, at) })
-	}
 	page.Chain, _ = ChainOf(ctx)
-	for _, row := range page.Rows {
-		if adopt != nil {
-			adopt(row, at)
-		}
-		P(row).setChain(page.Chain)
-	}
+	page.Keep(func(record *T) bool { return c.enter(P(record).row(), at, page.Chain) })
 	return page, nil
 }
 
@@ -277,22 +271,22 @@ func (p Place) segments(segments []string) []string {
 }
 
 // oneIn is [one] on the subdomain of a place.
-func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, adopt func(*T, Place), segments ...string) (*T, error) {
+func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments ...string) (*T, error) {
 	return in(ctx, c, p, func(p Place) (*T, error) {
-		row, err := one[T, P](ctx, c, p, adopt, segments...)
+		record, err := one[T, P](ctx, c, p, segments...)
 		// A host can know records of other workspaces (API.md §9, 3): what is not in
 		// the workspace asked for is not found there.
-		if err == nil && IsRawID(p.WorkspaceID) && P(row).Ref().Parent != p.WorkspaceID {
+		if err == nil && IsRawID(p.WorkspaceID) && P(record).row().parent != p.WorkspaceID {
 			return nil, NotThere()
 		}
-		return row, err
+		return record, err
 	})
 }
 
 // listIn is [list] on the subdomain of a place.
-func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, adopt func(*T, Place), segments ...string) (*Page[T], error) {
+func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*Page[T], error) {
 	return in(ctx, c, p, func(p Place) (*Page[T], error) {
-		return list[T, P](ctx, c, p, q, adopt, p.segments(segments)...)
+		return list[T, P](ctx, c, p, q, p.segments(segments)...)
 	})
 }
 

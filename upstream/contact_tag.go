@@ -1,16 +1,37 @@
 package upstream
 
 import (
-	"cmp"
+	"context"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ContactTag is a label of a workspace that contacts can carry (API.md §5,
-// Contacts::Tag). Names are unique within a workspace.
-type ContactTag struct {
-	Record      `json:",embed"`
-	WorkspaceID string `json:"workspace_id"`
-	Name        string `json:"name"`
-	Color       string `json:"color"`
+// ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its
+// raw id. What applying it twice does is not documented, so that it is not repeated.
+func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
+	var carrier *Contact
+	p, err := c.own(ctx, p, func(p Place) (err error) {
+		if carrier, err = c.Contact(ctx, p, contact); err != nil {
+			return err
+		}
+		_, err = c.ContactTag(ctx, p, tag)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	row, _, err := createdIn[AppliedContactTag](ctx, c, p, "contacts_applied_tag", map[string]any{"tag_id": jsontext.Value(tag)}, false, "contacts", contact, "applied_tags")
+	if err == nil && carrier != nil && row.ContactID() != carrier.RawID() { // it is no one else's
+		return nil, anothers()
+	}
+	return row, err
 }
 
-func (t *ContactTag) adopt(p Place) { t.WorkspaceID = cmp.Or(t.WorkspaceID, p.WorkspaceID) }
+// RemoveAppliedContactTag takes a tag from the contact that carries it, by the applied
+// tag's id. Who must not see everything has found it by its contact.
+func (c *Client) RemoveAppliedContactTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "contacts", "applied_tags", id)
+}
+
+// Tag returns the tag, without the times that only the full record has.
+func (t *ContactTagging) Tag() *ContactTag { return (*ContactTag)(t) }

@@ -1,72 +1,81 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"math"
-	"reflect"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"sync"
 )
 
-// decodeList reads a list of records. p, which may be nil, says which keys are
-// needed.
-func decodeList[T any](body []byte, p *Projection) ([]*T, error) {
-	body = withoutBOM(body)
-	if err := checkSize(body); err != nil {
-		return nil, err
-	}
-	if p != nil {
-		if rows, err := decodeOnly[T](body, false, p); err == nil {
-			return rows, checkRows(rows)
+// decodeList reads a list of records. p, which may be nil, says which keys are needed.
+// Values that are no records are left out.
+func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
+	rows, block := make([]*T, 0, PageSize), []T(nil)
+	_, err := decode(body, p.layout(TypeOf[T]()), p, true, func() *Row {
+		if len(block) == 0 {
+			block = make([]T, PageSize)
 		}
-	}
-	var rows []*T
-	if err := decode(body, &rows); err != nil {
+		row := &block[0]
+		rows, block = append(rows, row), block[1:]
+		return P(row).row()
+	})
+	if err != nil {
 		return nil, err
 	}
-	if rows == nil {
-		return nil, unreadable(errors.New("null for a list"))
-	}
-	return rows, checkRows(rows)
+	return rows, nil
 }
 
 // decodeOne reads a record, as [decodeList] does; nil is a null.
-func decodeOne[T any](body []byte, p *Projection) (*T, error) {
-	body = withoutBOM(body)
-	if err := checkSize(body); err != nil {
+func decodeOne[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
+	row := new(T)
+	n, err := decode(body, p.layout(TypeOf[T]()), p, false, P(row).row)
+	if n == 0 || err != nil {
 		return nil, err
 	}
-	if p != nil {
-		if rows, err := decodeOnly[T](body, true, p); err == nil {
-			return rows[0], nil
-		}
-	}
-	var row *T
-	err := decode(body, &row)
-	return row, err
+	return row, nil
 }
 
-// decode reads an answer into records. Types in the wild differ from what is
-// declared (API.md §8, traps 9–12): a number may come as a string and a string
-// as a number, a null where none is declared, a key that nobody described. None
-// of these fails; a value that makes no sense at all in its place is taken for
-// null. Only text that is not JSON, or a whole of the wrong shape, is an error.
-func decode(body []byte, into any) error {
-	err := json.Unmarshal(body, into, lenient)
-	if _, ok := errors.AsType[*json.SemanticError](err); ok {
-		reflect.ValueOf(into).Elem().SetZero()
-		err = json.Unmarshal(body, into, forgiving)
+// decode reads rows, which next makes, from a list or a single record, and returns their
+// number. Types in the wild differ from what is declared (API.md §8, traps 9–12): a number
+// may come as a string and a string as a number, a null where none is declared, a key that
+// nobody described. None of these fails; a value that makes no sense at all in its place
+// is taken for null. Only text that is not JSON, or a whole of the wrong shape, is an
+// error. Nothing of the body is kept.
+func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) (n int, err error) {
+	body = withoutBOM(body)
+	if err := checkSize(body); err != nil {
+		return 0, err
 	}
-	if err != nil {
-		return unreadable(withoutValues(err))
+	r := readers.Get().(*reader)
+	defer r.free()
+	r.scanner, r.projection = scanner{text: body}, p
+	one := func() bool {
+		if r.next() != '{' {
+			_, ok := r.value()
+			return ok
+		}
+		n++
+		return r.row(next(), l)
 	}
-	return nil
+	values := 0
+	whole := func() bool {
+		if list {
+			return r.list(func() bool { values++; return one() })
+		}
+		return one()
+	}
+	isWhole := list && r.next() == '[' || !list && (r.next() == '{' || r.next() == 'n')
+	switch {
+	case !isWhole:
+		return 0, unreadable(errors.New("a value of another shape"))
+	case !whole() || !r.ended():
+		return 0, unreadable(errors.New("malformed JSON"))
+	case values > maxRows:
+		return 0, tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
+	}
+	r.finish()
+	return n, nil
 }
 
 // errUnreadable is what every error of an answer that cannot be read wraps.
@@ -76,191 +85,179 @@ func unreadable(cause error) error {
 	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
 }
 
-// withoutNulls takes nulls out of a list of records, where they mean nothing.
-func withoutNulls[T any](rows []*T) []*T {
-	return slices.DeleteFunc(rows, func(row *T) bool { return row == nil })
+// reader reads rows from what it scans. What it has read is the rows' own; its pieces of
+// memory serve the next answer.
+type reader struct {
+	scanner
+	projection *Projection
+	block      []byte // values of all rows
+	values     []span // of all rows
+	rows       []unfinished
+	records    []Record // for rows below others
+	known      map[*layout]*[]member
 }
 
-// withoutValues keeps of a decoding error where it happened and drops what
-// stood there, which may be personal data.
-func withoutValues(err error) error {
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return errors.New("unexpected value at " + string(semantic.JSONPointer))
-	}
-	return errors.New("malformed JSON")
+// unfinished is a row whose values stand in the reader from an index.
+type unfinished struct {
+	row   *Row
+	first int
 }
 
-var lenientTypes = json.JoinUnmarshalers(
-	json.UnmarshalFromFunc(decodeText),
-	json.UnmarshalFromFunc(decodeTexts),
-	json.UnmarshalFromFunc(nullable(parseInt)),
-	json.UnmarshalFromFunc(nullable(parseBool)),
-	json.UnmarshalFromFunc(nullable(parseTime)),
+var readers = sync.Pool{New: func() any { return &reader{known: make(map[*layout]*[]member)} }}
+
+const (
+	// maxPooled is the most memory that a reader keeps for the next answer, in bytes.
+	maxPooled = 1 << 20
+	// maxLayouts is the most layouts that a reader remembers.
+	maxLayouts = 100
 )
 
-// lenient reads the Go types that records are made of. Pointers are the fields
-// that may be null, and become nil for what makes no sense.
-var lenient = json.JoinOptions(
-	json.WithUnmarshalers(lenientTypes),
-	jsontext.AllowDuplicateNames(true),
-	jsontext.AllowInvalidUTF8(true),
-)
-
-// forgiving takes for null, too, what has another shape than its place, such as
-// an object for a list. It looks at every value, so it is the second try.
-var forgiving = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarshalers(
-	lenientTypes,
-	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
-		var want jsontext.Kind
-		switch target := reflect.TypeOf(v).Elem(); {
-		case target.Kind() == reflect.Struct || target.Kind() == reflect.Pointer && target.Elem().Kind() == reflect.Struct:
-			want = '{'
-		case target.Kind() == reflect.Slice:
-			want = '['
-		}
-		_, own := v.(json.UnmarshalerFrom)
-		_, raw := v.(*jsontext.Value)
-		if want == 0 || own || raw || dec.StackDepth() == 0 || dec.PeekKind() == want {
-			return errors.ErrUnsupported
-		}
-		reflect.ValueOf(v).Elem().SetZero()
-		return dec.SkipValue()
-	}),
-)))
-
-// decodeText reads any value as text.
-func decodeText(dec *jsontext.Decoder, s *string) error {
-	text, err := readText(dec)
-	*s = text
-	return err
+func (r *reader) free() {
+	if cap(r.block) > maxPooled {
+		return
+	}
+	clear(r.rows)
+	if len(r.known) > maxLayouts {
+		clear(r.known)
+	}
+	for _, known := range r.known {
+		clear(*known)
+		*known = (*known)[:0]
+	}
+	*r = reader{block: r.block[:0], values: r.values[:0], rows: r.rows[:0], known: r.known}
+	readers.Put(r)
 }
 
-// decodeTexts leaves nulls and blanks out of a list of ids or words, where they mean
-// nothing.
-func decodeTexts(dec *jsontext.Decoder, all *[]string) error {
-	if dec.PeekKind() != '[' {
-		return errors.ErrUnsupported
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	*all = []string{}
-	for dec.PeekKind() != ']' {
-		text, err := readText(dec)
-		if err != nil {
-			return err
-		}
-		if text != "" {
-			*all = append(*all, text)
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// nullable returns a decoder for *T that sets nil where parse does not accept
-// the value's text.
-func nullable[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, **T) error {
-	return func(dec *jsontext.Decoder, p **T) error {
-		*p = nil
-		text, err := readText(dec)
-		if err != nil {
-			return err
-		}
-		if v, ok := parse(text); ok {
-			*p = &v
-		}
-		return nil
+// finish gives the rows their values, which all of them share one piece of memory for.
+func (r *reader) finish() {
+	block, values := string(r.block), slices.Clone(r.values)
+	for _, u := range r.rows {
+		end := u.first + len(u.row.layout.keys)
+		u.row.block, u.row.values = block, values[u.first:end:end]
 	}
 }
 
-// readText reads any value as text: a string's content, a number or boolean as
-// it stands, nothing for null, and JSON for an object or an array. An id that is
-// formatted as a decimal is the integer.
-func readText(dec *jsontext.Decoder) (string, error) {
-	value, err := dec.ReadValue()
-	if err != nil {
-		return "", err
+// member is what is known of a key at one place of the rows of a layout, which mostly have
+// the same keys in the same order.
+type member struct {
+	text     []byte // with its quotes and the colon behind them
+	key      *key   // nil if it is passed over
+	position int
+	below    *layout
+}
+
+// row reads an object.
+func (r *reader) row(row *Row, l *layout) bool {
+	row.layout = l
+	known := r.known[l]
+	if known == nil {
+		known = new([]member)
+		r.known[l] = known
 	}
-	if value.Kind() == 'n' {
-		return "", nil
+	first := len(r.values)
+	r.rows = append(r.rows, unfinished{row, first})
+	r.values = append(r.values, make([]span, len(l.keys))...)
+	if !r.take('{') {
+		return false
 	}
-	if isDecimal(byte(value.Kind()), value) && isIDKey(memberOf(dec.StackPointer())) {
-		return integerID(strings.Trim(string(value), `"`)), nil
+	if r.take('}') {
+		return true
 	}
-	if value.Kind() == '"' {
-		if inner := value[1 : len(value)-1]; isPlain(inner) {
-			return string(inner), nil
+	for n := 0; ; n++ {
+		m, ok := r.member(l, known, n)
+		switch {
+		case !ok:
+			return false
+		case m.key == nil:
+			_, ok = r.value()
+		case m.below != nil:
+			ok = r.below(row, first+m.position, m.key, m.below)
+		default:
+			ok = r.keep(first+m.position, m.key)
 		}
-		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
-		return string(unquoted), nil
-	}
-	return strings.ToValidUTF8(string(value), "\uFFFD"), nil
-}
-
-// readNullableText is [readText] with nil for null.
-func readNullableText(dec *jsontext.Decoder) (*string, error) {
-	if dec.PeekKind() == 'n' {
-		return nil, dec.SkipValue()
-	}
-	text, err := readText(dec)
-	return &text, err
-}
-
-// NotInt is what a field has whose value is no whole number, such as 1.5 or "1,000".
-const NotInt = math.MinInt
-
-// parseInt returns [NotInt] for text that is no whole number, and false for blank text.
-// It accepts a decimal without a fraction, such as "3.0" or "3e2".
-func parseInt(text string) (int, bool) {
-	if text == "" {
-		return 0, false
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		whole, ok := wholeNumber(text)
-		if n, err = strconv.Atoi(whole); !ok || err != nil {
-			n = NotInt
+		if !ok {
+			return false
+		}
+		if more, ok := r.more('}'); !more {
+			return ok
 		}
 	}
-	return n, true
 }
 
-func parseBool(text string) (bool, bool) {
-	b, err := strconv.ParseBool(text)
-	return b, err == nil
-}
-
-// layouts are the formats of times, after [parseTime] has put a T between date and time.
-var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly}
-
-// parseTime accepts ISO 8601 as the API sends it (API.md §5), and what other servers make
-// of it: an offset without a colon, a space before time and zone, the zone "UTC", no zone,
-// which is UTC, or a date only. The result is in UTC.
-func parseTime(text string) (time.Time, bool) {
-	if text == "" {
-		return time.Time{}, false
-	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil { // nearly always
-		return utc(t)
-	}
-	text = strings.TrimSpace(text)
-	if zoneless, ok := strings.CutSuffix(text, "UTC"); ok {
-		text = strings.TrimSpace(zoneless)
-	}
-	if date := len(time.DateOnly); len(text) > date && text[date] == ' ' {
-		text = text[:date] + "T" + strings.ReplaceAll(text[date+1:], " ", "")
-	}
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return utc(t)
+// member passes over the nth key of a row and returns what is known of it; known are the
+// keys of the rows before.
+func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
+	r.next()
+	if n < len(*known) {
+		if m = (*known)[n]; bytes.HasPrefix(r.text[r.at:], m.text) {
+			r.at += len(m.text)
+			return m, true
 		}
 	}
-	return time.Time{}, false
+	begin := r.at
+	if !r.key() {
+		return m, false
+	}
+	m = member{text: r.text[begin:r.at]}
+	s := scanner{text: m.text}
+	_, name, _ := s.raw()
+	name, _ = textOf('"', name)
+	if m.position, ok = l.positions[string(name)]; ok {
+		if m.key = l.keys[m.position]; m.key.isRow() {
+			m.below = r.projection.layout(m.key.typ)
+		}
+	}
+	if n < len(*known) {
+		(*known)[n] = m
+	} else {
+		*known = append(*known, m)
+	}
+	return m, true
 }
 
-// utc returns a time in UTC, and false if its year there has not four digits.
-func utc(t time.Time) (time.Time, bool) {
-	t = t.UTC()
-	return t, t.Year() >= 0 && t.Year() <= 9999
+// below reads the rows below a key of a row.
+func (r *reader) below(row *Row, i int, k *key, l *layout) bool {
+	first := len(row.children)
+	r.values[i] = span{}
+	child := func() bool {
+		if r.next() != '{' { // null means nothing in a list
+			_, ok := r.value()
+			return ok
+		}
+		if len(r.records) == 0 {
+			r.records = make([]Record, 16)
+		}
+		child := &r.records[0]
+		r.records, row.children = r.records[1:], append(row.children, child)
+		return r.row(&child.Row, l)
+	}
+	want := byte('{')
+	read := child
+	if k.shape == asRows {
+		want, read = '[', func() bool { return r.list(child) }
+	}
+	if r.next() != want {
+		_, ok := r.value()
+		return ok
+	}
+	if !read() {
+		return false
+	}
+	r.values[i] = span{uint32(first) + 1, uint32(len(row.children)) + 1} //nolint:gosec // bounded by maxObjects
+	return true
+}
+
+// keep reads the value of a key.
+func (r *reader) keep(i int, k *key) bool {
+	kind, raw, ok := r.raw()
+	if !ok {
+		return false
+	}
+	begin := len(r.block)
+	r.block, ok = k.appendValue(r.block, kind, raw)
+	r.values[i] = span{}
+	if end := len(r.block); end > begin {
+		r.values[i] = span{uint32(begin), uint32(end)} //nolint:gosec // bounded by [Config.MaxBody]
+	}
+	return ok
 }

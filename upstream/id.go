@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Some servers and proxies format every number as a decimal. An id is then the integer
@@ -38,19 +36,6 @@ func integerID(id string) string {
 		return whole
 	}
 	return id
-}
-
-// memberOf returns the name of the member of an object that a pointer leads to or through,
-// whichever element of its arrays is meant.
-func memberOf(p jsontext.Pointer) string {
-	for p != "" {
-		name := p.LastToken()
-		if _, err := strconv.Atoi(name); err != nil {
-			return name
-		}
-		p = p.Parent()
-	}
-	return ""
 }
 
 // maxDigits is the most digits of a number that is read exactly; ids have ten, and an int

@@ -23,16 +23,16 @@ func TestDecimalIDsAreIntegers(t *testing.T) {
 		}
 		o := rows[0]
 		for got, want := range map[string]string{
-			o.RawID: "3000000001", *o.PublicID: "3e9", o.WorkspaceID: "101", o.ContactID: "3000000002", o.PageID: "9007199254740993",
-			*o.ExternalID: "4.0", *o.OriginationChannelID: "7.5", *o.TotalAmount: "97.00",
-			o.Contact.RawID: "3000000000", *o.Contact.EmailAddress: "1.50", o.Contact.Tags[0].RawID: "10", o.Contact.Tags[0].Name: "2.0",
+			o.RawID(): "3000000001", *o.PublicID(): "3e9", o.text("workspace_id"): "101", o.ContactID(): "3000000002", o.PageID(): "9007199254740993",
+			*o.ExternalID(): "4.0", *o.OriginationChannelID(): "7.5", *o.TotalAmount(): "97.00",
+			o.Contact().RawID(): "3000000000", *o.Contact().EmailAddress(): "1.50", o.Contact().Tags()[0].RawID(): "10", o.Contact().Tags()[0].Name(): "2.0",
 		} {
 			if got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
-		if want := []string{"5", "6", "7", "x.0", "80"}; !slices.Equal(o.TagIDs, want) {
-			t.Errorf("%s: %q, want %q", name, o.TagIDs, want)
+		if want := []string{"5", "6", "7", "x.0", "80"}; !slices.Equal(o.TagIDs(), want) {
+			t.Errorf("%s: %q, want %q", name, o.TagIDs(), want)
 		}
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -69,14 +69,14 @@ func TestIntsAreExactOrNone(t *testing.T) {
 	} {
 		for name, p := range projections {
 			row, err := decodeOne[CourseLesson]([]byte(`{"id":1,"sort_order":`+value+`}`), p)
-			if err != nil || row.SortOrder == nil || *row.SortOrder != want {
+			if err != nil || row.SortOrder() == nil || *row.SortOrder() != want {
 				t.Errorf("%s, %s: %v, want %d", value, name, err, want)
 			}
 		}
 	}
 	for _, value := range []string{`null`, `""`} {
 		for name, p := range projections {
-			if row, err := decodeOne[CourseLesson]([]byte(`{"id":1,"sort_order":`+value+`}`), p); err != nil || row.SortOrder != nil {
+			if row, err := decodeOne[CourseLesson]([]byte(`{"id":1,"sort_order":`+value+`}`), p); err != nil || row.SortOrder() != nil {
 				t.Errorf("%s, %s: not null, or %v", value, name, err)
 			}
 		}

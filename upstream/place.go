@@ -66,12 +66,12 @@ func (p places) get(key placeKey) (Place, bool) {
 // remember keeps what a workspace's record says of its place. A subdomain that
 // is not one DNS label is not believed, also when ClickFunnels sends it.
 func (c *Client) remember(w *Workspace) {
-	subdomain, err := ParseSubdomain(w.Subdomain)
-	if err != nil && c.template.perWorkspace || !IsRawID(w.RawID) || !c.scope.workspace(w) {
+	subdomain, err := ParseSubdomain(w.Subdomain())
+	if err != nil && c.template.perWorkspace || !IsRawID(w.RawID()) || !c.scope.workspace(w.RawID(), w.TeamID()) {
 		return
 	}
 	// What is kept are copies: texts of records are parts of larger pieces.
-	place := Place{WorkspaceID: strings.Clone(w.RawID), Subdomain: strings.Clone(subdomain)}
+	place := Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
 		if known, ok := c.places.get(placeKey{c.credential, id}); ok && known == place {
 			continue // until its time is over
@@ -100,7 +100,7 @@ func (c *Client) PlaceOf(w *Workspace) (Place, error) {
 	if !c.template.perWorkspace {
 		return Place{WorkspaceID: w.Key()}, nil
 	}
-	subdomain, err := ParseSubdomain(w.Subdomain)
+	subdomain, err := ParseSubdomain(w.Subdomain())
 	if err != nil {
 		return Place{}, NewError(Unavailable, "ClickFunnels names no usable subdomain for this workspace.")
 	}

@@ -22,8 +22,10 @@ func TestPlaces(t *testing.T) {
 			p, ok := c.Locate(Place{WorkspaceID: id})
 			return ok && p == Place{WorkspaceID: "7", Subdomain: "acme"}
 		}
-		public := "seven"
-		workspace := &Workspace{Record: Record{RawID: "7", PublicID: &public}, Subdomain: "Acme"}
+		workspace, err := ParseRecord[Workspace]("", `{"id":7,"public_id":"seven","subdomain":"Acme"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range 1000 {
 			c := base.WithToken(Token(fmt.Sprint("token-", i)))
 			c.remember(workspace)

@@ -27,12 +27,12 @@ func TestOnly(t *testing.T) {
 
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	all := Columns(reflect.TypeFor[Contact]())
+	all := columns(reflect.TypeFor[referenceContact]())
 	if len(all) < 25 {
 		t.Fatalf("a contact has %d keys", len(all))
 	}
 	for _, body := range []string{w.Body.String(), lying} {
-		full, err := decodeList[Contact]([]byte(body), nil)
+		full, err := readReference([]byte(body))
 		if err != nil || len(full) == 0 {
 			t.Fatal(err)
 		}
@@ -43,15 +43,14 @@ func TestOnly(t *testing.T) {
 					chosen = append(chosen, key)
 				}
 			}
-			rows, err := decodeOnly[Contact]([]byte(body), false, &Projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
+			rows, err := decodeList[Contact]([]byte(body), &Projection{want: func(key string) bool { return slices.Contains(chosen, key) }})
 			if err != nil || len(rows) != len(full) {
 				t.Fatalf("seed %d, %q: %d rows, %v", seed, chosen, len(rows), err)
 			}
 			for i, row := range rows {
 				for _, key := range append(chosen, "id", "public_id", "workspace_id") {
-					got, want := reflect.ValueOf(row).Elem().FieldByIndex(all[key]), reflect.ValueOf(full[i]).Elem().FieldByIndex(all[key])
-					if !reflect.DeepEqual(got.Interface(), want.Interface()) {
-						t.Fatalf("seed %d: %s is %v, want %v", seed, key, got, want)
+					if want := reflect.ValueOf(full[i]).Elem(); isWhole(key) && !sameValue(want, all[key], row) {
+						t.Fatalf("seed %d: %s is not %v", seed, key, want.FieldByIndex(all[key]))
 					}
 				}
 			}
@@ -59,21 +58,25 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// TestOnlyOdd leaves answers that have not their usual shape to the patient
-// reading, whatever is wanted.
+// isWhole reports whether a key is read in whole when it alone is wanted: rows below have keys
+// of their own.
+func isWhole(key string) bool { return key != "tags" && key != "visits" && key != "email_engagement" }
+
+// TestOnlyOdd reads answers that have not their usual shape, whatever is wanted.
 func TestOnlyOdd(t *testing.T) {
 	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, "[]\x00x", "[{\"id\":1}]\x00", `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
-		want, wantErr := decodeList[Contact]([]byte(body), nil)
-		got, err := decodeList[Contact]([]byte(body), &Projection{want: func(string) bool { return true }})
-		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %v %v, want %v %v", body, got, err, want, wantErr)
+		want, wantErr := readReference([]byte(body))
+		for _, p := range []*Projection{nil, {want: func(string) bool { return true }}} {
+			got, err := decodeList[Contact]([]byte(body), p)
+			if (err == nil) != (wantErr == nil) || err == nil && !sameRows(want, got) {
+				t.Errorf("%s: %v %v, want %v %v", body, got, err, want, wantErr)
+			}
 		}
 	}
 }
 
-// TestOnlyBroken breaks answers at random places: what the patient reading
-// accepts, the quick one reads the same, and what it does not accept fails, but
-// for what is within strings that nobody looks at.
+// TestOnlyBroken breaks answers at random places: rows hold what the reference does, and what
+// that does not accept fails, but for what is within strings that nobody looks at.
 func TestOnlyBroken(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -96,19 +99,19 @@ func TestOnlyBroken(t *testing.T) {
 				broken = slices.Insert(broken, i, bytes[random.IntN(len(bytes))])
 			}
 		}
-		want, wantErr := decodeList[Contact](broken, nil)
+		want, wantErr := readReference(broken)
 		got, err := decodeList[Contact](broken, everything)
 		if wantErr != nil && err == nil && jsontext.Value(strings.ReplaceAllString(string(broken), `""`)).IsValid(jsontext.AllowDuplicateNames(true)) {
 			continue
 		}
-		if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got, want) {
+		if (err == nil) != (wantErr == nil) || err == nil && !sameRows(want, got) {
 			t.Fatalf("seed %d: %s: %v %v, want %v %v", seed, broken, got, err, want, wantErr)
 		}
-		if _, err := decodeOnly[Contact](broken, false, everything); err == nil {
+		if err == nil {
 			accepted++
 		}
 	}
 	if accepted < 1000 {
-		t.Errorf("the quick reading accepted %d of 20,000", accepted)
+		t.Errorf("the reader accepted %d of 20,000", accepted)
 	}
 }

@@ -6,29 +6,26 @@ import (
 	"context"
 )
 
-// Ref returns the address of the contact.
-func (r *Contact) Ref() Ref { return Ref{Kind: KindContact, Parent: r.WorkspaceID, ID: r.Key()} }
-
 // Contacts lists the contacts of a workspace. Filter keys: id, email_address, tag_ids, is_active.
 func (c *Client) Contacts(ctx context.Context, p Place, q Query) (*Page[Contact], error) {
-	return listIn(ctx, c, p, q, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
+	return listIn[Contact](ctx, c, p, q, "workspaces", thisWorkspace, "contacts")
 }
 
 // Contact fetches a contact by its raw or public id.
 func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, error) {
-	return oneIn(ctx, c, p, (*Contact).adopt, "contacts", id)
+	return oneIn[Contact](ctx, c, p, "contacts", id)
 }
 
 // CreateContact creates a contact with the attributes of the body `contact` (API.md §5). It is sent
 // once, and again only if it has certainly not been carried out.
 func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
-	row, _, err := createdIn(ctx, c, p, "contact", attributes, false, (*Contact).adopt, "workspaces", thisWorkspace, "contacts")
+	row, _, err := createdIn[Contact](ctx, c, p, "contact", attributes, false, "workspaces", thisWorkspace, "contacts")
 	return row, err
 }
 
 // UpdateContact changes a contact, given by its raw or public id. Attributes that are absent stay.
 func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
-	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, (*Contact).adopt, "contacts", id)
+	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, "contacts", id)
 }
 
 // DeleteContact deletes a contact, given by its raw or public id.
@@ -36,29 +33,26 @@ func (c *Client) DeleteContact(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).Contact, "contacts", id)
 }
 
-// Ref returns the address of the contact tag.
-func (r *ContactTag) Ref() Ref { return Ref{Kind: KindContactTag, Parent: r.WorkspaceID, ID: r.Key()} }
-
 // ContactTags lists the contact tags of a workspace. Filter keys: id, name.
 func (c *Client) ContactTags(ctx context.Context, p Place, q Query) (*Page[ContactTag], error) {
-	return listIn(ctx, c, p, q, (*ContactTag).adopt, "workspaces", thisWorkspace, "contacts", "tags")
+	return listIn[ContactTag](ctx, c, p, q, "workspaces", thisWorkspace, "contacts", "tags")
 }
 
 // ContactTag fetches a contact tag by its raw or public id.
 func (c *Client) ContactTag(ctx context.Context, p Place, id string) (*ContactTag, error) {
-	return oneIn(ctx, c, p, (*ContactTag).adopt, "contacts", "tags", id)
+	return oneIn[ContactTag](ctx, c, p, "contacts", "tags", id)
 }
 
 // CreateContactTag creates a contact tag with the attributes of the body `contacts_tag` (API.md §5). It is sent
 // once, and again only if it has certainly not been carried out.
 func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) (*ContactTag, error) {
-	row, _, err := createdIn(ctx, c, p, "contacts_tag", attributes, false, (*ContactTag).adopt, "workspaces", thisWorkspace, "contacts", "tags")
+	row, _, err := createdIn[ContactTag](ctx, c, p, "contacts_tag", attributes, false, "workspaces", thisWorkspace, "contacts", "tags")
 	return row, err
 }
 
 // UpdateContactTag changes a contact tag, given by its raw or public id. Attributes that are absent stay.
 func (c *Client) UpdateContactTag(ctx context.Context, p Place, id string, attributes any) (*ContactTag, error) {
-	return updatedIn(ctx, c, p, "contacts_tag", attributes, (*Client).ContactTag, (*ContactTag).adopt, "contacts", "tags", id)
+	return updatedIn(ctx, c, p, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
 }
 
 // DeleteContactTag deletes a contact tag, given by its raw or public id.
@@ -66,139 +60,98 @@ func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error
 	return deletedIn(ctx, c, p, id, (*Client).ContactTag, "contacts", "tags", id)
 }
 
-// Ref returns the address of the applied contact tag.
-func (r *AppliedContactTag) Ref() Ref {
-	return Ref{Kind: KindAppliedContactTag, Parent: r.WorkspaceID, ID: r.Key()}
-}
-
 // Owner returns the address of the contact that the applied contact tag belongs to.
-func (r *AppliedContactTag) Owner() Ref {
-	return Ref{Kind: KindContact, Parent: r.WorkspaceID, ID: r.ContactID}
-}
+func (r *AppliedContactTag) Owner() Ref { return r.ContactRef() }
 
 // AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id.
 func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string, q Query) (*Page[AppliedContactTag], error) {
-	return listIn(ctx, c, p, q, (*AppliedContactTag).adopt, "contacts", contact, "applied_tags")
+	return listIn[AppliedContactTag](ctx, c, p, q, "contacts", contact, "applied_tags")
 }
 
 // AppliedContactTag fetches an applied contact tag by its raw or public id.
 func (c *Client) AppliedContactTag(ctx context.Context, p Place, id string) (*AppliedContactTag, error) {
-	return oneIn(ctx, c, p, (*AppliedContactTag).adopt, "contacts", "applied_tags", id)
+	return oneIn[AppliedContactTag](ctx, c, p, "contacts", "applied_tags", id)
 }
-
-// Ref returns the address of the course.
-func (r *Course) Ref() Ref { return Ref{Kind: KindCourse, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // Courses lists the courses of a workspace.
 func (c *Client) Courses(ctx context.Context, p Place, q Query) (*Page[Course], error) {
-	return listIn(ctx, c, p, q, (*Course).adopt, "workspaces", thisWorkspace, "courses")
+	return listIn[Course](ctx, c, p, q, "workspaces", thisWorkspace, "courses")
 }
 
 // Course fetches a course by its raw or public id.
 func (c *Client) Course(ctx context.Context, p Place, id string) (*Course, error) {
-	return oneIn(ctx, c, p, (*Course).adopt, "courses", id)
-}
-
-// Ref returns the address of the section.
-func (r *CourseSection) Ref() Ref {
-	return Ref{Kind: KindCourseSection, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[Course](ctx, c, p, "courses", id)
 }
 
 // Owner returns the address of the course that the section belongs to.
-func (r *CourseSection) Owner() Ref {
-	return Ref{Kind: KindCourse, Parent: r.WorkspaceID, ID: r.CourseID}
-}
+func (r *CourseSection) Owner() Ref { return r.CourseRef() }
 
 // CourseSections lists the sections of a course, given by its raw or public id.
 func (c *Client) CourseSections(ctx context.Context, p Place, course string, q Query) (*Page[CourseSection], error) {
-	return listIn(ctx, c, p, q, (*CourseSection).adopt, "courses", course, "sections")
+	return listIn[CourseSection](ctx, c, p, q, "courses", course, "sections")
 }
 
 // CourseSection fetches a section by its raw or public id.
 func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*CourseSection, error) {
-	return oneIn(ctx, c, p, (*CourseSection).adopt, "courses", "sections", id)
-}
-
-// Ref returns the address of the lesson.
-func (r *CourseLesson) Ref() Ref {
-	return Ref{Kind: KindCourseLesson, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[CourseSection](ctx, c, p, "courses", "sections", id)
 }
 
 // Owner returns the address of the section that the lesson belongs to.
-func (r *CourseLesson) Owner() Ref {
-	return Ref{Kind: KindCourseSection, Parent: r.WorkspaceID, ID: r.SectionID}
-}
+func (r *CourseLesson) Owner() Ref { return r.SectionRef() }
 
 // CourseLessons lists the lessons of a section, given by its raw or public id.
 func (c *Client) CourseLessons(ctx context.Context, p Place, section string, q Query) (*Page[CourseLesson], error) {
-	return listIn(ctx, c, p, q, (*CourseLesson).adopt, "courses", "sections", section, "lessons")
+	return listIn[CourseLesson](ctx, c, p, q, "courses", "sections", section, "lessons")
 }
 
 // CourseLesson fetches a lesson by its raw or public id.
 func (c *Client) CourseLesson(ctx context.Context, p Place, id string) (*CourseLesson, error) {
-	return oneIn(ctx, c, p, (*CourseLesson).adopt, "courses", "lessons", id)
-}
-
-// Ref returns the address of the enrollment.
-func (r *CourseEnrollment) Ref() Ref {
-	return Ref{Kind: KindCourseEnrollment, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[CourseLesson](ctx, c, p, "courses", "lessons", id)
 }
 
 // Owner returns the address of the course that the enrollment belongs to.
-func (r *CourseEnrollment) Owner() Ref {
-	return Ref{Kind: KindCourse, Parent: r.WorkspaceID, ID: r.CourseID}
-}
+func (r *CourseEnrollment) Owner() Ref { return r.CourseRef() }
 
 // CourseEnrollments lists the enrollments of a course, given by its raw or public id. Filter keys: id, contact_id.
 func (c *Client) CourseEnrollments(ctx context.Context, p Place, course string, q Query) (*Page[CourseEnrollment], error) {
-	return listIn(ctx, c, p, q, (*CourseEnrollment).adopt, "courses", course, "enrollments")
+	return listIn[CourseEnrollment](ctx, c, p, q, "courses", course, "enrollments")
 }
 
 // CourseEnrollment fetches an enrollment by its raw or public id.
 func (c *Client) CourseEnrollment(ctx context.Context, p Place, id string) (*CourseEnrollment, error) {
-	return oneIn(ctx, c, p, (*CourseEnrollment).adopt, "courses", "enrollments", id)
-}
-
-// Ref returns the address of the form submission.
-func (r *FormSubmission) Ref() Ref {
-	return Ref{Kind: KindFormSubmission, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[CourseEnrollment](ctx, c, p, "courses", "enrollments", id)
 }
 
 // FormSubmissions lists the form submissions of a workspace. Filter keys: id, contact_id, page_id.
 func (c *Client) FormSubmissions(ctx context.Context, p Place, q Query) (*Page[FormSubmission], error) {
-	return listIn(ctx, c, p, q, (*FormSubmission).adopt, "workspaces", thisWorkspace, "form_submissions")
+	return listIn[FormSubmission](ctx, c, p, q, "workspaces", thisWorkspace, "form_submissions")
 }
 
 // FormSubmission fetches a form submission by its raw or public id.
 func (c *Client) FormSubmission(ctx context.Context, p Place, id string) (*FormSubmission, error) {
-	return oneIn(ctx, c, p, (*FormSubmission).adopt, "form_submissions", id)
-}
-
-// Ref returns the address of the location.
-func (r *FulfillmentLocation) Ref() Ref {
-	return Ref{Kind: KindFulfillmentLocation, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[FormSubmission](ctx, c, p, "form_submissions", id)
 }
 
 // FulfillmentLocations lists the locations of a workspace.
 func (c *Client) FulfillmentLocations(ctx context.Context, p Place, q Query) (*Page[FulfillmentLocation], error) {
-	return listIn(ctx, c, p, q, (*FulfillmentLocation).adopt, "workspaces", thisWorkspace, "fulfillments", "locations")
+	return listIn[FulfillmentLocation](ctx, c, p, q, "workspaces", thisWorkspace, "fulfillments", "locations")
 }
 
 // FulfillmentLocation fetches a location by its raw or public id.
 func (c *Client) FulfillmentLocation(ctx context.Context, p Place, id string) (*FulfillmentLocation, error) {
-	return oneIn(ctx, c, p, (*FulfillmentLocation).adopt, "fulfillments", "locations", id)
+	return oneIn[FulfillmentLocation](ctx, c, p, "fulfillments", "locations", id)
 }
 
 // CreateFulfillmentLocation creates a location with the attributes of the body `fulfillments_location` (API.md §5). It is sent
 // once, and again only if it has certainly not been carried out.
 func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attributes any) (*FulfillmentLocation, error) {
-	row, _, err := createdIn(ctx, c, p, "fulfillments_location", attributes, false, (*FulfillmentLocation).adopt, "workspaces", thisWorkspace, "fulfillments", "locations")
+	row, _, err := createdIn[FulfillmentLocation](ctx, c, p, "fulfillments_location", attributes, false, "workspaces", thisWorkspace, "fulfillments", "locations")
 	return row, err
 }
 
 // UpdateFulfillmentLocation changes a location, given by its raw or public id. Attributes that are absent stay.
 func (c *Client) UpdateFulfillmentLocation(ctx context.Context, p Place, id string, attributes any) (*FulfillmentLocation, error) {
-	return updatedIn(ctx, c, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, (*FulfillmentLocation).adopt, "fulfillments", "locations", id)
+	return updatedIn(ctx, c, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
 }
 
 // DeleteFulfillmentLocation deletes a location, given by its raw or public id.
@@ -206,42 +159,36 @@ func (c *Client) DeleteFulfillmentLocation(ctx context.Context, p Place, id stri
 	return deletedIn(ctx, c, p, id, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
 }
 
-// Ref returns the address of the funnel.
-func (r *Funnel) Ref() Ref { return Ref{Kind: KindFunnel, Parent: r.WorkspaceID, ID: r.Key()} }
-
 // Funnels lists the funnels of a workspace. Filter keys: id.
 func (c *Client) Funnels(ctx context.Context, p Place, q Query) (*Page[Funnel], error) {
-	return listIn(ctx, c, p, q, (*Funnel).adopt, "workspaces", thisWorkspace, "funnels")
+	return listIn[Funnel](ctx, c, p, q, "workspaces", thisWorkspace, "funnels")
 }
 
 // Funnel fetches a funnel by its raw or public id.
 func (c *Client) Funnel(ctx context.Context, p Place, id string) (*Funnel, error) {
-	return oneIn(ctx, c, p, (*Funnel).adopt, "funnels", id)
+	return oneIn[Funnel](ctx, c, p, "funnels", id)
 }
-
-// Ref returns the address of the funnel tag.
-func (r *FunnelTag) Ref() Ref { return Ref{Kind: KindFunnelTag, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // FunnelTags lists the funnel tags of a workspace. Filter keys: id, name.
 func (c *Client) FunnelTags(ctx context.Context, p Place, q Query) (*Page[FunnelTag], error) {
-	return listIn(ctx, c, p, q, (*FunnelTag).adopt, "workspaces", thisWorkspace, "funnels", "tags")
+	return listIn[FunnelTag](ctx, c, p, q, "workspaces", thisWorkspace, "funnels", "tags")
 }
 
 // FunnelTag fetches a funnel tag by its raw or public id.
 func (c *Client) FunnelTag(ctx context.Context, p Place, id string) (*FunnelTag, error) {
-	return oneIn(ctx, c, p, (*FunnelTag).adopt, "funnels", "tags", id)
+	return oneIn[FunnelTag](ctx, c, p, "funnels", "tags", id)
 }
 
 // CreateFunnelTag creates a funnel tag with the attributes of the body `funnels_tag` (API.md §5). It is sent
 // once, and again only if it has certainly not been carried out.
 func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (*FunnelTag, error) {
-	row, _, err := createdIn(ctx, c, p, "funnels_tag", attributes, false, (*FunnelTag).adopt, "workspaces", thisWorkspace, "funnels", "tags")
+	row, _, err := createdIn[FunnelTag](ctx, c, p, "funnels_tag", attributes, false, "workspaces", thisWorkspace, "funnels", "tags")
 	return row, err
 }
 
 // UpdateFunnelTag changes a funnel tag, given by its raw or public id. Attributes that are absent stay.
 func (c *Client) UpdateFunnelTag(ctx context.Context, p Place, id string, attributes any) (*FunnelTag, error) {
-	return updatedIn(ctx, c, p, "funnels_tag", attributes, (*Client).FunnelTag, (*FunnelTag).adopt, "funnels", "tags", id)
+	return updatedIn(ctx, c, p, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
 }
 
 // DeleteFunnelTag deletes a funnel tag, given by its raw or public id.
@@ -249,265 +196,186 @@ func (c *Client) DeleteFunnelTag(ctx context.Context, p Place, id string) error 
 	return deletedIn(ctx, c, p, id, (*Client).FunnelTag, "funnels", "tags", id)
 }
 
-// Ref returns the address of the order.
-func (r *Order) Ref() Ref { return Ref{Kind: KindOrder, Parent: r.WorkspaceID, ID: r.Key()} }
-
 // Orders lists the orders of a workspace. Filter keys: id, contact_id, order_type, live_mode.
 func (c *Client) Orders(ctx context.Context, p Place, q Query) (*Page[Order], error) {
-	return listIn(ctx, c, p, q, (*Order).adopt, "workspaces", thisWorkspace, "orders")
+	return listIn[Order](ctx, c, p, q, "workspaces", thisWorkspace, "orders")
 }
 
 // Order fetches an order by its raw or public id.
 func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) {
-	return oneIn(ctx, c, p, (*Order).adopt, "orders", id)
-}
-
-// Ref returns the address of the invoice.
-func (r *OrderInvoice) Ref() Ref {
-	return Ref{Kind: KindOrderInvoice, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[Order](ctx, c, p, "orders", id)
 }
 
 // Owner returns the address of the order that the invoice belongs to.
-func (r *OrderInvoice) Owner() Ref {
-	return Ref{Kind: KindOrder, Parent: r.WorkspaceID, ID: r.OrderID}
-}
+func (r *OrderInvoice) Owner() Ref { return r.OrderRef() }
 
 // WorkspaceOrderInvoices lists the invoices of a workspace. Filter keys: id, status, invoice_type, invoice_number, external_id.
 func (c *Client) WorkspaceOrderInvoices(ctx context.Context, p Place, q Query) (*Page[OrderInvoice], error) {
-	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "workspaces", thisWorkspace, "orders", "invoices")
+	return listIn[OrderInvoice](ctx, c, p, q, "workspaces", thisWorkspace, "orders", "invoices")
 }
 
 // OrderInvoices lists the invoices of an order, given by its raw or public id. Filter keys: id, status, invoice_type, invoice_number, external_id.
 func (c *Client) OrderInvoices(ctx context.Context, p Place, order string, q Query) (*Page[OrderInvoice], error) {
-	return listIn(ctx, c, p, q, (*OrderInvoice).adopt, "orders", order, "invoices")
+	return listIn[OrderInvoice](ctx, c, p, q, "orders", order, "invoices")
 }
 
 // OrderInvoice fetches an invoice by its raw or public id.
 func (c *Client) OrderInvoice(ctx context.Context, p Place, id string) (*OrderInvoice, error) {
-	return oneIn(ctx, c, p, (*OrderInvoice).adopt, "orders", "invoices", id)
+	return oneIn[OrderInvoice](ctx, c, p, "orders", "invoices", id)
 }
-
-// Ref returns the address of the order tag.
-func (r *OrderTag) Ref() Ref { return Ref{Kind: KindOrderTag, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // OrderTags lists the order tags of a workspace.
 func (c *Client) OrderTags(ctx context.Context, p Place, q Query) (*Page[OrderTag], error) {
-	return listIn(ctx, c, p, q, (*OrderTag).adopt, "workspaces", thisWorkspace, "orders", "tags")
+	return listIn[OrderTag](ctx, c, p, q, "workspaces", thisWorkspace, "orders", "tags")
 }
 
 // OrderTag fetches an order tag by its raw or public id.
 func (c *Client) OrderTag(ctx context.Context, p Place, id string) (*OrderTag, error) {
-	return oneIn(ctx, c, p, (*OrderTag).adopt, "orders", "tags", id)
-}
-
-// Ref returns the address of the applied order tag.
-func (r *AppliedOrderTag) Ref() Ref {
-	return Ref{Kind: KindAppliedOrderTag, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[OrderTag](ctx, c, p, "orders", "tags", id)
 }
 
 // Owner returns the address of the order that the applied order tag belongs to.
-func (r *AppliedOrderTag) Owner() Ref {
-	return Ref{Kind: KindOrder, Parent: r.WorkspaceID, ID: r.OrderID}
-}
+func (r *AppliedOrderTag) Owner() Ref { return r.OrderRef() }
 
 // AppliedOrderTags lists the applied order tags of an order, given by its raw or public id.
 func (c *Client) AppliedOrderTags(ctx context.Context, p Place, order string, q Query) (*Page[AppliedOrderTag], error) {
-	return listIn(ctx, c, p, q, (*AppliedOrderTag).adopt, "orders", order, "applied_tags")
+	return listIn[AppliedOrderTag](ctx, c, p, q, "orders", order, "applied_tags")
 }
 
 // AppliedOrderTag fetches an applied order tag by its raw or public id.
 func (c *Client) AppliedOrderTag(ctx context.Context, p Place, id string) (*AppliedOrderTag, error) {
-	return oneIn(ctx, c, p, (*AppliedOrderTag).adopt, "orders", "applied_tags", id)
-}
-
-// Ref returns the address of the transaction.
-func (r *OrderTransaction) Ref() Ref {
-	return Ref{Kind: KindOrderTransaction, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[AppliedOrderTag](ctx, c, p, "orders", "applied_tags", id)
 }
 
 // Owner returns the address of the order that the transaction belongs to.
-func (r *OrderTransaction) Owner() Ref {
-	return Ref{Kind: KindOrder, Parent: r.WorkspaceID, ID: r.OrderID}
-}
+func (r *OrderTransaction) Owner() Ref { return r.OrderRef() }
 
 // OrderTransactions lists the transactions of an order, given by its raw or public id.
 func (c *Client) OrderTransactions(ctx context.Context, p Place, order string, q Query) (*Page[OrderTransaction], error) {
-	return listIn(ctx, c, p, q, (*OrderTransaction).adopt, "orders", order, "transactions")
+	return listIn[OrderTransaction](ctx, c, p, q, "orders", order, "transactions")
 }
 
 // OrderTransaction fetches a transaction by its raw or public id.
 func (c *Client) OrderTransaction(ctx context.Context, p Place, id string) (*OrderTransaction, error) {
-	return oneIn(ctx, c, p, (*OrderTransaction).adopt, "orders", "transactions", id)
+	return oneIn[OrderTransaction](ctx, c, p, "orders", "transactions", id)
 }
-
-// Ref returns the address of the page.
-func (r *WebPage) Ref() Ref { return Ref{Kind: KindPage, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // Pages lists the pages of a workspace. Filter keys: id, funnel_ids, theme_id, funnel_pages.
 func (c *Client) Pages(ctx context.Context, p Place, q Query) (*Page[WebPage], error) {
-	return listIn(ctx, c, p, q, (*WebPage).adopt, "workspaces", thisWorkspace, "pages")
+	return listIn[WebPage](ctx, c, p, q, "workspaces", thisWorkspace, "pages")
 }
 
 // Page fetches a page by its raw or public id.
 func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error) {
-	return oneIn(ctx, c, p, (*WebPage).adopt, "pages", id)
+	return oneIn[WebPage](ctx, c, p, "pages", id)
 }
-
-// Ref returns the address of the product.
-func (r *Product) Ref() Ref { return Ref{Kind: KindProduct, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // Products lists the products of a workspace. Filter keys: id, visible_in_store, visible_in_customer_center, archived.
 func (c *Client) Products(ctx context.Context, p Place, q Query) (*Page[Product], error) {
-	return listIn(ctx, c, p, q, (*Product).adopt, "workspaces", thisWorkspace, "products")
+	return listIn[Product](ctx, c, p, q, "workspaces", thisWorkspace, "products")
 }
 
 // Product fetches a product by its raw or public id.
 func (c *Client) Product(ctx context.Context, p Place, id string) (*Product, error) {
-	return oneIn(ctx, c, p, (*Product).adopt, "products", id)
-}
-
-// Ref returns the address of the variant.
-func (r *ProductVariant) Ref() Ref {
-	return Ref{Kind: KindProductVariant, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[Product](ctx, c, p, "products", id)
 }
 
 // Owner returns the address of the product that the variant belongs to.
-func (r *ProductVariant) Owner() Ref {
-	return Ref{Kind: KindProduct, Parent: r.WorkspaceID, ID: r.ProductID}
-}
+func (r *ProductVariant) Owner() Ref { return r.ProductRef() }
 
 // ProductVariants lists the variants of a product, given by its raw or public id. Filter keys: id, visible, archived, fulfillment_required.
 func (c *Client) ProductVariants(ctx context.Context, p Place, product string, q Query) (*Page[ProductVariant], error) {
-	return listIn(ctx, c, p, q, (*ProductVariant).adopt, "products", product, "variants")
+	return listIn[ProductVariant](ctx, c, p, q, "products", product, "variants")
 }
 
 // ProductVariant fetches a variant by its raw or public id.
 func (c *Client) ProductVariant(ctx context.Context, p Place, id string) (*ProductVariant, error) {
-	return oneIn(ctx, c, p, (*ProductVariant).adopt, "products", "variants", id)
-}
-
-// Ref returns the address of the price.
-func (r *ProductPrice) Ref() Ref {
-	return Ref{Kind: KindProductPrice, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[ProductVariant](ctx, c, p, "products", "variants", id)
 }
 
 // Owner returns the address of the variant that the price belongs to.
-func (r *ProductPrice) Owner() Ref {
-	return Ref{Kind: KindProductVariant, Parent: r.WorkspaceID, ID: r.VariantID}
-}
+func (r *ProductPrice) Owner() Ref { return r.VariantRef() }
 
 // ProductPrice fetches a price by its raw or public id.
 func (c *Client) ProductPrice(ctx context.Context, p Place, id string) (*ProductPrice, error) {
-	return oneIn(ctx, c, p, (*ProductPrice).adopt, "products", "prices", id)
-}
-
-// Ref returns the address of the product collection.
-func (r *ProductCollection) Ref() Ref {
-	return Ref{Kind: KindProductCollection, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[ProductPrice](ctx, c, p, "products", "prices", id)
 }
 
 // ProductCollections lists the product collections of a workspace. Filter keys: id, visible_in_store, archived.
 func (c *Client) ProductCollections(ctx context.Context, p Place, q Query) (*Page[ProductCollection], error) {
-	return listIn(ctx, c, p, q, (*ProductCollection).adopt, "workspaces", thisWorkspace, "products", "collections")
+	return listIn[ProductCollection](ctx, c, p, q, "workspaces", thisWorkspace, "products", "collections")
 }
 
 // ProductCollection fetches a product collection by its raw or public id.
 func (c *Client) ProductCollection(ctx context.Context, p Place, id string) (*ProductCollection, error) {
-	return oneIn(ctx, c, p, (*ProductCollection).adopt, "products", "collections", id)
+	return oneIn[ProductCollection](ctx, c, p, "products", "collections", id)
 }
-
-// Ref returns the address of the product tag.
-func (r *ProductTag) Ref() Ref { return Ref{Kind: KindProductTag, Parent: r.WorkspaceID, ID: r.Key()} }
 
 // ProductTags lists the product tags of a workspace. Filter keys: id.
 func (c *Client) ProductTags(ctx context.Context, p Place, q Query) (*Page[ProductTag], error) {
-	return listIn(ctx, c, p, q, (*ProductTag).adopt, "workspaces", thisWorkspace, "products", "tags")
+	return listIn[ProductTag](ctx, c, p, q, "workspaces", thisWorkspace, "products", "tags")
 }
 
 // ProductTag fetches a product tag by its raw or public id.
 func (c *Client) ProductTag(ctx context.Context, p Place, id string) (*ProductTag, error) {
-	return oneIn(ctx, c, p, (*ProductTag).adopt, "products", "tags", id)
-}
-
-// Ref returns the address of the sales pipeline.
-func (r *SalesPipeline) Ref() Ref {
-	return Ref{Kind: KindSalesPipeline, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[ProductTag](ctx, c, p, "products", "tags", id)
 }
 
 // SalesPipelines lists the sales pipelines of a workspace. Filter keys: id.
 func (c *Client) SalesPipelines(ctx context.Context, p Place, q Query) (*Page[SalesPipeline], error) {
-	return listIn(ctx, c, p, q, (*SalesPipeline).adopt, "workspaces", thisWorkspace, "sales", "pipelines")
+	return listIn[SalesPipeline](ctx, c, p, q, "workspaces", thisWorkspace, "sales", "pipelines")
 }
 
 // SalesPipeline fetches a sales pipeline by its raw or public id.
 func (c *Client) SalesPipeline(ctx context.Context, p Place, id string) (*SalesPipeline, error) {
-	return oneIn(ctx, c, p, (*SalesPipeline).adopt, "sales", "pipelines", id)
-}
-
-// Ref returns the address of the pipeline stage.
-func (r *SalesPipelineStage) Ref() Ref {
-	return Ref{Kind: KindSalesPipelineStage, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[SalesPipeline](ctx, c, p, "sales", "pipelines", id)
 }
 
 // Owner returns the address of the sales pipeline that the pipeline stage belongs to.
-func (r *SalesPipelineStage) Owner() Ref {
-	return Ref{Kind: KindSalesPipeline, Parent: r.WorkspaceID, ID: r.PipelineID}
-}
+func (r *SalesPipelineStage) Owner() Ref { return r.PipelineRef() }
 
 // SalesPipelineStages lists the pipeline stages of a sales pipeline, given by its raw or public id.
 func (c *Client) SalesPipelineStages(ctx context.Context, p Place, pipeline string, q Query) (*Page[SalesPipelineStage], error) {
-	return listIn(ctx, c, p, q, (*SalesPipelineStage).adopt, "sales", "pipelines", pipeline, "stages")
+	return listIn[SalesPipelineStage](ctx, c, p, q, "sales", "pipelines", pipeline, "stages")
 }
 
 // SalesPipelineStage fetches a pipeline stage by its raw or public id.
 func (c *Client) SalesPipelineStage(ctx context.Context, p Place, id string) (*SalesPipelineStage, error) {
-	return oneIn(ctx, c, p, (*SalesPipelineStage).adopt, "sales", "pipelines", "stages", id)
-}
-
-// Ref returns the address of the sales opportunity.
-func (r *SalesOpportunity) Ref() Ref {
-	return Ref{Kind: KindSalesOpportunity, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[SalesPipelineStage](ctx, c, p, "sales", "pipelines", "stages", id)
 }
 
 // SalesOpportunities lists the sales opportunities of a workspace. Filter keys: id, pipeline_id, pipelines_stage_id, primary_contact_id, assignee_id.
 func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Page[SalesOpportunity], error) {
-	return listIn(ctx, c, p, q, (*SalesOpportunity).adopt, "workspaces", thisWorkspace, "sales", "opportunities")
+	return listIn[SalesOpportunity](ctx, c, p, q, "workspaces", thisWorkspace, "sales", "opportunities")
 }
 
 // SalesOpportunity fetches a sales opportunity by its raw or public id.
 func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*SalesOpportunity, error) {
-	return oneIn(ctx, c, p, (*SalesOpportunity).adopt, "sales", "opportunities", id)
-}
-
-// Ref returns the address of the note.
-func (r *SalesOpportunityNote) Ref() Ref {
-	return Ref{Kind: KindSalesOpportunityNote, Parent: r.WorkspaceID, ID: r.Key()}
+	return oneIn[SalesOpportunity](ctx, c, p, "sales", "opportunities", id)
 }
 
 // Owner returns the address of the sales opportunity that the note belongs to.
-func (r *SalesOpportunityNote) Owner() Ref {
-	return Ref{Kind: KindSalesOpportunity, Parent: r.WorkspaceID, ID: r.OpportunityID}
-}
+func (r *SalesOpportunityNote) Owner() Ref { return r.OpportunityRef() }
 
 // SalesOpportunityNotes lists the notes of a sales opportunity, given by its raw or public id. Filter keys: id, created_by_id.
 func (c *Client) SalesOpportunityNotes(ctx context.Context, p Place, opportunity string, q Query) (*Page[SalesOpportunityNote], error) {
-	return listIn(ctx, c, p, q, (*SalesOpportunityNote).adopt, "sales", "opportunities", opportunity, "notes")
+	return listIn[SalesOpportunityNote](ctx, c, p, q, "sales", "opportunities", opportunity, "notes")
 }
 
 // SalesOpportunityNote fetches a note by its raw or public id.
 func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (*SalesOpportunityNote, error) {
-	return oneIn(ctx, c, p, (*SalesOpportunityNote).adopt, "sales", "opportunities", "notes", id)
+	return oneIn[SalesOpportunityNote](ctx, c, p, "sales", "opportunities", "notes", id)
 }
 
 // CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
 // body `sales_opportunities_note` (API.md §5). It is sent once, and again only if it has certainly not been carried out.
 func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
-	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
+	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
 }
 
 // UpdateSalesOpportunityNote changes a note, given by its raw or public id. Attributes that are absent stay.
 func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
-	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).adopt, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
+	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
 }
 
 // DeleteSalesOpportunityNote deletes a note, given by its raw or public id.

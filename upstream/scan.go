@@ -1,15 +1,10 @@
 package upstream
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
-// scanner passes over JSON text (RFC 8259), of which nearly all is of no
-// interest, without copying anything. It checks the syntax of all that it
-// passes, but for what is within strings, of which it only looks for the end.
-// Its methods return false where the text is not
-// JSON, or deeper nested than any answer is.
+// scanner passes over JSON text (RFC 8259) without copying anything. It checks the syntax of
+// all that it passes, but does not look into strings. Its methods return false for text that
+// is not JSON, or that is nested deeper than any answer.
 type scanner struct {
 	text []byte
 	at   int
@@ -19,7 +14,7 @@ type scanner struct {
 const kindNumber = '0'
 
 // maxDepth is far above the nesting of any answer.
-const maxDepth = 100
+const maxDepth = 10_000
 
 // next passes over white space and returns the byte behind it, 0 at the end.
 func (s *scanner) next() byte {
@@ -72,6 +67,56 @@ func (s *scanner) nested(depth int) (kind byte, ok bool) {
 	}
 }
 
+// raw passes over a value and returns its text.
+func (s *scanner) raw() (kind byte, raw []byte, ok bool) {
+	s.next()
+	begin := s.at
+	kind, ok = s.value()
+	return kind, s.text[begin:s.at], ok
+}
+
+// list calls value for each value of an array, which passes over it.
+func (s *scanner) list(value func() bool) bool {
+	if !s.take('[') {
+		return false
+	}
+	if s.take(']') {
+		return true
+	}
+	for {
+		if !value() {
+			return false
+		}
+		if more, ok := s.more(']'); !more {
+			return ok
+		}
+	}
+}
+
+// object calls value for each member of an object, which passes over its value. The name
+// has its quotes.
+func (s *scanner) object(value func(name []byte) bool) bool {
+	if !s.take('{') {
+		return false
+	}
+	if s.take('}') {
+		return true
+	}
+	for {
+		s.next()
+		begin := s.at
+		if s.next() != '"' || !s.quoted() {
+			return false
+		}
+		if name := s.text[begin:s.at]; !s.take(':') || !value(name) {
+			return false
+		}
+		if more, ok := s.more('}'); !more {
+			return ok
+		}
+	}
+}
+
 // members passes over an object or an array.
 func (s *scanner) members(open byte, depth int) bool {
 	s.at++
@@ -113,23 +158,23 @@ func (s *scanner) literal(word string) bool {
 }
 
 func (s *scanner) number() bool {
-	s.optional("-")
-	if !s.optional("0") && !s.digits() {
+	s.optional('-')
+	if !s.optional('0') && !s.digits() {
 		return false
 	}
-	if s.optional(".") && !s.digits() {
+	if s.optional('.') && !s.digits() {
 		return false
 	}
-	if s.optional("eE") {
-		s.optional("+-")
+	if s.optional('e') || s.optional('E') {
+		_ = s.optional('+') || s.optional('-')
 		return s.digits()
 	}
 	return true
 }
 
-// optional passes over one byte of the set if it is there.
-func (s *scanner) optional(set string) bool {
-	if s.at < len(s.text) && strings.IndexByte(set, s.text[s.at]) >= 0 {
+// optional passes over a byte if it is there.
+func (s *scanner) optional(c byte) bool {
+	if s.at < len(s.text) && s.text[s.at] == c {
 		s.at++
 		return true
 	}

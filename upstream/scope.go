@@ -67,17 +67,17 @@ func (s *Scope) String() string {
 // team reports whether a team is inside, by its raw id.
 func (s *Scope) team(id string) bool { return s == nil || s.teams[id] }
 
-// workspace reports whether a workspace is inside.
-func (s *Scope) workspace(w *Workspace) bool {
+// workspace reports whether a workspace is inside, by its raw id and its team's.
+func (s *Scope) workspace(id, team string) bool {
 	switch {
 	case s == nil:
 		return true
-	case !IsRawID(w.RawID): // nothing could be said to belong to it
+	case !IsRawID(id): // nothing could be said to belong to it
 		return false
 	case s.workspaces != nil:
-		return s.workspaces[w.RawID]
+		return s.workspaces[id]
 	}
-	return s.teams[w.TeamID]
+	return s.teams[team]
 }
 
 // hides reports whether a workspace is outside, as far as its id can tell.
@@ -145,7 +145,7 @@ func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context
 		q.After = page.Next
 	}
 	if after != "" {
-		i := slices.IndexFunc(rows, func(row *T) bool { return P(row).Key() == after })
+		i := slices.IndexFunc(rows, func(row *T) bool { return P(row).row().Key() == after })
 		if i < 0 {
 			return nil, NewError(BadUserInput, "This is not a cursor of this list.")
 		}
@@ -154,5 +154,5 @@ func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context
 	if len(rows) <= PageSize {
 		return &Page[T]{Rows: rows}, nil
 	}
-	return &Page[T]{Rows: rows[:PageSize], Next: P(rows[PageSize-1]).Key()}, nil
+	return &Page[T]{Rows: rows[:PageSize], Next: P(rows[PageSize-1]).row().Key()}, nil
 }

@@ -61,14 +61,6 @@ func checkSize(body []byte) error {
 	return nil
 }
 
-// checkRows returns an error if a list, as decoded, has more rows than a page can have.
-func checkRows[T any](rows []*T) error {
-	if len(rows) > maxRows {
-		return tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
-	}
-	return nil
-}
-
 var errTooMuch = errors.New("answer exceeds the limits of decoding")
 
 // tooLarge is the error of an answer that is larger than is read. The number of rows of a

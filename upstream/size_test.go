@@ -56,7 +56,7 @@ func TestLargePages(t *testing.T) {
 	body := []byte("[" + b.String()[1:] + "]")
 	for _, p := range []*Projection{nil, NewProjection(func(string) bool { return true })} {
 		rows, err := decodeList[Contact](body, p)
-		if err != nil || len(rows) != 20 || len(rows[19].Tags) != 4001 || rows[19].Tags[4000].Name != `[{,"\` {
+		if err != nil || len(rows) != 20 || len(rows[19].Tags()) != 4001 || rows[19].Tags()[4000].Name() != `[{,"\` {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 	}

@@ -5,29 +5,25 @@ import (
 	"net/http"
 )
 
-// Workspace holds contacts, orders and courses, and has a subdomain of its own
-// where they are found (API.md §5, Workspace).
-type Workspace struct {
-	Record    `json:",embed"`
-	TeamID    string `json:"team_id"`
-	Name      string `json:"name"`
-	Subdomain string `json:"subdomain"`
-}
-
-// Ref returns the workspace's address.
-func (w *Workspace) Ref() Ref { return Ref{Kind: KindWorkspace, ID: w.Key()} }
-
 // Place returns where the workspace's own records are found.
-func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain} }
+func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain()} }
 
-// keep is remember for a record that has just come.
-func (c *Client) keep(w *Workspace, _ Place) { c.remember(w) }
+// kept remembers the workspaces that have just come.
+func (c *Client) kept(rows ...*Workspace) {
+	for _, w := range rows {
+		c.remember(w)
+	}
+}
 
 // Workspaces lists a team's workspaces; team is its raw or public id. The
 // subdomains are remembered for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
-		return list(ctx, c, onAccounts, q, c.keep, "teams", team, "workspaces")
+		page, err := list[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
+		if err == nil {
+			c.kept(page.Rows...)
+		}
+		return page, err
 	}
 	if !c.Scoped() {
 		return fetch(ctx, q)
@@ -37,7 +33,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 		if err != nil {
 			return nil, err
 		}
-		team = t.RawID
+		team = t.RawID()
 	}
 	if !c.scope.team(team) {
 		return nil, NotThere()
@@ -51,7 +47,11 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	if c.scope.hides(id) {
 		return nil, NotThere()
 	}
-	return one(ctx, c, onAccounts, c.keep, "workspaces", id)
+	w, err := one[Workspace](ctx, c, onAccounts, "workspaces", id)
+	if err == nil {
+		c.kept(w)
+	}
+	return w, err
 }
 
 // UpdateWorkspace changes a workspace, given by its raw or public id, with the
@@ -63,6 +63,9 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 			return nil, err
 		}
 	}
-	row, _, err := written(ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true, c.keep)
-	return row, err
+	w, _, err := written[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
+	if err == nil {
+		c.kept(w)
+	}
+	return w, err
 }

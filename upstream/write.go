@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -43,38 +42,30 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 
 // written is [Client.write] for a record, which is wrapped in its key and answered with
 // (API.md §5). created tells whether it has come to be; it is nil if nobody can know,
-// because an earlier attempt may have created it. adopt, which may be nil, completes the
-// record. A client that must not see everything is not shown another record, should
+// because an earlier attempt may have created it. A client that must not see everything is not shown another record, should
 // ClickFunnels answer with that.
-func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, repeatable bool, adopt func(*T, Place)) (row *T, created *bool, err error) {
-	query := Query{}.encode(c.projection.expand(reflect.TypeFor[T]()))
+func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, repeatable bool) (row *T, created *bool, err error) {
+	query := Query{}.encode(c.expanded(TypeOf[T]()))
 	err = c.write(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, repeatable, func(status int, doubtful bool, body []byte) (err error) {
 		if now := status == http.StatusCreated; now || !doubtful {
 			created = &now
 		}
-		if row, err = decodeOne[T](body, c.projection); err == nil && (row == nil || !pathSegment(P(row).Key())) {
-			err = unreadable(errors.New("no record"))
-		}
+		row, err = whole[T, P](body, c.projection)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	if !c.admits(row, at) {
+	if n, _ := ChainOf(ctx); !c.enter(P(row).row(), at, n) {
 		return nil, nil, anothers()
 	}
-	if adopt != nil {
-		adopt(row, at)
-	}
-	n, _ := ChainOf(ctx)
-	P(row).setChain(n)
 	return row, created, nil
 }
 
 // createdIn creates a record on the subdomain of a place.
-func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, adopt func(*T, Place), segments ...string) (row *T, created *bool, err error) {
+func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, segments ...string) (row *T, created *bool, err error) {
 	row, err = in(ctx, c, p, func(p Place) (row *T, err error) {
-		row, created, err = written[T, P](ctx, c, http.MethodPost, p, p.segments(segments), key, attributes, repeatable, adopt)
+		row, created, err = written[T, P](ctx, c, http.MethodPost, p, p.segments(segments), key, attributes, repeatable)
 		return row, err
 	})
 	return row, created, err
@@ -89,7 +80,7 @@ func anothers() *Error {
 
 // updatedIn changes a record of a place; find reads it. Updates are partial: what is
 // absent stays, null clears (API.md §4).
-func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), adopt func(*T, Place), segments ...string) (*T, error) {
+func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
 	p, err := c.own(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, segments[len(segments)-1])
 		return err
@@ -98,7 +89,7 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 		return nil, err
 	}
 	return in(ctx, c, p, func(p Place) (*T, error) {
-		row, _, err := written[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true, adopt)
+		row, _, err := written[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true)
 		return row, err
 	})
 }

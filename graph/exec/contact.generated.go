@@ -297,7 +297,7 @@ func (ec *executionContext) _Contact_rawId(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Contact_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -308,7 +308,7 @@ func (ec *executionContext) _Contact_rawId(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Contact_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Contact_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -320,7 +320,7 @@ func (ec *executionContext) _Contact_publicId(ctx context.Context, field graphql
 			return ec.fieldContext_Contact_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -331,7 +331,7 @@ func (ec *executionContext) _Contact_publicId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Contact_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_anonymous(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -343,7 +343,7 @@ func (ec *executionContext) _Contact_anonymous(ctx context.Context, field graphq
 			return ec.fieldContext_Contact_anonymous(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Anonymous, nil
+			return obj.Anonymous(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -354,7 +354,7 @@ func (ec *executionContext) _Contact_anonymous(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Contact_anonymous(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Contact_emailAddress(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -366,7 +366,7 @@ func (ec *executionContext) _Contact_emailAddress(ctx context.Context, field gra
 			return ec.fieldContext_Contact_emailAddress(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EmailAddress, nil
+			return obj.EmailAddress(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -377,7 +377,7 @@ func (ec *executionContext) _Contact_emailAddress(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Contact_emailAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_firstName(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -389,7 +389,7 @@ func (ec *executionContext) _Contact_firstName(ctx context.Context, field graphq
 			return ec.fieldContext_Contact_firstName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FirstName, nil
+			return obj.FirstName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -400,7 +400,7 @@ func (ec *executionContext) _Contact_firstName(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Contact_firstName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_lastName(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -412,7 +412,7 @@ func (ec *executionContext) _Contact_lastName(ctx context.Context, field graphql
 			return ec.fieldContext_Contact_lastName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastName, nil
+			return obj.LastName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -423,7 +423,7 @@ func (ec *executionContext) _Contact_lastName(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Contact_lastName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_phoneNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -435,7 +435,7 @@ func (ec *executionContext) _Contact_phoneNumber(ctx context.Context, field grap
 			return ec.fieldContext_Contact_phoneNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PhoneNumber, nil
+			return obj.PhoneNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -446,7 +446,7 @@ func (ec *executionContext) _Contact_phoneNumber(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Contact_phoneNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_timeZone(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -458,7 +458,7 @@ func (ec *executionContext) _Contact_timeZone(ctx context.Context, field graphql
 			return ec.fieldContext_Contact_timeZone(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TimeZone, nil
+			return obj.TimeZone(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -469,7 +469,7 @@ func (ec *executionContext) _Contact_timeZone(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Contact_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_uuid(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -481,7 +481,7 @@ func (ec *executionContext) _Contact_uuid(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Contact_uuid(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UUID, nil
+			return obj.UUID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -492,7 +492,7 @@ func (ec *executionContext) _Contact_uuid(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Contact_uuid(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_unsubscribedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -504,7 +504,7 @@ func (ec *executionContext) _Contact_unsubscribedAt(ctx context.Context, field g
 			return ec.fieldContext_Contact_unsubscribedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UnsubscribedAt, nil
+			return obj.UnsubscribedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -515,7 +515,7 @@ func (ec *executionContext) _Contact_unsubscribedAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Contact_unsubscribedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Contact_lastNotificationEmailSentAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -527,7 +527,7 @@ func (ec *executionContext) _Contact_lastNotificationEmailSentAt(ctx context.Con
 			return ec.fieldContext_Contact_lastNotificationEmailSentAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastNotificationEmailSentAt, nil
+			return obj.LastNotificationEmailSentAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -538,7 +538,7 @@ func (ec *executionContext) _Contact_lastNotificationEmailSentAt(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_Contact_lastNotificationEmailSentAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Contact_fbUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -550,7 +550,7 @@ func (ec *executionContext) _Contact_fbUrl(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Contact_fbUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FbURL, nil
+			return obj.FbURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -561,7 +561,7 @@ func (ec *executionContext) _Contact_fbUrl(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Contact_fbUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_twitterUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -573,7 +573,7 @@ func (ec *executionContext) _Contact_twitterUrl(ctx context.Context, field graph
 			return ec.fieldContext_Contact_twitterUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TwitterURL, nil
+			return obj.TwitterURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -584,7 +584,7 @@ func (ec *executionContext) _Contact_twitterUrl(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Contact_twitterUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_instagramUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -596,7 +596,7 @@ func (ec *executionContext) _Contact_instagramUrl(ctx context.Context, field gra
 			return ec.fieldContext_Contact_instagramUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.InstagramURL, nil
+			return obj.InstagramURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -607,7 +607,7 @@ func (ec *executionContext) _Contact_instagramUrl(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Contact_instagramUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_linkedinUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -619,7 +619,7 @@ func (ec *executionContext) _Contact_linkedinUrl(ctx context.Context, field grap
 			return ec.fieldContext_Contact_linkedinUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LinkedinURL, nil
+			return obj.LinkedinURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -630,7 +630,7 @@ func (ec *executionContext) _Contact_linkedinUrl(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Contact_linkedinUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_websiteUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -642,7 +642,7 @@ func (ec *executionContext) _Contact_websiteUrl(ctx context.Context, field graph
 			return ec.fieldContext_Contact_websiteUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.WebsiteURL, nil
+			return obj.WebsiteURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -653,7 +653,7 @@ func (ec *executionContext) _Contact_websiteUrl(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Contact_websiteUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_avatarImage(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -665,7 +665,7 @@ func (ec *executionContext) _Contact_avatarImage(ctx context.Context, field grap
 			return ec.fieldContext_Contact_avatarImage(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AvatarImage, nil
+			return obj.AvatarImage(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v jsontext.Value) graphql.Marshaler {
@@ -676,7 +676,7 @@ func (ec *executionContext) _Contact_avatarImage(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Contact_avatarImage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "JSON")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "JSON")
 }
 
 func (ec *executionContext) _Contact_emailSuppressionReason(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -688,7 +688,7 @@ func (ec *executionContext) _Contact_emailSuppressionReason(ctx context.Context,
 			return ec.fieldContext_Contact_emailSuppressionReason(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EmailSuppressionReason, nil
+			return obj.EmailSuppressionReason(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -699,7 +699,7 @@ func (ec *executionContext) _Contact_emailSuppressionReason(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Contact_emailSuppressionReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "String")
 }
 
 func (ec *executionContext) _Contact_isActive(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -711,7 +711,7 @@ func (ec *executionContext) _Contact_isActive(ctx context.Context, field graphql
 			return ec.fieldContext_Contact_isActive(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IsActive, nil
+			return obj.IsActive(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -722,7 +722,7 @@ func (ec *executionContext) _Contact_isActive(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Contact_isActive(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Contact_deletedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -734,7 +734,7 @@ func (ec *executionContext) _Contact_deletedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Contact_deletedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeletedAt, nil
+			return obj.DeletedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -745,7 +745,7 @@ func (ec *executionContext) _Contact_deletedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Contact_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Contact_visits(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -757,11 +757,11 @@ func (ec *executionContext) _Contact_visits(ctx context.Context, field graphql.C
 			return ec.fieldContext_Contact_visits(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Visits, nil
+			return obj.Visits(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visits) graphql.Marshaler {
-			return ec.marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐVisits(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.ContactVisits) graphql.Marshaler {
+			return ec.marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactVisits(ctx, selections, v)
 		},
 		true,
 		false,
@@ -771,7 +771,7 @@ func (ec *executionContext) fieldContext_Contact_visits(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Contact",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ContactVisits(ctx, field)
@@ -789,7 +789,7 @@ func (ec *executionContext) _Contact_emailEngagement(ctx context.Context, field 
 			return ec.fieldContext_Contact_emailEngagement(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EmailEngagement, nil
+			return obj.EmailEngagement(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.EmailEngagement) graphql.Marshaler {
@@ -803,7 +803,7 @@ func (ec *executionContext) fieldContext_Contact_emailEngagement(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "Contact",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_EmailEngagement(ctx, field)
@@ -821,7 +821,7 @@ func (ec *executionContext) _Contact_createdAt(ctx context.Context, field graphq
 			return ec.fieldContext_Contact_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -832,7 +832,7 @@ func (ec *executionContext) _Contact_createdAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Contact_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Contact_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -844,7 +844,7 @@ func (ec *executionContext) _Contact_updatedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Contact_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -855,7 +855,7 @@ func (ec *executionContext) _Contact_updatedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Contact_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Contact", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Contact", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Contact_customAttributes(ctx context.Context, field graphql.CollectedField, obj *upstream.Contact) (ret graphql.Marshaler) {
@@ -868,7 +868,7 @@ func (ec *executionContext) _Contact_customAttributes(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return obj.Attributes(fc.Args["keys"].([]string)), nil
+			return obj.CustomAttributes(fc.Args["keys"].([]string)), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.CustomAttribute) graphql.Marshaler {
@@ -966,11 +966,11 @@ func (ec *executionContext) _Contact_taggings(ctx context.Context, field graphql
 			return ec.fieldContext_Contact_taggings(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Tags, nil
+			return obj.Taggings(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.EmbeddedTag) graphql.Marshaler {
-			return ec.marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐEmbeddedTagᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ContactTagging) graphql.Marshaler {
+			return ec.marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTaggingᚄ(ctx, selections, v)
 		},
 		true,
 		false,
@@ -980,7 +980,7 @@ func (ec *executionContext) fieldContext_Contact_taggings(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Contact",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ContactTagging(ctx, field)
@@ -1507,7 +1507,7 @@ func (ec *executionContext) fieldContext_ContactEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _ContactVisits_firstVisit(ctx context.Context, field graphql.CollectedField, obj *upstream.Visits) (ret graphql.Marshaler) {
+func (ec *executionContext) _ContactVisits_firstVisit(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactVisits) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1516,7 +1516,7 @@ func (ec *executionContext) _ContactVisits_firstVisit(ctx context.Context, field
 			return ec.fieldContext_ContactVisits_firstVisit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FirstVisit, nil
+			return obj.FirstVisit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visit) graphql.Marshaler {
@@ -1530,7 +1530,7 @@ func (ec *executionContext) fieldContext_ContactVisits_firstVisit(_ context.Cont
 	fc = &graphql.FieldContext{
 		Object:     "ContactVisits",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Visit(ctx, field)
@@ -1539,7 +1539,7 @@ func (ec *executionContext) fieldContext_ContactVisits_firstVisit(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _ContactVisits_lastVisit(ctx context.Context, field graphql.CollectedField, obj *upstream.Visits) (ret graphql.Marshaler) {
+func (ec *executionContext) _ContactVisits_lastVisit(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactVisits) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1548,7 +1548,7 @@ func (ec *executionContext) _ContactVisits_lastVisit(ctx context.Context, field 
 			return ec.fieldContext_ContactVisits_lastVisit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastVisit, nil
+			return obj.LastVisit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visit) graphql.Marshaler {
@@ -1562,7 +1562,7 @@ func (ec *executionContext) fieldContext_ContactVisits_lastVisit(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "ContactVisits",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Visit(ctx, field)
@@ -1571,7 +1571,7 @@ func (ec *executionContext) fieldContext_ContactVisits_lastVisit(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _ContactVisits_lastVisitWithUtm(ctx context.Context, field graphql.CollectedField, obj *upstream.Visits) (ret graphql.Marshaler) {
+func (ec *executionContext) _ContactVisits_lastVisitWithUtm(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactVisits) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1580,7 +1580,7 @@ func (ec *executionContext) _ContactVisits_lastVisitWithUtm(ctx context.Context,
 			return ec.fieldContext_ContactVisits_lastVisitWithUtm(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastVisitWithUtm, nil
+			return obj.LastVisitWithUtm(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Visit) graphql.Marshaler {
@@ -1594,7 +1594,7 @@ func (ec *executionContext) fieldContext_ContactVisits_lastVisitWithUtm(_ contex
 	fc = &graphql.FieldContext{
 		Object:     "ContactVisits",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Visit(ctx, field)
@@ -1777,7 +1777,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailSentAt(ctx context.Context
 			return ec.fieldContext_EmailEngagement_lastEmailSentAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastEmailSentAt, nil
+			return obj.LastEmailSentAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1788,7 +1788,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailSentAt(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_EmailEngagement_lastEmailSentAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("EmailEngagement", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("EmailEngagement", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _EmailEngagement_lastEmailOpenedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.EmailEngagement) (ret graphql.Marshaler) {
@@ -1800,7 +1800,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailOpenedAt(ctx context.Conte
 			return ec.fieldContext_EmailEngagement_lastEmailOpenedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastEmailOpenedAt, nil
+			return obj.LastEmailOpenedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1811,7 +1811,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailOpenedAt(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_EmailEngagement_lastEmailOpenedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("EmailEngagement", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("EmailEngagement", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _EmailEngagement_lastEmailClickedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.EmailEngagement) (ret graphql.Marshaler) {
@@ -1823,7 +1823,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailClickedAt(ctx context.Cont
 			return ec.fieldContext_EmailEngagement_lastEmailClickedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastEmailClickedAt, nil
+			return obj.LastEmailClickedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1834,7 +1834,7 @@ func (ec *executionContext) _EmailEngagement_lastEmailClickedAt(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_EmailEngagement_lastEmailClickedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("EmailEngagement", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("EmailEngagement", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _RedactContactPayload_redactedContactId(ctx context.Context, field graphql.CollectedField, obj *model.RedactContactPayload) (ret graphql.Marshaler) {
@@ -2052,7 +2052,7 @@ func (ec *executionContext) _Visit_uuid(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Visit_uuid(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UUID, nil
+			return obj.UUID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2063,7 +2063,7 @@ func (ec *executionContext) _Visit_uuid(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Visit_uuid(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_utmSource(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2075,7 +2075,7 @@ func (ec *executionContext) _Visit_utmSource(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_utmSource(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UtmSource, nil
+			return obj.UtmSource(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2086,7 +2086,7 @@ func (ec *executionContext) _Visit_utmSource(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_utmSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_utmMedium(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2098,7 +2098,7 @@ func (ec *executionContext) _Visit_utmMedium(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_utmMedium(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UtmMedium, nil
+			return obj.UtmMedium(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2109,7 +2109,7 @@ func (ec *executionContext) _Visit_utmMedium(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_utmMedium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_utmCampaign(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2121,7 +2121,7 @@ func (ec *executionContext) _Visit_utmCampaign(ctx context.Context, field graphq
 			return ec.fieldContext_Visit_utmCampaign(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UtmCampaign, nil
+			return obj.UtmCampaign(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2132,7 +2132,7 @@ func (ec *executionContext) _Visit_utmCampaign(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Visit_utmCampaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_utmTerm(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2144,7 +2144,7 @@ func (ec *executionContext) _Visit_utmTerm(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Visit_utmTerm(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UtmTerm, nil
+			return obj.UtmTerm(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2155,7 +2155,7 @@ func (ec *executionContext) _Visit_utmTerm(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Visit_utmTerm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_utmContent(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2167,7 +2167,7 @@ func (ec *executionContext) _Visit_utmContent(ctx context.Context, field graphql
 			return ec.fieldContext_Visit_utmContent(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UtmContent, nil
+			return obj.UtmContent(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2178,7 +2178,7 @@ func (ec *executionContext) _Visit_utmContent(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Visit_utmContent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_ip(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2190,7 +2190,7 @@ func (ec *executionContext) _Visit_ip(ctx context.Context, field graphql.Collect
 			return ec.fieldContext_Visit_ip(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IP, nil
+			return obj.IP(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2201,7 +2201,7 @@ func (ec *executionContext) _Visit_ip(ctx context.Context, field graphql.Collect
 	)
 }
 func (ec *executionContext) fieldContext_Visit_ip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_userAgent(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2213,7 +2213,7 @@ func (ec *executionContext) _Visit_userAgent(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_userAgent(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserAgent, nil
+			return obj.UserAgent(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2224,7 +2224,7 @@ func (ec *executionContext) _Visit_userAgent(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_userAgent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_referrer(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2236,7 +2236,7 @@ func (ec *executionContext) _Visit_referrer(ctx context.Context, field graphql.C
 			return ec.fieldContext_Visit_referrer(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Referrer, nil
+			return obj.Referrer(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2247,7 +2247,7 @@ func (ec *executionContext) _Visit_referrer(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Visit_referrer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_referringDomain(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2259,7 +2259,7 @@ func (ec *executionContext) _Visit_referringDomain(ctx context.Context, field gr
 			return ec.fieldContext_Visit_referringDomain(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ReferringDomain, nil
+			return obj.ReferringDomain(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2270,7 +2270,7 @@ func (ec *executionContext) _Visit_referringDomain(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_Visit_referringDomain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_landingPage(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2282,7 +2282,7 @@ func (ec *executionContext) _Visit_landingPage(ctx context.Context, field graphq
 			return ec.fieldContext_Visit_landingPage(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LandingPage, nil
+			return obj.LandingPage(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2293,7 +2293,7 @@ func (ec *executionContext) _Visit_landingPage(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Visit_landingPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_browser(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2305,7 +2305,7 @@ func (ec *executionContext) _Visit_browser(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Visit_browser(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Browser, nil
+			return obj.Browser(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2316,7 +2316,7 @@ func (ec *executionContext) _Visit_browser(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Visit_browser(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_os(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2328,7 +2328,7 @@ func (ec *executionContext) _Visit_os(ctx context.Context, field graphql.Collect
 			return ec.fieldContext_Visit_os(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OS, nil
+			return obj.OS(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2339,7 +2339,7 @@ func (ec *executionContext) _Visit_os(ctx context.Context, field graphql.Collect
 	)
 }
 func (ec *executionContext) fieldContext_Visit_os(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_deviceType(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2351,7 +2351,7 @@ func (ec *executionContext) _Visit_deviceType(ctx context.Context, field graphql
 			return ec.fieldContext_Visit_deviceType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeviceType, nil
+			return obj.DeviceType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2362,7 +2362,7 @@ func (ec *executionContext) _Visit_deviceType(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Visit_deviceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "String")
 }
 
 func (ec *executionContext) _Visit_startedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2374,7 +2374,7 @@ func (ec *executionContext) _Visit_startedAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_startedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.StartedAt, nil
+			return obj.StartedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2385,7 +2385,7 @@ func (ec *executionContext) _Visit_startedAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Visit_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2397,7 +2397,7 @@ func (ec *executionContext) _Visit_createdAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2408,7 +2408,7 @@ func (ec *executionContext) _Visit_createdAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Visit_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Visit) (ret graphql.Marshaler) {
@@ -2420,7 +2420,7 @@ func (ec *executionContext) _Visit_updatedAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Visit_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2431,7 +2431,7 @@ func (ec *executionContext) _Visit_updatedAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Visit_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Visit", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Visit", field, true, false, "DateTime")
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -3342,7 +3342,7 @@ func (ec *executionContext) _ContactEdge(ctx context.Context, sel ast.SelectionS
 
 var contactVisitsImplementors = []string{"ContactVisits"}
 
-func (ec *executionContext) _ContactVisits(ctx context.Context, sel ast.SelectionSet, obj *upstream.Visits) graphql.Marshaler {
+func (ec *executionContext) _ContactVisits(ctx context.Context, sel ast.SelectionSet, obj *upstream.ContactVisits) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contactVisitsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3901,7 +3901,7 @@ func (ec *executionContext) unmarshalOContactFilter2ᚖgithubᚗcomᚋfunnelgrap
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐVisits(ctx context.Context, sel ast.SelectionSet, v *upstream.Visits) graphql.Marshaler {
+func (ec *executionContext) marshalOContactVisits2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactVisits(ctx context.Context, sel ast.SelectionSet, v *upstream.ContactVisits) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -26,7 +26,7 @@ type ContactTagResolver interface {
 	Workspace(ctx context.Context, objs []*upstream.ContactTag) ([]*upstream.Workspace, error)
 }
 type ContactTaggingResolver interface {
-	Tag(ctx context.Context, objs []*upstream.EmbeddedTag) ([]*upstream.ContactTag, error)
+	Tag(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -69,7 +69,7 @@ func (ec *executionContext) _AppliedContactTag_rawId(ctx context.Context, field 
 			return ec.fieldContext_AppliedContactTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -80,7 +80,7 @@ func (ec *executionContext) _AppliedContactTag_rawId(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_AppliedContactTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedContactTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("AppliedContactTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _AppliedContactTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (ret graphql.Marshaler) {
@@ -92,7 +92,7 @@ func (ec *executionContext) _AppliedContactTag_publicId(ctx context.Context, fie
 			return ec.fieldContext_AppliedContactTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -103,7 +103,7 @@ func (ec *executionContext) _AppliedContactTag_publicId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_AppliedContactTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedContactTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("AppliedContactTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _AppliedContactTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (ret graphql.Marshaler) {
@@ -115,7 +115,7 @@ func (ec *executionContext) _AppliedContactTag_createdAt(ctx context.Context, fi
 			return ec.fieldContext_AppliedContactTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -126,7 +126,7 @@ func (ec *executionContext) _AppliedContactTag_createdAt(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_AppliedContactTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedContactTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("AppliedContactTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _AppliedContactTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (ret graphql.Marshaler) {
@@ -138,7 +138,7 @@ func (ec *executionContext) _AppliedContactTag_updatedAt(ctx context.Context, fi
 			return ec.fieldContext_AppliedContactTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -149,7 +149,7 @@ func (ec *executionContext) _AppliedContactTag_updatedAt(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_AppliedContactTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedContactTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("AppliedContactTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _AppliedContactTag_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedContactTag) (ret graphql.Marshaler) {
@@ -596,7 +596,7 @@ func (ec *executionContext) _ContactTag_rawId(ctx context.Context, field graphql
 			return ec.fieldContext_ContactTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -607,7 +607,7 @@ func (ec *executionContext) _ContactTag_rawId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ContactTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -619,7 +619,7 @@ func (ec *executionContext) _ContactTag_publicId(ctx context.Context, field grap
 			return ec.fieldContext_ContactTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -630,7 +630,7 @@ func (ec *executionContext) _ContactTag_publicId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ContactTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -642,7 +642,7 @@ func (ec *executionContext) _ContactTag_name(ctx context.Context, field graphql.
 			return ec.fieldContext_ContactTag_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -653,7 +653,7 @@ func (ec *executionContext) _ContactTag_name(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ContactTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -665,7 +665,7 @@ func (ec *executionContext) _ContactTag_color(ctx context.Context, field graphql
 			return ec.fieldContext_ContactTag_color(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Color, nil
+			return obj.Color(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -676,7 +676,7 @@ func (ec *executionContext) _ContactTag_color(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ContactTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -688,7 +688,7 @@ func (ec *executionContext) _ContactTag_createdAt(ctx context.Context, field gra
 			return ec.fieldContext_ContactTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -699,7 +699,7 @@ func (ec *executionContext) _ContactTag_createdAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ContactTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -711,7 +711,7 @@ func (ec *executionContext) _ContactTag_updatedAt(ctx context.Context, field gra
 			return ec.fieldContext_ContactTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -722,7 +722,7 @@ func (ec *executionContext) _ContactTag_updatedAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ContactTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ContactTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ContactTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
@@ -931,7 +931,7 @@ func (ec *executionContext) fieldContext_ContactTagEdge_node(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _ContactTagging_appliedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.EmbeddedTag) (ret graphql.Marshaler) {
+func (ec *executionContext) _ContactTagging_appliedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTagging) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -940,7 +940,7 @@ func (ec *executionContext) _ContactTagging_appliedAt(ctx context.Context, field
 			return ec.fieldContext_ContactTagging_appliedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AppliedAt, nil
+			return obj.AppliedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -951,10 +951,10 @@ func (ec *executionContext) _ContactTagging_appliedAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ContactTagging_appliedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContactTagging", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ContactTagging", field, true, false, "DateTime")
 }
 
-func (ec *executionContext) _ContactTagging_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.EmbeddedTag) (ret graphql.Marshaler) {
+func (ec *executionContext) _ContactTagging_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTagging) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -985,9 +985,9 @@ func (ec *executionContext) fieldContext_ContactTagging_tag(_ context.Context, f
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_ContactTagging_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.EmbeddedTag) (any, error) {
+func (ec *executionContext) resolveBatch_ContactTagging_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTagging) (any, error) {
 	resolver := ec.Resolvers.ContactTagging()
-	if batch, ok := graphql.BatchParentsFor[*upstream.EmbeddedTag](ctx, "ContactTagging"); ok {
+	if batch, ok := graphql.BatchParentsFor[*upstream.ContactTagging](ctx, "ContactTagging"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
 			return resolver.Tag(ctx, batch.Parents)
 		})
@@ -1000,7 +1000,7 @@ func (ec *executionContext) resolveBatch_ContactTagging_tag(ctx context.Context,
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Tag(ctx, []*upstream.EmbeddedTag{obj})
+	results, err := resolver.Tag(ctx, []*upstream.ContactTagging{obj})
 	return graphql.ResolveBatchSingleResult[*upstream.ContactTag](
 		ctx,
 		results,
@@ -1972,7 +1972,7 @@ func (ec *executionContext) _ContactTagEdge(ctx context.Context, sel ast.Selecti
 
 var contactTaggingImplementors = []string{"ContactTagging"}
 
-func (ec *executionContext) _ContactTagging(ctx context.Context, sel ast.SelectionSet, obj *upstream.EmbeddedTag) graphql.Marshaler {
+func (ec *executionContext) _ContactTagging(ctx context.Context, sel ast.SelectionSet, obj *upstream.ContactTagging) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contactTaggingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2273,7 +2273,7 @@ func (ec *executionContext) marshalNContactTagEdge2ᚖgithubᚗcomᚋfunnelgraph
 	return ec._ContactTagEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐEmbeddedTag(ctx context.Context, sel ast.SelectionSet, v *upstream.EmbeddedTag) graphql.Marshaler {
+func (ec *executionContext) marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTagging(ctx context.Context, sel ast.SelectionSet, v *upstream.ContactTagging) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ContactTagging!")
 		return graphql.Null
@@ -2364,7 +2364,7 @@ func (ec *executionContext) unmarshalOContactTagFilter2ᚖgithubᚗcomᚋfunnelg
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐEmbeddedTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.EmbeddedTag) graphql.Marshaler {
+func (ec *executionContext) marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTaggingᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ContactTagging) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -2372,7 +2372,7 @@ func (ec *executionContext) marshalOContactTagging2ᚕᚖgithubᚗcomᚋfunnelgr
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐEmbeddedTag(ctx, sel, v[i])
+		return ec.marshalNContactTagging2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTagging(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

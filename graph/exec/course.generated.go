@@ -223,7 +223,7 @@ func (ec *executionContext) _Course_rawId(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Course_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -234,7 +234,7 @@ func (ec *executionContext) _Course_rawId(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Course_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Course_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -246,7 +246,7 @@ func (ec *executionContext) _Course_publicId(ctx context.Context, field graphql.
 			return ec.fieldContext_Course_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -257,7 +257,7 @@ func (ec *executionContext) _Course_publicId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Course_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_title(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -269,7 +269,7 @@ func (ec *executionContext) _Course_title(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Course_title(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Title, nil
+			return obj.Title(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -280,7 +280,7 @@ func (ec *executionContext) _Course_title(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Course_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_description(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -292,7 +292,7 @@ func (ec *executionContext) _Course_description(ctx context.Context, field graph
 			return ec.fieldContext_Course_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -303,7 +303,7 @@ func (ec *executionContext) _Course_description(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Course_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -315,7 +315,7 @@ func (ec *executionContext) _Course_publishedAt(ctx context.Context, field graph
 			return ec.fieldContext_Course_publishedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublishedAt, nil
+			return obj.PublishedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -326,7 +326,7 @@ func (ec *executionContext) _Course_publishedAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Course_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Course_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -338,7 +338,7 @@ func (ec *executionContext) _Course_currentPath(ctx context.Context, field graph
 			return ec.fieldContext_Course_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -349,7 +349,7 @@ func (ec *executionContext) _Course_currentPath(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Course_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_imageUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -361,7 +361,7 @@ func (ec *executionContext) _Course_imageUrl(ctx context.Context, field graphql.
 			return ec.fieldContext_Course_imageUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ImageURL, nil
+			return obj.ImageURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -372,7 +372,7 @@ func (ec *executionContext) _Course_imageUrl(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Course_imageUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_showInCommunity(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -384,7 +384,7 @@ func (ec *executionContext) _Course_showInCommunity(ctx context.Context, field g
 			return ec.fieldContext_Course_showInCommunity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShowInCommunity, nil
+			return obj.ShowInCommunity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -395,7 +395,7 @@ func (ec *executionContext) _Course_showInCommunity(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Course_showInCommunity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Course_showToNonMembers(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -407,7 +407,7 @@ func (ec *executionContext) _Course_showToNonMembers(ctx context.Context, field 
 			return ec.fieldContext_Course_showToNonMembers(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShowToNonMembers, nil
+			return obj.ShowToNonMembers(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -418,7 +418,7 @@ func (ec *executionContext) _Course_showToNonMembers(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Course_showToNonMembers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Course_commentsEnabled(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -430,7 +430,7 @@ func (ec *executionContext) _Course_commentsEnabled(ctx context.Context, field g
 			return ec.fieldContext_Course_commentsEnabled(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CommentsEnabled, nil
+			return obj.CommentsEnabled(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -441,7 +441,7 @@ func (ec *executionContext) _Course_commentsEnabled(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Course_commentsEnabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Course_upgradeUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -453,7 +453,7 @@ func (ec *executionContext) _Course_upgradeUrl(ctx context.Context, field graphq
 			return ec.fieldContext_Course_upgradeUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpgradeURL, nil
+			return obj.UpgradeURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -464,7 +464,7 @@ func (ec *executionContext) _Course_upgradeUrl(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Course_upgradeUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_redirectToFullCourse(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -476,7 +476,7 @@ func (ec *executionContext) _Course_redirectToFullCourse(ctx context.Context, fi
 			return ec.fieldContext_Course_redirectToFullCourse(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RedirectToFullCourse, nil
+			return obj.RedirectToFullCourse(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -487,7 +487,7 @@ func (ec *executionContext) _Course_redirectToFullCourse(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_Course_redirectToFullCourse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Course_unauthorizedRedirectUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -499,7 +499,7 @@ func (ec *executionContext) _Course_unauthorizedRedirectUrl(ctx context.Context,
 			return ec.fieldContext_Course_unauthorizedRedirectUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UnauthorizedRedirectURL, nil
+			return obj.UnauthorizedRedirectURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -510,7 +510,7 @@ func (ec *executionContext) _Course_unauthorizedRedirectUrl(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Course_unauthorizedRedirectUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_sharingFingerprint(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -522,7 +522,7 @@ func (ec *executionContext) _Course_sharingFingerprint(ctx context.Context, fiel
 			return ec.fieldContext_Course_sharingFingerprint(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SharingFingerprint, nil
+			return obj.SharingFingerprint(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -533,7 +533,7 @@ func (ec *executionContext) _Course_sharingFingerprint(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_Course_sharingFingerprint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "String")
 }
 
 func (ec *executionContext) _Course_rootSectionId(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -545,7 +545,7 @@ func (ec *executionContext) _Course_rootSectionId(ctx context.Context, field gra
 			return ec.fieldContext_Course_rootSectionId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RootSectionID, nil
+			return obj.RootSectionID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -556,7 +556,7 @@ func (ec *executionContext) _Course_rootSectionId(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Course_rootSectionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Course_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -568,7 +568,7 @@ func (ec *executionContext) _Course_createdAt(ctx context.Context, field graphql
 			return ec.fieldContext_Course_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -579,7 +579,7 @@ func (ec *executionContext) _Course_createdAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Course_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Course_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -591,7 +591,7 @@ func (ec *executionContext) _Course_updatedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Course_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -602,7 +602,7 @@ func (ec *executionContext) _Course_updatedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Course_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Course", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Course", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Course_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Course) (ret graphql.Marshaler) {
@@ -931,7 +931,7 @@ func (ec *executionContext) _CourseEnrollment_rawId(ctx context.Context, field g
 			return ec.fieldContext_CourseEnrollment_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -942,7 +942,7 @@ func (ec *executionContext) _CourseEnrollment_rawId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseEnrollment_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -954,7 +954,7 @@ func (ec *executionContext) _CourseEnrollment_publicId(ctx context.Context, fiel
 			return ec.fieldContext_CourseEnrollment_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -965,7 +965,7 @@ func (ec *executionContext) _CourseEnrollment_publicId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseEnrollment_suspended(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -977,7 +977,7 @@ func (ec *executionContext) _CourseEnrollment_suspended(ctx context.Context, fie
 			return ec.fieldContext_CourseEnrollment_suspended(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Suspended, nil
+			return obj.Suspended(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -988,7 +988,7 @@ func (ec *executionContext) _CourseEnrollment_suspended(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_suspended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _CourseEnrollment_suspensionReason(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1000,7 +1000,7 @@ func (ec *executionContext) _CourseEnrollment_suspensionReason(ctx context.Conte
 			return ec.fieldContext_CourseEnrollment_suspensionReason(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SuspensionReason, nil
+			return obj.SuspensionReason(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1011,7 +1011,7 @@ func (ec *executionContext) _CourseEnrollment_suspensionReason(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_suspensionReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseEnrollment_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1023,7 +1023,7 @@ func (ec *executionContext) _CourseEnrollment_currentPath(ctx context.Context, f
 			return ec.fieldContext_CourseEnrollment_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1034,7 +1034,7 @@ func (ec *executionContext) _CourseEnrollment_currentPath(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseEnrollment_originationSourceType(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1046,7 +1046,7 @@ func (ec *executionContext) _CourseEnrollment_originationSourceType(ctx context.
 			return ec.fieldContext_CourseEnrollment_originationSourceType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginationSourceType, nil
+			return obj.OriginationSourceType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1057,7 +1057,7 @@ func (ec *executionContext) _CourseEnrollment_originationSourceType(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_originationSourceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseEnrollment_originationSourceId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1069,7 +1069,7 @@ func (ec *executionContext) _CourseEnrollment_originationSourceId(ctx context.Co
 			return ec.fieldContext_CourseEnrollment_originationSourceId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginationSourceID, nil
+			return obj.OriginationSourceID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1080,7 +1080,7 @@ func (ec *executionContext) _CourseEnrollment_originationSourceId(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_originationSourceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseEnrollment_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1092,7 +1092,7 @@ func (ec *executionContext) _CourseEnrollment_createdAt(ctx context.Context, fie
 			return ec.fieldContext_CourseEnrollment_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1103,7 +1103,7 @@ func (ec *executionContext) _CourseEnrollment_createdAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseEnrollment_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1115,7 +1115,7 @@ func (ec *executionContext) _CourseEnrollment_updatedAt(ctx context.Context, fie
 			return ec.fieldContext_CourseEnrollment_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1126,7 +1126,7 @@ func (ec *executionContext) _CourseEnrollment_updatedAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_CourseEnrollment_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseEnrollment", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseEnrollment", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseEnrollment_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseEnrollment) (ret graphql.Marshaler) {
@@ -1477,7 +1477,7 @@ func (ec *executionContext) _CourseLesson_rawId(ctx context.Context, field graph
 			return ec.fieldContext_CourseLesson_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1488,7 +1488,7 @@ func (ec *executionContext) _CourseLesson_rawId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseLesson_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1500,7 +1500,7 @@ func (ec *executionContext) _CourseLesson_publicId(ctx context.Context, field gr
 			return ec.fieldContext_CourseLesson_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1511,7 +1511,7 @@ func (ec *executionContext) _CourseLesson_publicId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseLesson_title(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1523,7 +1523,7 @@ func (ec *executionContext) _CourseLesson_title(ctx context.Context, field graph
 			return ec.fieldContext_CourseLesson_title(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Title, nil
+			return obj.Title(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1534,7 +1534,7 @@ func (ec *executionContext) _CourseLesson_title(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseLesson_body(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1546,7 +1546,7 @@ func (ec *executionContext) _CourseLesson_body(ctx context.Context, field graphq
 			return ec.fieldContext_CourseLesson_body(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Body, nil
+			return obj.Body(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1557,7 +1557,7 @@ func (ec *executionContext) _CourseLesson_body(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_body(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseLesson_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1569,7 +1569,7 @@ func (ec *executionContext) _CourseLesson_publishedAt(ctx context.Context, field
 			return ec.fieldContext_CourseLesson_publishedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublishedAt, nil
+			return obj.PublishedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1580,7 +1580,7 @@ func (ec *executionContext) _CourseLesson_publishedAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseLesson_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1592,7 +1592,7 @@ func (ec *executionContext) _CourseLesson_sortOrder(ctx context.Context, field g
 			return ec.fieldContext_CourseLesson_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -1603,7 +1603,7 @@ func (ec *executionContext) _CourseLesson_sortOrder(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "Int")
 }
 
 func (ec *executionContext) _CourseLesson_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1615,7 +1615,7 @@ func (ec *executionContext) _CourseLesson_currentPath(ctx context.Context, field
 			return ec.fieldContext_CourseLesson_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1626,7 +1626,7 @@ func (ec *executionContext) _CourseLesson_currentPath(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseLesson_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1638,7 +1638,7 @@ func (ec *executionContext) _CourseLesson_createdAt(ctx context.Context, field g
 			return ec.fieldContext_CourseLesson_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1649,7 +1649,7 @@ func (ec *executionContext) _CourseLesson_createdAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseLesson_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1661,7 +1661,7 @@ func (ec *executionContext) _CourseLesson_updatedAt(ctx context.Context, field g
 			return ec.fieldContext_CourseLesson_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1672,7 +1672,7 @@ func (ec *executionContext) _CourseLesson_updatedAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseLesson_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseLesson", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseLesson", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseLesson_section(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseLesson) (ret graphql.Marshaler) {
@@ -1968,7 +1968,7 @@ func (ec *executionContext) _CourseSection_rawId(ctx context.Context, field grap
 			return ec.fieldContext_CourseSection_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1979,7 +1979,7 @@ func (ec *executionContext) _CourseSection_rawId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseSection_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -1991,7 +1991,7 @@ func (ec *executionContext) _CourseSection_publicId(ctx context.Context, field g
 			return ec.fieldContext_CourseSection_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2002,7 +2002,7 @@ func (ec *executionContext) _CourseSection_publicId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseSection_title(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2014,7 +2014,7 @@ func (ec *executionContext) _CourseSection_title(ctx context.Context, field grap
 			return ec.fieldContext_CourseSection_title(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Title, nil
+			return obj.Title(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2025,7 +2025,7 @@ func (ec *executionContext) _CourseSection_title(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseSection_description(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2037,7 +2037,7 @@ func (ec *executionContext) _CourseSection_description(ctx context.Context, fiel
 			return ec.fieldContext_CourseSection_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2048,7 +2048,7 @@ func (ec *executionContext) _CourseSection_description(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseSection_publishedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2060,7 +2060,7 @@ func (ec *executionContext) _CourseSection_publishedAt(ctx context.Context, fiel
 			return ec.fieldContext_CourseSection_publishedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublishedAt, nil
+			return obj.PublishedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2071,7 +2071,7 @@ func (ec *executionContext) _CourseSection_publishedAt(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_publishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseSection_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2083,7 +2083,7 @@ func (ec *executionContext) _CourseSection_sortOrder(ctx context.Context, field 
 			return ec.fieldContext_CourseSection_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -2094,7 +2094,7 @@ func (ec *executionContext) _CourseSection_sortOrder(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "Int")
 }
 
 func (ec *executionContext) _CourseSection_daysTillDripAccess(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2106,7 +2106,7 @@ func (ec *executionContext) _CourseSection_daysTillDripAccess(ctx context.Contex
 			return ec.fieldContext_CourseSection_daysTillDripAccess(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DaysTillDripAccess, nil
+			return obj.DaysTillDripAccess(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -2117,7 +2117,7 @@ func (ec *executionContext) _CourseSection_daysTillDripAccess(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_daysTillDripAccess(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "Int")
 }
 
 func (ec *executionContext) _CourseSection_isHiddenFromNonMembers(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2129,7 +2129,7 @@ func (ec *executionContext) _CourseSection_isHiddenFromNonMembers(ctx context.Co
 			return ec.fieldContext_CourseSection_isHiddenFromNonMembers(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IsHiddenFromNonMembers, nil
+			return obj.IsHiddenFromNonMembers(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2140,7 +2140,7 @@ func (ec *executionContext) _CourseSection_isHiddenFromNonMembers(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_isHiddenFromNonMembers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _CourseSection_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2152,7 +2152,7 @@ func (ec *executionContext) _CourseSection_currentPath(ctx context.Context, fiel
 			return ec.fieldContext_CourseSection_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2163,7 +2163,7 @@ func (ec *executionContext) _CourseSection_currentPath(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseSection_upgradeUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2175,7 +2175,7 @@ func (ec *executionContext) _CourseSection_upgradeUrl(ctx context.Context, field
 			return ec.fieldContext_CourseSection_upgradeUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpgradeURL, nil
+			return obj.UpgradeURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2186,7 +2186,7 @@ func (ec *executionContext) _CourseSection_upgradeUrl(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_upgradeUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "String")
 }
 
 func (ec *executionContext) _CourseSection_parentId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2198,7 +2198,7 @@ func (ec *executionContext) _CourseSection_parentId(ctx context.Context, field g
 			return ec.fieldContext_CourseSection_parentId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ParentID, nil
+			return obj.ParentID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2209,7 +2209,7 @@ func (ec *executionContext) _CourseSection_parentId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_parentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseSection_blockerSectionId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2221,7 +2221,7 @@ func (ec *executionContext) _CourseSection_blockerSectionId(ctx context.Context,
 			return ec.fieldContext_CourseSection_blockerSectionId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BlockerSectionID, nil
+			return obj.BlockerSectionID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2232,7 +2232,7 @@ func (ec *executionContext) _CourseSection_blockerSectionId(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_blockerSectionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseSection_blockerLessonId(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2244,7 +2244,7 @@ func (ec *executionContext) _CourseSection_blockerLessonId(ctx context.Context, 
 			return ec.fieldContext_CourseSection_blockerLessonId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BlockerLessonID, nil
+			return obj.BlockerLessonID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2255,7 +2255,7 @@ func (ec *executionContext) _CourseSection_blockerLessonId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_blockerLessonId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _CourseSection_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2267,7 +2267,7 @@ func (ec *executionContext) _CourseSection_createdAt(ctx context.Context, field 
 			return ec.fieldContext_CourseSection_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2278,7 +2278,7 @@ func (ec *executionContext) _CourseSection_createdAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseSection_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {
@@ -2290,7 +2290,7 @@ func (ec *executionContext) _CourseSection_updatedAt(ctx context.Context, field 
 			return ec.fieldContext_CourseSection_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2301,7 +2301,7 @@ func (ec *executionContext) _CourseSection_updatedAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_CourseSection_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CourseSection", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("CourseSection", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _CourseSection_course(ctx context.Context, field graphql.CollectedField, obj *upstream.CourseSection) (ret graphql.Marshaler) {

@@ -109,7 +109,7 @@ func (ec *executionContext) _FormSubmission_rawId(ctx context.Context, field gra
 			return ec.fieldContext_FormSubmission_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -120,7 +120,7 @@ func (ec *executionContext) _FormSubmission_rawId(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_FormSubmission_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FormSubmission", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("FormSubmission", field, true, false, "ID")
 }
 
 func (ec *executionContext) _FormSubmission_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.FormSubmission) (ret graphql.Marshaler) {
@@ -132,7 +132,7 @@ func (ec *executionContext) _FormSubmission_publicId(ctx context.Context, field 
 			return ec.fieldContext_FormSubmission_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -143,7 +143,7 @@ func (ec *executionContext) _FormSubmission_publicId(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_FormSubmission_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FormSubmission", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FormSubmission", field, true, false, "String")
 }
 
 func (ec *executionContext) _FormSubmission_data(ctx context.Context, field graphql.CollectedField, obj *upstream.FormSubmission) (ret graphql.Marshaler) {
@@ -155,7 +155,7 @@ func (ec *executionContext) _FormSubmission_data(ctx context.Context, field grap
 			return ec.fieldContext_FormSubmission_data(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Answers(), nil
+			return obj.Data(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.CustomAttribute) graphql.Marshaler {
@@ -187,7 +187,7 @@ func (ec *executionContext) _FormSubmission_createdAt(ctx context.Context, field
 			return ec.fieldContext_FormSubmission_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -198,7 +198,7 @@ func (ec *executionContext) _FormSubmission_createdAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_FormSubmission_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FormSubmission", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FormSubmission", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FormSubmission_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.FormSubmission) (ret graphql.Marshaler) {
@@ -210,7 +210,7 @@ func (ec *executionContext) _FormSubmission_updatedAt(ctx context.Context, field
 			return ec.fieldContext_FormSubmission_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -221,7 +221,7 @@ func (ec *executionContext) _FormSubmission_updatedAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_FormSubmission_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FormSubmission", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FormSubmission", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FormSubmission_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.FormSubmission) (ret graphql.Marshaler) {

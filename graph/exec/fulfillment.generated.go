@@ -180,7 +180,7 @@ func (ec *executionContext) _FulfillmentLocation_rawId(ctx context.Context, fiel
 			return ec.fieldContext_FulfillmentLocation_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -191,7 +191,7 @@ func (ec *executionContext) _FulfillmentLocation_rawId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "ID")
 }
 
 func (ec *executionContext) _FulfillmentLocation_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -203,7 +203,7 @@ func (ec *executionContext) _FulfillmentLocation_publicId(ctx context.Context, f
 			return ec.fieldContext_FulfillmentLocation_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -214,7 +214,7 @@ func (ec *executionContext) _FulfillmentLocation_publicId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "String")
 }
 
 func (ec *executionContext) _FulfillmentLocation_name(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -226,7 +226,7 @@ func (ec *executionContext) _FulfillmentLocation_name(ctx context.Context, field
 			return ec.fieldContext_FulfillmentLocation_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -237,7 +237,7 @@ func (ec *executionContext) _FulfillmentLocation_name(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "String")
 }
 
 func (ec *executionContext) _FulfillmentLocation_addressName(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -249,7 +249,7 @@ func (ec *executionContext) _FulfillmentLocation_addressName(ctx context.Context
 			return ec.fieldContext_FulfillmentLocation_addressName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AddressName, nil
+			return obj.AddressName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -260,7 +260,7 @@ func (ec *executionContext) _FulfillmentLocation_addressName(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_addressName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "String")
 }
 
 func (ec *executionContext) _FulfillmentLocation_emailAddress(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -272,7 +272,7 @@ func (ec *executionContext) _FulfillmentLocation_emailAddress(ctx context.Contex
 			return ec.fieldContext_FulfillmentLocation_emailAddress(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EmailAddress, nil
+			return obj.EmailAddress(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -283,7 +283,7 @@ func (ec *executionContext) _FulfillmentLocation_emailAddress(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_emailAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "String")
 }
 
 func (ec *executionContext) _FulfillmentLocation_phoneNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -295,7 +295,7 @@ func (ec *executionContext) _FulfillmentLocation_phoneNumber(ctx context.Context
 			return ec.fieldContext_FulfillmentLocation_phoneNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PhoneNumber, nil
+			return obj.PhoneNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -306,7 +306,7 @@ func (ec *executionContext) _FulfillmentLocation_phoneNumber(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_phoneNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "String")
 }
 
 func (ec *executionContext) _FulfillmentLocation_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -318,7 +318,7 @@ func (ec *executionContext) _FulfillmentLocation_sortOrder(ctx context.Context, 
 			return ec.fieldContext_FulfillmentLocation_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -329,7 +329,7 @@ func (ec *executionContext) _FulfillmentLocation_sortOrder(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "Int")
 }
 
 func (ec *executionContext) _FulfillmentLocation_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -341,7 +341,7 @@ func (ec *executionContext) _FulfillmentLocation_archived(ctx context.Context, f
 			return ec.fieldContext_FulfillmentLocation_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -352,7 +352,7 @@ func (ec *executionContext) _FulfillmentLocation_archived(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _FulfillmentLocation_externalApp(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -364,7 +364,7 @@ func (ec *executionContext) _FulfillmentLocation_externalApp(ctx context.Context
 			return ec.fieldContext_FulfillmentLocation_externalApp(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalApp, nil
+			return obj.ExternalApp(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -375,7 +375,7 @@ func (ec *executionContext) _FulfillmentLocation_externalApp(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_externalApp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _FulfillmentLocation_address(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -387,7 +387,7 @@ func (ec *executionContext) _FulfillmentLocation_address(ctx context.Context, fi
 			return ec.fieldContext_FulfillmentLocation_address(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Address, nil
+			return obj.Address(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.LocationAddress) graphql.Marshaler {
@@ -401,7 +401,7 @@ func (ec *executionContext) fieldContext_FulfillmentLocation_address(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "FulfillmentLocation",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_LocationAddress(ctx, field)
@@ -419,7 +419,7 @@ func (ec *executionContext) _FulfillmentLocation_createdAt(ctx context.Context, 
 			return ec.fieldContext_FulfillmentLocation_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -430,7 +430,7 @@ func (ec *executionContext) _FulfillmentLocation_createdAt(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FulfillmentLocation_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -442,7 +442,7 @@ func (ec *executionContext) _FulfillmentLocation_updatedAt(ctx context.Context, 
 			return ec.fieldContext_FulfillmentLocation_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -453,7 +453,7 @@ func (ec *executionContext) _FulfillmentLocation_updatedAt(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_FulfillmentLocation_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FulfillmentLocation", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FulfillmentLocation", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FulfillmentLocation_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.FulfillmentLocation) (ret graphql.Marshaler) {
@@ -671,7 +671,7 @@ func (ec *executionContext) _LocationAddress_addressOne(ctx context.Context, fie
 			return ec.fieldContext_LocationAddress_addressOne(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AddressOne, nil
+			return obj.AddressOne(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -682,7 +682,7 @@ func (ec *executionContext) _LocationAddress_addressOne(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_addressOne(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _LocationAddress_addressTwo(ctx context.Context, field graphql.CollectedField, obj *upstream.LocationAddress) (ret graphql.Marshaler) {
@@ -694,7 +694,7 @@ func (ec *executionContext) _LocationAddress_addressTwo(ctx context.Context, fie
 			return ec.fieldContext_LocationAddress_addressTwo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AddressTwo, nil
+			return obj.AddressTwo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -705,7 +705,7 @@ func (ec *executionContext) _LocationAddress_addressTwo(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_addressTwo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _LocationAddress_city(ctx context.Context, field graphql.CollectedField, obj *upstream.LocationAddress) (ret graphql.Marshaler) {
@@ -717,7 +717,7 @@ func (ec *executionContext) _LocationAddress_city(ctx context.Context, field gra
 			return ec.fieldContext_LocationAddress_city(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.City, nil
+			return obj.City(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -728,7 +728,7 @@ func (ec *executionContext) _LocationAddress_city(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _LocationAddress_region(ctx context.Context, field graphql.CollectedField, obj *upstream.LocationAddress) (ret graphql.Marshaler) {
@@ -740,7 +740,7 @@ func (ec *executionContext) _LocationAddress_region(ctx context.Context, field g
 			return ec.fieldContext_LocationAddress_region(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Region, nil
+			return obj.Region(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -751,7 +751,7 @@ func (ec *executionContext) _LocationAddress_region(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _LocationAddress_country(ctx context.Context, field graphql.CollectedField, obj *upstream.LocationAddress) (ret graphql.Marshaler) {
@@ -763,7 +763,7 @@ func (ec *executionContext) _LocationAddress_country(ctx context.Context, field 
 			return ec.fieldContext_LocationAddress_country(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Country, nil
+			return obj.Country(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -774,7 +774,7 @@ func (ec *executionContext) _LocationAddress_country(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _LocationAddress_postalCode(ctx context.Context, field graphql.CollectedField, obj *upstream.LocationAddress) (ret graphql.Marshaler) {
@@ -786,7 +786,7 @@ func (ec *executionContext) _LocationAddress_postalCode(ctx context.Context, fie
 			return ec.fieldContext_LocationAddress_postalCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PostalCode, nil
+			return obj.PostalCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -797,7 +797,7 @@ func (ec *executionContext) _LocationAddress_postalCode(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_LocationAddress_postalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LocationAddress", field, false, false, "String")
+	return graphql.NewScalarFieldContext("LocationAddress", field, true, false, "String")
 }
 
 func (ec *executionContext) _UpdateFulfillmentLocationPayload_fulfillmentLocation(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.FulfillmentLocation]) (ret graphql.Marshaler) {

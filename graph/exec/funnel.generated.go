@@ -232,7 +232,7 @@ func (ec *executionContext) _Funnel_rawId(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Funnel_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -243,7 +243,7 @@ func (ec *executionContext) _Funnel_rawId(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -255,7 +255,7 @@ func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -266,7 +266,7 @@ func (ec *executionContext) _Funnel_publicId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -278,7 +278,7 @@ func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Funnel_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -289,7 +289,7 @@ func (ec *executionContext) _Funnel_name(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -301,7 +301,7 @@ func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -312,7 +312,7 @@ func (ec *executionContext) _Funnel_archived(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -324,7 +324,7 @@ func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graph
 			return ec.fieldContext_Funnel_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -335,7 +335,7 @@ func (ec *executionContext) _Funnel_currentPath(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -347,7 +347,7 @@ func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_liveMode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LiveMode, nil
+			return obj.LiveMode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -358,7 +358,7 @@ func (ec *executionContext) _Funnel_liveMode(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_liveMode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -370,7 +370,7 @@ func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field gr
 			return ec.fieldContext_Funnel_faviconImageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FaviconImageID, nil
+			return obj.FaviconImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -381,7 +381,7 @@ func (ec *executionContext) _Funnel_faviconImageId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_faviconImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -393,7 +393,7 @@ func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql
 			return ec.fieldContext_Funnel_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -404,7 +404,7 @@ func (ec *executionContext) _Funnel_createdAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -416,7 +416,7 @@ func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Funnel_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -427,7 +427,7 @@ func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Funnel_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -494,7 +494,7 @@ func (ec *executionContext) _Funnel_headCode(ctx context.Context, field graphql.
 			return ec.fieldContext_Funnel_headCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.HeadCode, nil
+			return obj.HeadCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -505,7 +505,7 @@ func (ec *executionContext) _Funnel_headCode(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_headCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -517,7 +517,7 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 			return ec.fieldContext_Funnel_footerCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FooterCode, nil
+			return obj.FooterCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -528,7 +528,7 @@ func (ec *executionContext) _Funnel_footerCode(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_footerCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, "String")
 }
 
 func (ec *executionContext) _Funnel_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -836,7 +836,7 @@ func (ec *executionContext) _FunnelTag_rawId(ctx context.Context, field graphql.
 			return ec.fieldContext_FunnelTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -847,7 +847,7 @@ func (ec *executionContext) _FunnelTag_rawId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -859,7 +859,7 @@ func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graph
 			return ec.fieldContext_FunnelTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -870,7 +870,7 @@ func (ec *executionContext) _FunnelTag_publicId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -882,7 +882,7 @@ func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.C
 			return ec.fieldContext_FunnelTag_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -893,7 +893,7 @@ func (ec *executionContext) _FunnelTag_name(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -905,7 +905,7 @@ func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.
 			return ec.fieldContext_FunnelTag_color(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Color, nil
+			return obj.Color(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -916,7 +916,7 @@ func (ec *executionContext) _FunnelTag_color(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _FunnelTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -928,7 +928,7 @@ func (ec *executionContext) _FunnelTag_createdAt(ctx context.Context, field grap
 			return ec.fieldContext_FunnelTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -939,7 +939,7 @@ func (ec *executionContext) _FunnelTag_createdAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FunnelTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {
@@ -951,7 +951,7 @@ func (ec *executionContext) _FunnelTag_updatedAt(ctx context.Context, field grap
 			return ec.fieldContext_FunnelTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -962,7 +962,7 @@ func (ec *executionContext) _FunnelTag_updatedAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_FunnelTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("FunnelTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _FunnelTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.FunnelTag) (ret graphql.Marshaler) {

@@ -193,7 +193,7 @@ func (ec *executionContext) _NamedRecord_rawId(ctx context.Context, field graphq
 			return ec.fieldContext_NamedRecord_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -204,7 +204,7 @@ func (ec *executionContext) _NamedRecord_rawId(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_NamedRecord_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NamedRecord", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("NamedRecord", field, true, false, "ID")
 }
 
 func (ec *executionContext) _NamedRecord_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.NamedRecord) (ret graphql.Marshaler) {
@@ -216,7 +216,7 @@ func (ec *executionContext) _NamedRecord_publicId(ctx context.Context, field gra
 			return ec.fieldContext_NamedRecord_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -227,7 +227,7 @@ func (ec *executionContext) _NamedRecord_publicId(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_NamedRecord_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NamedRecord", field, false, false, "String")
+	return graphql.NewScalarFieldContext("NamedRecord", field, true, false, "String")
 }
 
 func (ec *executionContext) _NamedRecord_name(ctx context.Context, field graphql.CollectedField, obj *upstream.NamedRecord) (ret graphql.Marshaler) {
@@ -239,7 +239,7 @@ func (ec *executionContext) _NamedRecord_name(ctx context.Context, field graphql
 			return ec.fieldContext_NamedRecord_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -250,7 +250,7 @@ func (ec *executionContext) _NamedRecord_name(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_NamedRecord_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NamedRecord", field, false, false, "String")
+	return graphql.NewScalarFieldContext("NamedRecord", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -285,7 +285,7 @@ func (ec *executionContext) _Order_rawId(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Order_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -296,7 +296,7 @@ func (ec *executionContext) _Order_rawId(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Order_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -308,7 +308,7 @@ func (ec *executionContext) _Order_publicId(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -319,7 +319,7 @@ func (ec *executionContext) _Order_publicId(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Order_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_orderNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -331,7 +331,7 @@ func (ec *executionContext) _Order_orderNumber(ctx context.Context, field graphq
 			return ec.fieldContext_Order_orderNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OrderNumber, nil
+			return obj.OrderNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -342,7 +342,7 @@ func (ec *executionContext) _Order_orderNumber(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_orderNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_liveMode(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -354,7 +354,7 @@ func (ec *executionContext) _Order_liveMode(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_liveMode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LiveMode, nil
+			return obj.LiveMode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -365,7 +365,7 @@ func (ec *executionContext) _Order_liveMode(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Order_liveMode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Order_orderType(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -377,7 +377,7 @@ func (ec *executionContext) _Order_orderType(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_orderType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OrderType, nil
+			return obj.OrderType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -388,7 +388,7 @@ func (ec *executionContext) _Order_orderType(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_orderType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -400,7 +400,7 @@ func (ec *executionContext) _Order_billingStatus(ctx context.Context, field grap
 			return ec.fieldContext_Order_billingStatus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingStatus, nil
+			return obj.BillingStatus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -411,7 +411,7 @@ func (ec *executionContext) _Order_billingStatus(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_serviceStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -423,7 +423,7 @@ func (ec *executionContext) _Order_serviceStatus(ctx context.Context, field grap
 			return ec.fieldContext_Order_serviceStatus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ServiceStatus, nil
+			return obj.ServiceStatus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -434,7 +434,7 @@ func (ec *executionContext) _Order_serviceStatus(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Order_serviceStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_totalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -446,7 +446,7 @@ func (ec *executionContext) _Order_totalAmount(ctx context.Context, field graphq
 			return ec.fieldContext_Order_totalAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalAmount, nil
+			return obj.TotalAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -457,7 +457,7 @@ func (ec *executionContext) _Order_totalAmount(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_totalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _Order_taxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -469,7 +469,7 @@ func (ec *executionContext) _Order_taxAmount(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_taxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TaxAmount, nil
+			return obj.TaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -480,7 +480,7 @@ func (ec *executionContext) _Order_taxAmount(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_taxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _Order_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -492,7 +492,7 @@ func (ec *executionContext) _Order_currency(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_currency(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
+			return obj.Currency(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -503,7 +503,7 @@ func (ec *executionContext) _Order_currency(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Order_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_inTrial(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -515,7 +515,7 @@ func (ec *executionContext) _Order_inTrial(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Order_inTrial(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.InTrial, nil
+			return obj.InTrial(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -526,7 +526,7 @@ func (ec *executionContext) _Order_inTrial(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Order_inTrial(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Order_trialEndAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -538,7 +538,7 @@ func (ec *executionContext) _Order_trialEndAt(ctx context.Context, field graphql
 			return ec.fieldContext_Order_trialEndAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrialEndAt, nil
+			return obj.TrialEndAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -549,7 +549,7 @@ func (ec *executionContext) _Order_trialEndAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Order_trialEndAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_nextChargeAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -561,7 +561,7 @@ func (ec *executionContext) _Order_nextChargeAt(ctx context.Context, field graph
 			return ec.fieldContext_Order_nextChargeAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.NextChargeAt, nil
+			return obj.NextChargeAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -572,7 +572,7 @@ func (ec *executionContext) _Order_nextChargeAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Order_nextChargeAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_activatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -584,7 +584,7 @@ func (ec *executionContext) _Order_activatedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Order_activatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ActivatedAt, nil
+			return obj.ActivatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -595,7 +595,7 @@ func (ec *executionContext) _Order_activatedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_activatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_canceledAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -607,7 +607,7 @@ func (ec *executionContext) _Order_canceledAt(ctx context.Context, field graphql
 			return ec.fieldContext_Order_canceledAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CanceledAt, nil
+			return obj.CanceledAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -618,7 +618,7 @@ func (ec *executionContext) _Order_canceledAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Order_canceledAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_canceledBy(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -630,7 +630,7 @@ func (ec *executionContext) _Order_canceledBy(ctx context.Context, field graphql
 			return ec.fieldContext_Order_canceledBy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CanceledBy, nil
+			return obj.CanceledBy(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -641,7 +641,7 @@ func (ec *executionContext) _Order_canceledBy(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Order_canceledBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_cancelReason(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -653,7 +653,7 @@ func (ec *executionContext) _Order_cancelReason(ctx context.Context, field graph
 			return ec.fieldContext_Order_cancelReason(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CancelReason, nil
+			return obj.CancelReason(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -664,7 +664,7 @@ func (ec *executionContext) _Order_cancelReason(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Order_cancelReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_cancelDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -676,7 +676,7 @@ func (ec *executionContext) _Order_cancelDescription(ctx context.Context, field 
 			return ec.fieldContext_Order_cancelDescription(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CancelDescription, nil
+			return obj.CancelDescription(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -687,7 +687,7 @@ func (ec *executionContext) _Order_cancelDescription(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Order_cancelDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_churnedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -699,7 +699,7 @@ func (ec *executionContext) _Order_churnedAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_churnedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ChurnedAt, nil
+			return obj.ChurnedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -710,7 +710,7 @@ func (ec *executionContext) _Order_churnedAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_churnedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_paidUntil(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -722,7 +722,7 @@ func (ec *executionContext) _Order_paidUntil(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_paidUntil(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaidUntil, nil
+			return obj.PaidUntil(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -733,7 +733,7 @@ func (ec *executionContext) _Order_paidUntil(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_paidUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_recurringInvoicesPaidCount(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -745,7 +745,7 @@ func (ec *executionContext) _Order_recurringInvoicesPaidCount(ctx context.Contex
 			return ec.fieldContext_Order_recurringInvoicesPaidCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RecurringInvoicesPaidCount, nil
+			return obj.RecurringInvoicesPaidCount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -756,7 +756,7 @@ func (ec *executionContext) _Order_recurringInvoicesPaidCount(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_Order_recurringInvoicesPaidCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "Int")
 }
 
 func (ec *executionContext) _Order_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -768,7 +768,7 @@ func (ec *executionContext) _Order_notes(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Order_notes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Notes, nil
+			return obj.Notes(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -779,7 +779,7 @@ func (ec *executionContext) _Order_notes(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Order_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_phoneNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -791,7 +791,7 @@ func (ec *executionContext) _Order_phoneNumber(ctx context.Context, field graphq
 			return ec.fieldContext_Order_phoneNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PhoneNumber, nil
+			return obj.PhoneNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -802,7 +802,7 @@ func (ec *executionContext) _Order_phoneNumber(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_phoneNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_funnelName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -814,7 +814,7 @@ func (ec *executionContext) _Order_funnelName(ctx context.Context, field graphql
 			return ec.fieldContext_Order_funnelName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FunnelName, nil
+			return obj.FunnelName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -825,7 +825,7 @@ func (ec *executionContext) _Order_funnelName(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Order_funnelName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_pageName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -837,7 +837,7 @@ func (ec *executionContext) _Order_pageName(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_pageName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageName, nil
+			return obj.PageName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -848,7 +848,7 @@ func (ec *executionContext) _Order_pageName(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Order_pageName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_originationChannelId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -860,7 +860,7 @@ func (ec *executionContext) _Order_originationChannelId(ctx context.Context, fie
 			return ec.fieldContext_Order_originationChannelId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginationChannelID, nil
+			return obj.OriginationChannelID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -871,7 +871,7 @@ func (ec *executionContext) _Order_originationChannelId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_Order_originationChannelId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_originationChannelType(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -883,7 +883,7 @@ func (ec *executionContext) _Order_originationChannelType(ctx context.Context, f
 			return ec.fieldContext_Order_originationChannelType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginationChannelType, nil
+			return obj.OriginationChannelType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -894,7 +894,7 @@ func (ec *executionContext) _Order_originationChannelType(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_Order_originationChannelType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_originationChannelName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -906,7 +906,7 @@ func (ec *executionContext) _Order_originationChannelName(ctx context.Context, f
 			return ec.fieldContext_Order_originationChannelName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginationChannelName, nil
+			return obj.OriginationChannelName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -917,7 +917,7 @@ func (ec *executionContext) _Order_originationChannelName(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_Order_originationChannelName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_paymentProcessor(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -929,7 +929,7 @@ func (ec *executionContext) _Order_paymentProcessor(ctx context.Context, field g
 			return ec.fieldContext_Order_paymentProcessor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaymentProcessor, nil
+			return obj.PaymentProcessor(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -940,7 +940,7 @@ func (ec *executionContext) _Order_paymentProcessor(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Order_paymentProcessor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingPaymentMethodId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -952,7 +952,7 @@ func (ec *executionContext) _Order_billingPaymentMethodId(ctx context.Context, f
 			return ec.fieldContext_Order_billingPaymentMethodId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingPaymentMethodID, nil
+			return obj.BillingPaymentMethodID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -963,7 +963,7 @@ func (ec *executionContext) _Order_billingPaymentMethodId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingPaymentMethodId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -975,7 +975,7 @@ func (ec *executionContext) _Order_externalId(ctx context.Context, field graphql
 			return ec.fieldContext_Order_externalId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalID, nil
+			return obj.ExternalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -986,7 +986,7 @@ func (ec *executionContext) _Order_externalId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Order_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_workspaceSharingId(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -998,7 +998,7 @@ func (ec *executionContext) _Order_workspaceSharingId(ctx context.Context, field
 			return ec.fieldContext_Order_workspaceSharingId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.WorkspaceSharingID, nil
+			return obj.WorkspaceSharingID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1009,7 +1009,7 @@ func (ec *executionContext) _Order_workspaceSharingId(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_Order_workspaceSharingId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_previousLineItem(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1021,7 +1021,7 @@ func (ec *executionContext) _Order_previousLineItem(ctx context.Context, field g
 			return ec.fieldContext_Order_previousLineItem(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PreviousLineItem, nil
+			return obj.PreviousLineItem(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1032,7 +1032,7 @@ func (ec *executionContext) _Order_previousLineItem(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Order_previousLineItem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressFirstName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1044,7 +1044,7 @@ func (ec *executionContext) _Order_shippingAddressFirstName(ctx context.Context,
 			return ec.fieldContext_Order_shippingAddressFirstName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressFirstName, nil
+			return obj.ShippingAddressFirstName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1055,7 +1055,7 @@ func (ec *executionContext) _Order_shippingAddressFirstName(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressFirstName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressLastName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1067,7 +1067,7 @@ func (ec *executionContext) _Order_shippingAddressLastName(ctx context.Context, 
 			return ec.fieldContext_Order_shippingAddressLastName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressLastName, nil
+			return obj.ShippingAddressLastName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1078,7 +1078,7 @@ func (ec *executionContext) _Order_shippingAddressLastName(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressLastName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressOrganizationName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1090,7 +1090,7 @@ func (ec *executionContext) _Order_shippingAddressOrganizationName(ctx context.C
 			return ec.fieldContext_Order_shippingAddressOrganizationName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressOrganizationName, nil
+			return obj.ShippingAddressOrganizationName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1101,7 +1101,7 @@ func (ec *executionContext) _Order_shippingAddressOrganizationName(ctx context.C
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressOrganizationName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressPhoneNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1113,7 +1113,7 @@ func (ec *executionContext) _Order_shippingAddressPhoneNumber(ctx context.Contex
 			return ec.fieldContext_Order_shippingAddressPhoneNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressPhoneNumber, nil
+			return obj.ShippingAddressPhoneNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1124,7 +1124,7 @@ func (ec *executionContext) _Order_shippingAddressPhoneNumber(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressPhoneNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressStreetOne(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1136,7 +1136,7 @@ func (ec *executionContext) _Order_shippingAddressStreetOne(ctx context.Context,
 			return ec.fieldContext_Order_shippingAddressStreetOne(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressStreetOne, nil
+			return obj.ShippingAddressStreetOne(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1147,7 +1147,7 @@ func (ec *executionContext) _Order_shippingAddressStreetOne(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressStreetOne(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressStreetTwo(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1159,7 +1159,7 @@ func (ec *executionContext) _Order_shippingAddressStreetTwo(ctx context.Context,
 			return ec.fieldContext_Order_shippingAddressStreetTwo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressStreetTwo, nil
+			return obj.ShippingAddressStreetTwo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1170,7 +1170,7 @@ func (ec *executionContext) _Order_shippingAddressStreetTwo(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressStreetTwo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressCity(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1182,7 +1182,7 @@ func (ec *executionContext) _Order_shippingAddressCity(ctx context.Context, fiel
 			return ec.fieldContext_Order_shippingAddressCity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressCity, nil
+			return obj.ShippingAddressCity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1193,7 +1193,7 @@ func (ec *executionContext) _Order_shippingAddressCity(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressCity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressRegion(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1205,7 +1205,7 @@ func (ec *executionContext) _Order_shippingAddressRegion(ctx context.Context, fi
 			return ec.fieldContext_Order_shippingAddressRegion(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressRegion, nil
+			return obj.ShippingAddressRegion(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1216,7 +1216,7 @@ func (ec *executionContext) _Order_shippingAddressRegion(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressRegion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressCountry(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1228,7 +1228,7 @@ func (ec *executionContext) _Order_shippingAddressCountry(ctx context.Context, f
 			return ec.fieldContext_Order_shippingAddressCountry(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressCountry, nil
+			return obj.ShippingAddressCountry(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1239,7 +1239,7 @@ func (ec *executionContext) _Order_shippingAddressCountry(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressCountry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_shippingAddressPostalCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1251,7 +1251,7 @@ func (ec *executionContext) _Order_shippingAddressPostalCode(ctx context.Context
 			return ec.fieldContext_Order_shippingAddressPostalCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressPostalCode, nil
+			return obj.ShippingAddressPostalCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1262,7 +1262,7 @@ func (ec *executionContext) _Order_shippingAddressPostalCode(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_Order_shippingAddressPostalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressStreetOne(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1274,7 +1274,7 @@ func (ec *executionContext) _Order_billingAddressStreetOne(ctx context.Context, 
 			return ec.fieldContext_Order_billingAddressStreetOne(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressStreetOne, nil
+			return obj.BillingAddressStreetOne(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1285,7 +1285,7 @@ func (ec *executionContext) _Order_billingAddressStreetOne(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressStreetOne(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressStreetTwo(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1297,7 +1297,7 @@ func (ec *executionContext) _Order_billingAddressStreetTwo(ctx context.Context, 
 			return ec.fieldContext_Order_billingAddressStreetTwo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressStreetTwo, nil
+			return obj.BillingAddressStreetTwo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1308,7 +1308,7 @@ func (ec *executionContext) _Order_billingAddressStreetTwo(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressStreetTwo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressCity(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1320,7 +1320,7 @@ func (ec *executionContext) _Order_billingAddressCity(ctx context.Context, field
 			return ec.fieldContext_Order_billingAddressCity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressCity, nil
+			return obj.BillingAddressCity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1331,7 +1331,7 @@ func (ec *executionContext) _Order_billingAddressCity(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressCity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressRegion(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1343,7 +1343,7 @@ func (ec *executionContext) _Order_billingAddressRegion(ctx context.Context, fie
 			return ec.fieldContext_Order_billingAddressRegion(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressRegion, nil
+			return obj.BillingAddressRegion(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1354,7 +1354,7 @@ func (ec *executionContext) _Order_billingAddressRegion(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressRegion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressCountry(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1366,7 +1366,7 @@ func (ec *executionContext) _Order_billingAddressCountry(ctx context.Context, fi
 			return ec.fieldContext_Order_billingAddressCountry(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressCountry, nil
+			return obj.BillingAddressCountry(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1377,7 +1377,7 @@ func (ec *executionContext) _Order_billingAddressCountry(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressCountry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_billingAddressPostalCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1389,7 +1389,7 @@ func (ec *executionContext) _Order_billingAddressPostalCode(ctx context.Context,
 			return ec.fieldContext_Order_billingAddressPostalCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressPostalCode, nil
+			return obj.BillingAddressPostalCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1400,7 +1400,7 @@ func (ec *executionContext) _Order_billingAddressPostalCode(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_Order_billingAddressPostalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
 func (ec *executionContext) _Order_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1412,7 +1412,7 @@ func (ec *executionContext) _Order_tagIds(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Order_tagIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TagIDs, nil
+			return obj.TagIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -1423,7 +1423,7 @@ func (ec *executionContext) _Order_tagIds(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Order_tagIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_discountIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1435,7 +1435,7 @@ func (ec *executionContext) _Order_discountIds(ctx context.Context, field graphq
 			return ec.fieldContext_Order_discountIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DiscountIDs, nil
+			return obj.DiscountIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -1446,7 +1446,7 @@ func (ec *executionContext) _Order_discountIds(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Order_discountIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Order_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1458,7 +1458,7 @@ func (ec *executionContext) _Order_lineItems(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_lineItems(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LineItems, nil
+			return obj.LineItems(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderLineItem) graphql.Marshaler {
@@ -1472,7 +1472,7 @@ func (ec *executionContext) fieldContext_Order_lineItems(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderLineItem(ctx, field)
@@ -1490,7 +1490,7 @@ func (ec *executionContext) _Order_contactGroups(ctx context.Context, field grap
 			return ec.fieldContext_Order_contactGroups(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ContactGroups, nil
+			return obj.ContactGroups(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.NamedRecord) graphql.Marshaler {
@@ -1504,7 +1504,7 @@ func (ec *executionContext) fieldContext_Order_contactGroups(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_NamedRecord(ctx, field)
@@ -1522,7 +1522,7 @@ func (ec *executionContext) _Order_segments(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_segments(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Segments, nil
+			return obj.Segments(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.NamedRecord) graphql.Marshaler {
@@ -1536,7 +1536,7 @@ func (ec *executionContext) fieldContext_Order_segments(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_NamedRecord(ctx, field)
@@ -1554,7 +1554,7 @@ func (ec *executionContext) _Order_affiliate(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_affiliate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Affiliate, nil
+			return obj.Affiliate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderAffiliate) graphql.Marshaler {
@@ -1568,7 +1568,7 @@ func (ec *executionContext) fieldContext_Order_affiliate(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderAffiliate(ctx, field)
@@ -1586,7 +1586,7 @@ func (ec *executionContext) _Order_referralCode(ctx context.Context, field graph
 			return ec.fieldContext_Order_referralCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ReferralCode, nil
+			return obj.ReferralCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderReferralCode) graphql.Marshaler {
@@ -1600,7 +1600,7 @@ func (ec *executionContext) fieldContext_Order_referralCode(_ context.Context, f
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderReferralCode(ctx, field)
@@ -1618,7 +1618,7 @@ func (ec *executionContext) _Order_createdAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1629,7 +1629,7 @@ func (ec *executionContext) _Order_createdAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -1641,7 +1641,7 @@ func (ec *executionContext) _Order_updatedAt(ctx context.Context, field graphql.
 			return ec.fieldContext_Order_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1652,7 +1652,7 @@ func (ec *executionContext) _Order_updatedAt(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Order_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Order", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Order_contact(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -2016,7 +2016,7 @@ func (ec *executionContext) _OrderAffiliate_name(ctx context.Context, field grap
 			return ec.fieldContext_OrderAffiliate_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2027,7 +2027,7 @@ func (ec *executionContext) _OrderAffiliate_name(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderAffiliate_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderAffiliate", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderAffiliate", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderAffiliate_email(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderAffiliate) (ret graphql.Marshaler) {
@@ -2039,7 +2039,7 @@ func (ec *executionContext) _OrderAffiliate_email(ctx context.Context, field gra
 			return ec.fieldContext_OrderAffiliate_email(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Email, nil
+			return obj.Email(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2050,7 +2050,7 @@ func (ec *executionContext) _OrderAffiliate_email(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_OrderAffiliate_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderAffiliate", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderAffiliate", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Connection[upstream.Order]) (ret graphql.Marshaler) {
@@ -2213,7 +2213,7 @@ func (ec *executionContext) _OrderLineItem_rawId(ctx context.Context, field grap
 			return ec.fieldContext_OrderLineItem_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2224,7 +2224,7 @@ func (ec *executionContext) _OrderLineItem_rawId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderLineItem_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2236,7 +2236,7 @@ func (ec *executionContext) _OrderLineItem_publicId(ctx context.Context, field g
 			return ec.fieldContext_OrderLineItem_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2247,7 +2247,7 @@ func (ec *executionContext) _OrderLineItem_publicId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderLineItem_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2259,7 +2259,7 @@ func (ec *executionContext) _OrderLineItem_quantity(ctx context.Context, field g
 			return ec.fieldContext_OrderLineItem_quantity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Quantity, nil
+			return obj.Quantity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -2270,7 +2270,7 @@ func (ec *executionContext) _OrderLineItem_quantity(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "Int")
 }
 
 func (ec *executionContext) _OrderLineItem_prorated(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2282,7 +2282,7 @@ func (ec *executionContext) _OrderLineItem_prorated(ctx context.Context, field g
 			return ec.fieldContext_OrderLineItem_prorated(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Prorated, nil
+			return obj.Prorated(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2293,7 +2293,7 @@ func (ec *executionContext) _OrderLineItem_prorated(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_prorated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderLineItem_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2305,7 +2305,7 @@ func (ec *executionContext) _OrderLineItem_createdAt(ctx context.Context, field 
 			return ec.fieldContext_OrderLineItem_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2316,7 +2316,7 @@ func (ec *executionContext) _OrderLineItem_createdAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderLineItem_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2328,7 +2328,7 @@ func (ec *executionContext) _OrderLineItem_updatedAt(ctx context.Context, field 
 			return ec.fieldContext_OrderLineItem_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2339,7 +2339,7 @@ func (ec *executionContext) _OrderLineItem_updatedAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderLineItem_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderLineItem_originalProduct(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
@@ -2351,7 +2351,7 @@ func (ec *executionContext) _OrderLineItem_originalProduct(ctx context.Context, 
 			return ec.fieldContext_OrderLineItem_originalProduct(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OriginalProduct, nil
+			return obj.OriginalProduct(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.NamedRecord) graphql.Marshaler {
@@ -2365,7 +2365,7 @@ func (ec *executionContext) fieldContext_OrderLineItem_originalProduct(_ context
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_NamedRecord(ctx, field)
@@ -2438,7 +2438,7 @@ func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, fi
 			return ec.fieldContext_OrderLineItem_productsPrice(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsPrice, nil
+			return obj.ProductsPrice(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
@@ -2452,7 +2452,7 @@ func (ec *executionContext) fieldContext_OrderLineItem_productsPrice(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderPrice(ctx, field)
@@ -2470,7 +2470,7 @@ func (ec *executionContext) _OrderLineItem_productsVariant(ctx context.Context, 
 			return ec.fieldContext_OrderLineItem_productsVariant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsVariant, nil
+			return obj.ProductsVariant(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderVariant) graphql.Marshaler {
@@ -2484,7 +2484,7 @@ func (ec *executionContext) fieldContext_OrderLineItem_productsVariant(_ context
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderVariant(ctx, field)
@@ -2502,7 +2502,7 @@ func (ec *executionContext) _OrderPrice_rawId(ctx context.Context, field graphql
 			return ec.fieldContext_OrderPrice_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2513,7 +2513,7 @@ func (ec *executionContext) _OrderPrice_rawId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderPrice_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2525,7 +2525,7 @@ func (ec *executionContext) _OrderPrice_publicId(ctx context.Context, field grap
 			return ec.fieldContext_OrderPrice_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2536,7 +2536,7 @@ func (ec *executionContext) _OrderPrice_publicId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderPrice_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2548,7 +2548,7 @@ func (ec *executionContext) _OrderPrice_amount(ctx context.Context, field graphq
 			return ec.fieldContext_OrderPrice_amount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Amount, nil
+			return obj.Amount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2559,7 +2559,7 @@ func (ec *executionContext) _OrderPrice_amount(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderPrice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2571,7 +2571,7 @@ func (ec *executionContext) _OrderPrice_currency(ctx context.Context, field grap
 			return ec.fieldContext_OrderPrice_currency(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
+			return obj.Currency(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2582,7 +2582,7 @@ func (ec *executionContext) _OrderPrice_currency(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderPrice_duration(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2594,7 +2594,7 @@ func (ec *executionContext) _OrderPrice_duration(ctx context.Context, field grap
 			return ec.fieldContext_OrderPrice_duration(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Duration, nil
+			return obj.Duration(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2605,7 +2605,7 @@ func (ec *executionContext) _OrderPrice_duration(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderPrice_interval(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2617,7 +2617,7 @@ func (ec *executionContext) _OrderPrice_interval(ctx context.Context, field grap
 			return ec.fieldContext_OrderPrice_interval(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Interval, nil
+			return obj.Interval(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2628,7 +2628,7 @@ func (ec *executionContext) _OrderPrice_interval(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_interval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderPrice_intervalCount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderPrice) (ret graphql.Marshaler) {
@@ -2640,7 +2640,7 @@ func (ec *executionContext) _OrderPrice_intervalCount(ctx context.Context, field
 			return ec.fieldContext_OrderPrice_intervalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IntervalCount, nil
+			return obj.IntervalCount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2651,7 +2651,7 @@ func (ec *executionContext) _OrderPrice_intervalCount(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_OrderPrice_intervalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderReferralCode_code(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderReferralCode) (ret graphql.Marshaler) {
@@ -2663,7 +2663,7 @@ func (ec *executionContext) _OrderReferralCode_code(ctx context.Context, field g
 			return ec.fieldContext_OrderReferralCode_code(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Code, nil
+			return obj.Code(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2674,7 +2674,7 @@ func (ec *executionContext) _OrderReferralCode_code(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderReferralCode_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderReferralCode", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderReferralCode", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderReferralCode_default(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderReferralCode) (ret graphql.Marshaler) {
@@ -2686,7 +2686,7 @@ func (ec *executionContext) _OrderReferralCode_default(ctx context.Context, fiel
 			return ec.fieldContext_OrderReferralCode_default(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Default, nil
+			return obj.Default(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2697,7 +2697,7 @@ func (ec *executionContext) _OrderReferralCode_default(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_OrderReferralCode_default(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderReferralCode", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("OrderReferralCode", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _OrderVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -2709,7 +2709,7 @@ func (ec *executionContext) _OrderVariant_rawId(ctx context.Context, field graph
 			return ec.fieldContext_OrderVariant_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2720,7 +2720,7 @@ func (ec *executionContext) _OrderVariant_rawId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_OrderVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -2732,7 +2732,7 @@ func (ec *executionContext) _OrderVariant_publicId(ctx context.Context, field gr
 			return ec.fieldContext_OrderVariant_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2743,7 +2743,7 @@ func (ec *executionContext) _OrderVariant_publicId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_OrderVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -2755,7 +2755,7 @@ func (ec *executionContext) _OrderVariant_name(ctx context.Context, field graphq
 			return ec.fieldContext_OrderVariant_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2766,7 +2766,7 @@ func (ec *executionContext) _OrderVariant_name(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_OrderVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderVariant_description(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -2778,7 +2778,7 @@ func (ec *executionContext) _OrderVariant_description(ctx context.Context, field
 			return ec.fieldContext_OrderVariant_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2789,7 +2789,7 @@ func (ec *executionContext) _OrderVariant_description(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_OrderVariant_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderVariant_sku(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderVariant) (ret graphql.Marshaler) {
@@ -2801,7 +2801,7 @@ func (ec *executionContext) _OrderVariant_sku(ctx context.Context, field graphql
 			return ec.fieldContext_OrderVariant_sku(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SKU, nil
+			return obj.SKU(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2812,7 +2812,7 @@ func (ec *executionContext) _OrderVariant_sku(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_OrderVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderVariant", field, true, false, "String")
 }
 
 // endregion **************************** field.gotpl *****************************

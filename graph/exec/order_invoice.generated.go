@@ -64,7 +64,7 @@ func (ec *executionContext) _OrderInvoice_rawId(ctx context.Context, field graph
 			return ec.fieldContext_OrderInvoice_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -75,7 +75,7 @@ func (ec *executionContext) _OrderInvoice_rawId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderInvoice_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -87,7 +87,7 @@ func (ec *executionContext) _OrderInvoice_publicId(ctx context.Context, field gr
 			return ec.fieldContext_OrderInvoice_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -98,7 +98,7 @@ func (ec *executionContext) _OrderInvoice_publicId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_invoiceNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -110,7 +110,7 @@ func (ec *executionContext) _OrderInvoice_invoiceNumber(ctx context.Context, fie
 			return ec.fieldContext_OrderInvoice_invoiceNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.InvoiceNumber, nil
+			return obj.InvoiceNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -121,7 +121,7 @@ func (ec *executionContext) _OrderInvoice_invoiceNumber(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_invoiceNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_status(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -133,7 +133,7 @@ func (ec *executionContext) _OrderInvoice_status(ctx context.Context, field grap
 			return ec.fieldContext_OrderInvoice_status(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Status, nil
+			return obj.Status(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -144,7 +144,7 @@ func (ec *executionContext) _OrderInvoice_status(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_invoiceType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -156,7 +156,7 @@ func (ec *executionContext) _OrderInvoice_invoiceType(ctx context.Context, field
 			return ec.fieldContext_OrderInvoice_invoiceType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.InvoiceType, nil
+			return obj.InvoiceType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -167,7 +167,7 @@ func (ec *executionContext) _OrderInvoice_invoiceType(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_invoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "OrderInvoiceType")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "OrderInvoiceType")
 }
 
 func (ec *executionContext) _OrderInvoice_dueAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -179,7 +179,7 @@ func (ec *executionContext) _OrderInvoice_dueAmount(ctx context.Context, field g
 			return ec.fieldContext_OrderInvoice_dueAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DueAmount, nil
+			return obj.DueAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -190,7 +190,7 @@ func (ec *executionContext) _OrderInvoice_dueAmount(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_dueAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -202,7 +202,7 @@ func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field
 			return ec.fieldContext_OrderInvoice_totalAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalAmount, nil
+			return obj.TotalAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -213,7 +213,7 @@ func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_totalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -225,7 +225,7 @@ func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, fi
 			return ec.fieldContext_OrderInvoice_subtotalAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SubtotalAmount, nil
+			return obj.SubtotalAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -236,7 +236,7 @@ func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_subtotalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -248,7 +248,7 @@ func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field g
 			return ec.fieldContext_OrderInvoice_taxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TaxAmount, nil
+			return obj.TaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -259,7 +259,7 @@ func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_taxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -271,7 +271,7 @@ func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, fi
 			return ec.fieldContext_OrderInvoice_shippingAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAmount, nil
+			return obj.ShippingAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -282,7 +282,7 @@ func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_shippingAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -294,7 +294,7 @@ func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, fi
 			return ec.fieldContext_OrderInvoice_discountAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DiscountAmount, nil
+			return obj.DiscountAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -305,7 +305,7 @@ func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -317,7 +317,7 @@ func (ec *executionContext) _OrderInvoice_currency(ctx context.Context, field gr
 			return ec.fieldContext_OrderInvoice_currency(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
+			return obj.Currency(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -328,7 +328,7 @@ func (ec *executionContext) _OrderInvoice_currency(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_issuedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -340,7 +340,7 @@ func (ec *executionContext) _OrderInvoice_issuedAt(ctx context.Context, field gr
 			return ec.fieldContext_OrderInvoice_issuedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IssuedAt, nil
+			return obj.IssuedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -351,7 +351,7 @@ func (ec *executionContext) _OrderInvoice_issuedAt(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_issuedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoice_dueAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -363,7 +363,7 @@ func (ec *executionContext) _OrderInvoice_dueAt(ctx context.Context, field graph
 			return ec.fieldContext_OrderInvoice_dueAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DueAt, nil
+			return obj.DueAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -374,7 +374,7 @@ func (ec *executionContext) _OrderInvoice_dueAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoice_paidAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -386,7 +386,7 @@ func (ec *executionContext) _OrderInvoice_paidAt(ctx context.Context, field grap
 			return ec.fieldContext_OrderInvoice_paidAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaidAt, nil
+			return obj.PaidAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -397,7 +397,7 @@ func (ec *executionContext) _OrderInvoice_paidAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_paidAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoice_fulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -409,7 +409,7 @@ func (ec *executionContext) _OrderInvoice_fulfillmentStatus(ctx context.Context,
 			return ec.fieldContext_OrderInvoice_fulfillmentStatus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentStatus, nil
+			return obj.FulfillmentStatus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -420,7 +420,7 @@ func (ec *executionContext) _OrderInvoice_fulfillmentStatus(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_fulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_eligibleForFulfillment(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -432,7 +432,7 @@ func (ec *executionContext) _OrderInvoice_eligibleForFulfillment(ctx context.Con
 			return ec.fieldContext_OrderInvoice_eligibleForFulfillment(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EligibleForFulfillment, nil
+			return obj.EligibleForFulfillment(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -443,7 +443,7 @@ func (ec *executionContext) _OrderInvoice_eligibleForFulfillment(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_eligibleForFulfillment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _OrderInvoice_paymentProcessor(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -455,7 +455,7 @@ func (ec *executionContext) _OrderInvoice_paymentProcessor(ctx context.Context, 
 			return ec.fieldContext_OrderInvoice_paymentProcessor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaymentProcessor, nil
+			return obj.PaymentProcessor(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -466,7 +466,7 @@ func (ec *executionContext) _OrderInvoice_paymentProcessor(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_paymentProcessor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -478,7 +478,7 @@ func (ec *executionContext) _OrderInvoice_externalId(ctx context.Context, field 
 			return ec.fieldContext_OrderInvoice_externalId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalID, nil
+			return obj.ExternalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -489,7 +489,7 @@ func (ec *executionContext) _OrderInvoice_externalId(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -501,7 +501,7 @@ func (ec *executionContext) _OrderInvoice_lineItems(ctx context.Context, field g
 			return ec.fieldContext_OrderInvoice_lineItems(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LineItems, nil
+			return obj.LineItems(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.OrderInvoiceLineItem) graphql.Marshaler {
@@ -515,7 +515,7 @@ func (ec *executionContext) fieldContext_OrderInvoice_lineItems(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "OrderInvoice",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderInvoiceLineItem(ctx, field)
@@ -533,7 +533,7 @@ func (ec *executionContext) _OrderInvoice_createdAt(ctx context.Context, field g
 			return ec.fieldContext_OrderInvoice_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -544,7 +544,7 @@ func (ec *executionContext) _OrderInvoice_createdAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -556,7 +556,7 @@ func (ec *executionContext) _OrderInvoice_updatedAt(ctx context.Context, field g
 			return ec.fieldContext_OrderInvoice_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -567,7 +567,7 @@ func (ec *executionContext) _OrderInvoice_updatedAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoice_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -689,7 +689,7 @@ func (ec *executionContext) _OrderInvoice_rawInvoiceType(ctx context.Context, fi
 			return ec.fieldContext_OrderInvoice_rawInvoiceType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.InvoiceType, nil
+			return obj.InvoiceType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -700,7 +700,7 @@ func (ec *executionContext) _OrderInvoice_rawInvoiceType(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_rawInvoiceType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -918,7 +918,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_rawId(ctx context.Context, fie
 			return ec.fieldContext_OrderInvoiceLineItem_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -929,7 +929,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_rawId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -941,7 +941,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_publicId(ctx context.Context, 
 			return ec.fieldContext_OrderInvoiceLineItem_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -952,7 +952,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_publicId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -964,7 +964,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_externalId(ctx context.Context
 			return ec.fieldContext_OrderInvoiceLineItem_externalId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalID, nil
+			return obj.ExternalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -975,7 +975,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_externalId(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_paymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -987,7 +987,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_paymentType(ctx context.Contex
 			return ec.fieldContext_OrderInvoiceLineItem_paymentType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaymentType, nil
+			return obj.PaymentType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -998,7 +998,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_paymentType(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_paymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_description(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1010,7 +1010,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_description(ctx context.Contex
 			return ec.fieldContext_OrderInvoiceLineItem_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1021,7 +1021,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_description(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1033,7 +1033,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_quantity(ctx context.Context, 
 			return ec.fieldContext_OrderInvoiceLineItem_quantity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Quantity, nil
+			return obj.Quantity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -1044,7 +1044,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_quantity(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Int")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1056,7 +1056,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_amount(ctx context.Context, fi
 			return ec.fieldContext_OrderInvoiceLineItem_amount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Amount, nil
+			return obj.Amount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1067,7 +1067,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_amount(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_fulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1079,7 +1079,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_fulfillmentStatus(ctx context.
 			return ec.fieldContext_OrderInvoiceLineItem_fulfillmentStatus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentStatus, nil
+			return obj.FulfillmentStatus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1090,7 +1090,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_fulfillmentStatus(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_fulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "OrderInvoiceLineItemFulfillmentStatus")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "OrderInvoiceLineItemFulfillmentStatus")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_externalProductId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1102,7 +1102,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_externalProductId(ctx context.
 			return ec.fieldContext_OrderInvoiceLineItem_externalProductId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalProductID, nil
+			return obj.ExternalProductID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1113,7 +1113,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_externalProductId(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_externalProductId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_discountAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1125,7 +1125,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_discountAmount(ctx context.Con
 			return ec.fieldContext_OrderInvoiceLineItem_discountAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DiscountAmount, nil
+			return obj.DiscountAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1136,7 +1136,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_discountAmount(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1148,7 +1148,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Con
 			return ec.fieldContext_OrderInvoiceLineItem_stateTaxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.StateTaxAmount, nil
+			return obj.StateTaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1159,7 +1159,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1171,7 +1171,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Co
 			return ec.fieldContext_OrderInvoiceLineItem_countyTaxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CountyTaxAmount, nil
+			return obj.CountyTaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1182,7 +1182,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1194,7 +1194,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Cont
 			return ec.fieldContext_OrderInvoiceLineItem_cityTaxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CityTaxAmount, nil
+			return obj.CityTaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1205,7 +1205,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1217,7 +1217,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.
 			return ec.fieldContext_OrderInvoiceLineItem_districtTaxAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DistrictTaxAmount, nil
+			return obj.DistrictTaxAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1228,7 +1228,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_districtTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_stateTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1240,7 +1240,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxRate(ctx context.Conte
 			return ec.fieldContext_OrderInvoiceLineItem_stateTaxRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.StateTaxRate, nil
+			return obj.StateTaxRate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1251,7 +1251,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxRate(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_countyTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1263,7 +1263,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxRate(ctx context.Cont
 			return ec.fieldContext_OrderInvoiceLineItem_countyTaxRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CountyTaxRate, nil
+			return obj.CountyTaxRate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1274,7 +1274,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxRate(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_cityTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1286,7 +1286,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxRate(ctx context.Contex
 			return ec.fieldContext_OrderInvoiceLineItem_cityTaxRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CityTaxRate, nil
+			return obj.CityTaxRate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1297,7 +1297,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxRate(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_districtTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1309,7 +1309,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_districtTaxRate(ctx context.Co
 			return ec.fieldContext_OrderInvoiceLineItem_districtTaxRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DistrictTaxRate, nil
+			return obj.DistrictTaxRate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1320,7 +1320,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_districtTaxRate(ctx context.Co
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_districtTaxRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_countryTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1332,7 +1332,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countryTaxJurisdiction(ctx con
 			return ec.fieldContext_OrderInvoiceLineItem_countryTaxJurisdiction(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CountryTaxJurisdiction, nil
+			return obj.CountryTaxJurisdiction(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1343,7 +1343,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countryTaxJurisdiction(ctx con
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countryTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_stateTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1355,7 +1355,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxJurisdiction(ctx conte
 			return ec.fieldContext_OrderInvoiceLineItem_stateTaxJurisdiction(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.StateTaxJurisdiction, nil
+			return obj.StateTaxJurisdiction(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1366,7 +1366,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxJurisdiction(ctx conte
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_countyTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1378,7 +1378,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxJurisdiction(ctx cont
 			return ec.fieldContext_OrderInvoiceLineItem_countyTaxJurisdiction(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CountyTaxJurisdiction, nil
+			return obj.CountyTaxJurisdiction(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1389,7 +1389,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxJurisdiction(ctx cont
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_cityTaxJurisdiction(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1401,7 +1401,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxJurisdiction(ctx contex
 			return ec.fieldContext_OrderInvoiceLineItem_cityTaxJurisdiction(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CityTaxJurisdiction, nil
+			return obj.CityTaxJurisdiction(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1412,7 +1412,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxJurisdiction(ctx contex
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxJurisdiction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_periodStartAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1424,7 +1424,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodStartAt(ctx context.Cont
 			return ec.fieldContext_OrderInvoiceLineItem_periodStartAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PeriodStartAt, nil
+			return obj.PeriodStartAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1435,7 +1435,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodStartAt(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodStartAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_periodEndAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1447,7 +1447,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodEndAt(ctx context.Contex
 			return ec.fieldContext_OrderInvoiceLineItem_periodEndAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PeriodEndAt, nil
+			return obj.PeriodEndAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1458,7 +1458,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodEndAt(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodEndAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_periodNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1470,7 +1470,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodNumber(ctx context.Conte
 			return ec.fieldContext_OrderInvoiceLineItem_periodNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PeriodNumber, nil
+			return obj.PeriodNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1481,7 +1481,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_periodNumber(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_periodNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1493,7 +1493,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_createdAt(ctx context.Context,
 			return ec.fieldContext_OrderInvoiceLineItem_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1504,7 +1504,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_createdAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1516,7 +1516,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_updatedAt(ctx context.Context,
 			return ec.fieldContext_OrderInvoiceLineItem_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1527,7 +1527,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_updatedAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1539,7 +1539,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_productsPrice(ctx context.Cont
 			return ec.fieldContext_OrderInvoiceLineItem_productsPrice(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsPrice, nil
+			return obj.ProductsPrice(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
@@ -1553,7 +1553,7 @@ func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsPrice(_ co
 	fc = &graphql.FieldContext{
 		Object:     "OrderInvoiceLineItem",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderPrice(ctx, field)
@@ -1571,7 +1571,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_productsVariant(ctx context.Co
 			return ec.fieldContext_OrderInvoiceLineItem_productsVariant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsVariant, nil
+			return obj.ProductsVariant(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderInvoiceVariant) graphql.Marshaler {
@@ -1585,7 +1585,7 @@ func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsVariant(_ 
 	fc = &graphql.FieldContext{
 		Object:     "OrderInvoiceLineItem",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderInvoiceVariant(ctx, field)
@@ -1603,7 +1603,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_rawFulfillmentStatus(ctx conte
 			return ec.fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentStatus, nil
+			return obj.FulfillmentStatus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1614,7 +1614,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_rawFulfillmentStatus(ctx conte
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_rawId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1626,7 +1626,7 @@ func (ec *executionContext) _OrderInvoiceVariant_rawId(ctx context.Context, fiel
 			return ec.fieldContext_OrderInvoiceVariant_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1637,7 +1637,7 @@ func (ec *executionContext) _OrderInvoiceVariant_rawId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1649,7 +1649,7 @@ func (ec *executionContext) _OrderInvoiceVariant_publicId(ctx context.Context, f
 			return ec.fieldContext_OrderInvoiceVariant_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1660,7 +1660,7 @@ func (ec *executionContext) _OrderInvoiceVariant_publicId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_productId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1672,7 +1672,7 @@ func (ec *executionContext) _OrderInvoiceVariant_productId(ctx context.Context, 
 			return ec.fieldContext_OrderInvoiceVariant_productId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductID, nil
+			return obj.ProductID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1683,7 +1683,7 @@ func (ec *executionContext) _OrderInvoiceVariant_productId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_productId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1695,7 +1695,7 @@ func (ec *executionContext) _OrderInvoiceVariant_name(ctx context.Context, field
 			return ec.fieldContext_OrderInvoiceVariant_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1706,7 +1706,7 @@ func (ec *executionContext) _OrderInvoiceVariant_name(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_description(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1718,7 +1718,7 @@ func (ec *executionContext) _OrderInvoiceVariant_description(ctx context.Context
 			return ec.fieldContext_OrderInvoiceVariant_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1729,7 +1729,7 @@ func (ec *executionContext) _OrderInvoiceVariant_description(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_sku(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1741,7 +1741,7 @@ func (ec *executionContext) _OrderInvoiceVariant_sku(ctx context.Context, field 
 			return ec.fieldContext_OrderInvoiceVariant_sku(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SKU, nil
+			return obj.SKU(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1752,7 +1752,7 @@ func (ec *executionContext) _OrderInvoiceVariant_sku(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderInvoiceVariant_fulfillmentRequired(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceVariant) (ret graphql.Marshaler) {
@@ -1764,7 +1764,7 @@ func (ec *executionContext) _OrderInvoiceVariant_fulfillmentRequired(ctx context
 			return ec.fieldContext_OrderInvoiceVariant_fulfillmentRequired(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentRequired, nil
+			return obj.FulfillmentRequired(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -1775,7 +1775,7 @@ func (ec *executionContext) _OrderInvoiceVariant_fulfillmentRequired(ctx context
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceVariant_fulfillmentRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("OrderInvoiceVariant", field, true, false, "Boolean")
 }
 
 // endregion **************************** field.gotpl *****************************

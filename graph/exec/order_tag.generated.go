@@ -66,7 +66,7 @@ func (ec *executionContext) _AppliedOrderTag_rawId(ctx context.Context, field gr
 			return ec.fieldContext_AppliedOrderTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -77,7 +77,7 @@ func (ec *executionContext) _AppliedOrderTag_rawId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_AppliedOrderTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _AppliedOrderTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
@@ -89,7 +89,7 @@ func (ec *executionContext) _AppliedOrderTag_publicId(ctx context.Context, field
 			return ec.fieldContext_AppliedOrderTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -100,7 +100,7 @@ func (ec *executionContext) _AppliedOrderTag_publicId(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_AppliedOrderTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _AppliedOrderTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
@@ -112,7 +112,7 @@ func (ec *executionContext) _AppliedOrderTag_createdAt(ctx context.Context, fiel
 			return ec.fieldContext_AppliedOrderTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -123,7 +123,7 @@ func (ec *executionContext) _AppliedOrderTag_createdAt(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_AppliedOrderTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _AppliedOrderTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
@@ -135,7 +135,7 @@ func (ec *executionContext) _AppliedOrderTag_updatedAt(ctx context.Context, fiel
 			return ec.fieldContext_AppliedOrderTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -146,7 +146,7 @@ func (ec *executionContext) _AppliedOrderTag_updatedAt(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_AppliedOrderTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AppliedOrderTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("AppliedOrderTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _AppliedOrderTag_tag(ctx context.Context, field graphql.CollectedField, obj *upstream.AppliedOrderTag) (ret graphql.Marshaler) {
@@ -497,7 +497,7 @@ func (ec *executionContext) _OrderTag_rawId(ctx context.Context, field graphql.C
 			return ec.fieldContext_OrderTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -508,7 +508,7 @@ func (ec *executionContext) _OrderTag_rawId(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
@@ -520,7 +520,7 @@ func (ec *executionContext) _OrderTag_publicId(ctx context.Context, field graphq
 			return ec.fieldContext_OrderTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -531,7 +531,7 @@ func (ec *executionContext) _OrderTag_publicId(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
@@ -543,7 +543,7 @@ func (ec *executionContext) _OrderTag_name(ctx context.Context, field graphql.Co
 			return ec.fieldContext_OrderTag_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -554,7 +554,7 @@ func (ec *executionContext) _OrderTag_name(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
@@ -566,7 +566,7 @@ func (ec *executionContext) _OrderTag_color(ctx context.Context, field graphql.C
 			return ec.fieldContext_OrderTag_color(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Color, nil
+			return obj.Color(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -577,7 +577,7 @@ func (ec *executionContext) _OrderTag_color(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
@@ -589,7 +589,7 @@ func (ec *executionContext) _OrderTag_createdAt(ctx context.Context, field graph
 			return ec.fieldContext_OrderTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -600,7 +600,7 @@ func (ec *executionContext) _OrderTag_createdAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {
@@ -612,7 +612,7 @@ func (ec *executionContext) _OrderTag_updatedAt(ctx context.Context, field graph
 			return ec.fieldContext_OrderTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -623,7 +623,7 @@ func (ec *executionContext) _OrderTag_updatedAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_OrderTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTag) (ret graphql.Marshaler) {

@@ -62,7 +62,7 @@ func (ec *executionContext) _OrderTransaction_rawId(ctx context.Context, field g
 			return ec.fieldContext_OrderTransaction_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -73,7 +73,7 @@ func (ec *executionContext) _OrderTransaction_rawId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderTransaction_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -85,7 +85,7 @@ func (ec *executionContext) _OrderTransaction_publicId(ctx context.Context, fiel
 			return ec.fieldContext_OrderTransaction_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -96,7 +96,7 @@ func (ec *executionContext) _OrderTransaction_publicId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_status(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -108,7 +108,7 @@ func (ec *executionContext) _OrderTransaction_status(ctx context.Context, field 
 			return ec.fieldContext_OrderTransaction_status(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Status, nil
+			return obj.Status(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -119,7 +119,7 @@ func (ec *executionContext) _OrderTransaction_status(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_result(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -131,7 +131,7 @@ func (ec *executionContext) _OrderTransaction_result(ctx context.Context, field 
 			return ec.fieldContext_OrderTransaction_result(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Result, nil
+			return obj.Result(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -142,7 +142,7 @@ func (ec *executionContext) _OrderTransaction_result(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -154,7 +154,7 @@ func (ec *executionContext) _OrderTransaction_amount(ctx context.Context, field 
 			return ec.fieldContext_OrderTransaction_amount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Amount, nil
+			return obj.Amount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -165,7 +165,7 @@ func (ec *executionContext) _OrderTransaction_amount(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _OrderTransaction_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -177,7 +177,7 @@ func (ec *executionContext) _OrderTransaction_currency(ctx context.Context, fiel
 			return ec.fieldContext_OrderTransaction_currency(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
+			return obj.Currency(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -188,7 +188,7 @@ func (ec *executionContext) _OrderTransaction_currency(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_reason(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -200,7 +200,7 @@ func (ec *executionContext) _OrderTransaction_reason(ctx context.Context, field 
 			return ec.fieldContext_OrderTransaction_reason(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Reason, nil
+			return obj.Reason(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -211,7 +211,7 @@ func (ec *executionContext) _OrderTransaction_reason(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_externalType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -223,7 +223,7 @@ func (ec *executionContext) _OrderTransaction_externalType(ctx context.Context, 
 			return ec.fieldContext_OrderTransaction_externalType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalType, nil
+			return obj.ExternalType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -234,7 +234,7 @@ func (ec *executionContext) _OrderTransaction_externalType(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_externalType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_externalId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -246,7 +246,7 @@ func (ec *executionContext) _OrderTransaction_externalId(ctx context.Context, fi
 			return ec.fieldContext_OrderTransaction_externalId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ExternalID, nil
+			return obj.ExternalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -257,7 +257,7 @@ func (ec *executionContext) _OrderTransaction_externalId(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_externalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_arn(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -269,7 +269,7 @@ func (ec *executionContext) _OrderTransaction_arn(ctx context.Context, field gra
 			return ec.fieldContext_OrderTransaction_arn(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Arn, nil
+			return obj.Arn(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -280,7 +280,7 @@ func (ec *executionContext) _OrderTransaction_arn(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_arn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_isRebill(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -292,7 +292,7 @@ func (ec *executionContext) _OrderTransaction_isRebill(ctx context.Context, fiel
 			return ec.fieldContext_OrderTransaction_isRebill(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IsRebill, nil
+			return obj.IsRebill(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -303,7 +303,7 @@ func (ec *executionContext) _OrderTransaction_isRebill(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_isRebill(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _OrderTransaction_rebillNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -315,7 +315,7 @@ func (ec *executionContext) _OrderTransaction_rebillNumber(ctx context.Context, 
 			return ec.fieldContext_OrderTransaction_rebillNumber(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RebillNumber, nil
+			return obj.RebillNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -326,7 +326,7 @@ func (ec *executionContext) _OrderTransaction_rebillNumber(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_rebillNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_adjustedTransactionId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -338,7 +338,7 @@ func (ec *executionContext) _OrderTransaction_adjustedTransactionId(ctx context.
 			return ec.fieldContext_OrderTransaction_adjustedTransactionId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AdjustedTransactionID, nil
+			return obj.AdjustedTransactionID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -349,7 +349,7 @@ func (ec *executionContext) _OrderTransaction_adjustedTransactionId(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_adjustedTransactionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderTransaction_billingPaymentInstructionId(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -361,7 +361,7 @@ func (ec *executionContext) _OrderTransaction_billingPaymentInstructionId(ctx co
 			return ec.fieldContext_OrderTransaction_billingPaymentInstructionId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingPaymentInstructionID, nil
+			return obj.BillingPaymentInstructionID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -372,7 +372,7 @@ func (ec *executionContext) _OrderTransaction_billingPaymentInstructionId(ctx co
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_billingPaymentInstructionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "ID")
 }
 
 func (ec *executionContext) _OrderTransaction_billingPaymentInstructionType(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -384,7 +384,7 @@ func (ec *executionContext) _OrderTransaction_billingPaymentInstructionType(ctx 
 			return ec.fieldContext_OrderTransaction_billingPaymentInstructionType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingPaymentInstructionType, nil
+			return obj.BillingPaymentInstructionType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -395,7 +395,7 @@ func (ec *executionContext) _OrderTransaction_billingPaymentInstructionType(ctx 
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_billingPaymentInstructionType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "String")
 }
 
 func (ec *executionContext) _OrderTransaction_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -407,7 +407,7 @@ func (ec *executionContext) _OrderTransaction_createdAt(ctx context.Context, fie
 			return ec.fieldContext_OrderTransaction_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -418,7 +418,7 @@ func (ec *executionContext) _OrderTransaction_createdAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderTransaction_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {
@@ -430,7 +430,7 @@ func (ec *executionContext) _OrderTransaction_updatedAt(ctx context.Context, fie
 			return ec.fieldContext_OrderTransaction_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -441,7 +441,7 @@ func (ec *executionContext) _OrderTransaction_updatedAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _OrderTransaction_order(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {

@@ -109,7 +109,7 @@ func (ec *executionContext) _Page_rawId(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Page_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -120,7 +120,7 @@ func (ec *executionContext) _Page_rawId(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Page_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Page_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -132,7 +132,7 @@ func (ec *executionContext) _Page_publicId(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Page_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -143,7 +143,7 @@ func (ec *executionContext) _Page_publicId(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Page_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_name(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -155,7 +155,7 @@ func (ec *executionContext) _Page_name(ctx context.Context, field graphql.Collec
 			return ec.fieldContext_Page_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -166,7 +166,7 @@ func (ec *executionContext) _Page_name(ctx context.Context, field graphql.Collec
 	)
 }
 func (ec *executionContext) fieldContext_Page_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_type(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -178,7 +178,7 @@ func (ec *executionContext) _Page_type(ctx context.Context, field graphql.Collec
 			return ec.fieldContext_Page_type(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Type, nil
+			return obj.Type(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -189,7 +189,7 @@ func (ec *executionContext) _Page_type(ctx context.Context, field graphql.Collec
 	)
 }
 func (ec *executionContext) fieldContext_Page_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_url(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -201,7 +201,7 @@ func (ec *executionContext) _Page_url(ctx context.Context, field graphql.Collect
 			return ec.fieldContext_Page_url(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.URL, nil
+			return obj.URL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -212,7 +212,7 @@ func (ec *executionContext) _Page_url(ctx context.Context, field graphql.Collect
 	)
 }
 func (ec *executionContext) fieldContext_Page_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -224,7 +224,7 @@ func (ec *executionContext) _Page_currentPath(ctx context.Context, field graphql
 			return ec.fieldContext_Page_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -235,7 +235,7 @@ func (ec *executionContext) _Page_currentPath(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Page_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_description(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -247,7 +247,7 @@ func (ec *executionContext) _Page_description(ctx context.Context, field graphql
 			return ec.fieldContext_Page_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -258,7 +258,7 @@ func (ec *executionContext) _Page_description(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Page_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_seoTitle(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -270,7 +270,7 @@ func (ec *executionContext) _Page_seoTitle(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Page_seoTitle(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoTitle, nil
+			return obj.SeoTitle(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -281,7 +281,7 @@ func (ec *executionContext) _Page_seoTitle(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Page_seoTitle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_seoDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -293,7 +293,7 @@ func (ec *executionContext) _Page_seoDescription(ctx context.Context, field grap
 			return ec.fieldContext_Page_seoDescription(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoDescription, nil
+			return obj.SeoDescription(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -304,7 +304,7 @@ func (ec *executionContext) _Page_seoDescription(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Page_seoDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_seoIndex(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -316,7 +316,7 @@ func (ec *executionContext) _Page_seoIndex(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Page_seoIndex(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoIndex, nil
+			return obj.SeoIndex(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -327,7 +327,7 @@ func (ec *executionContext) _Page_seoIndex(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Page_seoIndex(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Page_themeId(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -339,7 +339,7 @@ func (ec *executionContext) _Page_themeId(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Page_themeId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ThemeID, nil
+			return obj.ThemeID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -350,7 +350,7 @@ func (ec *executionContext) _Page_themeId(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Page_themeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Page_headCode(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -362,7 +362,7 @@ func (ec *executionContext) _Page_headCode(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Page_headCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.HeadCode, nil
+			return obj.HeadCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -373,7 +373,7 @@ func (ec *executionContext) _Page_headCode(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Page_headCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_footerCode(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -385,7 +385,7 @@ func (ec *executionContext) _Page_footerCode(ctx context.Context, field graphql.
 			return ec.fieldContext_Page_footerCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FooterCode, nil
+			return obj.FooterCode(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -396,7 +396,7 @@ func (ec *executionContext) _Page_footerCode(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Page_footerCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_markup(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -408,7 +408,7 @@ func (ec *executionContext) _Page_markup(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Page_markup(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Markup, nil
+			return obj.Markup(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -419,7 +419,7 @@ func (ec *executionContext) _Page_markup(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Page_markup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "String")
 }
 
 func (ec *executionContext) _Page_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -431,7 +431,7 @@ func (ec *executionContext) _Page_createdAt(ctx context.Context, field graphql.C
 			return ec.fieldContext_Page_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -442,7 +442,7 @@ func (ec *executionContext) _Page_createdAt(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Page_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Page_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {
@@ -454,7 +454,7 @@ func (ec *executionContext) _Page_updatedAt(ctx context.Context, field graphql.C
 			return ec.fieldContext_Page_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -465,7 +465,7 @@ func (ec *executionContext) _Page_updatedAt(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Page_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Page", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Page", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Page_funnel(ctx context.Context, field graphql.CollectedField, obj *upstream.WebPage) (ret graphql.Marshaler) {

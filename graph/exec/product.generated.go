@@ -299,7 +299,7 @@ func (ec *executionContext) _PlatformApplication_publicId(ctx context.Context, f
 			return ec.fieldContext_PlatformApplication_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -310,7 +310,7 @@ func (ec *executionContext) _PlatformApplication_publicId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_PlatformApplication_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PlatformApplication", field, false, false, "String")
+	return graphql.NewScalarFieldContext("PlatformApplication", field, true, false, "String")
 }
 
 func (ec *executionContext) _PlatformApplication_trustedSkus(ctx context.Context, field graphql.CollectedField, obj *upstream.PlatformApplication) (ret graphql.Marshaler) {
@@ -322,7 +322,7 @@ func (ec *executionContext) _PlatformApplication_trustedSkus(ctx context.Context
 			return ec.fieldContext_PlatformApplication_trustedSkus(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrustedSkus, nil
+			return obj.TrustedSkus(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -333,7 +333,7 @@ func (ec *executionContext) _PlatformApplication_trustedSkus(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_PlatformApplication_trustedSkus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PlatformApplication", field, false, false, "String")
+	return graphql.NewScalarFieldContext("PlatformApplication", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -368,7 +368,7 @@ func (ec *executionContext) _Product_rawId(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Product_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -379,7 +379,7 @@ func (ec *executionContext) _Product_rawId(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Product_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -391,7 +391,7 @@ func (ec *executionContext) _Product_publicId(ctx context.Context, field graphql
 			return ec.fieldContext_Product_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -402,7 +402,7 @@ func (ec *executionContext) _Product_publicId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Product_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -414,7 +414,7 @@ func (ec *executionContext) _Product_name(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Product_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -425,7 +425,7 @@ func (ec *executionContext) _Product_name(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Product_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -437,7 +437,7 @@ func (ec *executionContext) _Product_currentPath(ctx context.Context, field grap
 			return ec.fieldContext_Product_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -448,7 +448,7 @@ func (ec *executionContext) _Product_currentPath(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Product_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -460,7 +460,7 @@ func (ec *executionContext) _Product_archived(ctx context.Context, field graphql
 			return ec.fieldContext_Product_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -471,7 +471,7 @@ func (ec *executionContext) _Product_archived(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Product_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Product_visibleInStore(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -483,7 +483,7 @@ func (ec *executionContext) _Product_visibleInStore(ctx context.Context, field g
 			return ec.fieldContext_Product_visibleInStore(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VisibleInStore, nil
+			return obj.VisibleInStore(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -494,7 +494,7 @@ func (ec *executionContext) _Product_visibleInStore(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Product_visibleInStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Product_visibleInCustomerCenter(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -506,7 +506,7 @@ func (ec *executionContext) _Product_visibleInCustomerCenter(ctx context.Context
 			return ec.fieldContext_Product_visibleInCustomerCenter(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VisibleInCustomerCenter, nil
+			return obj.VisibleInCustomerCenter(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -517,7 +517,7 @@ func (ec *executionContext) _Product_visibleInCustomerCenter(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_Product_visibleInCustomerCenter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Product_seoTitle(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -529,7 +529,7 @@ func (ec *executionContext) _Product_seoTitle(ctx context.Context, field graphql
 			return ec.fieldContext_Product_seoTitle(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoTitle, nil
+			return obj.SeoTitle(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -540,7 +540,7 @@ func (ec *executionContext) _Product_seoTitle(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Product_seoTitle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_seoDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -552,7 +552,7 @@ func (ec *executionContext) _Product_seoDescription(ctx context.Context, field g
 			return ec.fieldContext_Product_seoDescription(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoDescription, nil
+			return obj.SeoDescription(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -563,7 +563,7 @@ func (ec *executionContext) _Product_seoDescription(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Product_seoDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_commissionable(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -575,7 +575,7 @@ func (ec *executionContext) _Product_commissionable(ctx context.Context, field g
 			return ec.fieldContext_Product_commissionable(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Commissionable, nil
+			return obj.Commissionable(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -586,7 +586,7 @@ func (ec *executionContext) _Product_commissionable(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Product_commissionable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Product_cancellationFunnelUrl(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -598,7 +598,7 @@ func (ec *executionContext) _Product_cancellationFunnelUrl(ctx context.Context, 
 			return ec.fieldContext_Product_cancellationFunnelUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CancellationFunnelURL, nil
+			return obj.CancellationFunnelURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -609,7 +609,7 @@ func (ec *executionContext) _Product_cancellationFunnelUrl(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_Product_cancellationFunnelUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "String")
 }
 
 func (ec *executionContext) _Product_imageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -621,7 +621,7 @@ func (ec *executionContext) _Product_imageId(ctx context.Context, field graphql.
 			return ec.fieldContext_Product_imageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ImageID, nil
+			return obj.ImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -632,7 +632,7 @@ func (ec *executionContext) _Product_imageId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Product_imageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_imageIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -644,7 +644,7 @@ func (ec *executionContext) _Product_imageIds(ctx context.Context, field graphql
 			return ec.fieldContext_Product_imageIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ImageIDs, nil
+			return obj.ImageIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -655,7 +655,7 @@ func (ec *executionContext) _Product_imageIds(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Product_imageIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_seoImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -667,7 +667,7 @@ func (ec *executionContext) _Product_seoImageId(ctx context.Context, field graph
 			return ec.fieldContext_Product_seoImageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoImageID, nil
+			return obj.SeoImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -678,7 +678,7 @@ func (ec *executionContext) _Product_seoImageId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Product_seoImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_redirectFunnelId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -690,7 +690,7 @@ func (ec *executionContext) _Product_redirectFunnelId(ctx context.Context, field
 			return ec.fieldContext_Product_redirectFunnelId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RedirectFunnelID, nil
+			return obj.RedirectFunnelID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -701,7 +701,7 @@ func (ec *executionContext) _Product_redirectFunnelId(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_Product_redirectFunnelId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_variantIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -713,7 +713,7 @@ func (ec *executionContext) _Product_variantIds(ctx context.Context, field graph
 			return ec.fieldContext_Product_variantIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VariantIDs, nil
+			return obj.VariantIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -724,7 +724,7 @@ func (ec *executionContext) _Product_variantIds(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Product_variantIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_priceIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -736,7 +736,7 @@ func (ec *executionContext) _Product_priceIds(ctx context.Context, field graphql
 			return ec.fieldContext_Product_priceIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PriceIDs, nil
+			return obj.PriceIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -747,7 +747,7 @@ func (ec *executionContext) _Product_priceIds(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Product_priceIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -759,7 +759,7 @@ func (ec *executionContext) _Product_tagIds(ctx context.Context, field graphql.C
 			return ec.fieldContext_Product_tagIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TagIDs, nil
+			return obj.TagIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -770,7 +770,7 @@ func (ec *executionContext) _Product_tagIds(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Product_tagIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_defaultVariantId(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -782,18 +782,18 @@ func (ec *executionContext) _Product_defaultVariantId(ctx context.Context, field
 			return ec.fieldContext_Product_defaultVariantId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DefaultVariantID, nil
+			return obj.DefaultVariantID(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalOID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Product_defaultVariantId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Product_variantProperties(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -805,7 +805,7 @@ func (ec *executionContext) _Product_variantProperties(ctx context.Context, fiel
 			return ec.fieldContext_Product_variantProperties(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VariantProperties, nil
+			return obj.VariantProperties(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.NamedRecord) graphql.Marshaler {
@@ -819,7 +819,7 @@ func (ec *executionContext) fieldContext_Product_variantProperties(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_NamedRecord(ctx, field)
@@ -837,7 +837,7 @@ func (ec *executionContext) _Product_createdAt(ctx context.Context, field graphq
 			return ec.fieldContext_Product_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -848,7 +848,7 @@ func (ec *executionContext) _Product_createdAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Product_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Product_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -860,7 +860,7 @@ func (ec *executionContext) _Product_updatedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Product_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -871,7 +871,7 @@ func (ec *executionContext) _Product_updatedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Product_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Product", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Product", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Product_defaultVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
@@ -1226,7 +1226,7 @@ func (ec *executionContext) _ProductCollection_rawId(ctx context.Context, field 
 			return ec.fieldContext_ProductCollection_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1237,7 +1237,7 @@ func (ec *executionContext) _ProductCollection_rawId(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductCollection_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1249,7 +1249,7 @@ func (ec *executionContext) _ProductCollection_publicId(ctx context.Context, fie
 			return ec.fieldContext_ProductCollection_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1260,7 +1260,7 @@ func (ec *executionContext) _ProductCollection_publicId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1272,7 +1272,7 @@ func (ec *executionContext) _ProductCollection_name(ctx context.Context, field g
 			return ec.fieldContext_ProductCollection_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1283,7 +1283,7 @@ func (ec *executionContext) _ProductCollection_name(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_description(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1295,7 +1295,7 @@ func (ec *executionContext) _ProductCollection_description(ctx context.Context, 
 			return ec.fieldContext_ProductCollection_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1306,7 +1306,7 @@ func (ec *executionContext) _ProductCollection_description(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_collectionType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1318,7 +1318,7 @@ func (ec *executionContext) _ProductCollection_collectionType(ctx context.Contex
 			return ec.fieldContext_ProductCollection_collectionType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CollectionType, nil
+			return obj.CollectionType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1329,7 +1329,7 @@ func (ec *executionContext) _ProductCollection_collectionType(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_collectionType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_sortMethod(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1341,7 +1341,7 @@ func (ec *executionContext) _ProductCollection_sortMethod(ctx context.Context, f
 			return ec.fieldContext_ProductCollection_sortMethod(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortMethod, nil
+			return obj.SortMethod(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1352,7 +1352,7 @@ func (ec *executionContext) _ProductCollection_sortMethod(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_sortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ProductCollectionSortMethod")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ProductCollectionSortMethod")
 }
 
 func (ec *executionContext) _ProductCollection_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1364,7 +1364,7 @@ func (ec *executionContext) _ProductCollection_archived(ctx context.Context, fie
 			return ec.fieldContext_ProductCollection_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -1375,7 +1375,7 @@ func (ec *executionContext) _ProductCollection_archived(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductCollection_visibleInStore(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1387,7 +1387,7 @@ func (ec *executionContext) _ProductCollection_visibleInStore(ctx context.Contex
 			return ec.fieldContext_ProductCollection_visibleInStore(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.VisibleInStore, nil
+			return obj.VisibleInStore(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -1398,7 +1398,7 @@ func (ec *executionContext) _ProductCollection_visibleInStore(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_visibleInStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductCollection_currentPath(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1410,7 +1410,7 @@ func (ec *executionContext) _ProductCollection_currentPath(ctx context.Context, 
 			return ec.fieldContext_ProductCollection_currentPath(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CurrentPath, nil
+			return obj.CurrentPath(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1421,7 +1421,7 @@ func (ec *executionContext) _ProductCollection_currentPath(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_currentPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_seoTitle(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1433,7 +1433,7 @@ func (ec *executionContext) _ProductCollection_seoTitle(ctx context.Context, fie
 			return ec.fieldContext_ProductCollection_seoTitle(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoTitle, nil
+			return obj.SeoTitle(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1444,7 +1444,7 @@ func (ec *executionContext) _ProductCollection_seoTitle(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_seoTitle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_seoDescription(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1456,7 +1456,7 @@ func (ec *executionContext) _ProductCollection_seoDescription(ctx context.Contex
 			return ec.fieldContext_ProductCollection_seoDescription(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoDescription, nil
+			return obj.SeoDescription(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1467,7 +1467,7 @@ func (ec *executionContext) _ProductCollection_seoDescription(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_seoDescription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_seoIndexable(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1479,7 +1479,7 @@ func (ec *executionContext) _ProductCollection_seoIndexable(ctx context.Context,
 			return ec.fieldContext_ProductCollection_seoIndexable(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SeoIndexable, nil
+			return obj.SeoIndexable(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1490,7 +1490,7 @@ func (ec *executionContext) _ProductCollection_seoIndexable(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_seoIndexable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_imageId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1502,7 +1502,7 @@ func (ec *executionContext) _ProductCollection_imageId(ctx context.Context, fiel
 			return ec.fieldContext_ProductCollection_imageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ImageID, nil
+			return obj.ImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1513,7 +1513,7 @@ func (ec *executionContext) _ProductCollection_imageId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_imageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductCollection_socialImageId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1525,7 +1525,7 @@ func (ec *executionContext) _ProductCollection_socialImageId(ctx context.Context
 			return ec.fieldContext_ProductCollection_socialImageId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SocialImageID, nil
+			return obj.SocialImageID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1536,7 +1536,7 @@ func (ec *executionContext) _ProductCollection_socialImageId(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_socialImageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductCollection_productIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1548,7 +1548,7 @@ func (ec *executionContext) _ProductCollection_productIds(ctx context.Context, f
 			return ec.fieldContext_ProductCollection_productIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductIDs, nil
+			return obj.ProductIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -1559,7 +1559,7 @@ func (ec *executionContext) _ProductCollection_productIds(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_productIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductCollection_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1571,7 +1571,7 @@ func (ec *executionContext) _ProductCollection_createdAt(ctx context.Context, fi
 			return ec.fieldContext_ProductCollection_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1582,7 +1582,7 @@ func (ec *executionContext) _ProductCollection_createdAt(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductCollection_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1594,7 +1594,7 @@ func (ec *executionContext) _ProductCollection_updatedAt(ctx context.Context, fi
 			return ec.fieldContext_ProductCollection_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1605,7 +1605,7 @@ func (ec *executionContext) _ProductCollection_updatedAt(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductCollection_products(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -1684,7 +1684,7 @@ func (ec *executionContext) _ProductCollection_rawSortMethod(ctx context.Context
 			return ec.fieldContext_ProductCollection_rawSortMethod(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortMethod, nil
+			return obj.SortMethod(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1695,7 +1695,7 @@ func (ec *executionContext) _ProductCollection_rawSortMethod(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_ProductCollection_rawSortMethod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductCollection", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductCollection", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductCollection_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
@@ -2087,7 +2087,7 @@ func (ec *executionContext) _ProductPrice_rawId(ctx context.Context, field graph
 			return ec.fieldContext_ProductPrice_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2098,7 +2098,7 @@ func (ec *executionContext) _ProductPrice_rawId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductPrice_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2110,7 +2110,7 @@ func (ec *executionContext) _ProductPrice_publicId(ctx context.Context, field gr
 			return ec.fieldContext_ProductPrice_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2121,7 +2121,7 @@ func (ec *executionContext) _ProductPrice_publicId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2133,7 +2133,7 @@ func (ec *executionContext) _ProductPrice_name(ctx context.Context, field graphq
 			return ec.fieldContext_ProductPrice_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2144,7 +2144,7 @@ func (ec *executionContext) _ProductPrice_name(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_amount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2156,7 +2156,7 @@ func (ec *executionContext) _ProductPrice_amount(ctx context.Context, field grap
 			return ec.fieldContext_ProductPrice_amount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Amount, nil
+			return obj.Amount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2167,7 +2167,7 @@ func (ec *executionContext) _ProductPrice_amount(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductPrice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2179,7 +2179,7 @@ func (ec *executionContext) _ProductPrice_currency(ctx context.Context, field gr
 			return ec.fieldContext_ProductPrice_currency(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
+			return obj.Currency(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2190,7 +2190,7 @@ func (ec *executionContext) _ProductPrice_currency(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_cost(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2202,7 +2202,7 @@ func (ec *executionContext) _ProductPrice_cost(ctx context.Context, field graphq
 			return ec.fieldContext_ProductPrice_cost(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Cost, nil
+			return obj.Cost(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2213,7 +2213,7 @@ func (ec *executionContext) _ProductPrice_cost(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2225,7 +2225,7 @@ func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, f
 			return ec.fieldContext_ProductPrice_compareAtAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CompareAtAmount, nil
+			return obj.CompareAtAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2236,7 +2236,7 @@ func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_compareAtAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2248,7 +2248,7 @@ func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field
 			return ec.fieldContext_ProductPrice_setupAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SetupAmount, nil
+			return obj.SetupAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2259,7 +2259,7 @@ func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_setupAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductPrice_paymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2271,7 +2271,7 @@ func (ec *executionContext) _ProductPrice_paymentType(ctx context.Context, field
 			return ec.fieldContext_ProductPrice_paymentType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaymentType, nil
+			return obj.PaymentType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2282,7 +2282,7 @@ func (ec *executionContext) _ProductPrice_paymentType(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_paymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "ProductPricePaymentType")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "ProductPricePaymentType")
 }
 
 func (ec *executionContext) _ProductPrice_duration(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2294,7 +2294,7 @@ func (ec *executionContext) _ProductPrice_duration(ctx context.Context, field gr
 			return ec.fieldContext_ProductPrice_duration(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Duration, nil
+			return obj.Duration(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2305,7 +2305,7 @@ func (ec *executionContext) _ProductPrice_duration(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_duration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_interval(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2317,7 +2317,7 @@ func (ec *executionContext) _ProductPrice_interval(ctx context.Context, field gr
 			return ec.fieldContext_ProductPrice_interval(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Interval, nil
+			return obj.Interval(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2328,7 +2328,7 @@ func (ec *executionContext) _ProductPrice_interval(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_interval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_intervalCount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2340,7 +2340,7 @@ func (ec *executionContext) _ProductPrice_intervalCount(ctx context.Context, fie
 			return ec.fieldContext_ProductPrice_intervalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IntervalCount, nil
+			return obj.IntervalCount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2351,7 +2351,7 @@ func (ec *executionContext) _ProductPrice_intervalCount(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_intervalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_trialInterval(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2363,7 +2363,7 @@ func (ec *executionContext) _ProductPrice_trialInterval(ctx context.Context, fie
 			return ec.fieldContext_ProductPrice_trialInterval(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrialInterval, nil
+			return obj.TrialInterval(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2374,7 +2374,7 @@ func (ec *executionContext) _ProductPrice_trialInterval(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_trialInterval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_trialDuration(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2386,7 +2386,7 @@ func (ec *executionContext) _ProductPrice_trialDuration(ctx context.Context, fie
 			return ec.fieldContext_ProductPrice_trialDuration(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrialDuration, nil
+			return obj.TrialDuration(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2397,7 +2397,7 @@ func (ec *executionContext) _ProductPrice_trialDuration(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_trialDuration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_trialAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2409,7 +2409,7 @@ func (ec *executionContext) _ProductPrice_trialAmount(ctx context.Context, field
 			return ec.fieldContext_ProductPrice_trialAmount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrialAmount, nil
+			return obj.TrialAmount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2420,7 +2420,7 @@ func (ec *executionContext) _ProductPrice_trialAmount(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_trialAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductPrice_selfCancel(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2432,7 +2432,7 @@ func (ec *executionContext) _ProductPrice_selfCancel(ctx context.Context, field 
 			return ec.fieldContext_ProductPrice_selfCancel(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SelfCancel, nil
+			return obj.SelfCancel(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2443,7 +2443,7 @@ func (ec *executionContext) _ProductPrice_selfCancel(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_selfCancel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_selfUpgrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2455,7 +2455,7 @@ func (ec *executionContext) _ProductPrice_selfUpgrade(ctx context.Context, field
 			return ec.fieldContext_ProductPrice_selfUpgrade(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SelfUpgrade, nil
+			return obj.SelfUpgrade(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2466,7 +2466,7 @@ func (ec *executionContext) _ProductPrice_selfUpgrade(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_selfUpgrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_selfDowngrade(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2478,7 +2478,7 @@ func (ec *executionContext) _ProductPrice_selfDowngrade(ctx context.Context, fie
 			return ec.fieldContext_ProductPrice_selfDowngrade(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SelfDowngrade, nil
+			return obj.SelfDowngrade(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2489,7 +2489,7 @@ func (ec *executionContext) _ProductPrice_selfDowngrade(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_selfDowngrade(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_selfReactivate(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2501,7 +2501,7 @@ func (ec *executionContext) _ProductPrice_selfReactivate(ctx context.Context, fi
 			return ec.fieldContext_ProductPrice_selfReactivate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SelfReactivate, nil
+			return obj.SelfReactivate(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2512,7 +2512,7 @@ func (ec *executionContext) _ProductPrice_selfReactivate(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_selfReactivate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_visible(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2524,7 +2524,7 @@ func (ec *executionContext) _ProductPrice_visible(ctx context.Context, field gra
 			return ec.fieldContext_ProductPrice_visible(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Visible, nil
+			return obj.Visible(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2535,7 +2535,7 @@ func (ec *executionContext) _ProductPrice_visible(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_visible(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2547,7 +2547,7 @@ func (ec *executionContext) _ProductPrice_archived(ctx context.Context, field gr
 			return ec.fieldContext_ProductPrice_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -2558,7 +2558,7 @@ func (ec *executionContext) _ProductPrice_archived(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductPrice_key(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2570,7 +2570,7 @@ func (ec *executionContext) _ProductPrice_key(ctx context.Context, field graphql
 			return ec.fieldContext_ProductPrice_key(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Code, nil
+			return obj.Code(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2581,7 +2581,7 @@ func (ec *executionContext) _ProductPrice_key(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2593,7 +2593,7 @@ func (ec *executionContext) _ProductPrice_createdAt(ctx context.Context, field g
 			return ec.fieldContext_ProductPrice_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2604,7 +2604,7 @@ func (ec *executionContext) _ProductPrice_createdAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductPrice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2616,7 +2616,7 @@ func (ec *executionContext) _ProductPrice_updatedAt(ctx context.Context, field g
 			return ec.fieldContext_ProductPrice_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2627,7 +2627,7 @@ func (ec *executionContext) _ProductPrice_updatedAt(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductPrice_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2694,7 +2694,7 @@ func (ec *executionContext) _ProductPrice_rawPaymentType(ctx context.Context, fi
 			return ec.fieldContext_ProductPrice_rawPaymentType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PaymentType, nil
+			return obj.PaymentType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2705,7 +2705,7 @@ func (ec *executionContext) _ProductPrice_rawPaymentType(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_rawPaymentType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductPrice_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2923,7 +2923,7 @@ func (ec *executionContext) _ProductPropertyValue_propertyId(ctx context.Context
 			return ec.fieldContext_ProductPropertyValue_propertyId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PropertyID, nil
+			return obj.PropertyID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2934,7 +2934,7 @@ func (ec *executionContext) _ProductPropertyValue_propertyId(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_ProductPropertyValue_propertyId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPropertyValue", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductPropertyValue", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductPropertyValue_value(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPropertyValue) (ret graphql.Marshaler) {
@@ -2946,7 +2946,7 @@ func (ec *executionContext) _ProductPropertyValue_value(ctx context.Context, fie
 			return ec.fieldContext_ProductPropertyValue_value(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.Value(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2957,7 +2957,7 @@ func (ec *executionContext) _ProductPropertyValue_value(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductPropertyValue_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPropertyValue", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductPropertyValue", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductTag_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -2992,7 +2992,7 @@ func (ec *executionContext) _ProductTag_rawId(ctx context.Context, field graphql
 			return ec.fieldContext_ProductTag_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3003,7 +3003,7 @@ func (ec *executionContext) _ProductTag_rawId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductTag_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3015,7 +3015,7 @@ func (ec *executionContext) _ProductTag_publicId(ctx context.Context, field grap
 			return ec.fieldContext_ProductTag_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3026,7 +3026,7 @@ func (ec *executionContext) _ProductTag_publicId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductTag_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3038,7 +3038,7 @@ func (ec *executionContext) _ProductTag_name(ctx context.Context, field graphql.
 			return ec.fieldContext_ProductTag_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3049,7 +3049,7 @@ func (ec *executionContext) _ProductTag_name(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductTag_color(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3061,7 +3061,7 @@ func (ec *executionContext) _ProductTag_color(ctx context.Context, field graphql
 			return ec.fieldContext_ProductTag_color(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Color, nil
+			return obj.Color(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3072,7 +3072,7 @@ func (ec *executionContext) _ProductTag_color(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_color(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductTag_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3084,7 +3084,7 @@ func (ec *executionContext) _ProductTag_createdAt(ctx context.Context, field gra
 			return ec.fieldContext_ProductTag_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -3095,7 +3095,7 @@ func (ec *executionContext) _ProductTag_createdAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductTag_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3107,7 +3107,7 @@ func (ec *executionContext) _ProductTag_updatedAt(ctx context.Context, field gra
 			return ec.fieldContext_ProductTag_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -3118,7 +3118,7 @@ func (ec *executionContext) _ProductTag_updatedAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ProductTag_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductTag", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductTag", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductTag_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductTag) (ret graphql.Marshaler) {
@@ -3359,7 +3359,7 @@ func (ec *executionContext) _ProductVariant_rawId(ctx context.Context, field gra
 			return ec.fieldContext_ProductVariant_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3370,7 +3370,7 @@ func (ec *executionContext) _ProductVariant_rawId(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3382,7 +3382,7 @@ func (ec *executionContext) _ProductVariant_publicId(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3393,7 +3393,7 @@ func (ec *executionContext) _ProductVariant_publicId(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_name(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3405,7 +3405,7 @@ func (ec *executionContext) _ProductVariant_name(ctx context.Context, field grap
 			return ec.fieldContext_ProductVariant_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -3416,7 +3416,7 @@ func (ec *executionContext) _ProductVariant_name(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_description(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3428,7 +3428,7 @@ func (ec *executionContext) _ProductVariant_description(ctx context.Context, fie
 			return ec.fieldContext_ProductVariant_description(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Description, nil
+			return obj.Description(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3439,7 +3439,7 @@ func (ec *executionContext) _ProductVariant_description(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_sku(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3451,7 +3451,7 @@ func (ec *executionContext) _ProductVariant_sku(ctx context.Context, field graph
 			return ec.fieldContext_ProductVariant_sku(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SKU, nil
+			return obj.SKU(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3462,7 +3462,7 @@ func (ec *executionContext) _ProductVariant_sku(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_productType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3474,7 +3474,7 @@ func (ec *executionContext) _ProductVariant_productType(ctx context.Context, fie
 			return ec.fieldContext_ProductVariant_productType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductType, nil
+			return obj.ProductType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3485,7 +3485,7 @@ func (ec *executionContext) _ProductVariant_productType(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_productType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_default(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3497,7 +3497,7 @@ func (ec *executionContext) _ProductVariant_default(ctx context.Context, field g
 			return ec.fieldContext_ProductVariant_default(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Default, nil
+			return obj.Default(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -3508,7 +3508,7 @@ func (ec *executionContext) _ProductVariant_default(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_default(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductVariant_visible(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3520,7 +3520,7 @@ func (ec *executionContext) _ProductVariant_visible(ctx context.Context, field g
 			return ec.fieldContext_ProductVariant_visible(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Visible, nil
+			return obj.Visible(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -3531,7 +3531,7 @@ func (ec *executionContext) _ProductVariant_visible(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_visible(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductVariant_archived(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3543,7 +3543,7 @@ func (ec *executionContext) _ProductVariant_archived(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_archived(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Archived, nil
+			return obj.Archived(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -3554,7 +3554,7 @@ func (ec *executionContext) _ProductVariant_archived(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductVariant_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3566,7 +3566,7 @@ func (ec *executionContext) _ProductVariant_quantity(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_quantity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Quantity, nil
+			return obj.Quantity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -3577,7 +3577,7 @@ func (ec *executionContext) _ProductVariant_quantity(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Int")
 }
 
 func (ec *executionContext) _ProductVariant_trackQuantity(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3589,7 +3589,7 @@ func (ec *executionContext) _ProductVariant_trackQuantity(ctx context.Context, f
 			return ec.fieldContext_ProductVariant_trackQuantity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TrackQuantity, nil
+			return obj.TrackQuantity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -3600,7 +3600,7 @@ func (ec *executionContext) _ProductVariant_trackQuantity(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_trackQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductVariant_outOfStockSales(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3612,7 +3612,7 @@ func (ec *executionContext) _ProductVariant_outOfStockSales(ctx context.Context,
 			return ec.fieldContext_ProductVariant_outOfStockSales(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OutOfStockSales, nil
+			return obj.OutOfStockSales(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3623,7 +3623,7 @@ func (ec *executionContext) _ProductVariant_outOfStockSales(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_outOfStockSales(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_fulfillmentRequired(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3635,7 +3635,7 @@ func (ec *executionContext) _ProductVariant_fulfillmentRequired(ctx context.Cont
 			return ec.fieldContext_ProductVariant_fulfillmentRequired(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentRequired, nil
+			return obj.FulfillmentRequired(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
@@ -3646,7 +3646,7 @@ func (ec *executionContext) _ProductVariant_fulfillmentRequired(ctx context.Cont
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_fulfillmentRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _ProductVariant_weight(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3658,7 +3658,7 @@ func (ec *executionContext) _ProductVariant_weight(ctx context.Context, field gr
 			return ec.fieldContext_ProductVariant_weight(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Weight, nil
+			return obj.Weight(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3669,7 +3669,7 @@ func (ec *executionContext) _ProductVariant_weight(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_weight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductVariant_weightUnit(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3681,7 +3681,7 @@ func (ec *executionContext) _ProductVariant_weightUnit(ctx context.Context, fiel
 			return ec.fieldContext_ProductVariant_weightUnit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.WeightUnit, nil
+			return obj.WeightUnit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3692,7 +3692,7 @@ func (ec *executionContext) _ProductVariant_weightUnit(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_weightUnit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_height(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3704,7 +3704,7 @@ func (ec *executionContext) _ProductVariant_height(ctx context.Context, field gr
 			return ec.fieldContext_ProductVariant_height(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Height, nil
+			return obj.Height(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3715,7 +3715,7 @@ func (ec *executionContext) _ProductVariant_height(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_height(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductVariant_width(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3727,7 +3727,7 @@ func (ec *executionContext) _ProductVariant_width(ctx context.Context, field gra
 			return ec.fieldContext_ProductVariant_width(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Width, nil
+			return obj.Width(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3738,7 +3738,7 @@ func (ec *executionContext) _ProductVariant_width(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_width(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductVariant_length(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3750,7 +3750,7 @@ func (ec *executionContext) _ProductVariant_length(ctx context.Context, field gr
 			return ec.fieldContext_ProductVariant_length(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Length, nil
+			return obj.Length(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3761,7 +3761,7 @@ func (ec *executionContext) _ProductVariant_length(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_length(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _ProductVariant_dimensionsUnit(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3773,7 +3773,7 @@ func (ec *executionContext) _ProductVariant_dimensionsUnit(ctx context.Context, 
 			return ec.fieldContext_ProductVariant_dimensionsUnit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DimensionsUnit, nil
+			return obj.DimensionsUnit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3784,7 +3784,7 @@ func (ec *executionContext) _ProductVariant_dimensionsUnit(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_dimensionsUnit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_taxable(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3796,7 +3796,7 @@ func (ec *executionContext) _ProductVariant_taxable(ctx context.Context, field g
 			return ec.fieldContext_ProductVariant_taxable(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Taxable, nil
+			return obj.Taxable(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3807,7 +3807,7 @@ func (ec *executionContext) _ProductVariant_taxable(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_taxable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "String")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "String")
 }
 
 func (ec *executionContext) _ProductVariant_taxCategoryId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3819,7 +3819,7 @@ func (ec *executionContext) _ProductVariant_taxCategoryId(ctx context.Context, f
 			return ec.fieldContext_ProductVariant_taxCategoryId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TaxCategoryID, nil
+			return obj.TaxCategoryID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3830,7 +3830,7 @@ func (ec *executionContext) _ProductVariant_taxCategoryId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_taxCategoryId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_countryOfManufactureId(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3842,7 +3842,7 @@ func (ec *executionContext) _ProductVariant_countryOfManufactureId(ctx context.C
 			return ec.fieldContext_ProductVariant_countryOfManufactureId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CountryOfManufactureID, nil
+			return obj.CountryOfManufactureID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -3853,7 +3853,7 @@ func (ec *executionContext) _ProductVariant_countryOfManufactureId(ctx context.C
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_countryOfManufactureId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_propertiesValueIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3865,7 +3865,7 @@ func (ec *executionContext) _ProductVariant_propertiesValueIds(ctx context.Conte
 			return ec.fieldContext_ProductVariant_propertiesValueIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PropertiesValueIDs, nil
+			return obj.PropertiesValueIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3876,7 +3876,7 @@ func (ec *executionContext) _ProductVariant_propertiesValueIds(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_propertiesValueIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3888,7 +3888,7 @@ func (ec *executionContext) _ProductVariant_tagIds(ctx context.Context, field gr
 			return ec.fieldContext_ProductVariant_tagIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TagIDs, nil
+			return obj.TagIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3899,7 +3899,7 @@ func (ec *executionContext) _ProductVariant_tagIds(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_tagIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_assetIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3911,7 +3911,7 @@ func (ec *executionContext) _ProductVariant_assetIds(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_assetIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AssetIDs, nil
+			return obj.AssetIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3922,7 +3922,7 @@ func (ec *executionContext) _ProductVariant_assetIds(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_assetIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_priceIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3934,7 +3934,7 @@ func (ec *executionContext) _ProductVariant_priceIds(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_priceIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PriceIDs, nil
+			return obj.PriceIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3945,7 +3945,7 @@ func (ec *executionContext) _ProductVariant_priceIds(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_priceIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_imageIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3957,7 +3957,7 @@ func (ec *executionContext) _ProductVariant_imageIds(ctx context.Context, field 
 			return ec.fieldContext_ProductVariant_imageIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ImageIDs, nil
+			return obj.ImageIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3968,7 +3968,7 @@ func (ec *executionContext) _ProductVariant_imageIds(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_imageIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_fulfillmentsLocationIds(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -3980,7 +3980,7 @@ func (ec *executionContext) _ProductVariant_fulfillmentsLocationIds(ctx context.
 			return ec.fieldContext_ProductVariant_fulfillmentsLocationIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.FulfillmentsLocationIDs, nil
+			return obj.FulfillmentsLocationIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -3991,7 +3991,7 @@ func (ec *executionContext) _ProductVariant_fulfillmentsLocationIds(ctx context.
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_fulfillmentsLocationIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "ID")
 }
 
 func (ec *executionContext) _ProductVariant_propertiesValues(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -4003,7 +4003,7 @@ func (ec *executionContext) _ProductVariant_propertiesValues(ctx context.Context
 			return ec.fieldContext_ProductVariant_propertiesValues(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PropertiesValues, nil
+			return obj.PropertiesValues(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.ProductPropertyValue) graphql.Marshaler {
@@ -4017,7 +4017,7 @@ func (ec *executionContext) fieldContext_ProductVariant_propertiesValues(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ProductPropertyValue(ctx, field)
@@ -4035,7 +4035,7 @@ func (ec *executionContext) _ProductVariant_createdByPlatformApplication(ctx con
 			return ec.fieldContext_ProductVariant_createdByPlatformApplication(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedByPlatformApplication, nil
+			return obj.CreatedByPlatformApplication(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.PlatformApplication) graphql.Marshaler {
@@ -4049,7 +4049,7 @@ func (ec *executionContext) fieldContext_ProductVariant_createdByPlatformApplica
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PlatformApplication(ctx, field)
@@ -4067,7 +4067,7 @@ func (ec *executionContext) _ProductVariant_createdAt(ctx context.Context, field
 			return ec.fieldContext_ProductVariant_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -4078,7 +4078,7 @@ func (ec *executionContext) _ProductVariant_createdAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductVariant_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
@@ -4090,7 +4090,7 @@ func (ec *executionContext) _ProductVariant_updatedAt(ctx context.Context, field
 			return ec.fieldContext_ProductVariant_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -4101,7 +4101,7 @@ func (ec *executionContext) _ProductVariant_updatedAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_ProductVariant_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _ProductVariant_product(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {

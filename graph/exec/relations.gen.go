@@ -44,11 +44,15 @@ func (r Relations) Resolve(ctx context.Context, relation *Relation, objs []any) 
 	return relation.resolve(ctx, r.ec.Resolvers, graphql.GetFieldContext(ctx).Args, objs)
 }
 
-// typed returns the objects with their type.
-func typed[T any](objs []any) []*T {
+// typed returns records with their type; as converts a record that another one embeds.
+func typed[T any](objs []any, as func(*upstream.Record) *T) []*T {
 	all := make([]*T, len(objs))
 	for i, obj := range objs {
-		all[i] = obj.(*T)
+		if embedded, ok := obj.(*upstream.Record); ok {
+			all[i] = as(embedded)
+		} else {
+			all[i] = obj.(*T)
+		}
 	}
 	return all
 }
@@ -84,20 +88,20 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_tags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Contact().Tags(ctx, typed[upstream.Contact](objs)))
+			return lists(r.Contact().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })))
 		},
 	},
 	"Contact.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Workspace(ctx, typed[upstream.Contact](objs)))
+			return each(r.Contact().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })))
 		},
 	},
 	"Workspace.contacts": {
 		context: (*executionContext).fieldContext_Workspace_contacts,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Contacts(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Contacts(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ContactFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.createContact": {
@@ -140,13 +144,13 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_ContactTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ContactTag().Workspace(ctx, typed[upstream.ContactTag](objs)))
+			return each(r.ContactTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactTag { return (*upstream.ContactTag)(r) })))
 		},
 	},
 	"Workspace.contactTags": {
 		context: (*executionContext).fieldContext_Workspace_contactTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ContactTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().ContactTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.createContactTag": {
@@ -171,34 +175,34 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_ContactTagging_tag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ContactTagging().Tag(ctx, typed[upstream.EmbeddedTag](objs)))
+			return each(r.ContactTagging().Tag(ctx, typed(objs, func(r *upstream.Record) *upstream.ContactTagging { return (*upstream.ContactTagging)(r) })))
 		},
 	},
 	"AppliedContactTag.tag": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedContactTag_tag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedContactTag().Tag(ctx, typed[upstream.AppliedContactTag](objs)))
+			return each(r.AppliedContactTag().Tag(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedContactTag { return (*upstream.AppliedContactTag)(r) })))
 		},
 	},
 	"AppliedContactTag.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedContactTag_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedContactTag().Contact(ctx, typed[upstream.AppliedContactTag](objs)))
+			return each(r.AppliedContactTag().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedContactTag { return (*upstream.AppliedContactTag)(r) })))
 		},
 	},
 	"AppliedContactTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedContactTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedContactTag().Workspace(ctx, typed[upstream.AppliedContactTag](objs)))
+			return each(r.AppliedContactTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedContactTag { return (*upstream.AppliedContactTag)(r) })))
 		},
 	},
 	"Contact.appliedTags": {
 		context: (*executionContext).fieldContext_Contact_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Contact().AppliedTags(ctx, objs[0].(*upstream.Contact), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.applyContactTag": {
@@ -217,141 +221,141 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Course_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Course().Workspace(ctx, typed[upstream.Course](objs)))
+			return each(r.Course().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })))
 		},
 	},
 	"Workspace.courses": {
 		context: (*executionContext).fieldContext_Workspace_courses,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Courses(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Courses(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"CourseSection.course": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseSection_course,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseSection().Course(ctx, typed[upstream.CourseSection](objs)))
+			return each(r.CourseSection().Course(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseSection { return (*upstream.CourseSection)(r) })))
 		},
 	},
 	"CourseSection.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseSection_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseSection().Workspace(ctx, typed[upstream.CourseSection](objs)))
+			return each(r.CourseSection().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseSection { return (*upstream.CourseSection)(r) })))
 		},
 	},
 	"Course.sections": {
 		context: (*executionContext).fieldContext_Course_sections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Course().Sections(ctx, objs[0].(*upstream.Course), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Course().Sections(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"CourseLesson.section": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseLesson_section,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseLesson().Section(ctx, typed[upstream.CourseLesson](objs)))
+			return each(r.CourseLesson().Section(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseLesson { return (*upstream.CourseLesson)(r) })))
 		},
 	},
 	"CourseLesson.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseLesson_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseLesson().Workspace(ctx, typed[upstream.CourseLesson](objs)))
+			return each(r.CourseLesson().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseLesson { return (*upstream.CourseLesson)(r) })))
 		},
 	},
 	"CourseSection.lessons": {
 		context: (*executionContext).fieldContext_CourseSection_lessons,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.CourseSection().Lessons(ctx, objs[0].(*upstream.CourseSection), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.CourseSection().Lessons(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseSection { return (*upstream.CourseSection)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"CourseEnrollment.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseEnrollment_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseEnrollment().Contact(ctx, typed[upstream.CourseEnrollment](objs)))
+			return each(r.CourseEnrollment().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseEnrollment { return (*upstream.CourseEnrollment)(r) })))
 		},
 	},
 	"CourseEnrollment.course": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseEnrollment_course,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseEnrollment().Course(ctx, typed[upstream.CourseEnrollment](objs)))
+			return each(r.CourseEnrollment().Course(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseEnrollment { return (*upstream.CourseEnrollment)(r) })))
 		},
 	},
 	"CourseEnrollment.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseEnrollment_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.CourseEnrollment().Workspace(ctx, typed[upstream.CourseEnrollment](objs)))
+			return each(r.CourseEnrollment().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseEnrollment { return (*upstream.CourseEnrollment)(r) })))
 		},
 	},
 	"Course.enrollments": {
 		context: (*executionContext).fieldContext_Course_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Course().Enrollments(ctx, objs[0].(*upstream.Course), args["filter"].(*model.CourseEnrollmentFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Course().Enrollments(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["filter"].(*model.CourseEnrollmentFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Contact.enrollments": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Enrollments(ctx, typed[upstream.Contact](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Contact().Enrollments(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"FormSubmission.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FormSubmission_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.FormSubmission().Contact(ctx, typed[upstream.FormSubmission](objs)))
+			return each(r.FormSubmission().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.FormSubmission { return (*upstream.FormSubmission)(r) })))
 		},
 	},
 	"FormSubmission.page": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FormSubmission_page,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.FormSubmission().Page(ctx, typed[upstream.FormSubmission](objs)))
+			return each(r.FormSubmission().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.FormSubmission { return (*upstream.FormSubmission)(r) })))
 		},
 	},
 	"FormSubmission.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FormSubmission_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.FormSubmission().Workspace(ctx, typed[upstream.FormSubmission](objs)))
+			return each(r.FormSubmission().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormSubmission { return (*upstream.FormSubmission)(r) })))
 		},
 	},
 	"Workspace.formSubmissions": {
 		context: (*executionContext).fieldContext_Workspace_formSubmissions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().FormSubmissions(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FormSubmissionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().FormSubmissions(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FormSubmissionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Contact.formSubmissions": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_formSubmissions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().FormSubmissions(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Contact().FormSubmissions(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Page.formSubmissions": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Page_formSubmissions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Page().FormSubmissions(ctx, typed[upstream.WebPage](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Page().FormSubmissions(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"FulfillmentLocation.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FulfillmentLocation_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.FulfillmentLocation().Workspace(ctx, typed[upstream.FulfillmentLocation](objs)))
+			return each(r.FulfillmentLocation().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FulfillmentLocation { return (*upstream.FulfillmentLocation)(r) })))
 		},
 	},
 	"Workspace.fulfillmentLocations": {
 		context: (*executionContext).fieldContext_Workspace_fulfillmentLocations,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().FulfillmentLocations(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().FulfillmentLocations(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.createFulfillmentLocation": {
@@ -376,33 +380,33 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_tags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Funnel().Tags(ctx, typed[upstream.Funnel](objs)))
+			return lists(r.Funnel().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
 	"Funnel.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Funnel().Workspace(ctx, typed[upstream.Funnel](objs)))
+			return each(r.Funnel().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
 		},
 	},
 	"Workspace.funnels": {
 		context: (*executionContext).fieldContext_Workspace_funnels,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Funnels(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Funnels(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"FunnelTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FunnelTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.FunnelTag().Workspace(ctx, typed[upstream.FunnelTag](objs)))
+			return each(r.FunnelTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FunnelTag { return (*upstream.FunnelTag)(r) })))
 		},
 	},
 	"Workspace.funnelTags": {
 		context: (*executionContext).fieldContext_Workspace_funnelTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().FunnelTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.FunnelTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().FunnelTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FunnelTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.createFunnelTag": {
@@ -427,398 +431,398 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Order_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Order().Contact(ctx, typed[upstream.Order](objs)))
+			return each(r.Order().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })))
 		},
 	},
 	"Order.page": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Order_page,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Order().Page(ctx, typed[upstream.Order](objs)))
+			return each(r.Order().Page(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })))
 		},
 	},
 	"Order.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Order_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Order().Workspace(ctx, typed[upstream.Order](objs)))
+			return each(r.Order().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })))
 		},
 	},
 	"Workspace.orders": {
 		context: (*executionContext).fieldContext_Workspace_orders,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Orders(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Orders(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.OrderFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Contact.orders": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_orders,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Orders(ctx, typed[upstream.Contact](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Contact().Orders(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"OrderLineItem.product": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderLineItem_product,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderLineItem().Product(ctx, typed[upstream.OrderLineItem](objs)))
+			return each(r.OrderLineItem().Product(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderLineItem { return (*upstream.OrderLineItem)(r) })))
 		},
 	},
 	"OrderInvoice.order": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderInvoice_order,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderInvoice().Order(ctx, typed[upstream.OrderInvoice](objs)))
+			return each(r.OrderInvoice().Order(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderInvoice { return (*upstream.OrderInvoice)(r) })))
 		},
 	},
 	"OrderInvoice.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderInvoice_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderInvoice().Contact(ctx, typed[upstream.OrderInvoice](objs)))
+			return each(r.OrderInvoice().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderInvoice { return (*upstream.OrderInvoice)(r) })))
 		},
 	},
 	"OrderInvoice.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderInvoice_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderInvoice().Workspace(ctx, typed[upstream.OrderInvoice](objs)))
+			return each(r.OrderInvoice().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderInvoice { return (*upstream.OrderInvoice)(r) })))
 		},
 	},
 	"Workspace.orderInvoices": {
 		context: (*executionContext).fieldContext_Workspace_orderInvoices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().OrderInvoices(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().OrderInvoices(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Order.invoices": {
 		context: (*executionContext).fieldContext_Order_invoices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().Invoices(ctx, objs[0].(*upstream.Order), args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Order().Invoices(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"OrderTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderTag().Workspace(ctx, typed[upstream.OrderTag](objs)))
+			return each(r.OrderTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderTag { return (*upstream.OrderTag)(r) })))
 		},
 	},
 	"Workspace.orderTags": {
 		context: (*executionContext).fieldContext_Workspace_orderTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().OrderTags(ctx, objs[0].(*upstream.Workspace), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().OrderTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"AppliedOrderTag.tag": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedOrderTag_tag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Tag(ctx, typed[upstream.AppliedOrderTag](objs)))
+			return each(r.AppliedOrderTag().Tag(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedOrderTag { return (*upstream.AppliedOrderTag)(r) })))
 		},
 	},
 	"AppliedOrderTag.order": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedOrderTag_order,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Order(ctx, typed[upstream.AppliedOrderTag](objs)))
+			return each(r.AppliedOrderTag().Order(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedOrderTag { return (*upstream.AppliedOrderTag)(r) })))
 		},
 	},
 	"AppliedOrderTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_AppliedOrderTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.AppliedOrderTag().Workspace(ctx, typed[upstream.AppliedOrderTag](objs)))
+			return each(r.AppliedOrderTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.AppliedOrderTag { return (*upstream.AppliedOrderTag)(r) })))
 		},
 	},
 	"Order.appliedTags": {
 		context: (*executionContext).fieldContext_Order_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().AppliedTags(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Order().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Order.tags": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Order_tags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Order().Tags(ctx, typed[upstream.Order](objs)))
+			return lists(r.Order().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })))
 		},
 	},
 	"OrderTransaction.order": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderTransaction_order,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderTransaction().Order(ctx, typed[upstream.OrderTransaction](objs)))
+			return each(r.OrderTransaction().Order(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderTransaction { return (*upstream.OrderTransaction)(r) })))
 		},
 	},
 	"OrderTransaction.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderTransaction_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.OrderTransaction().Workspace(ctx, typed[upstream.OrderTransaction](objs)))
+			return each(r.OrderTransaction().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderTransaction { return (*upstream.OrderTransaction)(r) })))
 		},
 	},
 	"Order.transactions": {
 		context: (*executionContext).fieldContext_Order_transactions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Order().Transactions(ctx, objs[0].(*upstream.Order), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Order().Transactions(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Page.funnel": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Page_funnel,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Page().Funnel(ctx, typed[upstream.WebPage](objs)))
+			return each(r.Page().Funnel(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) })))
 		},
 	},
 	"Page.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Page_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Page().Workspace(ctx, typed[upstream.WebPage](objs)))
+			return each(r.Page().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) })))
 		},
 	},
 	"Workspace.pages": {
 		context: (*executionContext).fieldContext_Workspace_pages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Pages(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.PageFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Pages(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.PageFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Funnel.pages": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_pages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Funnel().Pages(ctx, typed[upstream.Funnel](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Funnel().Pages(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Product.defaultVariant": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Product_defaultVariant,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Product().DefaultVariant(ctx, typed[upstream.Product](objs)))
+			return each(r.Product().DefaultVariant(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
 		},
 	},
 	"Product.tags": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Product_tags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.Product().Tags(ctx, typed[upstream.Product](objs)))
+			return lists(r.Product().Tags(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
 		},
 	},
 	"Product.collections": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Product_collections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Product().Collections(ctx, typed[upstream.Product](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Product().Collections(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Product.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Product_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Product().Workspace(ctx, typed[upstream.Product](objs)))
+			return each(r.Product().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
 		},
 	},
 	"Workspace.products": {
 		context: (*executionContext).fieldContext_Workspace_products,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Products(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductVariant.product": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductVariant_product,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductVariant().Product(ctx, typed[upstream.ProductVariant](objs)))
+			return each(r.ProductVariant().Product(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) })))
 		},
 	},
 	"ProductVariant.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductVariant_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductVariant().Workspace(ctx, typed[upstream.ProductVariant](objs)))
+			return each(r.ProductVariant().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) })))
 		},
 	},
 	"Product.variants": {
 		context: (*executionContext).fieldContext_Product_variants,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Product().Variants(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Product().Variants(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })[0], args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductPrice.variant": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductPrice_variant,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductPrice().Variant(ctx, typed[upstream.ProductPrice](objs)))
+			return each(r.ProductPrice().Variant(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductPrice { return (*upstream.ProductPrice)(r) })))
 		},
 	},
 	"ProductPrice.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductPrice_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductPrice().Workspace(ctx, typed[upstream.ProductPrice](objs)))
+			return each(r.ProductPrice().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductPrice { return (*upstream.ProductPrice)(r) })))
 		},
 	},
 	"Product.prices": {
 		context: (*executionContext).fieldContext_Product_prices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Product().Prices(ctx, objs[0].(*upstream.Product), args["filter"].(*model.ProductPriceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Product().Prices(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })[0], args["filter"].(*model.ProductPriceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductVariant.prices": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductVariant_prices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductVariant().Prices(ctx, typed[upstream.ProductVariant](objs), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.ProductVariant().Prices(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductCollection.products": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductCollection_products,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductCollection().Products(ctx, typed[upstream.ProductCollection](objs), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.ProductCollection().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductCollection { return (*upstream.ProductCollection)(r) }), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductCollection.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductCollection_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductCollection().Workspace(ctx, typed[upstream.ProductCollection](objs)))
+			return each(r.ProductCollection().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductCollection { return (*upstream.ProductCollection)(r) })))
 		},
 	},
 	"Workspace.productCollections": {
 		context: (*executionContext).fieldContext_Workspace_productCollections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ProductCollections(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().ProductCollections(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"ProductTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductTag_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.ProductTag().Workspace(ctx, typed[upstream.ProductTag](objs)))
+			return each(r.ProductTag().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductTag { return (*upstream.ProductTag)(r) })))
 		},
 	},
 	"Workspace.productTags": {
 		context: (*executionContext).fieldContext_Workspace_productTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().ProductTags(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().ProductTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesPipeline.stages": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipeline_stages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.SalesPipeline().Stages(ctx, typed[upstream.SalesPipeline](objs)))
+			return lists(r.SalesPipeline().Stages(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipeline { return (*upstream.SalesPipeline)(r) })))
 		},
 	},
 	"SalesPipeline.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipeline_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipeline().Workspace(ctx, typed[upstream.SalesPipeline](objs)))
+			return each(r.SalesPipeline().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipeline { return (*upstream.SalesPipeline)(r) })))
 		},
 	},
 	"Workspace.salesPipelines": {
 		context: (*executionContext).fieldContext_Workspace_salesPipelines,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().SalesPipelines(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().SalesPipelines(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesPipelineStage.pipeline": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipelineStage_pipeline,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipelineStage().Pipeline(ctx, typed[upstream.SalesPipelineStage](objs)))
+			return each(r.SalesPipelineStage().Pipeline(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) })))
 		},
 	},
 	"SalesPipelineStage.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipelineStage_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipelineStage().Workspace(ctx, typed[upstream.SalesPipelineStage](objs)))
+			return each(r.SalesPipelineStage().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) })))
 		},
 	},
 	"SalesOpportunity.notes": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunity_notes,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return lists(r.SalesOpportunity().Notes(ctx, typed[upstream.SalesOpportunity](objs)))
+			return lists(r.SalesOpportunity().Notes(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"SalesOpportunity.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunity_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunity().Contact(ctx, typed[upstream.SalesOpportunity](objs)))
+			return each(r.SalesOpportunity().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"SalesOpportunity.pipeline": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunity_pipeline,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunity().Pipeline(ctx, typed[upstream.SalesOpportunity](objs)))
+			return each(r.SalesOpportunity().Pipeline(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"SalesOpportunity.pipelinesStage": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunity_pipelinesStage,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunity().PipelinesStage(ctx, typed[upstream.SalesOpportunity](objs)))
+			return each(r.SalesOpportunity().PipelinesStage(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"SalesOpportunity.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunity_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunity().Workspace(ctx, typed[upstream.SalesOpportunity](objs)))
+			return each(r.SalesOpportunity().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"Workspace.salesOpportunities": {
 		context: (*executionContext).fieldContext_Workspace_salesOpportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().SalesOpportunities(ctx, objs[0].(*upstream.Workspace), args["filter"].(*model.SalesOpportunityFilter), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Workspace().SalesOpportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.SalesOpportunityFilter), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Contact.opportunities": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Contact_opportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Contact().Opportunities(ctx, typed[upstream.Contact](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.Contact().Opportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesPipeline.opportunities": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipeline_opportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipeline().Opportunities(ctx, typed[upstream.SalesPipeline](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.SalesPipeline().Opportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipeline { return (*upstream.SalesPipeline)(r) }), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesPipelineStage.opportunities": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipelineStage_opportunities,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesPipelineStage().Opportunities(ctx, typed[upstream.SalesPipelineStage](objs), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return each(r.SalesPipelineStage().Opportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) }), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"SalesOpportunityNote.opportunity": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunityNote_opportunity,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunityNote().Opportunity(ctx, typed[upstream.SalesOpportunityNote](objs)))
+			return each(r.SalesOpportunityNote().Opportunity(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunityNote { return (*upstream.SalesOpportunityNote)(r) })))
 		},
 	},
 	"SalesOpportunityNote.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunityNote_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunityNote().Workspace(ctx, typed[upstream.SalesOpportunityNote](objs)))
+			return each(r.SalesOpportunityNote().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunityNote { return (*upstream.SalesOpportunityNote)(r) })))
 		},
 	},
 	"SalesOpportunity.opportunityNotes": {
 		context: (*executionContext).fieldContext_SalesOpportunity_opportunityNotes,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.SalesOpportunity().OpportunityNotes(ctx, objs[0].(*upstream.SalesOpportunity), args["filter"].(*model.SalesOpportunityNoteFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.SalesOpportunity().OpportunityNotes(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })[0], args["filter"].(*model.SalesOpportunityNoteFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.createSalesOpportunityNote": {
@@ -868,14 +872,14 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Membership_team,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Membership().Team(ctx, typed[upstream.Membership](objs)))
+			return each(r.Membership().Team(ctx, typed(objs, func(r *upstream.Record) *upstream.Membership { return (*upstream.Membership)(r) })))
 		},
 	},
 	"BillingSubscription.team": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_BillingSubscription_team,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.BillingSubscription().Team(ctx, typed[upstream.BillingSubscription](objs)))
+			return each(r.BillingSubscription().Team(ctx, typed(objs, func(r *upstream.Record) *upstream.BillingSubscription { return (*upstream.BillingSubscription)(r) })))
 		},
 	},
 	"Query.team": {
@@ -894,19 +898,19 @@ var relations = map[string]*Relation{
 		Batch:   true,
 		context: (*executionContext).fieldContext_Workspace_team,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.Workspace().Team(ctx, typed[upstream.Workspace](objs)))
+			return each(r.Workspace().Team(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })))
 		},
 	},
 	"Workspace.contact": {
 		context: (*executionContext).fieldContext_Workspace_contact,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Workspace().Contact(ctx, objs[0].(*upstream.Workspace), args["id"].(string)))
+			return one(r.Workspace().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["id"].(string)))
 		},
 	},
 	"Team.workspaces": {
 		context: (*executionContext).fieldContext_Team_workspaces,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Team().Workspaces(ctx, objs[0].(*upstream.Team), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Team().Workspaces(ctx, typed(objs, func(r *upstream.Record) *upstream.Team { return (*upstream.Team)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.updateWorkspace": {

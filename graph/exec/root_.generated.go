@@ -340,22 +340,22 @@ type Contact implements Node {
     Only these, where the contact has them.
     """
     keys: [String!]
-  ): [CustomAttribute!]! @goField(name: "Attributes")
+  ): [CustomAttribute!]!
 
   """
   The labels the contact carries. They come with the contact: no REST call, unless a tag's ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for.
   """
-  tags: [ContactTag!] @goField(batch: true)
+  tags: [ContactTag!] @goField(batch: true, forceResolver: true)
 
   """
   The labels the contact carries, each with when it was applied. They come with the contact: no REST call.
   """
-  taggings: [ContactTagging!] @goField(name: "Tags")
+  taggings: [ContactTagging!]
 
   """
   Workspace of the contact. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1067,7 +1067,7 @@ type ContactTag implements Node {
   """
   Workspace of the contact tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1228,7 +1228,7 @@ type DeleteContactTagPayload {
 """
 A label that a contact carries, and since when.
 """
-type ContactTagging @goModel(model: "github.com/funnelgraph/funnelgraph/upstream.EmbeddedTag") {
+type ContactTagging {
   """
   When the tag was applied to the contact.
   """
@@ -1237,7 +1237,7 @@ type ContactTagging @goModel(model: "github.com/funnelgraph/funnelgraph/upstream
   """
   The tag.
   """
-  tag: ContactTag! @goField(batch: true)
+  tag: ContactTag! @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1272,17 +1272,17 @@ type AppliedContactTag implements Node {
   """
   The tag that was applied. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, ` + "`" + `color` + "`" + `, else 1 REST call per 20 contact tags.
   """
-  tag: ContactTag @goField(batch: true)
+  tag: ContactTag @goField(batch: true, forceResolver: true)
 
   """
   The contact that carries the tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the applied contact tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1612,7 +1612,7 @@ type Course implements Node {
   """
   Workspace of the course. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1737,12 +1737,12 @@ type CourseSection implements Node {
   """
   The course that it is a section of. Cost: none where it is known, else 1 REST call.
   """
-  course: Course @goField(batch: true)
+  course: Course @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the section. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1837,12 +1837,12 @@ type CourseLesson implements Node {
   """
   The section that it is a lesson of. Cost: none where it is known, else 1 REST call.
   """
-  section: CourseSection @goField(batch: true)
+  section: CourseSection @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the lesson. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -1937,17 +1937,17 @@ type CourseEnrollment implements Node {
   """
   Who is enrolled. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The course. Cost: none where it is known, else 1 REST call.
   """
-  course: Course @goField(batch: true)
+  course: Course @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the enrollment. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2155,7 +2155,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): CourseEnrollmentConnection @goField(batch: true)
+  ): CourseEnrollmentConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/form_submission.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2197,17 +2197,17 @@ type FormSubmission implements Node {
   """
   Who has sent it, if that is known. Cost: none where it is known, else 1 REST call per 20 contacts.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The page that the form is on. Cost: none where it is known, else 1 REST call per 20 pages.
   """
-  page: Page @goField(batch: true)
+  page: Page @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the form submission. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2346,7 +2346,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): FormSubmissionConnection @goField(batch: true)
+  ): FormSubmissionConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type Page {
@@ -2378,7 +2378,7 @@ extend type Page {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): FormSubmissionConnection @goField(batch: true)
+  ): FormSubmissionConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/fulfillment.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2455,7 +2455,7 @@ type FulfillmentLocation implements Node {
   """
   Workspace of the location. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2841,7 +2841,7 @@ type Funnel implements Node {
   """
   Labels that the funnel carries. Cost: none, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is selected; then 1 REST call per 20 funnel tags.
   """
-  tags: [FunnelTag!] @goField(batch: true)
+  tags: [FunnelTag!] @goField(batch: true, forceResolver: true)
 
   """
   The HTML that goes into the head of its pages. Asked for only where you name it.
@@ -2856,7 +2856,7 @@ type Funnel implements Node {
   """
   Workspace of the funnel. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -2946,7 +2946,7 @@ type FunnelTag implements Node {
   """
   Workspace of the funnel tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -3512,17 +3512,17 @@ type Order implements Node {
   """
   Who has ordered. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The page it came by. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 pages.
   """
-  page: Page @goField(batch: true)
+  page: Page @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the order. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -3627,7 +3627,7 @@ type OrderLineItem {
   """
   The product as it is now. Cost: none where it is known, else 1 REST call per 20 products.
   """
-  product: Product @goField(batch: true)
+  product: Product @goField(batch: true, forceResolver: true)
 
   """
   The price it was bought for.
@@ -3826,7 +3826,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): OrderConnection @goField(batch: true)
+  ): OrderConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -3953,22 +3953,22 @@ type OrderInvoice implements Node {
   """
   The order that it is for. Cost: none, unless it asks for ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `; then 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Who pays. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `invoiceType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawInvoiceType: String
+  rawInvoiceType: String @goField(name: "InvoiceType")
 
   """
   Workspace of the invoice. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4238,7 +4238,7 @@ type OrderInvoiceLineItem {
   """
   ` + "`" + `fulfillmentStatus` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawFulfillmentStatus: String
+  rawFulfillmentStatus: String @goField(name: "FulfillmentStatus")
 }
 
 """
@@ -4429,7 +4429,7 @@ type OrderTag implements Node {
   """
   Workspace of the order tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4499,17 +4499,17 @@ type AppliedOrderTag implements Node {
   """
   The label. Cost: none where it is known, else 1 REST call.
   """
-  tag: OrderTag @goField(batch: true)
+  tag: OrderTag @goField(batch: true, forceResolver: true)
 
   """
   The order. Cost: none where it is known, else 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the applied order tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4615,7 +4615,7 @@ extend type Order {
   """
   The labels that it carries. The workspace's labels are read for it, once for all orders: one REST call for each 20.
   """
-  tags: [OrderTag!] @goField(batch: true)
+  tags: [OrderTag!] @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_transaction.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -4717,12 +4717,12 @@ type OrderTransaction implements Node {
   """
   The order that it is for. Cost: none where it is known, else 1 REST call per 20 orders.
   """
-  order: Order @goField(batch: true)
+  order: Order @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the transaction. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -4886,12 +4886,12 @@ type Page implements Node {
   """
   The funnel that it is a part of; null for a page on its own. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 funnels.
   """
-  funnel: Funnel @goField(batch: true)
+  funnel: Funnel @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the page. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5015,7 +5015,7 @@ extend type Funnel {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): PageConnection @goField(batch: true)
+  ): PageConnection @goField(batch: true, forceResolver: true)
 }
 
 extend input PageFilter {
@@ -5149,12 +5149,12 @@ type Product implements Node {
   """
   The variant that is sold if none is chosen. Cost: none where it is known, else 1 REST call per 20 variants.
   """
-  defaultVariant: ProductVariant @goField(batch: true)
+  defaultVariant: ProductVariant @goField(batch: true, forceResolver: true)
 
   """
   The labels that it carries. One REST call for each 20 of all products' labels.
   """
-  tags: [ProductTag!] @goField(batch: true)
+  tags: [ProductTag!] @goField(batch: true, forceResolver: true)
 
   """
   The collections that it is in. The workspace's collections are read for it, once for all products: one REST call for each 20 collections.
@@ -5184,12 +5184,12 @@ type Product implements Node {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductCollectionConnection @goField(batch: true)
+  ): ProductCollectionConnection @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the product. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5424,12 +5424,12 @@ type ProductVariant implements Node {
   """
   What it is a variant of. Cost: none where it is known, else 1 REST call per 20 products.
   """
-  product: Product @goField(batch: true)
+  product: Product @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the variant. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5639,7 +5639,7 @@ type ProductPrice implements Node {
   """
   The key by which programs know it.
   """
-  key: String
+  key: String @goField(name: "Code")
 
   """
   Time of creation.
@@ -5654,17 +5654,17 @@ type ProductPrice implements Node {
   """
   The variant that it is the price of. Cost: none where it is known, else 1 REST call per 20 variants.
   """
-  variant: ProductVariant @goField(batch: true)
+  variant: ProductVariant @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `paymentType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawPaymentType: String
+  rawPaymentType: String @goField(name: "PaymentType")
 
   """
   Workspace of the price. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -5869,17 +5869,17 @@ type ProductCollection implements Node {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductConnection @goField(batch: true)
+  ): ProductConnection @goField(batch: true, forceResolver: true)
 
   """
   ` + "`" + `sortMethod` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
   """
-  rawSortMethod: String
+  rawSortMethod: String @goField(name: "SortMethod")
 
   """
   Workspace of the product collection. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6034,7 +6034,7 @@ type ProductTag implements Node {
   """
   Workspace of the product tag. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6290,7 +6290,7 @@ extend type ProductVariant {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): ProductPriceConnection @goField(batch: true)
+  ): ProductPriceConnection @goField(batch: true, forceResolver: true)
 }
 `, BuiltIn: false},
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -6337,12 +6337,12 @@ type SalesPipeline implements Node {
   """
   Its stages. They come with it: no REST call, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for, which takes one for each pipeline.
   """
-  stages: [SalesPipelineStage!] @goField(batch: true)
+  stages: [SalesPipelineStage!] @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the sales pipeline. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6452,12 +6452,12 @@ type SalesPipelineStage implements Node {
   """
   The pipeline that it is a stage of. Cost: none where it is known, else 1 REST call per 20 sales pipelines.
   """
-  pipeline: SalesPipeline @goField(batch: true)
+  pipeline: SalesPipeline @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the pipeline stage. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6517,27 +6517,27 @@ type SalesOpportunity implements Node {
   """
   Notes about the opportunity. They come with it: no REST call.
   """
-  notes: [SalesOpportunityNote!] @goField(batch: true)
+  notes: [SalesOpportunityNote!] @goField(batch: true, forceResolver: true)
 
   """
   To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
   """
-  contact: Contact @goField(batch: true)
+  contact: Contact @goField(batch: true, forceResolver: true)
 
   """
   The pipeline that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 sales pipelines.
   """
-  pipeline: SalesPipeline @goField(batch: true)
+  pipeline: SalesPipeline @goField(batch: true, forceResolver: true)
 
   """
   The stage that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call.
   """
-  pipelinesStage: SalesPipelineStage @goField(batch: true)
+  pipelinesStage: SalesPipelineStage @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the sales opportunity. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6647,12 +6647,12 @@ type SalesOpportunityNote implements Node {
   """
   Opportunity that the note is about. Cost: none where it is known, else 1 REST call per 20 sales opportunities.
   """
-  opportunity: SalesOpportunity @goField(batch: true)
+  opportunity: SalesOpportunity @goField(batch: true, forceResolver: true)
 
   """
   Workspace of the note. Cost: none where it is known, else 1 REST call.
   """
-  workspace: Workspace @goField(batch: true)
+  workspace: Workspace @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -6916,7 +6916,7 @@ extend type Contact {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type SalesPipeline {
@@ -6948,7 +6948,7 @@ extend type SalesPipeline {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type SalesPipelineStage {
@@ -6980,7 +6980,7 @@ extend type SalesPipelineStage {
     Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
     """
     before: String
-  ): SalesOpportunityConnection @goField(batch: true)
+  ): SalesOpportunityConnection @goField(batch: true, forceResolver: true)
 }
 
 extend type SalesOpportunity {
@@ -7418,7 +7418,7 @@ type Membership implements Node {
   """
   Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the membership by it.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
@@ -7488,7 +7488,7 @@ type Membership implements Node {
   """
   The team. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -7498,7 +7498,7 @@ type BillingSubscription implements Node {
   """
   Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the subscription by it.
   """
-  id: ID!
+  id: ID! @goField(name: "Ref")
 
   """
   ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
@@ -7538,7 +7538,7 @@ type BillingSubscription implements Node {
   """
   The team. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 }
 
 """
@@ -7785,7 +7785,7 @@ type Workspace implements Node {
   """
   The team that owns it. Cost: none where it is known, else 1 REST call.
   """
-  team: Team @goField(batch: true)
+  team: Team @goField(batch: true, forceResolver: true)
 
   """
   One contact of this workspace. Asked for several in one request, they share a REST call for each 20.

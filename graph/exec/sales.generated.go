@@ -345,7 +345,7 @@ func (ec *executionContext) _SalesOpportunity_rawId(ctx context.Context, field g
 			return ec.fieldContext_SalesOpportunity_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -356,7 +356,7 @@ func (ec *executionContext) _SalesOpportunity_rawId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -368,7 +368,7 @@ func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, fiel
 			return ec.fieldContext_SalesOpportunity_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -379,7 +379,7 @@ func (ec *executionContext) _SalesOpportunity_publicId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -391,7 +391,7 @@ func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field gr
 			return ec.fieldContext_SalesOpportunity_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -402,7 +402,7 @@ func (ec *executionContext) _SalesOpportunity_name(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -414,7 +414,7 @@ func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field g
 			return ec.fieldContext_SalesOpportunity_value(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.Value(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -425,7 +425,7 @@ func (ec *executionContext) _SalesOpportunity_value(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -437,7 +437,7 @@ func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -448,7 +448,7 @@ func (ec *executionContext) _SalesOpportunity_sortOrder(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "Int")
 }
 
 func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -460,7 +460,7 @@ func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, fiel
 			return ec.fieldContext_SalesOpportunity_closedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ClosedAt, nil
+			return obj.ClosedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -471,7 +471,7 @@ func (ec *executionContext) _SalesOpportunity_closedAt(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_closedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -483,7 +483,7 @@ func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, fi
 			return ec.fieldContext_SalesOpportunity_assigneeId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AssigneeID, nil
+			return obj.AssigneeID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -494,7 +494,7 @@ func (ec *executionContext) _SalesOpportunity_assigneeId(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_assigneeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -506,7 +506,7 @@ func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -517,7 +517,7 @@ func (ec *executionContext) _SalesOpportunity_createdAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -529,7 +529,7 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunity_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -540,7 +540,7 @@ func (ec *executionContext) _SalesOpportunity_updatedAt(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunity_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunity", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunity", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunity_notes(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
@@ -1045,7 +1045,7 @@ func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, fie
 			return ec.fieldContext_SalesOpportunityNote_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1056,7 +1056,7 @@ func (ec *executionContext) _SalesOpportunityNote_rawId(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1068,7 +1068,7 @@ func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, 
 			return ec.fieldContext_SalesOpportunityNote_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1079,7 +1079,7 @@ func (ec *executionContext) _SalesOpportunityNote_publicId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1091,7 +1091,7 @@ func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, f
 			return ec.fieldContext_SalesOpportunityNote_content(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Content, nil
+			return obj.Content(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1102,7 +1102,7 @@ func (ec *executionContext) _SalesOpportunityNote_content(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_content(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1114,7 +1114,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Contex
 			return ec.fieldContext_SalesOpportunityNote_createdById(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedByID, nil
+			return obj.CreatedByID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1125,7 +1125,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdById(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_createdById(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1137,7 +1137,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context,
 			return ec.fieldContext_SalesOpportunityNote_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1148,7 +1148,7 @@ func (ec *executionContext) _SalesOpportunityNote_createdAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1160,7 +1160,7 @@ func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context,
 			return ec.fieldContext_SalesOpportunityNote_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1171,7 +1171,7 @@ func (ec *executionContext) _SalesOpportunityNote_updatedAt(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_SalesOpportunityNote_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesOpportunityNote", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesOpportunityNote_opportunity(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunityNote) (ret graphql.Marshaler) {
@@ -1467,7 +1467,7 @@ func (ec *executionContext) _SalesPipeline_rawId(ctx context.Context, field grap
 			return ec.fieldContext_SalesPipeline_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1478,7 +1478,7 @@ func (ec *executionContext) _SalesPipeline_rawId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1490,7 +1490,7 @@ func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field g
 			return ec.fieldContext_SalesPipeline_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1501,7 +1501,7 @@ func (ec *executionContext) _SalesPipeline_publicId(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1513,7 +1513,7 @@ func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graph
 			return ec.fieldContext_SalesPipeline_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1524,7 +1524,7 @@ func (ec *executionContext) _SalesPipeline_name(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1536,7 +1536,7 @@ func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field
 			return ec.fieldContext_SalesPipeline_totalValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalValue, nil
+			return obj.TotalValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1547,7 +1547,7 @@ func (ec *executionContext) _SalesPipeline_totalValue(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1559,7 +1559,7 @@ func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field 
 			return ec.fieldContext_SalesPipeline_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1570,7 +1570,7 @@ func (ec *executionContext) _SalesPipeline_createdAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1582,7 +1582,7 @@ func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field 
 			return ec.fieldContext_SalesPipeline_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1593,7 +1593,7 @@ func (ec *executionContext) _SalesPipeline_updatedAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipeline_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipeline", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipeline", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipeline_stages(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipeline) (ret graphql.Marshaler) {
@@ -1956,7 +1956,7 @@ func (ec *executionContext) _SalesPipelineStage_rawId(ctx context.Context, field
 			return ec.fieldContext_SalesPipelineStage_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1967,7 +1967,7 @@ func (ec *executionContext) _SalesPipelineStage_rawId(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -1979,7 +1979,7 @@ func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, fi
 			return ec.fieldContext_SalesPipelineStage_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1990,7 +1990,7 @@ func (ec *executionContext) _SalesPipelineStage_publicId(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2002,7 +2002,7 @@ func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field 
 			return ec.fieldContext_SalesPipelineStage_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -2013,7 +2013,7 @@ func (ec *executionContext) _SalesPipelineStage_name(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "String")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "String")
 }
 
 func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2025,7 +2025,7 @@ func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_sortOrder(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SortOrder, nil
+			return obj.SortOrder(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -2036,7 +2036,7 @@ func (ec *executionContext) _SalesPipelineStage_sortOrder(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_sortOrder(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Int")
 }
 
 func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2048,7 +2048,7 @@ func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Con
 			return ec.fieldContext_SalesPipelineStage_closeProbability(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CloseProbability, nil
+			return obj.CloseProbability(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2059,7 +2059,7 @@ func (ec *executionContext) _SalesPipelineStage_closeProbability(ctx context.Con
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_closeProbability(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2071,7 +2071,7 @@ func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, 
 			return ec.fieldContext_SalesPipelineStage_totalValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalValue, nil
+			return obj.TotalValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2082,7 +2082,7 @@ func (ec *executionContext) _SalesPipelineStage_totalValue(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_totalValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2094,7 +2094,7 @@ func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Contex
 			return ec.fieldContext_SalesPipelineStage_weightedValue(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.WeightedValue, nil
+			return obj.WeightedValue(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -2105,7 +2105,7 @@ func (ec *executionContext) _SalesPipelineStage_weightedValue(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_weightedValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "Decimal")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "Decimal")
 }
 
 func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2117,7 +2117,7 @@ func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Conte
 			return ec.fieldContext_SalesPipelineStage_opportunityIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OpportunityIDs, nil
+			return obj.OpportunityIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -2128,7 +2128,7 @@ func (ec *executionContext) _SalesPipelineStage_opportunityIds(ctx context.Conte
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_opportunityIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "ID")
 }
 
 func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2140,7 +2140,7 @@ func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2151,7 +2151,7 @@ func (ec *executionContext) _SalesPipelineStage_createdAt(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {
@@ -2163,7 +2163,7 @@ func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, f
 			return ec.fieldContext_SalesPipelineStage_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -2174,7 +2174,7 @@ func (ec *executionContext) _SalesPipelineStage_updatedAt(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_SalesPipelineStage_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SalesPipelineStage", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("SalesPipelineStage", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _SalesPipelineStage_pipeline(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesPipelineStage) (ret graphql.Marshaler) {

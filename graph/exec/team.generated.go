@@ -105,7 +105,7 @@ func (ec *executionContext) _BillingSubscription_rawId(ctx context.Context, fiel
 			return ec.fieldContext_BillingSubscription_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -116,7 +116,7 @@ func (ec *executionContext) _BillingSubscription_rawId(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "ID")
 }
 
 func (ec *executionContext) _BillingSubscription_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -128,7 +128,7 @@ func (ec *executionContext) _BillingSubscription_publicId(ctx context.Context, f
 			return ec.fieldContext_BillingSubscription_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -139,7 +139,7 @@ func (ec *executionContext) _BillingSubscription_publicId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "String")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "String")
 }
 
 func (ec *executionContext) _BillingSubscription_status(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -151,7 +151,7 @@ func (ec *executionContext) _BillingSubscription_status(ctx context.Context, fie
 			return ec.fieldContext_BillingSubscription_status(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Status, nil
+			return obj.Status(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -162,7 +162,7 @@ func (ec *executionContext) _BillingSubscription_status(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "String")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "String")
 }
 
 func (ec *executionContext) _BillingSubscription_cycleEndsAt(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -174,7 +174,7 @@ func (ec *executionContext) _BillingSubscription_cycleEndsAt(ctx context.Context
 			return ec.fieldContext_BillingSubscription_cycleEndsAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CycleEndsAt, nil
+			return obj.CycleEndsAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -185,7 +185,7 @@ func (ec *executionContext) _BillingSubscription_cycleEndsAt(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_cycleEndsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _BillingSubscription_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -197,7 +197,7 @@ func (ec *executionContext) _BillingSubscription_createdAt(ctx context.Context, 
 			return ec.fieldContext_BillingSubscription_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -208,7 +208,7 @@ func (ec *executionContext) _BillingSubscription_createdAt(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _BillingSubscription_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -220,7 +220,7 @@ func (ec *executionContext) _BillingSubscription_updatedAt(ctx context.Context, 
 			return ec.fieldContext_BillingSubscription_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -231,7 +231,7 @@ func (ec *executionContext) _BillingSubscription_updatedAt(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_BillingSubscription_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BillingSubscription", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("BillingSubscription", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _BillingSubscription_includedPrices(ctx context.Context, field graphql.CollectedField, obj *upstream.BillingSubscription) (ret graphql.Marshaler) {
@@ -243,7 +243,7 @@ func (ec *executionContext) _BillingSubscription_includedPrices(ctx context.Cont
 			return ec.fieldContext_BillingSubscription_includedPrices(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.IncludedPrices, nil
+			return obj.IncludedPrices(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.IncludedPrice) graphql.Marshaler {
@@ -257,7 +257,7 @@ func (ec *executionContext) fieldContext_BillingSubscription_includedPrices(_ co
 	fc = &graphql.FieldContext{
 		Object:     "BillingSubscription",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_IncludedPrice(ctx, field)
@@ -330,7 +330,7 @@ func (ec *executionContext) _IncludedPrice_rawId(ctx context.Context, field grap
 			return ec.fieldContext_IncludedPrice_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -341,7 +341,7 @@ func (ec *executionContext) _IncludedPrice_rawId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_IncludedPrice_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("IncludedPrice", field, true, false, "ID")
 }
 
 func (ec *executionContext) _IncludedPrice_priceId(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
@@ -353,7 +353,7 @@ func (ec *executionContext) _IncludedPrice_priceId(ctx context.Context, field gr
 			return ec.fieldContext_IncludedPrice_priceId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PriceID, nil
+			return obj.PriceID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -364,7 +364,7 @@ func (ec *executionContext) _IncludedPrice_priceId(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_IncludedPrice_priceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "String")
+	return graphql.NewScalarFieldContext("IncludedPrice", field, true, false, "String")
 }
 
 func (ec *executionContext) _IncludedPrice_quantity(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
@@ -376,7 +376,7 @@ func (ec *executionContext) _IncludedPrice_quantity(ctx context.Context, field g
 			return ec.fieldContext_IncludedPrice_quantity(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Quantity, nil
+			return obj.Quantity(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -387,7 +387,7 @@ func (ec *executionContext) _IncludedPrice_quantity(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_IncludedPrice_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("IncludedPrice", field, true, false, "Int")
 }
 
 func (ec *executionContext) _IncludedPrice_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
@@ -399,7 +399,7 @@ func (ec *executionContext) _IncludedPrice_createdAt(ctx context.Context, field 
 			return ec.fieldContext_IncludedPrice_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -410,7 +410,7 @@ func (ec *executionContext) _IncludedPrice_createdAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_IncludedPrice_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("IncludedPrice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _IncludedPrice_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.IncludedPrice) (ret graphql.Marshaler) {
@@ -422,7 +422,7 @@ func (ec *executionContext) _IncludedPrice_updatedAt(ctx context.Context, field 
 			return ec.fieldContext_IncludedPrice_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -433,7 +433,7 @@ func (ec *executionContext) _IncludedPrice_updatedAt(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_IncludedPrice_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IncludedPrice", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("IncludedPrice", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Membership_id(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -468,7 +468,7 @@ func (ec *executionContext) _Membership_rawId(ctx context.Context, field graphql
 			return ec.fieldContext_Membership_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -479,7 +479,7 @@ func (ec *executionContext) _Membership_rawId(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Membership_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Membership_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -491,7 +491,7 @@ func (ec *executionContext) _Membership_publicId(ctx context.Context, field grap
 			return ec.fieldContext_Membership_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -502,7 +502,7 @@ func (ec *executionContext) _Membership_publicId(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Membership_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "String")
 }
 
 func (ec *executionContext) _Membership_userId(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -514,7 +514,7 @@ func (ec *executionContext) _Membership_userId(ctx context.Context, field graphq
 			return ec.fieldContext_Membership_userId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserID, nil
+			return obj.UserID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -525,7 +525,7 @@ func (ec *executionContext) _Membership_userId(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Membership_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Membership_userFirstName(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -537,7 +537,7 @@ func (ec *executionContext) _Membership_userFirstName(ctx context.Context, field
 			return ec.fieldContext_Membership_userFirstName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserFirstName, nil
+			return obj.UserFirstName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -548,7 +548,7 @@ func (ec *executionContext) _Membership_userFirstName(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_Membership_userFirstName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "String")
 }
 
 func (ec *executionContext) _Membership_userLastName(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -560,7 +560,7 @@ func (ec *executionContext) _Membership_userLastName(ctx context.Context, field 
 			return ec.fieldContext_Membership_userLastName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserLastName, nil
+			return obj.UserLastName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -571,7 +571,7 @@ func (ec *executionContext) _Membership_userLastName(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Membership_userLastName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "String")
 }
 
 func (ec *executionContext) _Membership_userProfilePhotoId(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -583,7 +583,7 @@ func (ec *executionContext) _Membership_userProfilePhotoId(ctx context.Context, 
 			return ec.fieldContext_Membership_userProfilePhotoId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserProfilePhotoID, nil
+			return obj.UserProfilePhotoID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -594,7 +594,7 @@ func (ec *executionContext) _Membership_userProfilePhotoId(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_Membership_userProfilePhotoId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Membership_userEmail(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -606,7 +606,7 @@ func (ec *executionContext) _Membership_userEmail(ctx context.Context, field gra
 			return ec.fieldContext_Membership_userEmail(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserEmail, nil
+			return obj.UserEmail(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -617,7 +617,7 @@ func (ec *executionContext) _Membership_userEmail(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Membership_userEmail(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "String")
 }
 
 func (ec *executionContext) _Membership_addedById(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -629,7 +629,7 @@ func (ec *executionContext) _Membership_addedById(ctx context.Context, field gra
 			return ec.fieldContext_Membership_addedById(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AddedByID, nil
+			return obj.AddedByID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -640,7 +640,7 @@ func (ec *executionContext) _Membership_addedById(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Membership_addedById(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Membership_platformAgentOfId(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -652,7 +652,7 @@ func (ec *executionContext) _Membership_platformAgentOfId(ctx context.Context, f
 			return ec.fieldContext_Membership_platformAgentOfId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PlatformAgentOfID, nil
+			return obj.PlatformAgentOfID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -663,7 +663,7 @@ func (ec *executionContext) _Membership_platformAgentOfId(ctx context.Context, f
 	)
 }
 func (ec *executionContext) fieldContext_Membership_platformAgentOfId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Membership_roleIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -675,7 +675,7 @@ func (ec *executionContext) _Membership_roleIds(ctx context.Context, field graph
 			return ec.fieldContext_Membership_roleIds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RoleIDs, nil
+			return obj.RoleIDs(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -686,7 +686,7 @@ func (ec *executionContext) _Membership_roleIds(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Membership_roleIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "String")
 }
 
 func (ec *executionContext) _Membership_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -698,7 +698,7 @@ func (ec *executionContext) _Membership_createdAt(ctx context.Context, field gra
 			return ec.fieldContext_Membership_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -709,7 +709,7 @@ func (ec *executionContext) _Membership_createdAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Membership_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Membership_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -721,7 +721,7 @@ func (ec *executionContext) _Membership_updatedAt(ctx context.Context, field gra
 			return ec.fieldContext_Membership_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -732,7 +732,7 @@ func (ec *executionContext) _Membership_updatedAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Membership_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Membership", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Membership", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.CollectedField, obj *upstream.Membership) (ret graphql.Marshaler) {
@@ -744,7 +744,7 @@ func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.
 			return ec.fieldContext_Membership_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return obj.User(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.User) graphql.Marshaler {
@@ -758,7 +758,7 @@ func (ec *executionContext) fieldContext_Membership_user(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
@@ -854,7 +854,7 @@ func (ec *executionContext) _Team_rawId(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Team_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -865,7 +865,7 @@ func (ec *executionContext) _Team_rawId(ctx context.Context, field graphql.Colle
 	)
 }
 func (ec *executionContext) fieldContext_Team_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Team_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -877,7 +877,7 @@ func (ec *executionContext) _Team_publicId(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Team_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -888,7 +888,7 @@ func (ec *executionContext) _Team_publicId(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Team_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "String")
 }
 
 func (ec *executionContext) _Team_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -900,7 +900,7 @@ func (ec *executionContext) _Team_name(ctx context.Context, field graphql.Collec
 			return ec.fieldContext_Team_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -911,7 +911,7 @@ func (ec *executionContext) _Team_name(ctx context.Context, field graphql.Collec
 	)
 }
 func (ec *executionContext) fieldContext_Team_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "String")
 }
 
 func (ec *executionContext) _Team_timeZone(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -923,7 +923,7 @@ func (ec *executionContext) _Team_timeZone(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Team_timeZone(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TimeZone, nil
+			return obj.TimeZone(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -934,7 +934,7 @@ func (ec *executionContext) _Team_timeZone(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Team_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "String")
 }
 
 func (ec *executionContext) _Team_locale(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -946,7 +946,7 @@ func (ec *executionContext) _Team_locale(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Team_locale(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Locale, nil
+			return obj.Locale(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -957,7 +957,7 @@ func (ec *executionContext) _Team_locale(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Team_locale(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "String")
 }
 
 func (ec *executionContext) _Team_memberships(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -969,7 +969,7 @@ func (ec *executionContext) _Team_memberships(ctx context.Context, field graphql
 			return ec.fieldContext_Team_memberships(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Memberships, nil
+			return obj.Memberships(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Membership) graphql.Marshaler {
@@ -983,7 +983,7 @@ func (ec *executionContext) fieldContext_Team_memberships(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Team",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Membership(ctx, field)
@@ -1001,7 +1001,7 @@ func (ec *executionContext) _Team_billingSubscriptions(ctx context.Context, fiel
 			return ec.fieldContext_Team_billingSubscriptions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.BillingSubscriptions, nil
+			return obj.BillingSubscriptions(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.BillingSubscription) graphql.Marshaler {
@@ -1015,7 +1015,7 @@ func (ec *executionContext) fieldContext_Team_billingSubscriptions(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "Team",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_BillingSubscription(ctx, field)
@@ -1033,7 +1033,7 @@ func (ec *executionContext) _Team_createdAt(ctx context.Context, field graphql.C
 			return ec.fieldContext_Team_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1044,7 +1044,7 @@ func (ec *executionContext) _Team_createdAt(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Team_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Team_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {
@@ -1056,7 +1056,7 @@ func (ec *executionContext) _Team_updatedAt(ctx context.Context, field graphql.C
 			return ec.fieldContext_Team_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1067,7 +1067,7 @@ func (ec *executionContext) _Team_updatedAt(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Team_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Team", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Team", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Team_workspaces(ctx context.Context, field graphql.CollectedField, obj *upstream.Team) (ret graphql.Marshaler) {

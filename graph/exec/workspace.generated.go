@@ -988,7 +988,7 @@ func (ec *executionContext) _Workspace_rawId(ctx context.Context, field graphql.
 			return ec.fieldContext_Workspace_rawId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RawID, nil
+			return obj.RawID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -999,7 +999,7 @@ func (ec *executionContext) _Workspace_rawId(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_rawId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "ID")
 }
 
 func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1011,7 +1011,7 @@ func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graph
 			return ec.fieldContext_Workspace_publicId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PublicID, nil
+			return obj.PublicID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1022,7 +1022,7 @@ func (ec *executionContext) _Workspace_publicId(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_publicId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1034,7 +1034,7 @@ func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.C
 			return ec.fieldContext_Workspace_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
+			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1045,7 +1045,7 @@ func (ec *executionContext) _Workspace_name(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1057,7 +1057,7 @@ func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_subdomain(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Subdomain, nil
+			return obj.Subdomain(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -1068,7 +1068,7 @@ func (ec *executionContext) _Workspace_subdomain(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_subdomain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "String")
 }
 
 func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1080,7 +1080,7 @@ func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_createdAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
+			return obj.CreatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1091,7 +1091,7 @@ func (ec *executionContext) _Workspace_createdAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
@@ -1103,7 +1103,7 @@ func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field grap
 			return ec.fieldContext_Workspace_updatedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UpdatedAt, nil
+			return obj.UpdatedAt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -1114,7 +1114,7 @@ func (ec *executionContext) _Workspace_updatedAt(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Workspace_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Workspace", field, false, false, "DateTime")
+	return graphql.NewScalarFieldContext("Workspace", field, true, false, "DateTime")
 }
 
 func (ec *executionContext) _Workspace_team(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {

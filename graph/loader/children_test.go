@@ -31,13 +31,13 @@ func (s *ledger) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.
 			s.t.Error(err)
 		}
 		who := strings.Split(filter.Get("filter[contact_id]"), ",")
-		rows = slices.DeleteFunc(rows, func(o *upstream.Order) bool { return !slices.Contains(who, o.ContactID) })
+		rows = slices.DeleteFunc(rows, func(o *upstream.Order) bool { return !slices.Contains(who, o.ContactID()) })
 	}
 	if q.Descending {
 		slices.Reverse(rows)
 	}
 	if q.After != "" {
-		i := slices.IndexFunc(rows, func(o *upstream.Order) bool { return o.RawID == q.After })
+		i := slices.IndexFunc(rows, func(o *upstream.Order) bool { return o.RawID() == q.After })
 		if i < 0 {
 			s.t.Errorf("after %s, which is not on the list of %s", q.After, q.Filter)
 		}
@@ -46,7 +46,7 @@ func (s *ledger) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.
 	page := &upstream.Page[upstream.Order]{Rows: rows}
 	if len(rows) > upstream.PageSize {
 		page.Rows = rows[:upstream.PageSize]
-		page.Next = page.Rows[upstream.PageSize-1].RawID
+		page.Next = page.Rows[upstream.PageSize-1].RawID()
 	}
 	return page, nil
 }
@@ -54,8 +54,8 @@ func (s *ledger) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.
 // of returns what a parent's window is, the plain way.
 func (s *ledger) of(id string, w upstream.Window) (rows []string, more bool) {
 	for _, o := range s.rows {
-		if o.ContactID == id {
-			rows = append(rows, o.RawID)
+		if o.ContactID() == id {
+			rows = append(rows, o.RawID())
 		}
 	}
 	if w.Backward {
@@ -78,9 +78,9 @@ func TestChildren(t *testing.T) {
 				if r.IntN(3) == 0 {
 					who = 0 // who has very many
 				}
-				s.rows = append(s.rows, &upstream.Order{Record: upstream.Record{RawID: strconv.Itoa(1000 + i)}, ContactID: strconv.Itoa(1 + who)})
+				s.rows = append(s.rows, order(strconv.Itoa(1000+i), strconv.Itoa(1+who)))
 			}
-			children := byKey(newList(newResource[upstream.Order](nil, nil), s.fetch), "contact_id", func(o *upstream.Order) string { return o.ContactID })
+			children := byKey(newList(newResource[upstream.Order](nil, nil), s.fetch), "contact_id", func(o *upstream.Order) string { return o.ContactID() })
 			ctx := With(context.Background(), New(context.Background(), nil))
 			w := upstream.Window{Limit: 1 + r.IntN(30), Backward: r.IntN(2) == 0}
 			var asked []Parent
@@ -97,7 +97,7 @@ func TestChildren(t *testing.T) {
 				want, more := s.of(p.ID, w)
 				var rows []string
 				for _, o := range got[i].Rows {
-					rows = append(rows, o.RawID)
+					rows = append(rows, o.RawID())
 				}
 				if fmt.Sprint(rows) != fmt.Sprint(want) {
 					t.Errorf("seed %d: %s has %v, want %v (%+v)", seed, p.ID, rows, want, w)
@@ -120,12 +120,12 @@ func TestChildrenLeaveOutWhoHasEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &ledger{t: t}
 		for i := range 1_000 {
-			s.rows = append(s.rows, &upstream.Order{Record: upstream.Record{RawID: strconv.Itoa(10_000 + i)}, ContactID: "1"})
+			s.rows = append(s.rows, order(strconv.Itoa(10_000+i), "1"))
 		}
 		for i := range 9 {
-			s.rows = append(s.rows, &upstream.Order{Record: upstream.Record{RawID: strconv.Itoa(20_000 + i)}, ContactID: strconv.Itoa(2 + i)})
+			s.rows = append(s.rows, order(strconv.Itoa(20_000+i), strconv.Itoa(2+i)))
 		}
-		children := byKey(newList(newResource[upstream.Order](nil, nil), s.fetch), "contact_id", func(o *upstream.Order) string { return o.ContactID })
+		children := byKey(newList(newResource[upstream.Order](nil, nil), s.fetch), "contact_id", func(o *upstream.Order) string { return o.ContactID() })
 		ctx := With(context.Background(), New(context.Background(), nil))
 		var parents []Parent
 		for i := range 10 {
@@ -150,8 +150,8 @@ func TestChildrenOfAnUnheededFilter(t *testing.T) {
 		calls := 0
 		children := byKey(newList(newResource[upstream.Order](nil, nil), func(*Loaders, upstream.Ref, upstream.Query) (*upstream.Page[upstream.Order], error) {
 			calls++
-			return &upstream.Page[upstream.Order]{Rows: []*upstream.Order{{Record: upstream.Record{RawID: strconv.Itoa(calls)}, ContactID: "99"}}, Next: strconv.Itoa(calls)}, nil
-		}), "contact_id", func(o *upstream.Order) string { return o.ContactID })
+			return &upstream.Page[upstream.Order]{Rows: []*upstream.Order{order(strconv.Itoa(calls), "99")}, Next: strconv.Itoa(calls)}, nil
+		}), "contact_id", func(o *upstream.Order) string { return o.ContactID() })
 		ctx := With(context.Background(), New(context.Background(), nil))
 		_, errs := children.Of(ctx, []Parent{{ID: "1"}, {ID: "2"}}, upstream.Query{}, upstream.Window{Limit: 20}, false)
 		if errs[0] == nil || errs[1] == nil || calls > 6 {
@@ -166,16 +166,16 @@ func TestChildrenBehindHiddenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &ledger{t: t}
 		for i := range 200 {
-			s.rows = append(s.rows, &upstream.Order{Record: upstream.Record{RawID: strconv.Itoa(1000 + i)}, ContactID: "1"})
+			s.rows = append(s.rows, order(strconv.Itoa(1000+i), "1"))
 		}
 		children := byKey(newList(newResource[upstream.Order](nil, nil), func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Order], error) {
 			page, err := s.fetch(l, parent, q)
-			page.Keep(func(o *upstream.Order) bool { return o.RawID >= "1130" })
+			page.Keep(func(o *upstream.Order) bool { return o.RawID() >= "1130" })
 			return page, err
-		}), "contact_id", func(o *upstream.Order) string { return o.ContactID })
+		}), "contact_id", func(o *upstream.Order) string { return o.ContactID() })
 		ctx := With(context.Background(), New(context.Background(), nil))
 		got, errs := children.Of(ctx, []Parent{{ID: "1"}}, upstream.Query{}, upstream.Window{Limit: 5}, true)
-		if errs[0] != nil || len(got[0].Rows) != 5 || got[0].Rows[0].RawID != "1130" || !got[0].More {
+		if errs[0] != nil || len(got[0].Rows) != 5 || got[0].Rows[0].RawID() != "1130" || !got[0].More {
 			t.Errorf("%d rows, more %t, %v", len(got[0].Rows), got[0].More, errs[0])
 		}
 	})

@@ -61,7 +61,19 @@ func contact(parent, id string) *upstream.Contact {
 	if !upstream.IsRawID(id) {
 		public, id = id, strings.TrimPrefix(id, "p")
 	}
-	return &upstream.Contact{Record: upstream.Record{RawID: id, PublicID: &public}, WorkspaceID: parent}
+	return record[upstream.Contact](parent, fmt.Sprintf(`{"id":%q,"public_id":%q}`, id, public))
+}
+
+func order(id, contact string) *upstream.Order {
+	return record[upstream.Order]("1", fmt.Sprintf(`{"id":%q,"contact_id":%q}`, id, contact))
+}
+
+func record[T any](workspace, object string) *T {
+	row, err := upstream.ParseRecord[T](workspace, object)
+	if err != nil {
+		panic(err)
+	}
+	return row
 }
 
 func refs(parent string, from, to int) []upstream.Ref {
@@ -97,7 +109,7 @@ func TestRecords(t *testing.T) {
 
 	// Known under each id by now, hidden ones too.
 	for _, id := range []string{"1", "p1", "7", "p7", "45"} {
-		if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "1", ID: id}); err != nil || row.RawID != strings.TrimPrefix(id, "p") {
+		if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "1", ID: id}); err != nil || row.RawID() != strings.TrimPrefix(id, "p") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -106,7 +118,7 @@ func TestRecords(t *testing.T) {
 	// A single one goes by its member path, and so does a public id.
 	r.Know([]*upstream.Contact{contact("3", "5")})
 	r.Request(refs("3", 5, 6)...)
-	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID != "8" {
+	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID() != "8" {
 		t.Error(err)
 	}
 	if _, err := r.Load(refs("3", 404, 404)[0]); !errors.Is(err, upstream.NotFound) {

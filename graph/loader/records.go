@@ -39,7 +39,7 @@ type Resource[T any] struct {
 
 func newResource[T any, P row[T]](one func(*Loaders, upstream.Ref) (*T, error), many func(*Loaders, string, []string) ([]*T, error)) *Resource[T] {
 	return &Resource[T]{
-		one: one, many: many, kind: P(new(T)).Ref().Kind,
+		one: one, many: many, kind: upstream.TypeOf[T]().Kind(),
 		address: func(t *T) (upstream.Ref, []string) { return P(t).Ref(), P(t).IDs() },
 	}
 }

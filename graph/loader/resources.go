@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -21,15 +20,15 @@ var (
 	UserList      = newList(Users, ofToken((*upstream.Client).Users))
 	WorkspaceList = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
 
-	ProductVariantsByID = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID })
+	ProductVariantsByID = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
 )
 
 // kinds are where the records of each kind are found that have global ids.
 var kinds = func() map[upstream.Kind]kind {
 	all := maps.Clone(resourceKinds)
 	all[upstream.KindTeam], all[upstream.KindUser], all[upstream.KindWorkspace] = Teams, Users, Workspaces
-	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships })
-	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions })
+	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships() })
+	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions() })
 	return all
 }()
 
@@ -114,7 +113,7 @@ func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstre
 // their workspace take its raw id from there, by which their own ids are made.
 func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
 	p, err := l.place(workspace)
-	if err != nil || upstream.NamesWorkspace(reflect.TypeFor[T]()) || upstream.IsRawID(p.WorkspaceID) {
+	if err != nil || upstream.TypeOf[T]().NamesWorkspace() || upstream.IsRawID(p.WorkspaceID) {
 		return p, err
 	}
 	w, err := Workspaces.Of(l).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace})

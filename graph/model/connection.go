@@ -1,10 +1,6 @@
 package model
 
-import (
-	"reflect"
-
-	"github.com/funnelgraph/funnelgraph/upstream"
-)
+import "github.com/funnelgraph/funnelgraph/upstream"
 
 // Row is what a list is made of.
 type Row interface{ Cursor() string }
@@ -68,7 +64,7 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 // Rows is what a connection of any type of row can tell.
 type Rows interface {
 	// Type is the row's type.
-	Type() reflect.Type
+	Type() *upstream.RowType
 	Len() int
 	// Row returns a pointer to the ith row.
 	Row(i int) any
@@ -77,7 +73,7 @@ type Rows interface {
 }
 
 // Type implements [Rows].
-func (*Connection[T]) Type() reflect.Type { return reflect.TypeFor[T]() }
+func (*Connection[T]) Type() *upstream.RowType { return upstream.TypeOf[T]() }
 
 // Len implements [Rows].
 func (c *Connection[T]) Len() int { return len(c.Nodes) }

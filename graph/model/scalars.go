@@ -1,12 +1,9 @@
 package model
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -15,24 +12,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// dateTime is ISO 8601 in UTC with milliseconds, as the API sends it
-// (API.md §5).
-const dateTime = "2006-01-02T15:04:05.000Z"
-
-// AppendDateTime writes a time as the scalar DateTime. What is finer than a
-// millisecond is kept.
-func AppendDateTime(b []byte, t time.Time) []byte {
-	layout := dateTime
-	if t = t.UTC(); t.Nanosecond()%int(time.Millisecond) != 0 {
-		layout = time.RFC3339Nano
-	}
-	b = t.AppendFormat(append(b, '"'), layout)
-	return append(b, '"')
-}
-
-// MarshalDateTime is [AppendDateTime] for gqlgen.
+// MarshalDateTime writes a time as the scalar DateTime.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(AppendDateTime(nil, t)) })
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(upstream.AppendTime(nil, t)) })
 }
 
 // UnmarshalDateTime reads an argument of the type DateTime.
@@ -45,18 +27,14 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// AppendJSON writes a value of the scalar JSON as it was received, but for broken
-// UTF-8, which would break the whole answer.
-func AppendJSON(b []byte, v jsontext.Value) []byte {
-	if len(v) == 0 {
-		return append(b, "null"...)
-	}
-	return append(b, bytes.ToValidUTF8(v, []byte("\uFFFD"))...)
-}
-
-// MarshalJSON is [AppendJSON] for gqlgen.
+// MarshalJSON writes a value of the scalar JSON as it was received.
 func MarshalJSON(v jsontext.Value) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(AppendJSON(nil, v)) })
+	return graphql.WriterFunc(func(w io.Writer) {
+		if len(v) == 0 {
+			v = jsontext.Value("null")
+		}
+		_, _ = w.Write(v)
+	})
 }
 
 // UnmarshalJSON exists since gqlgen wants both directions; no argument has the
@@ -69,10 +47,10 @@ func UnmarshalJSON(any) (jsontext.Value, error) {
 // bits. Any other is null with an error.
 func MarshalInt(n int) graphql.ContextMarshaler {
 	return graphql.ContextWriterFunc(func(_ context.Context, w io.Writer) error {
-		if n < math.MinInt32 || n > math.MaxInt32 {
-			return upstream.NewError(upstream.Unavailable, "ClickFunnels sent a value that is no whole number of 32 bits.")
+		text, err := upstream.AppendInt(nil, n)
+		if err == nil {
+			_, err = w.Write(text)
 		}
-		_, err := io.WriteString(w, strconv.Itoa(n))
 		return err
 	})
 }

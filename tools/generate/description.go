@@ -40,6 +40,7 @@ type Resource struct {
 	Path         []string
 	Record       string // the Go type of its records
 	Owner        string // the relation that tells its workspace; empty if the record does
+	Naming       string // ALWAYS, SOMETIMES or IGNORED
 	Noun, Plural string
 	Note         string // ends the description of its lists
 	Accounts     bool   // on the host of accounts
@@ -72,7 +73,6 @@ type Relation struct {
 	FilterKey string
 	Embeds    []string
 	Lacks     []string // if not nil, the row embeds all other fields
-	Part      string   // the method of the row that returns what it embeds
 	Inverse   string   // a field of To
 	Across    string   // the lists that the inverse is collected from
 	Filter    string
@@ -221,6 +221,7 @@ func (d *Description) readResources() error {
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
+			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note, r.Field = args.text("note", ""), args.text("field", "")
 			r.Workspace, r.Attributes = args.text("workspace", ""), args.text("attributes", "nil")
 			r.Plural = args.text("plural", plural(r.Noun))
@@ -261,7 +262,7 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 		relation := &Relation{
 			Field: field, To: to, Key: args.text("key", ""), Embeds: args.texts("embeds"),
 			Inverse: args.text("inverse", ""), Across: args.text("across", ""), Filter: args.text("filter", ""),
-			Lacks: args.texts("lacks"), Part: args.text("part", upperFirst(field.Name)),
+			Lacks: args.texts("lacks"),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
 		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {

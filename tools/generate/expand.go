@@ -79,13 +79,16 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		e.add(openEnum(definition))
 	case definition.Kind == ast.Object:
 		own := *definition
-		own.Fields = e.fields(definition.Name, definition.Fields)
+		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, ofTypes...)
 		e.add(&own)
 	default:
 		e.add(definition)
 	}
 	return nil
 }
+
+// ofTypes are the directives of the description that stand at types.
+var ofTypes = []string{"resource", "key", "members"}
 
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
@@ -115,7 +118,7 @@ var recordFields = []string{"id", "rawId", "publicId", "createdAt", "updatedAt"}
 // resource adds a resource's type and all that follows from it.
 func (e *expansion) resource(r *Resource) error {
 	own := *r.Type
-	own.Directives = without(r.Type.Directives, "resource")
+	own.Directives = without(r.Type.Directives, ofTypes...)
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
 		bound(field("id", "ID!", "Global id: opaque, and found again by `node`."), "Ref"),
@@ -190,10 +193,13 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve", "key")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
+		}
+		if isBatched(f) {
+			own = *batched(&own)
 		}
 		if f.Directives.ForName("belongsTo") != nil {
 			own = *batched(&own)
@@ -207,7 +213,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			e.resolves(typeName, &own, body)
 		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
-			raw = append(raw, field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."))
+			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."), accessor(f)))
 		}
 	}
 	return append(all, raw...)
@@ -387,15 +393,19 @@ func typeOf(text string) *ast.Type {
 
 // batched marks a field whose resolver takes the rows of a whole list.
 func batched(f *ast.FieldDefinition) *ast.FieldDefinition {
-	own := *f
-	own.Directives = append(slices.Clone(f.Directives), directive("goField", "batch", ast.BooleanValue, "true"))
-	return &own
+	yes := &ast.Value{Kind: ast.BooleanValue, Raw: "true"}
+	return goField(f, &ast.Argument{Name: "batch", Value: yes}, &ast.Argument{Name: "forceResolver", Value: yes})
 }
 
-// bound binds a field to a field or method of its Go type.
-func bound(f *ast.FieldDefinition, name string) *ast.FieldDefinition {
-	f.Directives = append(f.Directives, directive("goField", "name", ast.StringValue, name))
-	return f
+// bound binds a field to a method of its rows.
+func bound(f *ast.FieldDefinition, method string) *ast.FieldDefinition {
+	return goField(f, &ast.Argument{Name: "name", Value: &ast.Value{Kind: ast.StringValue, Raw: method}})
+}
+
+func goField(f *ast.FieldDefinition, arguments ...*ast.Argument) *ast.FieldDefinition {
+	own := *f
+	own.Directives = append(without(f.Directives, "goField"), &ast.Directive{Name: "goField", Arguments: arguments})
+	return &own
 }
 
 // modelled binds a type to a Go type.

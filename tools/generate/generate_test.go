@@ -93,6 +93,9 @@ func TestMistakes(t *testing.T) {
 		"field that nothing holds":    {`@hasMany(key: "gardens", embeds: ["name"])`, `@hasMany(walk: "note_ids")`, "Garden has no field for note_ids"},
 		"part that is not embedded":   {`embeds: ["name"]`, `embeds: ["nam"]`, "Garden has no field nam"},
 		"lists of no resource":        {`inverse: "allNotes"`, `inverse: "allNotes", across: "beds"`, "no resource has the path beds"},
+		"type that rows do not hold":  {"plantedAt: DateTime", "plantedAt: Float", "rows hold no Float"},
+		"name that rows use":          {"plantedAt: DateTime", "cursor: DateTime", "rows have a method Cursor: name another one for cursor by @goField"},
+		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

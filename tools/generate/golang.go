@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/format"
 	"slices"
@@ -29,6 +30,7 @@ func (d *Description) Go() (map[string][]byte, error) {
 		"graph/loader/resources.gen.go":  d.writeLoaders,
 		"upstream/demo/resources.gen.go": d.writeDemo,
 		"upstream/kinds.gen.go":          d.writeKindNames,
+		"upstream/records.gen.go":        d.writeRecords,
 		"upstream/resources.gen.go":      d.writeClient,
 	} {
 		var c code
@@ -347,7 +349,7 @@ func (d *Description) writeClient(c *code) error {
 		name, noun := r.Type.Name, r.Noun
 		c.line("// %s fetches %s by its raw or public id.", name, article(noun))
 		c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", name, r.Record)
-		c.line("return oneIn(ctx, c, p, (*%s).adopt, %s, id)\n}\n", r.Record, quoted(r.Path))
+		c.line("return oneIn[%s](ctx, c, p, %s, id)\n}\n", r.Record, quoted(r.Path))
 		for _, write := range r.Write {
 			d.writeWrite(c, r, write)
 		}
@@ -356,13 +358,11 @@ func (d *Description) writeClient(c *code) error {
 }
 
 func (d *Description) writeAddresses(c *code, r *Resource) {
-	c.line("// Ref returns the address of the %s.\nfunc (r *%s) Ref() Ref { return Ref{Kind: Kind%s, Parent: r.WorkspaceID, ID: r.Key()} }\n", r.Noun, r.Record, r.Type.Name)
 	if r.Owner == "" {
 		return
 	}
-	owner := r.relation(r.Owner)
-	c.line("// Owner returns the address of the %s that the %s belongs to.", d.Resources[owner.To].Noun, r.Noun)
-	c.line("func (r *%s) Owner() Ref {\nreturn Ref{Kind: Kind%s, Parent: r.WorkspaceID, ID: r.%s}\n}\n", r.Record, owner.To, goName(owner.Key))
+	c.line("// Owner returns the address of the %s that the %s belongs to.", d.Resources[r.relation(r.Owner).To].Noun, r.Noun)
+	c.line("func (r *%s) Owner() Ref { return r.%sRef() }\n", r.Record, upperFirst(r.Owner))
 }
 
 // writeList writes the method for a list. Rows that are listed below another record than
@@ -376,7 +376,7 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		name = besideOwner(r, list) + name
 		c.line("// %s lists the %s of a workspace.%s", name, r.Plural, keys)
 		c.line("func (c *Client) %s(ctx context.Context, p Place, q Query) (*Page[%s], error) {", name, r.Record)
-		c.line("return listIn(ctx, c, p, q, (*%s).adopt, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
+		c.line("return listIn[%s](ctx, c, p, q, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
 		return
 	}
 	if r.Owner == "" || r.relation(r.Owner).To != list.Parent {
@@ -385,7 +385,7 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 	parent, argument := d.Resources[list.Parent], lowerFirst(camel(r.Owner))
 	c.line("// %s lists the %s of %s, given by its raw or public id.%s", name, r.Plural, article(parent.Noun), keys)
 	c.line("func (c *Client) %s(ctx context.Context, p Place, %s string, q Query) (*Page[%s], error) {", name, argument, r.Record)
-	c.line("return listIn(ctx, c, p, q, (*%s).adopt, %s, %s, %s)\n}\n", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
+	c.line("return listIn[%s](ctx, c, p, q, %s, %s, %s)\n}\n", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
 }
 
 func (d *Description) writeWrite(c *code, r *Resource, write string) {
@@ -398,7 +398,7 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 		}
 		c.line("// Create%s creates %s with the attributes of the body `%s` (API.md §5). It is sent\n// once, and again only if it has certainly not been carried out.", name, article(r.Noun), r.Body)
 		c.line("func (c *Client) Create%s(ctx context.Context, p Place, attributes any) (*%s, error) {", name, record)
-		c.line("row, _, err := createdIn(ctx, c, p, %q, attributes, false, (*%s).adopt, \"workspaces\", thisWorkspace, %s)\nreturn row, err\n}\n", r.Body, record, quoted(r.Path))
+		c.line("row, _, err := createdIn[%s](ctx, c, p, %q, attributes, false, \"workspaces\", thisWorkspace, %s)\nreturn row, err\n}\n", record, r.Body, quoted(r.Path))
 	case "UPDATE":
 		c.line("// Update%s changes %s, given by its raw or public id. Attributes that are absent stay.", name, article(r.Noun))
 		c.line("func (c *Client) Update%s(ctx context.Context, p Place, id string, attributes any) (*%s, error) {", name, record)
@@ -406,7 +406,7 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 		if r.Owner != "" {
 			by, owner = "updatedBelow", "(*"+record+").Owner, "
 		}
-		c.line("return %s(ctx, c, p, %q, attributes, (*Client).%s, (*%s).adopt, %s%s, id)\n}\n", by, r.Body, name, record, owner, quoted(r.Path))
+		c.line("return %s(ctx, c, p, %q, attributes, (*Client).%s, %s%s, id)\n}\n", by, r.Body, name, owner, quoted(r.Path))
 	case "DELETE":
 		c.line("// Delete%s deletes %s, given by its raw or public id.", name, article(r.Noun))
 		c.line("func (c *Client) Delete%s(ctx context.Context, p Place, id string) error {", name)
@@ -419,8 +419,8 @@ func (d *Description) writeCreateBelow(c *code, r, parent *Resource) {
 	name, argument, list := r.Type.Name, lowerFirst(r.Owner), r.Lists[0].Path
 	c.line("// Create%s creates %s of %s, given by its raw or public id, with the attributes of the\n// body `%s` (API.md §5). It is sent once, and again only if it has certainly not been carried out.", name, article(r.Noun), article(parent.Noun), r.Body)
 	c.line("func (c *Client) Create%s(ctx context.Context, p Place, %s string, attributes any) (*%s, error) {", name, argument, r.Record)
-	c.line("return createdBelow(ctx, c, p, %q, attributes, (*Client).%s, %s, (*%s).adopt, (*%s).Owner, %s, %s, %s)\n}\n",
-		r.Body, parent.Type.Name, argument, r.Record, r.Record, quoted(parent.Path), argument, quoted(list[len(parent.Path)+1:]))
+	c.line("return createdBelow(ctx, c, p, %q, attributes, (*Client).%s, %s, (*%s).Owner, %s, %s, %s)\n}\n",
+		r.Body, parent.Type.Name, argument, r.Record, quoted(parent.Path), argument, quoted(list[len(parent.Path)+1:]))
 }
 
 // quoted returns segments of a path as Go arguments.
@@ -432,14 +432,15 @@ func quoted(segments []string) string {
 	return strings.Join(all, ", ")
 }
 
-// goName returns the Go field of a REST key.
+// initialisms are the words that Go writes in capitals.
+var initialisms = map[string]string{"Id": "ID", "Ids": "IDs", "Url": "URL", "Uuid": "UUID", "Ip": "IP", "Os": "OS", "Sku": "SKU"}
+
+// goName returns the name of the method for a REST key.
 func goName(key string) string {
-	name := upperFirst(camel(key))
-	if stem, ok := strings.CutSuffix(name, "Id"); ok {
-		return stem + "ID"
+	var b strings.Builder
+	for word := range strings.SplitSeq(key, "_") {
+		word = upperFirst(word)
+		b.WriteString(cmp.Or(initialisms[word], word))
 	}
-	if stem, ok := strings.CutSuffix(name, "Ids"); ok {
-		return stem + "IDs"
-	}
-	return name
+	return b.String()
 }

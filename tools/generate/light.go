@@ -7,12 +7,11 @@ import (
 )
 
 // writeLight writes which fields of a record can do without the record, for every resource
-// that relations lead to, and the records of which only the reference is known.
+// that relations lead to.
 func (d *Description) writeLight(c *code) error {
-	c.begin("graph", nil, []string{"upstream"})
+	c.begin("graph", nil, nil)
 	c.line("// Fields that need no more than a reference to their record, or than what another record\n// embeds of it.\nvar (")
 	relations := d.relations()
-	stubs := make(map[string]bool)
 	for _, r := range d.inOrder() {
 		to := slices.DeleteFunc(slices.Clone(relations), func(each described) bool { return each.field.Type.Name() != r.Type.Name })
 		if len(to) == 0 && r.Type.Name != "Workspace" {
@@ -27,29 +26,13 @@ func (d *Description) writeLight(c *code) error {
 				embeds = d.allBut(r, lacks)
 			}
 			if embeds == nil {
-				stubs[r.Type.Name] = true
 				continue
 			}
 			c.line("embedded%s%s = light%s.and(%s)", each.typeName, upperFirst(each.field.Name), r.Type.Name, quoted(embeds))
 		}
 	}
-	c.line(")\n")
-	for _, r := range d.inOrder() {
-		if stubs[r.Type.Name] || r.Type.Name == "Workspace" {
-			writeStub(c, r)
-		}
-	}
+	c.line(")")
 	return nil
-}
-
-// writeStub writes the function that makes a record of its reference.
-func writeStub(c *code, r *Resource) {
-	fields := "Record: stub(ref.ID)"
-	if !r.Accounts {
-		fields += ", WorkspaceID: ref.Parent"
-	}
-	c.line("// %sStub returns %s of which only the reference is known.", lowerFirst(r.Type.Name), article(r.Noun))
-	c.line("func %sStub(ref upstream.Ref) *upstream.%s { return &upstream.%s{%s} }\n", lowerFirst(r.Type.Name), r.Record, r.Record, fields)
 }
 
 // described is a field of a type of the description.

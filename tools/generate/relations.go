@@ -42,11 +42,15 @@ func (r Relations) Resolve(ctx context.Context, relation *Relation, objs []any) 
 	return relation.resolve(ctx, r.ec.Resolvers, graphql.GetFieldContext(ctx).Args, objs)
 }
 
-// typed returns the objects with their type.
-func typed[T any](objs []any) []*T {
+// typed returns records with their type; as converts a record that another one embeds.
+func typed[T any](objs []any, as func(*upstream.Record) *T) []*T {
 	all := make([]*T, len(objs))
 	for i, obj := range objs {
-		all[i] = obj.(*T)
+		if embedded, ok := obj.(*upstream.Record); ok {
+			all[i] = as(embedded)
+		} else {
+			all[i] = obj.(*T)
+		}
 	}
 	return all
 }
@@ -98,9 +102,9 @@ func (d *Description) writeRelation(c *code, typeName string, field *ast.FieldDe
 		case "ctx":
 			passed[i] = name
 		case "objs":
-			passed[i] = fmt.Sprintf("typed[%s](objs)", strings.TrimPrefix(of, "[]*"))
+			passed[i] = typedObjects(strings.TrimPrefix(of, "[]"))
 		case "obj":
-			passed[i] = fmt.Sprintf("objs[0].(%s)", of)
+			passed[i] = typedObjects(of) + "[0]"
 		default:
 			passed[i] = fmt.Sprintf("args[%q].(%s)", name, of)
 		}
@@ -123,4 +127,9 @@ func (d *Description) writeRelation(c *code, typeName string, field *ast.FieldDe
 		c.line("return one(%s)", call)
 	}
 	c.line("},\n},")
+}
+
+// typedObjects returns the expression for the objects of a resolver.
+func typedObjects(of string) string {
+	return fmt.Sprintf("typed(objs, func(r *upstream.Record) %s { return (%s)(r) })", of, of)
 }

@@ -25,7 +25,7 @@ func access(record, key string) string {
 	if key == "id" {
 		key = "raw_id"
 	}
-	return record + "." + goName(key)
+	return record + "." + goName(key) + "()"
 }
 
 // writeResolvers writes the resolvers of all fields, which gqlgen declares.
@@ -82,10 +82,6 @@ func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names
 func (d *Description) record(typeName string) string {
 	if r := d.Resources[typeName]; r != nil {
 		return r.Record
-	}
-	if model := d.Types[typeName].Directives.ForName("goModel"); model != nil {
-		path := arguments{model}.text("model", "")
-		return path[strings.LastIndex(path, ".")+1:]
 	}
 	return typeName
 }
@@ -212,15 +208,12 @@ func (d *Description) relationBody(typeName string, f *ast.FieldDefinition, args
 		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, access("o", key))
 	}
 	name := to.Type.Name
+	ref := fmt.Sprintf("(*upstream.%s).%sRef", record, goName(snake(f.Name)))
 	if args.texts("embeds") != nil || args.texts("lacks") != nil {
-		return fmt.Sprintf("return carried(ctx, objs, loader.%s, (*upstream.%s).%s, (*upstream.%s).Carries%s, embedded%s%s, light%s)",
-			plural(name), record, args.text("part", upperFirst(f.Name)), record, upperFirst(f.Name), typeName, upperFirst(f.Name), name)
+		return fmt.Sprintf("return carried(ctx, objs, loader.%s, (*upstream.%s).%s, %s, embedded%s%s, light%s)",
+			plural(name), record, goName(snake(f.Name)), ref, typeName, upperFirst(f.Name), name)
 	}
-	ref := fmt.Sprintf("func(o *upstream.%s) upstream.Ref {\nreturn upstream.Ref{Kind: upstream.Kind%s, Parent: %s, ID: %s}\n}", record, name, access("o", "workspace_id"), access("o", key))
-	if r := d.Resources[typeName]; r != nil && r.Owner == f.Name {
-		ref = "(*upstream." + record + ").Owner"
-	}
-	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, light%s, %sStub)", plural(name), ref, name, lowerFirst(name))
+	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, light%s, upstream.NewRecord[upstream.%s])", plural(name), ref, name, to.Record)
 }
 
 // manyBody resolves a relation to several records.

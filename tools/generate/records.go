@@ -1,0 +1,386 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// rowType is a type of the graph whose objects are rows of REST, or parts of one.
+type rowType struct {
+	definition *ast.Definition
+	record     string // its Go type
+	kind       string // empty for parts
+	parent     string // key that names its workspace or team; empty if there is none
+	naming     string
+	keys       []*rowKey
+	methods    []string // declarations
+}
+
+// rowKey is a key of a row.
+type rowKey struct {
+	name, shape, of, field, raw, words, id, naming string
+	kind, parent                                   string // of a type
+	required, expand, isResource                   bool
+	also                                           []string
+}
+
+// writeRecords writes the types of records, with what upstream knows of each.
+func (d *Description) writeRecords(c *code) error {
+	rows, err := d.rowTypes()
+	if err != nil {
+		return err
+	}
+	var imports []string
+	for name, path := range map[string]string{"*time.": "time", "jsontext.": "github.com/go-json-experiment/json/jsontext"} {
+		if slices.ContainsFunc(rows, func(t *rowType) bool { return strings.Contains(strings.Join(t.methods, ""), name) }) {
+			imports = append(imports, path)
+		}
+	}
+	slices.Sort(imports)
+	c.begin("upstream", imports, nil)
+	d.writeWords(c)
+	c.line("var types = []*RowType{")
+	for _, row := range rows {
+		c.line("&%sType,", lowerFirst(row.record))
+	}
+	c.line("}\n")
+	for _, row := range rows {
+		row.write(c)
+	}
+	return nil
+}
+
+// writeWords writes the words of the enums.
+func (d *Description) writeWords(c *code) {
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			if definition.Kind != ast.Enum || definition.Directives.ForName("open") == nil {
+				continue
+			}
+			words := make([]string, len(definition.EnumValues))
+			for i, value := range definition.EnumValues {
+				words[i] = strings.ToLower(value.Name)
+			}
+			c.line("var %sWords = []string{%s}\n", lowerFirst(definition.Name), quoted(words))
+		}
+	}
+}
+
+func (t *rowType) write(c *code) {
+	name := lowerFirst(t.record) + "Type"
+	c.line("// %s is a row of the graph's type %s. %s", t.record, t.definition.Name, strings.Join(strings.Fields(t.definition.Description), " "))
+	c.line("type %s struct{ Row }\n", t.record)
+	c.line("func (*%s) describe() *RowType { return &%s }\n", t.record, name)
+	if t.parent == "workspace_id" {
+		t.method("WorkspaceID() string", "r.parent")
+	}
+	for _, method := range t.methods {
+		c.line("func (r *%s) %s", t.record, method)
+	}
+	head := (&rowKey{name: t.definition.Name, kind: t.kind, parent: t.parent, naming: t.naming}).String()
+	c.line("\nvar %s = RowType{%s, keys: []key{", name, head)
+	for _, k := range t.keys {
+		c.line("{%s},", k)
+	}
+	c.line("}}\n")
+}
+
+// method adds a method that returns an expression.
+func (t *rowType) method(signature, expression string) {
+	t.methods = append(t.methods, signature+" { return "+expression+" }")
+}
+
+// String returns the key as the fields of a Go struct.
+func (k *rowKey) String() string {
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, value))
+		}
+	}
+	add("name: %q", k.name)
+	add("kind: %q", k.kind)
+	add("parent: %q", k.parent)
+	add("shape: %s", k.shape)
+	add("of: %q", k.of)
+	add("field: %q", k.field)
+	add("raw: %q", k.raw)
+	add("words: %s", k.words)
+	add("id: %q", k.id)
+	if k.naming != "" {
+		parts = append(parts, "naming: named"+upperFirst(strings.ToLower(k.naming)))
+	}
+	if k.required {
+		parts = append(parts, "required: true")
+	}
+	if k.expand {
+		parts = append(parts, "expand: true")
+	}
+	if len(k.also) > 0 {
+		add("also: []string{%s}", quoted(k.also))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rowTypes returns the types that are rows in the order of the description: the resources,
+// and the types of what their rows hold.
+func (d *Description) rowTypes() ([]*rowType, error) {
+	isRow := make(map[string]bool)
+	var mark func(name string)
+	mark = func(name string) {
+		definition := d.Types[name]
+		if isRow[name] || definition == nil || definition.Kind != ast.Object || definition.Directives.ForName("members") != nil {
+			return
+		}
+		isRow[name] = true
+		for _, f := range d.rowFields(definition) {
+			mark(f.Type.Name())
+		}
+	}
+	for _, r := range d.inOrder() {
+		mark(r.Type.Name)
+	}
+	var all []*rowType
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			if !isRow[definition.Name] {
+				continue
+			}
+			t, err := d.rowType(definition)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, t)
+		}
+	}
+	return all, nil
+}
+
+// rowFields returns the fields of a type and of its extensions that rows hold the value
+// of, and the relations.
+func (d *Description) rowFields(definition *ast.Definition) []*ast.FieldDefinition {
+	var all []*ast.FieldDefinition
+	add := func(fields ast.FieldList) {
+		for _, f := range fields {
+			isKey, isRelation := f.Directives.ForName("key") != nil, f.Directives.ForName("belongsTo") != nil
+			isElsewhere := isBatched(f) || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("list") != nil || len(f.Arguments) > 0 && !d.isMembers(f)
+			if f.Name != "id" && (isKey || isRelation || !isElsewhere) {
+				all = append(all, f)
+			}
+		}
+	}
+	add(definition.Fields)
+	for _, file := range d.Files {
+		for _, extension := range file.Document.Extensions {
+			if extension.Name == definition.Name {
+				add(extension.Fields)
+			}
+		}
+	}
+	return all
+}
+
+func (d *Description) isMembers(f *ast.FieldDefinition) bool {
+	definition := d.Types[f.Type.Name()]
+	return definition != nil && definition.Directives.ForName("members") != nil
+}
+
+// rowType returns what is known of the rows of a type.
+func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
+	t := &rowType{definition: definition, record: d.record(definition.Name)}
+	fields := d.rowFields(definition)
+	r := d.Resources[definition.Name]
+	switch {
+	case r != nil && r.Accounts:
+		t.kind = kindOf(r)
+	case r != nil:
+		t.kind, t.parent, t.naming = kindOf(r), "workspace_id", r.Naming
+	case slices.Contains(definition.Interfaces, "Node"): // which comes with what it belongs to
+		t.kind, t.naming = snake(lowerFirst(definition.Name)), "SOMETIMES"
+		for _, f := range fields {
+			if relation := f.Directives.ForName("belongsTo"); relation != nil {
+				t.parent = arguments{relation}.text("key", "")
+			}
+		}
+	case definition.Fields.ForName("rawId") != nil:
+		t.parent, t.naming = "workspace_id", "SOMETIMES"
+	}
+	if r != nil {
+		fields = append([]*ast.FieldDefinition{
+			field("rawId", "ID!", ""), field("publicId", "String", ""), field("createdAt", "DateTime", ""), field("updatedAt", "DateTime", ""),
+		}, fields...)
+	}
+	if t.parent != "" && t.naming != "IGNORED" {
+		t.key(&rowKey{name: t.parent})
+	}
+	for _, f := range fields {
+		if err := d.rowField(t, f); err != nil {
+			return nil, err
+		}
+	}
+	for _, directive := range definition.Directives.ForNames("key") {
+		args := arguments{directive}
+		f := field(camel(args.text("name", "")), args.text("type", "ID!"), "")
+		if args.text("name", "") == "" {
+			return nil, at(directive.Position, "@key lacks the argument name")
+		}
+		f.Position, f.Directives = directive.Position, ast.DirectiveList{directive}
+		if err := d.rowField(t, f); err != nil {
+			return nil, err
+		}
+		t.keys[len(t.keys)-1].field = ""
+	}
+	return t, nil
+}
+
+// key adds a key. If a field has the same one, the rows below are of the type of a
+// resource, which may hold more.
+func (t *rowType) key(k *rowKey) {
+	i := slices.IndexFunc(t.keys, func(other *rowKey) bool { return other.name == k.name })
+	if i < 0 {
+		t.keys = append(t.keys, k)
+		return
+	}
+	known := t.keys[i]
+	known.also = append(known.also, k.also...)
+	if k.field != "" {
+		known.field = k.field
+	}
+	if k.isResource {
+		known.of, known.id, known.naming = k.of, k.id, k.naming
+	}
+}
+
+// inRow are the methods that all rows have.
+var inRow = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
+
+// taken are the methods of rows that are no fields.
+var taken = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
+
+// accessor returns the name of the method for a field.
+func accessor(f *ast.FieldDefinition) string {
+	if directive := f.Directives.ForName("goField"); directive != nil {
+		if name := (arguments{directive}).text("name", ""); name != "" {
+			return name
+		}
+	}
+	return goName(snake(f.Name))
+}
+
+// rowField adds the key and the methods of a field.
+func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
+	k := &rowKey{name: snake(f.Name), field: f.Name}
+	if f.Name == "rawId" {
+		k.name = "id"
+	}
+	directive := f.Directives.ForName("key")
+	if directive != nil {
+		args := arguments{directive}
+		k.name, k.also, k.naming = args.text("name", k.name), args.texts("for"), args.text("workspace", "")
+		k.expand = args.text("expand", "") == "true"
+	}
+	method := accessor(f)
+	if slices.Contains(taken, method) {
+		return at(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
+	}
+	if key := snake(f.Name); key != k.name && k.name != "id" {
+		k.also = append(k.also, key)
+	}
+	if relation := f.Directives.ForName("belongsTo"); relation != nil {
+		k.id = arguments{relation}.text("key", "")
+		d.relation(t, f, k, directive != nil)
+		if directive == nil {
+			return nil
+		}
+	}
+	return d.value(t, f, k, method)
+}
+
+// relation adds the key and the methods for the address of a related record.
+func (d *Description) relation(t *rowType, f *ast.FieldDefinition, k *rowKey, embedded bool) {
+	below, to := "", d.Resources[f.Type.Name()]
+	if embedded {
+		below = k.name
+	}
+	id := fmt.Sprintf("r.related(%q, %q)", k.id, below)
+	if k.id == t.parent {
+		id = "r.parent"
+	} else {
+		t.key(&rowKey{name: k.id})
+	}
+	if !t.has(goName(k.id)) {
+		t.method(goName(k.id)+"() string", id)
+		id = "r." + goName(k.id) + "()"
+	}
+	ref := fmt.Sprintf("Ref{Kind: Kind%s, Parent: r.parent, ID: %s}", to.Type.Name, id)
+	if to.Accounts {
+		ref = strings.Replace(ref, " Parent: r.parent,", "", 1)
+	}
+	t.method(accessor(f)+"Ref() Ref", ref)
+}
+
+// has reports whether the type has a method.
+func (t *rowType) has(method string) bool {
+	return slices.ContainsFunc(t.methods, func(declaration string) bool { return strings.HasPrefix(declaration, method+"(") })
+}
+
+// value adds the key of a value, and the method that returns it.
+func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, method string) error {
+	name, isList := f.Type.Name(), f.Type.Elem != nil
+	k.required = f.Type.NonNull
+	var result, read string
+	switch definition := d.Types[name]; {
+	case d.isMembers(f):
+		k.shape, result, read = "asMembers", "[]*CustomAttribute", fmt.Sprintf("r.members(%q, nil)", k.name)
+		if len(f.Arguments) > 0 {
+			argument := f.Arguments[0].Name
+			t.key(k)
+			t.method(fmt.Sprintf("%s(%s []string) %s", method, argument, result), fmt.Sprintf("r.members(%q, %s)", k.name, argument))
+			return nil
+		}
+	case definition != nil && definition.Kind == ast.Object:
+		if k.of, k.isResource = name, d.Resources[name] != nil; k.id != "" || isBatched(f) || f.Directives.ForName("hasMany") != nil {
+			k.field = ""
+		}
+		record := d.record(name)
+		if k.shape, result, read = "asRow", "*"+record, fmt.Sprintf("(*%s)(r.child(%q))", record, k.name); isList {
+			k.shape, result = "asRows", "[]"+result
+			read = fmt.Sprintf("children(&r.Row, %q, func(child *Record) *%s { return (*%s)(child) })", k.name, record, record)
+		}
+	case definition != nil && definition.Kind == ast.Enum:
+		k.words = lowerFirst(name) + "Words"
+		k.raw = "raw" + upperFirst(f.Name)
+		k.also = append(k.also, snake(k.raw))
+		result, read = "*string", fmt.Sprintf("r.textOrNil(%q)", k.name)
+	case isList:
+		k.shape, result, read = "asTexts", "[]string", fmt.Sprintf("r.texts(%q)", k.name)
+	default:
+		scalar, ok := scalars[name]
+		if !ok {
+			return at(f.Position, "rows hold no %s", name)
+		}
+		k.shape, result, read = scalar.shape, scalar.result, fmt.Sprintf(scalar.read, k.name)
+		if k.shape == "" && f.Type.NonNull {
+			result, read = "string", fmt.Sprintf("r.text(%q)", k.name)
+		}
+	}
+	t.key(k)
+	if !slices.Contains(inRow, method) && !t.has(method) {
+		t.method(method+"() "+result, read)
+	}
+	return nil
+}
+
+// scalars are how the scalars of the graph are read.
+var scalars = map[string]struct{ shape, result, read string }{
+	"ID":       {"", "*string", "r.textOrNil(%q)"},
+	"String":   {"", "*string", "r.textOrNil(%q)"},
+	"Decimal":  {"", "*string", "r.textOrNil(%q)"},
+	"Int":      {"asInt", "*int", "r.integer(%q)"},
+	"Boolean":  {"asBoolean", "*bool", "r.boolean(%q)"},
+	"DateTime": {"asTime", "*time.Time", "r.time(%q)"},
+	"JSON":     {"asJSON", "jsontext.Value", "r.any(%q)"},
+}

@@ -1,0 +1,44 @@
+package upstream
+
+// hooks complete rows that the API sends in an odd way, by the name of their type. A hook
+// runs once, before the rows below are completed.
+var hooks = map[string]func(*Row){
+	"AppliedContactTag": identifyTag,
+	"Membership":        dropTeamForUser,
+	"Order":             dropPartialWorkspace,
+	"SalesOpportunity":  identifyNotes,
+}
+
+// identifyTag gives the embedded tag its id, which only the applied tag's own key has
+// (API.md §8, trap 19).
+func identifyTag(r *Row) {
+	if tag := r.child("tag"); tag != nil {
+		tag.set("id", r.text("tag_id"))
+	}
+}
+
+// dropTeamForUser drops the user of a membership if it is a team: the key can hold either
+// (API.md §5, User).
+func dropTeamForUser(r *Row) {
+	if user := r.child("user"); user != nil && user.text("email") == "" {
+		r.drop("user")
+	}
+}
+
+// identifyNotes gives the embedded notes the id of their opportunity, which they do not
+// name.
+func identifyNotes(r *Row) {
+	if position, ok := r.position("notes"); ok {
+		for _, note := range r.below(position) {
+			note.set("opportunity_id", r.RawID())
+		}
+	}
+}
+
+// dropPartialWorkspace drops the workspace of an order if it is another one, or not all of
+// it.
+func dropPartialWorkspace(r *Row) {
+	if w := r.child("workspace"); w != nil && (w.RawID() != r.parent || w.text(teamKey) == "" || w.text("subdomain") == "") {
+		r.drop("workspace")
+	}
+}

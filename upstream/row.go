@@ -1,0 +1,279 @@
+package upstream
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Row is a record or a part of one: the values of the wanted keys, each as the JSON text
+// that an answer can hold. A value is decoded when it is asked for. The zero Row has no
+// values. Rows are safe for concurrent use.
+type Row struct {
+	layout   *layout
+	block    string // of all values of a page
+	values   []span // by position in the layout
+	children []*Record
+	parent   string // see Ref
+	chain    int    // see Chain
+}
+
+// Record is a record of any type. A pointer to it converts to the type of its records,
+// such as *[Contact], and back.
+type Record struct{ Row }
+
+// span is a part of the block, or with one added to both ends, of the children. The zero
+// span is null.
+type span struct{ begin, end uint32 }
+
+// typed is what each type of records is.
+type typed interface{ describe() *RowType }
+
+// NewRecord returns a record of which only the address is known.
+func NewRecord[T any](ref Ref) *T {
+	record := new(T)
+	row := any(record).(interface{ row() *Row }).row()
+	stub := TypeOf[T]().stub
+	*row = Row{layout: stub, values: make([]span, len(stub.keys)), parent: ref.Parent}
+	switch {
+	case IsRawID(ref.ID):
+		row.set("id", ref.ID)
+	case ref.ID != "":
+		row.set("public_id", ref.ID)
+	}
+	return record
+}
+
+// ParseRecord returns the record that a JSON object stands for, such as a test's, with
+// every key. parent is the raw id of its workspace or team if the object does not name it.
+func ParseRecord[T any](parent, object string) (*T, error) {
+	record := new(T)
+	row := any(record).(interface{ row() *Row }).row()
+	layout := TypeOf[T]().all
+	if _, err := decode([]byte(object), layout, nil, false, func() *Row { return row }); err != nil {
+		return nil, err
+	}
+	row.enter(parent, layout.typ.naming)
+	return record, nil
+}
+
+func (r *Row) row() *Row { return r }
+
+// Ref returns the record's address.
+func (r *Row) Ref() Ref { return Ref{Kind: r.layout.typ.kind, Parent: r.parent, ID: r.Key()} }
+
+// RawID returns ClickFunnels' numeric id, as text: it can pass 2³¹.
+func (r *Row) RawID() string { return r.text("id") }
+
+// PublicID returns the short obfuscated id; nil if ClickFunnels sent none.
+func (r *Row) PublicID() *string { return r.textOrNil("public_id") }
+
+// CreatedAt returns the time of creation, if that is known.
+func (r *Row) CreatedAt() *time.Time { return r.time("created_at") }
+
+// UpdatedAt returns the time of the last change, if that is known.
+func (r *Row) UpdatedAt() *time.Time { return r.time("updated_at") }
+
+// Key returns an id by which paths find the record: the raw one, or else the public one.
+func (r *Row) Key() string {
+	if id := r.RawID(); id != "" {
+		return id
+	}
+	return r.text("public_id")
+}
+
+// Cursor returns the cursor of the rows after this one: the raw id, in any order of the
+// list (API.md §3.1).
+func (r *Row) Cursor() string { return r.RawID() }
+
+// IDs returns every id that finds the record.
+func (r *Row) IDs() []string {
+	if public := r.text("public_id"); public != "" {
+		return []string{r.RawID(), public}
+	}
+	return []string{r.RawID()}
+}
+
+// position returns where the value of a key is; false if the key was not wanted.
+func (r *Row) position(key string) (int, bool) {
+	if r.layout == nil {
+		return 0, false
+	}
+	position, ok := r.layout.positions[key]
+	return position, ok
+}
+
+// json returns the value of a key as JSON text, empty for null.
+func (r *Row) json(key string) string {
+	if position, ok := r.position(key); ok {
+		at := r.values[position]
+		return r.block[at.begin:at.end]
+	}
+	return ""
+}
+
+// set sets the id that a key holds.
+func (r *Row) set(key, id string) {
+	if position, ok := r.position(key); ok {
+		begin := len(r.block)
+		r.block += string(appendQuoted(nil, id))
+		r.values[position] = span{uint32(begin), uint32(len(r.block))} //nolint:gosec // bounded by [Config.MaxBody]
+	}
+}
+
+// drop makes the value of a key null.
+func (r *Row) drop(key string) {
+	if position, ok := r.position(key); ok {
+		r.values[position] = span{}
+	}
+}
+
+// The accessors of values by their shape. Null is the zero value.
+
+func (r *Row) text(key string) string {
+	if value := r.json(key); value != "" {
+		return unquote(value)
+	}
+	return ""
+}
+
+func (r *Row) textOrNil(key string) *string {
+	value := r.json(key)
+	if value == "" {
+		return nil
+	}
+	text := unquote(value)
+	return &text
+}
+
+func (r *Row) integer(key string) *int {
+	n, err := strconv.Atoi(r.json(key))
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+func (r *Row) boolean(key string) *bool {
+	value := r.json(key)
+	if value == "" {
+		return nil
+	}
+	is := value == "true"
+	return &is
+}
+
+func (r *Row) time(key string) *time.Time {
+	value := r.json(key)
+	if value == "" {
+		return nil
+	}
+	t, _ := parseTime(unquote(value))
+	return &t
+}
+
+func (r *Row) texts(key string) []string {
+	value := r.json(key)
+	if value == "" {
+		return nil
+	}
+	all := []string{}
+	s := scanner{text: []byte(value)}
+	s.list(func() bool {
+		_, raw, ok := s.raw()
+		all = append(all, unquote(string(raw)))
+		return ok
+	})
+	return all
+}
+
+func (r *Row) any(key string) jsontext.Value { return jsontext.Value(r.json(key)) }
+
+// child returns the row that a key holds, nil if there is none.
+func (r *Row) child(key string) *Record {
+	if position, ok := r.position(key); ok {
+		for _, child := range r.below(position) {
+			return child
+		}
+	}
+	return nil
+}
+
+// below returns the rows that a value holds; nil for null only.
+func (r *Row) below(position int) []*Record {
+	at := r.values[position]
+	switch at.end {
+	case 0:
+		return nil
+	case at.begin:
+		return []*Record{}
+	}
+	return r.children[at.begin-1 : at.end-1 : at.end-1]
+}
+
+// children returns the rows that a key holds as records of their type.
+func children[T any](r *Row, key string, as func(*Record) *T) []*T {
+	position, ok := r.position(key)
+	if !ok || r.values[position].end == 0 {
+		return nil
+	}
+	all := make([]*T, 0, 4)
+	for _, child := range r.below(position) {
+		all = append(all, as(child))
+	}
+	return all
+}
+
+// related returns the id of the record that a relation leads to: that of the key, or else
+// that of the record below the other key.
+func (r *Row) related(key, embedded string) string {
+	if id := r.text(key); id != "" || embedded == "" {
+		return id
+	}
+	if child := r.child(embedded); child != nil {
+		return child.RawID()
+	}
+	return ""
+}
+
+// CustomAttribute is a member of a free JSON object, such as a contact's custom attributes.
+type CustomAttribute struct {
+	Key   string
+	Value *string
+}
+
+// members returns the members of the object that a key holds, in the order in which they
+// were sent: those with the names given, or all if these are nil.
+func (r *Row) members(key string, names []string) []*CustomAttribute {
+	all := []*CustomAttribute{}
+	s := scanner{text: []byte(r.json(key))}
+	s.object(func(name []byte) bool {
+		kind, raw, ok := s.raw()
+		text, _ := textOf('"', name)
+		member := &CustomAttribute{Key: string(text)}
+		if names != nil && !slices.Contains(names, member.Key) {
+			return ok
+		}
+		if kind != 'n' {
+			value, _ := textOf(kind, raw)
+			id := integerIn(isIDKey(member.Key), kind, value)
+			member.Value = &id
+		}
+		all = append(all, member)
+		return ok
+	})
+	return all
+}
+
+// unquote returns what a JSON string says.
+func unquote(value string) string {
+	inner := value[1 : len(value)-1]
+	if strings.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	text, _ := jsontext.AppendUnquote(nil, value) // which was written by appendQuoted
+	return string(text)
+}

@@ -1,0 +1,112 @@
+package upstream
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+)
+
+// TestAppendField writes values of every shape as they stand in an answer.
+func TestAppendField(t *testing.T) {
+	invoice, err := ParseRecord[OrderInvoice]("101", `{"id":3.0e9,"public_id":null,"invoice_number":17,"status":{"a":"\u00e9"},"invoice_type":"ONE","total_amount":97.00,
+		"eligible_for_fulfillment":"f","paid_at":"2025-01-31 10:00:00 +0200","issued_at":"2025-01-31T10:00:00.000Z","due_at":"never","currency":"a\"\n\u0001\ud800",
+		"fulfillment_status":"x","line_items":[null,{"id":1,"quantity":"3.0","fulfillment_status":"complete"},{"quantity":4e9}],"order":{"id":5,"tag_ids":[1.0,null,"","b\"c"]},"order_id":5}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(row *Row, typ, name, want string) {
+		t.Helper()
+		out, null, err := row.AppendField([]byte("."), TypeByName(typ).Field(name))
+		if got := string(out[1:]); err != nil || null != (want == "") || got != want || got != "" && !json.Valid(out[1:]) {
+			t.Errorf("%s.%s: %s, null %t, %v; want %s", typ, name, got, null, err, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"rawId": `"3000000000"`, "publicId": "", "invoiceNumber": `"17"`, "status": `"{\"a\":\"\\u00e9\"}"`, "invoiceType": `"UNKNOWN"`, "rawInvoiceType": `"ONE"`,
+		"totalAmount": `"97.00"`, "dueAmount": "", "eligibleForFulfillment": "false", "paidAt": `"2025-01-31T08:00:00.000Z"`, "issuedAt": `"2025-01-31T10:00:00.000Z"`, "dueAt": "",
+		"currency": `"a\"\n\u0001` + "\uFFFD" + `"`,
+	} {
+		check(&invoice.Row, "OrderInvoice", name, want)
+	}
+	lines := TypeByName("OrderInvoice").Field("lineItems")
+	items := invoice.Children(lines)
+	if !lines.IsList() || lines.Of() != TypeByName("OrderInvoiceLineItem") || len(items) != 2 || len(invoice.LineItems()) != 2 {
+		t.Fatalf("%d line items", len(items))
+	}
+	check(&items[0].Row, "OrderInvoiceLineItem", "quantity", "3")
+	check(&items[0].Row, "OrderInvoiceLineItem", "fulfillmentStatus", `"COMPLETE"`)
+	check(&items[1].Row, "OrderInvoiceLineItem", "rawId", `""`)
+	if _, _, err := items[1].AppendField(nil, TypeByName("OrderInvoiceLineItem").Field("quantity")); !errors.Is(err, Unavailable) {
+		t.Errorf("4e9: %v", err)
+	}
+	check(&invoice.Order().Row, "Order", "tagIds", `["1","b\"c"]`)
+	if ids := invoice.Order().TagIDs(); !reflect.DeepEqual(ids, []string{"1", `b"c`}) {
+		t.Errorf("%q", ids)
+	}
+	if orders := TypeByName("Order").Field("lineItems"); invoice.Order().Children(orders) != nil || invoice.Order().LineItems() != nil {
+		t.Error("line items that were not sent are not null")
+	}
+}
+
+// TestViewsOfRows reads rows as another type that has the same keys.
+func TestViewsOfRows(t *testing.T) {
+	contact, err := ParseRecord[Contact]("101", `{"id":7,"tags":[{"id":1,"name":"VIP","applied_at":"2025-01-31T10:00:00.000Z"}],"custom_attributes":{"a":1,"b":null,"size_id":"2.0"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := contact.Taggings()[0]
+	if tag.Tag() != contact.Tags()[0] || tag.Tag().Name() != "VIP" || tag.AppliedAt() == nil || tag.Tag().Ref() != (Ref{KindContactTag, "101", "1"}) {
+		t.Errorf("%+v", tag)
+	}
+	row := contact.Children(TypeByName("Contact").Field("taggings"))[0]
+	if out, _, _ := row.AppendField(nil, TypeByName("ContactTagging").Field("appliedAt")); string(out) != `"2025-01-31T10:00:00.000Z"` {
+		t.Errorf("%s", out)
+	}
+	free := TypeByName("Contact").Field("customAttributes")
+	if all := contact.Members(free, nil); !free.HasMembers() || len(all) != 3 || all[1].Value != nil || *all[2].Value != "2" {
+		t.Errorf("%+v", all)
+	}
+	if some := contact.Members(free, []string{"a"}); len(some) != 1 || *some[0].Value != "1" {
+		t.Errorf("%+v", some)
+	}
+}
+
+// TestEmbeddedRecordsAreThoseNamed drops embedded records that are not the one which the
+// relation's id names, and takes the id from the embedded record where there is no other.
+func TestEmbeddedRecordsAreThoseNamed(t *testing.T) {
+	for object, want := range map[string]bool{
+		`{"id":1,"contact_id":7,"contact":{"id":7}}`:                          true,
+		`{"id":1,"contact":{"id":7}}`:                                         true,
+		`{"id":1,"contact_id":8,"contact":{"id":7}}`:                          false,
+		`{"id":1,"contact_id":7,"contact":{"id":7,"workspace_id":102}}`:       false,
+		`{"id":1,"contact_id":7,"contact":{}}`:                                false,
+		`{"id":1,"contact_id":7,"contact":[{"id":7}]}`:                        false,
+		`{"id":1,"contact":{"id":7},"contact":{"id":7,"tags":[]}}`:            true,
+		`{"id":1,"contact":{"id":7},"contact":null}`:                          false,
+		`{"id":1,"workspace_id":102,"contact":{"id":7,"workspace_id":"102"}}`: true,
+	} {
+		order, err := ParseRecord[Order]("101", object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := order.Contact() != nil; got != want || got && (order.ContactID() != "7" || order.ContactRef() != order.Contact().Ref()) {
+			t.Errorf("%s: %t, %+v", object, got, order.ContactRef())
+		}
+	}
+}
+
+// TestRowsKeepNothingOfTheBody overwrites a body after its rows were read.
+func TestRowsKeepNothingOfTheBody(t *testing.T) {
+	body := []byte(`[{"id":1,"email_address":"ada@example.com","tags":[{"name":"VIP"}],"custom_attributes":{"a":"b"}}]`)
+	rows, err := decodeList[Contact](body, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range body {
+		body[i] = 'x'
+	}
+	if c := rows[0]; c.RawID() != "1" || *c.EmailAddress() != "ada@example.com" || c.Tags()[0].Name() != "VIP" || *c.CustomAttributes(nil)[0].Value != "b" {
+		t.Errorf("%+v", c)
+	}
+}
