@@ -88,7 +88,7 @@ func removeContactTag(ctx context.Context, input map[string]any) (*model.RemoveC
 	contact, tag, err := contactAndTag(ctx, l, input)
 	var applied *upstream.AppliedContactTag
 	if err == nil {
-		applied, err = appliedTag(l, contact, tag)
+		applied, err = appliedTag(ctx, contact, tag)
 	}
 	if err == nil {
 		_, err = loader.Write(l, loader.AppliedContactTags, contact.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.AppliedContactTag, error) {
@@ -104,12 +104,12 @@ func removeContactTag(ctx context.Context, input map[string]any) (*model.RemoveC
 }
 
 // appliedTag returns the record that a contact carries a tag.
-func appliedTag(l *loader.Loaders, contact upstream.Ref, tag string) (*upstream.AppliedContactTag, error) {
+func appliedTag(ctx context.Context, contact upstream.Ref, tag string) (*upstream.AppliedContactTag, error) {
 	filter, err := upstream.Filter("").With("tag_id", tag)
 	if err != nil {
 		return nil, err
 	}
-	found, err := loader.AppliedContactTagList.Of(l).Load(contact, upstream.Query{Filter: filter}, upstream.Window{Limit: 1})
+	found, err := loader.AppliedContactTagList.From(ctx).Load(contact, upstream.Query{Filter: filter}, upstream.Window{Limit: 1})
 	if err != nil {
 		return nil, err
 	}

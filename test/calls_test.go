@@ -48,9 +48,8 @@ func contactAliases(n int, format string) string {
 // public101 is the public id of workspace 101.
 const public101 = "njtPHL"
 
-// callTable is the number of REST calls that each query takes: the least that
-// the API allows.
-var callTable = []struct {
+// callRow is a query, and the number of REST calls that it takes.
+type callRow struct {
 	name      string
 	query     string
 	variables map[string]any
@@ -59,7 +58,11 @@ var callTable = []struct {
 	want int
 	// why in the cases that are not plain.
 	why string
-}{
+}
+
+// callTable is the number of REST calls that each query takes: the least that
+// the API allows.
+var callTable = append(derivedCalls(), []callRow{
 	{name: "teams", query: `{ teams { nodes { name } } }`, want: 1},
 	{name: "teams, workspaces, contacts", query: nested, want: 1 + 3 + 12, why: "1 + T + T·W"},
 	{name: "first page of workspaces only", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, want: 1 + 3},
@@ -154,23 +157,22 @@ var callTable = []struct {
 	{name: "only pages", query: `{ teams { pageInfo { hasNextPage endCursor } } }`, want: 1},
 	{name: "only the types of rows", query: `{ teams { nodes { __typename } } }`, want: 1},
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
-}
+}...)
 
-// init adds the rows of the resources that have none above.
-func init() {
+// derivedCalls are the rows of the resources that are simulated from the description.
+func derivedCalls() []callRow {
+	var all []callRow
 	for _, x := range demo.Derived() {
-		nodes := " { nodes { id rawId" + x.Selection("") + " workspace { id } } } "
-		list, calls := `{ workspace(id: "101", subdomain: "acme-academy") { ` + x.Field + nodes + `} }`, 1
+		const warm = `{ workspace(id: "101") { name } }`
+		list := x.Field + " { nodes { id rawId" + x.Selection("") + " workspace { id } } }"
+		record := fmt.Sprintf(`{ node(id: %q) { ... on %s { id rawId%s workspace { id } } } }`, derivedID(x), x.Type, x.Selection(""))
+		row := callRow{name: x.Type + ": list", warm: warm, query: `{ workspace(id: "101", subdomain: "acme-academy") { ` + list + ` } }`, want: 1}
 		if x.Parent != "Workspace" {
-			list, calls = fmt.Sprintf(`{ node(id: %q) { ... on %s { %s } } }`, derivedParent(x), x.Parent, x.Field+nodes), 2
+			row.query, row.want = fmt.Sprintf(`{ node(id: %q) { ... on %s { %s } } }`, derivedParent(x), x.Parent, list), 2
 		}
-		row := callTable[0]
-		row.warm = `{ workspace(id: "101") { name } }`
-		row.name, row.query, row.want = x.Type+": list", list, calls
-		callTable = append(callTable, row)
-		row.name, row.query, row.want = x.Type+": record", fmt.Sprintf(`{ node(id: %q) { ... on %s { id rawId%s workspace { id } } } }`, derivedID(x), x.Type, x.Selection("")), 1
-		callTable = append(callTable, row)
+		all = append(all, row, callRow{name: x.Type + ": record", warm: warm, query: record, want: 1})
 	}
+	return all
 }
 
 func TestCalls(t *testing.T) {

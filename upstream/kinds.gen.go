@@ -34,3 +34,6 @@ const (
 	KindUser                 Kind = "user"
 	KindWorkspace            Kind = "workspace"
 )
+
+// resourceWords are the segments of the resources' paths that are no ids.
+var resourceWords = []string{"applied_tags", "collections", "contacts", "courses", "enrollments", "form_submissions", "fulfillments", "funnels", "invoices", "lessons", "locations", "notes", "opportunities", "orders", "pages", "pipelines", "prices", "products", "sales", "sections", "stages", "tags", "teams", "transactions", "users", "variants", "workspaces"}

@@ -106,8 +106,7 @@ func LongestChain(calls []Call) (longest int) {
 // words are the segments of paths that are none of ids.
 var words = func() map[string]bool {
 	all := make(map[string]bool)
-	for _, word := range strings.Fields(`teams users workspaces contacts tags applied_tags upsert gdpr_destroy funnels pages form_submissions
-		orders invoices transactions products variants prices collections courses sections lessons enrollments sales pipelines stages opportunities`) {
+	for _, word := range append(resourceWords, "upsert", "gdpr_destroy") {
 		all[word] = true
 	}
 	return all

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -99,7 +100,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readLists, d.checkOwners, d.checkMany} {
+	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -205,7 +206,7 @@ func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) er
 	return nil
 }
 
-// readResources reads the types with @resource, and their relations.
+// readResources reads the types with @resource.
 func (d *Description) readResources() error {
 	for _, file := range d.Files {
 		for _, definition := range file.Document.Definitions {
@@ -238,25 +239,19 @@ func (d *Description) readResources() error {
 			d.Resources[definition.Name] = r
 		}
 	}
-	for _, file := range d.Files {
-		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
-			if err := d.readRelations(definition); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
-func (d *Description) readRelations(definition *ast.Definition) error {
-	for _, field := range definition.Fields {
+// readRelations reads the fields with @belongsTo.
+func (d *Description) readRelations() error {
+	for typeName, field := range d.fields() {
 		directive := field.Directives.ForName("belongsTo")
 		if directive == nil {
 			continue
 		}
 		to := field.Type.Name()
 		if d.Resources[to] == nil {
-			return at(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, definition.Name, field.Name)
+			return at(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, typeName, field.Name)
 		}
 		args := arguments{directive}
 		relation := &Relation{
@@ -268,7 +263,7 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
 			return at(directive.Position, "%s has no field %s", to, name)
 		}
-		r := d.Resources[definition.Name]
+		r := d.Resources[typeName]
 		if r == nil {
 			continue // a part of a record, which has no lists of its own
 		}
@@ -276,7 +271,7 @@ func (d *Description) readRelations(definition *ast.Definition) error {
 			return at(directive.Position, "no resource has the path %s", relation.Across)
 		}
 		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
-			return at(directive.Position, "%s has no filter %s, which the inverse needs", definition.Name, relation.FilterKey)
+			return at(directive.Position, "%s has no filter %s, which the inverse needs", typeName, relation.FilterKey)
 		}
 		r.Relations = append(r.Relations, relation)
 	}
@@ -345,29 +340,40 @@ func (r *Resource) lacks(names []string) string {
 
 // checkMany makes sure that every relation to several records says where their ids are.
 func (d *Description) checkMany() error {
-	for _, file := range d.Files {
-		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
-			for _, f := range definition.Fields {
-				directive := f.Directives.ForName("hasMany")
-				if directive == nil {
-					continue
-				}
-				args, to := arguments{directive}, d.Resources[f.Type.Name()]
-				key, walk := args.text("key", ""), args.text("walk", "")
-				switch {
-				case to == nil:
-					return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), definition.Name)
-				case (key == "") == (walk == ""):
-					return at(directive.Position, "@hasMany has either key or walk")
-				case to.lacks(args.texts("embeds")) != "":
-					return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
-				case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
-					return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+	for typeName, f := range d.fields() {
+		directive := f.Directives.ForName("hasMany")
+		if directive == nil {
+			continue
+		}
+		args, to := arguments{directive}, d.Resources[f.Type.Name()]
+		key, walk := args.text("key", ""), args.text("walk", "")
+		switch {
+		case to == nil:
+			return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), typeName)
+		case (key == "") == (walk == ""):
+			return at(directive.Position, "@hasMany has either key or walk")
+		case to.lacks(args.texts("embeds")) != "":
+			return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
+		case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
+			return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+		}
+	}
+	return nil
+}
+
+// fields returns the fields of all types and extensions, each with the name of its type.
+func (d *Description) fields() iter.Seq2[string, *ast.FieldDefinition] {
+	return func(yield func(string, *ast.FieldDefinition) bool) {
+		for _, file := range d.Files {
+			for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
+				for _, f := range definition.Fields {
+					if !yield(definition.Name, f) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return nil
 }
 
 // owners returns how many owners stand between a resource and its workspace.

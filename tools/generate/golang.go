@@ -222,13 +222,9 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 // filterFields returns the fields that extensions add to a resource's filter.
 func (d *Description) filterFields(r *Resource) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
-	for _, file := range d.Files {
-		for _, extension := range file.Document.Extensions {
-			for _, f := range extension.Fields {
-				if extension.Name == r.Type.Name+"Filter" && f.Directives.ForName("filter") != nil {
-					all = append(all, f)
-				}
-			}
+	for typeName, f := range d.fields() {
+		if typeName == r.Type.Name+"Filter" && f.Directives.ForName("filter") != nil {
+			all = append(all, f)
 		}
 	}
 	return all
@@ -244,8 +240,21 @@ func (d *Description) writeKindNames(c *code) error {
 	for _, r := range d.inOrder() {
 		c.line("Kind%s Kind = %q", r.Type.Name, kindOf(r))
 	}
-	c.line(")")
+	c.line(")\n\n// resourceWords are the segments of the resources' paths that are no ids.\nvar resourceWords = []string{%s}", quoted(d.words()))
 	return nil
+}
+
+// words returns the segments of all paths that are no ids.
+func (d *Description) words() []string {
+	var all []string
+	for _, r := range d.inOrder() {
+		all = append(all, r.Path...)
+		for _, list := range r.Lists {
+			all = append(all, list.Path...)
+		}
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(segment string) bool { return segment[0] == '{' })
 }
 
 // writeKinds writes which kinds have global ids.

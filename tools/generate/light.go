@@ -46,16 +46,12 @@ type described struct {
 // embedded.
 func (d *Description) relations() []described {
 	var all []described
-	for _, file := range d.Files {
-		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
-			for _, f := range definition.Fields {
-				if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
-					all = append(all, described{definition.Name, f, belongsTo})
-				}
-				if many := f.Directives.ForName("hasMany"); many != nil && (arguments{many}).texts("embeds") != nil {
-					all = append(all, described{definition.Name, f, many})
-				}
-			}
+	for typeName, f := range d.fields() {
+		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
+			all = append(all, described{typeName, f, belongsTo})
+		}
+		if many := f.Directives.ForName("hasMany"); many != nil && (arguments{many}).texts("embeds") != nil {
+			all = append(all, described{typeName, f, many})
 		}
 	}
 	return all
@@ -92,13 +88,9 @@ func (d *Description) light(r *Resource) (own, calls []string) {
 // allBut returns the fields of a resource that come with its record, but for some.
 func (d *Description) allBut(r *Resource, some []string) []string {
 	all := slices.Clone(recordFields[2:])
-	for _, file := range d.Files {
-		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
-			for _, f := range definition.Fields {
-				if definition.Name == r.Type.Name {
-					all = append(all, f.Name)
-				}
-			}
+	for typeName, f := range d.fields() {
+		if typeName == r.Type.Name {
+			all = append(all, f.Name)
 		}
 	}
 	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(some, name) })
@@ -119,17 +111,13 @@ func (d *Description) writeChildren(c *code) {
 				listName(r, r.Lists[0]), relation.FilterKey, r.Record, access("o", relation.Key), across)
 		}
 	}
-	for _, file := range d.Files {
-		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
-			for _, f := range definition.Fields {
-				directive := f.Directives.ForName("hasMany")
-				if directive == nil || (arguments{directive}).text("walk", "") == "" {
-					continue
-				}
-				of := d.Resources[f.Type.Name()]
-				c.line("%s = byWalk(%s, func(o *upstream.%s) []string { return %s })", childrenName(f.Name, definition.Name),
-					listName(of, of.Lists[0]), of.Record, access("o", arguments{directive}.text("walk", "")))
-			}
+	for typeName, f := range d.fields() {
+		directive := f.Directives.ForName("hasMany")
+		if directive == nil || (arguments{directive}).text("walk", "") == "" {
+			continue
 		}
+		of := d.Resources[f.Type.Name()]
+		c.line("%s = byWalk(%s, func(o *upstream.%s) []string { return %s })", childrenName(f.Name, typeName),
+			listName(of, of.Lists[0]), of.Record, access("o", arguments{directive}.text("walk", "")))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -89,7 +90,7 @@ func Derived() []Example {
 	var all []Example
 	for _, t := range example() {
 		if r := t.resource; r != nil {
-			all = append(all, Example{*r, fmt.Sprint(t.rows[0].id()), fmt.Sprint(t.rows[0][r.ParentKey])})
+			all = append(all, Example{*r, strconv.FormatInt(t.rows[0].id(), 10), fmt.Sprint(t.rows[0][r.ParentKey])})
 		}
 	}
 	return all
