@@ -15,7 +15,7 @@ import (
 )
 
 func (r *appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.ContactTag { return told(t.Tag(), t.TagRef()) })
+	return carried(ctx, objs, loader.ContactTags, func(t *upstream.AppliedContactTag) *upstream.ContactTag { return told(t.Tag(), t.TagRef()) }, func(t *upstream.AppliedContactTag) bool { return t.Tag() != nil }, embeddedTag, lightTag)
 }
 
 func (r *appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {

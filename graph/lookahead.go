@@ -37,6 +37,7 @@ var (
 	lightPage        = light{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, nil}
 	embeddedPage     = light{"Page", []string{"id", "rawId", "publicId", "name", "workspace", "formSubmissions"}, nil}
 	embeddedFunnel   = light{"Funnel", []string{"id", "rawId", "publicId", "name", "workspace", "pages"}, nil}
+	lightTag         = light{"ContactTag", []string{"id", "rawId", "workspace"}, nil}
 	embeddedTag      = light{"ContactTag", []string{"id", "rawId", "publicId", "name", "color", "workspace"}, nil}
 	lightOrder       = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "transactions", "appliedTags"}}
 	lightOrderTag    = light{"OrderTag", []string{"id", "rawId", "workspace"}, nil}
