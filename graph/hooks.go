@@ -19,7 +19,3 @@ func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id str
 func taggingTags(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error) {
 	return tagsOf(ctx, objs, (*upstream.ContactTagging).Tag)
 }
-
-func appliedTags(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return tagsOf(ctx, objs, func(t *upstream.AppliedContactTag) *upstream.ContactTag { return told(t.Tag(), t.TagRef()) })
-}

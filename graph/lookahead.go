@@ -29,9 +29,8 @@ func (o light) and(fields ...string) light {
 }
 
 var (
-	// embeddedContact is what an enrollment or an applied tag carries of a contact, and
-	// embeddedTag what a contact or an applied tag carries of a tag.
-	embeddedContact, embeddedTag = embeddedCourseEnrollmentContact, embeddedAppliedContactTagTag
+	// embeddedTag is what a contact or an applied tag carries of a tag.
+	embeddedTag = embeddedAppliedContactTagTag
 	// fullStage is what a pipeline does not carry of its stages.
 	fullStage = []string{"createdAt", "updatedAt"}
 )

@@ -321,7 +321,7 @@ func (*Resolver) AppliedContactTag() exec.AppliedContactTagResolver {
 type appliedContactTagResolver struct{}
 
 func (appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return appliedTags(ctx, objs)
+	return carried(ctx, objs, loader.ContactTags, (*upstream.AppliedContactTag).Tag, (*upstream.AppliedContactTag).TagRef, embeddedAppliedContactTagTag, lightContactTag)
 }
 
 func (appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
