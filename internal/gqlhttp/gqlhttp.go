@@ -332,12 +332,17 @@ func (a *answer) invalid(ctx context.Context, p *graphql.RawParams, op *graphql.
 // query executes a query, or waits for an identical one that is being executed. The execution
 // goes on if the client that began it goes, and is given up when all have gone.
 func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
-	f, began := a.flights.Join(ctx, key, func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+	f, began := a.flights.Join(ctx, key)
+	if began {
+		// It is executed by this goroutine, so that a server that drains waits for it.
+		stays := context.AfterFunc(ctx, f.Leave)
+		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+		if !stays() {
+			return
+		}
+	}
 	made, err := f.Wait(ctx)
 	if err != nil {
-		if began { // a server that drains does not end before the execution
-			<-f.Done()
-		}
 		return
 	}
 	if !began && a.Shared != nil {
