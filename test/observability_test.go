@@ -75,8 +75,8 @@ func scrapeOfWork(t *testing.T) string {
 		_ = resp.Body.Close()
 		t.Error("an answer came before its call did")
 	}
+	e.told() // that the client has gone, which its call outlasts
 	hold.Unlock()
-	e.told()
 	status, text := e.admin(w, new(replicas.Redis).Metrics()...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
 		t.Fatalf("%d: %s", status, text)

@@ -51,17 +51,19 @@ func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
 	if r.span != nil {
 		ctx = trace.ContextWithSpan(ctx, r.span)
 	}
-	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.once}, func(ctx context.Context, until func() time.Time) (made result) {
-		defer func() {
-			if v := recover(); v != nil {
-				slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
-				made.err = errPanic
-			}
-		}()
-		made.answer, made.err = c.calls.do(ctx, r, until)
-		return made
-	})
-	if !began {
+	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.once})
+	if began {
+		go f.Run(func(ctx context.Context, until func() time.Time) (made result) {
+			defer func() {
+				if v := recover(); v != nil {
+					slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
+					made.err = errPanic
+				}
+			}()
+			made.answer, made.err = c.calls.do(ctx, r, until)
+			return made
+		})
+	} else {
 		r.origin = FromOther
 		if leader := trace.SpanContextFromContext(f.Leader); leader.IsSampled() && r.recording() { //nolint:contextcheck // another caller's
 			r.span.AddLink(trace.Link{SpanContext: leader})

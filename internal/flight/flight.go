@@ -25,6 +25,7 @@ type Flight[K comparable, V any] struct {
 
 	group  *Group[K, V]
 	key    K
+	ctx    context.Context //nolint:containedctx // of the execution
 	cancel context.CancelFunc
 	done   chan struct{} // closed when result is set
 	result V
@@ -33,11 +34,9 @@ type Flight[K comparable, V any] struct {
 	until   time.Time // the latest deadline of a caller, zero if one has none; guarded by group.mu
 }
 
-// Join returns the flight for a key, and reports whether it has begun it. The caller must call
-// [Flight.Wait]. A flight calls run once, on a goroutine of its own: run must not panic. Its
-// context has the values of the first caller's, and ends when no caller waits any more. until
-// returns the time up to which callers wait, which later callers extend; zero is no limit.
-func (g *Group[K, V]) Join(ctx context.Context, key K, run func(ctx context.Context, until func() time.Time) V) (f *Flight[K, V], began bool) {
+// Join returns the flight for a key, and reports whether it has begun it. A caller that has must
+// call [Flight.Run], and every caller must call [Flight.Wait] or [Flight.Leave].
+func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began bool) {
 	until, _ := ctx.Deadline()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -49,20 +48,24 @@ func (g *Group[K, V]) Join(ctx context.Context, key K, run func(ctx context.Cont
 		return f, false
 	}
 	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, until: until}
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // Run calls it
 	if g.flights == nil {
 		g.flights = make(map[K]*Flight[K, V])
 	}
 	g.flights[key] = f
-	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
-		defer f.cancel()
-		f.result = run(ctx, f.latest)
-		g.mu.Lock()
-		f.drop()
-		g.mu.Unlock()
-		close(f.done)
-	}()
 	return f, true
+}
+
+// Run executes the flight, once. execute must not panic. Its context has the values of the
+// leader's, and ends when no caller waits any more. until returns the time up to which callers
+// wait, which later callers extend; zero is no limit.
+func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.Time) V) {
+	defer f.cancel()
+	f.result = execute(f.ctx, f.latest)
+	f.group.mu.Lock()
+	f.drop()
+	f.group.mu.Unlock()
+	close(f.done)
 }
 
 // Wait returns the flight's result, which callers share, or the cause of the end of the context.
@@ -71,18 +74,20 @@ func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
 	case <-f.done:
 		return f.result, nil
 	case <-ctx.Done():
+		f.Leave()
+		return result, context.Cause(ctx)
 	}
+}
+
+// Leave gives up waiting. The execution is cancelled when all callers have left.
+func (f *Flight[K, V]) Leave() {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
 	if f.waiters--; f.waiters == 0 {
 		f.drop()
 		f.cancel()
 	}
-	return result, context.Cause(ctx)
 }
-
-// Done returns a channel that is closed when the execution has ended.
-func (f *Flight[K, V]) Done() <-chan struct{} { return f.done }
 
 // Forget lets no caller join the present flights of the keys for which match is true. Callers
 // that have joined still get their results.

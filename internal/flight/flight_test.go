@@ -15,12 +15,19 @@ func TestCallersShareAnExecution(t *testing.T) {
 		var g Group[string, int]
 		run := func(context.Context, func() time.Time) int { time.Sleep(time.Minute); return 7 }
 		first, cancel := context.WithCancel(t.Context())
-		f, began := g.Join(first, "a", run)
-		other, again := g.Join(t.Context(), "a", run)
+		join := func(ctx context.Context, key string) (*Flight[string, int], bool) {
+			f, began := g.Join(ctx, key)
+			if began {
+				go f.Run(run)
+			}
+			return f, began
+		}
+		f, began := join(first, "a")
+		other, again := join(t.Context(), "a")
 		if !began || again || f != other || g.Waiting() != 2 || f.Leader != first {
 			t.Errorf("began %t, again %t, %d wait", began, again, g.Waiting())
 		}
-		if _, anew := g.Join(t.Context(), "b", run); !anew {
+		if _, anew := join(t.Context(), "b"); !anew {
 			t.Error("another key has joined")
 		}
 		cancel()
@@ -30,11 +37,11 @@ func TestCallersShareAnExecution(t *testing.T) {
 		if got, err := other.Wait(t.Context()); got != 7 || err != nil {
 			t.Errorf("%d, %v", got, err)
 		}
-		if _, anew := g.Join(t.Context(), "a", run); !anew {
+		if _, anew := join(t.Context(), "a"); !anew {
 			t.Error("an execution that has ended was joined")
 		}
 		g.Forget(func(key string) bool { return key == "a" })
-		if _, anew := g.Join(t.Context(), "a", run); !anew {
+		if _, anew := join(t.Context(), "a"); !anew {
 			t.Error("a forgotten execution was joined")
 		}
 		time.Sleep(time.Hour)
@@ -59,19 +66,22 @@ func TestExecutionEndsWithItsCallers(t *testing.T) {
 		long, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for _, ctx := range []context.Context{long, short} {
-			f, _ := g.Join(ctx, "", run)
+			f, began := g.Join(ctx, "")
+			if began {
+				go f.Run(run)
+			}
 			go func() {
 				if _, err := f.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
 			}()
 		}
-		f, _ := g.Join(long, "", run)
+		f, _ := g.Join(long, "")
 		began := time.Now()
 		if _, err := f.Wait(long); err == nil {
 			t.Error("a call that never ends has ended")
 		}
-		<-f.Done()
+		<-f.done
 		if took := time.Since(began); took != time.Minute {
 			t.Errorf("given up after %s", took)
 		}

@@ -277,27 +277,7 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
-		switch {
-		case op.Doc != nil && op.Operation == nil && p.OperationName == "":
-			errs[0].Message = "The document has several operations: operationName has to say which is to be run."
-		case isSubscription(p) && errs[0].Extensions["limit"] == nil:
-			errs = gqlerror.List{{
-				Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,
-				Extensions: map[string]any{"code": string(upstream.BadUserInput)},
-			}}
-		}
-		if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension can return one error only
-			errs = several
-		}
-		errs = few(errs, maxErrors)
-		// Nothing ran, so there is no data. Clients of the older media type
-		// read errors from a 200 only.
-		response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
-		if a.parts == eventStream { // as its protocol has it
-			a.event(response)
-			return
-		}
-		a.write(encode(a.status(http.StatusBadRequest), response))
+		a.invalid(ctx, p, op, errs)
 	case op.Operation.Operation == ast.Query:
 		if ctx, ok := a.streams(ctx, op); ok {
 			a.stream(ctx, op)
@@ -324,15 +304,45 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 	}
 }
 
+// invalid answers an operation that cannot be executed.
+func (a *answer) invalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
+	switch {
+	case op.Doc != nil && op.Operation == nil && p.OperationName == "":
+		errs[0].Message = "The document has several operations: operationName has to say which is to be run."
+	case isSubscription(p) && errs[0].Extensions["limit"] == nil:
+		errs = gqlerror.List{{
+			Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,
+			Extensions: map[string]any{"code": string(upstream.BadUserInput)},
+		}}
+	}
+	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension can return one error only
+		errs = several
+	}
+	errs = few(errs, maxErrors)
+	// Nothing ran, so there is no data. Clients of the older media type
+	// read errors from a 200 only.
+	response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
+	if a.parts == eventStream { // as its protocol has it
+		a.event(response)
+		return
+	}
+	a.write(encode(a.status(http.StatusBadRequest), response))
+}
+
 // query executes a query, or waits for an identical one that is being executed. The execution
 // goes on if the client that began it goes, and is given up when all have gone.
 func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
-	f, began := a.flights.Join(ctx, key, func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+	f, began := a.flights.Join(ctx, key)
+	if began {
+		// It is executed by this goroutine, so that a server that drains waits for it.
+		stays := context.AfterFunc(ctx, f.Leave)
+		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+		if !stays() {
+			return
+		}
+	}
 	made, err := f.Wait(ctx)
 	if err != nil {
-		if began { // a server that drains does not end before the execution
-			<-f.Done()
-		}
 		return
 	}
 	if !began && a.Shared != nil {

@@ -144,7 +144,7 @@ func (r *Redis) Metrics() []prometheus.Collector {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "funnelgraph_redis_up", Help: "1 while Redis answers; 0 while this server goes by what it knows itself.",
 		}, func() float64 {
-			if !r.breaker.IsClosed() {
+			if r.pool.Load() == nil || !r.breaker.IsClosed() {
 				return 0
 			}
 			return 1
