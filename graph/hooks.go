@@ -2,7 +2,12 @@ package graph
 
 import (
 	"context"
+	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -14,6 +19,45 @@ func contactByIDs(ctx context.Context, id string, workspaceID *string) (*upstrea
 
 func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id string) (*upstream.Contact, error) {
 	return contactByID(ctx, workspace.Key(), id)
+}
+
+// connectContacts is [connect] for contacts. Where the full tags of their applied tags are
+// asked for, these are loaded at once: the contacts name them.
+func connectContacts(ctx context.Context, list *loader.List[upstream.Contact], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
+	contacts, err := connect(ctx, list, parent, q, first, after, last, before)
+	op := graphql.GetOperationContext(ctx)
+	needsTags := func(applied graphql.CollectedField) bool {
+		return applied.Name == "appliedTags" && slices.ContainsFunc(rowFields(op, applied), func(f graphql.CollectedField) bool {
+			only, _ := embeddedTag.selection(op, f)
+			return f.Name == "tag" && !only
+		})
+	}
+	if err != nil || !slices.ContainsFunc(rowFields(op, graphql.GetFieldContext(ctx).Field), needsTags) {
+		return contacts, err
+	}
+	var tags []upstream.Ref
+	for _, contact := range contacts.Nodes {
+		for _, tag := range contact.Tags() {
+			tags = append(tags, tag.Ref())
+		}
+	}
+	loader.ContactTags.From(ctx).Request(tags...)
+	return contacts, nil
+}
+
+// rowFields returns the fields that the rows of a connection are asked for, by nodes or by
+// edges.
+func rowFields(op *graphql.OperationContext, connection graphql.CollectedField) []graphql.CollectedField {
+	var fields []graphql.CollectedField
+	for _, field := range graphql.CollectFields(op, connection.Selections, nil) {
+		switch field.Name {
+		case "nodes", "node":
+			fields = append(fields, graphql.CollectFields(op, field.Selections, nil)...)
+		case "edges":
+			fields = append(fields, rowFields(op, field)...)
+		}
+	}
+	return fields
 }
 
 func taggingTags(ctx context.Context, objs []*upstream.ContactTagging) ([]*upstream.ContactTag, error) {

@@ -172,12 +172,8 @@ func (x *execution) call(f *field, objs []*object) *call {
 	return c
 }
 
-// announce announces the batches of a call. No batch waits for those that may follow a
-// deferred fragment.
+// announce announces the batches of a call.
 func (c *call) announce() {
-	if c.later {
-		c.ahead = nil
-	}
 	c.loaders.Expect(c.own...)
 	c.loaders.Expect(c.ahead...)
 }
@@ -185,7 +181,7 @@ func (c *call) announce() {
 // follow adds batches of a workspace that may follow the call.
 func (c *call) follow(workspace string, next []loader.BatchKey) {
 	for _, key := range next {
-		key.Workspace = workspace
+		key.Workspace, key.Later = workspace, key.Later || c.later
 		c.ahead = append(c.ahead, key)
 	}
 }
@@ -230,7 +226,7 @@ func (c *call) run() {
 
 // perform is the part of run that resolvers can make panic.
 func (c *call) perform() (next []*call) {
-	loaders := c.loaders.ForResolver(c.level-1, c.workspaces, c.own)
+	loaders := c.loaders.ForResolver(c.level-1, c.workspaces, c.own, c.later)
 	defer loaders.Arrive()
 	defer func() {
 		if v := recover(); v != nil {

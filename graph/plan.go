@@ -78,6 +78,12 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level int)
 	op := p.op
 	if p.divided {
 		s.parts = p.parts(of, set, satisfies, level)
+		for _, part := range s.parts {
+			for _, key := range part.ahead {
+				key.Later = true
+				s.ahead = append(s.ahead, key)
+			}
+		}
 		// The cache of collected fields goes by the address of the set.
 		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, first(set)
 	}

@@ -54,7 +54,7 @@ func (workspaceResolver) Contacts(ctx context.Context, obj *upstream.Workspace, 
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
+	return connectContacts(ctx, loader.ContactList, obj.Ref(), q, first, after, last, before)
 }
 
 func (workspaceResolver) ContactTags(ctx context.Context, obj *upstream.Workspace, filter *model.ContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ContactTag], error) {

@@ -17,6 +17,8 @@ type BatchKey struct {
 	Workspace string // its raw or public id
 	Kind      upstream.Kind
 	Level     int
+	// Later says that a deferred fragment loads, for which nothing else has to wait.
+	Later bool
 }
 
 // expectations are the loads that an operation is still to make. A batch is sent when no
@@ -93,15 +95,16 @@ type turn struct {
 	level      int
 	workspaces []string
 	expected   []BatchKey
+	later      bool
 	settled    sync.Once
 }
 
 // ForResolver returns the same loaders for one call of a resolver at a level of the query.
 // workspaces are the ids of the workspaces that its objects belong to, as far as they are
 // known. expected are the batches that the call is expected to join; it joins none after
-// it has waited for one.
-func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey) *Loaders {
-	return &Loaders{l.operation, l.ctx, &turn{level: level, workspaces: workspaces, expected: expected}}
+// it has waited for one. later says that it belongs to a deferred fragment.
+func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey, later bool) *Loaders {
+	return &Loaders{l.operation, l.ctx, &turn{level: level, workspaces: workspaces, expected: expected, later: later}}
 }
 
 // Arrive settles what the resolver was expected to load. It may be called more than once.
@@ -118,10 +121,11 @@ func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
 		send()
 		return
 	}
-	keys := []BatchKey{{workspace, kind, l.turn.level}}
-	for _, other := range l.turn.workspaces {
-		if other != workspace {
-			keys = append(keys, BatchKey{other, kind, l.turn.level})
+	var keys []BatchKey
+	for _, id := range append([]string{workspace}, l.turn.workspaces...) {
+		keys = append(keys, BatchKey{Workspace: id, Kind: kind, Level: l.turn.level})
+		if l.turn.later {
+			keys = append(keys, BatchKey{id, kind, l.turn.level, true})
 		}
 	}
 	l.expected.join(pending{keys, send})

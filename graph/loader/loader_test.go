@@ -137,7 +137,7 @@ func TestExpectedLoadsShareCalls(t *testing.T) {
 		s := &store{}
 		l := New(t.Context(), nil)
 		records := s.resource()
-		key := BatchKey{"1", upstream.KindContact, 2}
+		key := BatchKey{Workspace: "1", Kind: upstream.KindContact, Level: 2}
 		var wait sync.WaitGroup
 		for range refs("1", 1, 40) {
 			l.Expect(key)
@@ -145,7 +145,7 @@ func TestExpectedLoadsShareCalls(t *testing.T) {
 		for i, ref := range refs("1", 1, 40) {
 			wait.Go(func() {
 				time.Sleep(time.Duration(i) * time.Minute)
-				turn := l.ForResolver(2, []string{"1"}, []BatchKey{key})
+				turn := l.ForResolver(2, []string{"1"}, []BatchKey{key}, false)
 				defer turn.Arrive()
 				if _, err := records.Of(turn).Load(ref); err != nil {
 					t.Error(err)
@@ -161,32 +161,33 @@ func TestExpectedLoadsShareCalls(t *testing.T) {
 // workspaces, kinds or levels, nor for a resolver that returned without a load.
 func TestBatchesAreSent(t *testing.T) {
 	for name, expected := range map[string]BatchKey{
-		"another workspace": {"2", upstream.KindContact, 2},
-		"another kind":      {"1", upstream.KindOrder, 2},
-		"another level":     {"1", upstream.KindContact, 3},
+		"another workspace": {Workspace: "2", Kind: upstream.KindContact, Level: 2},
+		"another kind":      {Workspace: "1", Kind: upstream.KindOrder, Level: 2},
+		"another level":     {Workspace: "1", Kind: upstream.KindContact, Level: 3},
+		"deferred":          {Workspace: "1", Kind: upstream.KindContact, Level: 2, Later: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := New(t.Context(), nil)
 			l.Expect(expected)
-			if _, err := (&store{}).resource().Of(l.ForResolver(2, nil, nil)).Load(refs("1", 1, 1)[0]); err != nil {
+			if _, err := (&store{}).resource().Of(l.ForResolver(2, nil, nil, false)).Load(refs("1", 1, 1)[0]); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		l := New(t.Context(), nil)
-		key := BatchKey{"p1", upstream.KindContact, 2}
+		key := BatchKey{Workspace: "p1", Kind: upstream.KindContact, Level: 2}
 		l.Expect(key)
 		sent := false
 		go func() {
-			_, _ = (&store{}).resource().Of(l.ForResolver(2, []string{"p1"}, nil)).Load(refs("1", 1, 1)[0])
+			_, _ = (&store{}).resource().Of(l.ForResolver(2, []string{"p1"}, nil, false)).Load(refs("1", 1, 1)[0])
 			sent = true
 		}()
 		synctest.Wait()
 		if sent {
 			t.Error("a batch was sent though another load was expected by the public id of its workspace")
 		}
-		l.ForResolver(2, nil, []BatchKey{key}).Arrive()
+		l.ForResolver(2, nil, []BatchKey{key}, false).Arrive()
 		synctest.Wait()
 		if !sent {
 			t.Error("a batch waits for a resolver that has returned")

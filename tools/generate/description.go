@@ -54,7 +54,7 @@ type Resource struct {
 	Relations    []*Relation
 
 	// Functions of package graph, empty for the usual ones.
-	Workspace, Attributes string
+	Workspace, Connect, Attributes string
 }
 
 // List is one path that lists a resource.
@@ -224,7 +224,7 @@ func (d *Description) readResources() error {
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
 			r.Note, r.Field = args.text("note", ""), args.text("field", "")
-			r.Workspace, r.Attributes = args.text("workspace", ""), args.text("attributes", "nil")
+			r.Workspace, r.Connect, r.Attributes = args.text("workspace", ""), args.text("connect", "connect"), args.text("attributes", "nil")
 			r.Plural = args.text("plural", plural(r.Noun))
 			r.Body = args.text("body", strings.TrimSuffix(strings.Join(r.Path, "_"), "s"))
 			if r.Accounts && args.texts("lists") == nil {

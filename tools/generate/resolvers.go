@@ -154,7 +154,7 @@ func (d *Description) listBody(r *Resource, list List) string {
 	case "Workspace":
 		workspace = "obj.Key()"
 	}
-	connect := "return connect(ctx, loader." + listName(r, list) + ", " + parent
+	connect := "return " + r.Connect + "(ctx, loader." + listName(r, list) + ", " + parent
 	if len(r.Filters) == 0 {
 		return connect + ", " + queryOf(r.Sort, workspace) + ", " + windowed
 	}
