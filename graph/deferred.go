@@ -10,11 +10,12 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// A deferred fragment is planned with the objects that it is asked of. When they have been
-// written, the fragment is loaded for all of them and written, an answer for each.
+// A deferred fragment is loaded for all of its objects, beginning with the calls of what is
+// around it, so that they share batches. It is written when it is there, a response for each
+// object; nothing else waits for it.
 //
-// gqlgen's own deferral does not do: it puts null in the place of non-null fields, defers
-// nothing at the root, and loses the deferred fragments of mutations.
+// gqlgen's own deferral puts null in the place of non-null fields, defers nothing at the
+// root, and loses the deferred fragments of mutations.
 
 // maxParts is how many deferred fragments are sent in parts of their own; more come with
 // what is around them.
@@ -75,8 +76,9 @@ func isLater(fragment *ast.InlineFragment) bool {
 	return len(fragment.Directives) > 0 && fragment.Directives[0] == later
 }
 
-// first returns a selection set of objects without the fragments that are sent later.
-func first(set ast.SelectionSet) ast.SelectionSet {
+// withoutLater returns the selection set of an object without the fragments that are sent
+// later.
+func withoutLater(set ast.SelectionSet) ast.SelectionSet {
 	left := make(ast.SelectionSet, 0, len(set))
 	for _, selection := range set {
 		if inline, ok := selection.(*ast.InlineFragment); ok {
@@ -84,7 +86,7 @@ func first(set ast.SelectionSet) ast.SelectionSet {
 				continue
 			}
 			rest := *inline
-			rest.SelectionSet = first(inline.SelectionSet)
+			rest.SelectionSet = withoutLater(inline.SelectionSet)
 			selection = &rest
 		}
 		left = append(left, selection)

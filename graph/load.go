@@ -67,7 +67,7 @@ func (r records) Len() int { return len(r) }
 
 func (r records) At(i int) any { return r[i] }
 
-// nodes are the rows of a connection, as a [list].
+// nodesOf are the rows of a connection, as a [list].
 type nodesOf struct{ model.Rows }
 
 func (n nodesOf) At(i int) any { return n.Row(i) }
@@ -112,9 +112,17 @@ type call struct {
 	own, ahead []loader.BatchKey
 }
 
-// start starts calls that have been announced. The last one runs on the caller's goroutine,
-// unless it belongs to a deferred fragment.
+// start announces the batches of calls and starts them. The last one runs on the caller's
+// goroutine, unless it belongs to a deferred fragment.
 func (x *execution) start(calls []*call) {
+	for _, c := range calls {
+		c.announce()
+	}
+	x.begin(calls)
+}
+
+// begin starts calls that have been announced.
+func (x *execution) begin(calls []*call) {
 	for i, c := range calls {
 		if i == len(calls)-1 && c.execution == x {
 			c.run()
@@ -124,8 +132,7 @@ func (x *execution) start(calls []*call) {
 	}
 }
 
-// calls returns the calls that objects need next and announces the batches that they join.
-// Each group has objects of one selection.
+// calls returns the calls that objects need next. Each group has objects of one selection.
 func (x *execution) calls(groups [][]*object) []*call {
 	var calls []*call
 	for _, objs := range groups {
@@ -152,7 +159,7 @@ func (x *execution) calls(groups [][]*object) []*call {
 	return calls
 }
 
-// call returns a call of a relation's resolver and announces its batches.
+// call returns a call of a relation's resolver.
 func (x *execution) call(f *field, objs []*object) *call {
 	c := &call{field: f, execution: x, objs: objs}
 	for _, obj := range objs {
@@ -168,7 +175,6 @@ func (x *execution) call(f *field, objs []*object) *call {
 		}
 		c.follow(id, f.next)
 	}
-	c.announce()
 	return c
 }
 
@@ -220,8 +226,11 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 // run calls a resolver, attaches its results to the objects and loads what these need.
 func (c *call) run() {
 	next := c.perform()
+	for _, n := range next {
+		n.announce()
+	}
 	c.loaders.Settle(c.ahead...)
-	c.start(next)
+	c.begin(next)
 }
 
 // perform is the part of run that resolvers can make panic.
@@ -410,7 +419,7 @@ func (x *execution) root(plan *selection) *object {
 	root := plan.newObject(nil, nil, 0)
 	if x.op.Operation.Operation == ast.Mutation {
 		for _, f := range plan.loads { // one after another
-			x.call(f, []*object{root}).run()
+			x.start([]*call{x.call(f, []*object{root})})
 			x.loads.Wait()
 		}
 		return root
@@ -439,7 +448,6 @@ func (x *execution) rootCall(f *field, root *object) *call {
 		}
 	}
 	from.workspaces = c.workspaces
-	c.announce()
 	return c
 }
 

@@ -81,11 +81,11 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level int)
 		for _, part := range s.parts {
 			for _, key := range part.ahead {
 				key.Later = true
-				s.ahead = append(s.ahead, key)
+				s.follow(key)
 			}
 		}
 		// The cache of collected fields goes by the address of the set.
-		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, first(set)
+		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, withoutLater(set)
 	}
 	for _, collected := range graphql.CollectFields(op, set, satisfies) {
 		if !slices.ContainsFunc(s.fields, func(f *field) bool { return f.Alias == collected.Alias }) {
@@ -113,11 +113,20 @@ func (s *selection) add(collected graphql.CollectedField) {
 	f.slot = len(s.loads)
 	s.loads = append(s.loads, f)
 	if f.kind != "" {
-		s.ahead = append(s.ahead, loader.BatchKey{Kind: f.kind, Level: s.level})
+		s.follow(loader.BatchKey{Kind: f.kind, Level: s.level})
 	}
 	if sub != nil && sub.of.Name != "Team" { // which leads to other workspaces
 		f.next = sub.ahead
-		s.ahead = append(s.ahead, f.next...)
+		s.follow(f.next...)
+	}
+}
+
+// follow adds batches that may follow the selection's objects.
+func (s *selection) follow(keys ...loader.BatchKey) {
+	for _, key := range keys {
+		if !slices.Contains(s.ahead, key) {
+			s.ahead = append(s.ahead, key)
+		}
 	}
 }
 
