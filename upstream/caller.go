@@ -96,6 +96,7 @@ func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (an
 		if by := until(); !by.IsZero() && now.Add(wait).After(by) || !h.retries.take(now, 1) {
 			return a.answer, a.err
 		}
+		a.free()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -197,29 +198,32 @@ func (c *caller) exchange(ctx context.Context, r *request, a *attempt) error {
 		most = min(most, maxErrorBody+1) // more is not looked at
 	}
 	b := buffers.Get().(*bytes.Buffer)
-	defer func() {
-		if b.Cap() <= maxBuffer {
-			b.Reset()
-			buffers.Put(b)
-		}
-	}()
+	a.buffer = b
 	if _, err := b.ReadFrom(io.LimitReader(resp.Body, most)); err != nil {
 		return err
 	}
 	if int64(b.Len()) > c.maxBody {
 		return errBodyTooLarge
 	}
-	a.status, a.header, a.body = resp.StatusCode, resp.Header, bytes.Clone(b.Bytes())
+	a.status, a.header, a.body = resp.StatusCode, resp.Header, b.Bytes()
 	return nil
 }
 
-// buffers hold bodies while they are read; they are then copied. The length of an answer is seldom
-// known. A new buffer that grows takes 153 KB and 271 µs of CPU for a page of contacts, one that is
-// reused 113 KB and 240 µs.
+// buffers hold bodies until they have been decoded, unless several calls share them. Without
+// reuse, an unshared nested query of 16 calls allocates 642 KB instead of 361 KB.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // maxBuffer is the largest buffer that is kept for reuse, in bytes.
 const maxBuffer = 1 << 20
+
+// free gives the answer's buffer back, if it has one. Its body must not be used any more.
+func (a *answer) free() {
+	if a.buffer != nil && a.buffer.Cap() <= maxBuffer {
+		a.buffer.Reset()
+		buffers.Put(a.buffer)
+	}
+	a.buffer = nil
+}
 
 var errBodyTooLarge = errors.New("body exceeds the limit")
 

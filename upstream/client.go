@@ -128,10 +128,10 @@ func (c *Client) BelievesCaller() bool { return !c.held && !c.Scoped() }
 // (API.md §3.1).
 const nextHeader = "Pagination-Next"
 
-// get makes one GET call on a host of the template, and passes the answer's body to read. expand
-// are the keys that are sent only when asked for (API.md §3.5). It returns the cursor of the next
-// page. An answer that cannot be read is asked for once more, over the network. Every failure is
-// an [*Error], but for the caller's own cancellation.
+// get makes one GET call on a host of the template, and passes the answer's body to read, which
+// must not keep it. expand are the keys that are sent only when asked for (API.md §3.5). It
+// returns the cursor of the next page. An answer that cannot be read is asked for once more, over
+// the network. Every failure is an [*Error], but for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
 	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", repeatable: true, fresh: ctx.Value(freshKey{}) != nil}
 	parse := func(a answer) error {
@@ -173,6 +173,7 @@ func (c *Client) call(ctx context.Context, r *request, read func(answer) error) 
 		r.header.Set("Content-Type", "application/json")
 	}
 	a, err := c.watch(ctx, r)
+	defer a.free()
 	r.doubted = a.doubted
 	if err != nil {
 		return c.callError(ctx, err)

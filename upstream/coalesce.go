@@ -73,6 +73,9 @@ func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if f.Shared() {
+		made.answer.buffer = nil
+	}
 	return made.answer, made.err
 }
 

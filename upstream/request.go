@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 
@@ -47,7 +48,8 @@ type answer struct {
 	status  int // 0 without an answer
 	header  http.Header
 	body    []byte
-	doubted bool // see [request]
+	buffer  *bytes.Buffer // that the body is in, if that can be used again
+	doubted bool          // see [request]
 	// decoded, if not nil, has to be called when the body has been decoded: only such an
 	// answer is worth caching.
 	decoded func()

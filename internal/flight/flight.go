@@ -31,6 +31,7 @@ type Flight[K comparable, V any] struct {
 	result V
 
 	waiters int       // guarded by group.mu
+	shared  bool      // guarded by group.mu
 	until   time.Time // the latest deadline of a caller, zero if one has none; guarded by group.mu
 }
 
@@ -42,6 +43,7 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	defer g.mu.Unlock()
 	if f := g.flights[key]; f != nil {
 		f.waiters++
+		f.shared = true
 		if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
 			f.until = until
 		}
@@ -77,6 +79,13 @@ func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
 		f.Leave()
 		return result, context.Cause(ctx)
 	}
+}
+
+// Shared reports whether several callers have joined the flight.
+func (f *Flight[K, V]) Shared() bool {
+	f.group.mu.Lock()
+	defer f.group.mu.Unlock()
+	return f.shared
 }
 
 // Leave gives up waiting. The execution is cancelled when all callers have left.
