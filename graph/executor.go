@@ -110,10 +110,10 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 		}
 		begun = true
 		x.ctx = graphql.WithOperationContext(ctx, op)
-		response, later := x.answer(plan)
+		response, later := x.answer(plan) //nolint:contextcheck // the operation's
 		if len(later) > 0 {
 			i := &incremental{execution: x, results: make(chan delivery, maxParts)}
-			i.left, rest = i.begin(later), i.next
+			i.left, rest = i.begin(later), i.next //nolint:contextcheck // the operation's
 			response.HasNext = new(true)
 		}
 		return response

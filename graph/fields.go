@@ -61,45 +61,35 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 	case model.Rows:
 		switch f.Name {
 		case "nodes":
-			return nodesOf{r}, nil
+			return list{r.Len(), r.Row}, nil
 		case "edges":
-			return edgesOf{r}, nil
+			return list{r.Len(), func(i int) any { return edge{r, i} }}, nil
 		}
 		return r.PageInfo(), nil
 	case edge:
 		return r.rows.Row(r.index), nil
 	}
-	switch v := reflect.ValueOf(f.member(record)); v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return nil, nil //nolint:nilnil // null
-		}
-		return v.Interface(), nil
-	case reflect.Slice:
-		all := make(records, v.Len())
-		for i := range all {
-			all[i] = v.Index(i).Interface()
-		}
-		return all, x.objects.add(len(all))
+	v := reflect.ValueOf(f.member(record))
+	if v.Kind() == reflect.Slice {
+		return list{v.Len(), func(i int) any { return v.Index(i).Interface() }}, x.objects.add(v.Len())
 	}
-	return nil, fmt.Errorf("%s of %T is no object", f.Name, record)
+	if v.IsNil() {
+		return nil, nil //nolint:nilnil // null
+	}
+	return v.Interface(), nil
 }
 
 func (f *field) readRow(x *execution, r row) (any, error) {
 	switch {
 	case f.column.HasMembers():
 		members := r.Members(f.column, f.keys(x))
-		all := make(records, len(members))
-		for i, member := range members {
-			all[i] = member
-		}
-		return all, x.objects.add(len(all))
+		return list{len(members), func(i int) any { return members[i] }}, x.objects.add(len(members))
 	case f.column.IsList():
 		children := r.Children(f.column)
 		if children == nil && !f.Definition.Type.NonNull {
 			return nil, nil //nolint:nilnil // null
 		}
-		return embedded(children), x.objects.add(len(children))
+		return list{len(children), func(i int) any { return children[i] }}, x.objects.add(len(children))
 	}
 	if child := r.Child(f.column); child != nil {
 		return child, nil
@@ -120,13 +110,6 @@ func (f *field) keys(x *execution) []string {
 	}
 	return keys
 }
-
-// embedded are the records that another one embeds, as a [list].
-type embedded []*upstream.Record
-
-func (e embedded) Len() int { return len(e) }
-
-func (e embedded) At(i int) any { return e[i] }
 
 // member returns the member of a struct of package model that stands for the field: the
 // one that @goField names, or of the same name.

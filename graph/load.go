@@ -54,28 +54,11 @@ type result struct {
 	err   error
 }
 
-// list is a list of records; At may return nil.
-type list interface {
-	Len() int
-	At(i int) any
+// list is a list of n records; at may return nil.
+type list struct {
+	n  int
+	at func(i int) any
 }
-
-// records is a [list].
-type records []any
-
-func (r records) Len() int { return len(r) }
-
-func (r records) At(i int) any { return r[i] }
-
-// nodesOf are the rows of a connection, as a [list].
-type nodesOf struct{ model.Rows }
-
-func (n nodesOf) At(i int) any { return n.Row(i) }
-
-// edgesOf are the edges of a connection, as a [list].
-type edgesOf struct{ model.Rows }
-
-func (e edgesOf) At(i int) any { return edge{e.Rows, i} }
 
 // edge is a row of a connection with its cursor.
 type edge struct {
@@ -207,9 +190,9 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 		switch value := value.(type) {
 		case nil:
 		case list:
-			members := make([]*object, value.Len())
+			members := make([]*object, value.n)
 			for i := range members {
-				if record := value.At(i); record != nil {
+				if record := value.at(i); record != nil {
 					members[i] = sub.newObject(record, obj, 0)
 					group = append(group, members[i])
 				}

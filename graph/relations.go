@@ -48,14 +48,14 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 // else it is loaded, all of them together. An empty id is no record.
 func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
 	if stub == nil || !fields.suffices(ctx) {
-		return loaded(ctx, objs, records, ref, func(*O) *T { return nil })
+		return loaded(objs, records, ref, func(*O) *T { return nil })
 	}
-	return loaded(ctx, objs, records, ref, func(o *O) *T { return stub(ref(o)) })
+	return loaded(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
 }
 
 // loaded returns one record for each object of a list: what known has of it, if that is
 // enough, or else the record, all of these together. An empty id is no record.
-func loaded[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
+func loaded[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	var refs []upstream.Ref
 	var at []int
@@ -113,7 +113,7 @@ type part[T any] interface {
 // reference are, or else the record, all of them together.
 func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference light) ([]*T, error) {
 	always, mostly := reference.suffices(ctx), fields.suffices(ctx)
-	return loaded(ctx, objs, records.From(ctx), ref, func(o *O) *T {
+	return loaded(objs, records.From(ctx), ref, func(o *O) *T {
 		switch {
 		case always:
 			return told(embedded(o), ref(o))
@@ -130,7 +130,7 @@ func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.W
 	if lightWorkspace.suffices(ctx) {
 		return workspacesOf(ctx, objs, id)
 	}
-	return loaded(ctx, objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
+	return loaded(objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
 	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }

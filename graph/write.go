@@ -88,22 +88,7 @@ func (w *writer) field(s *selection, f *field, record any, o *object) bool {
 // member writes the value of a field, or null for one that failed.
 func (w *writer) member(s *selection, f *field, record any, o *object) bool {
 	m, failed := w.mark(), len(w.errs)
-	ok := true
-	switch t := f.Definition.Type; {
-	case f.slot >= 0:
-		r := o.results[f.slot]
-		if r.err != nil {
-			w.fail(r.err)
-			ok = false
-		} else {
-			ok = w.value(f, t, r.value)
-		}
-	case record == nil: // introspection
-		return w.introspection(f)
-	default:
-		ok = w.plain(s, f, t, record)
-	}
-	if ok {
+	if w.result(s, f, record, o) {
 		return true
 	}
 	if !f.Definition.Type.NonNull {
@@ -114,6 +99,22 @@ func (w *writer) member(s *selection, f *field, record any, o *object) bool {
 		w.fail(errNull)
 	}
 	return false
+}
+
+// result writes the value of a field, and returns false for null.
+func (w *writer) result(s *selection, f *field, record any, o *object) bool {
+	switch {
+	case f.slot < 0 && record == nil:
+		return w.introspection(f)
+	case f.slot < 0:
+		return w.plain(s, f, f.Definition.Type, record)
+	}
+	r := o.results[f.slot]
+	if r.err != nil {
+		w.fail(r.err)
+		return false
+	}
+	return w.value(f, f.Definition.Type, r.value)
 }
 
 // errNull is the error of a null in a place that must not be null.
@@ -190,7 +191,7 @@ func (w *writer) value(f *field, t *ast.Type, value any) bool {
 	case []*object:
 		return w.list(t, len(v), func(i int) bool { return w.value(f, t.Elem, v[i]) })
 	case list:
-		return w.list(t, v.Len(), func(i int) bool { return w.value(f, t.Elem, v.At(i)) })
+		return w.list(t, v.n, func(i int) bool { return w.value(f, t.Elem, v.at(i)) })
 	}
 	return w.object(f.concrete(), value, nil)
 }
