@@ -28,6 +28,7 @@ type expectations struct {
 	mu      sync.Mutex
 	count   map[BatchKey]int
 	waiting []pending
+	watched bool // whether waiting batches are sent when the operation ends
 }
 
 // pending is a batch that is not yet sent, and the keys under which loads may join it.
@@ -55,7 +56,9 @@ func (l *Loaders) Settle(keys ...BatchKey) {
 	e := &l.expected
 	e.mu.Lock()
 	for _, key := range keys {
-		if e.count[key]--; e.count[key] == 0 {
+		if e.count[key] > 1 {
+			e.count[key]--
+		} else {
 			delete(e.count, key)
 		}
 	}
@@ -66,13 +69,29 @@ func (l *Loaders) Settle(keys ...BatchKey) {
 	}
 }
 
-// join sends a batch as soon as no more loads are expected for any of the keys.
-func (e *expectations) join(p pending) {
+// join sends a batch as soon as no more loads are expected for any of the keys, or when
+// the operation's context ends.
+func (e *expectations) join(ctx context.Context, p pending) {
 	e.mu.Lock()
 	e.waiting = append(e.waiting, p)
 	complete := e.complete()
+	if len(e.waiting) > 0 && !e.watched {
+		e.watched = true
+		context.AfterFunc(ctx, e.end)
+	}
 	e.mu.Unlock()
 	for _, p := range complete {
+		p.send()
+	}
+}
+
+// end sends all waiting batches, whose calls fail, and expects no more loads.
+func (e *expectations) end() {
+	e.mu.Lock()
+	waiting := e.waiting
+	e.waiting, e.count, e.watched = nil, nil, false
+	e.mu.Unlock()
+	for _, p := range waiting {
 		p.send()
 	}
 }
@@ -128,7 +147,7 @@ func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
 			keys = append(keys, BatchKey{id, kind, l.turn.level, true})
 		}
 	}
-	l.expected.join(pending{keys, send})
+	l.expected.join(l.ctx, pending{keys, send})
 }
 
 // never is for dataloader's own timer, which is not used.
@@ -145,6 +164,8 @@ type batcher[K comparable, V any] struct {
 
 	// mu keeps a batch from being sent while keys are added.
 	mu sync.Mutex
+	// open are the keys of the open batch.
+	open map[K]bool
 }
 
 func newBatcher[K comparable, V any](ctx context.Context, fetch dataloader.BatchFunc[K, V], batches bool) *batcher[K, V] {
@@ -161,24 +182,30 @@ func newBatcher[K comparable, V any](ctx context.Context, fetch dataloader.Batch
 func (b *batcher[K, V]) prime(key K, value V) { b.loader.Prime(b.ctx, key, value) }
 
 // add adds the keys of the indices to the open batch, sets their thunks, and reports
-// whether the batch has to be sent. It is fetched on the context of the first caller to
-// add to it, which is to be made of the operation's.
+// whether the batch has to be sent: it holds one of the keys, which others may have added.
+// It is fetched on the context of the first caller to add to it, which is to be made of
+// the operation's.
 func (b *batcher[K, V]) add(ctx context.Context, keys []K, indices []int, thunks []dataloader.Thunk[V]) bool {
-	missing := false
+	waits := false
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, i := range indices {
-		if _, known := b.cache.Get(ctx, keys[i]); !known {
-			missing = true
+		if _, known := b.cache.Get(ctx, keys[i]); !known && b.batches {
+			if b.open == nil {
+				b.open = make(map[K]bool)
+			}
+			b.open[keys[i]] = true
 		}
+		waits = waits || b.open[keys[i]]
 		thunks[i] = b.loader.Load(ctx, keys[i])
 	}
-	return missing && b.batches
+	return waits
 }
 
 // send fetches the open batch.
 func (b *batcher[K, V]) send() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.open = nil
 	b.loader.Flush()
 }

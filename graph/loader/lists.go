@@ -203,7 +203,7 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Unlock()
 	p.once.Do(func() {
 		p.err = errPanic // which others find if this one panics
-		if p.rows, p.err = l.fetch(l.loaders, key.parent, key.query); p.err == nil {
+		if p.rows, p.err = l.fetch(l.loaders.alone(l.loaders.ctx), key.parent, key.query); p.err == nil {
 			l.rows.Of(l.loaders).Know(p.rows.Rows)
 		}
 	})

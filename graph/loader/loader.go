@@ -62,7 +62,8 @@ func (l *Loaders) on(ctx context.Context) *Loaders {
 	return &Loaders{l.operation, ctx, l.turn}
 }
 
-// alone returns the same loaders, for a batch: it belongs to no resolver.
+// alone returns the same loaders, for a batch or a page, which resolvers share: its own loads
+// wait for nothing that is expected of resolvers.
 func (l *Loaders) alone(ctx context.Context) *Loaders {
 	return &Loaders{operation: l.operation, ctx: ctx}
 }

@@ -235,3 +235,52 @@ func TestRecordsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPendingKeysAreSent has a resolver near the root load a record that a deeper one has
+// added to a batch. The batch waits for what is expected at the deeper level, which depends
+// on the resolver near the root.
+func TestPendingKeysAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(t.Context(), nil)
+		records := (&store{}).resource()
+		key := BatchKey{Workspace: "1", Kind: upstream.KindContact, Level: 3}
+		l.Expect(key)
+		deep := make(chan error)
+		go func() {
+			_, err := records.Of(l.ForResolver(3, []string{"1"}, nil, false)).Load(refs("1", 1, 1)[0])
+			deep <- err
+		}()
+		synctest.Wait()
+		if _, err := records.Of(l.ForResolver(1, []string{"1"}, nil, false)).Load(refs("1", 1, 1)[0]); err != nil {
+			t.Error(err)
+		}
+		l.Settle(key)
+		if err := <-deep; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestEndedOperationsDoNotWait ends an operation whose batch waits for a load that never
+// comes.
+func TestEndedOperationsDoNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := New(ctx, nil)
+		l.Expect(BatchKey{Workspace: "1", Kind: upstream.KindContact})
+		loaded := false
+		go func() {
+			_, _ = (&store{}).resource().Of(l.ForResolver(0, nil, nil, false)).Load(refs("1", 1, 1)[0])
+			loaded = true
+		}()
+		synctest.Wait()
+		if loaded {
+			t.Error("a batch was sent though a load was expected")
+		}
+		cancel()
+		synctest.Wait()
+		if !loaded {
+			t.Error("a load waits though its operation has ended")
+		}
+	})
+}
