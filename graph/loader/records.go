@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -181,6 +182,8 @@ func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataload
 		}
 		raw = append(raw, i)
 	}
+	// Whoever came first, the same records make the same calls, which others can share.
+	slices.SortFunc(raw, func(i, j int) int { return cmp.Compare(refs[i].ID, refs[j].ID) })
 	for part := range slices.Chunk(raw, upstream.PageSize) {
 		b.run(part, func(b *batch[T]) { b.many(refs[part[0]].Parent, part, refs) })
 	}
