@@ -35,7 +35,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		if err != nil {
 			return nil, err
 		}
-		l.Give(ref.ID, label) // mutations have had no prefetch
+		l.Give(ref.ID, label)
 	}
 	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
 		return upstream.NewRecord[upstream.Workspace](ref), nil
