@@ -10,9 +10,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// A deferred fragment is loaded for all of its objects, beginning with the calls of what is
-// around it, so that they share batches. It is written when it is there, a response for each
-// object; nothing else waits for it.
+// A deferred fragment is loaded for all of its objects when what is around it has been
+// written, and is then written, a response for each object. Nothing else waits for it.
 //
 // gqlgen's own deferral puts null in the place of non-null fields, defers nothing at the
 // root, and loses the deferred fragments of mutations.
@@ -189,15 +188,17 @@ func (p *planner) parts(of *ast.Definition, set ast.SelectionSet, satisfies []st
 			continue
 		}
 		label, _ := argumentOf(p.op, inline.Directives.ForName(deferDirective), "label").(string)
-		parts = append(parts, &fragment{label: label, selection: p.selection(of, inline.SelectionSet, level)})
+		if s := p.selection(of, inline.SelectionSet, level); len(s.fields)+len(s.parts) > 0 {
+			parts = append(parts, &fragment{label: label, selection: s})
+		}
 	}
 	return parts
 }
 
-// deferred makes the objects of deferred fragments and returns their first calls. They
-// begin with the calls of what is around the fragment, so that they share batches.
-func (x *execution) deferred(fragments []*fragment, objs []*object) []*call {
-	var calls []*call
+// deferred makes the objects of deferred fragments and returns the calls that begin with
+// those of what is around them: single records by their ids, which share batches. The other
+// calls are held, so that they take nothing of the budget before.
+func (x *execution) deferred(fragments []*fragment, objs []*object) (early []*call) {
 	for _, f := range fragments {
 		f.once.Do(func() { f.execution = x.fork() })
 		of := make([]*object, len(objs))
@@ -205,9 +206,37 @@ func (x *execution) deferred(fragments []*fragment, objs []*object) []*call {
 			of[i] = f.newObject(obj.record, obj, 0)
 			obj.later = append(obj.later, of[i])
 		}
-		calls = append(calls, f.execution.calls([][]*object{of})...)
+		early = append(early, f.execution.hold(f.execution.calls([][]*object{of}))...)
 	}
-	return calls
+	return early
+}
+
+// hold keeps calls of a deferred fragment until it is released. It returns the calls that
+// can begin before: those of other executions, and of single records by their ids.
+func (x *execution) hold(calls []*call) []*call {
+	if !x.later {
+		return calls
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.released {
+		return calls
+	}
+	return slices.DeleteFunc(calls, func(c *call) bool {
+		held := c.execution == x && (c.kind == "" || c.relation.Batch)
+		if held {
+			x.held = append(x.held, c)
+		}
+		return held
+	})
+}
+
+// release returns the calls that were held.
+func (x *execution) release() []*call {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.released = true
+	return x.held
 }
 
 // deferParts keeps the deferred fragments of an object that was written.
@@ -269,21 +298,37 @@ func (i *incremental) next(ctx context.Context) *graphql.Response {
 	return response
 }
 
-// begin waits for deferred fragments that have objects in the answer, writes them as they
-// are there, and returns their number.
-func (i *incremental) begin(later []deferred) int {
-	byFragment := make(map[*fragment][]deferred)
+// byFragment are the objects of each deferred fragment.
+type byFragment map[*fragment][]deferred
+
+func grouped(later []deferred) byFragment {
+	groups := make(byFragment)
 	for _, d := range later {
-		byFragment[d.fragment] = append(byFragment[d.fragment], d)
+		groups[d.fragment] = append(groups[d.fragment], d)
 	}
-	for f, of := range byFragment {
+	return groups
+}
+
+// begin waits for deferred fragments and writes them as they are there, each before those
+// in it.
+func (i *incremental) begin(groups byFragment) {
+	held := make(map[*fragment][]*call, len(groups))
+	for f := range groups {
+		held[f] = f.execution.release()
+		for _, c := range held[f] {
+			c.announce()
+		}
+	}
+	for f, of := range groups {
 		go func() {
+			f.execution.begin(held[f])
 			f.execution.loads.Wait()
-			responses, deferred := f.execution.writeParts(of)
-			i.results <- delivery{responses, i.begin(deferred)}
+			responses, later := f.execution.writeParts(of)
+			inner := grouped(later)
+			i.results <- delivery{responses, len(inner)}
+			i.begin(inner)
 		}()
 	}
-	return len(byFragment)
 }
 
 // fork returns an execution for a deferred fragment, with errors of its own.

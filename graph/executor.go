@@ -112,8 +112,10 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 		x.ctx = graphql.WithOperationContext(ctx, op)
 		response, later := x.answer(plan) //nolint:contextcheck // the operation's
 		if len(later) > 0 {
-			i := &incremental{execution: x, results: make(chan delivery, maxParts)}
-			i.left, rest = i.begin(later), i.next //nolint:contextcheck // the operation's
+			groups := grouped(later)
+			i := &incremental{execution: x, results: make(chan delivery, maxParts), left: len(groups)}
+			i.begin(groups) //nolint:contextcheck // the operation's
+			rest = i.next
 			response.HasNext = new(true)
 		}
 		return response

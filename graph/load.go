@@ -30,8 +30,13 @@ type execution struct {
 	objects   *objects
 	spans     *spans // nil if the operation is not traced
 	nulls     bool   // whether a variable is null
-	later     bool   // whether this is a deferred fragment
 	loads     sync.WaitGroup
+
+	// later says that this is a deferred fragment. Until it is released, its calls are held.
+	later    bool
+	mu       sync.Mutex
+	released bool
+	held     []*call
 }
 
 // object is a record in the answer, with the results of its selection's loads.
@@ -208,7 +213,7 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 
 // run calls a resolver, attaches its results to the objects and loads what these need.
 func (c *call) run() {
-	next := c.perform()
+	next := c.hold(c.perform())
 	for _, n := range next {
 		n.announce()
 	}

@@ -216,11 +216,12 @@ func (b *batch[T]) run(indices []int, call func(*batch[T])) {
 }
 
 func (b *batch[T]) one(i int, ref upstream.Ref) {
-	t, err := b.Resource.one(b.loaders, ref)
 	for range b.owners {
-		// Paid whether it is there or not, and whatever is known of its owners.
+		// Paid first, whether the record is there or not, and whatever is known of its owners:
+		// the calls that the budget then refuses tell nothing of that.
 		b.loaders.client.Forgo(b.loaders.ctx)
 	}
+	t, err := b.Resource.one(b.loaders, ref)
 	if err == nil && b.owner != nil {
 		_, err = b.loaders.owned(b.owner(t))
 	}
