@@ -201,6 +201,7 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 		l.pages[key] = p
 	}
 	l.mu.Unlock()
+	before, _ := upstream.ChainOf(l.loaders.ctx)
 	p.once.Do(func() {
 		p.err = errPanic // which others find if this one panics
 		if p.rows, p.err = l.fetch(l.loaders.alone(l.loaders.ctx), key.parent, key.query); p.err == nil {
@@ -208,7 +209,8 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 		}
 	})
 	if p.err == nil {
-		upstream.AwaitChain(l.loaders.ctx, p.rows.Chain)
+		// Whoever fetched the page, it is one call after what came before.
+		upstream.AwaitChain(l.loaders.ctx, min(p.rows.Chain, before+1))
 	}
 	return p.rows, p.err
 }
