@@ -206,7 +206,7 @@ var emailEngagementType = RowType{name: "EmailEngagement", keys: []key{
 	{name: "last_email_clicked_at", shape: asTime, field: "lastEmailClickedAt"},
 }}
 
-// ContactTag is a row of the graph's type ContactTag. A label of a workspace that contacts can carry. Its name is unique within the workspace.
+// ContactTag is a row of the graph's type ContactTag. A tag for contacts. Its name is unique within the workspace.
 type ContactTag struct{ Row }
 
 func (*ContactTag) describe() *RowType { return &contactTagType }
@@ -227,7 +227,7 @@ var contactTagType = RowType{name: "ContactTag", kind: "contact_tag", parent: "w
 	{name: "applied_at", shape: asTime},
 }}
 
-// ContactTagging is a row of the graph's type ContactTagging. A label that a contact carries, and since when.
+// ContactTagging is a row of the graph's type ContactTagging. A tag of a contact, with the time when it was applied.
 type ContactTagging struct{ Row }
 
 func (*ContactTagging) describe() *RowType { return &contactTaggingType }
@@ -533,7 +533,7 @@ var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id",
 	{name: "footer_code", field: "footerCode", expand: true},
 }}
 
-// FunnelTag is a row of the graph's type FunnelTag. A label that funnels can carry.
+// FunnelTag is a row of the graph's type FunnelTag. A tag for funnels.
 type FunnelTag struct{ Row }
 
 func (*FunnelTag) describe() *RowType { return &funnelTagType }
@@ -715,12 +715,10 @@ func (r *OrderLineItem) ProductID() string { return r.related("product_id", "ori
 func (r *OrderLineItem) ProductRef() Ref {
 	return Ref{Kind: KindProduct, Parent: r.parent, ID: r.ProductID()}
 }
-func (r *OrderLineItem) Product() *Product          { return (*Product)(r.child("original_product")) }
-func (r *OrderLineItem) ProductsPrice() *OrderPrice { return (*OrderPrice)(r.child("products_price")) }
-func (r *OrderLineItem) ProductsVariant() *OrderVariant {
-	return (*OrderVariant)(r.child("products_variant"))
-}
-func (r *OrderLineItem) WorkspaceID() string { return r.parent }
+func (r *OrderLineItem) Product() *Product      { return (*Product)(r.child("original_product")) }
+func (r *OrderLineItem) Price() *OrderPrice     { return (*OrderPrice)(r.child("products_price")) }
+func (r *OrderLineItem) Variant() *OrderVariant { return (*OrderVariant)(r.child("products_variant")) }
+func (r *OrderLineItem) WorkspaceID() string    { return r.parent }
 
 var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", naming: namedSometimes, keys: []key{
 	{name: "workspace_id"},
@@ -732,8 +730,8 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "original_product", shape: asRow, of: "Product", field: "originalProduct", id: "product_id", naming: namedSometimes, also: []string{"product"}},
 	{name: "product_id"},
-	{name: "products_price", shape: asRow, of: "OrderPrice", field: "productsPrice"},
-	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "productsVariant"},
+	{name: "products_price", shape: asRow, of: "OrderPrice", field: "price", also: []string{"price"}},
+	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
 // OrderPrice is a row of the graph's type OrderPrice. The price of a position of an order.
@@ -918,10 +916,8 @@ func (r *OrderInvoiceLineItem) CityTaxJurisdiction() *string {
 func (r *OrderInvoiceLineItem) PeriodStartAt() *time.Time { return r.time("period_start_at") }
 func (r *OrderInvoiceLineItem) PeriodEndAt() *time.Time   { return r.time("period_end_at") }
 func (r *OrderInvoiceLineItem) PeriodNumber() *string     { return r.textOrNil("period_number") }
-func (r *OrderInvoiceLineItem) ProductsPrice() *OrderPrice {
-	return (*OrderPrice)(r.child("products_price"))
-}
-func (r *OrderInvoiceLineItem) ProductsVariant() *OrderInvoiceVariant {
+func (r *OrderInvoiceLineItem) Price() *OrderPrice        { return (*OrderPrice)(r.child("products_price")) }
+func (r *OrderInvoiceLineItem) Variant() *OrderInvoiceVariant {
 	return (*OrderInvoiceVariant)(r.child("products_variant"))
 }
 func (r *OrderInvoiceLineItem) WorkspaceID() string { return r.parent }
@@ -955,8 +951,8 @@ var orderInvoiceLineItemType = RowType{name: "OrderInvoiceLineItem", parent: "wo
 	{name: "period_number", field: "periodNumber"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
-	{name: "products_price", shape: asRow, of: "OrderPrice", field: "productsPrice"},
-	{name: "products_variant", shape: asRow, of: "OrderInvoiceVariant", field: "productsVariant"},
+	{name: "products_price", shape: asRow, of: "OrderPrice", field: "price", also: []string{"price"}},
+	{name: "products_variant", shape: asRow, of: "OrderInvoiceVariant", field: "variant", also: []string{"variant"}},
 }}
 
 // OrderInvoiceVariant is a row of the graph's type OrderInvoiceVariant. The variant of a product in a position of an invoice.
@@ -982,7 +978,7 @@ var orderInvoiceVariantType = RowType{name: "OrderInvoiceVariant", parent: "work
 	{name: "fulfillment_required", shape: asBoolean, field: "fulfillmentRequired"},
 }}
 
-// OrderTag is a row of the graph's type OrderTag. A label that orders can carry.
+// OrderTag is a row of the graph's type OrderTag. A tag for orders.
 type OrderTag struct{ Row }
 
 func (*OrderTag) describe() *RowType { return &orderTagType }
@@ -1001,7 +997,7 @@ var orderTagType = RowType{name: "OrderTag", kind: "order_tag", parent: "workspa
 	{name: "color", field: "color", required: true},
 }}
 
-// AppliedOrderTag is a row of the graph's type AppliedOrderTag. The fact that an order carries a label.
+// AppliedOrderTag is a row of the graph's type AppliedOrderTag. A tag applied to an order.
 type AppliedOrderTag struct{ Row }
 
 func (*AppliedOrderTag) describe() *RowType { return &appliedOrderTagType }
@@ -1390,7 +1386,7 @@ var productCollectionType = RowType{name: "ProductCollection", kind: "product_co
 	{name: "product_ids", shape: asTexts, field: "productIds"},
 }}
 
-// ProductTag is a row of the graph's type ProductTag. A label that products can carry.
+// ProductTag is a row of the graph's type ProductTag. A tag for products.
 type ProductTag struct{ Row }
 
 func (*ProductTag) describe() *RowType { return &productTagType }
@@ -1491,10 +1487,10 @@ func (r *SalesOpportunity) Pipeline() *SalesPipeline { return (*SalesPipeline)(r
 func (r *SalesOpportunity) PipelinesStageID() string {
 	return r.related("pipelines_stage_id", "pipelines_stage")
 }
-func (r *SalesOpportunity) PipelinesStageRef() Ref {
+func (r *SalesOpportunity) StageRef() Ref {
 	return Ref{Kind: KindSalesPipelineStage, Parent: r.parent, ID: r.PipelinesStageID()}
 }
-func (r *SalesOpportunity) PipelinesStage() *SalesPipelineStage {
+func (r *SalesOpportunity) Stage() *SalesPipelineStage {
 	return (*SalesPipelineStage)(r.child("pipelines_stage"))
 }
 func (r *SalesOpportunity) WorkspaceID() string { return r.parent }
@@ -1516,7 +1512,7 @@ var salesOpportunityType = RowType{name: "SalesOpportunity", kind: "sales_opport
 	{name: "pipeline_id"},
 	{name: "pipeline", shape: asRow, of: "SalesPipeline", id: "pipeline_id", naming: namedSometimes, also: []string{"opportunities"}},
 	{name: "pipelines_stage_id"},
-	{name: "pipelines_stage", shape: asRow, of: "SalesPipelineStage", id: "pipelines_stage_id", naming: namedSometimes},
+	{name: "pipelines_stage", shape: asRow, of: "SalesPipelineStage", id: "pipelines_stage_id", naming: namedSometimes, also: []string{"stage"}},
 }}
 
 // SalesOpportunityNote is a row of the graph's type SalesOpportunityNote. A note about an opportunity.

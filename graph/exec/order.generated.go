@@ -2429,16 +2429,16 @@ func (ec *executionContext) resolveBatch_OrderLineItem_product(ctx context.Conte
 	)
 }
 
-func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderLineItem_price(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLineItem_productsPrice(ctx, field)
+			return ec.fieldContext_OrderLineItem_price(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsPrice(), nil
+			return obj.Price(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
@@ -2448,7 +2448,7 @@ func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, fi
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLineItem_productsPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderLineItem_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
@@ -2461,16 +2461,16 @@ func (ec *executionContext) fieldContext_OrderLineItem_productsPrice(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderLineItem_productsVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderLineItem_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLineItem_productsVariant(ctx, field)
+			return ec.fieldContext_OrderLineItem_variant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsVariant(), nil
+			return obj.Variant(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderVariant) graphql.Marshaler {
@@ -2480,7 +2480,7 @@ func (ec *executionContext) _OrderLineItem_productsVariant(ctx context.Context, 
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLineItem_productsVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderLineItem_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
@@ -3469,13 +3469,13 @@ func (ec *executionContext) _OrderLineItem(ctx context.Context, sel ast.Selectio
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._OrderLineItem_product(ctx, field, obj)
 				})
-		case "productsPrice":
-			out.Values[i] = ec._OrderLineItem_productsPrice(ctx, field, obj)
+		case "price":
+			out.Values[i] = ec._OrderLineItem_price(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "productsVariant":
-			out.Values[i] = ec._OrderLineItem_productsVariant(ctx, field, obj)
+		case "variant":
+			out.Values[i] = ec._OrderLineItem_variant(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -41,7 +41,10 @@ func (d *Description) writeDemo(c *code) error {
 func (d *Description) writeDemoFields(c *code, definition *ast.Definition) {
 	for _, f := range definition.Fields {
 		input := arguments{f.Directives.ForName("input")}
-		name, extra := f.Type.Name(), ""
+		name, key, extra := f.Type.Name(), snake(f.Name), ""
+		if named := f.Directives.ForName("key"); named != nil {
+			key = arguments{named}.text("name", key)
+		}
 		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
 			c.line("{Name: %q, Key: %q, To: %q},", f.Name, arguments{belongsTo}.text("key", ""), name)
 			continue
@@ -57,10 +60,10 @@ func (d *Description) writeDemoFields(c *code, definition *ast.Definition) {
 		}
 		t := d.Types[name]
 		if t == nil || t.Kind != ast.Object {
-			c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, snake(f.Name), name, extra)
+			c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, key, name, extra)
 			continue
 		}
-		c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, snake(f.Name), name, extra)
+		c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, key, name, extra)
 		d.writeDemoFields(c, t)
 		c.line("}},")
 	}

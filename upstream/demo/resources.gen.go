@@ -90,7 +90,7 @@ var Resources = []Resource{
 				{Name: "lastEmailOpenedAt", Key: "last_email_opened_at", Type: "DateTime"},
 				{Name: "lastEmailClickedAt", Key: "last_email_clicked_at", Type: "DateTime"},
 			}},
-			{Name: "taggings", Key: "taggings", Type: "ContactTagging", List: true, Fields: []Field{
+			{Name: "taggings", Key: "tags", Type: "ContactTagging", List: true, Fields: []Field{
 				{Name: "appliedAt", Key: "applied_at", Type: "DateTime"},
 			}},
 		},
@@ -293,7 +293,7 @@ var Resources = []Resource{
 					{Name: "name", Key: "name", Type: "String"},
 				}},
 				{Name: "product", Key: "product_id", To: "Product"},
-				{Name: "productsPrice", Key: "products_price", Type: "OrderPrice", Fields: []Field{
+				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "amount", Key: "amount", Type: "Decimal"},
@@ -302,7 +302,7 @@ var Resources = []Resource{
 					{Name: "interval", Key: "interval", Type: "String"},
 					{Name: "intervalCount", Key: "interval_count", Type: "String"},
 				}},
-				{Name: "productsVariant", Key: "products_variant", Type: "OrderVariant", Fields: []Field{
+				{Name: "variant", Key: "products_variant", Type: "OrderVariant", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "name", Key: "name", Type: "String"},
@@ -381,7 +381,7 @@ var Resources = []Resource{
 				{Name: "periodNumber", Key: "period_number", Type: "String"},
 				{Name: "createdAt", Key: "created_at", Type: "DateTime"},
 				{Name: "updatedAt", Key: "updated_at", Type: "DateTime"},
-				{Name: "productsPrice", Key: "products_price", Type: "OrderPrice", Fields: []Field{
+				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "amount", Key: "amount", Type: "Decimal"},
@@ -390,7 +390,7 @@ var Resources = []Resource{
 					{Name: "interval", Key: "interval", Type: "String"},
 					{Name: "intervalCount", Key: "interval_count", Type: "String"},
 				}},
-				{Name: "productsVariant", Key: "products_variant", Type: "OrderInvoiceVariant", Fields: []Field{
+				{Name: "variant", Key: "products_variant", Type: "OrderInvoiceVariant", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "productId", Key: "product_id", Type: "ID"},
@@ -615,7 +615,7 @@ var Resources = []Resource{
 			{Name: "assigneeId", Key: "assignee_id", Type: "ID"},
 			{Name: "contact", Key: "primary_contact_id", To: "Contact"},
 			{Name: "pipeline", Key: "pipeline_id", To: "SalesPipeline"},
-			{Name: "pipelinesStage", Key: "pipelines_stage_id", To: "SalesPipelineStage"},
+			{Name: "stage", Key: "pipelines_stage_id", To: "SalesPipelineStage"},
 		},
 	},
 	{
