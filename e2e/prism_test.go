@@ -335,11 +335,21 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		}
 		return "memberships { rawId }", "memberships", recorded
 	}
+	if address, member, ok := addressKey(key); ok {
+		return address + " { " + member + " }", address + "." + member, recorded
+	}
 	if object, ok := recorded.(map[string]any); ok {
 		fields, want := embedded(object)
 		return camel(key) + " { " + fields + " }", camel(key), want
 	}
 	return camel(key), camel(key), recorded
+}
+
+// addressKey returns the field of an order's address that has the value of a key, and the
+// field within it.
+func addressKey(key string) (address, member string, ok bool) {
+	kind, member, ok := strings.Cut(key, "_address_")
+	return kind + "Address", camel(member), ok
 }
 
 // drop is a recorded object without some of its keys.
@@ -362,6 +372,14 @@ func embedded(recorded any) (fields string, want map[string]any) {
 	var b strings.Builder
 	want = make(map[string]any)
 	for key, value := range recorded.(map[string]any) {
+		if address, member, ok := addressKey(key); ok {
+			b.WriteString(address + " { " + member + " } ")
+			if want[address] == nil {
+				want[address] = make(map[string]any)
+			}
+			with(want[address], member, value)
+			continue
+		}
 		name := camel(key)
 		switch key {
 		case "id":

@@ -16,6 +16,7 @@ var productPricePaymentTypeWords = []string{"one_time", "subscription", "payment
 var productCollectionSortMethodWords = []string{"manually", "name_asc", "name_desc", "price_desc", "price_asc", "added_at_desc", "added_at_asc", "created_at_desc", "created_at_asc"}
 
 var types = []*RowType{
+	&addressType,
 	&contactType,
 	&contactVisitsType,
 	&visitType,
@@ -64,6 +65,35 @@ var types = []*RowType{
 	&userType,
 	&workspaceType,
 }
+
+// Address is a row of the graph's type Address. A postal address.
+type Address struct{ Row }
+
+func (*Address) describe() *RowType { return &addressType }
+
+func (r *Address) FirstName() *string        { return r.textOrNil("first_name") }
+func (r *Address) LastName() *string         { return r.textOrNil("last_name") }
+func (r *Address) OrganizationName() *string { return r.textOrNil("organization_name") }
+func (r *Address) PhoneNumber() *string      { return r.textOrNil("phone_number") }
+func (r *Address) StreetOne() *string        { return r.textOrNil("street_one") }
+func (r *Address) StreetTwo() *string        { return r.textOrNil("street_two") }
+func (r *Address) City() *string             { return r.textOrNil("city") }
+func (r *Address) Region() *string           { return r.textOrNil("region") }
+func (r *Address) Country() *string          { return r.textOrNil("country") }
+func (r *Address) PostalCode() *string       { return r.textOrNil("postal_code") }
+
+var addressType = RowType{name: "Address", keys: []key{
+	{name: "first_name", field: "firstName"},
+	{name: "last_name", field: "lastName"},
+	{name: "organization_name", field: "organizationName"},
+	{name: "phone_number", field: "phoneNumber"},
+	{name: "street_one", field: "streetOne"},
+	{name: "street_two", field: "streetTwo"},
+	{name: "city", field: "city"},
+	{name: "region", field: "region"},
+	{name: "country", field: "country"},
+	{name: "postal_code", field: "postalCode"},
+}}
 
 // Contact is a row of the graph's type Contact. A person known to a workspace.
 type Contact struct{ Row }
@@ -557,61 +587,41 @@ type Order struct{ Row }
 
 func (*Order) describe() *RowType { return &orderType }
 
-func (r *Order) OrderNumber() *string              { return r.textOrNil("order_number") }
-func (r *Order) LiveMode() *bool                   { return r.boolean("live_mode") }
-func (r *Order) OrderType() *string                { return r.textOrNil("order_type") }
-func (r *Order) BillingStatus() *string            { return r.textOrNil("billing_status") }
-func (r *Order) ServiceStatus() *string            { return r.textOrNil("service_status") }
-func (r *Order) TotalAmount() *string              { return r.textOrNil("total_amount") }
-func (r *Order) TaxAmount() *string                { return r.textOrNil("tax_amount") }
-func (r *Order) Currency() string                  { return r.text("currency") }
-func (r *Order) InTrial() *bool                    { return r.boolean("in_trial") }
-func (r *Order) TrialEndAt() *time.Time            { return r.time("trial_end_at") }
-func (r *Order) NextChargeAt() *time.Time          { return r.time("next_charge_at") }
-func (r *Order) ActivatedAt() *time.Time           { return r.time("activated_at") }
-func (r *Order) CanceledAt() *time.Time            { return r.time("canceled_at") }
-func (r *Order) CanceledBy() *string               { return r.textOrNil("canceled_by") }
-func (r *Order) CancelReason() *string             { return r.textOrNil("cancel_reason") }
-func (r *Order) CancelDescription() *string        { return r.textOrNil("cancel_description") }
-func (r *Order) ChurnedAt() *time.Time             { return r.time("churned_at") }
-func (r *Order) PaidUntil() *time.Time             { return r.time("paid_until") }
-func (r *Order) RecurringInvoicesPaidCount() *int  { return r.integer("recurring_invoices_paid_count") }
-func (r *Order) Notes() *string                    { return r.textOrNil("notes") }
-func (r *Order) PhoneNumber() *string              { return r.textOrNil("phone_number") }
-func (r *Order) FunnelName() *string               { return r.textOrNil("funnel_name") }
-func (r *Order) PageName() *string                 { return r.textOrNil("page_name") }
-func (r *Order) OriginationChannelID() *string     { return r.textOrNil("origination_channel_id") }
-func (r *Order) OriginationChannelType() *string   { return r.textOrNil("origination_channel_type") }
-func (r *Order) OriginationChannelName() *string   { return r.textOrNil("origination_channel_name") }
-func (r *Order) PaymentProcessor() *string         { return r.textOrNil("payment_processor") }
-func (r *Order) BillingPaymentMethodID() *string   { return r.textOrNil("billing_payment_method_id") }
-func (r *Order) ExternalID() *string               { return r.textOrNil("external_id") }
-func (r *Order) WorkspaceSharingID() *string       { return r.textOrNil("workspace_sharing_id") }
-func (r *Order) PreviousLineItem() *string         { return r.textOrNil("previous_line_item") }
-func (r *Order) ShippingAddressFirstName() *string { return r.textOrNil("shipping_address_first_name") }
-func (r *Order) ShippingAddressLastName() *string  { return r.textOrNil("shipping_address_last_name") }
-func (r *Order) ShippingAddressOrganizationName() *string {
-	return r.textOrNil("shipping_address_organization_name")
-}
-func (r *Order) ShippingAddressPhoneNumber() *string {
-	return r.textOrNil("shipping_address_phone_number")
-}
-func (r *Order) ShippingAddressStreetOne() *string { return r.textOrNil("shipping_address_street_one") }
-func (r *Order) ShippingAddressStreetTwo() *string { return r.textOrNil("shipping_address_street_two") }
-func (r *Order) ShippingAddressCity() *string      { return r.textOrNil("shipping_address_city") }
-func (r *Order) ShippingAddressRegion() *string    { return r.textOrNil("shipping_address_region") }
-func (r *Order) ShippingAddressCountry() *string   { return r.textOrNil("shipping_address_country") }
-func (r *Order) ShippingAddressPostalCode() *string {
-	return r.textOrNil("shipping_address_postal_code")
-}
-func (r *Order) BillingAddressStreetOne() *string  { return r.textOrNil("billing_address_street_one") }
-func (r *Order) BillingAddressStreetTwo() *string  { return r.textOrNil("billing_address_street_two") }
-func (r *Order) BillingAddressCity() *string       { return r.textOrNil("billing_address_city") }
-func (r *Order) BillingAddressRegion() *string     { return r.textOrNil("billing_address_region") }
-func (r *Order) BillingAddressCountry() *string    { return r.textOrNil("billing_address_country") }
-func (r *Order) BillingAddressPostalCode() *string { return r.textOrNil("billing_address_postal_code") }
-func (r *Order) TagIDs() []string                  { return r.texts("tag_ids") }
-func (r *Order) DiscountIDs() []string             { return r.texts("discount_ids") }
+func (r *Order) OrderNumber() *string             { return r.textOrNil("order_number") }
+func (r *Order) LiveMode() *bool                  { return r.boolean("live_mode") }
+func (r *Order) OrderType() *string               { return r.textOrNil("order_type") }
+func (r *Order) BillingStatus() *string           { return r.textOrNil("billing_status") }
+func (r *Order) ServiceStatus() *string           { return r.textOrNil("service_status") }
+func (r *Order) TotalAmount() *string             { return r.textOrNil("total_amount") }
+func (r *Order) TaxAmount() *string               { return r.textOrNil("tax_amount") }
+func (r *Order) Currency() string                 { return r.text("currency") }
+func (r *Order) InTrial() *bool                   { return r.boolean("in_trial") }
+func (r *Order) TrialEndAt() *time.Time           { return r.time("trial_end_at") }
+func (r *Order) NextChargeAt() *time.Time         { return r.time("next_charge_at") }
+func (r *Order) ActivatedAt() *time.Time          { return r.time("activated_at") }
+func (r *Order) CanceledAt() *time.Time           { return r.time("canceled_at") }
+func (r *Order) CanceledBy() *string              { return r.textOrNil("canceled_by") }
+func (r *Order) CancelReason() *string            { return r.textOrNil("cancel_reason") }
+func (r *Order) CancelDescription() *string       { return r.textOrNil("cancel_description") }
+func (r *Order) ChurnedAt() *time.Time            { return r.time("churned_at") }
+func (r *Order) PaidUntil() *time.Time            { return r.time("paid_until") }
+func (r *Order) RecurringInvoicesPaidCount() *int { return r.integer("recurring_invoices_paid_count") }
+func (r *Order) Notes() *string                   { return r.textOrNil("notes") }
+func (r *Order) PhoneNumber() *string             { return r.textOrNil("phone_number") }
+func (r *Order) FunnelName() *string              { return r.textOrNil("funnel_name") }
+func (r *Order) PageName() *string                { return r.textOrNil("page_name") }
+func (r *Order) OriginationChannelID() *string    { return r.textOrNil("origination_channel_id") }
+func (r *Order) OriginationChannelType() *string  { return r.textOrNil("origination_channel_type") }
+func (r *Order) OriginationChannelName() *string  { return r.textOrNil("origination_channel_name") }
+func (r *Order) PaymentProcessor() *string        { return r.textOrNil("payment_processor") }
+func (r *Order) BillingPaymentMethodID() *string  { return r.textOrNil("billing_payment_method_id") }
+func (r *Order) ExternalID() *string              { return r.textOrNil("external_id") }
+func (r *Order) WorkspaceSharingID() *string      { return r.textOrNil("workspace_sharing_id") }
+func (r *Order) PreviousLineItem() *string        { return r.textOrNil("previous_line_item") }
+func (r *Order) ShippingAddress() *Address        { return (*Address)(r.part("shipping_address")) }
+func (r *Order) BillingAddress() *Address         { return (*Address)(r.part("billing_address")) }
+func (r *Order) TagIDs() []string                 { return r.texts("tag_ids") }
+func (r *Order) DiscountIDs() []string            { return r.texts("discount_ids") }
 func (r *Order) LineItems() []*OrderLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderLineItem { return (*OrderLineItem)(child) })
 }
@@ -671,22 +681,8 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "external_id", field: "externalId"},
 	{name: "workspace_sharing_id", field: "workspaceSharingId"},
 	{name: "previous_line_item", field: "previousLineItem"},
-	{name: "shipping_address_first_name", field: "shippingAddressFirstName"},
-	{name: "shipping_address_last_name", field: "shippingAddressLastName"},
-	{name: "shipping_address_organization_name", field: "shippingAddressOrganizationName"},
-	{name: "shipping_address_phone_number", field: "shippingAddressPhoneNumber"},
-	{name: "shipping_address_street_one", field: "shippingAddressStreetOne"},
-	{name: "shipping_address_street_two", field: "shippingAddressStreetTwo"},
-	{name: "shipping_address_city", field: "shippingAddressCity"},
-	{name: "shipping_address_region", field: "shippingAddressRegion"},
-	{name: "shipping_address_country", field: "shippingAddressCountry"},
-	{name: "shipping_address_postal_code", field: "shippingAddressPostalCode"},
-	{name: "billing_address_street_one", field: "billingAddressStreetOne"},
-	{name: "billing_address_street_two", field: "billingAddressStreetTwo"},
-	{name: "billing_address_city", field: "billingAddressCity"},
-	{name: "billing_address_region", field: "billingAddressRegion"},
-	{name: "billing_address_country", field: "billingAddressCountry"},
-	{name: "billing_address_postal_code", field: "billingAddressPostalCode"},
+	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress", prefix: "shipping_address_"},
+	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", prefix: "billing_address_"},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
 	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
