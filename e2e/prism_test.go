@@ -83,7 +83,7 @@ func TestPrism(t *testing.T) {
 		`{ workspace(id: "42000") { funnels(filter: { ids: ["1", "2"] }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { id headCode } } orders(filter: { ids: ["1"], contactIds: ["2"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailAddress emailEngagement { lastEmailSentAt } } page { name url } } } pages(filter: { ids: ["1"], funnelPages: true, themeIds: ["3"] }) { nodes { id markup funnel { archived } } } formSubmissions(filter: { contactIds: ["1", "2"], pageIds: ["3"], ids: ["4"] }) { nodes { contact { emailAddress } page { name } } } } }`,
 		`{ workspace(id: "42000") { products(filter: { ids: ["1", "2"], visibleInStore: true, visibleInCustomerCenter: false, archived: false }, sort: { property: UPDATED_AT, direction: DESC }) { nodes { variants(filter: { ids: ["1"], visible: true, archived: false, fulfillmentRequired: true }) { nodes { product { name } prices(last: 3) { nodes { amount } } } } prices(filter: { ids: ["3"], variantIds: ["4"], visible: true, archived: false }) { nodes { variant { name } } } defaultVariant { sku } tags { name } collections { nodes { products { nodes { name } } } } } } productCollections(filter: { ids: ["1"], visibleInStore: true, archived: true }) { nodes { id } } productTags(filter: { ids: ["1"] }) { nodes { id } } } }`,
 		`{ workspace(id: "42000") { courses(sort: { property: UPDATED_AT }) { nodes { sections(sort: { property: SORT_ORDER }) { nodes { course { title } lessons(sort: { property: SORT_ORDER, direction: DESC }) { nodes { section { title } } } } } enrollments(filter: { ids: ["1"], contactIds: ["2"] }, last: 5) { nodes { contact { emailAddress } course { title } } } } } } }`,
-		`{ workspace(id: "42000") { salesPipelines(filter: { ids: ["1"] }) { nodes { stages { createdAt pipeline { name } opportunities { nodes { id } } } opportunities(last: 2) { nodes { id } } } } salesOpportunities(filter: { ids: ["1"], pipelineIds: ["2"], pipelinesStageIds: ["3"], contactIds: ["4"], assigneeIds: ["5"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailEngagement { lastEmailSentAt } } pipeline { totalValue } pipelinesStage { sortOrder } } } } }`,
+		`{ workspace(id: "42000") { salesPipelines(filter: { ids: ["1"] }) { nodes { stages { createdAt pipeline { name } opportunities { nodes { id } } } opportunities(last: 2) { nodes { id } } } } salesOpportunities(filter: { ids: ["1"], pipelineIds: ["2"], stageIds: ["3"], contactIds: ["4"], assigneeIds: ["5"] }, sort: { property: UPDATED_AT }) { nodes { contact { emailEngagement { lastEmailSentAt } } pipeline { totalValue } stage { sortOrder } } } } }`,
 		`{ workspace(id: "42000") { orderTags { nodes { id } } orders { nodes { invoices(filter: { ids: ["1"], statuses: ["paid"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }) { nodes { order { currency } contact { emailAddress } } } transactions(sort: { property: UPDATED_AT }) { nodes { order { orderNumber } } } tags { name } appliedTags { nodes { tag { name } order { notes } } } lineItems { product { name } } } } } }`,
 		`{ workspace(id: "42000") { contacts { nodes { orders(last: 2) { nodes { id } } formSubmissions { nodes { id } } opportunities(sort: { property: UPDATED_AT, direction: DESC }) { nodes { id } } enrollments { nodes { id } } } } funnels { nodes { pages { nodes { formSubmissions { nodes { id } } } } } } } }`,
 	} {
@@ -262,7 +262,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		if recorded == nil {
 			return "", "", nil // it is where the pipeline is embedded
 		}
-		parent := camel(strings.TrimPrefix(strings.TrimSuffix(key, "_id"), "primary_"))
+		parent := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(key, "_id"), "primary_"), "pipelines_")
 		return parent + " { rawId }", parent + ".rawId", recorded
 	case "team_id", "contact_id", "tag_id", "page_id", "order_id", "product_id", "variant_id", "course_id", "section_id", "opportunity_id":
 		parent := strings.TrimSuffix(key, "_id")
@@ -298,7 +298,8 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 	case "primary_contact":
 		return "contact { rawId emailAddress uuid }", "contact", map[string]any{"rawId": plain(at(recorded, "id")), "emailAddress": at(recorded, "email_address"), "uuid": at(recorded, "uuid")}
 	case "pipeline", "pipelines_stage":
-		return camel(key) + " { rawId publicId name }", camel(key), named(recorded)
+		name := strings.TrimPrefix(key, "pipelines_")
+		return name + " { rawId publicId name }", name, named(recorded)
 	case "variant_properties":
 		return "variantProperties { rawId publicId name }", "variantProperties.0", named(at(recorded, "0"))
 	case "properties_values":
@@ -326,7 +327,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 			fields, want := embedded(drop(at(recorded, "0"), "invoice_id"))
 			return "lineItems { " + fields + " }", "lineItems.0", want
 		}
-		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } productsPrice { rawId publicId amount currency duration interval intervalCount } productsVariant { rawId publicId name description sku } }`,
+		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } price { rawId publicId amount currency duration interval intervalCount } variant { rawId publicId name description sku } }`,
 			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
 		if path == "/users/{id}" {
@@ -334,11 +335,21 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 		}
 		return "memberships { rawId }", "memberships", recorded
 	}
+	if address, member, ok := addressKey(key); ok {
+		return address + " { " + member + " }", address + "." + member, recorded
+	}
 	if object, ok := recorded.(map[string]any); ok {
 		fields, want := embedded(object)
 		return camel(key) + " { " + fields + " }", camel(key), want
 	}
 	return camel(key), camel(key), recorded
+}
+
+// addressKey returns the field of an order's address that has the value of a key, and the
+// field within it.
+func addressKey(key string) (address, member string, ok bool) {
+	kind, member, ok := strings.Cut(key, "_address_")
+	return kind + "Address", camel(member), ok
 }
 
 // drop is a recorded object without some of its keys.
@@ -361,6 +372,14 @@ func embedded(recorded any) (fields string, want map[string]any) {
 	var b strings.Builder
 	want = make(map[string]any)
 	for key, value := range recorded.(map[string]any) {
+		if address, member, ok := addressKey(key); ok {
+			b.WriteString(address + " { " + member + " } ")
+			if want[address] == nil {
+				want[address] = make(map[string]any)
+			}
+			with(want[address], member, value)
+			continue
+		}
 		name := camel(key)
 		switch key {
 		case "id":
@@ -369,6 +388,8 @@ func embedded(recorded any) (fields string, want map[string]any) {
 			name, value = "page", named(value)
 		case "fulfillment_status":
 			name = "rawFulfillmentStatus"
+		case "products_price", "products_variant":
+			name = strings.TrimPrefix(key, "products_")
 		case "contact":
 			value = map[string]any{"rawId": plain(at(value, "id")), "emailAddress": at(value, "email_address")}
 		}
@@ -407,7 +428,7 @@ func withRawIDs(recorded any) any {
 			out["rawId"] = plain(value)
 		case "order_id", "key": // the one is where it stands, the other is not declared
 		default:
-			out[camel(key)] = withRawIDs(value)
+			out[camel(strings.TrimPrefix(key, "products_"))] = withRawIDs(value)
 		}
 	}
 	return out

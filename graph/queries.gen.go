@@ -180,7 +180,7 @@ func salesOpportunityQuery(ctx context.Context, workspace string, filter *model.
 	if filter != nil {
 		ids(c, "id", "ids", loader.SalesOpportunities, upstream.KindSalesOpportunity, filter.Ids)
 		ids(c, "pipeline_id", "pipelineIds", loader.SalesPipelines, upstream.KindSalesPipeline, filter.PipelineIds)
-		ids(c, "pipelines_stage_id", "pipelinesStageIds", loader.SalesPipelineStages, upstream.KindSalesPipelineStage, filter.PipelinesStageIds)
+		ids(c, "pipelines_stage_id", "stageIds", loader.SalesPipelineStages, upstream.KindSalesPipelineStage, filter.StageIds)
 		ids(c, "primary_contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
 		c.values("assignee_id", "assigneeIds", filter.AssigneeIds)
 	}

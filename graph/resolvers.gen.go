@@ -723,8 +723,8 @@ func (salesOpportunityResolver) Pipeline(ctx context.Context, objs []*upstream.S
 	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, (*upstream.SalesOpportunity).PipelineRef, embeddedSalesOpportunityPipeline, lightSalesPipeline)
 }
 
-func (salesOpportunityResolver) PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
-	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).PipelinesStage, (*upstream.SalesOpportunity).PipelinesStageRef, embeddedSalesOpportunityPipelinesStage, lightSalesPipelineStage)
+func (salesOpportunityResolver) Stage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
+	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).Stage, (*upstream.SalesOpportunity).StageRef, embeddedSalesOpportunityStage, lightSalesPipelineStage)
 }
 
 func (salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {

@@ -78,6 +78,8 @@ func listedAt(path string) string {
 func fillMarks(row map[string]any, fields []demo.Field, text string) {
 	for _, f := range fields {
 		switch {
+		case f.Key == "":
+			fillMarks(row, f.Fields, text)
 		case f.Fields != nil:
 			part := make(map[string]any)
 			fillMarks(part, f.Fields, text)

@@ -116,7 +116,7 @@ func TestFoundWithoutTheirWords(t *testing.T) {
 		`orders { nodes { page { name } } }`:                                                  "orders.nodes.0.page.name",
 		`orderInvoices { nodes { contact { rawId } } }`:                                       "orderInvoices.nodes.0.contact.rawId",
 		`salesOpportunities { nodes { contact { emailAddress } } }`:                           "salesOpportunities.nodes.0.contact.emailAddress",
-		`salesOpportunities { nodes { pipelinesStage { name } } }`:                            "salesOpportunities.nodes.0.pipelinesStage.name",
+		`salesOpportunities { nodes { stage { name } } }`:                                     "salesOpportunities.nodes.0.stage.name",
 	} {
 		if r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { ` + query + ` } }`); r.get("workspace."+path) == nil || r.get("workspace."+path) == "" {
 			t.Errorf("%s: %s", query, r.raw)

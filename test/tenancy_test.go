@@ -473,7 +473,7 @@ const pipelineFields = `id name stages { ` + stageFields + ` } opportunities(fir
 
 const stageFields = `id name createdAt pipeline { id name } opportunities(first: 5) { nodes { id name } } workspace { name }`
 
-const opportunityFields = `id name remarks: notes { content } contact { id emailAddress workspace { name } } pipeline { id name createdAt } pipelinesStage { id name createdAt pipeline { name } } workspace { name }`
+const opportunityFields = `id name remarks: notes { content } contact { id emailAddress workspace { name } } pipeline { id name createdAt } stage { id name createdAt pipeline { name } } workspace { name }`
 
 const elsewhereFields = `id orders(first: 5) { nodes { notes contact { emailAddress } } } formSubmissions(first: 5) { nodes { ` + submissionFields + ` } } opportunities(first: 5) { nodes { ` + opportunityFields + ` } } enrollments(first: 5) { nodes { ` + enrollmentFields + ` } }`
 
@@ -542,7 +542,7 @@ var roads = append(derivedRoads(), []string{
 	`{ workspace(id: "{W}") { salesPipelines(filter: { ids: ["{H}", "{raw}"] }) { nodes { ` + pipelineFields + ` } } } }`,
 	`{ workspace(id: "{W}") { salesOpportunities { nodes { ` + opportunityFields + ` } } } }`,
 	`{ workspace(id: "{W}") { salesOpportunities(filter: { ids: ["{Y}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
-	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], pipelinesStageIds: ["{J}"], contactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
+	`{ workspace(id: "{W}") { salesOpportunities(filter: { pipelineIds: ["{H}"], stageIds: ["{J}"], contactIds: ["{C}", "{raw}"] }) { nodes { ` + opportunityFields + ` } } } }`,
 	`{ a: node(id: "{node}") { id } b: workspace(id: "{W}", subdomain: "{subdomain}") { name contact(id: "{C}") { emailAddress } } c: contact(id: "{C}", workspaceId: "{W}") { emailAddress } }`,
 }...)
 

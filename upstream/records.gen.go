@@ -16,6 +16,7 @@ var productPricePaymentTypeWords = []string{"one_time", "subscription", "payment
 var productCollectionSortMethodWords = []string{"manually", "name_asc", "name_desc", "price_desc", "price_asc", "added_at_desc", "added_at_asc", "created_at_desc", "created_at_asc"}
 
 var types = []*RowType{
+	&addressType,
 	&contactType,
 	&contactVisitsType,
 	&visitType,
@@ -64,6 +65,35 @@ var types = []*RowType{
 	&userType,
 	&workspaceType,
 }
+
+// Address is a row of the graph's type Address. A postal address.
+type Address struct{ Row }
+
+func (*Address) describe() *RowType { return &addressType }
+
+func (r *Address) FirstName() *string        { return r.textOrNil("first_name") }
+func (r *Address) LastName() *string         { return r.textOrNil("last_name") }
+func (r *Address) OrganizationName() *string { return r.textOrNil("organization_name") }
+func (r *Address) PhoneNumber() *string      { return r.textOrNil("phone_number") }
+func (r *Address) StreetOne() *string        { return r.textOrNil("street_one") }
+func (r *Address) StreetTwo() *string        { return r.textOrNil("street_two") }
+func (r *Address) City() *string             { return r.textOrNil("city") }
+func (r *Address) Region() *string           { return r.textOrNil("region") }
+func (r *Address) Country() *string          { return r.textOrNil("country") }
+func (r *Address) PostalCode() *string       { return r.textOrNil("postal_code") }
+
+var addressType = RowType{name: "Address", keys: []key{
+	{name: "first_name", field: "firstName"},
+	{name: "last_name", field: "lastName"},
+	{name: "organization_name", field: "organizationName"},
+	{name: "phone_number", field: "phoneNumber"},
+	{name: "street_one", field: "streetOne"},
+	{name: "street_two", field: "streetTwo"},
+	{name: "city", field: "city"},
+	{name: "region", field: "region"},
+	{name: "country", field: "country"},
+	{name: "postal_code", field: "postalCode"},
+}}
 
 // Contact is a row of the graph's type Contact. A person known to a workspace.
 type Contact struct{ Row }
@@ -206,7 +236,7 @@ var emailEngagementType = RowType{name: "EmailEngagement", keys: []key{
 	{name: "last_email_clicked_at", shape: asTime, field: "lastEmailClickedAt"},
 }}
 
-// ContactTag is a row of the graph's type ContactTag. A label of a workspace that contacts can carry. Its name is unique within the workspace.
+// ContactTag is a row of the graph's type ContactTag. A tag for contacts. Its name is unique within the workspace.
 type ContactTag struct{ Row }
 
 func (*ContactTag) describe() *RowType { return &contactTagType }
@@ -227,7 +257,7 @@ var contactTagType = RowType{name: "ContactTag", kind: "contact_tag", parent: "w
 	{name: "applied_at", shape: asTime},
 }}
 
-// ContactTagging is a row of the graph's type ContactTagging. A label that a contact carries, and since when.
+// ContactTagging is a row of the graph's type ContactTagging. A tag of a contact, with the time when it was applied.
 type ContactTagging struct{ Row }
 
 func (*ContactTagging) describe() *RowType { return &contactTaggingType }
@@ -533,7 +563,7 @@ var funnelType = RowType{name: "Funnel", kind: "funnel", parent: "workspace_id",
 	{name: "footer_code", field: "footerCode", expand: true},
 }}
 
-// FunnelTag is a row of the graph's type FunnelTag. A label that funnels can carry.
+// FunnelTag is a row of the graph's type FunnelTag. A tag for funnels.
 type FunnelTag struct{ Row }
 
 func (*FunnelTag) describe() *RowType { return &funnelTagType }
@@ -557,61 +587,41 @@ type Order struct{ Row }
 
 func (*Order) describe() *RowType { return &orderType }
 
-func (r *Order) OrderNumber() *string              { return r.textOrNil("order_number") }
-func (r *Order) LiveMode() *bool                   { return r.boolean("live_mode") }
-func (r *Order) OrderType() *string                { return r.textOrNil("order_type") }
-func (r *Order) BillingStatus() *string            { return r.textOrNil("billing_status") }
-func (r *Order) ServiceStatus() *string            { return r.textOrNil("service_status") }
-func (r *Order) TotalAmount() *string              { return r.textOrNil("total_amount") }
-func (r *Order) TaxAmount() *string                { return r.textOrNil("tax_amount") }
-func (r *Order) Currency() string                  { return r.text("currency") }
-func (r *Order) InTrial() *bool                    { return r.boolean("in_trial") }
-func (r *Order) TrialEndAt() *time.Time            { return r.time("trial_end_at") }
-func (r *Order) NextChargeAt() *time.Time          { return r.time("next_charge_at") }
-func (r *Order) ActivatedAt() *time.Time           { return r.time("activated_at") }
-func (r *Order) CanceledAt() *time.Time            { return r.time("canceled_at") }
-func (r *Order) CanceledBy() *string               { return r.textOrNil("canceled_by") }
-func (r *Order) CancelReason() *string             { return r.textOrNil("cancel_reason") }
-func (r *Order) CancelDescription() *string        { return r.textOrNil("cancel_description") }
-func (r *Order) ChurnedAt() *time.Time             { return r.time("churned_at") }
-func (r *Order) PaidUntil() *time.Time             { return r.time("paid_until") }
-func (r *Order) RecurringInvoicesPaidCount() *int  { return r.integer("recurring_invoices_paid_count") }
-func (r *Order) Notes() *string                    { return r.textOrNil("notes") }
-func (r *Order) PhoneNumber() *string              { return r.textOrNil("phone_number") }
-func (r *Order) FunnelName() *string               { return r.textOrNil("funnel_name") }
-func (r *Order) PageName() *string                 { return r.textOrNil("page_name") }
-func (r *Order) OriginationChannelID() *string     { return r.textOrNil("origination_channel_id") }
-func (r *Order) OriginationChannelType() *string   { return r.textOrNil("origination_channel_type") }
-func (r *Order) OriginationChannelName() *string   { return r.textOrNil("origination_channel_name") }
-func (r *Order) PaymentProcessor() *string         { return r.textOrNil("payment_processor") }
-func (r *Order) BillingPaymentMethodID() *string   { return r.textOrNil("billing_payment_method_id") }
-func (r *Order) ExternalID() *string               { return r.textOrNil("external_id") }
-func (r *Order) WorkspaceSharingID() *string       { return r.textOrNil("workspace_sharing_id") }
-func (r *Order) PreviousLineItem() *string         { return r.textOrNil("previous_line_item") }
-func (r *Order) ShippingAddressFirstName() *string { return r.textOrNil("shipping_address_first_name") }
-func (r *Order) ShippingAddressLastName() *string  { return r.textOrNil("shipping_address_last_name") }
-func (r *Order) ShippingAddressOrganizationName() *string {
-	return r.textOrNil("shipping_address_organization_name")
-}
-func (r *Order) ShippingAddressPhoneNumber() *string {
-	return r.textOrNil("shipping_address_phone_number")
-}
-func (r *Order) ShippingAddressStreetOne() *string { return r.textOrNil("shipping_address_street_one") }
-func (r *Order) ShippingAddressStreetTwo() *string { return r.textOrNil("shipping_address_street_two") }
-func (r *Order) ShippingAddressCity() *string      { return r.textOrNil("shipping_address_city") }
-func (r *Order) ShippingAddressRegion() *string    { return r.textOrNil("shipping_address_region") }
-func (r *Order) ShippingAddressCountry() *string   { return r.textOrNil("shipping_address_country") }
-func (r *Order) ShippingAddressPostalCode() *string {
-	return r.textOrNil("shipping_address_postal_code")
-}
-func (r *Order) BillingAddressStreetOne() *string  { return r.textOrNil("billing_address_street_one") }
-func (r *Order) BillingAddressStreetTwo() *string  { return r.textOrNil("billing_address_street_two") }
-func (r *Order) BillingAddressCity() *string       { return r.textOrNil("billing_address_city") }
-func (r *Order) BillingAddressRegion() *string     { return r.textOrNil("billing_address_region") }
-func (r *Order) BillingAddressCountry() *string    { return r.textOrNil("billing_address_country") }
-func (r *Order) BillingAddressPostalCode() *string { return r.textOrNil("billing_address_postal_code") }
-func (r *Order) TagIDs() []string                  { return r.texts("tag_ids") }
-func (r *Order) DiscountIDs() []string             { return r.texts("discount_ids") }
+func (r *Order) OrderNumber() *string             { return r.textOrNil("order_number") }
+func (r *Order) LiveMode() *bool                  { return r.boolean("live_mode") }
+func (r *Order) OrderType() *string               { return r.textOrNil("order_type") }
+func (r *Order) BillingStatus() *string           { return r.textOrNil("billing_status") }
+func (r *Order) ServiceStatus() *string           { return r.textOrNil("service_status") }
+func (r *Order) TotalAmount() *string             { return r.textOrNil("total_amount") }
+func (r *Order) TaxAmount() *string               { return r.textOrNil("tax_amount") }
+func (r *Order) Currency() string                 { return r.text("currency") }
+func (r *Order) InTrial() *bool                   { return r.boolean("in_trial") }
+func (r *Order) TrialEndAt() *time.Time           { return r.time("trial_end_at") }
+func (r *Order) NextChargeAt() *time.Time         { return r.time("next_charge_at") }
+func (r *Order) ActivatedAt() *time.Time          { return r.time("activated_at") }
+func (r *Order) CanceledAt() *time.Time           { return r.time("canceled_at") }
+func (r *Order) CanceledBy() *string              { return r.textOrNil("canceled_by") }
+func (r *Order) CancelReason() *string            { return r.textOrNil("cancel_reason") }
+func (r *Order) CancelDescription() *string       { return r.textOrNil("cancel_description") }
+func (r *Order) ChurnedAt() *time.Time            { return r.time("churned_at") }
+func (r *Order) PaidUntil() *time.Time            { return r.time("paid_until") }
+func (r *Order) RecurringInvoicesPaidCount() *int { return r.integer("recurring_invoices_paid_count") }
+func (r *Order) Notes() *string                   { return r.textOrNil("notes") }
+func (r *Order) PhoneNumber() *string             { return r.textOrNil("phone_number") }
+func (r *Order) FunnelName() *string              { return r.textOrNil("funnel_name") }
+func (r *Order) PageName() *string                { return r.textOrNil("page_name") }
+func (r *Order) OriginationChannelID() *string    { return r.textOrNil("origination_channel_id") }
+func (r *Order) OriginationChannelType() *string  { return r.textOrNil("origination_channel_type") }
+func (r *Order) OriginationChannelName() *string  { return r.textOrNil("origination_channel_name") }
+func (r *Order) PaymentProcessor() *string        { return r.textOrNil("payment_processor") }
+func (r *Order) BillingPaymentMethodID() *string  { return r.textOrNil("billing_payment_method_id") }
+func (r *Order) ExternalID() *string              { return r.textOrNil("external_id") }
+func (r *Order) WorkspaceSharingID() *string      { return r.textOrNil("workspace_sharing_id") }
+func (r *Order) PreviousLineItem() *string        { return r.textOrNil("previous_line_item") }
+func (r *Order) ShippingAddress() *Address        { return (*Address)(r.part("shipping_address")) }
+func (r *Order) BillingAddress() *Address         { return (*Address)(r.part("billing_address")) }
+func (r *Order) TagIDs() []string                 { return r.texts("tag_ids") }
+func (r *Order) DiscountIDs() []string            { return r.texts("discount_ids") }
 func (r *Order) LineItems() []*OrderLineItem {
 	return children(&r.Row, "line_items", func(child *Record) *OrderLineItem { return (*OrderLineItem)(child) })
 }
@@ -671,22 +681,8 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "external_id", field: "externalId"},
 	{name: "workspace_sharing_id", field: "workspaceSharingId"},
 	{name: "previous_line_item", field: "previousLineItem"},
-	{name: "shipping_address_first_name", field: "shippingAddressFirstName"},
-	{name: "shipping_address_last_name", field: "shippingAddressLastName"},
-	{name: "shipping_address_organization_name", field: "shippingAddressOrganizationName"},
-	{name: "shipping_address_phone_number", field: "shippingAddressPhoneNumber"},
-	{name: "shipping_address_street_one", field: "shippingAddressStreetOne"},
-	{name: "shipping_address_street_two", field: "shippingAddressStreetTwo"},
-	{name: "shipping_address_city", field: "shippingAddressCity"},
-	{name: "shipping_address_region", field: "shippingAddressRegion"},
-	{name: "shipping_address_country", field: "shippingAddressCountry"},
-	{name: "shipping_address_postal_code", field: "shippingAddressPostalCode"},
-	{name: "billing_address_street_one", field: "billingAddressStreetOne"},
-	{name: "billing_address_street_two", field: "billingAddressStreetTwo"},
-	{name: "billing_address_city", field: "billingAddressCity"},
-	{name: "billing_address_region", field: "billingAddressRegion"},
-	{name: "billing_address_country", field: "billingAddressCountry"},
-	{name: "billing_address_postal_code", field: "billingAddressPostalCode"},
+	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress", prefix: "shipping_address_"},
+	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", prefix: "billing_address_"},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
 	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
@@ -715,12 +711,10 @@ func (r *OrderLineItem) ProductID() string { return r.related("product_id", "ori
 func (r *OrderLineItem) ProductRef() Ref {
 	return Ref{Kind: KindProduct, Parent: r.parent, ID: r.ProductID()}
 }
-func (r *OrderLineItem) Product() *Product          { return (*Product)(r.child("original_product")) }
-func (r *OrderLineItem) ProductsPrice() *OrderPrice { return (*OrderPrice)(r.child("products_price")) }
-func (r *OrderLineItem) ProductsVariant() *OrderVariant {
-	return (*OrderVariant)(r.child("products_variant"))
-}
-func (r *OrderLineItem) WorkspaceID() string { return r.parent }
+func (r *OrderLineItem) Product() *Product      { return (*Product)(r.child("original_product")) }
+func (r *OrderLineItem) Price() *OrderPrice     { return (*OrderPrice)(r.child("products_price")) }
+func (r *OrderLineItem) Variant() *OrderVariant { return (*OrderVariant)(r.child("products_variant")) }
+func (r *OrderLineItem) WorkspaceID() string    { return r.parent }
 
 var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", naming: namedSometimes, keys: []key{
 	{name: "workspace_id"},
@@ -732,8 +726,8 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "original_product", shape: asRow, of: "Product", field: "originalProduct", id: "product_id", naming: namedSometimes, also: []string{"product"}},
 	{name: "product_id"},
-	{name: "products_price", shape: asRow, of: "OrderPrice", field: "productsPrice"},
-	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "productsVariant"},
+	{name: "products_price", shape: asRow, of: "OrderPrice", field: "price", also: []string{"price"}},
+	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
 // OrderPrice is a row of the graph's type OrderPrice. The price of a position of an order.
@@ -918,10 +912,8 @@ func (r *OrderInvoiceLineItem) CityTaxJurisdiction() *string {
 func (r *OrderInvoiceLineItem) PeriodStartAt() *time.Time { return r.time("period_start_at") }
 func (r *OrderInvoiceLineItem) PeriodEndAt() *time.Time   { return r.time("period_end_at") }
 func (r *OrderInvoiceLineItem) PeriodNumber() *string     { return r.textOrNil("period_number") }
-func (r *OrderInvoiceLineItem) ProductsPrice() *OrderPrice {
-	return (*OrderPrice)(r.child("products_price"))
-}
-func (r *OrderInvoiceLineItem) ProductsVariant() *OrderInvoiceVariant {
+func (r *OrderInvoiceLineItem) Price() *OrderPrice        { return (*OrderPrice)(r.child("products_price")) }
+func (r *OrderInvoiceLineItem) Variant() *OrderInvoiceVariant {
 	return (*OrderInvoiceVariant)(r.child("products_variant"))
 }
 func (r *OrderInvoiceLineItem) WorkspaceID() string { return r.parent }
@@ -955,8 +947,8 @@ var orderInvoiceLineItemType = RowType{name: "OrderInvoiceLineItem", parent: "wo
 	{name: "period_number", field: "periodNumber"},
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
-	{name: "products_price", shape: asRow, of: "OrderPrice", field: "productsPrice"},
-	{name: "products_variant", shape: asRow, of: "OrderInvoiceVariant", field: "productsVariant"},
+	{name: "products_price", shape: asRow, of: "OrderPrice", field: "price", also: []string{"price"}},
+	{name: "products_variant", shape: asRow, of: "OrderInvoiceVariant", field: "variant", also: []string{"variant"}},
 }}
 
 // OrderInvoiceVariant is a row of the graph's type OrderInvoiceVariant. The variant of a product in a position of an invoice.
@@ -982,7 +974,7 @@ var orderInvoiceVariantType = RowType{name: "OrderInvoiceVariant", parent: "work
 	{name: "fulfillment_required", shape: asBoolean, field: "fulfillmentRequired"},
 }}
 
-// OrderTag is a row of the graph's type OrderTag. A label that orders can carry.
+// OrderTag is a row of the graph's type OrderTag. A tag for orders.
 type OrderTag struct{ Row }
 
 func (*OrderTag) describe() *RowType { return &orderTagType }
@@ -1001,7 +993,7 @@ var orderTagType = RowType{name: "OrderTag", kind: "order_tag", parent: "workspa
 	{name: "color", field: "color", required: true},
 }}
 
-// AppliedOrderTag is a row of the graph's type AppliedOrderTag. The fact that an order carries a label.
+// AppliedOrderTag is a row of the graph's type AppliedOrderTag. A tag applied to an order.
 type AppliedOrderTag struct{ Row }
 
 func (*AppliedOrderTag) describe() *RowType { return &appliedOrderTagType }
@@ -1390,7 +1382,7 @@ var productCollectionType = RowType{name: "ProductCollection", kind: "product_co
 	{name: "product_ids", shape: asTexts, field: "productIds"},
 }}
 
-// ProductTag is a row of the graph's type ProductTag. A label that products can carry.
+// ProductTag is a row of the graph's type ProductTag. A tag for products.
 type ProductTag struct{ Row }
 
 func (*ProductTag) describe() *RowType { return &productTagType }
@@ -1491,10 +1483,10 @@ func (r *SalesOpportunity) Pipeline() *SalesPipeline { return (*SalesPipeline)(r
 func (r *SalesOpportunity) PipelinesStageID() string {
 	return r.related("pipelines_stage_id", "pipelines_stage")
 }
-func (r *SalesOpportunity) PipelinesStageRef() Ref {
+func (r *SalesOpportunity) StageRef() Ref {
 	return Ref{Kind: KindSalesPipelineStage, Parent: r.parent, ID: r.PipelinesStageID()}
 }
-func (r *SalesOpportunity) PipelinesStage() *SalesPipelineStage {
+func (r *SalesOpportunity) Stage() *SalesPipelineStage {
 	return (*SalesPipelineStage)(r.child("pipelines_stage"))
 }
 func (r *SalesOpportunity) WorkspaceID() string { return r.parent }
@@ -1516,7 +1508,7 @@ var salesOpportunityType = RowType{name: "SalesOpportunity", kind: "sales_opport
 	{name: "pipeline_id"},
 	{name: "pipeline", shape: asRow, of: "SalesPipeline", id: "pipeline_id", naming: namedSometimes, also: []string{"opportunities"}},
 	{name: "pipelines_stage_id"},
-	{name: "pipelines_stage", shape: asRow, of: "SalesPipelineStage", id: "pipelines_stage_id", naming: namedSometimes},
+	{name: "pipelines_stage", shape: asRow, of: "SalesPipelineStage", id: "pipelines_stage_id", naming: namedSometimes, also: []string{"stage"}},
 }}
 
 // SalesOpportunityNote is a row of the graph's type SalesOpportunityNote. A note about an opportunity.

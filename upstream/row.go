@@ -202,6 +202,24 @@ func (r *Row) child(key string) *Record {
 	return nil
 }
 
+// part returns the object that a key stands for, made of keys of the row; nil if all of
+// them are null.
+func (r *Row) part(key string) *Record {
+	if r.layout == nil {
+		return nil
+	}
+	p, ok := r.layout.parts[key]
+	if !ok {
+		return nil
+	}
+	all := p.typ.all
+	values := r.values[p.first : p.first+len(all.keys)]
+	if !slices.ContainsFunc(values, func(at span) bool { return at != span{} }) {
+		return nil
+	}
+	return &Record{Row{layout: all, block: r.block, values: slices.Clip(values), parent: r.parent, chain: r.chain}}
+}
+
 // below returns the rows that a value holds; nil for null only.
 func (r *Row) below(position int) []*Record {
 	at := r.values[position]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -109,4 +110,43 @@ func TestRowsKeepNothingOfTheBody(t *testing.T) {
 	if c := rows[0]; c.RawID() != "1" || *c.EmailAddress() != "ada@example.com" || c.Tags()[0].Name() != "VIP" || *c.CustomAttributes(nil)[0].Value != "b" {
 		t.Errorf("%+v", c)
 	}
+}
+
+// TestParts reads objects that are spread over keys of a row.
+func TestParts(t *testing.T) {
+	const body = `[{"id":1,"shipping_address_city":null,"shipping_address_street_one":7,"billing_address_city":null,"city":"x","shipping_address":{"city":"y"}},
+		{"id":2,"billing_address_city":"Berlin","billing_address_country":"\ud800"}]`
+	for name, test := range map[string]struct {
+		p        *Projection
+		shipping bool
+		first    string
+	}{
+		"every key":             {nil, true, "7"},
+		"a member":              {named("shipping_address", "billing_address", "street_one", "city"), true, "7"},
+		"another member":        {named("shipping_address", "billing_address", "city"), true, ""},
+		"the other object only": {named("billing_address", "street_one", "city"), false, ""},
+	} {
+		rows, err := decodeList[Order]([]byte(body), test.p)
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
+		}
+		address := rows[0].ShippingAddress()
+		if (address != nil) != test.shipping || rows[0].BillingAddress() != nil || rows[1].ShippingAddress() != nil {
+			t.Errorf("%s: the addresses are %v, %v and %v", name, address, rows[0].BillingAddress(), rows[1].ShippingAddress())
+		}
+		if address != nil && (address.City() != nil || test.first != "" && *address.StreetOne() != test.first) {
+			t.Errorf("%s: the address is %v, %v", name, address.City(), address.StreetOne())
+		}
+		if got := rows[1].BillingAddress(); got == nil || *got.City() != "Berlin" {
+			t.Errorf("%s: the other address is %v", name, got)
+		}
+	}
+	if NewRecord[Order](Ref{Kind: KindOrder, ID: "1"}).ShippingAddress() != nil || new(Order).ShippingAddress() != nil {
+		t.Error("an order without keys has an address")
+	}
+}
+
+// named returns the projection to some keys.
+func named(keys ...string) *Projection {
+	return NewProjection(func(key string) bool { return slices.Contains(keys, key) })
 }

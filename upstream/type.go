@@ -47,6 +47,8 @@ const (
 	asMembers
 	asRow
 	asRows
+	// asPresence keeps only whether there is a value.
+	asPresence
 )
 
 // key is one key of a row.
@@ -65,6 +67,8 @@ type key struct {
 	expand bool
 	// id is the key that holds the id of the record below.
 	id string
+	// prefix begins the names of the row's own keys that the object below is made of.
+	prefix string
 	// naming overrides that of the type below.
 	naming naming
 
@@ -138,14 +142,29 @@ type layout struct {
 	keys      []*key // by position
 	positions map[string]int
 	bySlot    []int // positions; -1 if the key is not wanted
+	parts     map[string]part
 	expand    []string
 }
 
+// part is an object made of keys of the row around it, which begin at a position.
+type part struct {
+	typ   *RowType
+	first int
+}
+
+// presence is the key of members of a part that are not wanted. A part is null only if all
+// of its members are.
+var presence = &key{shape: asPresence}
+
 func (t *RowType) layout(want func(*key) bool) *layout {
-	l := &layout{typ: t, positions: make(map[string]int), bySlot: make([]int, len(t.keys))}
+	l := &layout{typ: t, positions: make(map[string]int), bySlot: make([]int, len(t.keys)), parts: make(map[string]part)}
 	for slot := range t.keys {
 		k := &t.keys[slot]
 		if l.bySlot[slot] = -1; !k.isAlwaysWanted() && !want(k) {
+			continue
+		}
+		if k.prefix != "" {
+			l.addPart(k, want)
 			continue
 		}
 		l.bySlot[slot], l.positions[k.name] = len(l.keys), len(l.keys)
@@ -156,6 +175,19 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 	}
 	slices.Sort(l.expand)
 	return l
+}
+
+// addPart adds the keys of the object that a key stands for.
+func (l *layout) addPart(k *key, want func(*key) bool) {
+	l.parts[k.name] = part{k.typ, len(l.keys)}
+	for slot := range k.typ.keys {
+		member := &k.typ.keys[slot]
+		l.positions[k.prefix+member.name] = len(l.keys)
+		if !want(member) {
+			member = presence
+		}
+		l.keys = append(l.keys, member)
+	}
 }
 
 // Projection is which keys of records are wanted: a contact has nearly thirty, and most
@@ -252,6 +284,9 @@ func (r *Row) AppendField(b []byte, f *RowField) (out []byte, null bool, err err
 
 // Child returns the row that a field holds; nil for null.
 func (r *Row) Child(f *RowField) *Record {
+	if f.key.prefix != "" {
+		return r.part(f.key.name)
+	}
 	for _, child := range r.Children(f) {
 		return child
 	}

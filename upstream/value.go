@@ -17,6 +17,11 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 	switch k.shape { //nolint:exhaustive // see below
 	case asTexts:
 		return k.appendTexts(b, kind, raw)
+	case asPresence:
+		if kind != 'n' {
+			b = append(b, `""`...)
+		}
+		return b, true
 	case asMembers, asJSON:
 		if kind == 'n' || k.shape == asMembers && kind != '{' {
 			return b, true

@@ -161,9 +161,9 @@ type (
 		Currency    string `json:"currency"`
 	}
 	opportunity struct {
-		Name           string `json:"name"`
-		Value          string `json:"value"`
-		PipelinesStage tag    `json:"pipelines_stage"`
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		Stage tag    `json:"pipelines_stage"`
 	}
 	course struct {
 		ID    int64  `json:"id"`
@@ -214,9 +214,9 @@ type graphRow struct {
 		Currency    string `json:"currency"`
 	}] `json:"orders"`
 	Opportunities rows[struct {
-		Name           string `json:"name"`
-		Value          string `json:"value"`
-		PipelinesStage tag    `json:"pipelinesStage"`
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		Stage tag    `json:"stage"`
 	}] `json:"opportunities"`
 	Enrollments rows[struct {
 		Course struct {

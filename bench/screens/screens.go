@@ -97,7 +97,7 @@ var Screens = []Screen{
       tags { name color }
       customAttributes { key value }
       orders(first: 20) { nodes { id orderNumber totalAmount currency } }
-      opportunities(first: 20) { nodes { id name value pipelinesStage { name } } }
+      opportunities(first: 20) { nodes { id name value stage { name } } }
       enrollments(first: 20) { nodes { id course { title } } }
     }
   }
@@ -115,7 +115,7 @@ var Screens = []Screen{
 				shown = append(shown, o.OrderNumber+" "+o.TotalAmount+" "+o.Currency)
 			}
 			for _, o := range c.Opportunities.Nodes {
-				shown = append(shown, o.Name+" "+o.Value+" "+o.PipelinesStage.Name)
+				shown = append(shown, o.Name+" "+o.Value+" "+o.Stage.Name)
 			}
 			for _, e := range c.Enrollments.Nodes {
 				shown = append(shown, e.Course.Title)
@@ -221,7 +221,7 @@ func contactDetail(ctx context.Context, c *client) ([]string, error) {
 		shown = append(shown, o.OrderNumber+" "+o.TotalAmount+" "+o.Currency)
 	}
 	for _, o := range opportunities {
-		shown = append(shown, o.Name+" "+o.Value+" "+o.PipelinesStage.Name)
+		shown = append(shown, o.Name+" "+o.Value+" "+o.Stage.Name)
 	}
 	for i, in := range courses {
 		for range enrollments[i] {

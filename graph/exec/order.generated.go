@@ -1035,372 +1035,68 @@ func (ec *executionContext) fieldContext_Order_previousLineItem(_ context.Contex
 	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
 }
 
-func (ec *executionContext) _Order_shippingAddressFirstName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _Order_shippingAddress(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressFirstName(ctx, field)
+			return ec.fieldContext_Order_shippingAddress(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressFirstName(), nil
+			return obj.ShippingAddress(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Address) graphql.Marshaler {
+			return ec.marshalOAddress2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAddress(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_shippingAddressFirstName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+func (ec *executionContext) fieldContext_Order_shippingAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Address(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
-func (ec *executionContext) _Order_shippingAddressLastName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
+func (ec *executionContext) _Order_billingAddress(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressLastName(ctx, field)
+			return ec.fieldContext_Order_billingAddress(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressLastName(), nil
+			return obj.BillingAddress(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Address) graphql.Marshaler {
+			return ec.marshalOAddress2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAddress(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_shippingAddressLastName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressOrganizationName(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressOrganizationName(ctx, field)
+func (ec *executionContext) fieldContext_Order_billingAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Address(ctx, field)
 		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressOrganizationName(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressOrganizationName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressPhoneNumber(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressPhoneNumber(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressPhoneNumber(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressPhoneNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressStreetOne(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressStreetOne(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressStreetOne(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressStreetOne(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressStreetTwo(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressStreetTwo(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressStreetTwo(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressStreetTwo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressCity(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressCity(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressCity(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressCity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressRegion(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressRegion(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressRegion(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressRegion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressCountry(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressCountry(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressCountry(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressCountry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_shippingAddressPostalCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_shippingAddressPostalCode(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ShippingAddressPostalCode(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_shippingAddressPostalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressStreetOne(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressStreetOne(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressStreetOne(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressStreetOne(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressStreetTwo(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressStreetTwo(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressStreetTwo(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressStreetTwo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressCity(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressCity(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressCity(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressCity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressRegion(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressRegion(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressRegion(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressRegion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressCountry(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressCountry(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressCountry(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressCountry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
-}
-
-func (ec *executionContext) _Order_billingAddressPostalCode(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_billingAddressPostalCode(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BillingAddressPostalCode(), nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Order_billingAddressPostalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Order_tagIds(ctx context.Context, field graphql.CollectedField, obj *upstream.Order) (ret graphql.Marshaler) {
@@ -2429,16 +2125,16 @@ func (ec *executionContext) resolveBatch_OrderLineItem_product(ctx context.Conte
 	)
 }
 
-func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderLineItem_price(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLineItem_productsPrice(ctx, field)
+			return ec.fieldContext_OrderLineItem_price(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsPrice(), nil
+			return obj.Price(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
@@ -2448,7 +2144,7 @@ func (ec *executionContext) _OrderLineItem_productsPrice(ctx context.Context, fi
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLineItem_productsPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderLineItem_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
@@ -2461,16 +2157,16 @@ func (ec *executionContext) fieldContext_OrderLineItem_productsPrice(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderLineItem_productsVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderLineItem_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLineItem_productsVariant(ctx, field)
+			return ec.fieldContext_OrderLineItem_variant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsVariant(), nil
+			return obj.Variant(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderVariant) graphql.Marshaler {
@@ -2480,7 +2176,7 @@ func (ec *executionContext) _OrderLineItem_productsVariant(ctx context.Context, 
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLineItem_productsVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderLineItem_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLineItem",
 		Field:      field,
@@ -3114,83 +2810,13 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "shippingAddressFirstName":
-			out.Values[i] = ec._Order_shippingAddressFirstName(ctx, field, obj)
+		case "shippingAddress":
+			out.Values[i] = ec._Order_shippingAddress(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "shippingAddressLastName":
-			out.Values[i] = ec._Order_shippingAddressLastName(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressOrganizationName":
-			out.Values[i] = ec._Order_shippingAddressOrganizationName(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressPhoneNumber":
-			out.Values[i] = ec._Order_shippingAddressPhoneNumber(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressStreetOne":
-			out.Values[i] = ec._Order_shippingAddressStreetOne(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressStreetTwo":
-			out.Values[i] = ec._Order_shippingAddressStreetTwo(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressCity":
-			out.Values[i] = ec._Order_shippingAddressCity(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressRegion":
-			out.Values[i] = ec._Order_shippingAddressRegion(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressCountry":
-			out.Values[i] = ec._Order_shippingAddressCountry(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "shippingAddressPostalCode":
-			out.Values[i] = ec._Order_shippingAddressPostalCode(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressStreetOne":
-			out.Values[i] = ec._Order_billingAddressStreetOne(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressStreetTwo":
-			out.Values[i] = ec._Order_billingAddressStreetTwo(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressCity":
-			out.Values[i] = ec._Order_billingAddressCity(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressRegion":
-			out.Values[i] = ec._Order_billingAddressRegion(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressCountry":
-			out.Values[i] = ec._Order_billingAddressCountry(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "billingAddressPostalCode":
-			out.Values[i] = ec._Order_billingAddressPostalCode(ctx, field, obj)
+		case "billingAddress":
+			out.Values[i] = ec._Order_billingAddress(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3469,13 +3095,13 @@ func (ec *executionContext) _OrderLineItem(ctx context.Context, sel ast.Selectio
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._OrderLineItem_product(ctx, field, obj)
 				})
-		case "productsPrice":
-			out.Values[i] = ec._OrderLineItem_productsPrice(ctx, field, obj)
+		case "price":
+			out.Values[i] = ec._OrderLineItem_price(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "productsVariant":
-			out.Values[i] = ec._OrderLineItem_productsVariant(ctx, field, obj)
+		case "variant":
+			out.Values[i] = ec._OrderLineItem_variant(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

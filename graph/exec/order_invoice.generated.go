@@ -1530,16 +1530,16 @@ func (ec *executionContext) fieldContext_OrderInvoiceLineItem_updatedAt(_ contex
 	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "DateTime")
 }
 
-func (ec *executionContext) _OrderInvoiceLineItem_productsPrice(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderInvoiceLineItem_price(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderInvoiceLineItem_productsPrice(ctx, field)
+			return ec.fieldContext_OrderInvoiceLineItem_price(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsPrice(), nil
+			return obj.Price(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderPrice) graphql.Marshaler {
@@ -1549,7 +1549,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_productsPrice(ctx context.Cont
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderInvoiceLineItem",
 		Field:      field,
@@ -1562,16 +1562,16 @@ func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsPrice(_ co
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderInvoiceLineItem_productsVariant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderInvoiceLineItem_variant(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderInvoiceLineItem_productsVariant(ctx, field)
+			return ec.fieldContext_OrderInvoiceLineItem_variant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProductsVariant(), nil
+			return obj.Variant(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.OrderInvoiceVariant) graphql.Marshaler {
@@ -1581,7 +1581,7 @@ func (ec *executionContext) _OrderInvoiceLineItem_productsVariant(ctx context.Co
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderInvoiceLineItem_productsVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_OrderInvoiceLineItem_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderInvoiceLineItem",
 		Field:      field,
@@ -2253,13 +2253,13 @@ func (ec *executionContext) _OrderInvoiceLineItem(ctx context.Context, sel ast.S
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
-		case "productsPrice":
-			out.Values[i] = ec._OrderInvoiceLineItem_productsPrice(ctx, field, obj)
+		case "price":
+			out.Values[i] = ec._OrderInvoiceLineItem_price(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
-		case "productsVariant":
-			out.Values[i] = ec._OrderInvoiceLineItem_productsVariant(ctx, field, obj)
+		case "variant":
+			out.Values[i] = ec._OrderInvoiceLineItem_variant(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

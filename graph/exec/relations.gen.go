@@ -764,11 +764,11 @@ var relations = map[string]*Relation{
 			return each(r.SalesOpportunity().Pipeline(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
-	"SalesOpportunity.pipelinesStage": {
+	"SalesOpportunity.stage": {
 		Batch:   true,
-		context: (*executionContext).fieldContext_SalesOpportunity_pipelinesStage,
+		context: (*executionContext).fieldContext_SalesOpportunity_stage,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return each(r.SalesOpportunity().PipelinesStage(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
+			return each(r.SalesOpportunity().Stage(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })))
 		},
 	},
 	"SalesOpportunity.workspace": {

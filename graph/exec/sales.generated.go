@@ -21,7 +21,7 @@ type SalesOpportunityResolver interface {
 	Notes(ctx context.Context, objs []*upstream.SalesOpportunity) ([][]*upstream.SalesOpportunityNote, error)
 	Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error)
 	Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error)
-	PipelinesStage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error)
+	Stage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error)
 	Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error)
 	OpportunityNotes(ctx context.Context, obj *upstream.SalesOpportunity, filter *model.SalesOpportunityNoteFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.SalesOpportunityNote], error)
 }
@@ -708,16 +708,16 @@ func (ec *executionContext) resolveBatch_SalesOpportunity_pipeline(ctx context.C
 	)
 }
 
-func (ec *executionContext) _SalesOpportunity_pipelinesStage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
+func (ec *executionContext) _SalesOpportunity_stage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SalesOpportunity_pipelinesStage(ctx, field)
+			return ec.fieldContext_SalesOpportunity_stage(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_SalesOpportunity_pipelinesStage(ctx, field, obj)
+			return ec.resolveBatch_SalesOpportunity_stage(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *upstream.SalesPipelineStage) graphql.Marshaler {
@@ -727,7 +727,7 @@ func (ec *executionContext) _SalesOpportunity_pipelinesStage(ctx context.Context
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_SalesOpportunity_pipelinesStage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_SalesOpportunity_stage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "SalesOpportunity",
 		Field:      field,
@@ -739,27 +739,27 @@ func (ec *executionContext) fieldContext_SalesOpportunity_pipelinesStage(_ conte
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_SalesOpportunity_pipelinesStage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
+func (ec *executionContext) resolveBatch_SalesOpportunity_stage(ctx context.Context, field graphql.CollectedField, obj *upstream.SalesOpportunity) (any, error) {
 	resolver := ec.Resolvers.SalesOpportunity()
 	if batch, ok := graphql.BatchParentsFor[*upstream.SalesOpportunity](ctx, "SalesOpportunity"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.PipelinesStage(ctx, batch.Parents)
+			return resolver.Stage(ctx, batch.Parents)
 		})
 		return graphql.ResolveBatchGroupResult[*upstream.SalesPipelineStage](
 			ctx,
 			batch.Index,
 			len(batch.Parents),
 			result,
-			"SalesOpportunity.pipelinesStage",
+			"SalesOpportunity.stage",
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.PipelinesStage(ctx, []*upstream.SalesOpportunity{obj})
+	results, err := resolver.Stage(ctx, []*upstream.SalesOpportunity{obj})
 	return graphql.ResolveBatchSingleResult[*upstream.SalesPipelineStage](
 		ctx,
 		results,
 		err,
-		"SalesOpportunity.pipelinesStage",
+		"SalesOpportunity.stage",
 	)
 }
 
@@ -2547,7 +2547,7 @@ func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Con
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "pipelineIds", "pipelinesStageIds", "contactIds", "assigneeIds"}
+	fieldsInOrder := [...]string{"ids", "pipelineIds", "stageIds", "contactIds", "assigneeIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2568,13 +2568,13 @@ func (ec *executionContext) unmarshalInputSalesOpportunityFilter(ctx context.Con
 				return it, err
 			}
 			it.PipelineIds = graphql.OmittableOf(data)
-		case "pipelinesStageIds":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pipelinesStageIds"))
+		case "stageIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stageIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.PipelinesStageIds = graphql.OmittableOf(data)
+			it.StageIds = graphql.OmittableOf(data)
 		case "contactIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
@@ -2924,11 +2924,11 @@ func (ec *executionContext) _SalesOpportunity(ctx context.Context, sel ast.Selec
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._SalesOpportunity_pipeline(ctx, field, obj)
 				})
-		case "pipelinesStage":
+		case "stage":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
-					return ec._SalesOpportunity_pipelinesStage(ctx, field, obj)
+					return ec._SalesOpportunity_stage(ctx, field, obj)
 				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

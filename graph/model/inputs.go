@@ -197,7 +197,7 @@ type SalesOpportunityFilter struct {
 	// In any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PipelineIds graphql.Omittable[[]string] `json:"pipelineIds,omitzero"`
 	// In any of these stages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
-	PipelinesStageIds graphql.Omittable[[]string] `json:"pipelinesStageIds,omitzero"`
+	StageIds graphql.Omittable[[]string] `json:"stageIds,omitzero"`
 	// For any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 	// Any of these values of `assigneeId`, compared exactly; at most 100.

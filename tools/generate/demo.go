@@ -29,7 +29,7 @@ func (d *Description) writeDemo(c *code) error {
 		}
 		c.line("{\nType: %q, Kind: %q, Path: %q, List: %q, Field: %q,\nParent: %q, ParentKey: %q, Body: %q, Write: []string{%s}, Filters: []string{%s},\nFields: []Field{",
 			r.Type.Name, kindOf(r), strings.Join(r.Path, "/"), strings.Join(segments, "/"), field, list.Parent, parentKey, r.Body, quoted(r.Write), quoted(r.Filters))
-		d.writeDemoFields(c, r.Type)
+		d.writeDemoFields(c, r.Type, "")
 		c.line("},\n},")
 	}
 	c.line("}")
@@ -37,11 +37,17 @@ func (d *Description) writeDemo(c *code) error {
 }
 
 // writeDemoFields writes the fields of a type that REST sends as they are, and its
-// relations.
-func (d *Description) writeDemoFields(c *code, definition *ast.Definition) {
+// relations. prefix begins their keys.
+func (d *Description) writeDemoFields(c *code, definition *ast.Definition, prefix string) {
 	for _, f := range definition.Fields {
 		input := arguments{f.Directives.ForName("input")}
-		name, extra := f.Type.Name(), ""
+		name, key, below, extra := f.Type.Name(), prefix+snake(f.Name), "", ""
+		if named := f.Directives.ForName("key"); named != nil {
+			key, below = arguments{named}.text("name", key), arguments{named}.text("prefix", "")
+		}
+		if below != "" {
+			key = ""
+		}
 		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
 			c.line("{Name: %q, Key: %q, To: %q},", f.Name, arguments{belongsTo}.text("key", ""), name)
 			continue
@@ -57,11 +63,11 @@ func (d *Description) writeDemoFields(c *code, definition *ast.Definition) {
 		}
 		t := d.Types[name]
 		if t == nil || t.Kind != ast.Object {
-			c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, snake(f.Name), name, extra)
+			c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, key, name, extra)
 			continue
 		}
-		c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, snake(f.Name), name, extra)
-		d.writeDemoFields(c, t)
+		c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, key, name, extra)
+		d.writeDemoFields(c, t, below)
 		c.line("}},")
 	}
 }

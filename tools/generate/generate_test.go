@@ -95,6 +95,7 @@ func TestMistakes(t *testing.T) {
 		"lists of no resource":        {`inverse: "allNotes"`, `inverse: "allNotes", across: "beds"`, "no resource has the path beds"},
 		"type that rows do not hold":  {"plantedAt: DateTime", "plantedAt: Float", "rows hold no Float"},
 		"name that rows use":          {"plantedAt: DateTime", "cursor: DateTime", "rows have a method Cursor: name another one for cursor by @goField"},
+		"prefix of no object":         {`name: String!`, `name: String! @key(prefix: "name_")`, "@key(prefix:) is for an object of texts that no input takes"},
 		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {

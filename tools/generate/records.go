@@ -21,10 +21,10 @@ type rowType struct {
 
 // rowKey is a key of a row.
 type rowKey struct {
-	name, shape, of, field, raw, words, id, naming string
-	kind, parent                                   string // of a type
-	required, expand, isResource                   bool
-	also                                           []string
+	name, shape, of, field, raw, words, id, naming, prefix string
+	kind, parent                                           string // of a type
+	required, expand, isResource                           bool
+	also                                                   []string
 }
 
 // writeRecords writes the types of records, with what upstream knows of each.
@@ -110,6 +110,7 @@ func (k *rowKey) String() string {
 	add("raw: %q", k.raw)
 	add("words: %s", k.words)
 	add("id: %q", k.id)
+	add("prefix: %q", k.prefix)
 	if k.naming != "" {
 		parts = append(parts, "naming: named"+upperFirst(strings.ToLower(k.naming)))
 	}
@@ -280,7 +281,10 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	if directive != nil {
 		args := arguments{directive}
 		k.name, k.also, k.naming = args.text("name", k.name), args.texts("for"), args.text("workspace", "")
-		k.expand = args.text("expand", "") == "true"
+		k.expand, k.prefix = args.text("expand", "") == "true", args.text("prefix", "")
+		if k.prefix != "" && !d.isPart(f) {
+			return at(directive.Position, "@key(prefix:) is for an object of texts that no input takes")
+		}
 	}
 	method := accessor(f)
 	if slices.Contains(taken, method) {
@@ -297,6 +301,18 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 		}
 	}
 	return d.value(t, f, k, method)
+}
+
+// isPart reports whether the object of a field can be made of keys of the row around it:
+// all of its fields are texts.
+func (d *Description) isPart(f *ast.FieldDefinition) bool {
+	definition := d.Types[f.Type.Name()]
+	return definition != nil && definition.Kind == ast.Object && d.Resources[definition.Name] == nil && !d.isMembers(f) &&
+		f.Type.Elem == nil && f.Directives.ForName("input") == nil &&
+		!slices.ContainsFunc(definition.Fields, func(f *ast.FieldDefinition) bool {
+			scalar, ok := scalars[f.Type.Name()]
+			return !ok || scalar.shape != "" || f.Type.Elem != nil
+		})
 }
 
 // relation adds the key and the methods for the address of a related record.
@@ -349,6 +365,9 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		if k.shape, result, read = "asRow", "*"+record, fmt.Sprintf("(*%s)(r.child(%q))", record, k.name); isList {
 			k.shape, result = "asRows", "[]"+result
 			read = fmt.Sprintf("children(&r.Row, %q, func(child *Record) *%s { return (*%s)(child) })", k.name, record, record)
+		}
+		if k.prefix != "" {
+			read = fmt.Sprintf("(*%s)(r.part(%q))", record, k.name)
 		}
 	case definition != nil && definition.Kind == ast.Enum:
 		k.words = lowerFirst(name) + "Words"

@@ -90,7 +90,7 @@ var Resources = []Resource{
 				{Name: "lastEmailOpenedAt", Key: "last_email_opened_at", Type: "DateTime"},
 				{Name: "lastEmailClickedAt", Key: "last_email_clicked_at", Type: "DateTime"},
 			}},
-			{Name: "taggings", Key: "taggings", Type: "ContactTagging", List: true, Fields: []Field{
+			{Name: "taggings", Key: "tags", Type: "ContactTagging", List: true, Fields: []Field{
 				{Name: "appliedAt", Key: "applied_at", Type: "DateTime"},
 			}},
 		},
@@ -262,22 +262,30 @@ var Resources = []Resource{
 			{Name: "externalId", Key: "external_id", Type: "String"},
 			{Name: "workspaceSharingId", Key: "workspace_sharing_id", Type: "ID"},
 			{Name: "previousLineItem", Key: "previous_line_item", Type: "String"},
-			{Name: "shippingAddressFirstName", Key: "shipping_address_first_name", Type: "String"},
-			{Name: "shippingAddressLastName", Key: "shipping_address_last_name", Type: "String"},
-			{Name: "shippingAddressOrganizationName", Key: "shipping_address_organization_name", Type: "String"},
-			{Name: "shippingAddressPhoneNumber", Key: "shipping_address_phone_number", Type: "String"},
-			{Name: "shippingAddressStreetOne", Key: "shipping_address_street_one", Type: "String"},
-			{Name: "shippingAddressStreetTwo", Key: "shipping_address_street_two", Type: "String"},
-			{Name: "shippingAddressCity", Key: "shipping_address_city", Type: "String"},
-			{Name: "shippingAddressRegion", Key: "shipping_address_region", Type: "String"},
-			{Name: "shippingAddressCountry", Key: "shipping_address_country", Type: "String"},
-			{Name: "shippingAddressPostalCode", Key: "shipping_address_postal_code", Type: "String"},
-			{Name: "billingAddressStreetOne", Key: "billing_address_street_one", Type: "String"},
-			{Name: "billingAddressStreetTwo", Key: "billing_address_street_two", Type: "String"},
-			{Name: "billingAddressCity", Key: "billing_address_city", Type: "String"},
-			{Name: "billingAddressRegion", Key: "billing_address_region", Type: "String"},
-			{Name: "billingAddressCountry", Key: "billing_address_country", Type: "String"},
-			{Name: "billingAddressPostalCode", Key: "billing_address_postal_code", Type: "String"},
+			{Name: "shippingAddress", Key: "", Type: "Address", Fields: []Field{
+				{Name: "firstName", Key: "shipping_address_first_name", Type: "String"},
+				{Name: "lastName", Key: "shipping_address_last_name", Type: "String"},
+				{Name: "organizationName", Key: "shipping_address_organization_name", Type: "String"},
+				{Name: "phoneNumber", Key: "shipping_address_phone_number", Type: "String"},
+				{Name: "streetOne", Key: "shipping_address_street_one", Type: "String"},
+				{Name: "streetTwo", Key: "shipping_address_street_two", Type: "String"},
+				{Name: "city", Key: "shipping_address_city", Type: "String"},
+				{Name: "region", Key: "shipping_address_region", Type: "String"},
+				{Name: "country", Key: "shipping_address_country", Type: "String"},
+				{Name: "postalCode", Key: "shipping_address_postal_code", Type: "String"},
+			}},
+			{Name: "billingAddress", Key: "", Type: "Address", Fields: []Field{
+				{Name: "firstName", Key: "billing_address_first_name", Type: "String"},
+				{Name: "lastName", Key: "billing_address_last_name", Type: "String"},
+				{Name: "organizationName", Key: "billing_address_organization_name", Type: "String"},
+				{Name: "phoneNumber", Key: "billing_address_phone_number", Type: "String"},
+				{Name: "streetOne", Key: "billing_address_street_one", Type: "String"},
+				{Name: "streetTwo", Key: "billing_address_street_two", Type: "String"},
+				{Name: "city", Key: "billing_address_city", Type: "String"},
+				{Name: "region", Key: "billing_address_region", Type: "String"},
+				{Name: "country", Key: "billing_address_country", Type: "String"},
+				{Name: "postalCode", Key: "billing_address_postal_code", Type: "String"},
+			}},
 			{Name: "tagIds", Key: "tag_ids", Type: "ID", List: true},
 			{Name: "discountIds", Key: "discount_ids", Type: "ID", List: true},
 			{Name: "lineItems", Key: "line_items", Type: "OrderLineItem", List: true, Fields: []Field{
@@ -293,7 +301,7 @@ var Resources = []Resource{
 					{Name: "name", Key: "name", Type: "String"},
 				}},
 				{Name: "product", Key: "product_id", To: "Product"},
-				{Name: "productsPrice", Key: "products_price", Type: "OrderPrice", Fields: []Field{
+				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "amount", Key: "amount", Type: "Decimal"},
@@ -302,7 +310,7 @@ var Resources = []Resource{
 					{Name: "interval", Key: "interval", Type: "String"},
 					{Name: "intervalCount", Key: "interval_count", Type: "String"},
 				}},
-				{Name: "productsVariant", Key: "products_variant", Type: "OrderVariant", Fields: []Field{
+				{Name: "variant", Key: "products_variant", Type: "OrderVariant", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "name", Key: "name", Type: "String"},
@@ -381,7 +389,7 @@ var Resources = []Resource{
 				{Name: "periodNumber", Key: "period_number", Type: "String"},
 				{Name: "createdAt", Key: "created_at", Type: "DateTime"},
 				{Name: "updatedAt", Key: "updated_at", Type: "DateTime"},
-				{Name: "productsPrice", Key: "products_price", Type: "OrderPrice", Fields: []Field{
+				{Name: "price", Key: "products_price", Type: "OrderPrice", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "amount", Key: "amount", Type: "Decimal"},
@@ -390,7 +398,7 @@ var Resources = []Resource{
 					{Name: "interval", Key: "interval", Type: "String"},
 					{Name: "intervalCount", Key: "interval_count", Type: "String"},
 				}},
-				{Name: "productsVariant", Key: "products_variant", Type: "OrderInvoiceVariant", Fields: []Field{
+				{Name: "variant", Key: "products_variant", Type: "OrderInvoiceVariant", Fields: []Field{
 					{Name: "rawId", Key: "raw_id", Type: "ID"},
 					{Name: "publicId", Key: "public_id", Type: "String"},
 					{Name: "productId", Key: "product_id", Type: "ID"},
@@ -615,7 +623,7 @@ var Resources = []Resource{
 			{Name: "assigneeId", Key: "assignee_id", Type: "ID"},
 			{Name: "contact", Key: "primary_contact_id", To: "Contact"},
 			{Name: "pipeline", Key: "pipeline_id", To: "SalesPipeline"},
-			{Name: "pipelinesStage", Key: "pipelines_stage_id", To: "SalesPipelineStage"},
+			{Name: "stage", Key: "pipelines_stage_id", To: "SalesPipelineStage"},
 		},
 	},
 	{

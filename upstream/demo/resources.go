@@ -26,7 +26,9 @@ type Resource struct {
 
 // Field is a field of a [Resource].
 type Field struct {
-	Name, Key string
+	Name string
+	// Key is empty for an object whose fields are keys of the record itself.
+	Key string
 	// Type is that of the schema, and To the type that a relation leads to.
 	Type, To string
 	List     bool
@@ -151,6 +153,10 @@ func (t *table) example(parent row, first int64, own row) row {
 func values(fields []Field, n int) row {
 	r := make(row, len(fields))
 	for _, f := range fields {
+		if f.Key == "" {
+			maps.Copy(r, values(f.Fields, n))
+			continue
+		}
 		r[f.Key] = f.value(n)
 		if f.List {
 			r[f.Key] = []any{r[f.Key]}

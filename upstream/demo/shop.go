@@ -7,10 +7,10 @@ import (
 )
 
 var (
-	productNames  = []string{"Starter course", "Coaching hour", "Workbook", "Annual pass"}
-	variantNames  = []string{"Standard", "Large"}
-	productLabels = []string{"New", "Bestseller"}
-	orderLabels   = []string{"Gift", "Call back"}
+	productNames    = []string{"Starter course", "Coaching hour", "Workbook", "Annual pass"}
+	variantNames    = []string{"Standard", "Large"}
+	productTagNames = []string{"New", "Bestseller"}
+	orderTagNames   = []string{"Gift", "Call back"}
 )
 
 // shop is what is sold, and what was bought.
@@ -69,11 +69,11 @@ type goods struct{ product, variant, price row }
 
 // addGoods makes what a workspace sells, and returns it. One has more than a page.
 func (r *ring) addGoods(workspace row) []goods {
-	tags := make([]row, len(productLabels))
-	for i, name := range productLabels {
+	tags := make([]row, len(productTagNames))
+	for i, name := range productTagNames {
 		tags[i] = r.productTags.add(r.productTags.next(77_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
 	}
-	for i, name := range orderLabels {
+	for i, name := range orderTagNames {
 		r.orderTags.add(r.orderTags.next(95_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
 	}
 	n := len(productNames)
@@ -139,9 +139,9 @@ func (r *ring) addOrder(workspace, contact, page row, all []goods, i int) {
 	id, sold, hours := int64(50_001+len(r.orders.rows)), all[i%len(all)], int64(210+i)
 	tags := []int64{}
 	if i%2 == 0 {
-		label := r.orderTags.rows[len(r.orderTags.rows)-len(orderLabels)+i%4/2]
-		tags = append(tags, label.id())
-		r.appliedOrderTags.add(r.appliedOrderTags.next(96_001, hours+1), row{"order_id": id, "tag_id": label.id()})
+		tag := r.orderTags.rows[len(r.orderTags.rows)-len(orderTagNames)+i%4/2]
+		tags = append(tags, tag.id())
+		r.appliedOrderTags.add(r.appliedOrderTags.next(96_001, hours+1), row{"order_id": id, "tag_id": tag.id()})
 	}
 	order := r.orders.add(record(id, hours), row{
 		"order_number": strconv.FormatInt(800_000+id, 10), "workspace_id": workspace.id(), "contact_id": contact.id(), "live_mode": i%5 != 0,
