@@ -256,7 +256,7 @@ func TestCacheIsShared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return page.Rows[0].RawID
+		return page.Rows[0].RawID()
 	}
 	for i, writer := range []replica{one, two, one} {
 		want := fmt.Sprint(i + 1)
