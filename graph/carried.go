@@ -7,7 +7,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// carriedLists returns the records of which objects carry parts: the parts if only embedded
+// carriedLists returns the records that objects carry parts of: the parts if only embedded
 // fields are asked for, or else the records, all of them together.
 func carriedLists[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded light) ([][]*T, error) {
 	lists := make([][]*T, len(objs))

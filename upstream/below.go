@@ -24,7 +24,7 @@ func createdBelow[O, T any, P interface {
 }
 
 // updatedBelow is [updatedIn] for a record that does not name its workspace: the record that
-// ClickFunnels answers with has to be of the owner that the client has found.
+// ClickFunnels answers with must belong to the owner that the client found.
 func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), owner func(*T) Ref, segments ...string) (*T, error) {
 	var known *T
 	row, err := updatedIn[T, P](ctx, c, p, key, attributes, func(c *Client, ctx context.Context, p Place, id string) (_ *T, err error) {

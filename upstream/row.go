@@ -32,7 +32,7 @@ type span struct{ begin, end uint32 }
 // typed is what each type of records is.
 type typed interface{ describe() *RowType }
 
-// NewRecord returns a record of which only the address is known.
+// NewRecord returns a record with nothing but its address.
 func NewRecord[T any](ref Ref) *T {
 	record := new(T)
 	row := any(record).(interface{ row() *Row }).row()
@@ -245,8 +245,8 @@ func children[T any](r *Row, key string, as func(*Record) *T) []*T {
 	return all
 }
 
-// related returns the id of the record that a relation leads to: that of the key, or else
-// that of the record below the other key.
+// related returns the id of the record that a relation leads to: the value of the key, or
+// else the id of the record below the other key.
 func (r *Row) related(key, embedded string) string {
 	if id := r.text(key); id != "" || embedded == "" {
 		return id

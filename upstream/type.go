@@ -69,7 +69,7 @@ type key struct {
 	id string
 	// prefix begins the names of the row's own keys that the object below is made of.
 	prefix string
-	// naming overrides that of the type below.
+	// naming overrides the naming of the type below.
 	naming naming
 
 	isID bool

@@ -57,9 +57,8 @@ func (d *Description) relations() []described {
 	return all
 }
 
-// light returns the fields of a resource that need no more than its id: those that come
-// from the id itself, and those that make a call of their own, which fails if there is no
-// such record.
+// light returns the fields of a resource that need no more than its id: own come from the
+// id itself, and calls make a call of their own, which fails if there is no such record.
 func (d *Description) light(r *Resource) (own, calls []string) {
 	own = []string{"id", "rawId"}
 	if !r.Accounts {

@@ -54,7 +54,7 @@ func (e *expansion) mutationBody(r *Resource, verb string) string {
 }
 
 // completion returns what completes the attributes of a write: a function of the
-// description, or one for the fields that are ids, of which bodies take the raw ones.
+// description, or one that replaces ids by raw ids, as bodies take them.
 func (e *expansion) completion(r *Resource, verb string) string {
 	if r.Attributes != "nil" {
 		return r.Attributes
