@@ -95,7 +95,7 @@ type call struct {
 
 	objs       []*object
 	workspaces []string // of the objects
-	// own are the batches that the call is expected to join, and ahead those that may
+	// own are the batches that the call is expected to join, and ahead the batches that may
 	// follow it.
 	own, ahead []loader.BatchKey
 }

@@ -246,8 +246,8 @@ func globalID(ref upstream.Ref) *string {
 	return &id
 }
 
-// written answers a mutation with the record that do returns. What ClickFunnels has refused
-// becomes user errors about fields of the input; any other error is the mutation's own.
+// written answers a mutation with the record that do returns. Refusals of ClickFunnels
+// become user errors about fields of the input; any other error is the mutation's own.
 func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
 	row, err := do(loader.From(ctx))
 	refusals, err := refused(ctx, err)

@@ -35,7 +35,7 @@ type selection struct {
 	// and members of the record that have loads themselves.
 	loads []*field
 	// ahead are the batches that may follow once objects of the selection are there. Their
-	// levels are absolute; their workspace is that of the objects.
+	// levels are absolute; they belong to the workspaces of the objects.
 	ahead []loader.BatchKey
 }
 

@@ -93,8 +93,8 @@ func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]
 	}, lightWorkspace, upstream.NewRecord[upstream.Workspace])
 }
 
-// told returns a record as far as another one tells of it: what that embeds, or else its
-// address alone.
+// told returns the record that another one embeds, or else a record with its address
+// alone.
 func told[T any](embedded *T, ref upstream.Ref) *T {
 	if embedded != nil {
 		return embedded

@@ -196,7 +196,7 @@ func (w *writer) value(f *field, t *ast.Type, value any) bool {
 	return w.object(f.concrete(), value, nil)
 }
 
-// introspection writes a field of the root that tells of the schema, as gqlgen answers it.
+// introspection writes `__schema` or `__type`, as gqlgen answers it.
 func (w *writer) introspection(f *field) bool {
 	only := *w.op.Operation
 	only.SelectionSet = ast.SelectionSet{f.Field}

@@ -26,7 +26,7 @@ type coalescer struct {
 type flightKey struct {
 	credential credential
 	url        string
-	once       bool // its failure is not that of calls that are repeated
+	once       bool // attempted once, unlike other calls
 }
 
 type result struct {

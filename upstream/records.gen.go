@@ -772,7 +772,7 @@ var orderVariantType = RowType{name: "OrderVariant", parent: "workspace_id", nam
 	{name: "sku", field: "sku"},
 }}
 
-// NamedRecord is a row of the graph's type NamedRecord. A record of which only the id and the name are known.
+// NamedRecord is a row of the graph's type NamedRecord. A record with its ids and name only.
 type NamedRecord struct{ Row }
 
 func (*NamedRecord) describe() *RowType { return &namedRecordType }

@@ -166,8 +166,8 @@ func (a *api) shop(s *shop, team string) error {
 	}, func(f *func() error) error { return (*f)() })
 }
 
-// customers fetches the first page of contacts, and then their orders, of which
-// it keeps three each.
+// customers fetches the first page of contacts, and then their orders. It
+// keeps three orders of each.
 func (a *api) customers(s *shop, team string) error {
 	path := fmt.Sprintf("/workspaces/%d/", s.ID)
 	if err := a.get(s.Subdomain, path+"contacts", &s.Contacts); err != nil {

@@ -3698,7 +3698,7 @@ type OrderVariant {
 }
 
 """
-A record of which only the id and the name are known.
+A record with its ids and name only.
 """
 type NamedRecord {
   """
