@@ -177,18 +177,18 @@ func argumentOf(op *graphql.OperationContext, directive *ast.Directive, name str
 }
 
 // parts plans the deferred fragments of objects of a type.
-func (p *planner) parts(of *ast.Definition, set ast.SelectionSet, satisfies []string, level int) (parts []*fragment) {
+func (p *planner) parts(around *selection, set ast.SelectionSet, satisfies []string) (parts []*fragment) {
 	for _, selection := range set {
 		inline, ok := selection.(*ast.InlineFragment)
 		if !ok || inline.TypeCondition != "" && !slices.Contains(satisfies, inline.TypeCondition) {
 			continue
 		}
 		if !isLater(inline) {
-			parts = append(parts, p.parts(of, inline.SelectionSet, satisfies, level)...)
+			parts = append(parts, p.parts(around, inline.SelectionSet, satisfies)...)
 			continue
 		}
 		label, _ := argumentOf(p.op, inline.Directives.ForName(deferDirective), "label").(string)
-		if s := p.selection(of, inline.SelectionSet, level); len(s.fields)+len(s.parts) > 0 {
+		if s := p.selection(around.of, inline.SelectionSet, around.level, around.single); len(s.fields)+len(s.parts) > 0 {
 			parts = append(parts, &fragment{label: label, selection: s})
 		}
 	}
@@ -223,7 +223,8 @@ func (x *execution) hold(calls []*call) []*call {
 		return calls
 	}
 	return slices.DeleteFunc(calls, func(c *call) bool {
-		held := c.execution == x && (c.kind == "" || c.relation.Batch)
+		early := c.isSingle() && (c.kind != "" || c.concrete() == nil)
+		held := c.execution == x && !early
 		if held {
 			x.held = append(x.held, c)
 		}

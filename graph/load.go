@@ -159,7 +159,7 @@ func (x *execution) call(f *field, objs []*object) *call {
 	}
 	for _, id := range c.workspaces {
 		if f.kind != "" {
-			c.own = append(c.own, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.level - 1})
+			c.own = append(c.own, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.batch})
 		}
 		c.follow(id, f.next)
 	}
@@ -223,7 +223,7 @@ func (c *call) run() {
 
 // perform is the part of run that resolvers can make panic.
 func (c *call) perform() (next []*call) {
-	loaders := c.loaders.ForResolver(c.level-1, c.workspaces, c.own, c.later)
+	loaders := c.loaders.ForResolver(c.batch, c.workspaces, c.own, c.later)
 	defer loaders.Arrive()
 	defer func() {
 		if v := recover(); v != nil {
@@ -447,7 +447,7 @@ func (c *call) expect(name, value string) {
 		c.join(loader.WorkspaceOf(ref), ref.Kind, c.sub(typeNameOf(ref.Kind)).ahead)
 	case ok:
 		c.join(loader.WorkspaceOf(ref), c.kind, c.next)
-	case name == "workspaceId" || name == "id" && c.kind == upstream.KindWorkspace:
+	case name == "workspaceId" || name == "id" && c.Definition.Type.Name() == "Workspace":
 		c.join(value, c.kind, c.next)
 	}
 }
@@ -459,7 +459,7 @@ func (c *call) join(workspace string, kind upstream.Kind, next []loader.BatchKey
 	if !slices.Contains(c.workspaces, workspace) {
 		c.workspaces = append(c.workspaces, workspace)
 	}
-	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.level - 1}); !slices.Contains(c.own, own) {
+	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.batch}); loader.Batches(kind) && !slices.Contains(c.own, own) {
 		c.own = append(c.own, own)
 	}
 	c.follow(workspace, next)

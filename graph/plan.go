@@ -31,6 +31,9 @@ type selection struct {
 	parts   []*fragment // deferred fragments
 	// level is the number of resolvers between the root and the resolvers of these fields.
 	level int
+	// single is the level of the batches that single records by their ids join: below a single
+	// record, those of that one, so that the nesting of ids costs no calls.
+	single int
 	// loads are the fields whose results an object keeps until it is written: relations,
 	// and members of the record that have loads themselves.
 	loads []*field
@@ -57,6 +60,7 @@ type field struct {
 
 	planner *planner
 	level   int // of the field's own objects
+	batch   int // the level of the batches that the relation joins
 	mu      sync.Mutex
 	subs    map[string]*selection // by type
 }
@@ -68,16 +72,16 @@ func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *se
 	if op.Operation.Operation == ast.Mutation {
 		root = schema.Mutation
 	}
-	return p.selection(root, op.Operation.SelectionSet, 0)
+	return p.selection(root, op.Operation.SelectionSet, 0, 0)
 }
 
 // selection plans a selection set of objects of a type.
-func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level int) *selection {
-	s := &selection{planner: p, of: of, level: level}
+func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, single int) *selection {
+	s := &selection{planner: p, of: of, level: level, single: single}
 	satisfies := append([]string{of.Name}, of.Interfaces...)
 	op := p.op
 	if p.divided {
-		s.parts = p.parts(of, set, satisfies, level)
+		s.parts = p.parts(s, set, satisfies)
 		for _, part := range s.parts {
 			for _, key := range part.ahead {
 				key.Later = true
@@ -104,7 +108,10 @@ func (s *selection) add(collected graphql.CollectedField) {
 	s.fields = append(s.fields, f)
 	if f.relation != nil {
 		f.level++
-		f.kind = f.batched()
+		f.kind, f.batch = f.batched(), s.level
+		if f.isSingle() {
+			f.batch = s.single
+		}
 	}
 	sub := f.concrete()
 	if f.relation == nil && (sub == nil || !sub.keeps()) {
@@ -113,7 +120,7 @@ func (s *selection) add(collected graphql.CollectedField) {
 	f.slot = len(s.loads)
 	s.loads = append(s.loads, f)
 	if f.kind != "" {
-		s.follow(loader.BatchKey{Kind: f.kind, Level: s.level})
+		s.follow(loader.BatchKey{Kind: f.kind, Level: f.batch})
 	}
 	if sub != nil && sub.of.Name != "Team" { // which leads to other workspaces
 		f.next = sub.ahead
@@ -140,7 +147,24 @@ func (f *field) batched() upstream.Kind {
 		}
 		typeName = row
 	}
-	return upstream.Kind(snakeCase(strings.ToLower(typeName[:1]) + typeName[1:]))
+	kind := upstream.Kind(snakeCase(strings.ToLower(typeName[:1]) + typeName[1:]))
+	if !f.relation.Batch && !loader.Batches(kind) {
+		return ""
+	}
+	return kind
+}
+
+// isSingle reports whether the relation is a single record that an argument names.
+func (f *field) isSingle() bool {
+	return f.relation != nil && !f.relation.Batch && !strings.HasSuffix(f.Definition.Type.Name(), "Connection")
+}
+
+// singles returns the level of the batches for single records below the field.
+func (f *field) singles() int {
+	if f.isSingle() {
+		return f.batch
+	}
+	return f.level
 }
 
 // concrete returns the selection of the field's objects, nil if it has none or if its type
@@ -159,7 +183,7 @@ func (f *field) sub(typeName string) *selection {
 	defer f.mu.Unlock()
 	s := f.subs[typeName]
 	if s == nil {
-		s = f.planner.selection(f.planner.schema.Types[typeName], f.Selections, f.level)
+		s = f.planner.selection(f.planner.schema.Types[typeName], f.Selections, f.level, f.singles())
 		if f.subs == nil {
 			f.subs = make(map[string]*selection, 1)
 		}

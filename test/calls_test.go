@@ -81,6 +81,7 @@ var callTable = append(derivedCalls(), []callRow{
 		return "{ " + b.String() + " }"
 	}(), want: 2},
 	{name: "40 contacts below as many aliases of their workspace", query: `{ ` + contactAliases(40, `workspace(id: "101", subdomain: "acme-academy") { contact(id: "%s") { emailAddress } }`) + ` }`, want: 2, why: "the loader waits a moment for other parts of the query"},
+	{name: "40 contacts, half of them below their workspace", warm: `{ workspace(id: "101") { name } }`, query: `{ workspace(id: "101") { ` + contactAliases(20, `contact(id: "%s") { emailAddress }`) + ` } ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { firstName }`) + ` }`, want: 2},
 	{name: "40 contacts of a workspace by its public id", query: `{ workspace(id: "` + public101 + `") { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } }`, want: 3},
 	{name: "40 contacts by their workspace's public id", query: `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "`+public101+`") { emailAddress }`) + ` }`, want: 3},
 	{name: "40 contacts below a list", query: `{ team(id: "11") { workspaces(first: 1) { nodes { ` + contactAliases(40, `contact(id: "%s") { emailAddress }`) + ` } } } }`, want: 3},

@@ -62,6 +62,8 @@ func (r *Resource[T]) Of(l *Loaders) *Records[T] {
 
 func (r *Resource[T]) in(l *Loaders) nodes { return r.Of(l) }
 
+func (r *Resource[T]) batches() bool { return r.many != nil }
+
 // Records fetches records of one kind by id for an operation, each once, together
 // where REST can. Each parent has a queue of its own: a workspace that is slow to
 // answer holds up nobody else. It is safe for concurrent use.

@@ -36,7 +36,14 @@ var kinds = func() map[upstream.Kind]kind {
 func (r *Resource[T]) Owned() bool { return r.owner != nil }
 
 // kind is where the records of a kind are found.
-type kind interface{ in(*Loaders) nodes }
+type kind interface {
+	in(l *Loaders) nodes
+	// batches reports whether REST finds several records by their ids in one call.
+	batches() bool
+}
+
+// Batches reports whether REST finds several records of a kind by their ids in one call.
+func Batches(k upstream.Kind) bool { return kinds[k] != nil && kinds[k].batches() }
 
 // owned returns the record that something belongs to which does not name its
 // workspace, if the caller may not see everything: a host can know records of other
@@ -268,6 +275,8 @@ func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 
 // within finds records that have no path of their own and come within their team.
 type within[T Node] func(*upstream.Team) []T
+
+func (w within[T]) batches() bool { return false }
 
 func (w within[T]) in(l *Loaders) nodes { return part[T]{l, w} }
 
