@@ -262,7 +262,8 @@ func TestGraphiQLByKeyboard(t *testing.T) {
 	p.screenshot("completion.png")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(editor + `.getValue().includes("name") && !document.querySelector(".CodeMirror-hints")`) // which would take the next key
-	p.do(chromedp.Sleep(time.Second))                                                               // GraphiQL takes a moment to see what there is to be run
+	// GraphiQL takes a moment to notice the operation.
+	p.do(chromedp.Sleep(time.Second))
 	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	p.wait(answer + `.includes("Acme Coaching")`)
 	p.eval(editor + `.setValue("{ teams { nodes { naam } } }"), 0`)

@@ -15,8 +15,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 )
 
-// cache answers a GET for a while as the same one was answered before. What one
-// credential was answered is never another's. Any call that is not a GET empties it
+// cache answers a GET for a while as the same one was answered before. An answer is
+// never given to another credential. Any call that is not a GET empties it
 // for its workspace, for every credential, and for the GETs under way. It is bounded
 // in bytes and safe for concurrent use. Replicas share it, and empty it for each
 // other. An answer is kept once it has been decoded.

@@ -7,7 +7,7 @@ import (
 )
 
 // ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its
-// raw id. What applying it twice does is not documented, so that it is not repeated.
+// raw id. The call is not repeated: the API does not document applying a tag twice.
 func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
 	var carrier *Contact
 	p, err := c.own(ctx, p, func(p Place) (err error) {
@@ -28,7 +28,7 @@ func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag stri
 }
 
 // RemoveAppliedContactTag takes a tag from the contact that carries it, by the applied
-// tag's id. Who must not see everything has found it by its contact.
+// tag's id. A scoped client has found the id by the contact.
 func (c *Client) RemoveAppliedContactTag(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "contacts", "applied_tags", id)
 }

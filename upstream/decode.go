@@ -85,8 +85,8 @@ func unreadable(cause error) error {
 	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
 }
 
-// reader reads rows from what it scans. What it has read is the rows' own; its pieces of
-// memory serve the next answer.
+// reader reads rows from what it scans. Rows own their values; the reader's memory serves
+// the next answer.
 type reader struct {
 	scanner
 	projection *Projection

@@ -87,7 +87,7 @@ type referenceVisits struct {
 	LastVisitWithUtm *referenceVisit `json:"last_visit_with_utm"`
 }
 
-// Visit is one visit and what it tells of its origin (API.md §5, shared
+// Visit is one visit and its origin (API.md §5, shared
 // shapes).
 type referenceVisit struct {
 	UUID            string     `json:"uuid"`

@@ -17,7 +17,7 @@ type request struct {
 	segments  []string // of the path
 	query     string   // encoded
 	body      []byte   // JSON; nil if there is none
-	// filtered says that it is a filtered read, of which only a few may be under way.
+	// filtered marks a filtered read. Only a few of these may be under way.
 	filtered bool
 	// repeatable says that it can be made again, without harm, when it may have been carried
 	// out already (API.md §4).
@@ -69,6 +69,6 @@ type (
 // once returns a context whose calls are attempted once.
 func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
-// Fresh returns a context whose calls are not answered from the cache. What they
-// are answered is kept for others.
+// Fresh returns a context whose calls are not answered from the cache. Their
+// answers are kept for others.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }

@@ -202,8 +202,8 @@ type Projection struct {
 func NewProjection(want func(key string) bool) *Projection { return &Projection{want: want} }
 
 // Only returns a client that decodes the wanted keys of each record and passes over the
-// others. Ids and subdomains are always decoded. What is sent only when asked for
-// (API.md §3.5) is asked for if it is wanted; a client without a projection never does.
+// others. Ids and subdomains are always decoded. Keys that are sent only when asked
+// for (API.md §3.5) are asked for if they are wanted, and never without a projection.
 func (c *Client) Only(p *Projection) *Client {
 	only := *c
 	only.projection = p

@@ -198,8 +198,8 @@ func parseBool(text string) (bool, bool) {
 // canonicalTime is ISO 8601 in UTC with milliseconds, as the API sends it (API.md §5).
 const canonicalTime = "2006-01-02T15:04:05.000Z"
 
-// AppendTime appends a time to b, quoted, in the form in which the API sends it. What is
-// finer than a millisecond is kept.
+// AppendTime appends a time to b, quoted, in the form in which the API sends it. A
+// fraction finer than a millisecond is kept.
 func AppendTime(b []byte, t time.Time) []byte {
 	layout := canonicalTime
 	if t = t.UTC(); t.Nanosecond()%int(time.Millisecond) != 0 {

@@ -29,7 +29,7 @@ type Field struct {
 	Name string
 	// Key is empty for an object whose fields are keys of the record itself.
 	Key string
-	// Type is that of the schema, and To the type that a relation leads to.
+	// Type is the type in the schema, and To the type that a relation leads to.
 	Type, To string
 	List     bool
 	// Create and Update say whether the writes take it: REQUIRED, OPTIONAL or empty.
