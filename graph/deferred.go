@@ -196,8 +196,7 @@ func (p *planner) parts(around *selection, set ast.SelectionSet, satisfies []str
 }
 
 // deferred makes the objects of deferred fragments and returns the calls that begin with
-// those of what is around them: single records by their ids, which share batches. The other
-// calls are held, so that they take nothing of the budget before.
+// the calls around them. The others are held.
 func (x *execution) deferred(fragments []*fragment, objs []*object) (early []*call) {
 	for _, f := range fragments {
 		f.once.Do(func() { f.execution = x.fork() })
@@ -211,25 +210,34 @@ func (x *execution) deferred(fragments []*fragment, objs []*object) (early []*ca
 	return early
 }
 
-// hold keeps calls of a deferred fragment until it is released. It returns the calls that
-// can begin before: those of other executions, and of single records by their ids.
+// hold keeps calls of a deferred fragment until it is released, so that they take nothing
+// of the budget before. It returns the calls that begin now: those that are not its own,
+// and single records by their ids that share a batch with what is around it.
 func (x *execution) hold(calls []*call) []*call {
 	if !x.later {
 		return calls
 	}
+	return slices.DeleteFunc(calls, func(c *call) bool { return c.execution == x && x.holds(c) })
+}
+
+func (x *execution) holds(c *call) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.released {
-		return calls
+		return false
 	}
-	return slices.DeleteFunc(calls, func(c *call) bool {
-		early := c.isSingle() && (c.kind != "" || c.concrete() == nil)
-		held := c.execution == x && !early
-		if held {
-			x.held = append(x.held, c)
+	if c.isSingle() && (c.kind != "" || c.concrete() == nil) {
+		if x.around.later {
+			return x.around.holds(c)
 		}
-		return held
-	})
+		// A batch for the few that miss what is around them would cost a call. They wait for
+		// the others of the fragment instead.
+		if c.announced = c.loaders.ExpectMore(c.own...); c.announced {
+			return false
+		}
+	}
+	x.held = append(x.held, c)
+	return true
 }
 
 // release returns the calls that were held.
@@ -335,8 +343,8 @@ func (i *incremental) begin(groups byFragment) {
 // fork returns an execution for a deferred fragment, with errors of its own.
 func (x *execution) fork() *execution {
 	return &execution{
-		later: true,
-		ctx:   graphql.WithFreshResponseContext(x.ctx), op: x.op, schema: x.schema, relations: x.relations,
+		later: true, around: x,
+		ctx: graphql.WithFreshResponseContext(x.ctx), op: x.op, schema: x.schema, relations: x.relations,
 		loaders: x.loaders, objects: x.objects, spans: x.spans, nulls: x.nulls,
 	}
 }

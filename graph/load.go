@@ -34,6 +34,7 @@ type execution struct {
 
 	// later says that this is a deferred fragment. Until it is released, its calls are held.
 	later    bool
+	around   *execution // of a deferred fragment
 	mu       sync.Mutex
 	released bool
 	held     []*call
@@ -98,6 +99,7 @@ type call struct {
 	// own are the batches that the call is expected to join, and ahead the batches that may
 	// follow it.
 	own, ahead []loader.BatchKey
+	announced  bool // whether own has been
 }
 
 // start announces the batches of calls and starts them. The last one runs on the caller's
@@ -168,7 +170,9 @@ func (x *execution) call(f *field, objs []*object) *call {
 
 // announce announces the batches of a call.
 func (c *call) announce() {
-	c.loaders.Expect(c.own...)
+	if !c.announced {
+		c.loaders.Expect(c.own...)
+	}
 	c.loaders.Expect(c.ahead...)
 }
 

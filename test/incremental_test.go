@@ -339,6 +339,20 @@ func TestIncrementalCalls(t *testing.T) {
 	}
 }
 
+// TestIncrementalShares asks for contacts in two fragments. One misses the batch of the
+// contacts around it, because it follows a call, and shares the batch of the other.
+func TestIncrementalShares(t *testing.T) {
+	e := newEnv(t)
+	got := e.begin(t.Context(), `{
+		a: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000001") { emailAddress } }
+		b: workspace(id: "101") { name ... @defer { contact(id: "3000000002") { emailAddress } } }
+		... @defer { c: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000003") { emailAddress } } }
+	}`, nil).all()
+	if calls := e.take(demo.Token); len(calls) != 3 || len(got.Errors) > 0 {
+		t.Errorf("%d calls, want 3: %q %v", len(calls), calls, got.Errors)
+	}
+}
+
 // difference says where two answers are not the same.
 func difference(at string, got, want any) string {
 	switch want := want.(type) {

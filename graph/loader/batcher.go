@@ -33,21 +33,44 @@ type expectations struct {
 
 // pending is a batch that is not yet sent, and the keys under which loads may join it.
 type pending struct {
-	keys []BatchKey
-	send func()
+	keys  []BatchKey
+	later bool // whether a deferred fragment waits for it
+	send  func()
 }
 
 // Expect announces loads. Each key has to be given to [Loaders.Settle] once.
 func (l *Loaders) Expect(keys ...BatchKey) {
+	l.expected.mu.Lock()
+	defer l.expected.mu.Unlock()
+	l.expected.add(keys)
+}
+
+// ExpectMore is [Loaders.Expect] if other loads are expected for one of the keys, or if a
+// batch for it waits, deferred fragments aside. It reports whether it announced the loads.
+func (l *Loaders) ExpectMore(keys ...BatchKey) bool {
 	e := &l.expected
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !slices.ContainsFunc(keys, e.isOpen) {
+		return false
+	}
+	e.add(keys)
+	return true
+}
+
+func (e *expectations) add(keys []BatchKey) {
 	if e.count == nil {
 		e.count = make(map[BatchKey]int)
 	}
 	for _, key := range keys {
 		e.count[key]++
 	}
+}
+
+func (e *expectations) isOpen(key BatchKey) bool {
+	return e.count[key] > 0 || slices.ContainsFunc(e.waiting, func(p pending) bool {
+		return !p.later && slices.Contains(p.keys, key)
+	})
 }
 
 // Settle withdraws announced loads: they have joined their batches, or will not be made.
@@ -147,7 +170,7 @@ func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
 			keys = append(keys, BatchKey{id, kind, l.turn.level, true})
 		}
 	}
-	l.expected.join(l.ctx, pending{keys, send})
+	l.expected.join(l.ctx, pending{keys, l.turn.later, send})
 }
 
 // never is for dataloader's own timer, which is not used.
