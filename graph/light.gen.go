@@ -18,6 +18,7 @@ var (
 	embeddedPageFunnel               = lightFunnel.and("publicId", "name")
 	lightFunnelTag                   = light{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedFunnelTags               = lightFunnelTag.and("publicId", "name", "color")
+	lightImage                       = light{"Image", []string{"id", "rawId", "workspace"}, []string{}}
 	lightOrder                       = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
 	embeddedOrderInvoiceOrder        = lightOrder.and("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
 	lightOrderTag                    = light{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
@@ -33,5 +34,5 @@ var (
 	lightSalesOpportunityNote        = light{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedSalesOpportunityNotes    = lightSalesOpportunityNote.and("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
 	lightTeam                        = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace                   = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
+	lightWorkspace                   = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "images", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )

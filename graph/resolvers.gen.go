@@ -97,6 +97,10 @@ func (workspaceResolver) FunnelTags(ctx context.Context, obj *upstream.Workspace
 	return connect(ctx, loader.FunnelTagList, obj.Ref(), q, first, after, last, before)
 }
 
+func (workspaceResolver) Images(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Image], error) {
+	return connect(ctx, loader.ImageList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
 func (workspaceResolver) Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error) {
 	q, err := orderQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
@@ -450,6 +454,10 @@ func (*Resolver) Funnel() exec.FunnelResolver { return funnelResolver{} }
 
 type funnelResolver struct{}
 
+func (funnelResolver) FaviconImage(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Funnel).FaviconImageRef, lightImage, upstream.NewRecord[upstream.Image])
+}
+
 func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error) {
 	return carriedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
 }
@@ -469,6 +477,15 @@ type funnelTagResolver struct{}
 
 func (funnelTagResolver) Workspace(ctx context.Context, objs []*upstream.FunnelTag) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.FunnelTag) string { return o.WorkspaceID() })
+}
+
+// Image implements [exec.ResolverRoot].
+func (*Resolver) Image() exec.ImageResolver { return imageResolver{} }
+
+type imageResolver struct{}
+
+func (imageResolver) Workspace(ctx context.Context, objs []*upstream.Image) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Image) string { return o.WorkspaceID() })
 }
 
 // Order implements [exec.ResolverRoot].
@@ -594,6 +611,20 @@ func (productResolver) Collections(ctx context.Context, objs []*upstream.Product
 	return childrenOf(ctx, objs, loader.CollectionsOfProduct, func(o *upstream.Product) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sorted(ctx, "", sort).query, first, after, last, before)
 }
 
+func (productResolver) Image(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).ImageRef, lightImage, upstream.NewRecord[upstream.Image])
+}
+
+func (productResolver) Images(ctx context.Context, objs []*upstream.Product) ([][]*upstream.Image, error) {
+	return listsOf(ctx, objs, loader.Images, func(o *upstream.Product) []upstream.Ref {
+		return refs(upstream.KindImage, o.WorkspaceID(), o.ImageIDs())
+	})
+}
+
+func (productResolver) SeoImage(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).SeoImageRef, lightImage, upstream.NewRecord[upstream.Image])
+}
+
 func (productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.Product) string { return o.WorkspaceID() })
 }
@@ -621,6 +652,12 @@ type productVariantResolver struct{}
 
 func (productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {
 	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).ProductRef, lightProduct, upstream.NewRecord[upstream.Product])
+}
+
+func (productVariantResolver) Images(ctx context.Context, objs []*upstream.ProductVariant) ([][]*upstream.Image, error) {
+	return listsOf(ctx, objs, loader.Images, func(o *upstream.ProductVariant) []upstream.Ref {
+		return refs(upstream.KindImage, o.WorkspaceID(), o.ImageIDs())
+	})
 }
 
 func (productVariantResolver) Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error) {
@@ -655,6 +692,14 @@ func (productCollectionResolver) Products(ctx context.Context, objs []*upstream.
 	return slicesOf(ctx, objs, loader.Products, func(o *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
 		return upstream.KindProduct, o.WorkspaceID(), o.ProductIDs()
 	}, first, after, last, before)
+}
+
+func (productCollectionResolver) Image(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).ImageRef, lightImage, upstream.NewRecord[upstream.Image])
+}
+
+func (productCollectionResolver) SocialImage(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).SocialImageRef, lightImage, upstream.NewRecord[upstream.Image])
 }
 
 func (productCollectionResolver) Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error) {

@@ -149,6 +149,9 @@ func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:
 // TestDerivedWrites creates, changes and deletes a record of each derived resource.
 func TestDerivedWrites(t *testing.T) {
 	for _, x := range demo.Derived() {
+		if len(x.Write) == 0 {
+			continue
+		}
 		t.Run(x.Type, func(t *testing.T) {
 			e := newEnv(t)
 			where := `workspaceId: "101"`

@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 				path, _, _ = strings.Cut(path, "?")
 				segments := strings.Split(path, "/")
 				for i, segment := range segments {
-					if idInPath.MatchString(segment) && !slices.Contains([]string{"orders", "stages", "prices"}, segment) {
+					if idInPath.MatchString(segment) && !slices.Contains([]string{"orders", "stages", "prices", "images"}, segment) {
 						segments[i] = "{id}"
 					}
 				}

@@ -15,6 +15,7 @@ const (
 	KindFulfillmentLocation  Kind = "fulfillment_location"
 	KindFunnel               Kind = "funnel"
 	KindFunnelTag            Kind = "funnel_tag"
+	KindImage                Kind = "image"
 	KindOrder                Kind = "order"
 	KindOrderInvoice         Kind = "order_invoice"
 	KindOrderTag             Kind = "order_tag"
@@ -36,4 +37,4 @@ const (
 )
 
 // resourceWords are the segments of the resources' paths that are no ids.
-var resourceWords = []string{"applied_tags", "collections", "contacts", "courses", "enrollments", "form_submissions", "fulfillments", "funnels", "invoices", "lessons", "locations", "notes", "opportunities", "orders", "pages", "pipelines", "prices", "products", "sales", "sections", "stages", "tags", "teams", "transactions", "users", "variants", "workspaces"}
+var resourceWords = []string{"applied_tags", "collections", "contacts", "courses", "enrollments", "form_submissions", "fulfillments", "funnels", "images", "invoices", "lessons", "locations", "notes", "opportunities", "orders", "pages", "pipelines", "prices", "products", "sales", "sections", "stages", "tags", "teams", "transactions", "users", "variants", "workspaces"}

@@ -33,6 +33,7 @@ var types = []*RowType{
 	&locationAddressType,
 	&funnelType,
 	&funnelTagType,
+	&imageType,
 	&orderType,
 	&orderLineItemType,
 	&orderPriceType,
@@ -82,17 +83,17 @@ func (r *Address) Region() *string           { return r.textOrNil("region") }
 func (r *Address) Country() *string          { return r.textOrNil("country") }
 func (r *Address) PostalCode() *string       { return r.textOrNil("postal_code") }
 
-var addressType = RowType{name: "Address", keys: []key{
-	{name: "first_name", field: "firstName"},
-	{name: "last_name", field: "lastName"},
-	{name: "organization_name", field: "organizationName"},
-	{name: "phone_number", field: "phoneNumber"},
-	{name: "street_one", field: "streetOne"},
-	{name: "street_two", field: "streetTwo"},
-	{name: "city", field: "city"},
-	{name: "region", field: "region"},
-	{name: "country", field: "country"},
-	{name: "postal_code", field: "postalCode"},
+var addressType = RowType{name: "Address", composed: true, keys: []key{
+	{name: "first_name", field: "firstName", around: "*_first_name"},
+	{name: "last_name", field: "lastName", around: "*_last_name"},
+	{name: "organization_name", field: "organizationName", around: "*_organization_name"},
+	{name: "phone_number", field: "phoneNumber", around: "*_phone_number"},
+	{name: "street_one", field: "streetOne", around: "*_street_one"},
+	{name: "street_two", field: "streetTwo", around: "*_street_two"},
+	{name: "city", field: "city", around: "*_city"},
+	{name: "region", field: "region", around: "*_region"},
+	{name: "country", field: "country", around: "*_country"},
+	{name: "postal_code", field: "postalCode", around: "*_postal_code"},
 }}
 
 // Contact is a row of the graph's type Contact. A person known to a workspace.
@@ -236,7 +237,7 @@ var emailEngagementType = RowType{name: "EmailEngagement", keys: []key{
 	{name: "last_email_clicked_at", shape: asTime, field: "lastEmailClickedAt"},
 }}
 
-// ContactTag is a row of the graph's type ContactTag. A tag for contacts. Its name is unique within the workspace.
+// ContactTag is a row of the graph's type ContactTag. A tag for contacts.
 type ContactTag struct{ Row }
 
 func (*ContactTag) describe() *RowType { return &contactTagType }
@@ -540,6 +541,9 @@ func (r *Funnel) Archived() *bool         { return r.boolean("archived") }
 func (r *Funnel) CurrentPath() string     { return r.text("current_path") }
 func (r *Funnel) LiveMode() *bool         { return r.boolean("live_mode") }
 func (r *Funnel) FaviconImageID() *string { return r.textOrNil("favicon_image_id") }
+func (r *Funnel) FaviconImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("favicon_image_id", "")}
+}
 func (r *Funnel) Tags() []*FunnelTag {
 	return children(&r.Row, "tags", func(child *Record) *FunnelTag { return (*FunnelTag)(child) })
 }
@@ -580,6 +584,27 @@ var funnelTagType = RowType{name: "FunnelTag", kind: "funnel_tag", parent: "work
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "name", field: "name", required: true},
 	{name: "color", field: "color", required: true},
+}}
+
+// Image is a row of the graph's type Image. A picture of a workspace.
+type Image struct{ Row }
+
+func (*Image) describe() *RowType { return &imageType }
+
+func (r *Image) URL() string         { return r.text("url") }
+func (r *Image) AltText() *string    { return r.textOrNil("alt_text") }
+func (r *Image) Name() *string       { return r.textOrNil("name") }
+func (r *Image) WorkspaceID() string { return r.parent }
+
+var imageType = RowType{name: "Image", kind: "image", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "url", field: "url", required: true},
+	{name: "alt_text", field: "altText"},
+	{name: "name", field: "name"},
 }}
 
 // Order is a row of the graph's type Order. What a contact has bought, or subscribed to.
@@ -681,8 +706,8 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "external_id", field: "externalId"},
 	{name: "workspace_sharing_id", field: "workspaceSharingId"},
 	{name: "previous_line_item", field: "previousLineItem"},
-	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress", prefix: "shipping_address_"},
-	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", prefix: "billing_address_"},
+	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress"},
+	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress"},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
 	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
@@ -1142,6 +1167,12 @@ func (r *Product) VariantProperties() []*NamedRecord {
 func (r *Product) DefaultVariantRef() Ref {
 	return Ref{Kind: KindProductVariant, Parent: r.parent, ID: r.related("default_variant_id", "")}
 }
+func (r *Product) ImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("image_id", "")}
+}
+func (r *Product) SeoImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("seo_image_id", "")}
+}
 func (r *Product) WorkspaceID() string { return r.parent }
 
 var productType = RowType{name: "Product", kind: "product", parent: "workspace_id", naming: namedAlways, keys: []key{
@@ -1359,7 +1390,13 @@ func (r *ProductCollection) SeoIndexable() *string   { return r.textOrNil("seo_i
 func (r *ProductCollection) ImageID() *string        { return r.textOrNil("image_id") }
 func (r *ProductCollection) SocialImageID() *string  { return r.textOrNil("social_image_id") }
 func (r *ProductCollection) ProductIDs() []string    { return r.texts("product_ids") }
-func (r *ProductCollection) WorkspaceID() string     { return r.parent }
+func (r *ProductCollection) ImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("image_id", "")}
+}
+func (r *ProductCollection) SocialImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("social_image_id", "")}
+}
+func (r *ProductCollection) WorkspaceID() string { return r.parent }
 
 var productCollectionType = RowType{name: "ProductCollection", kind: "product_collection", parent: "workspace_id", naming: namedAlways, keys: []key{
 	{name: "workspace_id"},

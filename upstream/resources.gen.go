@@ -196,6 +196,16 @@ func (c *Client) DeleteFunnelTag(ctx context.Context, p Place, id string) error 
 	return deletedIn(ctx, c, p, id, (*Client).FunnelTag, "funnels", "tags", id)
 }
 
+// Images lists the images of a workspace.
+func (c *Client) Images(ctx context.Context, p Place, q Query) (*Page[Image], error) {
+	return listIn[Image](ctx, c, p, q, "workspaces", thisWorkspace, "images")
+}
+
+// Image fetches an image by its raw or public id.
+func (c *Client) Image(ctx context.Context, p Place, id string) (*Image, error) {
+	return oneIn[Image](ctx, c, p, "images", id)
+}
+
 // Orders lists the orders of a workspace. Filter keys: id, contact_id, order_type, live_mode.
 func (c *Client) Orders(ctx context.Context, p Place, q Query) (*Page[Order], error) {
 	return listIn[Order](ctx, c, p, q, "workspaces", thisWorkspace, "orders")

@@ -202,8 +202,8 @@ func (r *Row) child(key string) *Record {
 	return nil
 }
 
-// part returns the object that a key stands for, made of keys of the row; nil if all of
-// them are null.
+// part returns the composed object that a key stands for; nil if all of its members are
+// null, or one that never is.
 func (r *Row) part(key string) *Record {
 	if r.layout == nil {
 		return nil
@@ -212,12 +212,20 @@ func (r *Row) part(key string) *Record {
 	if !ok {
 		return nil
 	}
-	all := p.typ.all
-	values := r.values[p.first : p.first+len(all.keys)]
-	if !slices.ContainsFunc(values, func(at span) bool { return at != span{} }) {
+	values, isNull := make([]span, len(p.positions)), true
+	for i, position := range p.positions {
+		values[i] = r.values[position]
+		switch {
+		case values[i] != span{}:
+			isNull = false
+		case p.typ.keys[i].required:
+			return nil
+		}
+	}
+	if isNull {
 		return nil
 	}
-	return &Record{Row{layout: all, block: r.block, values: slices.Clip(values), parent: r.parent, chain: r.chain}}
+	return &Record{Row{layout: p.typ.all, block: r.block, values: values, parent: r.parent, chain: r.chain}}
 }
 
 // below returns the rows that a value holds; nil for null only.

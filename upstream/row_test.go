@@ -146,6 +146,33 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestForms reads amounts and codes, which come in many forms.
+func TestForms(t *testing.T) {
+	for _, test := range []struct {
+		shape      shape
+		sent, want string
+	}{
+		{asAmount, `1.5`, `"1.50"`},
+		{asAmount, `"1.5"`, `"1.50"`},
+		{asAmount, `"-7"`, `"-7.00"`},
+		{asAmount, `"10.000"`, `"10.00"`},
+		{asAmount, `"0.005"`, `"0.005"`},
+		{asAmount, `"1e3"`, `"1e3"`},
+		{asAmount, `"free"`, `"free"`},
+		{asAmount, `"."`, `"."`},
+		{asAmount, `""`, ``},
+		{asAmount, `null`, ``},
+		{asCode, `"usd"`, `"USD"`},
+		{asCode, `null`, ``},
+	} {
+		s := scanner{text: []byte(test.sent)}
+		kind, raw, _ := s.raw()
+		if got, ok := (&key{shape: test.shape}).appendValue(nil, kind, raw); string(got) != test.want || !ok {
+			t.Errorf("%s: %s, want %s", test.sent, got, test.want)
+		}
+	}
+}
+
 // named returns the projection to some keys.
 func named(keys ...string) *Projection {
 	return NewProjection(func(key string) bool { return slices.Contains(keys, key) })

@@ -16,6 +16,8 @@ type RowType struct {
 	parent string
 	naming naming
 	keys   []key // by slot
+	// composed says that the objects are made of keys of the row around them.
+	composed bool
 
 	fields    map[string]*RowField
 	all, stub *layout
@@ -47,6 +49,10 @@ const (
 	asMembers
 	asRow
 	asRows
+	// asAmount is a decimal, which gets at least two decimals.
+	asAmount
+	// asCode is a text in upper case.
+	asCode
 	// asPresence keeps only whether there is a value.
 	asPresence
 )
@@ -67,8 +73,9 @@ type key struct {
 	expand bool
 	// id is the key that holds the id of the record below.
 	id string
-	// prefix begins the names of the row's own keys that the object below is made of.
-	prefix string
+	// around is the key of the row around a composed object that holds the value; a star in
+	// it stands for the key of the object.
+	around string
 	// naming overrides the naming of the type below.
 	naming naming
 
@@ -146,14 +153,14 @@ type layout struct {
 	expand    []string
 }
 
-// part is an object made of keys of the row around it, which begin at a position.
+// part is a composed object: it is made of keys of the row around it.
 type part struct {
-	typ   *RowType
-	first int
+	typ       *RowType
+	positions []int // of its keys in the row around
 }
 
-// presence is the key of members of a part that are not wanted. A part is null only if all
-// of its members are.
+// presence is the key of members of a part that are not wanted, but decide whether it is
+// null; see [Row.part].
 var presence = &key{shape: asPresence}
 
 func (t *RowType) layout(want func(*key) bool) *layout {
@@ -163,12 +170,11 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 		if l.bySlot[slot] = -1; !k.isAlwaysWanted() && !want(k) {
 			continue
 		}
-		if k.prefix != "" {
+		if k.typ != nil && k.typ.composed {
 			l.addPart(k, want)
 			continue
 		}
-		l.bySlot[slot], l.positions[k.name] = len(l.keys), len(l.keys)
-		l.keys = append(l.keys, k)
+		l.bySlot[slot] = l.add(k.name, k)
 		if k.expand {
 			l.expand = append(l.expand, k.name)
 		}
@@ -179,15 +185,29 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 
 // addPart adds the keys of the object that a key stands for.
 func (l *layout) addPart(k *key, want func(*key) bool) {
-	l.parts[k.name] = part{k.typ, len(l.keys)}
+	p := part{typ: k.typ}
 	for slot := range k.typ.keys {
 		member := &k.typ.keys[slot]
-		l.positions[k.prefix+member.name] = len(l.keys)
+		name := strings.ReplaceAll(member.around, "*", k.name)
 		if !want(member) {
 			member = presence
 		}
-		l.keys = append(l.keys, member)
+		p.positions = append(p.positions, l.add(name, member))
 	}
+	l.parts[k.name] = p
+}
+
+// add returns the position of a key, which several parts can share.
+func (l *layout) add(name string, k *key) int {
+	position, known := l.positions[name]
+	switch {
+	case !known:
+		position = len(l.keys)
+		l.positions[name], l.keys = position, append(l.keys, k)
+	case k != presence:
+		l.keys[position] = k
+	}
+	return position
 }
 
 // Projection is which keys of records are wanted: a contact has nearly thirty, and most
@@ -284,7 +304,7 @@ func (r *Row) AppendField(b []byte, f *RowField) (out []byte, null bool, err err
 
 // Child returns the row that a field holds; nil for null.
 func (r *Row) Child(f *RowField) *Record {
-	if f.key.prefix != "" {
+	if f.key.typ.composed {
 		return r.part(f.key.name)
 	}
 	for _, child := range r.Children(f) {

@@ -56,10 +56,27 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 		if t, ok := parseTime(string(text)); ok {
 			b = AppendTime(b, t)
 		}
+	case asAmount:
+		if len(text) > 0 {
+			b = appendQuoted(b, twoDecimals(string(text)))
+		}
+	case asCode:
+		b = appendQuoted(b, strings.ToUpper(string(text)))
 	default:
 		b = appendQuoted(b, integerIn(k.isID, kind, text))
 	}
 	return b, true
+}
+
+// twoDecimals returns a decimal with two decimals, or more if it has more. Another text
+// stays as it is.
+func twoDecimals(text string) string {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if digits := strings.TrimPrefix(whole, "-"); digits == "" || strings.Trim(digits+fraction, "0123456789") != "" {
+		return text
+	}
+	fraction = strings.TrimRight(fraction, "0")
+	return whole + "." + fraction + strings.Repeat("0", max(0, 2-len(fraction)))
 }
 
 // appendTexts appends a list of ids or words without nulls and blanks, which mean nothing.

@@ -1820,7 +1820,7 @@ func (ec *executionContext) _ApplyContactTagPayload(ctx context.Context, sel ast
 	return out
 }
 
-var contactTagImplementors = []string{"ContactTag", "Node"}
+var contactTagImplementors = []string{"ContactTag", "Tag", "Node"}
 
 func (ec *executionContext) _ContactTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.ContactTag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contactTagImplementors)

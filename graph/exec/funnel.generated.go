@@ -18,6 +18,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type FunnelResolver interface {
+	FaviconImage(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Image, error)
 	Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error)
 
 	Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error)
@@ -428,6 +429,61 @@ func (ec *executionContext) _Funnel_updatedAt(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_Funnel_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Funnel", field, true, false, "DateTime")
+}
+
+func (ec *executionContext) _Funnel_faviconImage(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_faviconImage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Funnel_faviconImage(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_faviconImage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Funnel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Funnel_faviconImage(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (any, error) {
+	resolver := ec.Resolvers.Funnel()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Funnel](ctx, "Funnel"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.FaviconImage(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Funnel.faviconImage",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.FaviconImage(ctx, []*upstream.Funnel{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Image](
+		ctx,
+		results,
+		err,
+		"Funnel.faviconImage",
+	)
 }
 
 func (ec *executionContext) _Funnel_tags(ctx context.Context, field graphql.CollectedField, obj *upstream.Funnel) (ret graphql.Marshaler) {
@@ -1646,6 +1702,12 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "faviconImage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Funnel_faviconImage(ctx, field, obj)
+				})
 		case "tags":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -1772,7 +1834,7 @@ func (ec *executionContext) _FunnelEdge(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
-var funnelTagImplementors = []string{"FunnelTag", "Node"}
+var funnelTagImplementors = []string{"FunnelTag", "Tag", "Node"}
 
 func (ec *executionContext) _FunnelTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.FunnelTag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, funnelTagImplementors)

@@ -996,7 +996,7 @@ func (ec *executionContext) _AppliedOrderTagEdge(ctx context.Context, sel ast.Se
 	return out
 }
 
-var orderTagImplementors = []string{"OrderTag", "Node"}
+var orderTagImplementors = []string{"OrderTag", "Tag", "Node"}
 
 func (ec *executionContext) _OrderTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.OrderTag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderTagImplementors)

@@ -21,12 +21,17 @@ type ProductResolver interface {
 	DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error)
 	Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error)
 	Collections(ctx context.Context, objs []*upstream.Product, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductCollection], error)
+	Image(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error)
+	Images(ctx context.Context, objs []*upstream.Product) ([][]*upstream.Image, error)
+	SeoImage(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error)
 	Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error)
 	Variants(ctx context.Context, obj *upstream.Product, filter *model.ProductVariantFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductVariant], error)
 	Prices(ctx context.Context, obj *upstream.Product, filter *model.ProductPriceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ProductPrice], error)
 }
 type ProductCollectionResolver interface {
 	Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error)
+	Image(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error)
+	SocialImage(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error)
 
 	Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error)
 }
@@ -40,6 +45,7 @@ type ProductTagResolver interface {
 }
 type ProductVariantResolver interface {
 	Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error)
+	Images(ctx context.Context, objs []*upstream.ProductVariant) ([][]*upstream.Image, error)
 	Workspace(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Workspace, error)
 	Prices(ctx context.Context, objs []*upstream.ProductVariant, sort *model.Sort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.ProductPrice], error)
 }
@@ -1051,6 +1057,171 @@ func (ec *executionContext) resolveBatch_Product_collections(ctx context.Context
 	)
 }
 
+func (ec *executionContext) _Product_image(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_image(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_image(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_image(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_image(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Image(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.image",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Image(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Image](
+		ctx,
+		results,
+		err,
+		"Product.image",
+	)
+}
+
+func (ec *executionContext) _Product_images(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_images(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_images(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImageᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_images(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_images(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Images(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.images",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Images(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.Image](
+		ctx,
+		results,
+		err,
+		"Product.images",
+	)
+}
+
+func (ec *executionContext) _Product_seoImage(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_seoImage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Product_seoImage(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_seoImage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Product",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Product_seoImage(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (any, error) {
+	resolver := ec.Resolvers.Product()
+	if batch, ok := graphql.BatchParentsFor[*upstream.Product](ctx, "Product"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.SeoImage(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Product.seoImage",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.SeoImage(ctx, []*upstream.Product{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Image](
+		ctx,
+		results,
+		err,
+		"Product.seoImage",
+	)
+}
+
 func (ec *executionContext) _Product_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1672,6 +1843,116 @@ func (ec *executionContext) resolveBatch_ProductCollection_products(ctx context.
 		results,
 		err,
 		"ProductCollection.products",
+	)
+}
+
+func (ec *executionContext) _ProductCollection_image(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_image(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductCollection_image(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_image(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductCollection_image(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (any, error) {
+	resolver := ec.Resolvers.ProductCollection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductCollection](ctx, "ProductCollection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Image(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductCollection.image",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Image(ctx, []*upstream.ProductCollection{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Image](
+		ctx,
+		results,
+		err,
+		"ProductCollection.image",
+	)
+}
+
+func (ec *executionContext) _ProductCollection_socialImage(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductCollection_socialImage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductCollection_socialImage(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductCollection_socialImage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductCollection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductCollection_socialImage(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductCollection) (any, error) {
+	resolver := ec.Resolvers.ProductCollection()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductCollection](ctx, "ProductCollection"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.SocialImage(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductCollection.socialImage",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.SocialImage(ctx, []*upstream.ProductCollection{obj})
+	return graphql.ResolveBatchSingleResult[*upstream.Image](
+		ctx,
+		results,
+		err,
+		"ProductCollection.socialImage",
 	)
 }
 
@@ -4159,6 +4440,61 @@ func (ec *executionContext) resolveBatch_ProductVariant_product(ctx context.Cont
 	)
 }
 
+func (ec *executionContext) _ProductVariant_images(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductVariant_images(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductVariant_images(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.Image) graphql.Marshaler {
+			return ec.marshalOImage2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐImageᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductVariant_images(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductVariant",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Image(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductVariant_images(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (any, error) {
+	resolver := ec.Resolvers.ProductVariant()
+	if batch, ok := graphql.BatchParentsFor[*upstream.ProductVariant](ctx, "ProductVariant"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Images(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*upstream.Image](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductVariant.images",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Images(ctx, []*upstream.ProductVariant{obj})
+	return graphql.ResolveBatchSingleResult[[]*upstream.Image](
+		ctx,
+		results,
+		err,
+		"ProductVariant.images",
+	)
+}
+
 func (ec *executionContext) _ProductVariant_workspace(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductVariant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4913,6 +5249,24 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Product_collections(ctx, field, obj)
 				})
+		case "image":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_image(ctx, field, obj)
+				})
+		case "images":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_images(ctx, field, obj)
+				})
+		case "seoImage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_seoImage(ctx, field, obj)
+				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -5054,6 +5408,18 @@ func (ec *executionContext) _ProductCollection(ctx context.Context, sel ast.Sele
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductCollection_products(ctx, field, obj)
+				})
+		case "image":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductCollection_image(ctx, field, obj)
+				})
+		case "socialImage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductCollection_socialImage(ctx, field, obj)
 				})
 		case "rawSortMethod":
 			out.Values[i] = ec._ProductCollection_rawSortMethod(ctx, field, obj)
@@ -5534,7 +5900,7 @@ func (ec *executionContext) _ProductPropertyValue(ctx context.Context, sel ast.S
 	return out
 }
 
-var productTagImplementors = []string{"ProductTag", "Node"}
+var productTagImplementors = []string{"ProductTag", "Tag", "Node"}
 
 func (ec *executionContext) _ProductTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.ProductTag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productTagImplementors)
@@ -5865,6 +6231,12 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ProductVariant_product(ctx, field, obj)
+				})
+		case "images":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProductVariant_images(ctx, field, obj)
 				})
 		case "workspace":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

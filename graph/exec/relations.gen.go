@@ -376,6 +376,13 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().DeleteFulfillmentLocation(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"Funnel.faviconImage": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Funnel_faviconImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Funnel().FaviconImage(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) })))
+		},
+	},
 	"Funnel.tags": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Funnel_tags,
@@ -425,6 +432,19 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Mutation_deleteFunnelTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Mutation().DeleteFunnelTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Image.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Image_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Image().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Image { return (*upstream.Image)(r) })))
+		},
+	},
+	"Workspace.images": {
+		context: (*executionContext).fieldContext_Workspace_images,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Images(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Order.contact": {
@@ -616,6 +636,27 @@ var relations = map[string]*Relation{
 			return each(r.Product().Collections(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Product.image": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Product_image,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Product().Image(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
+		},
+	},
+	"Product.images": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Product_images,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.Product().Images(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
+		},
+	},
+	"Product.seoImage": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Product_seoImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Product().SeoImage(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })))
+		},
+	},
 	"Product.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Product_workspace,
@@ -634,6 +675,13 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_ProductVariant_product,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.ProductVariant().Product(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) })))
+		},
+	},
+	"ProductVariant.images": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductVariant_images,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ProductVariant().Images(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) })))
 		},
 	},
 	"ProductVariant.workspace": {
@@ -681,6 +729,20 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_ProductCollection_products,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.ProductCollection().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductCollection { return (*upstream.ProductCollection)(r) }), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"ProductCollection.image": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductCollection_image,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ProductCollection().Image(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductCollection { return (*upstream.ProductCollection)(r) })))
+		},
+	},
+	"ProductCollection.socialImage": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ProductCollection_socialImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ProductCollection().SocialImage(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductCollection { return (*upstream.ProductCollection)(r) })))
 		},
 	},
 	"ProductCollection.workspace": {

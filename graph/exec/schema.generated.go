@@ -2125,6 +2125,26 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case *upstream.ProductTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductTag(ctx, sel, obj)
+	case *upstream.OrderTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._OrderTag(ctx, sel, obj)
+	case *upstream.FunnelTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FunnelTag(ctx, sel, obj)
+	case *upstream.ContactTag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ContactTag(ctx, sel, obj)
 	case *upstream.Workspace:
 		if obj == nil {
 			return graphql.Null
@@ -2140,6 +2160,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Team(ctx, sel, obj)
+	case model.Tag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Tag(ctx, sel, obj)
 	case *upstream.SalesPipelineStage:
 		if obj == nil {
 			return graphql.Null
@@ -2165,11 +2190,6 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._ProductVariant(ctx, sel, obj)
-	case *upstream.ProductTag:
-		if obj == nil {
-			return graphql.Null
-		}
-		return ec._ProductTag(ctx, sel, obj)
 	case *upstream.ProductPrice:
 		if obj == nil {
 			return graphql.Null
@@ -2195,11 +2215,6 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._OrderTransaction(ctx, sel, obj)
-	case *upstream.OrderTag:
-		if obj == nil {
-			return graphql.Null
-		}
-		return ec._OrderTag(ctx, sel, obj)
 	case *upstream.OrderInvoice:
 		if obj == nil {
 			return graphql.Null
@@ -2215,11 +2230,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Membership(ctx, sel, obj)
-	case *upstream.FunnelTag:
+	case *upstream.Image:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._FunnelTag(ctx, sel, obj)
+		return ec._Image(ctx, sel, obj)
 	case *upstream.Funnel:
 		if obj == nil {
 			return graphql.Null
@@ -2255,11 +2270,6 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Course(ctx, sel, obj)
-	case *upstream.ContactTag:
-		if obj == nil {
-			return graphql.Null
-		}
-		return ec._ContactTag(ctx, sel, obj)
 	case *upstream.Contact:
 		if obj == nil {
 			return graphql.Null
@@ -2665,6 +2675,14 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 
 func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
 	{
+		var batchItemsProductTag []*upstream.ProductTag
+		batchIdxMapProductTag := map[int]int{}
+		var batchItemsOrderTag []*upstream.OrderTag
+		batchIdxMapOrderTag := map[int]int{}
+		var batchItemsFunnelTag []*upstream.FunnelTag
+		batchIdxMapFunnelTag := map[int]int{}
+		var batchItemsContactTag []*upstream.ContactTag
+		batchIdxMapContactTag := map[int]int{}
 		var batchItemsWorkspace []*upstream.Workspace
 		batchIdxMapWorkspace := map[int]int{}
 		var batchItemsSalesPipelineStage []*upstream.SalesPipelineStage
@@ -2677,8 +2695,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapSalesOpportunity := map[int]int{}
 		var batchItemsProductVariant []*upstream.ProductVariant
 		batchIdxMapProductVariant := map[int]int{}
-		var batchItemsProductTag []*upstream.ProductTag
-		batchIdxMapProductTag := map[int]int{}
 		var batchItemsProductPrice []*upstream.ProductPrice
 		batchIdxMapProductPrice := map[int]int{}
 		var batchItemsProductCollection []*upstream.ProductCollection
@@ -2689,16 +2705,14 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapPage := map[int]int{}
 		var batchItemsOrderTransaction []*upstream.OrderTransaction
 		batchIdxMapOrderTransaction := map[int]int{}
-		var batchItemsOrderTag []*upstream.OrderTag
-		batchIdxMapOrderTag := map[int]int{}
 		var batchItemsOrderInvoice []*upstream.OrderInvoice
 		batchIdxMapOrderInvoice := map[int]int{}
 		var batchItemsOrder []*upstream.Order
 		batchIdxMapOrder := map[int]int{}
 		var batchItemsMembership []*upstream.Membership
 		batchIdxMapMembership := map[int]int{}
-		var batchItemsFunnelTag []*upstream.FunnelTag
-		batchIdxMapFunnelTag := map[int]int{}
+		var batchItemsImage []*upstream.Image
+		batchIdxMapImage := map[int]int{}
 		var batchItemsFunnel []*upstream.Funnel
 		batchIdxMapFunnel := map[int]int{}
 		var batchItemsFulfillmentLocation []*upstream.FulfillmentLocation
@@ -2713,8 +2727,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapCourseEnrollment := map[int]int{}
 		var batchItemsCourse []*upstream.Course
 		batchIdxMapCourse := map[int]int{}
-		var batchItemsContactTag []*upstream.ContactTag
-		batchIdxMapContactTag := map[int]int{}
 		var batchItemsContact []*upstream.Contact
 		batchIdxMapContact := map[int]int{}
 		var batchItemsBillingSubscription []*upstream.BillingSubscription
@@ -2725,6 +2737,18 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		batchIdxMapAppliedContactTag := map[int]int{}
 		for i, item := range v {
 			switch concrete := item.(type) {
+			case *upstream.ProductTag:
+				batchIdxMapProductTag[i] = len(batchItemsProductTag)
+				batchItemsProductTag = append(batchItemsProductTag, concrete)
+			case *upstream.OrderTag:
+				batchIdxMapOrderTag[i] = len(batchItemsOrderTag)
+				batchItemsOrderTag = append(batchItemsOrderTag, concrete)
+			case *upstream.FunnelTag:
+				batchIdxMapFunnelTag[i] = len(batchItemsFunnelTag)
+				batchItemsFunnelTag = append(batchItemsFunnelTag, concrete)
+			case *upstream.ContactTag:
+				batchIdxMapContactTag[i] = len(batchItemsContactTag)
+				batchItemsContactTag = append(batchItemsContactTag, concrete)
 			case *upstream.Workspace:
 				batchIdxMapWorkspace[i] = len(batchItemsWorkspace)
 				batchItemsWorkspace = append(batchItemsWorkspace, concrete)
@@ -2743,9 +2767,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.ProductVariant:
 				batchIdxMapProductVariant[i] = len(batchItemsProductVariant)
 				batchItemsProductVariant = append(batchItemsProductVariant, concrete)
-			case *upstream.ProductTag:
-				batchIdxMapProductTag[i] = len(batchItemsProductTag)
-				batchItemsProductTag = append(batchItemsProductTag, concrete)
 			case *upstream.ProductPrice:
 				batchIdxMapProductPrice[i] = len(batchItemsProductPrice)
 				batchItemsProductPrice = append(batchItemsProductPrice, concrete)
@@ -2761,9 +2782,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.OrderTransaction:
 				batchIdxMapOrderTransaction[i] = len(batchItemsOrderTransaction)
 				batchItemsOrderTransaction = append(batchItemsOrderTransaction, concrete)
-			case *upstream.OrderTag:
-				batchIdxMapOrderTag[i] = len(batchItemsOrderTag)
-				batchItemsOrderTag = append(batchItemsOrderTag, concrete)
 			case *upstream.OrderInvoice:
 				batchIdxMapOrderInvoice[i] = len(batchItemsOrderInvoice)
 				batchItemsOrderInvoice = append(batchItemsOrderInvoice, concrete)
@@ -2773,9 +2791,9 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Membership:
 				batchIdxMapMembership[i] = len(batchItemsMembership)
 				batchItemsMembership = append(batchItemsMembership, concrete)
-			case *upstream.FunnelTag:
-				batchIdxMapFunnelTag[i] = len(batchItemsFunnelTag)
-				batchItemsFunnelTag = append(batchItemsFunnelTag, concrete)
+			case *upstream.Image:
+				batchIdxMapImage[i] = len(batchItemsImage)
+				batchItemsImage = append(batchItemsImage, concrete)
 			case *upstream.Funnel:
 				batchIdxMapFunnel[i] = len(batchItemsFunnel)
 				batchItemsFunnel = append(batchItemsFunnel, concrete)
@@ -2797,9 +2815,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 			case *upstream.Course:
 				batchIdxMapCourse[i] = len(batchItemsCourse)
 				batchItemsCourse = append(batchItemsCourse, concrete)
-			case *upstream.ContactTag:
-				batchIdxMapContactTag[i] = len(batchItemsContactTag)
-				batchItemsContactTag = append(batchItemsContactTag, concrete)
 			case *upstream.Contact:
 				batchIdxMapContact[i] = len(batchItemsContact)
 				batchItemsContact = append(batchItemsContact, concrete)
@@ -2813,6 +2828,18 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 				batchIdxMapAppliedContactTag[i] = len(batchItemsAppliedContactTag)
 				batchItemsAppliedContactTag = append(batchItemsAppliedContactTag, concrete)
 			}
+		}
+		if len(batchItemsProductTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductTag", batchItemsProductTag, batchIdxMapProductTag)
+		}
+		if len(batchItemsOrderTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "OrderTag", batchItemsOrderTag, batchIdxMapOrderTag)
+		}
+		if len(batchItemsFunnelTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "FunnelTag", batchItemsFunnelTag, batchIdxMapFunnelTag)
+		}
+		if len(batchItemsContactTag) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ContactTag", batchItemsContactTag, batchIdxMapContactTag)
 		}
 		if len(batchItemsWorkspace) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Workspace", batchItemsWorkspace, batchIdxMapWorkspace)
@@ -2832,9 +2859,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsProductVariant) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "ProductVariant", batchItemsProductVariant, batchIdxMapProductVariant)
 		}
-		if len(batchItemsProductTag) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "ProductTag", batchItemsProductTag, batchIdxMapProductTag)
-		}
 		if len(batchItemsProductPrice) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "ProductPrice", batchItemsProductPrice, batchIdxMapProductPrice)
 		}
@@ -2850,9 +2874,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsOrderTransaction) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "OrderTransaction", batchItemsOrderTransaction, batchIdxMapOrderTransaction)
 		}
-		if len(batchItemsOrderTag) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "OrderTag", batchItemsOrderTag, batchIdxMapOrderTag)
-		}
 		if len(batchItemsOrderInvoice) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "OrderInvoice", batchItemsOrderInvoice, batchIdxMapOrderInvoice)
 		}
@@ -2862,8 +2883,8 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		if len(batchItemsMembership) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Membership", batchItemsMembership, batchIdxMapMembership)
 		}
-		if len(batchItemsFunnelTag) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "FunnelTag", batchItemsFunnelTag, batchIdxMapFunnelTag)
+		if len(batchItemsImage) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "Image", batchItemsImage, batchIdxMapImage)
 		}
 		if len(batchItemsFunnel) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Funnel", batchItemsFunnel, batchIdxMapFunnel)
@@ -2885,9 +2906,6 @@ func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋfunnelgraphᚋfunnelg
 		}
 		if len(batchItemsCourse) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Course", batchItemsCourse, batchIdxMapCourse)
-		}
-		if len(batchItemsContactTag) > 0 {
-			ctx = graphql.WithBatchParents(ctx, "ContactTag", batchItemsContactTag, batchIdxMapContactTag)
 		}
 		if len(batchItemsContact) > 0 {
 			ctx = graphql.WithBatchParents(ctx, "Contact", batchItemsContact, batchIdxMapContact)

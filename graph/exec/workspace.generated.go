@@ -27,6 +27,7 @@ type WorkspaceResolver interface {
 	FulfillmentLocations(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FulfillmentLocation], error)
 	Funnels(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Funnel], error)
 	FunnelTags(ctx context.Context, obj *upstream.Workspace, filter *model.FunnelTagFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FunnelTag], error)
+	Images(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Image], error)
 	Orders(ctx context.Context, obj *upstream.Workspace, filter *model.OrderFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Order], error)
 	OrderInvoices(ctx context.Context, obj *upstream.Workspace, filter *model.OrderInvoiceFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoice], error)
 	OrderTags(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTag], error)
@@ -407,6 +408,52 @@ func (ec *executionContext) field_Workspace_funnels_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["before"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Workspace_images_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (*model.Sort, error) {
+			return ec.unmarshalOSort2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -1524,6 +1571,50 @@ func (ec *executionContext) fieldContext_Workspace_funnelTags(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Workspace_images(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Workspace_images(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Workspace().Images(ctx, obj, fc.Args["sort"].(*model.Sort), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[upstream.Image]) graphql.Marshaler {
+			return ec.marshalOImageConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Workspace_images(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Workspace",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImageConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Workspace_images_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Workspace_orders(ctx context.Context, field graphql.CollectedField, obj *upstream.Workspace) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2277,6 +2368,12 @@ func (ec *executionContext) _Workspace(ctx context.Context, sel ast.SelectionSet
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Workspace_funnelTags(ctx, field, obj)
+				})
+		case "images":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Workspace_images(ctx, field, obj)
 				})
 		case "orders":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

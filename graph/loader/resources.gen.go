@@ -20,6 +20,7 @@ var (
 	FulfillmentLocations  = newResource(inPlace((*upstream.Client).FulfillmentLocation), nil)
 	Funnels               = newResource(inPlace((*upstream.Client).Funnel), byFilter((*upstream.Client).Funnels))
 	FunnelTags            = newResource(inPlace((*upstream.Client).FunnelTag), byFilter((*upstream.Client).FunnelTags))
+	Images                = newResource(inPlace((*upstream.Client).Image), nil)
 	Orders                = newResource(inPlace((*upstream.Client).Order), byFilter((*upstream.Client).Orders))
 	OrderInvoices         = newResource(inPlace((*upstream.Client).OrderInvoice), nil).ownedBy((*upstream.OrderInvoice).Owner, 0)
 	OrderTags             = newResource(inPlace((*upstream.Client).OrderTag), nil)
@@ -47,6 +48,7 @@ var (
 	FulfillmentLocationList   = newList(FulfillmentLocations, ofWorkspace((*upstream.Client).FulfillmentLocations)).findsAll()
 	FunnelList                = newList(Funnels, ofWorkspace((*upstream.Client).Funnels))
 	FunnelTagList             = newList(FunnelTags, ofWorkspace((*upstream.Client).FunnelTags))
+	ImageList                 = newList(Images, ofWorkspace((*upstream.Client).Images)).findsAll()
 	OrderList                 = newList(Orders, ofWorkspace((*upstream.Client).Orders))
 	WorkspaceOrderInvoiceList = newList(OrderInvoices, ownedRows(OrderInvoices, ofWorkspace((*upstream.Client).WorkspaceOrderInvoices)))
 	OrderInvoiceList          = newList(OrderInvoices, below(OrderInvoices, (*upstream.Client).OrderInvoices))
@@ -89,6 +91,7 @@ var resourceKinds = map[upstream.Kind]kind{
 	upstream.KindFulfillmentLocation:  FulfillmentLocations,
 	upstream.KindFunnel:               Funnels,
 	upstream.KindFunnelTag:            FunnelTags,
+	upstream.KindImage:                Images,
 	upstream.KindOrder:                Orders,
 	upstream.KindOrderInvoice:         OrderInvoices,
 	upstream.KindOrderTag:             OrderTags,

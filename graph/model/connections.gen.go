@@ -32,6 +32,8 @@ type (
 	FunnelEdge                     = Edge[upstream.Funnel]
 	FunnelTagConnection            = Connection[upstream.FunnelTag]
 	FunnelTagEdge                  = Edge[upstream.FunnelTag]
+	ImageConnection                = Connection[upstream.Image]
+	ImageEdge                      = Edge[upstream.Image]
 	OrderConnection                = Connection[upstream.Order]
 	OrderEdge                      = Edge[upstream.Order]
 	OrderInvoiceConnection         = Connection[upstream.OrderInvoice]

@@ -18,6 +18,13 @@ import (
 // Node is an object with a global id.
 type Node interface{ Ref() upstream.Ref }
 
+// Tag is a tag of any kind of record.
+type Tag interface {
+	Node
+	Name() string
+	Color() string
+}
+
 // idVersion begins every global id, so that another form can follow one day
 // while the ids that clients keep go on working.
 const idVersion = "1"

@@ -19,6 +19,7 @@ var resourceKinds = map[upstream.Kind]bool{
 	upstream.KindFulfillmentLocation:  true,
 	upstream.KindFunnel:               true,
 	upstream.KindFunnelTag:            true,
+	upstream.KindImage:                true,
 	upstream.KindOrder:                true,
 	upstream.KindOrderInvoice:         true,
 	upstream.KindOrderTag:             true,

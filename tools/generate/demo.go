@@ -37,15 +37,16 @@ func (d *Description) writeDemo(c *code) error {
 }
 
 // writeDemoFields writes the fields of a type that REST sends as they are, and its
-// relations. prefix begins their keys.
-func (d *Description) writeDemoFields(c *code, definition *ast.Definition, prefix string) {
+// relations. object is the key of an object of the type.
+func (d *Description) writeDemoFields(c *code, definition *ast.Definition, object string) {
 	for _, f := range definition.Fields {
 		input := arguments{f.Directives.ForName("input")}
-		name, key, below, extra := f.Type.Name(), prefix+snake(f.Name), "", ""
-		if named := f.Directives.ForName("key"); named != nil {
-			key, below = arguments{named}.text("name", key), arguments{named}.text("prefix", "")
+		name, key, extra := f.Type.Name(), (arguments{f.Directives.ForName("key")}).text("name", snake(f.Name)), ""
+		below := key
+		if isComposed(definition) {
+			key = strings.ReplaceAll(around(f), "*", object)
 		}
-		if below != "" {
+		if isComposed(d.Types[name]) {
 			key = ""
 		}
 		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {

@@ -100,7 +100,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany} {
+	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -131,6 +131,25 @@ func (d *Description) readTypes() error {
 		}
 		for _, directive := range file.Document.Directives {
 			d.directives[directive.Name] = directive
+		}
+	}
+	return nil
+}
+
+// inherit gives types the fields of their interfaces that the description does not repeat.
+func (d *Description) inherit() error {
+	for _, file := range d.Files {
+		for _, definition := range file.Document.Definitions {
+			for _, name := range definition.Interfaces {
+				of := d.Types[name]
+				if of == nil || of.Kind != ast.Interface {
+					return at(definition.Position, "there is no interface %s", name)
+				}
+				inherited := slices.DeleteFunc(slices.Clone(of.Fields), func(f *ast.FieldDefinition) bool {
+					return definition.Fields.ForName(f.Name) != nil || slices.Contains(recordFields, f.Name)
+				})
+				definition.Fields = append(inherited, definition.Fields...)
+			}
 		}
 	}
 	return nil
@@ -242,6 +261,9 @@ func (d *Description) readResources() error {
 	return nil
 }
 
+// semanticNonNull is the directive of fields that are null only if they failed.
+const semanticNonNull = "semanticNonNull"
+
 // readRelations reads the fields with @belongsTo.
 func (d *Description) readRelations() error {
 	for typeName, field := range d.fields() {
@@ -262,6 +284,13 @@ func (d *Description) readRelations() error {
 		relation.FilterKey = args.text("filterKey", relation.Key)
 		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
 			return at(directive.Position, "%s has no field %s", to, name)
+		}
+		if relation.Embeds != nil && field.Directives.ForName("key") == nil {
+			return at(directive.Position, "a relation that rows embed has @key")
+		}
+		if field.Type.NonNull { // the expanded field is nullable, since a call for it can fail
+			field.Type = &ast.Type{NamedType: to}
+			field.Directives = append(field.Directives, &ast.Directive{Name: semanticNonNull})
 		}
 		r := d.Resources[typeName]
 		if r == nil {
@@ -420,8 +449,10 @@ func (d *Description) place(r *Resource, list *List) error {
 type arguments struct{ directive *ast.Directive }
 
 func (a arguments) text(name, otherwise string) string {
-	if argument := a.directive.Arguments.ForName(name); argument != nil {
-		return argument.Value.Raw
+	if a.directive != nil {
+		if argument := a.directive.Arguments.ForName(name); argument != nil {
+			return argument.Value.Raw
+		}
 	}
 	return otherwise
 }

@@ -77,7 +77,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		return e.resource(r)
 	case definition.Kind == ast.Enum && definition.Directives.ForName("open") != nil:
 		e.add(openEnum(definition))
-	case definition.Kind == ast.Object:
+	case definition.Kind == ast.Object || definition.Kind == ast.Interface:
 		own := *definition
 		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, ofTypes...)
 		e.add(&own)
@@ -88,7 +88,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 }
 
 // ofTypes are the directives of the description that stand at types.
-var ofTypes = []string{"resource", "key", "members"}
+var ofTypes = []string{"resource", "key", "members", "composed"}
 
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
@@ -137,7 +137,7 @@ func (e *expansion) resource(r *Resource) error {
 	)
 	own.Fields = append(own.Fields, fields[relations:]...)
 	if !r.Accounts {
-		workspace := batched(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call."))
+		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
 		own.Fields = append(own.Fields, workspace)
 		e.resolves(r.Type.Name, workspace, workspaceBody(r))
 	}
@@ -197,6 +197,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
+			own = *unlessFailed(&own)
 		}
 		if isBatched(f) {
 			own = *batched(&own)
@@ -249,7 +250,7 @@ func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
 		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that every row meets."))
 	}
 	f.Arguments = append(f.Arguments, window(r.Sort)...)
-	return f
+	return unlessFailed(f)
 }
 
 // inverse returns the field of another type that lists the rows that belong to it.
@@ -262,7 +263,7 @@ func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinitio
 		f.Arguments = window("NONE") // several lists are merged by id
 		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call for the " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
 	}
-	return batched(f)
+	return batched(unlessFailed(f))
 }
 
 // window returns the arguments that every list takes.
@@ -389,6 +390,12 @@ func typeOf(text string) *ast.Type {
 		return &ast.Type{Elem: typeOf(strings.Trim(inner, "[]")), NonNull: nonNull}
 	}
 	return &ast.Type{NamedType: inner, NonNull: nonNull}
+}
+
+// unlessFailed marks a field that is null only if it failed.
+func unlessFailed(f *ast.FieldDefinition) *ast.FieldDefinition {
+	f.Directives = append(f.Directives, &ast.Directive{Name: semanticNonNull})
+	return f
 }
 
 // batched marks a field whose resolver takes the rows of a whole list.

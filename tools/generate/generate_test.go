@@ -13,13 +13,29 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// garden returns a small description after it has been changed, and the directives.
+func garden(t *testing.T, replacements ...string) []*ast.Source {
+	t.Helper()
+	text := func(name string) string {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	description := text("testdata/garden.graphqls")
+	for i := 0; i < len(replacements); i += 2 {
+		if !strings.Contains(description, replacements[i]) {
+			t.Fatalf("the description does not have %q", replacements[i])
+		}
+		description = strings.Replace(description, replacements[i], replacements[i+1], 1)
+	}
+	return []*ast.Source{{Name: directivesFile, Input: text("../../schema/" + directivesFile)}, {Name: "garden.graphqls", Input: description}}
+}
+
 // TestGolden compares the expanded form of a small description with the golden files.
 func TestGolden(t *testing.T) {
-	sources, err := read("testdata/schema")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, code, err := generate(sources)
+	files, code, err := generate(garden(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,14 +83,6 @@ func TestDeterministic(t *testing.T) {
 
 // TestMistakes checks that each mistake of a description is reported at its line.
 func TestMistakes(t *testing.T) {
-	garden, err := os.ReadFile("testdata/schema/garden.graphqls")
-	if err != nil {
-		t.Fatal(err)
-	}
-	directives, err := os.ReadFile("testdata/schema/directives.graphqls")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, test := range map[string]struct{ old, new, want string }{
 		"misspelt extension":          {"extend input PlantFilter", "extend type Gradens { trees: Int }\nextend input PlantFilter", "there is no type Gradens to extend"},
 		"misspelt type":               {"evergreen: Boolean", "evergreen: Bolean", "there is no type Bolean"},
@@ -85,6 +93,7 @@ func TestMistakes(t *testing.T) {
 		"text in place of a list":     {`filters: ["id", "garden_id", "name", "evergreen", "light", "height_in_cm"]`, `filters: "id"`, "@resource(filters:) is a list"},
 		"filter that nothing matches": {`"light", "height_in_cm"`, `"light", "weight"`, "the filter weight of Plant is the key of no field and of no relation: describe it by `extend input PlantFilter`"},
 		"field that is not embedded":  {`embeds: ["publicId", "name"]`, `embeds: ["nam"]`, "Garden has no field nam"},
+		"embedded without a key":      {` @key(name: "bed", for: ["beds"], workspace: SOMETIMES)`, "", "a relation that rows embed has @key"},
 		"parent of a list":            {`"gardens/{garden_id}/plants"`, `"beds/{bed_id}/plants"`, "no resource has the path beds, below which Plant is listed"},
 		"relation to no resource":     {`garden: Garden @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
 		"inverse without a filter":    {`key: "garden_id", embeds`, `key: "bed_id", inverse: "beds", embeds`, "Plant has no filter bed_id, which the inverse needs"},
@@ -95,16 +104,16 @@ func TestMistakes(t *testing.T) {
 		"lists of no resource":        {`inverse: "allNotes"`, `inverse: "allNotes", across: "beds"`, "no resource has the path beds"},
 		"type that rows do not hold":  {"plantedAt: DateTime", "plantedAt: Float", "rows hold no Float"},
 		"name that rows use":          {"plantedAt: DateTime", "cursor: DateTime", "rows have a method Cursor: name another one for cursor by @goField"},
-		"prefix of no object":         {`name: String!`, `name: String! @key(prefix: "name_")`, "@key(prefix:) is for an object of texts that no input takes"},
+		"misspelt interface":          {"implements Labelled", "implements Labeled", "there is no interface Labeled"},
+		"list of composed objects":    {"label: PlantLabel", "label: [PlantLabel]", "PlantLabel is composed: its objects are neither listed nor taken by inputs"},
+		"input of a composed object":  {"label: PlantLabel", "label: PlantLabel @input(create: OPTIONAL)", "PlantLabel is composed: its objects are neither listed nor taken by inputs"},
+		"object in a composed one":    {"soldBy: String", "soldBy: Place", "the fields of a composed type are scalars"},
+		"form of no text":             {"evergreen: Boolean", "evergreen: Boolean @key(as: CODE)", "@key(as:) is for texts"},
 		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if !strings.Contains(string(garden), test.old) {
-				t.Fatalf("the description does not have %q", test.old)
-			}
-			text := strings.Replace(string(garden), test.old, test.new, 1)
-			_, _, err := generate([]*ast.Source{{Name: directivesFile, Input: string(directives)}, {Name: "garden.graphqls", Input: text}})
+			_, _, err := generate(garden(t, test.old, test.new))
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "garden.graphqls:") {
 				t.Errorf("want an error at a line of garden.graphqls: %s; got: %v", test.want, err)
 			}

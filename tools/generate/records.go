@@ -16,14 +16,15 @@ type rowType struct {
 	parent     string // key that names its workspace or team; empty if there is none
 	naming     string
 	keys       []*rowKey
+	composed   bool
 	methods    []string // declarations
 }
 
 // rowKey is a key of a row.
 type rowKey struct {
-	name, shape, of, field, raw, words, id, naming, prefix string
+	name, shape, of, field, raw, words, id, naming, around string
 	kind, parent                                           string // of a type
-	required, expand, isResource                           bool
+	required, expand, isResource, composed                 bool
 	also                                                   []string
 }
 
@@ -80,7 +81,7 @@ func (t *rowType) write(c *code) {
 	for _, method := range t.methods {
 		c.line("func (r *%s) %s", t.record, method)
 	}
-	head := (&rowKey{name: t.definition.Name, kind: t.kind, parent: t.parent, naming: t.naming}).String()
+	head := (&rowKey{name: t.definition.Name, kind: t.kind, parent: t.parent, naming: t.naming, composed: t.composed}).String()
 	c.line("\nvar %s = RowType{%s, keys: []key{", name, head)
 	for _, k := range t.keys {
 		c.line("{%s},", k)
@@ -110,7 +111,7 @@ func (k *rowKey) String() string {
 	add("raw: %q", k.raw)
 	add("words: %s", k.words)
 	add("id: %q", k.id)
-	add("prefix: %q", k.prefix)
+	add("around: %q", k.around)
 	if k.naming != "" {
 		parts = append(parts, "naming: named"+upperFirst(strings.ToLower(k.naming)))
 	}
@@ -119,6 +120,9 @@ func (k *rowKey) String() string {
 	}
 	if k.expand {
 		parts = append(parts, "expand: true")
+	}
+	if k.composed {
+		parts = append(parts, "composed: true")
 	}
 	if len(k.also) > 0 {
 		add("also: []string{%s}", quoted(k.also))
@@ -191,7 +195,7 @@ func (d *Description) isMembers(f *ast.FieldDefinition) bool {
 
 // rowType returns what is known of the rows of a type.
 func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
-	t := &rowType{definition: definition, record: d.record(definition.Name)}
+	t := &rowType{definition: definition, record: d.record(definition.Name), composed: isComposed(definition)}
 	fields := d.rowFields(definition)
 	r := d.Resources[definition.Name]
 	switch {
@@ -281,10 +285,16 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	if directive != nil {
 		args := arguments{directive}
 		k.name, k.also, k.naming = args.text("name", k.name), args.texts("for"), args.text("workspace", "")
-		k.expand, k.prefix = args.text("expand", "") == "true", args.text("prefix", "")
-		if k.prefix != "" && !d.isPart(f) {
-			return at(directive.Position, "@key(prefix:) is for an object of texts that no input takes")
+		k.expand = args.text("expand", "") == "true"
+	}
+	if t.composed {
+		k.around, k.name = around(f), snake(f.Name)
+		if scalar, ok := scalars[f.Type.Name()]; !ok || f.Type.Elem != nil || scalar.shape == "asJSON" {
+			return at(f.Position, "the fields of a composed type are scalars")
 		}
+	}
+	if isComposed(d.Types[f.Type.Name()]) && (f.Type.Elem != nil || f.Directives.ForName("input") != nil) {
+		return at(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
 	}
 	method := accessor(f)
 	if slices.Contains(taken, method) {
@@ -303,16 +313,15 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	return d.value(t, f, k, method)
 }
 
-// isPart reports whether the object of a field can be made of keys of the row around it:
-// all of its fields are texts.
-func (d *Description) isPart(f *ast.FieldDefinition) bool {
-	definition := d.Types[f.Type.Name()]
-	return definition != nil && definition.Kind == ast.Object && d.Resources[definition.Name] == nil && !d.isMembers(f) &&
-		f.Type.Elem == nil && f.Directives.ForName("input") == nil &&
-		!slices.ContainsFunc(definition.Fields, func(f *ast.FieldDefinition) bool {
-			scalar, ok := scalars[f.Type.Name()]
-			return !ok || scalar.shape != "" || f.Type.Elem != nil
-		})
+// isComposed reports whether the objects of a type are made of keys of the row around them.
+func isComposed(definition *ast.Definition) bool {
+	return definition != nil && definition.Directives.ForName("composed") != nil
+}
+
+// around returns the key of the row around an object of a composed type that holds a field's
+// value; a star in it stands for the key of the object.
+func around(f *ast.FieldDefinition) string {
+	return arguments{f.Directives.ForName("key")}.text("name", "*_"+snake(f.Name))
 }
 
 // relation adds the key and the methods for the address of a related record.
@@ -366,7 +375,7 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 			k.shape, result = "asRows", "[]"+result
 			read = fmt.Sprintf("children(&r.Row, %q, func(child *Record) *%s { return (*%s)(child) })", k.name, record, record)
 		}
-		if k.prefix != "" {
+		if isComposed(definition) {
 			read = fmt.Sprintf("(*%s)(r.part(%q))", record, k.name)
 		}
 	case definition != nil && definition.Kind == ast.Enum:
@@ -382,7 +391,13 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 			return at(f.Position, "rows hold no %s", name)
 		}
 		k.shape, result, read = scalar.shape, scalar.result, fmt.Sprintf(scalar.read, k.name)
-		if k.shape == "" && f.Type.NonNull {
+		if as := (arguments{f.Directives.ForName("key")}).text("as", ""); as != "" {
+			if k.shape != "" {
+				return at(f.Position, "@key(as:) is for texts")
+			}
+			k.shape = "as" + upperFirst(strings.ToLower(as))
+		}
+		if scalar.shape == "" && f.Type.NonNull {
 			result, read = "string", fmt.Sprintf("r.text(%q)", k.name)
 		}
 	}

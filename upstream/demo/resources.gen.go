@@ -215,6 +215,7 @@ var Resources = []Resource{
 			{Name: "currentPath", Key: "current_path", Type: "String"},
 			{Name: "liveMode", Key: "live_mode", Type: "Boolean"},
 			{Name: "faviconImageId", Key: "favicon_image_id", Type: "ID"},
+			{Name: "faviconImage", Key: "favicon_image_id", To: "Image"},
 			{Name: "headCode", Key: "head_code", Type: "String"},
 			{Name: "footerCode", Key: "footer_code", Type: "String"},
 		},
@@ -225,6 +226,15 @@ var Resources = []Resource{
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "color", Key: "color", Type: "String", Create: "OPTIONAL", Update: "OPTIONAL"},
+		},
+	},
+	{
+		Type: "Image", Kind: "image", Path: "images", List: "workspaces/*/images", Field: "images",
+		Parent: "Workspace", ParentKey: "workspace_id", Body: "image", Write: []string{}, Filters: []string{},
+		Fields: []Field{
+			{Name: "url", Key: "url", Type: "String"},
+			{Name: "altText", Key: "alt_text", Type: "String"},
+			{Name: "name", Key: "name", Type: "String"},
 		},
 	},
 	{
@@ -416,8 +426,8 @@ var Resources = []Resource{
 		Type: "OrderTag", Kind: "order_tag", Path: "orders/tags", List: "workspaces/*/orders/tags", Field: "orderTags",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "orders_tag", Write: []string{}, Filters: []string{},
 		Fields: []Field{
-			{Name: "name", Key: "name", Type: "String"},
-			{Name: "color", Key: "color", Type: "String"},
+			{Name: "name", Key: "name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "color", Key: "color", Type: "String", Create: "OPTIONAL", Update: "OPTIONAL"},
 		},
 	},
 	{
@@ -494,6 +504,8 @@ var Resources = []Resource{
 				{Name: "name", Key: "name", Type: "String"},
 			}},
 			{Name: "defaultVariant", Key: "default_variant_id", To: "ProductVariant"},
+			{Name: "image", Key: "image_id", To: "Image"},
+			{Name: "seoImage", Key: "seo_image_id", To: "Image"},
 		},
 	},
 	{
@@ -581,14 +593,16 @@ var Resources = []Resource{
 			{Name: "imageId", Key: "image_id", Type: "ID"},
 			{Name: "socialImageId", Key: "social_image_id", Type: "ID"},
 			{Name: "productIds", Key: "product_ids", Type: "ID", List: true},
+			{Name: "image", Key: "image_id", To: "Image"},
+			{Name: "socialImage", Key: "social_image_id", To: "Image"},
 		},
 	},
 	{
 		Type: "ProductTag", Kind: "product_tag", Path: "products/tags", List: "workspaces/*/products/tags", Field: "productTags",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "products_tag", Write: []string{}, Filters: []string{"id"},
 		Fields: []Field{
-			{Name: "name", Key: "name", Type: "String"},
-			{Name: "color", Key: "color", Type: "String"},
+			{Name: "name", Key: "name", Type: "String", Create: "REQUIRED", Update: "OPTIONAL"},
+			{Name: "color", Key: "color", Type: "String", Create: "OPTIONAL", Update: "OPTIONAL"},
 		},
 	},
 	{

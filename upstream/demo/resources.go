@@ -191,7 +191,7 @@ func (f Field) value(n int) any {
 
 // writes are what the description says of changes; nil if it has none.
 func (r Resource) writes(t *table) *writes {
-	if r.Write == nil {
+	if len(r.Write) == 0 {
 		return nil
 	}
 	w := &writes{key: r.Body, changed: wholeNumbers}

@@ -80,13 +80,17 @@ func (r *ring) addGoods(workspace row) []goods {
 	if workspace["subdomain"] == "acme-podcast" {
 		n = 24
 	}
+	images := make([]row, 2)
+	for i := range images {
+		images[i] = r.derived["images"].example(workspace, 78_501, row{"url": fmt.Sprintf("https://%s.example.com/images/%d.png", workspace["subdomain"], i+1), "alt_text": productNames[i]})
+	}
 	all := make([]goods, n)
 	products := make([]row, n)
 	for i := range n {
 		product := r.products.add(r.products.next(70_001, int64(90+i)), row{
 			"workspace_id": workspace.id(), "name": productNames[i%len(productNames)], "current_path": nil, "archived": i%7 == 3, "visible_in_store": i%3 != 2,
-			"visible_in_customer_center": true, "image_id": nil, "seo_title": nil, "seo_description": nil, "seo_image_id": nil, "commissionable": i%2 == 0,
-			"image_ids": []int64{}, "tag_ids": ids(tags[:i%3]), "redirect_funnel_id": nil, "cancellation_funnel_url": nil,
+			"visible_in_customer_center": true, "image_id": images[i%2].id(), "seo_title": nil, "seo_description": nil, "seo_image_id": nil, "commissionable": i%2 == 0,
+			"image_ids": ids(images[i%2:]), "tag_ids": ids(tags[:i%3]), "redirect_funnel_id": nil, "cancellation_funnel_url": nil,
 			"variant_properties": []row{{"id": int64(78_001 + i), "name": "Size"}},
 		})
 		variants, prices := []row{}, []row{}
