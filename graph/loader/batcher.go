@@ -176,46 +176,53 @@ func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
 // never is for dataloader's own timer, which is not used.
 const never = time.Hour
 
-// batcher is a dataloader whose batches are sent by [batcher.send] alone. It is safe for
-// concurrent use.
-type batcher[K comparable, V any] struct {
+// batcher is a dataloader whose batches are sent by [batcher.send] alone. Its values are
+// records or lists of one type: a dataloader for each type would take 4 s of CPU to
+// compile. It is safe for concurrent use.
+type batcher struct {
 	ctx    context.Context //nolint:containedctx // the operation's
-	cache  *dataloader.InMemoryCache[K, V]
-	loader *dataloader.Loader[K, V]
+	cache  *dataloader.InMemoryCache[upstream.Ref, any]
+	loader *dataloader.Loader[upstream.Ref, any]
 	// batches reports whether keys are fetched together, and not each by itself at once.
 	batches bool
 
 	// mu keeps a batch from being sent while keys are added.
 	mu sync.Mutex
 	// open are the keys of the open batch.
-	open map[K]bool
+	open map[upstream.Ref]bool
 }
 
-func newBatcher[K comparable, V any](ctx context.Context, fetch dataloader.BatchFunc[K, V], batches bool) *batcher[K, V] {
-	b := &batcher[K, V]{ctx: ctx, cache: dataloader.NewCache[K, V](), batches: batches}
-	options := []dataloader.Option[K, V]{dataloader.WithCache[K, V](b.cache), dataloader.WithWait[K, V](never)}
+// thunk waits for a value.
+type thunk = dataloader.Thunk[any]
+
+// loaded is the result of a load.
+type loaded = dataloader.Result[any]
+
+func newBatcher(ctx context.Context, fetch dataloader.BatchFunc[upstream.Ref, any], batches bool) *batcher {
+	b := &batcher{ctx: ctx, cache: dataloader.NewCache[upstream.Ref, any](), batches: batches}
+	options := []dataloader.Option[upstream.Ref, any]{dataloader.WithCache[upstream.Ref, any](b.cache), dataloader.WithWait[upstream.Ref, any](never)}
 	if !batches {
-		options = append(options, dataloader.WithBatchCapacity[K, V](1))
+		options = append(options, dataloader.WithBatchCapacity[upstream.Ref, any](1))
 	}
 	b.loader = dataloader.NewBatchedLoader(fetch, options...)
 	return b
 }
 
 // prime makes a value known, unless its key is already.
-func (b *batcher[K, V]) prime(key K, value V) { b.loader.Prime(b.ctx, key, value) }
+func (b *batcher) prime(key upstream.Ref, value any) { b.loader.Prime(b.ctx, key, value) }
 
 // add adds the keys of the indices to the open batch, sets their thunks, and reports
 // whether the batch has to be sent: it holds one of the keys, which others may have added.
 // It is fetched on the context of the first caller to add to it, which is to be made of
 // the operation's.
-func (b *batcher[K, V]) add(ctx context.Context, keys []K, indices []int, thunks []dataloader.Thunk[V]) bool {
+func (b *batcher) add(ctx context.Context, keys []upstream.Ref, indices []int, thunks []thunk) bool {
 	waits := false
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, i := range indices {
 		if _, known := b.cache.Get(ctx, keys[i]); !known && b.batches {
 			if b.open == nil {
-				b.open = make(map[K]bool)
+				b.open = make(map[upstream.Ref]bool)
 			}
 			b.open[keys[i]] = true
 		}
@@ -226,7 +233,7 @@ func (b *batcher[K, V]) add(ctx context.Context, keys []K, indices []int, thunks
 }
 
 // send fetches the open batch.
-func (b *batcher[K, V]) send() {
+func (b *batcher) send() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open = nil

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/graph-gophers/dataloader/v7"
-
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -69,16 +67,16 @@ type Parent struct {
 // exact says that [upstream.Slice.More] is looked at, which can take a page more.
 func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query, w upstream.Window, exact bool) ([]upstream.Slice[T], []error) {
 	l := From(ctx)
-	ids, thunks := make([]string, len(parents)), make([]dataloader.Thunk[upstream.Slice[T]], len(parents))
+	ids, thunks := make([]upstream.Ref, len(parents)), make([]thunk, len(parents))
 	byList := make(map[upstream.Ref][]int)
 	for i, p := range parents {
-		ids[i] = p.ID
+		ids[i].ID = p.ID
 		byList[p.List] = append(byList[p.List], i)
 	}
 	for list, indices := range byList {
 		f := family{c, list, q, w, exact}
-		b := loaderOf(l, f, func() *batcher[string, upstream.Slice[T]] {
-			return newBatcher(l.ctx, func(ctx context.Context, ids []string) []*dataloader.Result[upstream.Slice[T]] {
+		b := loaderOf(l, f, func() *batcher {
+			return newBatcher(l.ctx, func(ctx context.Context, ids []upstream.Ref) []*loaded {
 				return c.batch(l.alone(ctx), f, ids) //nolint:contextcheck // each branch has one of its own
 			}, true)
 		})
@@ -89,7 +87,11 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 	l.Arrive()
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {
-		found[i], errs[i] = thunk()
+		value, err := thunk()
+		if errs[i] = err; err != nil {
+			continue
+		}
+		found[i] = value.(upstream.Slice[T])
 		for _, t := range found[i].Rows {
 			l.await(t)
 		}
@@ -109,13 +111,16 @@ func WorkspaceOf(ref upstream.Ref) string {
 // ClickFunnels does not say (API.md §9, 4).
 const maxParents = 100
 
-func (c *Children[T]) batch(l *Loaders, f family, parents []string) []*dataloader.Result[upstream.Slice[T]] {
-	results := make([]*dataloader.Result[upstream.Slice[T]], len(parents))
-	parts := slices.Collect(slices.Chunk(parents, maxParents))
+func (c *Children[T]) batch(l *Loaders, f family, parents []upstream.Ref) []*loaded {
+	results, ids := make([]*loaded, len(parents)), make([]string, len(parents))
+	for i, parent := range parents {
+		ids[i] = parent.ID
+	}
+	parts := slices.Collect(slices.Chunk(ids, maxParents))
 	_ = sideBySide(l, len(parts), func(l *Loaders, i int) error { // each result has its own error
 		found, err := c.fetch(l, f, parts[i])
 		for k, id := range parts[i] {
-			result := &dataloader.Result[upstream.Slice[T]]{Error: err}
+			result := &loaded{Error: err}
 			if err == nil {
 				result.Data = found[id].slice(f.window)
 			}
@@ -125,7 +130,7 @@ func (c *Children[T]) batch(l *Loaders, f family, parents []string) []*dataloade
 	})
 	for i, result := range results {
 		if result == nil {
-			results[i] = &dataloader.Result[upstream.Slice[T]]{Error: errPanic}
+			results[i] = &loaded{Error: errPanic}
 		}
 	}
 	return results

@@ -34,7 +34,7 @@ const wholeList = 1 << 30
 // that is not more calls than asking for each. A record that does not say where it
 // belongs is there only if it is on the list, so that a caller who must not see
 // everything is not shown it by its id alone.
-func (list *List[T]) findsAll() *List[T] {
+func findsAll[T any](list *List[T]) *List[T] {
 	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
 		q := upstream.Query{}
 		var pager upstream.Pager[T]
@@ -99,7 +99,7 @@ func (list *List[T]) Of(l *Loaders) *Lists[T] {
 // waits and a dataloader would have nothing to do. The records seen are made
 // known to the loaders by id. It is safe for concurrent use.
 type Lists[T any] struct {
-	*List[T]
+	list    *List[T]
 	loaders *Loaders
 	*turned[T]
 }
@@ -134,7 +134,7 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 	err := sideBySide(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
 		q := q
 		q.Filter = filters[i]
-		parts[i], err = upstream.Walk(on.ctx, q, w, l.Of(on).pagesOf(parent))
+		parts[i], err = upstream.Walk(on.ctx, q, w, l.list.Of(on).pagesOf(parent))
 		return err
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 // merge returns the window of several windows of one list, sorted by id.
 func (l *Lists[T]) merge(parts []upstream.Slice[T], descending bool, w upstream.Window) upstream.Slice[T] {
 	number := func(t *T) uint64 {
-		ref, _ := l.rows.address(t)
+		ref, _ := l.list.rows.address(t)
 		n, _ := strconv.ParseUint(ref.ID, 10, 64)
 		return n
 	}
@@ -184,7 +184,7 @@ func (l *Lists[T]) pagesOf(parent upstream.Ref) func(context.Context, upstream.Q
 // their ids. What cannot be read is not.
 func (l *Lists[T]) Read(parents []upstream.Ref) {
 	_ = sideBySide(l.loaders, len(parents), func(on *Loaders, i int) error {
-		_, err := l.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
+		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
 		return err
 	})
 }
@@ -204,8 +204,8 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	before, _ := upstream.ChainOf(l.loaders.ctx)
 	p.once.Do(func() {
 		p.err = errPanic // which others find if this one panics
-		if p.rows, p.err = l.fetch(l.loaders.alone(l.loaders.ctx), key.parent, key.query); p.err == nil {
-			l.rows.Of(l.loaders).Know(p.rows.Rows)
+		if p.rows, p.err = l.list.fetch(l.loaders.alone(l.loaders.ctx), key.parent, key.query); p.err == nil {
+			l.list.rows.Of(l.loaders).Know(p.rows.Rows)
 		}
 	})
 	if p.err == nil {

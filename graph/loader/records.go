@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/graph-gophers/dataloader/v7"
-
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
@@ -68,14 +66,14 @@ func (r *Resource[T]) batches() bool { return r.many != nil }
 // where REST can. Each parent has a queue of its own: a workspace that is slow to
 // answer holds up nobody else. It is safe for concurrent use.
 type Records[T any] struct {
-	*Resource[T]
-	loaders *Loaders
+	resource *Resource[T]
+	loaders  *Loaders
 	*known[T]
 }
 
 // known is what an operation knows of the records of one kind.
 type known[T any] struct {
-	queues sync.Map // of *batcher[upstream.Ref, *T], by the parent's id
+	queues sync.Map // of *batcher, by the parent's id
 
 	mu sync.Mutex
 	// seen are the rows of lists, not yet known by their ids: most operations
@@ -84,19 +82,26 @@ type known[T any] struct {
 }
 
 // on returns the same records for the same operation's loaders.
-func (r *Records[T]) on(l *Loaders) *Records[T] { return &Records[T]{r.Resource, l, r.known} }
+func (r *Records[T]) on(l *Loaders) *Records[T] { return &Records[T]{r.resource, l, r.known} }
 
 // Load returns a record.
 func (r *Records[T]) Load(ref upstream.Ref) (*T, error) {
 	thunk := r.request(ref)[0]
-	if r.many != nil {
+	if r.resource.many != nil {
 		r.loaders.Arrive()
 	}
-	t, err := thunk()
-	if err == nil {
-		r.loaders.await(t)
+	return r.wait(thunk)
+}
+
+// wait returns the record of a thunk.
+func (r *Records[T]) wait(thunk thunk) (*T, error) {
+	value, err := thunk()
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	t := value.(*T)
+	r.loaders.await(t)
+	return t, nil
 }
 
 // LoadAll returns records in the order of their refs, each with its own error
@@ -104,13 +109,11 @@ func (r *Records[T]) Load(ref upstream.Ref) (*T, error) {
 func (r *Records[T]) LoadAll(refs []upstream.Ref) ([]*T, []error) {
 	rows, errs := make([]*T, len(refs)), make([]error, len(refs))
 	thunks := r.request(refs...)
-	if r.many != nil && len(refs) > 0 {
+	if r.resource.many != nil && len(refs) > 0 {
 		r.loaders.Arrive()
 	}
 	for i, thunk := range thunks {
-		if rows[i], errs[i] = thunk(); errs[i] == nil {
-			r.loaders.await(rows[i])
-		}
+		rows[i], errs[i] = r.wait(thunk)
 	}
 	return rows, errs
 }
@@ -138,7 +141,7 @@ func (r *Records[T]) index() {
 }
 
 func (r *Records[T]) prime(t *T) {
-	ref, ids := r.address(t)
+	ref, ids := r.resource.address(t)
 	q := r.queue(ref.Parent)
 	for _, ref.ID = range ids {
 		if ref.ID != "" {
@@ -147,9 +150,9 @@ func (r *Records[T]) prime(t *T) {
 	}
 }
 
-func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
+func (r *Records[T]) request(refs ...upstream.Ref) []thunk {
 	r.index()
-	thunks := make([]dataloader.Thunk[*T], len(refs))
+	thunks := make([]thunk, len(refs))
 	ctx := r.loaders.branch().ctx // while the thunks are waited for, the loaders' own moves on
 	byParent := make(map[string][]int)
 	for i, ref := range refs {
@@ -157,28 +160,28 @@ func (r *Records[T]) request(refs ...upstream.Ref) []dataloader.Thunk[*T] {
 	}
 	for parent, indices := range byParent {
 		if q := r.queue(parent); q.add(ctx, refs, indices, thunks) {
-			r.loaders.join(parent, r.kind, q.send)
+			r.loaders.join(parent, r.resource.kind, q.send)
 		}
 	}
 	return thunks
 }
 
-func (r *Records[T]) queue(parent string) *batcher[upstream.Ref, *T] {
+func (r *Records[T]) queue(parent string) *batcher {
 	if q, ok := r.queues.Load(parent); ok {
-		return q.(*batcher[upstream.Ref, *T])
+		return q.(*batcher)
 	}
-	first, _ := r.queues.LoadOrStore(parent, newBatcher(r.loaders.ctx, r.batch, r.many != nil))
-	return first.(*batcher[upstream.Ref, *T])
+	first, _ := r.queues.LoadOrStore(parent, newBatcher(r.loaders.ctx, r.batch, r.resource.many != nil))
+	return first.(*batcher)
 }
 
 // batch fetches what has come together, all of one parent, side by side: raw ids
 // a page at a time, all else by member path.
-func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataloader.Result[*T] {
+func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*loaded {
 	var calls sync.WaitGroup
-	b := batch[T]{Records: r.Of(r.loaders.alone(ctx)), calls: &calls, results: make([]*dataloader.Result[*T], len(refs))}
+	b := batch[T]{records: r.on(r.loaders.alone(ctx)), calls: &calls, results: make([]*loaded, len(refs))}
 	var raw []int
 	for i, ref := range refs {
-		if r.many == nil || !upstream.IsRawID(ref.ID) {
+		if r.resource.many == nil || !upstream.IsRawID(ref.ID) {
 			b.run([]int{i}, func(b *batch[T]) { b.one(i, ref) })
 			continue
 		}
@@ -195,21 +198,21 @@ func (r *Records[T]) batch(ctx context.Context, refs []upstream.Ref) []*dataload
 
 // batch is one run of [Records.batch].
 type batch[T any] struct {
-	*Records[T]
+	records *Records[T]
 	calls   *sync.WaitGroup
-	results []*dataloader.Result[*T]
+	results []*loaded
 }
 
 // run makes a call of its own goroutine, which answers for the keys of the
 // indices: a panic there is their error, and nobody else's.
 func (b *batch[T]) run(indices []int, call func(*batch[T])) {
 	branch := *b
-	branch.Records = b.on(b.loaders.branch())
+	branch.records = b.records.on(b.records.loaders.branch())
 	b.calls.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				for _, i := range indices {
-					b.results[i] = &dataloader.Result[*T]{Error: fmt.Errorf("panic while loading: %v", v)}
+					b.results[i] = &loaded{Error: fmt.Errorf("panic while loading: %v", v)}
 				}
 			}
 		}()
@@ -218,21 +221,22 @@ func (b *batch[T]) run(indices []int, call func(*batch[T])) {
 }
 
 func (b *batch[T]) one(i int, ref upstream.Ref) {
-	for range b.owners {
+	r, l := b.records, b.records.loaders
+	for range r.resource.owners {
 		// Paid first, whether the record is there or not, and whatever is known of its owners:
 		// the calls that the budget then refuses tell nothing of that.
-		b.loaders.client.Forgo(b.loaders.ctx)
+		l.client.Forgo(l.ctx)
 	}
-	t, err := b.Resource.one(b.loaders, ref)
-	if err == nil && b.owner != nil {
-		_, err = b.loaders.owned(b.owner(t))
+	t, err := r.resource.one(l, ref)
+	if err == nil && r.resource.owner != nil {
+		_, err = l.owned(r.resource.owner(t))
 	}
 	if err != nil {
-		b.results[i] = &dataloader.Result[*T]{Error: err}
+		b.results[i] = &loaded{Error: err}
 		return
 	}
-	b.results[i] = &dataloader.Result[*T]{Data: t}
-	b.prime(t)
+	b.results[i] = &loaded{Data: t}
+	r.prime(t)
 }
 
 // many fetches up to a page of one parent's records in one call. A single one
@@ -247,22 +251,23 @@ func (b *batch[T]) many(parent string, indices []int, refs []upstream.Ref) {
 	for k, i := range indices {
 		ids[k] = refs[i].ID
 	}
-	rows, err := b.Resource.many(b.loaders, parent, ids)
-	if err = b.loaders.client.Missing(err); err != nil {
+	r, l := b.records, b.records.loaders
+	rows, err := r.resource.many(l, parent, ids)
+	if err = l.client.Missing(err); err != nil {
 		for _, i := range indices {
-			b.results[i] = &dataloader.Result[*T]{Error: err}
+			b.results[i] = &loaded{Error: err}
 		}
 		return
 	}
 	found := make(map[string]*T, len(rows))
 	for _, t := range rows {
-		ref, _ := b.address(t)
+		ref, _ := r.resource.address(t)
 		found[ref.ID] = t
-		b.prime(t)
+		r.prime(t)
 	}
 	for _, i := range indices {
 		if t, ok := found[refs[i].ID]; ok {
-			b.results[i] = &dataloader.Result[*T]{Data: t}
+			b.results[i] = &loaded{Data: t}
 			continue
 		}
 		b.run([]int{i}, func(b *batch[T]) { b.one(i, refs[i]) })

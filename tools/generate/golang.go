@@ -324,11 +324,11 @@ func (d *Description) listOf(r *Resource, list List) string {
 	default:
 		fetch = fmt.Sprintf("ownedRows(%s, ofRecord(%s))", name, method)
 	}
-	declaration := fmt.Sprintf("%s = newList(%s, %s)", listName(r, list), name, fetch)
+	declared := fmt.Sprintf("newList(%s, %s)", name, fetch)
 	if r.Owner == "" && !slices.Contains(r.Filters, "id") {
-		declaration += ".findsAll()" // REST does not find them by their ids
+		declared = "findsAll(" + declared + ")" // REST does not find them by their ids
 	}
-	return declaration
+	return listName(r, list) + " = " + declared
 }
 
 // listName returns the loader of a list.
