@@ -59,8 +59,9 @@ type field struct {
 	column *upstream.RowField
 
 	planner *planner
-	level   int // of the field's own objects
-	batch   int // the level of the batches that the relation joins
+	isLeaf  bool // whether it is a scalar, an enum, or a list of these
+	level   int  // of the field's own objects
+	batch   int  // the level of the batches that the relation joins
 	mu      sync.Mutex
 	subs    map[string]*selection // by type
 }
@@ -101,7 +102,7 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, sin
 
 func (s *selection) add(collected graphql.CollectedField) {
 	f := &field{CollectedField: collected, planner: s.planner, key: `"` + collected.Alias + `":`, slot: -1, level: s.level}
-	f.relation = exec.RelationOf(s.of.Name, f.Name)
+	f.relation, f.isLeaf = exec.RelationOf(s.of.Name, f.Name), s.planner.schema.Types[f.Definition.Type.Name()].IsLeafType()
 	if rows := upstream.TypeByName(s.of.Name); rows != nil && f.relation == nil {
 		f.column = rows.Field(f.Name)
 	}

@@ -80,15 +80,15 @@ func (w *writer) field(s *selection, f *field, record any, o *object) bool {
 		return true
 	}
 	w.path = append(w.path, step{key: f.Alias})
-	ok := w.member(s, f, record, o)
+	ok := w.member(f, record, o)
 	w.path = w.path[:len(w.path)-1]
 	return ok
 }
 
 // member writes the value of a field, or null for one that failed.
-func (w *writer) member(s *selection, f *field, record any, o *object) bool {
+func (w *writer) member(f *field, record any, o *object) bool {
 	m, failed := w.mark(), len(w.errs)
-	if w.result(s, f, record, o) {
+	if w.result(f, record, o) {
 		return true
 	}
 	if !f.Definition.Type.NonNull {
@@ -102,12 +102,12 @@ func (w *writer) member(s *selection, f *field, record any, o *object) bool {
 }
 
 // result writes the value of a field, and returns false for null.
-func (w *writer) result(s *selection, f *field, record any, o *object) bool {
+func (w *writer) result(f *field, record any, o *object) bool {
 	switch {
 	case f.slot < 0 && record == nil:
 		return w.introspection(f)
 	case f.slot < 0:
-		return w.plain(s, f, f.Definition.Type, record)
+		return w.plain(f, f.Definition.Type, record)
 	}
 	r := o.results[f.slot]
 	if r.err != nil {
@@ -121,9 +121,8 @@ func (w *writer) result(s *selection, f *field, record any, o *object) bool {
 var errNull = errors.New("null in a place that must not be null")
 
 // plain writes a member of a record without loads.
-func (w *writer) plain(s *selection, f *field, t *ast.Type, record any) bool {
-	of := s.planner.schema.Types[t.Name()]
-	if !of.IsLeafType() {
+func (w *writer) plain(f *field, t *ast.Type, record any) bool {
+	if !f.isLeaf {
 		value, err := f.readObject(w.execution, record)
 		if err != nil {
 			w.fail(err)

@@ -37,9 +37,9 @@ func ParseSubdomain(s string) (string, error) {
 // urlTemplate is the one place where a URL's scheme, host and base path come
 // from.
 type urlTemplate struct {
-	before, after string // around the placeholder; after is empty without one
-	host          string // with the placeholder, if it stands there
-	perWorkspace  bool   // whether there is a placeholder
+	before, after string    // around the placeholder; after is empty without one
+	labels        [2]string // what stands around the subdomain in a label
+	perWorkspace  bool      // whether there is a placeholder
 }
 
 // CheckTemplate returns an error of one line if a URL template cannot be used.
@@ -83,12 +83,11 @@ func parseTemplate(s string) (urlTemplate, error) {
 		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
 	}
 	host, _, _ := strings.Cut(s[strings.Index(s, "//")+2:], "/")
-	return urlTemplate{
-		before:       before,
-		after:        strings.TrimRight(after, "/"),
-		host:         host,
-		perWorkspace: perWorkspace,
-	}.trimmed(), nil
+	t := urlTemplate{before: before, after: strings.TrimRight(after, "/"), perWorkspace: perWorkspace, labels: [2]string{host + "/"}}
+	if start, end, inHost := strings.Cut(host, placeholder); inHost {
+		t.labels = [2]string{start, end}
+	}
+	return t.trimmed(), nil
 }
 
 func validPort(port string) bool {
@@ -141,11 +140,10 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 // label names the host of a subdomain for observers: with the subdomain behind it where the
 // template has that in its path.
 func (t urlTemplate) label(subdomain string) string {
-	host := strings.Replace(t.host, placeholder, subdomain, 1)
-	if t.perWorkspace && host == t.host {
-		host += "/" + subdomain
+	if !t.perWorkspace {
+		return strings.TrimSuffix(t.labels[0], "/")
 	}
-	return host
+	return t.labels[0] + subdomain + t.labels[1]
 }
 
 // maxSegmentBytes is far above any id of the API.
