@@ -5258,7 +5258,7 @@ type Product implements Node {
   updatedAt: DateTime
 
   """
-  Variant that is sold if none is chosen. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 variants.
+  Variant that is sold if none is chosen. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per variant.
   """
   defaultVariant: ProductVariant @semanticNonNull @goField(batch: true, forceResolver: true)
 
@@ -5783,7 +5783,7 @@ type ProductPrice implements Node {
   updatedAt: DateTime
 
   """
-  Variant that the price is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 variants.
+  Variant that the price is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per variant.
   """
   variant: ProductVariant @goField(batch: true, forceResolver: true)
 
@@ -6404,7 +6404,7 @@ extend type Product {
 
 extend type ProductVariant {
   """
-  Prices of the variant. Cost: 1 REST call per 20 prices, for any number of variants.
+  Prices of the variant. Cost: 1 REST call per 20 prices, for any number of variants of the same product.
   """
   prices(
     """

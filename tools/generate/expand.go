@@ -230,7 +230,7 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 	if embeds := args.texts("embeds"); len(embeds) > 0 {
 		without = "for `" + strings.Join(append([]string{"id", "rawId"}, embeds...), "`, `") + "`"
 	}
-	if slices.Contains(to.Filters, "id") {
+	if to.isBatched() {
 		call = "1 REST call per 20 " + to.Plural
 	}
 	return "Cost: none " + without + ", else " + call + "."
@@ -255,9 +255,12 @@ func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
 
 // inverse returns the field of another type that lists the rows that belong to it.
 func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinition {
-	to := e.Resources[relation.To]
+	to, of := e.Resources[relation.To], ""
+	if parent := e.Resources[r.Lists[0].Parent]; r.Lists[0].Parent != "Workspace" {
+		of = " of the same " + parent.Noun
+	}
 	f := field(relation.Inverse, r.Type.Name+"Connection",
-		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+".")
+		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+of+".")
 	f.Arguments = window(r.Sort)
 	if relation.Across != "" {
 		f.Arguments = window("NONE") // several lists are merged by id
