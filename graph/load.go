@@ -179,7 +179,7 @@ func (c *call) announce() {
 // follow adds batches of a workspace that may follow the call.
 func (c *call) follow(workspace string, next []loader.BatchKey) {
 	for _, key := range next {
-		key.Workspace, key.Later = workspace, key.Later || c.later
+		key.Workspace, key.Deferred = workspace, key.Deferred || c.later
 		c.ahead = append(c.ahead, key)
 	}
 }
@@ -228,7 +228,7 @@ func (c *call) run() {
 // perform is the part of run that resolvers can make panic.
 func (c *call) perform() (next []*call) {
 	loaders := c.loaders.ForResolver(c.batch, c.workspaces, c.own, c.later)
-	defer loaders.Arrive()
+	defer loaders.SettleCall()
 	defer func() {
 		if v := recover(); v != nil {
 			c.fail(recovered(c.ctx, v))
@@ -252,7 +252,7 @@ func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 	}
 	if c.spans != nil {
 		span := c.spans.of(graphql.GetFieldContext(ctx))
-		loaders = loaders.AskedBy(span)
+		loaders = loaders.WithFieldSpan(span)
 		defer span.Resolved()
 	}
 	chain := 0

@@ -35,7 +35,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		if err != nil {
 			return nil, err
 		}
-		l.Give(ref.ID, label)
+		l.GiveSubdomain(ref.ID, label)
 	}
 	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
 		return upstream.NewRecord[upstream.Workspace](ref), nil
@@ -120,7 +120,7 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 func give(l *loader.Loaders, args map[string]any) {
 	workspace := workspaceID(args["id"])
 	if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil && workspace != "" {
-		l.Give(workspace, subdomain)
+		l.GiveSubdomain(workspace, subdomain)
 	}
 }
 

@@ -85,7 +85,7 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, sin
 		s.parts = p.parts(s, set, satisfies)
 		for _, part := range s.parts {
 			for _, key := range part.ahead {
-				key.Later = true
+				key.Deferred = true
 				s.follow(key)
 			}
 		}

@@ -251,7 +251,7 @@ func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstr
 	variants := loader.ProductVariants.From(ctx)
 	var unknown []loader.Parent
 	for _, price := range objs {
-		if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
+		if _, known, _ := variants.Cached(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
 			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
 			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
 		}
@@ -272,7 +272,7 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 				pipelines = append(pipelines, pipeline.Ref())
 			}
 		}
-		loader.SalesPipelineStageList.From(ctx).Read(pipelines)
+		loader.SalesPipelineStageList.From(ctx).Preload(pipelines)
 		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
 			all := make([]upstream.Ref, len(p.Stages()))
 			for i, stage := range p.Stages() {

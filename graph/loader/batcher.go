@@ -18,7 +18,7 @@ type BatchKey struct {
 	Kind      upstream.Kind
 	Level     int
 	// Later says that a deferred fragment loads, for which nothing else has to wait.
-	Later bool
+	Deferred bool
 }
 
 // expectations are the loads that an operation is still to make. A batch is sent when no
@@ -27,15 +27,15 @@ type BatchKey struct {
 type expectations struct {
 	mu      sync.Mutex
 	count   map[BatchKey]int
-	waiting []pending
+	waiting []pendingBatch
 	watched bool // whether waiting batches are sent when the operation ends
 }
 
 // pending is a batch that is not yet sent, and the keys under which loads may join it.
-type pending struct {
-	keys  []BatchKey
-	later bool // whether a deferred fragment waits for it
-	send  func()
+type pendingBatch struct {
+	keys     []BatchKey
+	deferred bool // whether a deferred fragment waits for it
+	send     func()
 }
 
 // Expect announces loads. Each key has to be given to [Loaders.Settle] once.
@@ -68,8 +68,8 @@ func (e *expectations) add(keys []BatchKey) {
 }
 
 func (e *expectations) isOpen(key BatchKey) bool {
-	return e.count[key] > 0 || slices.ContainsFunc(e.waiting, func(p pending) bool {
-		return !p.later && slices.Contains(p.keys, key)
+	return e.count[key] > 0 || slices.ContainsFunc(e.waiting, func(p pendingBatch) bool {
+		return !p.deferred && slices.Contains(p.keys, key)
 	})
 }
 
@@ -94,7 +94,7 @@ func (l *Loaders) Settle(keys ...BatchKey) {
 
 // join sends a batch as soon as no more loads are expected for any of the keys, or when
 // the operation's context ends.
-func (e *expectations) join(ctx context.Context, p pending) {
+func (e *expectations) join(ctx context.Context, p pendingBatch) {
 	e.mu.Lock()
 	e.waiting = append(e.waiting, p)
 	complete := e.complete()
@@ -120,9 +120,9 @@ func (e *expectations) end() {
 }
 
 // complete removes the batches that can be sent and returns them.
-func (e *expectations) complete() []pending {
-	var complete []pending
-	e.waiting = slices.DeleteFunc(e.waiting, func(p pending) bool {
+func (e *expectations) complete() []pendingBatch {
+	var complete []pendingBatch
+	e.waiting = slices.DeleteFunc(e.waiting, func(p pendingBatch) bool {
 		expected := slices.ContainsFunc(p.keys, func(key BatchKey) bool { return e.count[key] > 0 })
 		if !expected {
 			complete = append(complete, p)
@@ -133,11 +133,11 @@ func (e *expectations) complete() []pending {
 }
 
 // turn is one call of a resolver.
-type turn struct {
+type resolverCall struct {
 	level      int
 	workspaces []string
 	expected   []BatchKey
-	later      bool
+	deferred   bool
 	settled    sync.Once
 }
 
@@ -146,31 +146,31 @@ type turn struct {
 // known. expected are the batches that the call is expected to join; it joins none after
 // it has waited for one. later says that it belongs to a deferred fragment.
 func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey, later bool) *Loaders {
-	return &Loaders{l.operation, l.ctx, &turn{level: level, workspaces: workspaces, expected: expected, later: later}}
+	return &Loaders{l.operation, l.ctx, &resolverCall{level: level, workspaces: workspaces, expected: expected, deferred: later}}
 }
 
 // Arrive settles what the resolver was expected to load. It may be called more than once.
-func (l *Loaders) Arrive() {
-	if l.turn != nil {
-		l.turn.settled.Do(func() { l.Settle(l.turn.expected...) })
+func (l *Loaders) SettleCall() {
+	if l.call != nil {
+		l.call.settled.Do(func() { l.Settle(l.call.expected...) })
 	}
 }
 
 // join sends a batch of records of a workspace when it is complete, at once if no
 // resolver's level says what may follow.
 func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
-	if l.turn == nil {
+	if l.call == nil {
 		send()
 		return
 	}
 	var keys []BatchKey
-	for _, id := range append([]string{workspace}, l.turn.workspaces...) {
-		keys = append(keys, BatchKey{Workspace: id, Kind: kind, Level: l.turn.level})
-		if l.turn.later {
-			keys = append(keys, BatchKey{id, kind, l.turn.level, true})
+	for _, id := range append([]string{workspace}, l.call.workspaces...) {
+		keys = append(keys, BatchKey{Workspace: id, Kind: kind, Level: l.call.level})
+		if l.call.deferred {
+			keys = append(keys, BatchKey{id, kind, l.call.level, true})
 		}
 	}
-	l.expected.join(l.ctx, pending{keys, l.turn.later, send})
+	l.expected.join(l.ctx, pendingBatch{keys, l.call.deferred, send})
 }
 
 // never is for dataloader's own timer, which is not used.
@@ -220,7 +220,7 @@ func (b *batcher) add(ctx context.Context, keys []upstream.Ref, indices []int, t
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, i := range indices {
-		if _, known := b.cache.Get(ctx, keys[i]); !known && b.batches {
+		if _, cached := b.cache.Get(ctx, keys[i]); !cached && b.batches {
 			if b.open == nil {
 				b.open = make(map[upstream.Ref]bool)
 			}

@@ -21,28 +21,28 @@ type Loaders struct {
 	// ctx is the operation's. Where it is traced, it says which field asks.
 	ctx context.Context //nolint:containedctx // Loaders live as long as it does
 	// turn is the resolver's call that loads; nil for what no resolver asks for.
-	turn *turn
+	call *resolverCall
 }
 
 // operation is what all fields of one have in common.
 type operation struct {
 	client *upstream.Client
-	kinds  map[upstream.Kind]kind
+	kinds  map[upstream.Kind]nodeSource
 
 	// given are the subdomains that the caller named, by workspace id. They
 	// count for this operation only: a wrong one harms nobody else.
-	given sync.Map
+	givenSubdomains sync.Map
 
 	expected expectations
 
 	// located says of workspaces that the operation had to fetch in order to locate them
 	// how long the chain of calls to that was.
-	located sync.Map
+	locateChains sync.Map
 	// written is how long the chain of calls to the last write was.
-	written atomic.Int64
+	writeChain atomic.Int64
 
-	mu   sync.Mutex
-	made map[any]any // *Records by their *Resource, *Lists by their *List
+	mu      sync.Mutex
+	created map[any]any // *Records by their *Resource, *Lists by their *List
 }
 
 // New returns the loaders of one operation, which call with the client's token
@@ -52,26 +52,28 @@ func New(ctx context.Context, c *upstream.Client) *Loaders {
 }
 
 // AskedBy returns the same loaders, for what a field asks for.
-func (l *Loaders) AskedBy(f *upstream.FieldSpan) *Loaders { return l.on(upstream.AskedBy(l.ctx, f)) }
+func (l *Loaders) WithFieldSpan(f *upstream.FieldSpan) *Loaders {
+	return l.withContext(upstream.AskedBy(l.ctx, f))
+}
 
 // on returns the same loaders, for calls on a context that is made of the operation's.
-func (l *Loaders) on(ctx context.Context) *Loaders {
+func (l *Loaders) withContext(ctx context.Context) *Loaders {
 	if ctx == l.ctx { // nearly always
 		return l
 	}
-	return &Loaders{l.operation, ctx, l.turn}
+	return &Loaders{l.operation, ctx, l.call}
 }
 
 // alone returns the same loaders, for a batch or a page, which resolvers share: its own loads
 // wait for nothing that is expected of resolvers.
-func (l *Loaders) alone(ctx context.Context) *Loaders {
+func (l *Loaders) forBatch(ctx context.Context) *Loaders {
 	return &Loaders{operation: l.operation, ctx: ctx}
 }
 
 // After returns the same loaders, for what depends on a chain of n calls; see
 // [upstream.AfterChain]. It also depends on what the operation has written.
 func (l *Loaders) After(n int) *Loaders {
-	return l.on(upstream.AfterChain(l.ctx, max(n, int(l.written.Load()))))
+	return l.withContext(upstream.AfterChain(l.ctx, max(n, int(l.writeChain.Load()))))
 }
 
 // Chained reports whether the operation counts how many calls depend on each other.
@@ -83,13 +85,13 @@ func (l *Loaders) Chained() bool {
 // branch returns the same loaders, for one of several branches that run side by side.
 func (l *Loaders) branch() *Loaders {
 	if n, ok := upstream.ChainOf(l.ctx); ok {
-		return l.on(upstream.AfterChain(l.ctx, n))
+		return l.withContext(upstream.AfterChain(l.ctx, n))
 	}
 	return l
 }
 
 // await makes the next call depend on the one that brought a record.
-func (l *Loaders) await(row any) {
+func (l *Loaders) awaitChain(row any) {
 	if r, ok := row.(upstream.Chained); ok && l.Chained() {
 		upstream.AwaitChain(l.ctx, r.Chain())
 	}
@@ -97,17 +99,17 @@ func (l *Loaders) await(row any) {
 
 // loaderOf returns what an operation has of a key, making it at the first time:
 // most operations touch few of all resources.
-func loaderOf[L any](l *Loaders, key any, create func() L) L {
+func getOrCreate[L any](l *Loaders, key any, create func() L) L {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if known, ok := l.made[key]; ok {
+	if known, ok := l.created[key]; ok {
 		return known.(L)
 	}
-	if l.made == nil {
-		l.made = make(map[any]any)
+	if l.created == nil {
+		l.created = make(map[any]any)
 	}
 	made := create()
-	l.made[key] = made
+	l.created[key] = made
 	return made
 }
 
@@ -126,17 +128,17 @@ func From(ctx context.Context) *Loaders {
 
 // Give names a workspace's subdomain, which saves the call that finds it out.
 // If two different ones are given, neither is believed.
-func (l *Loaders) Give(workspaceID, subdomain string) {
-	if had, given := l.given.LoadOrStore(workspaceID, subdomain); given && had != subdomain {
-		l.given.Store(workspaceID, "")
+func (l *Loaders) GiveSubdomain(workspaceID, subdomain string) {
+	if had, given := l.givenSubdomains.LoadOrStore(workspaceID, subdomain); given && had != subdomain {
+		l.givenSubdomains.Store(workspaceID, "")
 	}
 }
 
 // learn believes the subdomain that was given for a public id for the raw one,
 // too, once a record that came from there names it.
-func (l *Loaders) learn(p upstream.Place, workspaceID string) {
+func (l *Loaders) learnSubdomain(p upstream.Place, workspaceID string) {
 	if p.Subdomain != "" && !upstream.IsRawID(p.WorkspaceID) && upstream.IsRawID(workspaceID) {
-		l.given.LoadOrStore(workspaceID, p.Subdomain)
+		l.givenSubdomains.LoadOrStore(workspaceID, p.Subdomain)
 	}
 }
 
@@ -151,7 +153,7 @@ func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 	// What ClickFunnels said goes before what the caller says.
 	p, ok := l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
 	if !ok && l.client.BelievesCaller() {
-		if subdomain, given := l.given.Load(workspaceID); given && subdomain != "" {
+		if subdomain, given := l.givenSubdomains.Load(workspaceID); given && subdomain != "" {
 			return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
 		}
 	}
@@ -160,9 +162,9 @@ func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 
 // place returns where a workspace's records are found. A workspace that has to
 // be fetched for it is the same record that the query's fields get.
-func (l *Loaders) place(workspaceID string) (upstream.Place, error) {
+func (l *Loaders) host(workspaceID string) (upstream.Place, error) {
 	if p, ok := l.locate(workspaceID); ok {
-		if n, ok := l.located.Load(workspaceID); ok {
+		if n, ok := l.locateChains.Load(workspaceID); ok {
 			upstream.AwaitChain(l.ctx, n.(int))
 		}
 		return p, nil
@@ -180,7 +182,7 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	if upstream.IsRawID(id) {
 		return id, nil
 	}
-	p, err := l.place(id)
+	p, err := l.host(id)
 	return p.WorkspaceID, err
 }
 
@@ -194,19 +196,19 @@ func Write[T any](l *Loaders, records *Resource[T], workspace string, change fun
 	var p upstream.Place
 	if workspace != "" {
 		var err error
-		if p, err = l.place(workspace); err != nil {
+		if p, err = l.host(workspace); err != nil {
 			return nil, err
 		}
 	}
 	row, err := change(l.ctx, l.client, p)
 	if n, ok := upstream.ChainOf(l.ctx); ok {
-		l.written.Store(int64(n))
+		l.writeChain.Store(int64(n))
 	}
 	l.mu.Lock()
-	l.made = nil
+	l.created = nil
 	l.mu.Unlock()
 	if err == nil && row != nil {
-		records.Of(l).Know([]*T{row})
+		records.Of(l).Prime([]*T{row})
 	}
 	return row, err
 }

@@ -288,7 +288,7 @@ func (d *Description) writeLoaders(c *code) error {
 	}
 	c.line("")
 	d.writeChildren(c)
-	c.line(")\n\n// resourceKinds are where the records of these kinds are found.\nvar resourceKinds = map[upstream.Kind]kind{")
+	c.line(")\n\n// resourceKinds are where the records of these kinds are found.\nvar resourceKinds = map[upstream.Kind]nodeSource{")
 	for _, r := range all {
 		c.line("upstream.Kind%s: %s,", r.Type.Name, plural(r.Type.Name))
 	}
@@ -302,7 +302,7 @@ func (d *Description) loaderOf(r *Resource) string {
 	if r.Owner == "" && slices.Contains(r.Filters, "id") {
 		many = "byFilter((*upstream.Client)." + plural(name) + ")"
 	}
-	loader := fmt.Sprintf("newResource(inPlace((*upstream.Client).%s), %s)", name, many)
+	loader := fmt.Sprintf("newResource(fromWorkspace((*upstream.Client).%s), %s)", name, many)
 	if r.Owner != "" {
 		loader += fmt.Sprintf(".ownedBy((*upstream.%s).Owner, %d)", r.Record, d.owners(r)-1)
 	}
@@ -316,17 +316,17 @@ func (d *Description) listOf(r *Resource, list List) string {
 	var fetch string
 	switch {
 	case list.Parent == "Workspace" && r.Owner == "":
-		fetch = "ofWorkspace(" + method + ")"
+		fetch = "listOfWorkspace(" + method + ")"
 	case list.Parent == "Workspace":
-		fetch = fmt.Sprintf("ownedRows(%s, ofWorkspace(%s))", name, method)
+		fetch = fmt.Sprintf("onlyOwned(%s, listOfWorkspace(%s))", name, method)
 	case r.Owner != "" && r.relation(r.Owner).To == list.Parent:
-		fetch = fmt.Sprintf("below(%s, %s)", name, method)
+		fetch = fmt.Sprintf("listOfOwner(%s, %s)", name, method)
 	default:
-		fetch = fmt.Sprintf("ownedRows(%s, ofRecord(%s))", name, method)
+		fetch = fmt.Sprintf("onlyOwned(%s, listOfRecord(%s))", name, method)
 	}
 	declared := fmt.Sprintf("newList(%s, %s)", name, fetch)
 	if r.Owner == "" && !slices.Contains(r.Filters, "id") {
-		declared = "findsAll(" + declared + ")" // REST does not find them by their ids
+		declared = "findByWalk(" + declared + ")" // REST does not find them by their ids
 	}
 	return listName(r, list) + " = " + declared
 }

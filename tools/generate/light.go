@@ -104,7 +104,7 @@ func (d *Description) writeChildren(c *code) {
 			}
 			across := ""
 			if relation.Across != "" {
-				across = ".across(everyOf(" + d.at(relation.Across).Type.Name + "List))"
+				across = ".across(allRowsOf(" + d.at(relation.Across).Type.Name + "List))"
 			}
 			c.line("%s = byKey(%s, %q, func(o *upstream.%s) string { return %s })%s", childrenName(relation.Inverse, relation.To),
 				listName(r, r.Lists[0]), relation.FilterKey, r.Record, access("o", relation.Key), across)
