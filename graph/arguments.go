@@ -66,7 +66,7 @@ func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.R
 	if err != nil {
 		return nil, err
 	}
-	if q.Filter == nothing || onlyTypename(ctx) {
+	if q.Filter == noMatch || onlyTypename(ctx) {
 		return model.NewConnection(upstream.Slice[T]{}, w), nil
 	}
 	s, err := list.From(ctx).Load(parent, q, w)
@@ -77,7 +77,7 @@ func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.R
 }
 
 // nothing is the filter that no record matches. It is never sent.
-const nothing upstream.Filter = "\x00"
+const noMatch upstream.Filter = "\x00"
 
 // maxFilterValues keeps a filter's URL far below the 8 KB that servers commonly
 // accept; ClickFunnels does not say (API.md §9, 4).
@@ -85,12 +85,12 @@ const maxFilterValues = 100
 
 // in narrows a filter to rows whose key is one of the values; nil values leave
 // it as it is, and none at all match nothing.
-func in(f upstream.Filter, key, argument string, values []string) (upstream.Filter, error) {
+func narrow(f upstream.Filter, key, argument string, values []string) (upstream.Filter, error) {
 	switch {
-	case f == nothing || values == nil:
+	case f == noMatch || values == nil:
 		return f, nil
 	case len(values) == 0:
-		return nothing, nil
+		return noMatch, nil
 	case len(values) > maxFilterValues:
 		return "", badInput("%s has %d values; it can have %d.", argument, len(values), maxFilterValues)
 	}
@@ -100,7 +100,7 @@ func in(f upstream.Filter, key, argument string, values []string) (upstream.Filt
 
 // criteria are what a list below a workspace is asked for, read argument by argument.
 // What is wrong with one is kept, and the others are passed over.
-type criteria struct {
+type listQuery struct {
 	ctx       context.Context //nolint:containedctx // a resolver's, for the time of one call
 	workspace string          // its id
 	query     upstream.Query
@@ -109,8 +109,8 @@ type criteria struct {
 
 // sorted returns criteria for a list of a workspace, given by its id, that say in which
 // order rows come; sort may be nil.
-func sorted(ctx context.Context, workspace string, sort *model.Sort) *criteria {
-	c := &criteria{ctx: ctx, workspace: workspace}
+func sorted(ctx context.Context, workspace string, sort *model.Sort) *listQuery {
+	c := &listQuery{ctx: ctx, workspace: workspace}
 	if sort != nil {
 		c.query.Descending = sort.Direction == model.SortDirectionDesc
 		if sort.Property != model.SortPropertyID {
@@ -121,7 +121,7 @@ func sorted(ctx context.Context, workspace string, sort *model.Sort) *criteria {
 }
 
 // placed is [sorted] for rows that have a place of their own.
-func placed(ctx context.Context, workspace string, sort *model.PlacedSort) *criteria {
+func sortedByPlace(ctx context.Context, workspace string, sort *model.PlacedSort) *listQuery {
 	if sort == nil {
 		return sorted(ctx, workspace, nil)
 	}
@@ -129,24 +129,24 @@ func placed(ctx context.Context, workspace string, sort *model.PlacedSort) *crit
 }
 
 // values narrows the list to rows whose key is one of the argument's values.
-func (c *criteria) values(key, argument string, values graphql.Omittable[[]string]) {
+func (c *listQuery) values(key, argument string, values graphql.Omittable[[]string]) {
 	if c.err == nil {
-		c.query.Filter, c.err = in(c.query.Filter, key, argument, slices.Clone(values.Value()))
+		c.query.Filter, c.err = narrow(c.query.Filter, key, argument, slices.Clone(values.Value()))
 	}
 }
 
 // truth narrows the list to rows whose key is the argument's value.
-func (c *criteria) truth(key, argument string, value graphql.Omittable[*bool]) {
+func (c *listQuery) boolean(key, argument string, value graphql.Omittable[*bool]) {
 	if v := value.Value(); v != nil && c.err == nil {
-		c.query.Filter, c.err = in(c.query.Filter, key, argument, []string{strconv.FormatBool(*v)})
+		c.query.Filter, c.err = narrow(c.query.Filter, key, argument, []string{strconv.FormatBool(*v)})
 	}
 }
 
 // ids narrows the list to rows whose key is the id of one of the records that the
 // argument names, in any form.
-func ids[T any, P keyed[T]](c *criteria, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
+func ids[T any, P keyed[T]](c *listQuery, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
 	if c.err == nil {
-		c.query.Filter, c.err = inIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
+		c.query.Filter, c.err = narrowByIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
 	}
 }
 
@@ -159,8 +159,8 @@ type keyed[T any] interface {
 // inIDs is [in] for ids in any of their forms. Filters take raw ids only
 // (API.md §1), so public ones are looked up; one that means no record matches
 // nothing, as a raw one would.
-func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
-	if f == nothing || ids == nil {
+func narrowByIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
+	if f == noMatch || ids == nil {
 		return f, nil
 	}
 	if len(ids) > maxFilterValues {
@@ -188,5 +188,5 @@ func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *
 			return "", errs[i]
 		}
 	}
-	return in(f, key, argument, raw)
+	return narrow(f, key, argument, raw)
 }

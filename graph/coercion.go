@@ -123,7 +123,7 @@ func (c *coercer) coerce(t *ast.Type, v any) any {
 	}
 	leaf, message := coerceLeaf(def, v)
 	if message != "" {
-		c.refuse(v, message, c.suggested("the enum value", v, def)...)
+		c.refuse(v, message, c.suggestNames("the enum value", v, def)...)
 	}
 	return leaf
 }
@@ -144,7 +144,7 @@ func (c *coercer) object(def *ast.Definition, v any) any {
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if def.Fields.ForName(name) == nil {
-			c.refuse(v, fmt.Sprintf(`Field "%s" is not defined by type "%s".`, cut(name), def.Name), c.suggested("", name, def)...)
+			c.refuse(v, fmt.Sprintf(`Field "%s" is not defined by type "%s".`, abbreviate(name), def.Name), c.suggestNames("", name, def)...)
 		}
 	}
 	return object
@@ -158,9 +158,9 @@ func (c *coercer) member(at ast.PathElement, t *ast.Type, v any) any {
 }
 
 // suggested returns what suggests names like v, which may be anything.
-func (c *coercer) suggested(what string, v any, def *ast.Definition) []core.ErrorOption {
+func (c *coercer) suggestNames(what string, v any, def *ast.Definition) []core.ErrorOption {
 	typed, ok := v.(string)
-	if !ok || !c.suggestions || typed != cut(typed) {
+	if !ok || !c.suggestions || typed != abbreviate(typed) {
 		return nil // comparing long names takes long
 	}
 	return []core.ErrorOption{core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(def))}
@@ -184,7 +184,7 @@ func (c *coercer) refuse(v any, message string, suggestions ...core.ErrorOption)
 		at = c.variable.Variable + "." + c.path.String()
 		at = ` at "` + strings.ReplaceAll(at, ".[", "[") + `"`
 	}
-	c.add(fmt.Sprintf(`Variable "$%s" got invalid value %s%s; %s`, c.variable.Variable, shown(v), at, message), suggestions...)
+	c.add(fmt.Sprintf(`Variable "$%s" got invalid value %s%s; %s`, c.variable.Variable, display(v), at, message), suggestions...)
 }
 
 // add adds an error about the current variable.
@@ -211,34 +211,34 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	isInteger := isNumber && err == nil && float == math.Trunc(float)
 	switch {
 	case def.Kind == ast.Enum && !isText:
-		return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, shown(v))
+		return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, display(v))
 	case def.Kind == ast.Enum:
 		if def.EnumValues.ForName(text) == nil {
-			return nil, fmt.Sprintf(`Value %s does not exist in "%s" enum.`, shown(v), def.Name)
+			return nil, fmt.Sprintf(`Value %s does not exist in "%s" enum.`, display(v), def.Name)
 		}
 		return v, ""
 	}
 	switch def.Name {
 	case "Int":
 		if !isInteger {
-			return nil, "Int cannot represent non-integer value: " + shown(v)
+			return nil, "Int cannot represent non-integer value: " + display(v)
 		}
 		if float < math.MinInt32 || float > math.MaxInt32 {
-			return nil, "Int cannot represent non 32-bit signed integer value: " + shown(v)
+			return nil, "Int cannot represent non 32-bit signed integer value: " + display(v)
 		}
 		return int64(float), ""
 	case "Float":
 		if !isNumber || err != nil {
-			return nil, "Float cannot represent non numeric value: " + shown(v)
+			return nil, "Float cannot represent non numeric value: " + display(v)
 		}
 		return float, ""
 	case "String":
 		if !isText {
-			return nil, "String cannot represent a non string value: " + shown(v)
+			return nil, "String cannot represent a non string value: " + display(v)
 		}
 	case "Boolean":
 		if _, ok := v.(bool); !ok {
-			return nil, "Boolean cannot represent a non boolean value: " + shown(v)
+			return nil, "Boolean cannot represent a non boolean value: " + display(v)
 		}
 	case "ID":
 		switch {
@@ -247,7 +247,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		case isInteger:
 			return string(number), "" // with all its digits
 		case !isText:
-			return nil, "ID cannot represent value: " + shown(v)
+			return nil, "ID cannot represent value: " + display(v)
 		}
 	case "DateTime":
 		if _, err := model.UnmarshalDateTime(v); err != nil {
@@ -258,7 +258,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 			text = string(number) // with all its digits
 		}
 		if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
-			return nil, "Decimal cannot represent a non decimal value: " + shown(v)
+			return nil, "Decimal cannot represent a non decimal value: " + display(v)
 		}
 		return text, ""
 	case "JSON":
@@ -269,7 +269,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 }
 
 // cut returns text as errors show it: it may be long, or a secret.
-func cut(text string) string {
+func abbreviate(text string) string {
 	const longest, left = 40, 8
 	if len(text) <= longest {
 		return text
@@ -278,18 +278,18 @@ func cut(text string) string {
 }
 
 // shown returns a value as errors show it.
-func shown(v any) string {
+func display(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
 	case string:
-		return strconv.Quote(cut(v))
+		return strconv.Quote(abbreviate(v))
 	case []any:
 		return "[…]"
 	case map[string]any:
 		return "{…}"
 	default:
-		return cut(fmt.Sprint(v))
+		return abbreviate(fmt.Sprint(v))
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// TestCoerceLeaf pins scalars that no argument of the schema has yet.
-func TestCoerceLeaf(t *testing.T) {
+// TestCoerceLeafScalars pins scalars that no argument of the schema has yet.
+func TestCoerceLeafScalars(t *testing.T) {
 	number := func(text string) any { return json.Number(text) }
 	for _, test := range []struct {
 		scalar  string

@@ -58,9 +58,9 @@ func redactContact(ctx context.Context, input map[string]any) (*model.RedactCont
 	var id *string
 	err := aboutField("confirm", badInput("Set confirm to true: redacting cannot be undone."))
 	if input["confirm"] == true {
-		id, err = removed(loader.From(ctx), input, loader.Contacts, upstream.KindContact, (*upstream.Client).RedactContact)
+		id, err = deleteRecord(loader.From(ctx), input, loader.Contacts, upstream.KindContact, (*upstream.Client).RedactContact)
 	}
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func applyContactTag(ctx context.Context, input map[string]any) (*model.ApplyCon
 			return c.ApplyContactTag(ctx, p, contact.ID, tag)
 		})
 	}
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil || applied == nil {
 		return &model.ApplyContactTagPayload{UserErrors: refusals}, err
 	}
@@ -96,7 +96,7 @@ func removeContactTag(ctx context.Context, input map[string]any) (*model.RemoveC
 		})
 	}
 	failed := err != nil
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil || failed {
 		return &model.RemoveContactTagPayload{UserErrors: refusals}, err
 	}
@@ -142,7 +142,7 @@ func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *u
 		if field.Name != "contact" {
 			continue
 		}
-		if only, _ := lightContact.selection(op, field); only && upstream.IsRawID(ref.ID) {
+		if only, _ := contactRefFields.coverage(op, field); only && upstream.IsRawID(ref.ID) {
 			return upstream.NewRecord[upstream.Contact](ref)
 		}
 		contact, err := loader.Contacts.Of(l).Load(ref)

@@ -18,10 +18,10 @@ import (
 
 // maxParts is how many deferred fragments are sent in parts of their own; more come with
 // what is around them.
-const maxParts = 20
+const maxDeferred = 20
 
 // fragment is a deferred fragment of the objects of a selection.
-type fragment struct {
+type deferredFragment struct {
 	*selection
 
 	label string
@@ -31,24 +31,24 @@ type fragment struct {
 }
 
 // deferred is a deferred fragment of one object.
-type deferred struct {
-	*fragment
+type deferredResult struct {
+	*deferredFragment
 
 	path []step
 	obj  *object
 }
 
 // divider marks the fragments of an operation that are sent later.
-type divider struct {
+type deferMarker struct {
 	op    *graphql.OperationContext
-	parts int
+	count int
 }
 
 // divide returns the operation with marked fragments, and reports whether there are any.
-func divide(op *graphql.OperationContext) (*graphql.OperationContext, bool) {
-	d := &divider{op: op}
+func markDeferred(op *graphql.OperationContext) (*graphql.OperationContext, bool) {
+	d := &deferMarker{op: op}
 	set := d.mark(op.Operation.SelectionSet, op.Operation.Operation == ast.Mutation)
-	if d.parts == 0 {
+	if d.count == 0 {
 		return op, false
 	}
 	operation := *op.Operation
@@ -68,25 +68,25 @@ func withOperation(op *graphql.OperationContext, operation *ast.OperationDefinit
 
 // later marks a fragment that is sent later. Resolvers look ahead at its fields as at any
 // others, so that its objects have what it asks for.
-var later = &ast.Directive{Name: "later"}
+var deferredMark = &ast.Directive{Name: "later"}
 
 // isLater reports whether a fragment is sent later.
-func isLater(fragment *ast.InlineFragment) bool {
-	return len(fragment.Directives) > 0 && fragment.Directives[0] == later
+func hasDeferredMark(fragment *ast.InlineFragment) bool {
+	return len(fragment.Directives) > 0 && fragment.Directives[0] == deferredMark
 }
 
 // withoutLater returns the selection set of an object without the fragments that are sent
 // later.
-func withoutLater(set ast.SelectionSet) ast.SelectionSet {
+func withoutDeferred(set ast.SelectionSet) ast.SelectionSet {
 	left := make(ast.SelectionSet, 0, len(set))
 	for _, selection := range set {
 		if inline, ok := selection.(*ast.InlineFragment); ok {
-			if isLater(inline) {
+			if hasDeferredMark(inline) {
 				continue
 			}
-			rest := *inline
-			rest.SelectionSet = withoutLater(inline.SelectionSet)
-			selection = &rest
+			kept := *inline
+			kept.SelectionSet = withoutDeferred(inline.SelectionSet)
+			selection = &kept
 		}
 		left = append(left, selection)
 	}
@@ -95,7 +95,7 @@ func withoutLater(set ast.SelectionSet) ast.SelectionSet {
 
 // mark returns a selection set with marked fragments. The root of a mutation is never
 // deferred: its fields are executed in their order.
-func (d *divider) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
+func (d *deferMarker) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
 	marked := make(ast.SelectionSet, 0, len(set))
 	for _, selection := range set {
 		switch s := selection.(type) {
@@ -111,9 +111,9 @@ func (d *divider) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
 			field.SelectionSet = d.mark(s.SelectionSet, false)
 			marked = append(marked, &field)
 		case *ast.InlineFragment:
-			marked = append(marked, d.fragment(s, mutation))
+			marked = append(marked, d.markFragment(s, mutation))
 		case *ast.FragmentSpread:
-			marked = append(marked, d.fragment(&ast.InlineFragment{
+			marked = append(marked, d.markFragment(&ast.InlineFragment{
 				TypeCondition: s.Definition.TypeCondition, Directives: s.Directives, SelectionSet: s.Definition.SelectionSet,
 				ObjectDefinition: s.ObjectDefinition, Position: s.Position,
 			}, mutation))
@@ -122,37 +122,37 @@ func (d *divider) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
 	return marked
 }
 
-func (d *divider) fragment(fragment *ast.InlineFragment, mutation bool) *ast.InlineFragment {
+func (d *deferMarker) markFragment(fragment *ast.InlineFragment, mutation bool) *ast.InlineFragment {
 	if !d.included(fragment.Directives) {
 		return fragment
 	}
 	marked := *fragment
 	directive := fragment.Directives.ForName(deferDirective)
-	if directive != nil && !mutation && d.on(directive) && d.parts < maxParts && d.asks(fragment.SelectionSet) {
-		d.parts++
-		marked.Directives = append(ast.DirectiveList{later}, fragment.Directives...)
+	if directive != nil && !mutation && d.isEnabled(directive) && d.count < maxDeferred && d.selectsAny(fragment.SelectionSet) {
+		d.count++
+		marked.Directives = append(ast.DirectiveList{deferredMark}, fragment.Directives...)
 	}
 	marked.SelectionSet = d.mark(fragment.SelectionSet, mutation)
 	return &marked
 }
 
 // asks reports whether a selection asks for any field.
-func (d *divider) asks(set ast.SelectionSet) bool {
+func (d *deferMarker) selectsAny(set ast.SelectionSet) bool {
 	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
 		switch s := selection.(type) {
 		case *ast.Field:
 			return d.included(s.Directives)
 		case *ast.InlineFragment:
-			return d.included(s.Directives) && d.asks(s.SelectionSet)
+			return d.included(s.Directives) && d.selectsAny(s.SelectionSet)
 		case *ast.FragmentSpread:
-			return d.included(s.Directives) && d.asks(s.Definition.SelectionSet)
+			return d.included(s.Directives) && d.selectsAny(s.Definition.SelectionSet)
 		}
 		return false
 	})
 }
 
 // included reports whether neither @skip nor @include leaves a selection out.
-func (d *divider) included(directives ast.DirectiveList) bool {
+func (d *deferMarker) included(directives ast.DirectiveList) bool {
 	for _, directive := range directives {
 		if on, ok := argumentOf(d.op, directive, "if").(bool); ok && (directive.Name == "skip" && on || directive.Name == "include" && !on) {
 			return false
@@ -162,7 +162,7 @@ func (d *divider) included(directives ast.DirectiveList) bool {
 }
 
 // on reports whether the argument "if" of @defer is not false.
-func (d *divider) on(directive *ast.Directive) bool {
+func (d *deferMarker) isEnabled(directive *ast.Directive) bool {
 	on, given := argumentOf(d.op, directive, "if").(bool)
 	return on || !given
 }
@@ -177,35 +177,35 @@ func argumentOf(op *graphql.OperationContext, directive *ast.Directive, name str
 }
 
 // parts plans the deferred fragments of objects of a type.
-func (p *planner) parts(around *selection, set ast.SelectionSet, satisfies []string) (parts []*fragment) {
+func (p *planner) deferredFragments(around *selection, set ast.SelectionSet, satisfies []string) (fragments []*deferredFragment) {
 	for _, selection := range set {
 		inline, ok := selection.(*ast.InlineFragment)
 		if !ok || inline.TypeCondition != "" && !slices.Contains(satisfies, inline.TypeCondition) {
 			continue
 		}
-		if !isLater(inline) {
-			parts = append(parts, p.parts(around, inline.SelectionSet, satisfies)...)
+		if !hasDeferredMark(inline) {
+			fragments = append(fragments, p.deferredFragments(around, inline.SelectionSet, satisfies)...)
 			continue
 		}
 		label, _ := argumentOf(p.op, inline.Directives.ForName(deferDirective), "label").(string)
-		if s := p.selection(around.of, inline.SelectionSet, around.level, around.single); len(s.fields)+len(s.parts) > 0 {
-			parts = append(parts, &fragment{label: label, selection: s})
+		if s := p.selection(around.def, inline.SelectionSet, around.level, around.lookupLevel); len(s.fields)+len(s.deferred) > 0 {
+			fragments = append(fragments, &deferredFragment{label: label, selection: s})
 		}
 	}
-	return parts
+	return fragments
 }
 
 // deferred makes the objects of deferred fragments and returns the calls that begin with
 // the calls around them. The others are held.
-func (x *execution) deferred(fragments []*fragment, objs []*object) (early []*call) {
+func (x *execution) prepareDeferred(fragments []*deferredFragment, objs []*object) (early []*resolverCall) {
 	for _, f := range fragments {
 		f.once.Do(func() { f.execution = x.fork() })
 		of := make([]*object, len(objs))
 		for i, obj := range objs {
 			of[i] = f.newObject(obj.record, obj, 0)
-			obj.later = append(obj.later, of[i])
+			obj.deferred = append(obj.deferred, of[i])
 		}
-		early = append(early, f.execution.hold(f.execution.calls([][]*object{of}))...)
+		early = append(early, f.execution.hold(f.execution.nextCalls([][]*object{of}))...)
 	}
 	return early
 }
@@ -213,26 +213,26 @@ func (x *execution) deferred(fragments []*fragment, objs []*object) (early []*ca
 // hold keeps calls of a deferred fragment until it is released, so that they take nothing
 // of the budget before. It returns the calls that begin now: those that are not its own,
 // and single records by their ids that share a batch with what is around it.
-func (x *execution) hold(calls []*call) []*call {
-	if !x.later {
+func (x *execution) hold(calls []*resolverCall) []*resolverCall {
+	if !x.isDeferred {
 		return calls
 	}
-	return slices.DeleteFunc(calls, func(c *call) bool { return c.execution == x && x.holds(c) })
+	return slices.DeleteFunc(calls, func(c *resolverCall) bool { return c.execution == x && x.tryHold(c) })
 }
 
-func (x *execution) holds(c *call) bool {
+func (x *execution) tryHold(c *resolverCall) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.released {
 		return false
 	}
-	if c.isSingle() && (c.kind != "" || c.concrete() == nil) {
-		if x.around.later {
-			return x.around.holds(c)
+	if c.isLookup() && (c.kind != "" || c.objectSelection() == nil) {
+		if x.parent.isDeferred {
+			return x.parent.tryHold(c)
 		}
 		// A batch for the few that miss what is around them would cost a call. They wait for
 		// the others of the fragment instead.
-		if c.announced = c.loaders.ExpectMore(c.own...); c.announced {
+		if c.ownAnnounced = c.loaders.ExpectMore(c.ownBatches...); c.ownAnnounced {
 			return false
 		}
 	}
@@ -241,7 +241,7 @@ func (x *execution) holds(c *call) bool {
 }
 
 // release returns the calls that were held.
-func (x *execution) release() []*call {
+func (x *execution) release() []*resolverCall {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.released = true
@@ -249,13 +249,13 @@ func (x *execution) release() []*call {
 }
 
 // deferParts keeps the deferred fragments of an object that was written.
-func (w *writer) deferParts(s *selection, o *object) {
-	for i, f := range s.parts {
-		w.rest = append(w.rest, deferred{f, slices.Clone(w.path), o.later[i]})
+func (w *writer) addDeferred(s *selection, o *object) {
+	for i, f := range s.deferred {
+		w.deferred = append(w.deferred, deferredResult{f, slices.Clone(w.path), o.deferred[i]})
 	}
 }
 
-type inPartsKey struct{}
+type incrementalKey struct{}
 
 // InParts returns a context in which an operation is executed in parts, and reports
 // whether anything in it is marked by @defer. Where nothing is deferred after all, there
@@ -266,16 +266,16 @@ func InParts(ctx context.Context, op *graphql.OperationContext) (context.Context
 		!slices.ContainsFunc(op.Doc.Fragments, func(f *ast.FragmentDefinition) bool { return slices.ContainsFunc(f.SelectionSet, isDeferred) }) {
 		return ctx, false
 	}
-	return context.WithValue(ctx, inPartsKey{}, true), true
+	return context.WithValue(ctx, incrementalKey{}, true), true
 }
 
 // incremental is the state of an operation that is answered in parts.
 type incremental struct {
 	*execution
 
-	results chan delivery // of the parts, as they are there
-	left    int           // parts that have begun and are not there
-	ready   []*graphql.Response
+	results     chan delivery // of the parts, as they are there
+	outstanding int           // parts that have begun and are not there
+	ready       []*graphql.Response
 }
 
 // delivery holds the responses of a part, and the number of parts that have begun with it.
@@ -287,55 +287,55 @@ type delivery struct {
 // next is a [graphql.ResponseHandler] for all responses but the first.
 func (i *incremental) next(ctx context.Context) *graphql.Response {
 	for len(i.ready) == 0 {
-		if i.left == 0 {
+		if i.outstanding == 0 {
 			return nil
 		}
 		select {
-		case part := <-i.results:
-			i.ready = part.responses
-			i.left += part.begun - 1
+		case delivered := <-i.results:
+			i.ready = delivered.responses
+			i.outstanding += delivered.begun - 1
 		case <-ctx.Done():
 			return nil
 		}
-		if len(i.ready) == 0 && i.left == 0 {
+		if len(i.ready) == 0 && i.outstanding == 0 {
 			return &graphql.Response{HasNext: new(false)}
 		}
 	}
 	response := i.ready[0]
 	i.ready = i.ready[1:]
-	response.HasNext = new(len(i.ready) > 0 || i.left > 0)
+	response.HasNext = new(len(i.ready) > 0 || i.outstanding > 0)
 	return response
 }
 
 // byFragment are the objects of each deferred fragment.
-type byFragment map[*fragment][]deferred
+type resultsByFragment map[*deferredFragment][]deferredResult
 
-func grouped(later []deferred) byFragment {
-	groups := make(byFragment)
-	for _, d := range later {
-		groups[d.fragment] = append(groups[d.fragment], d)
+func groupByFragment(results []deferredResult) resultsByFragment {
+	groups := make(resultsByFragment)
+	for _, d := range results {
+		groups[d.deferredFragment] = append(groups[d.deferredFragment], d)
 	}
 	return groups
 }
 
 // begin waits for deferred fragments and writes them as they are there, each before those
 // in it.
-func (i *incremental) begin(groups byFragment) {
-	held := make(map[*fragment][]*call, len(groups))
+func (i *incremental) begin(groups resultsByFragment) {
+	held := make(map[*deferredFragment][]*resolverCall, len(groups))
 	for f := range groups {
 		held[f] = f.execution.release()
 		for _, c := range held[f] {
 			c.announce()
 		}
 	}
-	for f, of := range groups {
+	for f, results := range groups {
 		go func() {
 			f.execution.begin(held[f])
 			f.execution.loads.Wait()
-			responses, later := f.execution.writeParts(of)
-			inner := grouped(later)
-			i.results <- delivery{responses, len(inner)}
-			i.begin(inner)
+			responses, inner := f.execution.writeDeferred(results)
+			innerGroups := groupByFragment(inner)
+			i.results <- delivery{responses, len(innerGroups)}
+			i.begin(innerGroups)
 		}()
 	}
 }
@@ -343,39 +343,39 @@ func (i *incremental) begin(groups byFragment) {
 // fork returns an execution for a deferred fragment, with errors of its own.
 func (x *execution) fork() *execution {
 	return &execution{
-		later: true, around: x,
+		isDeferred: true, parent: x,
 		ctx: graphql.WithFreshResponseContext(x.ctx), op: x.op, schema: x.schema, relations: x.relations,
-		loaders: x.loaders, objects: x.objects, spans: x.spans, nulls: x.nulls,
+		loaders: x.loaders, objects: x.objects, spans: x.spans, hasNullVariable: x.hasNullVariable,
 	}
 }
 
 // writeParts writes a response for each object of a deferred fragment that has been loaded.
-func (x *execution) writeParts(of []deferred) (responses []*graphql.Response, later []deferred) {
-	for _, d := range of {
+func (x *execution) writeDeferred(results []deferredResult) (responses []*graphql.Response, inner []deferredResult) {
+	for _, d := range results {
 		w := &writer{execution: x, path: slices.Clone(d.path)}
 		response := &graphql.Response{Path: w.responsePath(), Label: d.label}
 		func() {
 			defer func() {
 				if v := recover(); v != nil {
-					w.b, w.rest = nil, nil
+					w.buf, w.deferred = nil, nil
 					w.fail(recovered(x.ctx, v))
 				}
 			}()
 			if !w.object(d.selection, d.obj.record, d.obj) {
-				w.b = nil
+				w.buf = nil
 			}
 		}()
-		later = append(later, w.rest...)
-		if string(w.b) == "{}" {
+		inner = append(inner, w.deferred...)
+		if string(w.buf) == "{}" {
 			continue // all that is asked for comes in parts of its own
 		}
-		if response.Data, response.Errors = w.b, w.errs; w.b == nil {
+		if response.Data, response.Errors = w.buf, w.errs; w.buf == nil {
 			response.Data = []byte("null")
 		}
 		responses = append(responses, response)
 	}
-	if told := graphql.GetErrors(x.ctx); len(told) > 0 && len(responses) > 0 {
-		responses[0].Errors = append(slices.Clone(responses[0].Errors), told...)
+	if reported := graphql.GetErrors(x.ctx); len(reported) > 0 && len(responses) > 0 {
+		responses[0].Errors = append(slices.Clone(responses[0].Errors), reported...)
 	}
-	return responses, later
+	return responses, inner
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // documents keeps documents by their text. It is safe for concurrent use.
-type documents struct{ known graphql.Cache[*document] }
+type documents struct{ cache graphql.Cache[*document] }
 
 func newDocuments() documents {
 	return documents{lru.New[*document](cachedDocuments)}
@@ -29,12 +29,12 @@ func newDocuments() documents {
 
 // Get implements [graphql.Cache].
 func (d documents) Get(ctx context.Context, query string) (*ast.QueryDocument, bool) {
-	known, ok := d.known.Get(ctx, query)
+	found, ok := d.cache.Get(ctx, query)
 	if !ok {
 		return nil, false
 	}
-	known.attach(ctx)
-	return known.parsed, true
+	found.attach(ctx)
+	return found.parsed, true
 }
 
 // Add implements [graphql.Cache]. It is called with every document that is about to
@@ -42,7 +42,7 @@ func (d documents) Get(ctx context.Context, query string) (*ast.QueryDocument, b
 func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocument) {
 	made := newDocument(parsed)
 	if len(query) <= maxCachedBytes {
-		d.known.Add(ctx, query, made)
+		d.cache.Add(ctx, query, made)
 	}
 	made.attach(ctx)
 }
@@ -52,15 +52,15 @@ func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocum
 const deferDirective = "deferred"
 
 // undefer gives @defer that name.
-func undefer(set ast.SelectionSet) {
+func renameDefer(set ast.SelectionSet) {
 	for _, selection := range set {
 		var directives ast.DirectiveList
 		switch s := selection.(type) {
 		case *ast.Field:
-			undefer(s.SelectionSet)
+			renameDefer(s.SelectionSet)
 		case *ast.InlineFragment:
 			directives = s.Directives
-			undefer(s.SelectionSet)
+			renameDefer(s.SelectionSet)
 		case *ast.FragmentSpread:
 			directives = s.Directives
 		}
@@ -86,7 +86,7 @@ func isDeferred(selection ast.Selection) bool {
 // document is what a text says of all its executions.
 type document struct {
 	parsed *ast.QueryDocument
-	keys   keys
+	keys   fieldKeys
 	// projection is to the keys.
 	projection *upstream.Projection
 	// plans are the plans of operations, by their definition; nil where directives decide
@@ -113,25 +113,25 @@ func (d *document) plan(op *graphql.OperationContext, schema *ast.Schema) *selec
 	if d.plans == nil {
 		return newPlan(op, schema, false)
 	}
-	if known, ok := d.plans.Load(op.Operation); ok {
-		return known.(*selection)
+	if plan, ok := d.plans.Load(op.Operation); ok {
+		return plan.(*selection)
 	}
-	known, _ := d.plans.LoadOrStore(op.Operation, newPlan(&graphql.OperationContext{Doc: op.Doc, Operation: op.Operation}, schema, false))
-	return known.(*selection)
+	plan, _ := d.plans.LoadOrStore(op.Operation, newPlan(&graphql.OperationContext{Doc: op.Doc, Operation: op.Operation}, schema, false))
+	return plan.(*selection)
 }
 
 // newDocument prepares a document that has been validated: its operations lose their
 // variable definitions, by which gqlparser would coerce variables.
 func newDocument(parsed *ast.QueryDocument) *document {
-	d := &document{parsed: parsed, keys: make(keys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
+	d := &document{parsed: parsed, keys: make(fieldKeys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
 	conditional := false
 	for _, op := range parsed.Operations {
 		d.variables[op], op.VariableDefinitions = op.VariableDefinitions, nil
-		undefer(op.SelectionSet)
+		renameDefer(op.SelectionSet)
 		conditional = d.keys.add(op.SelectionSet) || conditional
 	}
 	for _, fragment := range parsed.Fragments { // each once
-		undefer(fragment.SelectionSet)
+		renameDefer(fragment.SelectionSet)
 		conditional = d.keys.add(fragment.SelectionSet) || conditional
 	}
 	d.projection = upstream.NewProjection(d.keys.want)
@@ -143,31 +143,31 @@ func newDocument(parsed *ast.QueryDocument) *document {
 
 // keys are the fields that a document names anywhere, as the keys of records are
 // written (a plain field's name is its key in camelCase).
-type keys map[string]bool
+type fieldKeys map[string]bool
 
 // add goes through a selection, by names alone, and reports whether directives decide
 // what of it is answered.
-func (k keys) add(set ast.SelectionSet) (conditional bool) {
+func (k fieldKeys) add(set ast.SelectionSet) (conditional bool) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			k[snakeCase(s.Name)] = true
-			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
+			conditional = k.add(s.SelectionSet) || isConditional(s.Directives) || conditional
 		case *ast.InlineFragment:
-			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
+			conditional = k.add(s.SelectionSet) || isConditional(s.Directives) || conditional
 		case *ast.FragmentSpread:
-			conditional = decide(s.Directives) || conditional
+			conditional = isConditional(s.Directives) || conditional
 		}
 	}
 	return conditional
 }
 
-func decide(directives ast.DirectiveList) bool {
+func isConditional(directives ast.DirectiveList) bool {
 	return slices.ContainsFunc(directives, func(d *ast.Directive) bool { return d.Name != deferDirective })
 }
 
 // want reports whether a key of a record may be looked at.
-func (k keys) want(key string) bool { return k[key] }
+func (k fieldKeys) want(key string) bool { return k[key] }
 
 func snakeCase(name string) string {
 	b := make([]byte, 0, len(name)+4)

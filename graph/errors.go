@@ -27,8 +27,8 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if failed.Unknown {
 			e.Extensions["outcome"] = "UNKNOWN"
 		}
-		if told, ok := errors.AsType[*gqlerror.Error](err); ok { // what goes with it
-			maps.Copy(e.Extensions, told.Extensions)
+		if wrapped, ok := errors.AsType[*gqlerror.Error](err); ok { // what goes with it
+			maps.Copy(e.Extensions, wrapped.Extensions)
 		}
 		return e
 	}
@@ -40,7 +40,7 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 			return e // made by recovered
 		}
 		// gqlgen's own: the document, its variables or an argument is wrong.
-		out := coded(ctx, upstream.BadUserInput, bounded(e.Message))
+		out := coded(ctx, upstream.BadUserInput, truncate(e.Message))
 		if e.Extensions[codeKey] == persistedQueryNotFound {
 			out.Extensions[codeKey] = persistedQueryNotFound
 		}
@@ -52,7 +52,7 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if null := nullArgument(field.Field.Arguments, op.Variables); null != nil {
 			err = null
 		}
-		return coded(ctx, upstream.BadUserInput, bounded(err.Error()))
+		return coded(ctx, upstream.BadUserInput, truncate(err.Error()))
 	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())
 	return coded(ctx, upstream.Internal, internalMessage)
@@ -72,7 +72,7 @@ const persistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND"
 // maxMessageBytes bounds what an error repeats of a document.
 const maxMessageBytes = 300
 
-func bounded(message string) string {
+func truncate(message string) string {
 	if len(message) <= maxMessageBytes {
 		return message
 	}
@@ -96,6 +96,6 @@ const maxStackBytes = 8 << 10
 func recovered(ctx context.Context, v any) error {
 	stack := make([]byte, maxStackBytes)
 	stack = stack[:runtime.Stack(stack, false)]
-	slog.ErrorContext(ctx, "panic", "value", bounded(fmt.Sprint(v)), "stack", string(stack))
+	slog.ErrorContext(ctx, "panic", "value", truncate(fmt.Sprint(v)), "stack", string(stack))
 	return coded(ctx, upstream.Internal, internalMessage)
 }

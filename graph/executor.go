@@ -37,7 +37,7 @@ func NewExecutor(session func(context.Context) Session, introspection bool) *exe
 // newExecutor is [NewExecutor]. With oracle, gqlgen executes the operations, by the same
 // resolvers.
 func newExecutor(session func(context.Context) Session, introspection, oracle bool) *executor.Executor {
-	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
+	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: publicSchema()})
 	used := schema
 	if !oracle {
 		used = executable{schema}
@@ -56,7 +56,7 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 		op := graphql.GetOperationContext(ctx)
 		with := session(ctx)
 		l := loader.New(with.Calls, with.Client.Only(documentOf(op).projection)) //nolint:contextcheck // made of ctx
-		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objects{Session: &with}, nulls: hasNull(op.Variables)}
+		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
 		op.ResolverMiddleware = x.middleware
 		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))
 	})
@@ -68,7 +68,7 @@ type executionKey struct{}
 // middleware is the [graphql.FieldMiddleware] of what gqlgen executes.
 func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any, error) {
 	field := graphql.GetFieldContext(ctx)
-	if x.nulls {
+	if x.hasNullVariable {
 		if err := nullArgument(field.Field.Arguments, graphql.GetOperationContext(ctx).Variables); err != nil {
 			return nil, err
 		}
@@ -77,7 +77,7 @@ func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any,
 	if err != nil {
 		return v, err
 	}
-	if field.Object == "__Type" && !defined(field) {
+	if field.Object == "__Type" && !isDefined(field) {
 		return nil, nil //nolint:nilnil // null
 	}
 	return v, x.objects.count(v)
@@ -91,9 +91,9 @@ type executable struct{ graphql.ExecutableSchema }
 func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	var plan *selection
-	if ctx.Value(inPartsKey{}) != nil {
+	if ctx.Value(incrementalKey{}) != nil {
 		divided := false
-		if op, divided = divide(op); divided {
+		if op, divided = markDeferred(op); divided {
 			plan = newPlan(op, s.Schema(), true)
 		}
 	}
@@ -102,20 +102,20 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 	x := ctx.Value(executionKey{}).(*execution)
 	x.op, x.relations = op, exec.NewRelations(op, s.ExecutableSchema)
-	rest := func(context.Context) *graphql.Response { return nil }
+	next := func(context.Context) *graphql.Response { return nil }
 	begun := false
 	return func(ctx context.Context) *graphql.Response {
 		if begun {
-			return rest(ctx)
+			return next(ctx)
 		}
 		begun = true
 		x.ctx = graphql.WithOperationContext(ctx, op)
-		response, later := x.answer(plan) //nolint:contextcheck // the operation's
-		if len(later) > 0 {
-			groups := grouped(later)
-			i := &incremental{execution: x, results: make(chan delivery, maxParts), left: len(groups)}
+		response, deferred := x.answer(plan) //nolint:contextcheck // the operation's
+		if len(deferred) > 0 {
+			groups := groupByFragment(deferred)
+			i := &incremental{execution: x, results: make(chan delivery, maxDeferred), outstanding: len(groups)}
 			i.begin(groups) //nolint:contextcheck // the operation's
-			rest = i.next
+			next = i.next
 			response.HasNext = new(true)
 		}
 		return response
@@ -123,11 +123,11 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 }
 
 // answer answers an operation but for its deferred fragments.
-func (x *execution) answer(plan *selection) (*graphql.Response, []deferred) {
-	root := x.root(plan)
+func (x *execution) answer(plan *selection) (*graphql.Response, []deferredResult) {
+	root := x.loadRoot(plan)
 	w := &writer{execution: x}
 	if !w.object(plan, nil, root) {
-		w.b = []byte("null")
+		w.buf = []byte("null")
 	}
-	return &graphql.Response{Data: w.b, Errors: w.errs}, w.rest
+	return &graphql.Response{Data: w.buf, Errors: w.errs}, w.deferred
 }

@@ -31,7 +31,7 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 	case edge:
 		return upstream.AppendQuoted(b, r.rows.CursorOf(r.index)), false, nil
 	}
-	switch v := f.member(record).(type) {
+	switch v := f.structMember(record).(type) {
 	case string:
 		return upstream.AppendQuoted(b, v), false, nil
 	case *string:
@@ -69,7 +69,7 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 	case edge:
 		return r.rows.Row(r.index), nil
 	}
-	v := reflect.ValueOf(f.member(record))
+	v := reflect.ValueOf(f.structMember(record))
 	if v.Kind() == reflect.Slice {
 		return list{v.Len(), func(i int) any { return v.Index(i).Interface() }}, x.objects.add(v.Len())
 	}
@@ -82,7 +82,7 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 func (f *field) readRow(x *execution, r row) (any, error) {
 	switch {
 	case f.column.HasMembers():
-		members := r.Members(f.column, f.keys(x))
+		members := r.Members(f.column, f.memberKeys(x))
 		return list{len(members), func(i int) any { return members[i] }}, x.objects.add(len(members))
 	case f.column.IsList():
 		children := r.Children(f.column)
@@ -99,21 +99,21 @@ func (f *field) readRow(x *execution, r row) (any, error) {
 
 // keys returns the argument of a free object's field: the members that are asked for, nil
 // for all.
-func (f *field) keys(x *execution) []string {
+func (f *field) memberKeys(x *execution) []string {
 	given, ok := f.ArgumentMap(x.op.Variables)["keys"].([]any)
 	if !ok {
 		return nil
 	}
 	keys := []string{}
 	for _, key := range given {
-		keys = append(keys, text(key))
+		keys = append(keys, idText(key))
 	}
 	return keys
 }
 
 // member returns the member of a struct of package model that stands for the field: the
 // one that @goField names, or of the same name.
-func (f *field) member(record any) any {
+func (f *field) structMember(record any) any {
 	name := f.Name
 	if bound := f.Definition.Directives.ForName("goField"); bound != nil && bound.Arguments.ForName("name") != nil {
 		name = bound.Arguments.ForName("name").Value.Raw

@@ -28,7 +28,7 @@ func connectContacts(ctx context.Context, list *loader.List[upstream.Contact], p
 	op := graphql.GetOperationContext(ctx)
 	needsTags := func(applied graphql.CollectedField) bool {
 		return applied.Name == "appliedTags" && slices.ContainsFunc(rowFields(op, applied), func(f graphql.CollectedField) bool {
-			only, _ := embeddedTag.selection(op, f)
+			only, _ := embeddedTag.coverage(op, f)
 			return f.Name == "tag" && !only
 		})
 	}

@@ -20,7 +20,7 @@ var kindsOf = map[string][]string{
 }
 
 // defined reports whether a field of __Type has a value for the kind of its type.
-func defined(field *graphql.FieldContext) bool {
+func isDefined(field *graphql.FieldContext) bool {
 	kinds, ok := kindsOf[field.Field.Name]
 	of, isType := field.Parent.Result.(*introspection.Type)
 	return !ok || !isType || slices.Contains(kinds, of.Kind())

@@ -55,7 +55,7 @@ func literals(suggestions bool) core.RuleFunc {
 				addError(append(append([]core.ErrorOption{core.Message("%s", message)}, options...), core.At(value.Position))...)
 			}
 			suggest := func(what, typed string) (options []core.ErrorOption) {
-				if suggestions && typed == cut(typed) { // comparing long names takes long
+				if suggestions && typed == abbreviate(typed) { // comparing long names takes long
 					options = append(options, core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(value.Definition)))
 				}
 				return options
@@ -69,7 +69,7 @@ func literals(suggestions bool) core.RuleFunc {
 			case value.Kind == ast.ListValue && t.Elem != nil: // its values come for themselves
 			case def.Kind == ast.InputObject:
 				if value.Kind != ast.ObjectValue {
-					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, cut(value.String())))
+					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, abbreviate(value.String())))
 					return
 				}
 				for _, field := range def.Fields {
@@ -84,9 +84,9 @@ func literals(suggestions bool) core.RuleFunc {
 				}
 			case def.Kind == ast.Enum:
 				if value.Kind != ast.EnumValue {
-					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, cut(value.String())), suggest("the enum value", value.Raw)...)
+					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, abbreviate(value.String())), suggest("the enum value", value.Raw)...)
 				} else if def.EnumValues.ForName(value.Raw) == nil {
-					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, cut(value.Raw), def.Name), suggest("the enum value", value.Raw)...)
+					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, abbreviate(value.Raw), def.Name), suggest("the enum value", value.Raw)...)
 				}
 			default:
 				if message := scalarLiteral(def, value); message != "" {

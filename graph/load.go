@@ -22,35 +22,35 @@ import (
 
 // execution answers one operation, or one of its deferred fragments.
 type execution struct {
-	ctx       context.Context //nolint:containedctx // the operation's
-	op        *graphql.OperationContext
-	schema    graphql.ExecutableSchema
-	relations exec.Relations
-	loaders   *loader.Loaders
-	objects   *objects
-	spans     *spans // nil if the operation is not traced
-	nulls     bool   // whether a variable is null
-	loads     sync.WaitGroup
+	ctx             context.Context //nolint:containedctx // the operation's
+	op              *graphql.OperationContext
+	schema          graphql.ExecutableSchema
+	relations       exec.Relations
+	loaders         *loader.Loaders
+	objects         *objectCount
+	spans           *spans // nil if the operation is not traced
+	hasNullVariable bool   // whether a variable is null
+	loads           sync.WaitGroup
 
 	// later says that this is a deferred fragment. Until it is released, its calls are held.
-	later    bool
-	around   *execution // of a deferred fragment
-	mu       sync.Mutex
-	released bool
-	held     []*call
+	isDeferred bool
+	parent     *execution // of a deferred fragment
+	mu         sync.Mutex
+	released   bool
+	held       []*resolverCall
 }
 
 // object is a record in the answer, with the results of its selection's loads.
 type object struct {
-	record  any
-	sel     *selection
-	results []result
+	record    any
+	selection *selection
+	results   []result
 	// workspaces are the ids by which the record's workspace is known.
 	workspaces []string
 	// chain is the length of the chain of calls that brought the object.
 	chain int
 	// later are the objects of the selection's deferred fragments.
-	later []*object
+	deferred []*object
 }
 
 // result is the result of a load for one object: nil, an *object, or an []*object whose
@@ -74,14 +74,14 @@ type edge struct {
 
 // newObject returns an object that came with another one, which may be nil.
 func (s *selection) newObject(record any, from *object, chain int) *object {
-	o := &object{record: record, sel: s, chain: chain}
-	if n := len(s.loads); n > 0 {
+	o := &object{record: record, selection: s, chain: chain}
+	if n := len(s.loadedFields); n > 0 {
 		o.results = make([]result, n)
 	}
 	if from != nil {
 		o.workspaces, o.chain = from.workspaces, max(from.chain, chain)
 	}
-	if node, ok := record.(model.Node); ok && s.keeps() {
+	if node, ok := record.(model.Node); ok && s.needsObjects() {
 		if id := loader.WorkspaceOf(node.Ref()); id != "" && !slices.Contains(o.workspaces, id) {
 			o.workspaces = append(slices.Clip(o.workspaces), id)
 		}
@@ -90,7 +90,7 @@ func (s *selection) newObject(record any, from *object, chain int) *object {
 }
 
 // call is one call of a resolver, for objects of one selection.
-type call struct {
+type resolverCall struct {
 	*field
 	*execution
 
@@ -98,13 +98,13 @@ type call struct {
 	workspaces []string // of the objects
 	// own are the batches that the call is expected to join, and ahead the batches that may
 	// follow it.
-	own, ahead []loader.BatchKey
-	announced  bool // whether own has been
+	ownBatches, followUpBatches []loader.BatchKey
+	ownAnnounced                bool // whether own has been
 }
 
 // start announces the batches of calls and starts them. The last one runs on the caller's
 // goroutine, unless it belongs to a deferred fragment.
-func (x *execution) start(calls []*call) {
+func (x *execution) start(calls []*resolverCall) {
 	for _, c := range calls {
 		c.announce()
 	}
@@ -112,7 +112,7 @@ func (x *execution) start(calls []*call) {
 }
 
 // begin starts calls that have been announced.
-func (x *execution) begin(calls []*call) {
+func (x *execution) begin(calls []*resolverCall) {
 	for i, c := range calls {
 		if i == len(calls)-1 && c.execution == x {
 			c.run()
@@ -123,25 +123,25 @@ func (x *execution) begin(calls []*call) {
 }
 
 // calls returns the calls that objects need next. Each group has objects of one selection.
-func (x *execution) calls(groups [][]*object) []*call {
-	var calls []*call
+func (x *execution) nextCalls(groups [][]*object) []*resolverCall {
+	var calls []*resolverCall
 	for _, objs := range groups {
 		if len(objs) == 0 {
 			continue
 		}
-		s := objs[0].sel
-		calls = append(calls, x.deferred(s.parts, objs)...)
-		for _, f := range s.loads {
+		s := objs[0].selection
+		calls = append(calls, x.prepareDeferred(s.deferred, objs)...)
+		for _, f := range s.loadedFields {
 			switch {
-			case s.of == x.schema.Schema().Query:
-				calls = append(calls, x.rootCall(f, objs[0]))
+			case s.def == x.schema.Schema().Query:
+				calls = append(calls, x.newRootCall(f, objs[0]))
 			case f.relation == nil:
-				calls = append(calls, x.calls(x.members(f, objs))...)
+				calls = append(calls, x.nextCalls(x.attachMembers(f, objs))...)
 			case f.relation.Batch:
-				calls = append(calls, x.call(f, objs))
+				calls = append(calls, x.newCall(f, objs))
 			default:
 				for i := range objs {
-					calls = append(calls, x.call(f, objs[i:i+1]))
+					calls = append(calls, x.newCall(f, objs[i:i+1]))
 				}
 			}
 		}
@@ -150,8 +150,8 @@ func (x *execution) calls(groups [][]*object) []*call {
 }
 
 // call returns a call of a relation's resolver.
-func (x *execution) call(f *field, objs []*object) *call {
-	c := &call{field: f, execution: x, objs: objs}
+func (x *execution) newCall(f *field, objs []*object) *resolverCall {
+	c := &resolverCall{field: f, execution: x, objs: objs}
 	for _, obj := range objs {
 		for _, id := range obj.workspaces {
 			if !slices.Contains(c.workspaces, id) {
@@ -161,33 +161,33 @@ func (x *execution) call(f *field, objs []*object) *call {
 	}
 	for _, id := range c.workspaces {
 		if f.kind != "" {
-			c.own = append(c.own, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.batch})
+			c.ownBatches = append(c.ownBatches, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.batchLevel})
 		}
-		c.follow(id, f.next)
+		c.addFollowUps(id, f.followUps)
 	}
 	return c
 }
 
 // announce announces the batches of a call.
-func (c *call) announce() {
-	if !c.announced {
-		c.loaders.Expect(c.own...)
+func (c *resolverCall) announce() {
+	if !c.ownAnnounced {
+		c.loaders.Expect(c.ownBatches...)
 	}
-	c.loaders.Expect(c.ahead...)
+	c.loaders.Expect(c.followUpBatches...)
 }
 
 // follow adds batches of a workspace that may follow the call.
-func (c *call) follow(workspace string, next []loader.BatchKey) {
+func (c *resolverCall) addFollowUps(workspace string, next []loader.BatchKey) {
 	for _, key := range next {
-		key.Workspace, key.Deferred = workspace, key.Deferred || c.later
-		c.ahead = append(c.ahead, key)
+		key.Workspace, key.Deferred = workspace, key.Deferred || c.isDeferred
+		c.followUpBatches = append(c.followUpBatches, key)
 	}
 }
 
 // members attaches to objects the members of their records that have loads of their own,
 // and returns these members as groups.
-func (x *execution) members(f *field, objs []*object) [][]*object {
-	sub := f.concrete()
+func (x *execution) attachMembers(f *field, objs []*object) [][]*object {
+	sub := f.objectSelection()
 	var group []*object
 	for _, obj := range objs {
 		r := &obj.results[f.slot]
@@ -216,18 +216,18 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 }
 
 // run calls a resolver, attaches its results to the objects and loads what these need.
-func (c *call) run() {
+func (c *resolverCall) run() {
 	next := c.hold(c.perform())
 	for _, n := range next {
 		n.announce()
 	}
-	c.loaders.Settle(c.ahead...)
+	c.loaders.Settle(c.followUpBatches...)
 	c.begin(next)
 }
 
 // perform is the part of run that resolvers can make panic.
-func (c *call) perform() (next []*call) {
-	loaders := c.loaders.ForResolver(c.batch, c.workspaces, c.own, c.later)
+func (c *resolverCall) perform() (next []*resolverCall) {
+	loaders := c.loaders.ForResolver(c.batchLevel, c.workspaces, c.ownBatches, c.isDeferred)
 	defer loaders.SettleCall()
 	defer func() {
 		if v := recover(); v != nil {
@@ -235,23 +235,23 @@ func (c *call) perform() (next []*call) {
 		}
 	}()
 	values, errs := c.resolve(loaders)
-	return c.calls(c.attach(values, errs))
+	return c.nextCalls(c.attach(values, errs))
 }
 
-func (c *call) fail(err error) {
+func (c *resolverCall) fail(err error) {
 	for _, obj := range c.objs {
 		obj.results[c.slot] = result{err: err}
 	}
 }
 
 // resolve calls the resolver. errs is nil or has an error or nil for each object.
-func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
+func (c *resolverCall) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 	ctx, err := c.arguments()
 	if err != nil {
-		return nil, repeated(err, len(c.objs))
+		return nil, repeatError(err, len(c.objs))
 	}
 	if c.spans != nil {
-		span := c.spans.of(graphql.GetFieldContext(ctx))
+		span := c.spans.forField(graphql.GetFieldContext(ctx))
 		loaders = loaders.WithFieldSpan(span)
 		defer span.Resolved()
 	}
@@ -268,14 +268,14 @@ func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 		return values, list
 	}
 	if err != nil {
-		return nil, repeated(err, len(c.objs))
+		return nil, repeatError(err, len(c.objs))
 	}
 	return values, nil
 }
 
 // arguments returns the context for a resolver, with the arguments of its field.
-func (c *call) arguments() (context.Context, error) {
-	if c.nulls {
+func (c *resolverCall) arguments() (context.Context, error) {
+	if c.hasNullVariable {
 		if err := nullArgument(c.Arguments, c.op.Variables); err != nil {
 			return nil, err
 		}
@@ -285,13 +285,13 @@ func (c *call) arguments() (context.Context, error) {
 	if err == nil {
 		return graphql.WithFieldContext(c.ctx, field), nil
 	}
-	if told := graphql.GetErrors(ctx); len(told) > 0 {
-		return nil, told[0]
+	if reported := graphql.GetErrors(ctx); len(reported) > 0 {
+		return nil, reported[0]
 	}
 	return nil, err
 }
 
-func repeated(err error, n int) []error {
+func repeatError(err error, n int) []error {
 	errs := make([]error, n)
 	for i := range errs {
 		errs[i] = err
@@ -301,12 +301,12 @@ func repeated(err error, n int) []error {
 
 // attach attaches results to the objects of a call, and returns the new objects as groups
 // of one selection each.
-func (c *call) attach(values []any, errs []error) [][]*object {
+func (c *resolverCall) attach(values []any, errs []error) [][]*object {
 	if errs == nil && len(values) != len(c.objs) {
 		c.fail(fmt.Errorf("a resolver of %d objects returned %d values", len(c.objs), len(values)))
 		return nil
 	}
-	a := attachment{call: c}
+	a := attachment{resolverCall: c}
 	for i, obj := range c.objs {
 		r := &obj.results[c.slot]
 		if errs != nil && errs[i] != nil {
@@ -322,7 +322,7 @@ func (c *call) attach(values []any, errs []error) [][]*object {
 
 // attachment makes objects of the results of a call.
 type attachment struct {
-	*call
+	*resolverCall
 
 	groups [][]*object
 }
@@ -330,8 +330,8 @@ type attachment struct {
 func (a *attachment) value(v any, from *object) (any, error) {
 	switch v := v.(type) {
 	case model.Rows:
-		sub := a.concrete()
-		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.lists()))
+		sub := a.objectSelection()
+		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.listCount()))
 	case []any:
 		list := make([]*object, len(v))
 		for i, record := range v {
@@ -345,9 +345,9 @@ func (a *attachment) value(v any, from *object) (any, error) {
 }
 
 func (a *attachment) object(record any, from *object) *object {
-	sub := a.concrete()
+	sub := a.objectSelection()
 	if sub == nil { // of an interface
-		sub = a.sub(typeNameOf(record.(model.Node).Ref().Kind))
+		sub = a.selectionFor(typeNameOf(record.(model.Node).Ref().Kind))
 	}
 	chain := 0
 	if a.loaders.Chained() {
@@ -360,11 +360,11 @@ func (a *attachment) object(record any, from *object) *object {
 
 // group adds an object to those of its selection.
 func (a *attachment) group(sub *selection, o *object) {
-	if !sub.keeps() {
+	if !sub.needsObjects() {
 		return
 	}
 	for i, group := range a.groups {
-		if group[0].sel == sub {
+		if group[0].selection == sub {
 			a.groups[i] = append(group, o)
 			return
 		}
@@ -407,28 +407,28 @@ func typeNameOf(kind upstream.Kind) string {
 }
 
 // root loads a query or a mutation, but for its deferred fragments.
-func (x *execution) root(plan *selection) *object {
+func (x *execution) loadRoot(plan *selection) *object {
 	root := plan.newObject(nil, nil, 0)
 	if x.op.Operation.Operation == ast.Mutation {
-		for _, f := range plan.loads { // one after another
-			x.start([]*call{x.call(f, []*object{root})})
+		for _, f := range plan.loadedFields { // one after another
+			x.start([]*resolverCall{x.newCall(f, []*object{root})})
 			x.loads.Wait()
 		}
 		return root
 	}
-	x.start(x.calls([][]*object{{root}}))
+	x.start(x.nextCalls([][]*object{{root}}))
 	x.loads.Wait()
 	return root
 }
 
 // rootCall is [execution.call] for a field of Query, whose arguments say where its objects
 // are found.
-func (x *execution) rootCall(f *field, root *object) *call {
+func (x *execution) newRootCall(f *field, root *object) *resolverCall {
 	from := *root // which has the same results
-	c := &call{field: f, execution: x, objs: []*object{&from}}
+	c := &resolverCall{field: f, execution: x, objs: []*object{&from}}
 	args := f.ArgumentMap(x.op.Variables)
 	if f.Name == "workspace" {
-		give(x.loaders, args)
+		giveSubdomain(x.loaders, args)
 	}
 	for name, value := range args {
 		values, isList := value.([]any)
@@ -436,7 +436,7 @@ func (x *execution) rootCall(f *field, root *object) *call {
 			values = []any{value}
 		}
 		for _, v := range values {
-			c.expect(name, text(v))
+			c.expectArgument(name, idText(v))
 		}
 	}
 	from.workspaces = c.workspaces
@@ -444,27 +444,27 @@ func (x *execution) rootCall(f *field, root *object) *call {
 }
 
 // expect takes from an argument the workspace and the kind of the records that it names.
-func (c *call) expect(name, value string) {
+func (c *resolverCall) expectArgument(name, value string) {
 	ref, ok := model.ParseGlobalID(value)
 	switch {
-	case ok && c.concrete() == nil:
-		c.join(loader.WorkspaceOf(ref), ref.Kind, c.sub(typeNameOf(ref.Kind)).ahead)
+	case ok && c.objectSelection() == nil:
+		c.addBatch(loader.WorkspaceOf(ref), ref.Kind, c.selectionFor(typeNameOf(ref.Kind)).followUps)
 	case ok:
-		c.join(loader.WorkspaceOf(ref), c.kind, c.next)
+		c.addBatch(loader.WorkspaceOf(ref), c.kind, c.followUps)
 	case name == "workspaceId" || name == "id" && c.Definition.Type.Name() == "Workspace":
-		c.join(value, c.kind, c.next)
+		c.addBatch(value, c.kind, c.followUps)
 	}
 }
 
-func (c *call) join(workspace string, kind upstream.Kind, next []loader.BatchKey) {
+func (c *resolverCall) addBatch(workspace string, kind upstream.Kind, next []loader.BatchKey) {
 	if workspace == "" {
 		return
 	}
 	if !slices.Contains(c.workspaces, workspace) {
 		c.workspaces = append(c.workspaces, workspace)
 	}
-	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.batch}); loader.Batches(kind) && !slices.Contains(c.own, own) {
-		c.own = append(c.own, own)
+	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.batchLevel}); loader.Batches(kind) && !slices.Contains(c.ownBatches, own) {
+		c.ownBatches = append(c.ownBatches, own)
 	}
-	c.follow(workspace, next)
+	c.addFollowUps(workspace, next)
 }

@@ -15,17 +15,17 @@ import (
 
 // light are the fields of an object that need no more of its record than what
 // a reference to it holds, mostly its raw id.
-type light struct {
+type fieldSet struct {
 	typeName string
 	// own come from the reference itself.
-	own []string
+	free []string
 	// calls make a call of their own, which fails if there is no such object.
-	calls []string
+	verifying []string
 }
 
 // and returns the fields that come with more of the record.
-func (o light) and(fields ...string) light {
-	return light{o.typeName, slices.Concat(o.own, fields), o.calls}
+func (o fieldSet) with(fields ...string) fieldSet {
+	return fieldSet{o.typeName, slices.Concat(o.free, fields), o.verifying}
 }
 
 var (
@@ -37,41 +37,41 @@ var (
 
 // lightWorkspaceBy is lightWorkspace for a workspace known by this id, which may
 // be its public one.
-func lightWorkspaceBy(id string) light {
+func workspaceRefFieldsBy(id string) fieldSet {
 	if upstream.IsRawID(id) {
-		return lightWorkspace
+		return workspaceRefFields
 	}
-	return light{lightWorkspace.typeName, []string{"publicId"}, lightWorkspace.calls}
+	return fieldSet{workspaceRefFields.typeName, []string{"publicId"}, workspaceRefFields.verifying}
 }
 
 // suffices reports whether the current field's object, which is known to exist,
 // can do without its record: only light fields are asked for.
-func (o light) suffices(ctx context.Context) bool {
-	only, _ := o.selection(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
+func (o fieldSet) covers(ctx context.Context) bool {
+	only, _ := o.coverage(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
 	return only
 }
 
 // sufficesUnseen is suffices for an object that may not exist: then one of the
 // fields asked for has to find out.
-func (o light) sufficesUnseen(ctx context.Context) bool {
-	return o.sufficesFor(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
+func (o fieldSet) coversAndVerifies(ctx context.Context) bool {
+	return o.coversAndVerifiesField(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
 }
 
-func (o light) sufficesFor(op *graphql.OperationContext, field graphql.CollectedField) bool {
-	only, calls := o.selection(op, field)
+func (o fieldSet) coversAndVerifiesField(op *graphql.OperationContext, field graphql.CollectedField) bool {
+	only, calls := o.coverage(op, field)
 	return only && calls
 }
 
-func (o light) selection(op *graphql.OperationContext, field graphql.CollectedField) (only, calls bool) {
-	return o.set(op, field.Selections)
+func (o fieldSet) coverage(op *graphql.OperationContext, field graphql.CollectedField) (only, calls bool) {
+	return o.coverageOf(op, field.Selections)
 }
 
-func (o light) set(op *graphql.OperationContext, set ast.SelectionSet) (only, calls bool) {
+func (o fieldSet) coverageOf(op *graphql.OperationContext, set ast.SelectionSet) (only, calls bool) {
 	for _, f := range graphql.CollectFields(op, set, []string{o.typeName, "Node"}) {
 		switch {
-		case slices.Contains(o.calls, f.Name):
+		case slices.Contains(o.verifying, f.Name):
 			calls = true
-		case f.Name != "__typename" && !slices.Contains(o.own, f.Name):
+		case f.Name != "__typename" && !slices.Contains(o.free, f.Name):
 			return false, calls
 		}
 	}
@@ -79,7 +79,7 @@ func (o light) set(op *graphql.OperationContext, set ast.SelectionSet) (only, ca
 }
 
 // asksFor reports whether the current field's object is asked for a field.
-func asksFor(ctx context.Context, name string) bool {
+func selects(ctx context.Context, name string) bool {
 	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
 	return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name == name })
 }

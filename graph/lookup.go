@@ -16,7 +16,7 @@ func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 	if err != nil {
 		return nil, err
 	}
-	if upstream.IsRawID(ref.ID) && lightTeam.sufficesUnseen(ctx) {
+	if upstream.IsRawID(ref.ID) && teamRefFields.coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Team](ref), nil
 	}
 	return loader.Teams.From(ctx).Load(ref)
@@ -37,7 +37,7 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		}
 		l.GiveSubdomain(ref.ID, label)
 	}
-	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
+	if l.Located(ref.ID) && workspaceRefFieldsBy(ref.ID).coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Workspace](ref), nil
 	}
 	return loader.Workspaces.Of(l).Load(ref)
@@ -65,19 +65,19 @@ func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, 
 	}
 	l := loader.From(ctx)
 	if workspace != "" {
-		known, err := l.WorkspaceID(workspace)
+		parent, err := l.WorkspaceID(workspace)
 		if err != nil {
 			return nil, err
 		}
-		if ref, err = model.ParseID(upstream.KindContact, known, id); err != nil {
+		if ref, err = model.ParseID(upstream.KindContact, parent, id); err != nil {
 			return nil, err
 		}
-		ref.Parent = known
+		ref.Parent = parent
 	}
 	if ref.Parent == "" {
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
 	}
-	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && lightContact.sufficesUnseen(ctx) {
+	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && contactRefFields.coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Contact](ref), nil
 	}
 	return loader.Contacts.Of(l).Load(ref)
@@ -117,14 +117,14 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 }
 
 // give makes known the subdomain that a field's arguments name for a workspace.
-func give(l *loader.Loaders, args map[string]any) {
+func giveSubdomain(l *loader.Loaders, args map[string]any) {
 	workspace := workspaceID(args["id"])
-	if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil && workspace != "" {
+	if subdomain, err := upstream.ParseSubdomain(idText(args["subdomain"])); err == nil && workspace != "" {
 		l.GiveSubdomain(workspace, subdomain)
 	}
 }
 
-func text(v any) string {
+func idText(v any) string {
 	if v == nil {
 		return ""
 	}
@@ -135,7 +135,7 @@ func text(v any) string {
 // workspaceID returns the raw or public id of a workspace given in any form, and
 // nothing for any other argument.
 func workspaceID(v any) string {
-	ref, err := model.ParseID(upstream.KindWorkspace, "", text(v))
+	ref, err := model.ParseID(upstream.KindWorkspace, "", idText(v))
 	if err != nil {
 		return ""
 	}

@@ -36,7 +36,7 @@ func aboutField(field string, err error) error {
 
 // refused returns ClickFunnels' reasons for refusing an input. It returns any other error
 // as it is, such as the error of a call that prepares the change.
-func refused(ctx context.Context, err error) ([]*model.UserError, error) {
+func userErrors(ctx context.Context, err error) ([]*model.UserError, error) {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if err == nil || !ok || failed.Unknown {
 		return []*model.UserError{}, err
@@ -119,7 +119,7 @@ func optional(input map[string]any, name string) *string {
 type completion func(ctx context.Context, workspace string, body map[string]any) error
 
 // completed returns the attributes of an input that do not say which record it is.
-func completed(ctx context.Context, workspace string, input map[string]any, complete completion, which ...string) (map[string]any, error) {
+func bodyOf(ctx context.Context, workspace string, input map[string]any, complete completion, which ...string) (map[string]any, error) {
 	body := attributes(input, which...)
 	if complete == nil {
 		return body, nil
@@ -248,9 +248,9 @@ func globalID(ref upstream.Ref) *string {
 
 // written answers a mutation with the record that do returns. Refusals of ClickFunnels
 // become user errors about fields of the input; any other error is the mutation's own.
-func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
+func writeResult[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
 	row, err := do(loader.From(ctx))
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -259,12 +259,12 @@ func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (
 
 // create creates a record of a workspace.
 func create[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		workspace, err := rawWorkspace(l, input["workspaceId"].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, workspace, input, complete, "workspaceId")
+		body, err := bodyOf(ctx, workspace, input, complete, "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -276,12 +276,12 @@ func create[T any](ctx context.Context, input map[string]any, records *loader.Re
 
 // createBelow creates a record of another one, which the input's field parent names.
 func createBelow[O, T any](ctx context.Context, input map[string]any, parents *loader.Resource[O], kind upstream.Kind, parent string, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := target(l, parents, kind, optional(input, "workspaceId"), input[parent].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, ref.Parent, input, complete, parent, "workspaceId")
+		body, err := bodyOf(ctx, ref.Parent, input, complete, parent, "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -293,12 +293,12 @@ func createBelow[O, T any](ctx context.Context, input map[string]any, parents *l
 
 // update changes a record of a workspace.
 func update[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, ref.Parent, input, complete, "id", "workspaceId")
+		body, err := bodyOf(ctx, ref.Parent, input, complete, "id", "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -310,7 +310,7 @@ func update[T any](ctx context.Context, input map[string]any, records *loader.Re
 
 // updateOnAccounts changes a record that belongs to no workspace.
 func updateOnAccounts[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, string, any) (*T, error)) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := model.ParseID(kind, "", input["id"].(string))
 		if err != nil {
 			return nil, err
@@ -339,8 +339,8 @@ func remove[T any, P interface {
 	*T
 	model.Node
 }](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*model.Deleted, error) {
-	id, err := removed[T, P](loader.From(ctx), input, records, kind, by)
-	refusals, err := refused(ctx, err)
+	id, err := deleteRecord[T, P](loader.From(ctx), input, records, kind, by)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -348,7 +348,7 @@ func remove[T any, P interface {
 }
 
 // removed deletes a record of a workspace, and returns its global id.
-func removed[T any, P interface {
+func deleteRecord[T any, P interface {
 	*T
 	model.Node
 }](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*string, error) {

@@ -10,21 +10,21 @@ import (
 )
 
 // objects counts what the lists of an answer hold.
-type objects struct {
+type objectCount struct {
 	*Session
 	n atomic.Int64
 }
 
 // count counts a field's value if it is a list. Its error is the field's, whose
 // objects are then left out.
-func (o *objects) count(v any) error {
+func (o *objectCount) count(v any) error {
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Kind() != reflect.Uint8 {
 		return o.add(list.Len())
 	}
 	return nil
 }
 
-func (o *objects) add(n int) error {
+func (o *objectCount) add(n int) error {
 	now := o.n.Add(int64(n))
 	if o.Objects == 0 || now <= int64(o.Objects) {
 		return nil

@@ -20,7 +20,7 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 	if err != nil {
 		return nil, err
 	}
-	exact, nothing := asksFor(ctx, "pageInfo"), onlyTypename(ctx)
+	exact, nothing := selects(ctx, "pageInfo"), onlyTypename(ctx)
 	found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
 	var parents []loader.Parent
 	var at []int
@@ -46,16 +46,16 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 // related returns one record for each object of a list, given by its ref. Where only
 // light fields are asked for, stub makes it of the ref alone, or returns nil if it cannot;
 // else it is loaded, all of them together. An empty id is no record.
-func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
-	if stub == nil || !fields.suffices(ctx) {
-		return loaded(objs, records, ref, func(*O) *T { return nil })
+func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields fieldSet, stub func(upstream.Ref) *T) ([]*T, error) {
+	if stub == nil || !fields.covers(ctx) {
+		return loadMissing(objs, records, ref, func(*O) *T { return nil })
 	}
-	return loaded(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
+	return loadMissing(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
 }
 
 // loaded returns one record for each object of a list: what known has of it, if that is
 // enough, or else the record, all of these together. An empty id is no record.
-func loaded[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
+func loadMissing[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, available func(*O) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	var refs []upstream.Ref
 	var at []int
@@ -64,7 +64,7 @@ func loaded[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstre
 		if r.ID == "" {
 			continue
 		}
-		if rows[i] = known(obj); rows[i] == nil {
+		if rows[i] = available(obj); rows[i] == nil {
 			refs, at = append(refs, r), append(at, i)
 		}
 	}
@@ -79,7 +79,7 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 	l := loader.From(ctx)
 	return related(ctx, objs, loader.Teams.Of(l), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
-	}, lightTeam, func(ref upstream.Ref) *upstream.Team {
+	}, teamRefFields, func(ref upstream.Ref) *upstream.Team {
 		if !l.SeesTeam(ref.ID) {
 			return nil // as if it did not exist
 		}
@@ -90,12 +90,12 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Workspace, error) {
 	return related(ctx, objs, loader.Workspaces.From(ctx), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, lightWorkspace, upstream.NewRecord[upstream.Workspace])
+	}, workspaceRefFields, upstream.NewRecord[upstream.Workspace])
 }
 
 // told returns the record that another one embeds, or else a record with its address
 // alone.
-func told[T any](embedded *T, ref upstream.Ref) *T {
+func embeddedOrStub[T any](embedded *T, ref upstream.Ref) *T {
 	if embedded != nil {
 		return embedded
 	}
@@ -103,7 +103,7 @@ func told[T any](embedded *T, ref upstream.Ref) *T {
 }
 
 // part is a record as far as another one carries it.
-type part[T any] interface {
+type embeddedRecord[T any] interface {
 	*T
 	Ref() upstream.Ref
 }
@@ -111,12 +111,12 @@ type part[T any] interface {
 // carried returns one record for each object, which may embed some of the record's fields:
 // what it embeds if only these fields are asked for, the address alone if only fields of
 // reference are, or else the record, all of them together.
-func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference light) ([]*T, error) {
-	always, mostly := reference.suffices(ctx), fields.suffices(ctx)
-	return loaded(objs, records.From(ctx), ref, func(o *O) *T {
+func embeddedRecords[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference fieldSet) ([]*T, error) {
+	always, mostly := reference.covers(ctx), fields.covers(ctx)
+	return loadMissing(objs, records.From(ctx), ref, func(o *O) *T {
 		switch {
 		case always:
-			return told(embedded(o), ref(o))
+			return embeddedOrStub(embedded(o), ref(o))
 		case mostly:
 			return embedded(o)
 		}
@@ -127,10 +127,10 @@ func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 // orderWorkspaces returns where was ordered: the workspaces come with the orders.
 func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
 	id := func(o *upstream.Order) string { return o.WorkspaceID() }
-	if lightWorkspace.suffices(ctx) {
+	if workspaceRefFields.covers(ctx) {
 		return workspacesOf(ctx, objs, id)
 	}
-	return loaded(objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
+	return loadMissing(objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
 	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }
@@ -158,7 +158,7 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 			orders[i] = new(upstream.Order) // of nobody
 		}
 	}
-	contacts, err := carried(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, lightContact)
+	contacts, err := embeddedRecords(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, contactRefFields)
 	if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
 		for i := range errs {
 			errs[i] = cmp.Or(errs[i], list[i])
@@ -196,12 +196,12 @@ func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 
 // slicesOf returns a connection for each object, whose rows are given by their raw ids: the
 // window of them is loaded, all together. One that is not there any more is left out.
-func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
+func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	part := func(o *O) (of []upstream.Ref, more bool) {
+	windowOf := func(o *O) (of []upstream.Ref, more bool) {
 		kind, workspace, all := ids(o)
 		if w.Backward {
 			all = slices.Clone(all)
@@ -212,7 +212,7 @@ func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource
 		}
 		return refs(kind, workspace, all[:min(len(all), w.Limit)]), len(all) > w.Limit
 	}
-	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := part(o); return of })
+	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := windowOf(o); return of })
 	connections := make([]*model.Connection[T], len(objs))
 	for i, rows := range lists {
 		if rows == nil {
@@ -222,7 +222,7 @@ func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource
 			rows = slices.Clone(rows) // others may have it, too
 			slices.Reverse(rows)
 		}
-		_, more := part(objs[i])
+		_, more := windowOf(objs[i])
 		connections[i] = model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w)
 	}
 	return connections, err
@@ -251,21 +251,21 @@ func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstr
 	variants := loader.ProductVariants.From(ctx)
 	var unknown []loader.Parent
 	for _, price := range objs {
-		if _, known, _ := variants.Cached(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
+		if _, cached, _ := variants.Cached(price.Owner()); !cached && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
 			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
 			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
 		}
 	}
-	if len(unknown) > 0 && !lightProductVariant.suffices(ctx) {
+	if len(unknown) > 0 && !productVariantRefFields.covers(ctx) {
 		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
 	}
-	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightProductVariant, upstream.NewRecord[upstream.ProductVariant])
+	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, productVariantRefFields, upstream.NewRecord[upstream.ProductVariant])
 }
 
 // stagesOf returns the stages of pipelines: they come with them, but for when they were
 // made and changed, for which each pipeline's are listed.
 func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
-	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
+	if slices.ContainsFunc(fullStage, func(field string) bool { return selects(ctx, field) }) {
 		var pipelines []upstream.Ref
 		for _, pipeline := range objs {
 			if len(pipeline.Stages()) > 0 {
@@ -295,10 +295,10 @@ func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.C
 	for i, obj := range objs {
 		tags[i] = embedded(obj)
 	}
-	if embeddedTag.suffices(ctx) {
+	if embeddedTag.covers(ctx) {
 		return tags, nil
 	}
-	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, light{}, nil)
+	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, fieldSet{}, nil)
 	for i, tag := range tags {
 		if tag.RawID() == "" { // nothing to find it by
 			full[i] = tag

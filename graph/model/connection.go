@@ -10,7 +10,7 @@ type Row interface{ Cursor() string }
 type Connection[T any] struct {
 	Nodes []*T
 
-	more, cursor, backward bool // of the window
+	hasMore, hasCursor, backward bool // of the window
 }
 
 // Edge is a row and its cursor.
@@ -30,7 +30,7 @@ type PageInfo struct {
 // NewConnection returns the connection of a slice that was fetched for the
 // window. The rows are [Row]s.
 func NewConnection[T any](s upstream.Slice[T], w upstream.Window) *Connection[T] {
-	c := &Connection[T]{Nodes: s.Rows, more: s.More, cursor: w.Cursor != "", backward: w.Backward}
+	c := &Connection[T]{Nodes: s.Rows, hasMore: s.More, hasCursor: w.Cursor != "", backward: w.Backward}
 	if c.Nodes == nil {
 		c.Nodes = []*T{}
 	}
@@ -41,9 +41,9 @@ func NewConnection[T any](s upstream.Slice[T], w upstream.Window) *Connection[T]
 // direction of the walk; in the other one there is at least the row whose cursor
 // was given.
 func (c *Connection[T]) PageInfo() PageInfo {
-	info := PageInfo{HasNextPage: c.more, HasPreviousPage: c.cursor}
+	info := PageInfo{HasNextPage: c.hasMore, HasPreviousPage: c.hasCursor}
 	if c.backward {
-		info.HasNextPage, info.HasPreviousPage = c.cursor, c.more
+		info.HasNextPage, info.HasPreviousPage = c.hasCursor, c.hasMore
 	}
 	if n := len(c.Nodes); n > 0 {
 		first, last := c.CursorOf(0), c.CursorOf(n-1)

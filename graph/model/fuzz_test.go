@@ -15,13 +15,13 @@ func FuzzIDs(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, id, parent string) {
 		if ref, ok := ParseGlobalID(id); ok {
-			if GlobalID(ref) != id || !plainID(ref.ID) || kinds[ref.Kind] != (ref.Parent != "") || ref.Parent != "" && !plainID(ref.Parent) {
+			if GlobalID(ref) != id || !isPlainID(ref.ID) || kinds[ref.Kind] != (ref.Parent != "") || ref.Parent != "" && !isPlainID(ref.Parent) {
 				t.Errorf("%q is %+v, which is %q", id, ref, GlobalID(ref))
 			}
 		}
 		for kind := range kinds {
 			ref, err := ParseID(kind, parent, id)
-			if err == nil && (ref.Kind != kind || !plainID(ref.ID)) {
+			if err == nil && (ref.Kind != kind || !isPlainID(ref.ID)) {
 				t.Errorf("%q as a %s is %+v", id, kind, ref)
 			}
 			if err == nil && ref.Parent != parent && upstream.IsRawID(parent) && kinds[kind] && ref.Parent != "" {

@@ -76,7 +76,7 @@ func ParseGlobalID(id string) (upstream.Ref, bool) {
 	if hasParent {
 		want, ref.Parent = 4, parts[2]
 	}
-	if !known || len(parts) != want || slices.ContainsFunc(parts[2:], func(part string) bool { return !plainID(part) }) {
+	if !known || len(parts) != want || slices.ContainsFunc(parts[2:], func(part string) bool { return !isPlainID(part) }) {
 		return upstream.Ref{}, false
 	}
 	return ref, true
@@ -90,15 +90,15 @@ func ParseID(kind upstream.Kind, parent, id string) (upstream.Ref, error) {
 		switch {
 		case ref.Kind != kind:
 			return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,
-				"This is the id of a "+spoken(ref.Kind)+", where the id of a "+spoken(kind)+" is expected.")
+				"This is the id of a "+nounOf(ref.Kind)+", where the id of a "+nounOf(kind)+" is expected.")
 		case parent != "" && ref.Parent != "" && ref.Parent != parent && upstream.IsRawID(parent):
-			return upstream.Ref{}, upstream.NewError(upstream.NotFound, "There is no such "+spoken(kind)+" in this workspace.")
+			return upstream.Ref{}, upstream.NewError(upstream.NotFound, "There is no such "+nounOf(kind)+" in this workspace.")
 		}
 		return ref, nil
 	}
-	if !plainID(id) {
+	if !isPlainID(id) {
 		return upstream.Ref{}, upstream.NewError(upstream.BadUserInput,
-			"This is not the id of a "+spoken(kind)+": give its id, rawId or publicId.")
+			"This is not the id of a "+nounOf(kind)+": give its id, rawId or publicId.")
 	}
 	return upstream.Ref{Kind: kind, Parent: parent, ID: id}, nil
 }
@@ -107,13 +107,13 @@ func ParseID(kind upstream.Kind, parent, id string) (upstream.Ref, error) {
 const maxIDBytes = 64
 
 // plainID reports whether the text can be a raw or public id.
-func plainID(id string) bool {
+func isPlainID(id string) bool {
 	return id != "" && len(id) <= maxIDBytes && !strings.ContainsFunc(id, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 	})
 }
 
-func spoken(kind upstream.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }
+func nounOf(kind upstream.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }
 
 // MarshalGlobalID is [AppendGlobalID] for gqlgen.
 func MarshalGlobalID(ref upstream.Ref) graphql.Marshaler {

@@ -125,7 +125,7 @@ func (d *Description) readTypes() error {
 	for _, file := range d.Files {
 		for _, definition := range file.Document.Definitions {
 			if d.Types[definition.Name] != nil {
-				return at(definition.Position, "the type %s is defined twice", definition.Name)
+				return errorAt(definition.Position, "the type %s is defined twice", definition.Name)
 			}
 			d.Types[definition.Name] = definition
 		}
@@ -143,7 +143,7 @@ func (d *Description) inherit() error {
 			for _, name := range definition.Interfaces {
 				of := d.Types[name]
 				if of == nil || of.Kind != ast.Interface {
-					return at(definition.Position, "there is no interface %s", name)
+					return errorAt(definition.Position, "there is no interface %s", name)
 				}
 				inherited := slices.DeleteFunc(slices.Clone(of.Fields), func(f *ast.FieldDefinition) bool {
 					return definition.Fields.ForName(f.Name) != nil || slices.Contains(recordFields, f.Name)
@@ -182,12 +182,12 @@ func (d *Description) check(directives ast.DirectiveList) error {
 		}
 		definition := d.directives[use.Name]
 		if definition == nil {
-			return at(use.Position, "there is no directive @%s", use.Name)
+			return errorAt(use.Position, "there is no directive @%s", use.Name)
 		}
 		for _, argument := range use.Arguments {
 			declared := definition.Arguments.ForName(argument.Name)
 			if declared == nil {
-				return at(argument.Position, "@%s has no argument %s", use.Name, argument.Name)
+				return errorAt(argument.Position, "@%s has no argument %s", use.Name, argument.Name)
 			}
 			if err := d.checkValue(declared.Type, argument.Value, "@"+use.Name+"("+argument.Name+":)"); err != nil {
 				return err
@@ -195,7 +195,7 @@ func (d *Description) check(directives ast.DirectiveList) error {
 		}
 		for _, declared := range definition.Arguments {
 			if declared.Type.NonNull && declared.DefaultValue == nil && use.Arguments.ForName(declared.Name) == nil {
-				return at(use.Position, "@%s lacks the argument %s", use.Name, declared.Name)
+				return errorAt(use.Position, "@%s lacks the argument %s", use.Name, declared.Name)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func (d *Description) check(directives ast.DirectiveList) error {
 func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) error {
 	if t.Elem != nil {
 		if value.Kind != ast.ListValue {
-			return at(value.Position, "%s is a list", where)
+			return errorAt(value.Position, "%s is a list", where)
 		}
 		for _, child := range value.Children {
 			if err := d.checkValue(t.Elem, child.Value, where); err != nil {
@@ -217,10 +217,10 @@ func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) er
 	kinds := map[string][]ast.ValueKind{"String": {ast.StringValue, ast.BlockValue}, "Boolean": {ast.BooleanValue}}
 	if words := d.enums[t.NamedType]; words != nil {
 		if value.Kind != ast.EnumValue || !slices.Contains(words, value.Raw) {
-			return at(value.Position, "%s is one of %s", where, strings.Join(words, ", "))
+			return errorAt(value.Position, "%s is one of %s", where, strings.Join(words, ", "))
 		}
 	} else if !slices.Contains(kinds[t.NamedType], value.Kind) {
-		return at(value.Position, "%s is a %s", where, t.NamedType)
+		return errorAt(value.Position, "%s is a %s", where, t.NamedType)
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (d *Description) readRelations() error {
 		}
 		to := field.Type.Name()
 		if d.Resources[to] == nil {
-			return at(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, typeName, field.Name)
+			return errorAt(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, typeName, field.Name)
 		}
 		args := arguments{directive}
 		relation := &Relation{
@@ -282,11 +282,11 @@ func (d *Description) readRelations() error {
 			Lacks: args.texts("lacks"),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
-		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
-			return at(directive.Position, "%s has no field %s", to, name)
+		if name := d.Resources[to].missingField(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
+			return errorAt(directive.Position, "%s has no field %s", to, name)
 		}
 		if relation.Embeds != nil && field.Directives.ForName("key") == nil {
-			return at(directive.Position, "a relation that rows embed has @key")
+			return errorAt(directive.Position, "a relation that rows embed has @key")
 		}
 		if field.Type.NonNull { // the expanded field is nullable, since a call for it can fail
 			field.Type = &ast.Type{NamedType: to}
@@ -296,11 +296,11 @@ func (d *Description) readRelations() error {
 		if r == nil {
 			continue // a part of a record, which has no lists of its own
 		}
-		if relation.Across != "" && d.at(relation.Across) == nil {
-			return at(directive.Position, "no resource has the path %s", relation.Across)
+		if relation.Across != "" && d.resourceAt(relation.Across) == nil {
+			return errorAt(directive.Position, "no resource has the path %s", relation.Across)
 		}
 		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
-			return at(directive.Position, "%s has no filter %s, which the inverse needs", typeName, relation.FilterKey)
+			return errorAt(directive.Position, "%s has no filter %s, which the inverse needs", typeName, relation.FilterKey)
 		}
 		r.Relations = append(r.Relations, relation)
 	}
@@ -308,7 +308,7 @@ func (d *Description) readRelations() error {
 }
 
 // at returns the resource with a path, nil if there is none.
-func (d *Description) at(path string) *Resource {
+func (d *Description) resourceAt(path string) *Resource {
 	for _, r := range d.Resources {
 		if strings.Join(r.Path, "/") == path {
 			return r
@@ -326,7 +326,7 @@ func (d *Description) readLists() error {
 				continue
 			}
 			for i := range r.Lists {
-				if err := d.place(r, &r.Lists[i]); err != nil {
+				if err := d.findParent(r, &r.Lists[i]); err != nil {
 					return err
 				}
 			}
@@ -346,19 +346,19 @@ func (d *Description) checkOwners() error {
 			}
 			relation := at.relation(at.Owner)
 			if relation == nil {
-				return atResource(at, "%s has no relation %s, which is to be its owner", at.Type.Name, at.Owner)
+				return errorAtResource(at, "%s has no relation %s, which is to be its owner", at.Type.Name, at.Owner)
 			}
 			at = d.Resources[relation.To]
 		}
 		if at.Owner != "" {
-			return atResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
+			return errorAtResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
 		}
 	}
 	return nil
 }
 
 // lacks returns the first of the names that is no field of the resource; empty if all are.
-func (r *Resource) lacks(names []string) string {
+func (r *Resource) missingField(names []string) string {
 	for _, name := range names {
 		if r.Type.Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
 			return name
@@ -378,13 +378,13 @@ func (d *Description) checkMany() error {
 		key, walk := args.text("key", ""), args.text("walk", "")
 		switch {
 		case to == nil:
-			return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), typeName)
+			return errorAt(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), typeName)
 		case (key == "") == (walk == ""):
-			return at(directive.Position, "@hasMany has either key or walk")
-		case to.lacks(args.texts("embeds")) != "":
-			return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
+			return errorAt(directive.Position, "@hasMany has either key or walk")
+		case to.missingField(args.texts("embeds")) != "":
+			return errorAt(directive.Position, "%s has no field %s", to.Type.Name, to.missingField(args.texts("embeds")))
 		case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
-			return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+			return errorAt(directive.Position, "%s has no field for %s", to.Type.Name, walk)
 		}
 	}
 	return nil
@@ -406,7 +406,7 @@ func (d *Description) fields() iter.Seq2[string, *ast.FieldDefinition] {
 }
 
 // owners returns how many owners stand between a resource and its workspace.
-func (d *Description) owners(r *Resource) int {
+func (d *Description) ownerDepth(r *Resource) int {
 	n := 0
 	for ; r.Owner != ""; n++ {
 		r = d.Resources[r.relation(r.Owner).To]
@@ -425,7 +425,7 @@ func (r *Resource) relation(field string) *Relation {
 }
 
 // place finds the parent of a list: the resource whose path comes before the id.
-func (d *Description) place(r *Resource, list *List) error {
+func (d *Description) findParent(r *Resource, list *List) error {
 	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
 	if i < 0 {
 		list.Parent, list.Field = "Query", lowerFirst(plural(r.Type.Name))
@@ -442,7 +442,7 @@ func (d *Description) place(r *Resource, list *List) error {
 		list.Field = cmp.Or(r.Field, list.Field)
 		return nil
 	}
-	return atResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
+	return errorAtResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
 }
 
 // arguments are the arguments of a directive that was checked.
@@ -470,12 +470,12 @@ func (a arguments) texts(name string) []string {
 }
 
 // atResource returns an error at the directive of a resource.
-func atResource(r *Resource, format string, args ...any) error {
-	return at(r.Type.Directives.ForName("resource").Position, format, args...)
+func errorAtResource(r *Resource, format string, args ...any) error {
+	return errorAt(r.Type.Directives.ForName("resource").Position, format, args...)
 }
 
 // at returns an error at a place of the description.
-func at(p *ast.Position, format string, args ...any) error {
+func errorAt(p *ast.Position, format string, args ...any) error {
 	return gqlerror.ErrorPosf(p, format, args...)
 }
 

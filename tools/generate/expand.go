@@ -39,17 +39,17 @@ func checkNames(files []*File) error {
 	for _, file := range files {
 		for _, extension := range file.Document.Extensions {
 			if !defined[extension.Name] {
-				return at(extension.Position, "there is no type %s to extend", extension.Name)
+				return errorAt(extension.Position, "there is no type %s to extend", extension.Name)
 			}
 		}
 		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
 			for _, f := range definition.Fields {
 				if !defined[f.Type.Name()] {
-					return at(f.Position, "there is no type %s", f.Type.Name())
+					return errorAt(f.Position, "there is no type %s", f.Type.Name())
 				}
 				for _, argument := range f.Arguments {
 					if !defined[argument.Type.Name()] {
-						return at(argument.Position, "there is no type %s", argument.Type.Name())
+						return errorAt(argument.Position, "there is no type %s", argument.Type.Name())
 					}
 				}
 			}
@@ -79,7 +79,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		e.add(openEnum(definition))
 	case definition.Kind == ast.Object || definition.Kind == ast.Interface:
 		own := *definition
-		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, ofTypes...)
+		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, typeDirectives...)
 		e.add(&own)
 	default:
 		e.add(definition)
@@ -88,7 +88,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 }
 
 // ofTypes are the directives of the description that stand at types.
-var ofTypes = []string{"resource", "key", "members", "composed"}
+var typeDirectives = []string{"resource", "key", "members", "composed"}
 
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
@@ -118,7 +118,7 @@ var recordFields = []string{"id", "rawId", "publicId", "createdAt", "updatedAt"}
 // resource adds a resource's type and all that follows from it.
 func (e *expansion) resource(r *Resource) error {
 	own := *r.Type
-	own.Directives = without(r.Type.Directives, ofTypes...)
+	own.Directives = without(r.Type.Directives, typeDirectives...)
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
 		bound(field("id", "ID!", "Global id: opaque, and found again by `node`."), "Ref"),
@@ -139,7 +139,7 @@ func (e *expansion) resource(r *Resource) error {
 	if !r.Accounts {
 		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
 		own.Fields = append(own.Fields, workspace)
-		e.resolves(r.Type.Name, workspace, workspaceBody(r))
+		e.addResolver(r.Type.Name, workspace, workspaceBody(r))
 	}
 	e.add(&own)
 	if e.isListed(r) {
@@ -156,13 +156,13 @@ func (e *expansion) resource(r *Resource) error {
 		}
 		f := e.list(r, list)
 		e.extend(list.Parent, f)
-		e.resolves(list.Parent, f, e.listBody(r, list))
+		e.addResolver(list.Parent, f, e.listBody(r, list))
 	}
 	for _, relation := range r.Relations {
 		if relation.Inverse != "" {
 			f := e.inverse(r, relation)
 			e.extend(relation.To, f)
-			e.resolves(relation.To, f, e.inverseBody(r, relation))
+			e.addResolver(relation.To, f, e.inverseBody(r, relation))
 		}
 	}
 	e.writes(r)
@@ -210,8 +210,8 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			own = *batched(&own)
 		}
 		all = append(all, &own)
-		if body := e.body(typeName, f, &own); body != "" {
-			e.resolves(typeName, &own, body)
+		if body := e.resolverBody(typeName, f, &own); body != "" {
+			e.addResolver(typeName, &own, body)
 		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
 			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."), accessor(f)))
@@ -352,7 +352,7 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 			return nil, nil //nolint:nilnil // see above
 		}
 	}
-	return nil, atResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
+	return nil, errorAtResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
 }
 
 // openEnum returns an enum with a value for words that are newer than it.

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // garden returns a small description after it has been changed, and the directives.
-func garden(t *testing.T, replacements ...string) []*ast.Source {
+func gardenSources(t *testing.T, replacements ...string) []*ast.Source {
 	t.Helper()
 	text := func(name string) string {
 		b, err := os.ReadFile(name)
@@ -35,7 +35,7 @@ func garden(t *testing.T, replacements ...string) []*ast.Source {
 
 // TestGolden compares the expanded form of a small description with the golden files.
 func TestGolden(t *testing.T) {
-	files, code, err := generate(garden(t))
+	files, code, err := generate(gardenSources(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := generate(garden(t, test.old, test.new))
+			_, _, err := generate(gardenSources(t, test.old, test.new))
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "garden.graphqls:") {
 				t.Errorf("want an error at a line of garden.graphqls: %s; got: %v", test.want, err)
 			}

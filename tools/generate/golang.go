@@ -26,7 +26,7 @@ func (d *Description) Go() (map[string][]byte, error) {
 		"graph/exec/relations.gen.go":    d.writeRelations,
 		"graph/queries.gen.go":           d.writeQueries,
 		"graph/resolvers.gen.go":         d.writeResolvers,
-		"graph/light.gen.go":             d.writeLight,
+		"graph/light.gen.go":             d.writeFieldSets,
 		"graph/loader/resources.gen.go":  d.writeLoaders,
 		"upstream/demo/resources.gen.go": d.writeDemo,
 		"upstream/kinds.gen.go":          d.writeKindNames,
@@ -162,7 +162,7 @@ func (d *Description) writeQueries(c *code) error {
 
 func (d *Description) writeQuery(c *code, r *Resource) error {
 	sort, read := map[string]string{"CHANGE": ", sort *model.Sort", "POSITION": ", sort *model.PlacedSort"}[r.Sort], map[string]string{
-		"NONE": "sorted(ctx, workspace, nil)", "CHANGE": "sorted(ctx, workspace, sort)", "POSITION": "placed(ctx, workspace, sort)",
+		"NONE": "sorted(ctx, workspace, nil)", "CHANGE": "sorted(ctx, workspace, sort)", "POSITION": "sortedByPlace(ctx, workspace, sort)",
 	}[r.Sort]
 	name := lowerFirst(r.Type.Name)
 	c.line("// %sQuery reads the filter and the order of a list of %s.", name, r.Plural)
@@ -186,7 +186,7 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 	}
 	plain := func(f *ast.FieldDefinition) string {
 		if f.Type.Name() == "Boolean" {
-			return fmt.Sprintf("c.truth(%q, %q, filter.%s)", key, f.Name, upperFirst(f.Name))
+			return fmt.Sprintf("c.boolean(%q, %q, filter.%s)", key, f.Name, upperFirst(f.Name))
 		}
 		return fmt.Sprintf("c.values(%q, %q, filter.%s)", key, f.Name, upperFirst(f.Name))
 	}
@@ -205,7 +205,7 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 		}
 		if to := args.text("to", ""); to != "" {
 			if d.Resources[to] == nil {
-				return "", at(f.Position, "%s is no resource", to)
+				return "", errorAt(f.Position, "%s is no resource", to)
 			}
 			return byIDs(f.Name, to), nil
 		}
@@ -304,7 +304,7 @@ func (d *Description) loaderOf(r *Resource) string {
 	}
 	loader := fmt.Sprintf("newResource(fromWorkspace((*upstream.Client).%s), %s)", name, many)
 	if r.Owner != "" {
-		loader += fmt.Sprintf(".ownedBy((*upstream.%s).Owner, %d)", r.Record, d.owners(r)-1)
+		loader += fmt.Sprintf(".ownedBy((*upstream.%s).Owner, %d)", r.Record, d.ownerDepth(r)-1)
 	}
 	return loader
 }
@@ -312,7 +312,7 @@ func (d *Description) loaderOf(r *Resource) string {
 // listOf returns the declaration of a list of a resource.
 func (d *Description) listOf(r *Resource, list List) string {
 	name := plural(r.Type.Name)
-	method := "(*upstream.Client)." + besideOwner(r, list) + name
+	method := "(*upstream.Client)." + listPrefix(r, list) + name
 	var fetch string
 	switch {
 	case list.Parent == "Workspace" && r.Owner == "":
@@ -332,11 +332,11 @@ func (d *Description) listOf(r *Resource, list List) string {
 }
 
 // listName returns the loader of a list.
-func listName(r *Resource, list List) string { return besideOwner(r, list) + r.Type.Name + "List" }
+func listName(r *Resource, list List) string { return listPrefix(r, list) + r.Type.Name + "List" }
 
 // besideOwner begins the names for a workspace's list of a resource that another record
 // lists as well.
-func besideOwner(r *Resource, list List) string {
+func listPrefix(r *Resource, list List) string {
 	if list.Parent == "Workspace" && len(r.Lists) > 1 {
 		return "Workspace"
 	}
@@ -382,7 +382,7 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		keys = " Filter keys: " + strings.Join(r.Filters, ", ") + "."
 	}
 	if list.Parent == "Workspace" {
-		name = besideOwner(r, list) + name
+		name = listPrefix(r, list) + name
 		c.line("// %s lists the %s of a workspace.%s", name, r.Plural, keys)
 		c.line("func (c *Client) %s(ctx context.Context, p Place, q Query) (*Page[%s], error) {", name, r.Record)
 		c.line("return listIn[%s](ctx, c, p, q, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))

@@ -230,7 +230,7 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 		args := arguments{directive}
 		f := field(camel(args.text("name", "")), args.text("type", "ID!"), "")
 		if args.text("name", "") == "" {
-			return nil, at(directive.Position, "@key lacks the argument name")
+			return nil, errorAt(directive.Position, "@key lacks the argument name")
 		}
 		f.Position, f.Directives = directive.Position, ast.DirectiveList{directive}
 		if err := d.rowField(t, f); err != nil {
@@ -260,10 +260,10 @@ func (t *rowType) key(k *rowKey) {
 }
 
 // inRow are the methods that all rows have.
-var inRow = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
+var rowMethods = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
 
 // taken are the methods of rows that are no fields.
-var taken = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
+var reservedMethods = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
 
 // accessor returns the name of the method for a field.
 func accessor(f *ast.FieldDefinition) string {
@@ -290,15 +290,15 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	if t.composed {
 		k.around, k.name = around(f), snake(f.Name)
 		if scalar, ok := scalars[f.Type.Name()]; !ok || f.Type.Elem != nil || scalar.shape == "asJSON" {
-			return at(f.Position, "the fields of a composed type are scalars")
+			return errorAt(f.Position, "the fields of a composed type are scalars")
 		}
 	}
 	if isComposed(d.Types[f.Type.Name()]) && (f.Type.Elem != nil || f.Directives.ForName("input") != nil) {
-		return at(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
+		return errorAt(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
 	}
 	method := accessor(f)
-	if slices.Contains(taken, method) {
-		return at(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
+	if slices.Contains(reservedMethods, method) {
+		return errorAt(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
 	}
 	if key := snake(f.Name); key != k.name && k.name != "id" {
 		k.also = append(k.also, key)
@@ -388,12 +388,12 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 	default:
 		scalar, ok := scalars[name]
 		if !ok {
-			return at(f.Position, "rows hold no %s", name)
+			return errorAt(f.Position, "rows hold no %s", name)
 		}
 		k.shape, result, read = scalar.shape, scalar.result, fmt.Sprintf(scalar.read, k.name)
 		if as := (arguments{f.Directives.ForName("key")}).text("as", ""); as != "" {
 			if k.shape != "" {
-				return at(f.Position, "@key(as:) is for texts")
+				return errorAt(f.Position, "@key(as:) is for texts")
 			}
 			k.shape = "as" + upperFirst(strings.ToLower(as))
 		}
@@ -402,7 +402,7 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		}
 	}
 	t.key(k)
-	if !slices.Contains(inRow, method) && !t.has(method) {
+	if !slices.Contains(rowMethods, method) && !t.has(method) {
 		t.method(method+"() "+result, read)
 	}
 	return nil

@@ -16,12 +16,12 @@ type resolver struct {
 }
 
 // resolves adds the resolver of a field.
-func (d *Description) resolves(typeName string, f *ast.FieldDefinition, body string) {
+func (d *Description) addResolver(typeName string, f *ast.FieldDefinition, body string) {
 	d.resolvers = append(d.resolvers, resolver{typeName, f, body})
 }
 
 // access returns the expression for what a record has at a REST key.
-func access(record, key string) string {
+func accessExpr(record, key string) string {
 	if key == "id" {
 		key = "raw_id"
 	}
@@ -121,7 +121,7 @@ func isBatched(f *ast.FieldDefinition) bool {
 
 // body returns the body of the resolver of a described field, empty for one that needs no
 // resolver. expanded is the field in the expanded schema.
-func (d *Description) body(typeName string, f, expanded *ast.FieldDefinition) string {
+func (d *Description) resolverBody(typeName string, f, expanded *ast.FieldDefinition) string {
 	if directive := f.Directives.ForName("resolve"); directive != nil {
 		names, _ := d.parameters(typeName, expanded)
 		return "return " + arguments{directive}.text("with", "") + "(" + strings.Join(names, ", ") + ")"
@@ -142,12 +142,12 @@ func workspaceBody(r *Resource) string {
 	if r.Workspace != "" {
 		return "return " + r.Workspace + "(ctx, objs)"
 	}
-	return fmt.Sprintf("return workspacesOf(ctx, objs, func(o *upstream.%s) string { return %s })", r.Record, access("o", "workspace_id"))
+	return fmt.Sprintf("return workspacesOf(ctx, objs, func(o *upstream.%s) string { return %s })", r.Record, accessExpr("o", "workspace_id"))
 }
 
 // listBody resolves the list of a resource below its parent.
 func (d *Description) listBody(r *Resource, list List) string {
-	parent, workspace := "obj.Ref()", access("obj", "workspace_id")
+	parent, workspace := "obj.Ref()", accessExpr("obj", "workspace_id")
 	switch list.Parent {
 	case "Query":
 		parent, workspace = "upstream.Ref{}", `""`
@@ -168,7 +168,7 @@ func queryOf(sort, workspace string) string {
 	case "CHANGE":
 		return "sorted(ctx, " + workspace + ", sort).query"
 	case "POSITION":
-		return "placed(ctx, " + workspace + ", sort).query"
+		return "sortedByPlace(ctx, " + workspace + ", sort).query"
 	}
 	return "upstream.Query{}"
 }
@@ -188,9 +188,9 @@ func childrenName(field, of string) string { return upperFirst(field) + "Of" + o
 // childrenBody resolves children of records: those of the workspace, or those below the
 // records' owner.
 func (d *Description) childrenBody(parent *Resource, children string, belowOwner bool, query string) string {
-	of := fmt.Sprintf("inWorkspace(%s, %s)", access("o", "workspace_id"), access("o", "id"))
+	of := fmt.Sprintf("inWorkspace(%s, %s)", accessExpr("o", "workspace_id"), accessExpr("o", "id"))
 	if belowOwner {
-		of = "loader.Parent{List: o.Owner(), ID: " + access("o", "id") + "}"
+		of = "loader.Parent{List: o.Owner(), ID: " + accessExpr("o", "id") + "}"
 	}
 	return fmt.Sprintf("return childrenOf(ctx, objs, loader.%s, func(o *upstream.%s) loader.Parent { return %s }, %s, %s", children, parent.Record, of, query, windowed)
 }
@@ -205,15 +205,15 @@ func (d *Description) inWorkspace(r *Resource, relation *Relation) bool {
 func (d *Description) relationBody(typeName string, f *ast.FieldDefinition, args arguments) string {
 	record, to, key := d.record(typeName), d.Resources[f.Type.Name()], args.text("key", "")
 	if to.Type.Name == "Team" {
-		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, access("o", key))
+		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, accessExpr("o", key))
 	}
 	name := to.Type.Name
 	ref := fmt.Sprintf("(*upstream.%s).%sRef", record, goName(snake(f.Name)))
 	if args.texts("embeds") != nil || args.texts("lacks") != nil {
-		return fmt.Sprintf("return carried(ctx, objs, loader.%s, (*upstream.%s).%s, %s, embedded%s%s, light%s)",
-			plural(name), record, goName(snake(f.Name)), ref, typeName, upperFirst(f.Name), name)
+		return fmt.Sprintf("return embeddedRecords(ctx, objs, loader.%s, (*upstream.%s).%s, %s, embedded%s%s, %sRefFields)",
+			plural(name), record, goName(snake(f.Name)), ref, typeName, upperFirst(f.Name), lowerFirst(name))
 	}
-	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, light%s, upstream.NewRecord[upstream.%s])", plural(name), ref, name, to.Record)
+	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, %sRefFields, upstream.NewRecord[upstream.%s])", plural(name), ref, lowerFirst(name), to.Record)
 }
 
 // manyBody resolves a relation to several records.
@@ -223,13 +223,13 @@ func (d *Description) manyBody(typeName string, f *ast.FieldDefinition, args arg
 		return d.childrenBody(from, childrenName(f.Name, typeName), false, queryOf(arguments{list}.text("sort", "CHANGE"), `""`))
 	}
 	if args.texts("embeds") != nil {
-		return fmt.Sprintf("return carriedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
-			plural(to.Type.Name), from.Record, to.Record, access("o", args.text("key", "")), typeName, upperFirst(f.Name))
+		return fmt.Sprintf("return embeddedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
+			plural(to.Type.Name), from.Record, to.Record, accessExpr("o", args.text("key", "")), typeName, upperFirst(f.Name))
 	}
-	kind, workspace, ids := "upstream.Kind"+to.Type.Name, access("o", "workspace_id"), access("o", args.text("key", ""))
+	kind, workspace, ids := "upstream.Kind"+to.Type.Name, accessExpr("o", "workspace_id"), accessExpr("o", args.text("key", ""))
 	if list == nil {
 		return fmt.Sprintf("return listsOf(ctx, objs, loader.%s, func(o *upstream.%s) []upstream.Ref { return refs(%s, %s, %s) })", plural(to.Type.Name), from.Record, kind, workspace, ids)
 	}
-	return fmt.Sprintf("return slicesOf(ctx, objs, loader.%s, func(o *upstream.%s) (kind upstream.Kind, workspace string, ids []string) {\nreturn %s, %s, %s\n}, %s",
+	return fmt.Sprintf("return connectionsOf(ctx, objs, loader.%s, func(o *upstream.%s) (kind upstream.Kind, workspace string, ids []string) {\nreturn %s, %s, %s\n}, %s",
 		plural(to.Type.Name), from.Record, kind, workspace, ids, windowed)
 }

@@ -33,7 +33,7 @@ func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast
 	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
 	e.extend("Mutation", f)
 	e.add(modelled(in, "map[string]any"), out)
-	e.resolves("Mutation", f, e.mutationBody(r, verb))
+	e.addResolver("Mutation", f, e.mutationBody(r, verb))
 }
 
 // mutationBody resolves a mutation by its verb.

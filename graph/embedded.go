@@ -9,12 +9,12 @@ import (
 
 // carriedLists returns the records that objects carry parts of: the parts if only embedded
 // fields are asked for, or else the records, all of them together.
-func carriedLists[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded light) ([][]*T, error) {
+func embeddedLists[O, T any, P embeddedRecord[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded fieldSet) ([][]*T, error) {
 	lists := make([][]*T, len(objs))
 	for i, obj := range objs {
 		lists[i] = of(obj)
 	}
-	if embedded.suffices(ctx) {
+	if embedded.covers(ctx) {
 		return lists, nil
 	}
 	full, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref {
