@@ -10,17 +10,22 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// A deferred fragment is loaded for all of its objects when what is around it has been
-// written, and is then written, a response for each object. Nothing else waits for it.
+// This file implements @defer. A marked fragment is loaded and written after the selection that
+// contains it, with one response per object. No other part of the operation waits for a deferred
+// fragment.
 //
-// gqlgen's own deferral puts null in the place of non-null fields, defers nothing at the
-// root, and loses the deferred fragments of mutations.
+// Its calls are held until the containing selection is written, so that they do not use up the
+// call budget first. The exception is a lookup that can share a batch with the containing
+// selection: it costs no extra call and starts at once (see [execution.tryHold]).
+//
+// gqlgen's own @defer puts null into non-null fields, defers nothing at the root, and loses the
+// deferred fragments of mutations.
 
-// maxParts is how many deferred fragments are sent in parts of their own; more come with
-// what is around them.
+// maxDeferred is how many fragments of an operation are deferred. Further ones are sent with the
+// selection that contains them.
 const maxDeferred = 20
 
-// fragment is a deferred fragment of the objects of a selection.
+// deferredFragment is a fragment that is sent later, for all objects of a selection.
 type deferredFragment struct {
 	*selection
 
@@ -30,7 +35,7 @@ type deferredFragment struct {
 	execution *execution
 }
 
-// deferred is a deferred fragment of one object.
+// deferredResult is a deferred fragment of one object. It becomes one response.
 type deferredResult struct {
 	*deferredFragment
 
@@ -38,13 +43,14 @@ type deferredResult struct {
 	obj  *object
 }
 
-// divider marks the fragments of an operation that are sent later.
+// deferMarker marks the fragments of an operation that are sent later.
 type deferMarker struct {
 	op    *graphql.OperationContext
 	count int
 }
 
-// divide returns the operation with marked fragments, and reports whether there are any.
+// markDeferred returns the operation with its deferred fragments marked. It reports whether there
+// are any.
 func markDeferred(op *graphql.OperationContext) (*graphql.OperationContext, bool) {
 	d := &deferMarker{op: op}
 	set := d.mark(op.Operation.SelectionSet, op.Operation.Operation == ast.Mutation)
@@ -66,17 +72,17 @@ func withOperation(op *graphql.OperationContext, operation *ast.OperationDefinit
 	}
 }
 
-// later marks a fragment that is sent later. Resolvers look ahead at its fields as at any
-// others, so that its objects have what it asks for.
+// deferredMark marks a fragment that is sent later. It stays in the selection set, so that the
+// look-ahead of resolvers includes its fields.
 var deferredMark = &ast.Directive{Name: "later"}
 
-// isLater reports whether a fragment is sent later.
+// hasDeferredMark reports whether a fragment is sent later.
 func hasDeferredMark(fragment *ast.InlineFragment) bool {
 	return len(fragment.Directives) > 0 && fragment.Directives[0] == deferredMark
 }
 
-// withoutLater returns the selection set of an object without the fragments that are sent
-// later.
+// withoutDeferred returns a selection set without the fragments that are sent later. It does not
+// go into fields.
 func withoutDeferred(set ast.SelectionSet) ast.SelectionSet {
 	left := make(ast.SelectionSet, 0, len(set))
 	for _, selection := range set {
@@ -93,8 +99,8 @@ func withoutDeferred(set ast.SelectionSet) ast.SelectionSet {
 	return left
 }
 
-// mark returns a selection set with marked fragments. The root of a mutation is never
-// deferred: its fields are executed in their order.
+// mark returns a selection set with marked fragments. mutation says that it is the root of a
+// mutation, where nothing is deferred: its fields run in order.
 func (d *deferMarker) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet {
 	marked := make(ast.SelectionSet, 0, len(set))
 	for _, selection := range set {
@@ -103,7 +109,7 @@ func (d *deferMarker) mark(set ast.SelectionSet, mutation bool) ast.SelectionSet
 			if !d.included(s.Directives) {
 				continue
 			}
-			if strings.HasPrefix(s.Name, "__") { // gqlgen answers it whole
+			if strings.HasPrefix(s.Name, "__") { // gqlgen answers it as a whole
 				marked = append(marked, s)
 				continue
 			}
@@ -136,7 +142,7 @@ func (d *deferMarker) markFragment(fragment *ast.InlineFragment, mutation bool) 
 	return &marked
 }
 
-// asks reports whether a selection asks for any field.
+// selectsAny reports whether a selection set selects any field.
 func (d *deferMarker) selectsAny(set ast.SelectionSet) bool {
 	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
 		switch s := selection.(type) {
@@ -161,7 +167,7 @@ func (d *deferMarker) included(directives ast.DirectiveList) bool {
 	return true
 }
 
-// on reports whether the argument "if" of @defer is not false.
+// isEnabled reports whether the argument "if" of @defer is not false.
 func (d *deferMarker) isEnabled(directive *ast.Directive) bool {
 	on, given := argumentOf(d.op, directive, "if").(bool)
 	return on || !given
@@ -176,7 +182,8 @@ func argumentOf(op *graphql.OperationContext, directive *ast.Directive, name str
 	return nil
 }
 
-// parts plans the deferred fragments of objects of a type.
+// deferredFragments plans the deferred fragments in a selection set. satisfies lists the object's
+// type and its interfaces.
 func (p *planner) deferredFragments(around *selection, set ast.SelectionSet, satisfies []string) (fragments []*deferredFragment) {
 	for _, selection := range set {
 		inline, ok := selection.(*ast.InlineFragment)
@@ -195,8 +202,8 @@ func (p *planner) deferredFragments(around *selection, set ast.SelectionSet, sat
 	return fragments
 }
 
-// deferred makes the objects of deferred fragments and returns the calls that begin with
-// the calls around them. The others are held.
+// prepareDeferred makes the objects of deferred fragments. It returns the calls that start with
+// those of the containing selection, and holds the others.
 func (x *execution) prepareDeferred(fragments []*deferredFragment, objs []*object) (early []*resolverCall) {
 	for _, f := range fragments {
 		f.once.Do(func() { f.execution = x.fork() })
@@ -210,9 +217,9 @@ func (x *execution) prepareDeferred(fragments []*deferredFragment, objs []*objec
 	return early
 }
 
-// hold keeps calls of a deferred fragment until it is released, so that they take nothing
-// of the budget before. It returns the calls that begin now: those that are not its own,
-// and single records by their ids that share a batch with what is around it.
+// hold keeps the calls of a deferred fragment until it is released, so that they use no call
+// budget before. It returns the calls to start now: those of other fragments, and lookups that
+// share a batch with the containing selection.
 func (x *execution) hold(calls []*resolverCall) []*resolverCall {
 	if !x.isDeferred {
 		return calls
@@ -230,8 +237,8 @@ func (x *execution) tryHold(c *resolverCall) bool {
 		if x.parent.isDeferred {
 			return x.parent.tryHold(c)
 		}
-		// A batch for the few that miss what is around them would cost a call. They wait for
-		// the others of the fragment instead.
+		// Only join batches that will be sent anyway: a batch for these few lookups would cost a
+		// call. Otherwise they wait for the rest of the fragment.
 		if c.ownAnnounced = c.loaders.ExpectMore(c.ownBatches...); c.ownAnnounced {
 			return false
 		}
@@ -240,7 +247,7 @@ func (x *execution) tryHold(c *resolverCall) bool {
 	return true
 }
 
-// release returns the calls that were held.
+// release returns the held calls. Later calls are not held any more.
 func (x *execution) release() []*resolverCall {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -248,7 +255,7 @@ func (x *execution) release() []*resolverCall {
 	return x.held
 }
 
-// deferParts keeps the deferred fragments of an object that was written.
+// addDeferred keeps the deferred fragments of an object that was written.
 func (w *writer) addDeferred(s *selection, o *object) {
 	for i, f := range s.deferred {
 		w.deferred = append(w.deferred, deferredResult{f, slices.Clone(w.path), o.deferred[i]})
@@ -257,10 +264,12 @@ func (w *writer) addDeferred(s *selection, o *object) {
 
 type incrementalKey struct{}
 
-// InParts returns a context in which an operation is executed in parts, and reports
-// whether anything in it is marked by @defer. Where nothing is deferred after all, there
-// is one response as ever. The responses are those of gqlgen's deferral: each has HasNext,
-// and behind the first one a path and a label.
+// InParts returns a context in which the operation's @defer directives take effect. It reports
+// whether the operation has any. If none of them applies, for example because of `if: false`,
+// there is one response.
+//
+// The responses have the form of gqlgen's @defer: each has HasNext, and each after the first has
+// a path and a label.
 func InParts(ctx context.Context, op *graphql.OperationContext) (context.Context, bool) {
 	if !slices.ContainsFunc(op.Operation.SelectionSet, isDeferred) &&
 		!slices.ContainsFunc(op.Doc.Fragments, func(f *ast.FragmentDefinition) bool { return slices.ContainsFunc(f.SelectionSet, isDeferred) }) {
@@ -269,22 +278,23 @@ func InParts(ctx context.Context, op *graphql.OperationContext) (context.Context
 	return context.WithValue(ctx, incrementalKey{}, true), true
 }
 
-// incremental is the state of an operation that is answered in parts.
+// incremental is the state of an operation that is answered by several responses.
 type incremental struct {
 	*execution
 
-	results     chan delivery // of the parts, as they are there
-	outstanding int           // parts that have begun and are not there
+	results     chan delivery // one per deferred fragment, as they complete
+	outstanding int           // deferred fragments that have begun and are not delivered
 	ready       []*graphql.Response
 }
 
-// delivery holds the responses of a part, and the number of parts that have begun with it.
+// delivery holds the responses of a deferred fragment, and the number of fragments within it that
+// have begun.
 type delivery struct {
 	responses []*graphql.Response
 	begun     int
 }
 
-// next is a [graphql.ResponseHandler] for all responses but the first.
+// next is a [graphql.ResponseHandler] for all responses except the first.
 func (i *incremental) next(ctx context.Context) *graphql.Response {
 	for len(i.ready) == 0 {
 		if i.outstanding == 0 {
@@ -307,7 +317,7 @@ func (i *incremental) next(ctx context.Context) *graphql.Response {
 	return response
 }
 
-// byFragment are the objects of each deferred fragment.
+// resultsByFragment groups results by their deferred fragment.
 type resultsByFragment map[*deferredFragment][]deferredResult
 
 func groupByFragment(results []deferredResult) resultsByFragment {
@@ -318,8 +328,8 @@ func groupByFragment(results []deferredResult) resultsByFragment {
 	return groups
 }
 
-// begin waits for deferred fragments and writes them as they are there, each before those
-// in it.
+// begin releases deferred fragments. It then loads and writes each on a goroutine of its own and
+// delivers the responses. A fragment is delivered before those within it begin.
 func (i *incremental) begin(groups resultsByFragment) {
 	held := make(map[*deferredFragment][]*resolverCall, len(groups))
 	for f := range groups {
@@ -340,7 +350,7 @@ func (i *incremental) begin(groups resultsByFragment) {
 	}
 }
 
-// fork returns an execution for a deferred fragment, with errors of its own.
+// fork returns an execution for a deferred fragment. It collects its own errors.
 func (x *execution) fork() *execution {
 	return &execution{
 		isDeferred: true, parent: x,
@@ -349,7 +359,8 @@ func (x *execution) fork() *execution {
 	}
 }
 
-// writeParts writes a response for each object of a deferred fragment that has been loaded.
+// writeDeferred writes one response for each object of a loaded deferred fragment. It also
+// returns the deferred fragments within these objects.
 func (x *execution) writeDeferred(results []deferredResult) (responses []*graphql.Response, inner []deferredResult) {
 	for _, d := range results {
 		w := &writer{execution: x, path: slices.Clone(d.path)}
@@ -367,7 +378,7 @@ func (x *execution) writeDeferred(results []deferredResult) (responses []*graphq
 		}()
 		inner = append(inner, w.deferred...)
 		if string(w.buf) == "{}" {
-			continue // all that is asked for comes in parts of its own
+			continue // everything selected is in fragments of its own
 		}
 		if response.Data, response.Errors = w.buf, w.errs; w.buf == nil {
 			response.Data = []byte("null")

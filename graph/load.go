@@ -15,12 +15,20 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// An operation is answered in two steps. Load calls the resolver of each selected relation
-// for all objects that are there at the same time, relations side by side, and keeps the
-// results with the objects. Write then writes the answer from memory. gqlgen's executor
-// would do both for each object, with a goroutine for each row and a context for each field.
+// An operation is answered in two steps: load, then write.
+//
+// Load goes down the plan. It calls the resolver of each selected relation and attaches the
+// results to the objects. A batch resolver gets all objects of a selection that were loaded
+// together; any other resolver is called once per object. Calls run concurrently, and the results
+// of one start the next level at once. Only batches wait: each call announces the batches that it
+// will join and those that may follow it, and the loaders send a batch when no announced load is
+// outstanding.
+//
+// Write (write.go) then produces the JSON from memory. gqlgen's executor would do both steps for
+// each object, with a goroutine per row and a context per field.
 
-// execution answers one operation, or one of its deferred fragments.
+// execution is one operation, or one deferred fragment of it. Its methods are safe for concurrent
+// use, except that write comes after load.
 type execution struct {
 	ctx             context.Context //nolint:containedctx // the operation's
 	op              *graphql.OperationContext
@@ -29,50 +37,52 @@ type execution struct {
 	loaders         *loader.Loaders
 	objects         *objectCount
 	spans           *spans // nil if the operation is not traced
-	hasNullVariable bool   // whether a variable is null
+	hasNullVariable bool   // whether any variable is null
 	loads           sync.WaitGroup
 
-	// later says that this is a deferred fragment. Until it is released, its calls are held.
+	// isDeferred says that this is a deferred fragment. Its calls are held until it is released.
 	isDeferred bool
-	parent     *execution // of a deferred fragment
+	parent     *execution // of a deferred fragment: what contains it
 	mu         sync.Mutex
 	released   bool
 	held       []*resolverCall
 }
 
-// object is a record in the answer, with the results of its selection's loads.
+// object is a record in the response, with the results of its selection's loads.
 type object struct {
 	record    any
 	selection *selection
 	results   []result
 	// workspaces are the ids by which the record's workspace is known.
 	workspaces []string
-	// chain is the length of the chain of calls that brought the object.
+	// chain is the number of sequential REST calls that it took to load the record. It is counted
+	// only if [loader.Loaders.Chained].
 	chain int
-	// later are the objects of the selection's deferred fragments.
+	// deferred holds one object for each deferred fragment of the selection, in their order.
 	deferred []*object
 }
 
-// result is the result of a load for one object: nil, an *object, or an []*object whose
-// elements may be nil.
+// result is the result of a load for one object. The value is nil, an *object, or an []*object
+// whose elements may be nil.
 type result struct {
 	value any
 	err   error
 }
 
-// list is a list of n records; at may return nil.
+// list is a list of n records. The function at may return nil.
 type list struct {
 	n  int
 	at func(i int) any
 }
 
-// edge is a row of a connection with its cursor.
+// edge is an edge of a connection: a row and its cursor.
 type edge struct {
 	rows  model.Rows
 	index int
 }
 
-// newObject returns an object that came with another one, which may be nil.
+// newObject returns an object for a record. It inherits the workspaces of the object that it was
+// loaded from, which may be nil.
 func (s *selection) newObject(record any, from *object, chain int) *object {
 	o := &object{record: record, selection: s, chain: chain}
 	if n := len(s.loadedFields); n > 0 {
@@ -89,21 +99,22 @@ func (s *selection) newObject(record any, from *object, chain int) *object {
 	return o
 }
 
-// call is one call of a resolver, for objects of one selection.
+// resolverCall is one call of a resolver, for one or more objects of a selection.
 type resolverCall struct {
 	*field
 	*execution
 
 	objs       []*object
 	workspaces []string // of the objects
-	// own are the batches that the call is expected to join, and ahead the batches that may
-	// follow it.
+	// ownBatches are the batches that the call is expected to join. followUpBatches are those
+	// that may follow it.
 	ownBatches, followUpBatches []loader.BatchKey
-	ownAnnounced                bool // whether own has been
+	ownAnnounced                bool // whether ownBatches are announced
 }
 
-// start announces the batches of calls and starts them. The last one runs on the caller's
-// goroutine, unless it belongs to a deferred fragment.
+// start announces the batches of calls and starts the calls. All are announced before any starts,
+// so that none sends a batch too early. The last call runs on the caller's goroutine, unless it
+// belongs to a deferred fragment.
 func (x *execution) start(calls []*resolverCall) {
 	for _, c := range calls {
 		c.announce()
@@ -111,7 +122,7 @@ func (x *execution) start(calls []*resolverCall) {
 	x.begin(calls)
 }
 
-// begin starts calls that have been announced.
+// begin starts calls that are already announced.
 func (x *execution) begin(calls []*resolverCall) {
 	for i, c := range calls {
 		if i == len(calls)-1 && c.execution == x {
@@ -122,7 +133,8 @@ func (x *execution) begin(calls []*resolverCall) {
 	}
 }
 
-// calls returns the calls that objects need next. Each group has objects of one selection.
+// nextCalls returns the calls that the given objects need. Each group holds objects of one
+// selection.
 func (x *execution) nextCalls(groups [][]*object) []*resolverCall {
 	var calls []*resolverCall
 	for _, objs := range groups {
@@ -149,7 +161,7 @@ func (x *execution) nextCalls(groups [][]*object) []*resolverCall {
 	return calls
 }
 
-// call returns a call of a relation's resolver.
+// newCall returns a call of a relation's resolver for objects.
 func (x *execution) newCall(f *field, objs []*object) *resolverCall {
 	c := &resolverCall{field: f, execution: x, objs: objs}
 	for _, obj := range objs {
@@ -168,7 +180,7 @@ func (x *execution) newCall(f *field, objs []*object) *resolverCall {
 	return c
 }
 
-// announce announces the batches of a call.
+// announce tells the loaders which batches the call will join and which may follow it.
 func (c *resolverCall) announce() {
 	if !c.ownAnnounced {
 		c.loaders.Expect(c.ownBatches...)
@@ -176,7 +188,7 @@ func (c *resolverCall) announce() {
 	c.loaders.Expect(c.followUpBatches...)
 }
 
-// follow adds batches of a workspace that may follow the call.
+// addFollowUps adds batches of a workspace that may follow the call.
 func (c *resolverCall) addFollowUps(workspace string, next []loader.BatchKey) {
 	for _, key := range next {
 		key.Workspace, key.Deferred = workspace, key.Deferred || c.isDeferred
@@ -184,8 +196,8 @@ func (c *resolverCall) addFollowUps(workspace string, next []loader.BatchKey) {
 	}
 }
 
-// members attaches to objects the members of their records that have loads of their own,
-// and returns these members as groups.
+// attachMembers attaches the value of an object field that needs no resolver but has loaded
+// fields below it. It returns the new objects as one group.
 func (x *execution) attachMembers(f *field, objs []*object) [][]*object {
 	sub := f.objectSelection()
 	var group []*object
@@ -215,7 +227,8 @@ func (x *execution) attachMembers(f *field, objs []*object) [][]*object {
 	return [][]*object{group}
 }
 
-// run calls a resolver, attaches its results to the objects and loads what these need.
+// run calls the resolver, attaches its results to the objects and starts the calls that these
+// need.
 func (c *resolverCall) run() {
 	next := c.hold(c.perform())
 	for _, n := range next {
@@ -225,7 +238,8 @@ func (c *resolverCall) run() {
 	c.begin(next)
 }
 
-// perform is the part of run that resolvers can make panic.
+// perform calls the resolver and attaches the results. It turns a panic into an error of each
+// object.
 func (c *resolverCall) perform() (next []*resolverCall) {
 	loaders := c.loaders.ForResolver(c.batchLevel, c.workspaces, c.ownBatches, c.isDeferred)
 	defer loaders.SettleCall()
@@ -244,7 +258,7 @@ func (c *resolverCall) fail(err error) {
 	}
 }
 
-// resolve calls the resolver. errs is nil or has an error or nil for each object.
+// resolve calls the resolver. errs is nil, or has one entry per object, which may be nil.
 func (c *resolverCall) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 	ctx, err := c.arguments()
 	if err != nil {
@@ -273,14 +287,14 @@ func (c *resolverCall) resolve(loaders *loader.Loaders) (values []any, errs []er
 	return values, nil
 }
 
-// arguments returns the context for a resolver, with the arguments of its field.
+// arguments returns the context for the resolver, which carries the arguments of its field.
 func (c *resolverCall) arguments() (context.Context, error) {
 	if c.hasNullVariable {
 		if err := nullArgument(c.Arguments, c.op.Variables); err != nil {
 			return nil, err
 		}
 	}
-	ctx := graphql.WithFreshResponseContext(c.ctx) // gqlgen adds the error, without the field's path
+	ctx := graphql.WithFreshResponseContext(c.ctx) // gqlgen adds argument errors to it, without the field's path
 	field, err := c.relations.Context(ctx, c.relation, c.CollectedField)
 	if err == nil {
 		return graphql.WithFieldContext(c.ctx, field), nil
@@ -299,8 +313,8 @@ func repeatError(err error, n int) []error {
 	return errs
 }
 
-// attach attaches results to the objects of a call, and returns the new objects as groups
-// of one selection each.
+// attach attaches results to the objects of a call. It returns the new objects, one group per
+// selection.
 func (c *resolverCall) attach(values []any, errs []error) [][]*object {
 	if errs == nil && len(values) != len(c.objs) {
 		c.fail(fmt.Errorf("a resolver of %d objects returned %d values", len(c.objs), len(values)))
@@ -346,7 +360,7 @@ func (a *attachment) value(v any, from *object) (any, error) {
 
 func (a *attachment) object(record any, from *object) *object {
 	sub := a.objectSelection()
-	if sub == nil { // of an interface
+	if sub == nil { // the field's type is an interface
 		sub = a.selectionFor(typeNameOf(record.(model.Node).Ref().Kind))
 	}
 	chain := 0
@@ -358,7 +372,7 @@ func (a *attachment) object(record any, from *object) *object {
 	return o
 }
 
-// group adds an object to those of its selection.
+// group adds an object to the group of its selection.
 func (a *attachment) group(sub *selection, o *object) {
 	if !sub.needsObjects() {
 		return
@@ -372,8 +386,8 @@ func (a *attachment) group(sub *selection, o *object) {
 	a.groups = append(a.groups, []*object{o})
 }
 
-// chainOf returns the length of the chain of calls that brought a record; for a connection,
-// the longest one of its rows.
+// chainOf returns the number of sequential REST calls that brought a record; for a connection,
+// the largest number of its rows.
 func chainOf(record any) int {
 	longest := 0
 	switch r := record.(type) {
@@ -387,7 +401,7 @@ func chainOf(record any) int {
 	return longest
 }
 
-// typeNameOf returns the name of the type of a kind: the kind in camel case.
+// typeNameOf returns the GraphQL type of a kind: the kind in upper camel case.
 func typeNameOf(kind upstream.Kind) string {
 	var name []byte
 	upper := true
@@ -406,7 +420,8 @@ func typeNameOf(kind upstream.Kind) string {
 	return string(name)
 }
 
-// root loads a query or a mutation, but for its deferred fragments.
+// loadRoot loads a query or a mutation, except for its deferred fragments. It returns the root
+// object when all is loaded. The fields of a mutation run one after another.
 func (x *execution) loadRoot(plan *selection) *object {
 	root := plan.newObject(nil, nil, 0)
 	if x.op.Operation.Operation == ast.Mutation {
@@ -421,10 +436,10 @@ func (x *execution) loadRoot(plan *selection) *object {
 	return root
 }
 
-// rootCall is [execution.call] for a field of Query, whose arguments say where its objects
-// are found.
+// newRootCall is [execution.newCall] for a field of Query. Its arguments say in which workspaces
+// its objects are.
 func (x *execution) newRootCall(f *field, root *object) *resolverCall {
-	from := *root // which has the same results
+	from := *root // shares root's results
 	c := &resolverCall{field: f, execution: x, objs: []*object{&from}}
 	args := f.ArgumentMap(x.op.Variables)
 	if f.Name == "workspace" {
@@ -443,7 +458,7 @@ func (x *execution) newRootCall(f *field, root *object) *resolverCall {
 	return c
 }
 
-// expect takes from an argument the workspace and the kind of the records that it names.
+// expectArgument adds the batches for the records that an argument names.
 func (c *resolverCall) expectArgument(name, value string) {
 	ref, ok := model.ParseGlobalID(value)
 	switch {

@@ -13,62 +13,66 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// planner makes the plan of an operation: the fields of each object type in the order of
-// the answer, with fragments merged. A plan is made once for a document, or for an
-// operation whose directives decide which fields are answered.
+// planner makes the plan of an operation. A plan lists the selected fields of each object type in
+// response order, with fragments merged. It also says which batches of REST calls may follow
+// which fields, so that a batch can wait for the loads it will get (see [loader.Loaders.Expect]).
+//
+// A document keeps its plans. An operation gets a plan of its own only if its directives decide
+// which fields are selected, or if it has deferred fragments.
 type planner struct {
 	op          *graphql.OperationContext
 	schema      *ast.Schema
-	hasDeferred bool // whether fragments are marked to be sent later
+	hasDeferred bool // whether the operation's deferred fragments are marked
 }
 
-// selection is the part of a plan for the objects of one type at one place of the answer.
-// It is safe for concurrent use.
+// selection is the plan of one selection set for one object type. It is safe for concurrent use.
 type selection struct {
 	planner  *planner
 	def      *ast.Definition
 	fields   []*field
-	deferred []*deferredFragment // deferred fragments
+	deferred []*deferredFragment // fragments that are sent later
 	// level is the number of resolvers between the root and the resolvers of these fields.
 	level int
-	// single is the level of the batches that single records by their ids join: below a single
-	// record, those of that one, so that the nesting of ids costs no calls.
+	// lookupLevel is the level of the batches that lookups join. A lookup returns a single record
+	// that an argument names by its id. Lookups below a lookup join the outer one's batches, so
+	// that nesting ids costs no calls.
 	lookupLevel int
-	// loads are the fields whose results an object keeps until it is written: relations,
-	// and members of the record that have loads themselves.
+	// loadedFields are the fields whose results an object keeps until it is written: relations,
+	// and members of the record that have loaded fields themselves.
 	loadedFields []*field
-	// ahead are the batches that may follow once objects of the selection are there. Their
-	// levels are absolute; they belong to the workspaces of the objects.
+	// followUps are the batches that may follow once objects of the selection are loaded. Their
+	// levels are absolute. Their workspaces are filled in from the objects.
 	followUps []loader.BatchKey
 }
 
-// field is a field of a selection.
+// field is a selected field.
 type field struct {
 	graphql.CollectedField
 
-	jsonKey string // as written: quoted, with a colon
-	// relation is nil for a member of the record.
+	jsonKey string // the alias as it is written: quoted, with a colon
+	// relation is nil if the field is part of the record.
 	relation *exec.Relation
-	// kind is the kind of records that the relation batches, empty if it batches none.
+	// kind is the kind of records that the relation loads in batches, empty if it batches none.
 	kind upstream.Kind
-	// next are the batches that may follow once the field's objects are there.
+	// followUps are the batches that may follow once the field's objects are loaded.
 	followUps []loader.BatchKey
-	// slot is the index of the field's results in an object, -1 if an object keeps none.
+	// slot is the index of the field's result in [object.results], -1 if it has none.
 	slot int
-	// column is the field of a row, nil for other records.
+	// column is the field's column in a row, nil if the record is no row.
 	column *upstream.RowField
 
 	planner    *planner
-	isLeaf     bool // whether it is a scalar, an enum, or a list of these
-	level      int  // of the field's own objects
-	batchLevel int  // the level of the batches that the relation joins
+	isLeaf     bool // whether the type is a scalar, an enum, or a list of these
+	level      int  // level of the field's own objects
+	batchLevel int  // level of the batches that the relation joins
 	mu         sync.Mutex
-	selections map[string]*selection // by type
+	selections map[string]*selection // selection sets by object type, guarded by mu
 }
 
-// newPlan returns the plan for the root of an operation.
-func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *selection {
-	p := &planner{op, schema, divided}
+// newPlan returns the plan of an operation, starting at its root. hasDeferred says that deferred
+// fragments are marked (see [markDeferred]).
+func newPlan(op *graphql.OperationContext, schema *ast.Schema, hasDeferred bool) *selection {
+	p := &planner{op, schema, hasDeferred}
 	root := schema.Query
 	if op.Operation.Operation == ast.Mutation {
 		root = schema.Mutation
@@ -76,10 +80,10 @@ func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *se
 	return p.selection(root, op.Operation.SelectionSet, 0, 0)
 }
 
-// selection plans a selection set of objects of a type.
-func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, single int) *selection {
-	s := &selection{planner: p, def: of, level: level, lookupLevel: single}
-	satisfies := append([]string{of.Name}, of.Interfaces...)
+// selection plans a selection set for an object type.
+func (p *planner) selection(def *ast.Definition, set ast.SelectionSet, level, lookupLevel int) *selection {
+	s := &selection{planner: p, def: def, level: level, lookupLevel: lookupLevel}
+	satisfies := append([]string{def.Name}, def.Interfaces...)
 	op := p.op
 	if p.hasDeferred {
 		s.deferred = p.deferredFragments(s, set, satisfies)
@@ -89,7 +93,8 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, sin
 				s.addFollowUps(key)
 			}
 		}
-		// The cache of collected fields goes by the address of the set.
+		// CollectFields caches by the address of the selection set, so this one needs a cache of
+		// its own.
 		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, withoutDeferred(set)
 	}
 	for _, collected := range graphql.CollectFields(op, set, satisfies) {
@@ -123,13 +128,13 @@ func (s *selection) add(collected graphql.CollectedField) {
 	if f.kind != "" {
 		s.addFollowUps(loader.BatchKey{Kind: f.kind, Level: f.batchLevel})
 	}
-	if sub != nil && sub.def.Name != "Team" { // which leads to other workspaces
+	if sub != nil && sub.def.Name != "Team" { // a team leads to other workspaces
 		f.followUps = sub.followUps
 		s.addFollowUps(f.followUps...)
 	}
 }
 
-// follow adds batches that may follow the selection's objects.
+// addFollowUps adds batches that may follow the selection's objects.
 func (s *selection) addFollowUps(keys ...loader.BatchKey) {
 	for _, key := range keys {
 		if !slices.Contains(s.followUps, key) {
@@ -138,8 +143,8 @@ func (s *selection) addFollowUps(keys ...loader.BatchKey) {
 	}
 }
 
-// batched returns the kind of records that a relation loads in batches: all that are
-// batched by their resolver, and single records that are given by an id.
+// batchedKind returns the kind of records that a relation loads in batches, or "" for none.
+// Relations with a batch resolver do, and so do lookups of a kind that REST finds by several ids.
 func (f *field) batchedKind() upstream.Kind {
 	typeName := f.Definition.Type.Name()
 	if row, ok := strings.CutSuffix(typeName, "Connection"); ok {
@@ -155,12 +160,12 @@ func (f *field) batchedKind() upstream.Kind {
 	return kind
 }
 
-// isSingle reports whether the relation is a single record that an argument names.
+// isLookup reports whether the relation is a single record that an argument names.
 func (f *field) isLookup() bool {
 	return f.relation != nil && !f.relation.Batch && !strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 }
 
-// singles returns the level of the batches for single records below the field.
+// lookupLevel returns the level of the batches for lookups below the field.
 func (f *field) lookupLevel() int {
 	if f.isLookup() {
 		return f.batchLevel
@@ -168,17 +173,17 @@ func (f *field) lookupLevel() int {
 	return f.level
 }
 
-// concrete returns the selection of the field's objects, nil if it has none or if its type
-// is abstract.
+// objectSelection returns the selection of the field's objects. It is nil if the field has no
+// objects or an abstract type.
 func (f *field) objectSelection() *selection {
-	of := f.planner.schema.Types[f.Definition.Type.Name()]
-	if of.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(of.Name, "__") {
+	def := f.planner.schema.Types[f.Definition.Type.Name()]
+	if def.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(def.Name, "__") {
 		return nil
 	}
-	return f.selectionFor(of.Name)
+	return f.selectionFor(def.Name)
 }
 
-// sub returns the selection of the field's objects of a type.
+// selectionFor returns the selection of the field's objects of one type.
 func (f *field) selectionFor(typeName string) *selection {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -193,11 +198,11 @@ func (f *field) selectionFor(typeName string) *selection {
 	return s
 }
 
-// keeps reports whether objects of the selection keep results until they are written, or
-// may have deferred fragments.
+// needsObjects reports whether records of the selection need an [object], which keeps the results
+// of loads and the deferred fragments.
 func (s *selection) needsObjects() bool { return len(s.loadedFields) > 0 || len(s.deferred) > 0 }
 
-// lists returns the number of the lists that a connection is asked for.
+// listCount returns how many of the lists `nodes` and `edges` are selected on a connection.
 func (s *selection) listCount() (n int) {
 	for _, f := range s.fields {
 		if f.Name == "nodes" || f.Name == "edges" {

@@ -9,35 +9,35 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// writer writes an answer from the objects that were loaded. Its methods return false where
-// null stands in a place that must not be null: what is around it is then null.
+// writer writes the JSON of a response from loaded objects. Its methods return false for null in
+// a non-null position; the caller then nulls its own value, up to the next nullable one.
 type writer struct {
 	*execution
 
 	buf  []byte
 	path []step
 	errs gqlerror.List
-	// rest are the deferred fragments of the objects that were written.
+	// deferred are the deferred fragments of the objects that were written.
 	deferred []deferredResult
 }
 
-// step is a step of a path: the key of a field, or an index if the key is empty.
+// step is one step of a response path: the alias of a field, or a list index if key is empty.
 type step struct {
 	key   string
 	index int
 }
 
-// mark is a place to which a writer can return.
+// mark is a position to which a writer can go back.
 type mark struct{ written, deferred int }
 
 func (w *writer) mark() mark { return mark{len(w.buf), len(w.deferred)} }
 
-// null writes null in the place of all that was written since the mark.
+// null replaces everything written since the mark by null.
 func (w *writer) null(m mark) {
 	w.buf, w.deferred = append(w.buf[:m.written], "null"...), w.deferred[:m.deferred]
 }
 
-// responsePath returns the path of the current value in the answer.
+// responsePath returns the path of the current value in the response.
 func (w *writer) responsePath() ast.Path {
 	path := make(ast.Path, len(w.path))
 	for i, s := range w.path {
@@ -48,14 +48,15 @@ func (w *writer) responsePath() ast.Path {
 	return path
 }
 
-// fail adds an error of the current value.
+// fail adds an error at the current path.
 func (w *writer) fail(err error) {
 	presented := *present(w.ctx, err)
 	presented.Path = w.responsePath()
 	w.errs = append(w.errs, &presented)
 }
 
-// object writes an object of a selection. results are nil if the selection keeps none.
+// object writes an object of a selection. o holds the results of its loads; it is nil if the
+// selection needs none.
 func (w *writer) object(s *selection, record any, o *object) bool {
 	m := w.mark()
 	w.buf = append(w.buf, '{')
@@ -85,7 +86,7 @@ func (w *writer) field(s *selection, f *field, record any, o *object) bool {
 	return ok
 }
 
-// member writes the value of a field, or null for one that failed.
+// fieldOrNull writes the value of a field. It writes null for a nullable field that failed.
 func (w *writer) fieldOrNull(f *field, record any, o *object) bool {
 	m, failed := w.mark(), len(w.errs)
 	if w.fieldValue(f, record, o) {
@@ -101,7 +102,7 @@ func (w *writer) fieldOrNull(f *field, record any, o *object) bool {
 	return false
 }
 
-// result writes the value of a field, and returns false for null.
+// fieldValue writes the value of a field and returns false for null.
 func (w *writer) fieldValue(f *field, record any, o *object) bool {
 	switch {
 	case f.slot < 0 && record == nil:
@@ -117,10 +118,10 @@ func (w *writer) fieldValue(f *field, record any, o *object) bool {
 	return w.objectValue(f, f.Definition.Type, r.value)
 }
 
-// errNull is the error of a null in a place that must not be null.
+// errNull is reported for a null in a non-null position that has no other error.
 var errNull = errors.New("null in a place that must not be null")
 
-// plain writes a member of a record without loads.
+// member writes a field that is part of the record.
 func (w *writer) member(f *field, t *ast.Type, record any) bool {
 	if !f.isLeaf {
 		value, err := f.readObject(w.execution, record)
@@ -143,8 +144,8 @@ func (w *writer) member(f *field, t *ast.Type, record any) bool {
 	return !null
 }
 
-// elements returns the number of the elements of a list of scalars, or a larger one if
-// there are commas in them.
+// elements returns the length of a JSON list of scalars. It is an upper bound, since it counts
+// commas within strings, too.
 func elements(list []byte) int {
 	if len(list) <= len("[]") {
 		return 0
@@ -177,7 +178,8 @@ func (w *writer) list(t *ast.Type, n int, item func(i int) bool) bool {
 	return true
 }
 
-// value writes a value of an object type: nil, an object, a record, or a list of them.
+// objectValue writes a value of an object type: nil, an *object, a list of these, a record, or a
+// [list] of records.
 func (w *writer) objectValue(f *field, t *ast.Type, value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -195,7 +197,7 @@ func (w *writer) objectValue(f *field, t *ast.Type, value any) bool {
 	return w.object(f.objectSelection(), value, nil)
 }
 
-// introspection writes `__schema` or `__type`, as gqlgen answers it.
+// introspection writes `__schema` or `__type`, which gqlgen's executor answers.
 func (w *writer) introspection(f *field) bool {
 	operation := *w.op.Operation
 	operation.SelectionSet = ast.SelectionSet{f.Field}
@@ -211,7 +213,7 @@ func (w *writer) introspection(f *field) bool {
 	return string(value) != "null"
 }
 
-// gqlgen has an operation executed by gqlgen's executor.
+// executeByGqlgen runs an operation by gqlgen's executor and returns its response.
 func (x *execution) executeByGqlgen(operation *ast.OperationDefinition) *graphql.Response {
 	ctx := graphql.WithFreshResponseContext(graphql.WithOperationContext(x.ctx, withOperation(x.op, operation)))
 	response := x.schema.Exec(ctx)(ctx)

@@ -11,34 +11,34 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Children are the rows of a list that belong to records of a workspace, such as the
-// orders of contacts. REST lists them for any number of parents at once, not grouped
-// (API.md §6). It is the same for all operations.
+// Children loads the rows of a list by the records that they belong to, such as the orders of
+// contacts. REST lists the rows of any number of parents at once, not grouped (API.md §6). It is
+// shared by all operations.
 type Children[T any] struct {
 	list *List[T]
-	// key is the filter by which REST finds them; empty where there is none, and the
-	// list is walked.
+	// key is the filter that finds rows by their parents. It is empty if REST has none; then the
+	// whole list is walked.
 	key string
-	// parents returns the raw ids of the parents that a row belongs to.
+	// parentsOf returns the raw ids of the parents that a row belongs to.
 	parentsOf func(*T) []string
-	// lists returns the records below which the rows are listed, if that is not the
-	// one that is asked for.
+	// listsOf, if not nil, returns the records that the rows are listed below, given the record
+	// in [Parent.List].
 	listsOf func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)
 
 	cursor func(*T) string
 }
 
-// byKey returns the rows of a list that a filter finds by their one parent.
+// byKey returns children that a filter finds. Each row has one parent.
 func byKey[T any, P row[T]](list *List[T], key string, parent func(*T) string) *Children[T] {
 	return &Children[T]{list: list, key: key, parentsOf: func(t *T) []string { return []string{parent(t)} }, cursor: cursor[T, P]}
 }
 
-// byWalk returns the rows of a list that no filter finds.
+// byWalk returns children that no filter finds. A row may have several parents.
 func byWalk[T any, P row[T]](list *List[T], parents func(*T) []string) *Children[T] {
 	return &Children[T]{list: list, parentsOf: parents, cursor: cursor[T, P]}
 }
 
-// across has the rows be those of several lists, put together in the order of their ids.
+// across makes the rows those of several lists, merged by id.
 func (c *Children[T]) across(lists func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)) *Children[T] {
 	c.listsOf = lists
 	return c
@@ -46,7 +46,7 @@ func (c *Children[T]) across(lists func(l *Loaders, parent upstream.Ref) ([]upst
 
 func cursor[T any, P row[T]](t *T) string { return P(t).Ref().ID }
 
-// family says which children of many parents are wanted alike.
+// childrenKey identifies a batch of parents: the same children, list, query and window.
 type childrenKey struct {
 	children any // *Children
 	list     upstream.Ref
@@ -55,16 +55,16 @@ type childrenKey struct {
 	exact    bool
 }
 
-// Parent is what children are asked for of: the record below which they are listed, and
-// the raw id of the one they belong to.
+// Parent identifies the children of one record: the record that they are listed below, and the
+// raw id of the record that they belong to.
 type Parent struct {
 	List upstream.Ref
 	ID   string
 }
 
-// Of returns the windows of the children of the parents in their order, each with its
-// own error or nil. What is asked for alike at about the same time is fetched together;
-// exact says that [upstream.Slice.More] is looked at, which can take a page more.
+// Of returns a window of each parent's children, in the order of the parents. Each has its own
+// error or nil. Parents of the same list, query and window share a batch. exact says that
+// [upstream.Slice.More] is used, which can take one more page.
 func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query, w upstream.Window, exact bool) ([]upstream.Slice[T], []error) {
 	l := From(ctx)
 	ids, thunks := make([]upstream.Ref, len(parents)), make([]thunk, len(parents))
@@ -99,7 +99,7 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 	return found, errs
 }
 
-// WorkspaceOf returns the id of the workspace of a record, or of a workspace itself.
+// WorkspaceOf returns the workspace id of a record, which may be a workspace itself.
 func WorkspaceOf(ref upstream.Ref) string {
 	if ref.Kind == upstream.KindWorkspace {
 		return ref.ID
@@ -107,8 +107,8 @@ func WorkspaceOf(ref upstream.Ref) string {
 	return ref.Parent
 }
 
-// maxParents keeps a filter's URL far below the 8 KB that servers commonly accept;
-// ClickFunnels does not say (API.md §9, 4).
+// maxParents keeps a filter's URL far below the 8 KB that servers commonly accept. ClickFunnels
+// documents no limit (API.md §9, 4).
 const maxParents = 100
 
 func (c *Children[T]) batch(l *Loaders, key childrenKey, parents []upstream.Ref) []*loaded {
@@ -144,7 +144,7 @@ func (c *Children[T]) fetch(l *Loaders, key childrenKey, parents []string) (map[
 	if err != nil {
 		return nil, err
 	}
-	// Where each list's window begins cannot be known: all of each is fetched.
+	// The window can begin anywhere in each list, so all of each list is fetched.
 	whole := key
 	whole.window = upstream.Window{Limit: math.MaxInt}
 	found := make([]map[string]*childRows[T], len(lists))
@@ -167,7 +167,8 @@ func (c *Children[T]) fetch(l *Loaders, key childrenKey, parents []string) (map[
 	return merged, nil
 }
 
-// sideBySide runs f for 0 to n-1 and returns an error of one of them, if any fails.
+// sideBySide runs f for 0 to n-1 concurrently, each with loaders of its own, and waits for all.
+// It returns one of their errors, if any. A panic of f is an error.
 func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	errs := make([]error, n)
 	var calls sync.WaitGroup
@@ -193,11 +194,11 @@ func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	return nil
 }
 
-// kin are the rows of one parent, in the direction of the walk.
+// childRows are the rows of one parent, in the direction of the walk.
 type childRows[T any] struct {
 	rows []*T
 	more bool
-	last int // the number of the last row among all
+	last int // index of the last row among all rows of the walk
 }
 
 func (r *childRows[T]) toSlice(w upstream.Window) upstream.Slice[T] {
@@ -211,7 +212,7 @@ func (r *childRows[T]) toSlice(w upstream.Window) upstream.Slice[T] {
 	return s
 }
 
-// cut leaves the rows of the window, from rows that are in no order.
+// window sorts the rows and drops those outside the window's cursor.
 func (r *childRows[T]) window(w upstream.Window, cursor func(*T) string) *childRows[T] {
 	number := func(t *T) uint64 {
 		n, _ := strconv.ParseUint(cursor(t), 10, 64)
@@ -231,10 +232,9 @@ func (r *childRows[T]) window(w upstream.Window, cursor func(*T) string) *childR
 	return r
 }
 
-// walk turns the pages of a list until each parent has enough. Parents that have are
-// left out of the filter from then on, so that one with very many rows costs the others
-// nothing; the walk goes on behind the last row of those that have not, so that it skips
-// and repeats none.
+// walk pages through a list until each parent has enough rows. A parent that has enough is
+// dropped from the filter, so that one with very many rows costs the others nothing. The walk
+// then resumes after the last row of the remaining parents, so that it skips and repeats none.
 func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[string]*childRows[T], error) {
 	found := make(map[string]*childRows[T], len(parents))
 	for _, id := range parents {
@@ -246,10 +246,10 @@ func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[s
 	}
 	q.After = key.window.Cursor
 	pending := slices.Clone(parents)
-	// Each page but the last serves at least one parent.
+	// Each page except the last adds rows of at least one parent.
 	pages := len(parents) * (2 + key.window.Limit/upstream.PageSize)
 	if c.key == "" || key.window.Limit == math.MaxInt {
-		pages = -1 // to the list's end
+		pages = -1 // to the end of the list
 	}
 	pager := upstream.Pager[T]{Cursor: key.window.Cursor}
 	for seen := 0; len(pending) > 0; pages-- {
@@ -280,10 +280,10 @@ func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[s
 			return found, nil
 		}
 		if page.Hidden {
-			pages++ // which serves nobody, perhaps
+			pages++ // it may have no row that counts
 		}
 		before := len(pending)
-		only := len(pending) == 1 && c.key != "" // then the rows that follow are its own
+		only := len(pending) == 1 && c.key != "" // then all rows that follow are its own
 		pending = slices.DeleteFunc(pending, func(id string) bool {
 			k, enough := found[id], key.window.Limit
 			if only && len(k.rows) >= enough {
@@ -310,7 +310,7 @@ func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[s
 	return found, nil
 }
 
-// lastOf returns the cursor of the last row of any of the parents.
+// resumeCursor returns the cursor of the last row that belongs to any of the parents, or "".
 func (c *Children[T]) resumeCursor(found map[string]*childRows[T], parents []string) string {
 	last := slices.MaxFunc(parents, func(a, b string) int { return cmp.Compare(found[a].last, found[b].last) })
 	if k := found[last]; k.last >= 0 {

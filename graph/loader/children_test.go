@@ -14,8 +14,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// ledger is a list of orders, by whom, which is as strict as it can be: a cursor has to
-// be a row that the filter lets through (API.md §9, 8).
+// orderList is a list of orders of contacts. It is as strict as ClickFunnels can be: a cursor
+// must be a row that passes the filter (API.md §9, 8).
 type orderList struct {
 	t     *testing.T
 	rows  []*upstream.Order
@@ -51,7 +51,7 @@ func (s *orderList) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstre
 	return page, nil
 }
 
-// of returns what a parent's window is, the plain way.
+// expected returns a parent's window by plain slicing.
 func (s *orderList) expected(id string, w upstream.Window) (rows []string, more bool) {
 	for _, o := range s.rows {
 		if o.ContactID() == id {
@@ -65,8 +65,8 @@ func (s *orderList) expected(id string, w upstream.Window) (rows []string, more 
 	return rows[:min(len(rows), w.Limit)], len(rows) > w.Limit
 }
 
-// TestChildren compares what many parents get together with what each has, for lists and
-// windows of all kinds, and counts the calls.
+// TestChildrenBatchMatchesSingleParents compares the windows of a batch of parents with those of
+// each parent alone, for random lists and windows. It also bounds the number of calls.
 func TestChildrenBatchMatchesSingleParents(t *testing.T) {
 	for seed := range uint64(400) {
 		synctest.Test(t, func(t *testing.T) {
@@ -74,9 +74,9 @@ func TestChildrenBatchMatchesSingleParents(t *testing.T) {
 			s := &orderList{t: t}
 			parents := 1 + r.IntN(30)
 			for i := range r.IntN(400) {
-				who := r.IntN(parents + 3) // some are nobody's that is asked for
+				who := r.IntN(parents + 3) // some belong to no requested parent
 				if r.IntN(3) == 0 {
-					who = 0 // who has very many
+					who = 0 // one parent has very many
 				}
 				s.rows = append(s.rows, order(strconv.Itoa(1000+i), strconv.Itoa(1+who)))
 			}
@@ -114,8 +114,8 @@ func TestChildrenBatchMatchesSingleParents(t *testing.T) {
 	}
 }
 
-// TestChildrenDropCompleteParentsFromTheFilter has one parent with a thousand rows in front of those
-// of others: it costs them nothing.
+// TestChildrenDropCompleteParentsFromTheFilter puts one parent's thousand rows before those of
+// others. The others must cost no calls for them.
 func TestChildrenDropCompleteParentsFromTheFilter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &orderList{t: t}
@@ -143,8 +143,8 @@ func TestChildrenDropCompleteParentsFromTheFilter(t *testing.T) {
 	})
 }
 
-// TestChildrenStopWhenTheFilterIsIgnored has ClickFunnels answer with rows that were not asked
-// for, on and on: the walk ends.
+// TestChildrenStopWhenTheFilterIsIgnored lets ClickFunnels send endless rows that do not match
+// the filter. The walk must end with an error.
 func TestChildrenStopWhenTheFilterIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -160,8 +160,7 @@ func TestChildrenStopWhenTheFilterIsIgnored(t *testing.T) {
 	})
 }
 
-// TestChildrenContinuePastHiddenPages has pages of which nothing may be seen in front of what
-// may: the walk goes on.
+// TestChildrenContinuePastHiddenPages hides all rows of the first pages. The walk must continue.
 func TestChildrenContinuePastHiddenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &orderList{t: t}

@@ -11,14 +11,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// pageKey says which page of which list.
+// pageKey identifies a page of a list.
 type pageKey struct {
 	parent upstream.Ref
 	query  upstream.Query
 }
 
-// List is a list of records and how its pages are fetched. It is the same for all
-// operations.
+// List says how the pages of a list are fetched. It is shared by all operations.
 type List[T any] struct {
 	rows  *Resource[T]
 	fetch fetchPage[T]
@@ -26,14 +25,15 @@ type List[T any] struct {
 
 func newList[T any](rows *Resource[T], fetch fetchPage[T]) *List[T] { return &List[T]{rows, fetch} }
 
-// wholeList is a window that holds all of any list; the budget of calls bounds it.
+// wholeList is the size of a window that holds any list. The call budget bounds such a walk.
 const wholeList = 1 << 30
 
-// findsAll has the list be where records are found by their ids, several at a time, since
-// REST has no filter for them (API.md §6): it is walked until all are found, as long as
-// that is not more calls than asking for each. A record that does not say where it
-// belongs is there only if it is on the list, so that a caller who must not see
-// everything is not shown it by its id alone.
+// findByWalk makes the list the way to find its records by id, since REST has no filter for them
+// (API.md §6). For several ids it walks the list until all are found, but makes no more calls
+// than one per id.
+//
+// For a scoped client it walks the list for a single id, too: such a record does not name its
+// workspace, so only the list proves that it belongs there.
 func findByWalk[T any](list *List[T]) *List[T] {
 	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
 		q := upstream.Query{}
@@ -86,39 +86,38 @@ func findByWalk[T any](list *List[T]) *List[T] {
 	return list
 }
 
-// From returns the lists of the operation that the context belongs to.
+// From returns the lists of the context's operation.
 func (list *List[T]) From(ctx context.Context) *Lists[T] { return list.Of(From(ctx)) }
 
-// Of returns the lists of an operation.
+// Of returns the lists of the loaders' operation.
 func (list *List[T]) Of(l *Loaders) *Lists[T] {
 	return &Lists[T]{list, l, getOrCreate(l, list, func() *pageCache[T] { return new(pageCache[T]) })}
 }
 
-// Lists fetches the lists of one kind for an operation, each page once, however
-// many fields, aliases or windows want it. REST cannot batch them, so that nothing
-// waits and a dataloader would have nothing to do. The records seen are made
-// known to the loaders by id. It is safe for concurrent use.
+// Lists loads the lists of one kind for an operation. Each page is fetched once, however many
+// fields, aliases or windows use it. It needs no dataloader, since REST cannot batch pages and no
+// load waits. The rows are primed for loads by id. It is safe for concurrent use.
 type Lists[T any] struct {
 	list    *List[T]
 	loaders *Loaders
 	*pageCache[T]
 }
 
-// turned are the pages that an operation has turned to.
+// pageCache holds the pages that an operation has loaded.
 type pageCache[T any] struct {
 	mu    sync.Mutex
 	pages map[pageKey]*page[T]
 }
 
-// page is one page of a list, which is fetched once.
+// page is one page of a list, fetched once.
 type page[T any] struct {
 	once sync.Once
 	rows *upstream.Page[T]
 	err  error
 }
 
-// Load returns the window of a parent's list. The parent of a list that has
-// none is the zero Ref.
+// Load returns a window of a parent's list. The parent is the zero Ref for a list without one. A
+// filter that is too long for one URL is split into several calls, whose rows are merged by id.
 func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window) (upstream.Slice[T], error) {
 	if parent.Kind != "" && parent.ID == "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
@@ -143,7 +142,7 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 	return l.merge(windows, q.Descending, w), nil
 }
 
-// merge returns the window of several windows of one list, sorted by id.
+// merge merges the same window of several filters, sorted by id and without duplicates.
 func (l *Lists[T]) merge(windows []upstream.Slice[T], descending bool, w upstream.Window) upstream.Slice[T] {
 	number := func(t *T) uint64 {
 		ref, _ := l.list.rows.addressOf(t)
@@ -173,15 +172,15 @@ func (l *Lists[T]) merge(windows []upstream.Slice[T], descending bool, w upstrea
 	return s
 }
 
-// pagesOf returns what fetches a page of a parent's list, for a walk.
+// pageFetcher returns the function that fetches a page of a parent's list, for a walk.
 func (l *Lists[T]) pageFetcher(parent upstream.Ref) func(context.Context, upstream.Query) (*upstream.Page[T], error) {
 	return func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
 		return l.loadPage(pageKey{parent, q})
 	}
 }
 
-// Read fetches the whole lists of parents, side by side, so that their rows are known by
-// their ids. What cannot be read is not.
+// Preload fetches the whole lists of parents concurrently, so that their rows can be loaded by
+// id. It ignores errors: loads of rows that are missing then fetch them.
 func (l *Lists[T]) Preload(parents []upstream.Ref) {
 	_ = sideBySide(l.loaders, len(parents), func(on *Loaders, i int) error {
 		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
@@ -189,7 +188,7 @@ func (l *Lists[T]) Preload(parents []upstream.Ref) {
 	})
 }
 
-// load returns a page, and fetches it if nobody has before.
+// loadPage returns a page, which the first caller fetches.
 func (l *Lists[T]) loadPage(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Lock()
 	p, ok := l.pages[key]
@@ -203,13 +202,14 @@ func (l *Lists[T]) loadPage(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Unlock()
 	before, _ := upstream.ChainOf(l.loaders.ctx)
 	p.once.Do(func() {
-		p.err = errPanic // which others find if this one panics
+		p.err = errPanic // for other callers, if this one panics
 		if p.rows, p.err = l.list.fetch(l.loaders.forBatch(l.loaders.ctx), key.parent, key.query); p.err == nil {
 			l.list.rows.Of(l.loaders).Prime(p.rows.Rows)
 		}
 	})
 	if p.err == nil {
-		// Whoever fetched the page, it is one call after what came before.
+		// The page is one call after the caller's previous calls, even if another caller fetched
+		// it.
 		upstream.AwaitChain(l.loaders.ctx, min(p.rows.Chain, before+1))
 	}
 	return p.rows, p.err

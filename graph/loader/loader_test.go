@@ -14,7 +14,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// store is a source of contacts that writes down how it is asked.
+// store is a source of contacts that records its calls.
 type store struct {
 	mu     sync.Mutex
 	asked  []string
@@ -107,7 +107,7 @@ func TestRecordsBatchAndDeduplicate(t *testing.T) {
 	}
 	s.check(t, "many 1/20", "many 1/20", "many 1/5", "many 2/2", "one 1/7")
 
-	// Known under each id by now, hidden ones too.
+	// All are cached by each of their ids, the hidden one too.
 	for _, id := range []string{"1", "p1", "7", "p7", "45"} {
 		if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "1", ID: id}); err != nil || row.RawID() != strings.TrimPrefix(id, "p") {
 			t.Errorf("%s: %v", id, err)
@@ -115,7 +115,7 @@ func TestRecordsBatchAndDeduplicate(t *testing.T) {
 	}
 	s.check(t)
 
-	// A single one goes by its member path, and so does a public id.
+	// A single record uses its member path, and so does a public id.
 	r.Prime([]*upstream.Contact{contact("3", "5")})
 	r.Request(refs("3", 5, 6)...)
 	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID() != "8" {
@@ -130,8 +130,8 @@ func TestRecordsBatchAndDeduplicate(t *testing.T) {
 	s.check(t, "one 3/404", "one 3/6", "one 3/p8")
 }
 
-// TestBatchWaitsForExpectedLoads has resolvers load one record each, one after another: the
-// batch is sent when the last one that is expected has come.
+// TestBatchWaitsForExpectedLoads lets resolvers load one record each, a minute apart. The batch
+// must be sent when the last expected load has joined.
 func TestBatchWaitsForExpectedLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -157,8 +157,8 @@ func TestBatchWaitsForExpectedLoads(t *testing.T) {
 	})
 }
 
-// TestBatchWaitsForItsOwnKeyOnly has a load wait for what is expected of its batch only: not for other
-// workspaces, kinds or levels, nor for a resolver that returned without a load.
+// TestBatchWaitsForItsOwnKeyOnly announces loads of other workspaces, kinds and levels, which a
+// batch must not wait for. Nor must it wait for a resolver that returned without a load.
 func TestBatchWaitsForItsOwnKeyOnly(t *testing.T) {
 	for name, expected := range map[string]BatchKey{
 		"another workspace": {Workspace: "2", Kind: upstream.KindContact, Level: 2},
@@ -195,7 +195,7 @@ func TestBatchWaitsForItsOwnKeyOnly(t *testing.T) {
 	})
 }
 
-// TestPanicFailsOnlyTheKeysOfItsCall keeps a panic to the keys of its call.
+// TestPanicFailsOnlyTheKeysOfItsCall pins that other calls of a batch succeed.
 func TestPanicFailsOnlyTheKeysOfItsCall(t *testing.T) {
 	s := &store{broken: "3"}
 	r := s.resource().Of(New(t.Context(), nil))
@@ -210,7 +210,7 @@ func TestPanicFailsOnlyTheKeysOfItsCall(t *testing.T) {
 	}
 }
 
-// TestKindsWithoutBatchingCallOncePerRecord are of a kind that REST cannot batch: each is a call.
+// TestKindsWithoutBatchingCallOncePerRecord pins that duplicate loads share a call all the same.
 func TestKindsWithoutBatchingCallOncePerRecord(t *testing.T) {
 	s := &store{}
 	records := s.resource()
@@ -222,7 +222,7 @@ func TestKindsWithoutBatchingCallOncePerRecord(t *testing.T) {
 	s.check(t, "one 1/1", "one 1/2", "one 1/3")
 }
 
-// TestCallsRunOnTheOperationsContext runs calls on the operation's context, whoever asks first.
+// TestCallsRunOnTheOperationsContext pins that a call does not run on the first field's context.
 func TestCallsRunOnTheOperationsContext(t *testing.T) {
 	operation := context.WithValue(t.Context(), contextKey{}, "operation")
 	r := newResource(func(l *Loaders, ref upstream.Ref) (*upstream.Contact, error) {
@@ -236,9 +236,9 @@ func TestCallsRunOnTheOperationsContext(t *testing.T) {
 	}
 }
 
-// TestShallowLoadSendsABatchOfADeeperLevel has a resolver near the root load a record that a deeper one has
-// added to a batch. The batch waits for what is expected at the deeper level, which depends
-// on the resolver near the root.
+// TestShallowLoadSendsABatchOfADeeperLevel lets a shallow resolver load a record that a deeper
+// one has already added to a batch. The batch waits for expected loads of the deeper level, which
+// depend on the shallow resolver. Its load must send the batch.
 func TestShallowLoadSendsABatchOfADeeperLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(t.Context(), nil)
@@ -261,8 +261,8 @@ func TestShallowLoadSendsABatchOfADeeperLevel(t *testing.T) {
 	})
 }
 
-// TestEndedOperationSendsWaitingBatches ends an operation whose batch waits for a load that never
-// comes.
+// TestEndedOperationSendsWaitingBatches cancels an operation whose batch waits for a load that is
+// never made.
 func TestEndedOperationSendsWaitingBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
