@@ -18,12 +18,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/model"
 )
 
-// gqlparser coerces variables less strictly than the specification: it takes numbers
-// for String, numeric strings for Int and enum values in any case, and refuses 1.0 as
-// an Int. Its errors carry no variable name, and a path that is no response path
-// (https://github.com/vektah/gqlparser/pull/77). So operations reach it without their
-// variable definitions (see newDocument), and this file coerces the variables. Messages
-// are those of graphql-js, which developers know.
+// gqlparser coerces variables less strictly than the specification. It takes numbers for String,
+// numeric strings for Int, and enum values in any case; it refuses 1.0 as an Int. Its errors
+// carry no variable name, and a path that is no response path
+// (https://github.com/vektah/gqlparser/pull/77).
+//
+// Operations therefore reach gqlparser without their variable definitions (see newDocument), and
+// this file coerces the variables. The messages are those of graphql-js, which developers know.
 
 // coercion is the gqlgen extension that coerces variables.
 type coercion struct {
@@ -34,7 +35,7 @@ type coercion struct {
 // rawVariables is the key of an operation's variables as they were sent.
 const rawVariables = "variables"
 
-// maxVariableErrors is how many errors of one operation's variables are reported.
+// maxVariableErrors is how many errors are reported for the variables of an operation.
 const maxVariableErrors = 10
 
 // ExtensionName implements [graphql.HandlerExtension].
@@ -49,8 +50,8 @@ func (coercion) MutateOperationParameters(ctx context.Context, params *graphql.R
 	return nil
 }
 
-// MutateOperationContext implements [graphql.OperationContextMutator]. Several errors
-// come as one that wraps a [gqlerror.List].
+// MutateOperationContext implements [graphql.OperationContextMutator]. It returns several errors
+// as one that wraps a [gqlerror.List].
 func (x coercion) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	given, _ := op.Stats.GetExtension(rawVariables).(map[string]any)
 	c := coercer{coercion: x}
@@ -86,7 +87,7 @@ func (c *coercer) variables(definitions ast.VariableDefinitionList, given map[st
 		v, ok := given[name]
 		switch {
 		case !ok && c.variable.DefaultValue != nil:
-			coerced[name], _ = c.variable.DefaultValue.Value(nil) // it was validated
+			coerced[name], _ = c.variable.DefaultValue.Value(nil) // already validated
 		case !ok && t.NonNull:
 			c.add(fmt.Sprintf(`Variable "$%s" of required type "%s" was not provided.`, name, t))
 		case !ok:
@@ -99,7 +100,7 @@ func (c *coercer) variables(definitions ast.VariableDefinitionList, given map[st
 	return coerced
 }
 
-// coerce returns a value as the type wants it. It may change lists and objects in place.
+// coerce returns a value as a variable of the type. It may change lists and objects in place.
 func (c *coercer) coerce(t *ast.Type, v any) any {
 	if v == nil {
 		if t.NonNull {
@@ -128,7 +129,7 @@ func (c *coercer) coerce(t *ast.Type, v any) any {
 	return leaf
 }
 
-// object coerces an input object. Defaults are left to gqlgen.
+// object coerces an input object. It leaves defaults to gqlgen.
 func (c *coercer) object(def *ast.Definition, v any) any {
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -157,16 +158,16 @@ func (c *coercer) member(at ast.PathElement, t *ast.Type, v any) any {
 	return c.coerce(t, v)
 }
 
-// suggested returns what suggests names like v, which may be anything.
+// suggestNames returns an option that suggests names similar to v, if v is a short string.
 func (c *coercer) suggestNames(what string, v any, def *ast.Definition) []core.ErrorOption {
 	typed, ok := v.(string)
 	if !ok || !c.suggestions || typed != abbreviate(typed) {
-		return nil // comparing long names takes long
+		return nil // comparing long names is slow
 	}
 	return []core.ErrorOption{core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(def))}
 }
 
-// namesOf returns the names of an input object's fields, or an enum's values.
+// namesOf returns the names of an input object's fields, or of an enum's values.
 func namesOf(def *ast.Definition) (names []string) {
 	for _, field := range def.Fields {
 		names = append(names, field.Name)
@@ -199,8 +200,8 @@ func (c *coercer) add(message string, suggestions ...core.ErrorOption) {
 	c.errs = append(c.errs, err)
 }
 
-// coerceLeaf coerces a value that is not null to a scalar or an enum. Where that cannot
-// be, it returns a message that says why. Numbers are [json.Number].
+// coerceLeaf coerces a non-null value to a scalar or an enum. If it cannot, it returns a message
+// with the reason. Numbers in v are [json.Number].
 func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	text, isText := v.(string)
 	number, isNumber := v.(json.Number)
@@ -245,7 +246,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		case isInteger && strings.ContainsAny(string(number), ".eE"):
 			return strconv.FormatFloat(float, 'f', -1, 64), ""
 		case isInteger:
-			return string(number), "" // with all its digits
+			return string(number), "" // keeps all digits
 		case !isText:
 			return nil, "ID cannot represent value: " + display(v)
 		}
@@ -255,7 +256,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		}
 	case "Decimal":
 		if isNumber {
-			text = string(number) // with all its digits
+			text = string(number) // keeps all digits
 		}
 		if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
 			return nil, "Decimal cannot represent a non decimal value: " + display(v)
@@ -268,7 +269,7 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	return v, ""
 }
 
-// cut returns text as errors show it: it may be long, or a secret.
+// abbreviate shortens text for errors: it can be long, or a secret.
 func abbreviate(text string) string {
 	const longest, left = 40, 8
 	if len(text) <= longest {
@@ -277,7 +278,7 @@ func abbreviate(text string) string {
 	return strings.ToValidUTF8(text[:left], "") + "…"
 }
 
-// shown returns a value as errors show it.
+// display returns a value as errors show it.
 func display(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -293,9 +294,9 @@ func display(v any) string {
 	}
 }
 
-// nullArgument returns an error if a variable gives null to an argument, or to something
-// in it, that must not be null (CoerceArgumentValues of the specification). The variable
-// is nullable and has a default, which holds only where it is not given.
+// nullArgument returns an error if a null variable is used for an argument, or within one, that
+// must not be null (CoerceArgumentValues of the specification). Validation allows a nullable
+// variable with a default there, but an explicit null overrides the default.
 func nullArgument(arguments ast.ArgumentList, variables map[string]any) error {
 	for _, argument := range arguments {
 		switch null := nullIn(argument.Value, variables); null {
@@ -309,7 +310,7 @@ func nullArgument(arguments ast.ArgumentList, variables map[string]any) error {
 	return nil
 }
 
-// nullIn returns the first variable in a value that is null and must not be.
+// nullIn returns the first variable in a value that is null but must not be.
 func nullIn(value *ast.Value, variables map[string]any) *ast.Value {
 	if value.Kind == ast.Variable {
 		if given, ok := variables[value.Raw]; ok && given == nil && value.ExpectedType != nil && value.ExpectedType.NonNull {
@@ -335,8 +336,8 @@ func hasNull(variables map[string]any) bool {
 	return false
 }
 
-// nullDirective returns an error if a variable gives null to an argument of a directive
-// that must not be null. gqlgen panics where @skip or @include get it.
+// nullDirective returns an error if a null variable is used for a non-null argument of a
+// directive. gqlgen panics on a null for @skip or @include.
 func nullDirective(op *graphql.OperationContext) *gqlerror.Error {
 	if !hasNull(op.Variables) {
 		return nil

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// cachedDocuments is how many parsed and validated documents are kept, and
-	// maxCachedBytes how long each may be: applications have few, and what is
-	// made up to fill the memory is not kept.
+	// cachedDocuments is how many parsed and validated documents are kept. maxCachedBytes is the
+	// size above which a document is not kept. Applications have few and small documents; the
+	// limits bound the memory that made-up ones can fill.
 	cachedDocuments = 500
 	maxCachedBytes  = 8 << 10
 )
 
-// documents keeps documents by their text. It is safe for concurrent use.
+// documents caches documents by their text. It is safe for concurrent use.
 type documents struct{ cache graphql.Cache[*document] }
 
 func newDocuments() documents {
@@ -37,8 +37,8 @@ func (d documents) Get(ctx context.Context, query string) (*ast.QueryDocument, b
 	return found.parsed, true
 }
 
-// Add implements [graphql.Cache]. It is called with every document that is about to
-// be run and was not known.
+// Add implements [graphql.Cache]. gqlgen calls it with every document that is about to run and
+// was not cached.
 func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocument) {
 	made := newDocument(parsed)
 	if len(query) <= maxCachedBytes {
@@ -47,11 +47,11 @@ func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocum
 	made.attach(ctx)
 }
 
-// deferDirective is what @defer is called in a document that has been validated: gqlgen
-// does not know it by this name, and takes what it marks with the rest.
+// deferDirective is the name of @defer in a validated document. gqlgen does not know the name, so
+// it executes deferred fragments with the rest.
 const deferDirective = "deferred"
 
-// undefer gives @defer that name.
+// renameDefer renames @defer to deferDirective.
 func renameDefer(set ast.SelectionSet) {
 	for _, selection := range set {
 		var directives ast.DirectiveList
@@ -70,7 +70,7 @@ func renameDefer(set ast.SelectionSet) {
 	}
 }
 
-// isDeferred reports whether a fragment is marked by @defer.
+// isDeferred reports whether a fragment, or one within it, has @defer.
 func isDeferred(selection ast.Selection) bool {
 	switch s := selection.(type) {
 	case *ast.Field:
@@ -83,22 +83,22 @@ func isDeferred(selection ast.Selection) bool {
 	return false
 }
 
-// document is what a text says of all its executions.
+// document is what all executions of a document share. It is safe for concurrent use.
 type document struct {
 	parsed *ast.QueryDocument
 	keys   fieldKeys
-	// projection is to the keys.
+	// projection selects the keys of records to decode.
 	projection *upstream.Projection
-	// plans are the plans of operations, by their definition; nil where directives decide
-	// which fields are answered.
+	// plans holds the plan of each *ast.OperationDefinition. It is nil if directives decide which
+	// fields are selected.
 	plans *sync.Map
-	// variables are the definitions of each operation's variables.
+	// variables are the variable definitions of each operation.
 	variables map[*ast.OperationDefinition]ast.VariableDefinitionList
 }
 
 const attached = "document"
 
-// attach attaches the document to the operation of a context.
+// attach attaches the document to the operation in the context.
 func (d *document) attach(ctx context.Context) {
 	graphql.GetOperationContext(ctx).Stats.SetExtension(attached, d)
 }
@@ -120,8 +120,8 @@ func (d *document) plan(op *graphql.OperationContext, schema *ast.Schema) *selec
 	return plan.(*selection)
 }
 
-// newDocument prepares a document that has been validated: its operations lose their
-// variable definitions, by which gqlparser would coerce variables.
+// newDocument prepares a validated document. It takes the variable definitions out of the
+// operations, so that gqlparser does not coerce their variables (see [coercion]).
 func newDocument(parsed *ast.QueryDocument) *document {
 	d := &document{parsed: parsed, keys: make(fieldKeys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
 	conditional := false
@@ -130,7 +130,7 @@ func newDocument(parsed *ast.QueryDocument) *document {
 		renameDefer(op.SelectionSet)
 		conditional = d.keys.add(op.SelectionSet) || conditional
 	}
-	for _, fragment := range parsed.Fragments { // each once
+	for _, fragment := range parsed.Fragments { // each once, however often it is spread
 		renameDefer(fragment.SelectionSet)
 		conditional = d.keys.add(fragment.SelectionSet) || conditional
 	}
@@ -141,12 +141,11 @@ func newDocument(parsed *ast.QueryDocument) *document {
 	return d
 }
 
-// keys are the fields that a document names anywhere, as the keys of records are
-// written (a plain field's name is its key in camelCase).
+// fieldKeys are the field names anywhere in a document, as keys of REST records: in snake case.
 type fieldKeys map[string]bool
 
-// add goes through a selection, by names alone, and reports whether directives decide
-// what of it is answered.
+// add adds the fields of a selection set. It reports whether directives decide which of them are
+// selected.
 func (k fieldKeys) add(set ast.SelectionSet) (conditional bool) {
 	for _, selection := range set {
 		switch s := selection.(type) {
@@ -166,7 +165,7 @@ func isConditional(directives ast.DirectiveList) bool {
 	return slices.ContainsFunc(directives, func(d *ast.Directive) bool { return d.Name != deferDirective })
 }
 
-// want reports whether a key of a record may be looked at.
+// want reports whether a key of a record may be read.
 func (k fieldKeys) want(key string) bool { return k[key] }
 
 func snakeCase(name string) string {

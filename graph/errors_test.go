@@ -40,8 +40,8 @@ func TestErrorsHaveCodesAndPublicMessages(t *testing.T) {
 	}
 }
 
-// TestErrorExtensionsRetryAfterAndOutcome has an error say when to come again, and of a write whether it may have
-// been carried out.
+// TestErrorExtensionsRetryAfterAndOutcome pins two extensions: when to retry, and whether a write
+// may have been carried out.
 func TestErrorExtensionsRetryAfterAndOutcome(t *testing.T) {
 	e := present(t.Context(), &upstream.Error{Code: upstream.RateLimited, Message: "Wait.", RetryAfter: 1500 * time.Millisecond})
 	if e.Extensions["retryAfter"] != 2 || e.Extensions["outcome"] != nil {
@@ -53,7 +53,7 @@ func TestErrorExtensionsRetryAfterAndOutcome(t *testing.T) {
 	}
 }
 
-// TestPanicIsLoggedAndHidden answers a panic with an error that says nothing of it.
+// TestPanicIsLoggedAndHidden pins that a panic's value reaches the log but not the client.
 func TestPanicIsLoggedAndHidden(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var logged bytes.Buffer
@@ -71,7 +71,7 @@ func TestPanicIsLoggedAndHidden(t *testing.T) {
 	}
 }
 
-// TestPanicLogIsBounded cuts what the log has of a panic.
+// TestPanicLogIsBounded pins that a huge panic value and a deep stack are cut in the log.
 func TestPanicLogIsBounded(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var log bytes.Buffer

@@ -13,29 +13,28 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Session is what an operation is run with.
+// Session is what an operation runs with.
 type Session struct {
-	// Client is the REST client of the operation's caller, and Calls the context
-	// for the calls that it makes.
+	// Client is the REST client of the operation's caller. Calls is the context of its calls.
 	Client *upstream.Client
 	Calls  context.Context //nolint:containedctx // the operation's
-	// Objects is how many objects the lists of the answer may have together; 0 is
-	// any number. Records that were fetched once can be asked for again and
-	// again, so that the calls are no bound.
+	// Objects limits the number of list elements in a response; 0 is no limit. The call budget is
+	// no such limit, since a record that was fetched once can be selected any number of times.
 	Objects int
-	// Exceeded, if not nil, is called when there are more, which are then let.
+	// Exceeded, if not nil, is called once when a response exceeds Objects. The response is then
+	// allowed.
 	Exceeded func()
 }
 
-// NewExecutor returns an executor of operations, each with the session of its context.
-// introspection says whether they may ask for the schema; errors suggest names from it
-// only then.
+// NewExecutor returns an executor. It gets the session of each operation from the operation's
+// context. introspection says whether operations may query the schema; only then do errors
+// suggest names from it. The executor is safe for concurrent use.
 func NewExecutor(session func(context.Context) Session, introspection bool) *executor.Executor {
 	return newExecutor(session, introspection, false)
 }
 
-// newExecutor is [NewExecutor]. With oracle, gqlgen executes the operations, by the same
-// resolvers.
+// newExecutor is [NewExecutor]. With oracle, gqlgen's own executor runs the operations, with the
+// same resolvers; tests compare the two.
 func newExecutor(session func(context.Context) Session, introspection, oracle bool) *executor.Executor {
 	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: publicSchema()})
 	used := schema
@@ -65,7 +64,7 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 
 type executionKey struct{}
 
-// middleware is the [graphql.FieldMiddleware] of what gqlgen executes.
+// middleware is the [graphql.FieldMiddleware] of fields that gqlgen's executor resolves.
 func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any, error) {
 	field := graphql.GetFieldContext(ctx)
 	if x.hasNullVariable {
@@ -83,8 +82,7 @@ func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any,
 	return v, x.objects.count(v)
 }
 
-// executable executes operations by loading and writing; gqlgen executes what asks for the
-// schema.
+// executable executes operations by loading and writing. Only introspection is left to gqlgen.
 type executable struct{ graphql.ExecutableSchema }
 
 // Exec implements [graphql.ExecutableSchema].
@@ -122,7 +120,7 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
-// answer answers an operation but for its deferred fragments.
+// answer loads and writes an operation except for its deferred fragments, which it returns.
 func (x *execution) answer(plan *selection) (*graphql.Response, []deferredResult) {
 	root := x.loadRoot(plan)
 	w := &writer{execution: x}

@@ -20,7 +20,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// odd makes texts of the simulated API's answers such as the wild has.
+// oddValues replaces values of the simulated API by odd ones that real APIs send.
 var oddValues = strings.NewReplacer(
 	`"Ada"`, `"A\"d\\a\u0001\u00e9\ud83d\ude00\ud800 \t\n</x>"`,
 	`"Bruno"`, "\"B\xff\u2028\"",
@@ -33,8 +33,8 @@ var oddValues = strings.NewReplacer(
 	`"public_id":`, `"public_id" : `,
 )
 
-// TestAnswersEqualGqlgensExecutor answers random selections by gqlgen's executor, too, which has to
-// give the same bytes.
+// TestAnswersEqualGqlgensExecutor runs random queries with gqlgen's executor as well. Both must
+// produce the same bytes.
 func TestAnswersEqualGqlgensExecutor(t *testing.T) {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
@@ -86,8 +86,8 @@ func answer(t *testing.T, h http.Handler, body []byte) []byte {
 	return w.Body.Bytes()
 }
 
-// querist makes up queries: any fields of the schema, with aliases, fragments of
-// both kinds, @skip and @include, __typename, and the same field twice.
+// queryGenerator makes up queries: any fields of the schema, with aliases, both kinds of
+// fragments, @skip and @include, __typename, and repeated fields.
 type queryGenerator struct {
 	*rand.Rand
 	schema    *ast.Schema
@@ -110,7 +110,7 @@ func (q *queryGenerator) query() string {
 	return b.String()
 }
 
-// selection makes up what is asked of an object.
+// selection makes up a selection set for an object.
 func (q *queryGenerator) selection(typeName string, depth int) string {
 	definition := q.schema.Types[typeName]
 	var parts []string
@@ -144,7 +144,7 @@ func (q *queryGenerator) selection(typeName string, depth int) string {
 		}
 	}
 	parts = append(parts, "__typename")
-	if definition.Fields.ForName("nodes") != nil && q.IntN(2) == 0 { // rows are what it is about
+	if definition.Fields.ForName("nodes") != nil && q.IntN(2) == 0 { // favor rows
 		parts = append(parts, "nodes"+q.selection(definition.Fields.ForName("nodes").Type.Name(), q.IntN(3)))
 	}
 	text := "{ " + strings.Join(parts, " ") + " }"

@@ -10,7 +10,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// row is a record of REST.
+// row is a record decoded from a REST row.
 type row interface {
 	model.Node
 	AppendField(b []byte, f *upstream.RowField) (out []byte, null bool, err error)
@@ -19,8 +19,7 @@ type row interface {
 	Members(f *upstream.RowField, names []string) []*upstream.CustomAttribute
 }
 
-// appendLeaf appends the value of a scalar, an enum or a list of scalars, as it stands in
-// an answer.
+// appendLeaf appends the JSON of a scalar, an enum or a list of scalars.
 func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err error) {
 	switch r := record.(type) {
 	case row:
@@ -52,8 +51,9 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 	return b, true, nil
 }
 
-// readObject reads a member that is an object or a list of objects: nil, a record, or a
-// [list], whose elements are counted unless they are the rows of a connection.
+// readObject reads a field that is an object or a list of objects. It returns nil, a record, or a
+// [list]. Elements of a list count towards [Session.Objects], except the rows of a connection,
+// which were counted when it was loaded.
 func (f *field) readObject(x *execution, record any) (any, error) {
 	switch r := record.(type) {
 	case row:
@@ -97,8 +97,8 @@ func (f *field) readRow(x *execution, r row) (any, error) {
 	return nil, nil //nolint:nilnil // null
 }
 
-// keys returns the argument of a free object's field: the members that are asked for, nil
-// for all.
+// memberKeys returns the argument `keys` of a field with free-form members: the keys to return,
+// nil for all.
 func (f *field) memberKeys(x *execution) []string {
 	given, ok := f.ArgumentMap(x.op.Variables)["keys"].([]any)
 	if !ok {
@@ -111,8 +111,8 @@ func (f *field) memberKeys(x *execution) []string {
 	return keys
 }
 
-// member returns the member of a struct of package model that stands for the field: the
-// one that @goField names, or of the same name.
+// structMember returns the value of a field from a struct of package model. The struct's field is
+// the one that @goField names, or has the field's name.
 func (f *field) structMember(record any) any {
 	name := f.Name
 	if bound := f.Definition.Directives.ForName("goField"); bound != nil && bound.Arguments.ForName("name") != nil {
