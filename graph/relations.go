@@ -13,8 +13,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// childrenOf returns a connection for each object of a list: the window of what belongs
-// to it, which of says.
+// childrenOf returns a connection for each object: a window of the children whose parent the
+// function of returns. Errors are a [graphql.BatchErrorList], one for each object or nil.
 func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Children[T], of func(*O) loader.Parent, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
@@ -43,9 +43,9 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 	return found, errs
 }
 
-// related returns one record for each object of a list, given by its ref. Where only
-// light fields are asked for, stub makes it of the ref alone, or returns nil if it cannot;
-// else it is loaded, all of them together. An empty id is no record.
+// related returns one record for each object, given by its ref. If fields covers the selection,
+// stub makes the record from the ref alone; it returns nil if it cannot. Other records are loaded
+// in one batch. The record of a ref with an empty ID is nil.
 func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields fieldSet, stub func(upstream.Ref) *T) ([]*T, error) {
 	if stub == nil || !fields.covers(ctx) {
 		return loadMissing(objs, records, ref, func(*O) *T { return nil })
@@ -53,8 +53,8 @@ func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T
 	return loadMissing(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
 }
 
-// loaded returns one record for each object of a list: what known has of it, if that is
-// enough, or else the record, all of these together. An empty id is no record.
+// loadMissing returns one record for each object: what available returns, or else the loaded
+// record. All are loaded in one batch. The record of a ref with an empty ID is nil.
 func loadMissing[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, available func(*O) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	var refs []upstream.Ref
@@ -81,7 +81,7 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
 	}, teamRefFields, func(ref upstream.Ref) *upstream.Team {
 		if !l.SeesTeam(ref.ID) {
-			return nil // as if it did not exist
+			return nil // loads it, which fails as if it did not exist
 		}
 		return upstream.NewRecord[upstream.Team](ref)
 	})
@@ -93,8 +93,7 @@ func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]
 	}, workspaceRefFields, upstream.NewRecord[upstream.Workspace])
 }
 
-// told returns the record that another one embeds, or else a record with its address
-// alone.
+// embeddedOrStub returns an embedded record, or else a record that has only its ref.
 func embeddedOrStub[T any](embedded *T, ref upstream.Ref) *T {
 	if embedded != nil {
 		return embedded
@@ -102,15 +101,15 @@ func embeddedOrStub[T any](embedded *T, ref upstream.Ref) *T {
 	return upstream.NewRecord[T](ref)
 }
 
-// part is a record as far as another one carries it.
+// embeddedRecord is a record, possibly with only the fields that another record embeds.
 type embeddedRecord[T any] interface {
 	*T
 	Ref() upstream.Ref
 }
 
-// carried returns one record for each object, which may embed some of the record's fields:
-// what it embeds if only these fields are asked for, the address alone if only fields of
-// reference are, or else the record, all of them together.
+// embeddedRecords returns one record for each object. If reference covers the selection, that is
+// the embedded record or one with only its ref. If fields covers it, that is the embedded record
+// if there is one. Other records are loaded in one batch.
 func embeddedRecords[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference fieldSet) ([]*T, error) {
 	always, mostly := reference.covers(ctx), fields.covers(ctx)
 	return loadMissing(objs, records.From(ctx), ref, func(o *O) *T {
@@ -124,7 +123,7 @@ func embeddedRecords[O, T any](ctx context.Context, objs []*O, records *loader.R
 	})
 }
 
-// orderWorkspaces returns where was ordered: the workspaces come with the orders.
+// orderWorkspaces returns the workspaces of orders, which embed them.
 func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
 	id := func(o *upstream.Order) string { return o.WorkspaceID() }
 	if workspaceRefFields.covers(ctx) {
@@ -135,8 +134,8 @@ func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.W
 	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }
 
-// invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
-// An order that has not come is loaded for it.
+// invoiceContacts returns the contacts who pay invoices. The invoices embed their orders, which
+// embed the contacts. It loads orders that are not embedded.
 func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
 	var missing []upstream.Ref
 	for _, invoice := range objs {
@@ -155,7 +154,7 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 			found, failed = found[1:], failed[1:]
 		}
 		if orders[i] == nil {
-			orders[i] = new(upstream.Order) // of nobody
+			orders[i] = new(upstream.Order) // without a contact
 		}
 	}
 	contacts, err := embeddedRecords(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, contactRefFields)
@@ -167,8 +166,8 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 	return contacts, errs
 }
 
-// listsOf returns several records for each object, given by their refs. One that is not
-// there any more is left out.
+// listsOf returns several records for each object, given by their refs. It leaves out records
+// that no longer exist. All are loaded in one batch.
 func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], refs func(*O) []upstream.Ref) ([][]*T, error) {
 	var all []upstream.Ref
 	for _, obj := range objs {
@@ -194,8 +193,8 @@ func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 	return lists, errs
 }
 
-// slicesOf returns a connection for each object, whose rows are given by their raw ids: the
-// window of them is loaded, all together. One that is not there any more is left out.
+// connectionsOf returns a connection for each object, whose rows are given by their raw ids. It
+// loads the rows of all windows in one batch, and leaves out rows that no longer exist.
 func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
@@ -219,7 +218,7 @@ func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Res
 			continue
 		}
 		if w.Backward {
-			rows = slices.Clone(rows) // others may have it, too
+			rows = slices.Clone(rows) // another object may share it
 			slices.Reverse(rows)
 		}
 		_, more := windowOf(objs[i])
@@ -228,8 +227,7 @@ func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Res
 	return connections, err
 }
 
-// refs returns the addresses of records of a workspace, given by their raw ids: at most a
-// hundred.
+// refs returns the refs of a workspace's records, given by raw ids. It returns at most maxRows.
 func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
 	var all []upstream.Ref
 	for _, id := range ids[:min(len(ids), maxRows)] {
@@ -240,13 +238,13 @@ func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
 	return all
 }
 
-// inWorkspace returns a parent whose children its workspace lists.
+// inWorkspace returns the parent of children that the workspace lists.
 func inWorkspace(workspace, id string) loader.Parent {
 	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
 }
 
-// priceVariants returns the variants of prices. Those of one product are found together
-// where the product is known, which the prices themselves do not say.
+// priceVariants returns the variants of prices. Variants of one product are found in one call, if
+// a price names its product.
 func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
 	variants := loader.ProductVariants.From(ctx)
 	var unknown []loader.Parent
@@ -257,13 +255,13 @@ func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstr
 		}
 	}
 	if len(unknown) > 0 && !productVariantRefFields.covers(ctx) {
-		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
+		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // caches them
 	}
 	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, productVariantRefFields, upstream.NewRecord[upstream.ProductVariant])
 }
 
-// stagesOf returns the stages of pipelines: they come with them, but for when they were
-// made and changed, for which each pipeline's are listed.
+// stagesOf returns the stages of pipelines, which embed them except for the times of creation and
+// change. If a time is selected, it lists the stages of each pipeline.
 func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
 	if slices.ContainsFunc(fullStage, func(field string) bool { return selects(ctx, field) }) {
 		var pipelines []upstream.Ref
@@ -288,8 +286,8 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 	return all, nil
 }
 
-// tagsOf returns the tags that objects embed: as embedded, or in full where a
-// field is asked for that only the full record has.
+// tagsOf returns the tags that objects embed. If a field is selected that only the full record
+// has, it loads the full tags in one batch.
 func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.ContactTag) ([]*upstream.ContactTag, error) {
 	tags := make([]*upstream.ContactTag, len(objs))
 	for i, obj := range objs {
@@ -300,7 +298,7 @@ func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.C
 	}
 	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, fieldSet{}, nil)
 	for i, tag := range tags {
-		if tag.RawID() == "" { // nothing to find it by
+		if tag.RawID() == "" { // no id to load it by
 			full[i] = tag
 		}
 	}

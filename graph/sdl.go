@@ -11,8 +11,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 )
 
-// public returns the schema as clients see it: the directives that tell gqlgen how to
-// bind types and fields are none of theirs, and @defer is described.
+// publicSchema returns the schema for clients: without the directives that bind types and fields
+// for gqlgen, and with a description of @defer.
 func publicSchema() *ast.Schema {
 	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
 	schema.Directives = maps.Clone(schema.Directives)
@@ -22,8 +22,8 @@ func publicSchema() *ast.Schema {
 	return &schema
 }
 
-// SDL returns the schema as clients see it, as text: what introspection tells of it,
-// types in the order of their names.
+// SDL returns the schema for clients as text, with types in the order of their names. It shows
+// what introspection shows.
 func SDL() string {
 	schema := publicSchema()
 	root := &ast.SchemaDefinition{Description: schema.Description}
@@ -35,10 +35,10 @@ func SDL() string {
 	doc := &ast.SchemaDocument{Schema: ast.SchemaDefinitionList{root}}
 	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
 		switch name {
-		case "deprecated", "include", "oneOf", "skip", "specifiedBy": // every tool has them
+		case "deprecated", "include", "oneOf", "skip", "specifiedBy": // built into every tool
 		default:
 			directive := *schema.Directives[name]
-			directive.Position = nil // @defer would be left out as built-in
+			directive.Position = nil // the formatter would leave out @defer as built-in
 			doc.Directives = append(doc.Directives, &directive)
 		}
 	}
@@ -58,12 +58,12 @@ func SDL() string {
 	return text.String()
 }
 
-// known returns the directives that the schema has.
+// declaredDirectives returns the directives that the schema declares.
 func declaredDirectives(schema *ast.Schema, all ast.DirectiveList) ast.DirectiveList {
 	return slices.DeleteFunc(slices.Clone(all), func(d *ast.Directive) bool { return schema.Directives[d.Name] == nil })
 }
 
-// described returns @defer as clients know it.
+// describeDefer returns the definition of @defer with descriptions for clients.
 func describeDefer(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
 	directive.Description = "Sends what the fragment asks for later, so that the rest can be shown first. " +
 		"The request has to accept `multipart/mixed` or `text/event-stream`; otherwise all comes together."

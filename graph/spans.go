@@ -10,11 +10,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// spans are those of an operation's fields that ask for calls: one for a field of the document,
-// however many objects it is asked of. It is safe for concurrent use.
+// spans holds the trace spans of an operation's fields that make REST calls. A field of the
+// document has one span, however many objects it is resolved for. It is safe for concurrent use.
 type spans struct {
 	ctx     context.Context //nolint:containedctx // the operation's
-	byField sync.Map        // of *ast.Field to *upstream.FieldSpan
+	byField sync.Map        // *ast.Field → *upstream.FieldSpan
 }
 
 // newSpans returns nil if the operation is not traced.

@@ -26,7 +26,7 @@ func TestGlobalIDsRoundTripAndNeverChange(t *testing.T) {
 			t.Errorf("%s needs escaping", id)
 		}
 	}
-	// Clients keep ids: they never change.
+	// Clients keep ids, so they must never change.
 	for id, ref := range map[string]upstream.Ref{
 		"MTp0ZWFtOjEx":                     {Kind: upstream.KindTeam, ID: "11"},
 		"MTpjb250YWN0OjEwMTozMDAwMDAwMDAx": {Kind: upstream.KindContact, Parent: "101", ID: "3000000001"},
@@ -37,7 +37,7 @@ func TestGlobalIDsRoundTripAndNeverChange(t *testing.T) {
 	}
 }
 
-// TestParseGlobalIDRefusesCraftedIDs holds crafted ids against the parser.
+// TestParseGlobalIDRefusesCraftedIDs feeds crafted ids to the parser.
 func TestParseGlobalIDRefusesCraftedIDs(t *testing.T) {
 	for _, text := range []string{
 		"", "1", "1:", "1:team", "1:team:", "1:team:1:2", "2:team:1", ":team:1", "1:nope:1", "1:contact:1", "1:contact::1", "1:contact:1:", "1:contact:1:2:3",
