@@ -2,8 +2,8 @@
 
 package graph
 
-// Fields that need no more than a reference to their record, or than what another record
-// embeds of it.
+// The field sets of records. Those named …RefFields need only a reference to the record. Those
+// named embedded… need only what another record embeds of it.
 var (
 	contactRefFields                 = fieldSet{"Contact", []string{"id", "rawId", "workspace", "enrollments", "formSubmissions", "orders", "opportunities"}, []string{"appliedTags"}}
 	embeddedAppliedContactTagContact = contactRefFields.with("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")

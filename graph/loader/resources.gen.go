@@ -6,8 +6,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// The resources of workspaces: how each kind is fetched by its id, and each list. Rows of
-// lists become known to their kind.
+// The loaders of workspace resources: records by id, lists, and children. Rows of lists are
+// primed for loads by id.
 var (
 	Contacts              = newResource(fromWorkspace((*upstream.Client).Contact), byFilter((*upstream.Client).Contacts))
 	ContactTags           = newResource(fromWorkspace((*upstream.Client).ContactTag), byFilter((*upstream.Client).ContactTags))
@@ -78,7 +78,7 @@ var (
 	CollectionsOfProduct              = byWalk(ProductCollectionList, func(o *upstream.ProductCollection) []string { return o.ProductIDs() })
 )
 
-// resourceKinds are where the records of these kinds are found.
+// resourceKinds says how the records of each kind are loaded.
 var resourceKinds = map[upstream.Kind]nodeSource{
 	upstream.KindContact:              Contacts,
 	upstream.KindContactTag:           ContactTags,

@@ -6,19 +6,19 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// writeLight writes which fields of a record can do without the record, for every resource
-// that relations lead to.
+// writeFieldSets writes the field sets of every resource that a relation leads to: the fields
+// that can be answered without loading the record.
 func (d *Description) writeFieldSets(c *code) error {
 	c.begin("graph", nil, nil)
-	c.line("// Fields that need no more than a reference to their record, or than what another record\n// embeds of it.\nvar (")
+	c.line("// The field sets of records. Those named …RefFields need only a reference to the record. Those\n// named embedded… need only what another record embeds of it.\nvar (")
 	relations := d.relations()
 	for _, r := range d.inOrder() {
 		to := slices.DeleteFunc(slices.Clone(relations), func(each relationUse) bool { return each.field.Type.Name() != r.Type.Name })
 		if len(to) == 0 && r.Type.Name != "Workspace" {
 			continue
 		}
-		own, calls := d.refFields(r)
-		c.line("%sRefFields = fieldSet{%q, []string{%s}, []string{%s}}", lowerFirst(r.Type.Name), r.Type.Name, quoted(own), quoted(calls))
+		free, verifying := d.refFields(r)
+		c.line("%sRefFields = fieldSet{%q, []string{%s}, []string{%s}}", lowerFirst(r.Type.Name), r.Type.Name, quoted(free), quoted(verifying))
 		for _, each := range to {
 			args := arguments{each.directive}
 			embeds := args.texts("embeds")
@@ -35,7 +35,7 @@ func (d *Description) writeFieldSets(c *code) error {
 	return nil
 }
 
-// described is a field of a type of the description.
+// relationUse is a field that leads to records, and its directive.
 type relationUse struct {
 	typeName  string
 	field     *ast.FieldDefinition
@@ -57,34 +57,35 @@ func (d *Description) relations() []relationUse {
 	return all
 }
 
-// light returns the fields of a resource that need no more than its id: own come from the
-// id itself, and calls make a call of their own, which fails if there is no such record.
-func (d *Description) refFields(r *Resource) (own, calls []string) {
-	own = []string{"id", "rawId"}
+// refFields returns the fields of a resource that can be answered from its id. Those in free need
+// no REST call. Those in verifying make a call of their own, which fails if there is no such
+// record.
+func (d *Description) refFields(r *Resource) (free, verifying []string) {
+	free = []string{"id", "rawId"}
 	if !r.Accounts {
-		own = append(own, "workspace")
+		free = append(free, "workspace")
 	}
 	for _, other := range d.inOrder() {
 		for _, relation := range other.Relations {
 			if relation.To == r.Type.Name && relation.Inverse != "" && d.inWorkspace(other, relation) {
-				own = append(own, relation.Inverse)
+				free = append(free, relation.Inverse)
 			}
 		}
 		for _, list := range other.Lists {
 			if list.Parent == r.Type.Name && !d.comesWithParent(list) {
-				calls = append(calls, list.Field)
+				verifying = append(verifying, list.Field)
 			}
 		}
 	}
 	for _, f := range r.Type.Fields {
 		if directive := f.Directives.ForName("resolve"); directive != nil && (arguments{directive}).text("byID", "") == "true" {
-			calls = append(calls, f.Name)
+			verifying = append(verifying, f.Name)
 		}
 	}
-	return own, calls
+	return free, verifying
 }
 
-// allBut returns the fields of a resource that come with its record, but for some.
+// fieldsExcept returns the fields that come with a resource's record, except for some.
 func (d *Description) fieldsExcept(r *Resource, some []string) []string {
 	all := slices.Clone(recordFields[2:])
 	for typeName, f := range d.fields() {
@@ -95,7 +96,7 @@ func (d *Description) fieldsExcept(r *Resource, some []string) []string {
 	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(some, name) })
 }
 
-// writeChildren writes the lists of what belongs to other records.
+// writeChildren writes the loaders of rows that belong to other records.
 func (d *Description) writeChildren(c *code) {
 	for _, r := range d.inOrder() {
 		for _, relation := range r.Relations {
