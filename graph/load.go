@@ -20,9 +20,10 @@ import (
 // Load goes down the plan. It calls the resolver of each selected relation and attaches the
 // results to the objects. A batch resolver gets all objects of a selection that were loaded
 // together; any other resolver is called once per object. Calls run concurrently, and the results
-// of one start the next level at once. Only batches wait: each call announces the batches that it
-// will join and those that may follow it, and the loaders send a batch when no announced load is
-// outstanding.
+// of one start the next level at once.
+//
+// Only batches wait. Each call announces the batches that it will join and those that may follow
+// it. The loaders send a batch when none of its announced loads is outstanding.
 //
 // Write (write.go) then produces the JSON from memory. gqlgen's executor would do both steps for
 // each object, with a goroutine per row and a context per field.
@@ -180,7 +181,7 @@ func (x *execution) newCall(f *field, objs []*object) *resolverCall {
 	return c
 }
 
-// announce tells the loaders which batches the call will join and which may follow it.
+// announce announces the batches that the call will join, and those that may follow it.
 func (c *resolverCall) announce() {
 	if !c.ownAnnounced {
 		c.loaders.Expect(c.ownBatches...)

@@ -13,8 +13,9 @@ import (
 // The functions of this file look ahead at the selection set below a field. It decides which REST
 // calls the field needs. Fragments, aliases, @skip and @include are taken into account.
 
-// fieldSet lists the fields of a type that can be answered without loading the record, given a
-// reference to it or what another record embeds of it. The generated sets are in light.gen.go.
+// fieldSet lists the fields of a type that can be answered without loading the record. They come
+// from a reference to it, or from what another record embeds of it. The generated sets are in
+// light.gen.go.
 type fieldSet struct {
 	typeName string
 	// free are the fields that need no REST call.

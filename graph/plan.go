@@ -14,8 +14,8 @@ import (
 )
 
 // planner makes the plan of an operation. A plan lists the selected fields of each object type in
-// response order, with fragments merged. It also says which batches of REST calls may follow
-// which fields, so that a batch can wait for the loads it will get (see [loader.Loaders.Expect]).
+// response order, with fragments merged. It also says which batches of REST calls may follow which
+// fields. A batch can therefore wait for the loads that it will get (see [loader.Loaders.Expect]).
 //
 // A document keeps its plans. An operation gets a plan of its own only if its directives decide
 // which fields are selected, or if it has deferred fragments.

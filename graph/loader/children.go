@@ -117,7 +117,7 @@ func (c *Children[T]) batch(l *Loaders, key childrenKey, parents []upstream.Ref)
 		ids[i] = parent.ID
 	}
 	chunks := slices.Collect(slices.Chunk(ids, maxParents))
-	_ = sideBySide(l, len(chunks), func(l *Loaders, i int) error { // each result has its own error
+	_ = concurrently(l, len(chunks), func(l *Loaders, i int) error { // each result has its own error
 		found, err := c.fetch(l, key, chunks[i])
 		for k, id := range chunks[i] {
 			result := &loaded{Error: err}
@@ -148,7 +148,7 @@ func (c *Children[T]) fetch(l *Loaders, key childrenKey, parents []string) (map[
 	whole := key
 	whole.window = upstream.Window{Limit: math.MaxInt}
 	found := make([]map[string]*childRows[T], len(lists))
-	if err := sideBySide(l, len(lists), func(l *Loaders, i int) (err error) {
+	if err := concurrently(l, len(lists), func(l *Loaders, i int) (err error) {
 		one := whole
 		one.list = lists[i]
 		found[i], err = c.walk(l, one, parents)
@@ -167,9 +167,9 @@ func (c *Children[T]) fetch(l *Loaders, key childrenKey, parents []string) (map[
 	return merged, nil
 }
 
-// sideBySide runs f for 0 to n-1 concurrently, each with loaders of its own, and waits for all.
+// concurrently runs f for 0 to n-1 concurrently, each with loaders of its own, and waits for all.
 // It returns one of their errors, if any. A panic of f is an error.
-func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
+func concurrently(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	errs := make([]error, n)
 	var calls sync.WaitGroup
 	branches := make([]*Loaders, n)

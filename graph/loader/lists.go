@@ -130,7 +130,7 @@ func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window
 		return upstream.Slice[T]{}, upstream.NewError(upstream.BadUserInput, "So long a filter takes several calls, whose rows can be sorted by ID only: leave the sort out, or filter by fewer values.")
 	}
 	windows := make([]upstream.Slice[T], len(filters))
-	err := sideBySide(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
+	err := concurrently(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
 		q := q
 		q.Filter = filters[i]
 		windows[i], err = upstream.Walk(on.ctx, q, w, l.list.Of(on).pageFetcher(parent))
@@ -182,7 +182,7 @@ func (l *Lists[T]) pageFetcher(parent upstream.Ref) func(context.Context, upstre
 // Preload fetches the whole lists of parents concurrently, so that their rows can be loaded by
 // id. It ignores errors: loads of rows that are missing then fetch them.
 func (l *Lists[T]) Preload(parents []upstream.Ref) {
-	_ = sideBySide(l.loaders, len(parents), func(on *Loaders, i int) error {
+	_ = concurrently(l.loaders, len(parents), func(on *Loaders, i int) error {
 		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
 		return err
 	})

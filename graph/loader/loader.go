@@ -142,8 +142,8 @@ func (l *Loaders) GiveSubdomain(workspaceID, subdomain string) {
 	}
 }
 
-// learnSubdomain applies the subdomain that was given for a public id to the raw id as well, once
-// a record from there names the raw id.
+// learnSubdomain applies the subdomain that was given for a public id to the raw id as well. The
+// raw id is known once a record from that subdomain names it.
 func (l *Loaders) learnSubdomain(p upstream.Place, workspaceID string) {
 	if p.Subdomain != "" && !upstream.IsRawID(p.WorkspaceID) && upstream.IsRawID(workspaceID) {
 		l.givenSubdomains.LoadOrStore(workspaceID, p.Subdomain)

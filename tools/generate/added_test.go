@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// TestAddedResource adds the description of a new resource to a copy of the project, generates
+// TestAddedResource adds the description of a new resource to a copy of the project. It generates
 // and builds the copy, and queries the resource in its demo.
 func TestAddedResource(t *testing.T) {
 	root := copyOfProject(t)
