@@ -90,8 +90,8 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	var plan *selection
 	if ctx.Value(incrementalKey{}) != nil {
-		divided := false
-		if op, divided = markDeferred(op); divided {
+		var hasDeferred bool
+		if op, hasDeferred = markDeferred(op); hasDeferred {
 			plan = newPlan(op, s.Schema(), true)
 		}
 	}
