@@ -300,7 +300,7 @@ func edge(r *Resource) *ast.Definition {
 	)
 }
 
-// byID ends the description of an argument that takes ids of records.
+// byID ends the description of an argument that takes the ids of records.
 const byID = ", by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
 
 // filter returns the input type of a resource's filter, nil if it has none.
