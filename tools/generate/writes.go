@@ -27,16 +27,16 @@ func (e *expansion) writes(r *Resource) {
 	}
 }
 
-// mutation adds a mutation by its verb.
+// mutation adds the mutation for a verb: create, update or delete.
 func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast.Definition) {
 	f := field(verb+r.Type.Name, out.Name, description)
 	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
 	e.extend("Mutation", f)
 	e.add(modelled(in, "map[string]any"), out)
-	e.resolves("Mutation", f, e.mutationBody(r, verb))
+	e.addResolver("Mutation", f, e.mutationBody(r, verb))
 }
 
-// mutationBody resolves a mutation by its verb.
+// mutationBody returns the resolver's body of the mutation for a verb.
 func (e *expansion) mutationBody(r *Resource, verb string) string {
 	name, complete := r.Type.Name, e.completion(r, verb)
 	loader, client := "loader."+plural(name), "(*upstream.Client)."+upperFirst(verb)+name
@@ -53,8 +53,8 @@ func (e *expansion) mutationBody(r *Resource, verb string) string {
 	return fmt.Sprintf("return remove(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
 }
 
-// completion returns what completes the attributes of a write: a function of the
-// description, or one that replaces ids by raw ids, as bodies take them.
+// completion returns the expression for the function that completes the body of a write. It is a
+// function that the description names, or one that replaces ids by the raw ids that bodies take.
 func (e *expansion) completion(r *Resource, verb string) string {
 	if r.Attributes != "nil" {
 		return r.Attributes
@@ -71,7 +71,7 @@ func (e *expansion) completion(r *Resource, verb string) string {
 	return "rawAttributes(" + strings.Join(ids, ", ") + ")"
 }
 
-// placeOfNew returns the fields that say where a record is created: in a workspace, or
+// placeOfNew returns the input fields that say where a record is created: in a workspace, or
 // below the record that lists its kind.
 func (e *expansion) placeOfNew(r *Resource) []*ast.FieldDefinition {
 	parent := r.Lists[0].Parent
@@ -85,7 +85,7 @@ func (e *expansion) placeOfNew(r *Resource) []*ast.FieldDefinition {
 	}
 }
 
-// target returns the fields that name an existing record.
+// target returns the input fields that name an existing record.
 func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 	if r.Accounts {
 		return []*ast.FieldDefinition{field("id", "ID!", "`id`, `rawId` or `publicId` of the "+r.Noun+".")}
@@ -96,7 +96,7 @@ func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 	}
 }
 
-// inputs returns the fields that a mutation takes, described as those of the type are.
+// inputs returns the input fields of a mutation, with the descriptions of the type's fields.
 func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
 	for _, f := range r.Type.Fields {
@@ -118,7 +118,7 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	return all
 }
 
-// partInput adds the input for an object within a record, and returns its name.
+// partInput adds the input type for an object within a record, and returns its name.
 func (e *expansion) partInput(object *ast.Definition) string {
 	name := object.Name + "Input"
 	if e.out.Definitions.ForName(name) == nil {
@@ -133,7 +133,7 @@ func (e *expansion) partInput(object *ast.Definition) string {
 	return name
 }
 
-// record returns the payload of a mutation that answers with the record.
+// record returns the payload of a mutation that returns the record.
 func record(r *Resource, verb string) *ast.Definition {
 	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change; null if ClickFunnels refused."), "Record"))
 }
