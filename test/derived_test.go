@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -145,49 +144,3 @@ func derivedWriteRoads() []string {
 }
 
 func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
-
-// TestDerivedWrites creates, changes and deletes a record of each derived resource.
-func TestDerivedWrites(t *testing.T) {
-	for _, x := range demo.Derived() {
-		if len(x.Write) == 0 {
-			continue
-		}
-		t.Run(x.Type, func(t *testing.T) {
-			e := newEnv(t)
-			where := `workspaceId: "101"`
-			if x.Parent != "Workspace" {
-				where = fmt.Sprintf(`%sId: %q`, lowerFirst(x.Parent), derivedParent(x))
-			}
-			at := "m." + lowerFirst(x.Type)
-			fields := fmt.Sprintf(" { %s { id%s } userErrors { field message code } }", lowerFirst(x.Type), x.Selection(""))
-			made := e.must(fmt.Sprintf("mutation { m: create%s(input: { %s%s })%s }", x.Type, where, x.Given("create"), fields))
-			id, _ := made.get(at + ".id").(string)
-			var texts []demo.Field
-			for _, f := range x.Fields {
-				if f.Create != "" && f.Type == "String" {
-					texts = append(texts, f)
-					if made.get(at+"."+f.Name) != "7" {
-						t.Errorf("%s: %s", f.Name, made.raw)
-					}
-				}
-			}
-			update := func(value string) result {
-				return e.must(fmt.Sprintf("mutation { m: update%s(input: { id: %q, %s: %s })%s }", x.Type, id, texts[0].Name, value, fields))
-			}
-			refused := update(`""`)
-			if want := strings.ToUpper(texts[0].Key[:1]) + strings.ReplaceAll(texts[0].Key[1:], "_", " ") + " can't be blank"; refused.get("m.userErrors.0.message") != want ||
-				refused.get("m.userErrors.0.field") != texts[0].Name || refused.get(at) != nil {
-				t.Errorf("a blank %s: %s", texts[0].Name, refused.raw)
-			}
-			if changed := update(`"changed"`); changed.get(at+"."+texts[0].Name) != "changed" {
-				t.Error(changed.raw)
-			}
-			if deleted := e.must(fmt.Sprintf("mutation { m: delete%s(input: { id: %q }) { deleted%sId userErrors { message } } }", x.Type, id, x.Type)); deleted.get("m.deleted"+x.Type+"Id") != id {
-				t.Error(deleted.raw)
-			}
-			if gone := e.query(fmt.Sprintf("{ node(id: %q) { id } }", id)); gone.code("node") != "NOT_FOUND" {
-				t.Error(gone.raw)
-			}
-		})
-	}
-}

@@ -683,3 +683,23 @@ func tableOf(t *testing.T, page string) map[string][]string {
 	}
 	return rows
 }
+
+// TestExampleKeyIsWarnedOf loads an access file with the key of docs/auth.md, which is no secret.
+func TestExampleKeyIsWarnedOf(t *testing.T) {
+	const key = "fgk_example-key-of-the-docs-not-for-production"
+	page, err := os.ReadFile(filepath.Join("docs", "auth.md"))
+	if err != nil || !strings.Contains(string(page), "KEY="+key+"\n") || !strings.Contains(string(page), "sha256:"+hashOf(key)) {
+		t.Fatalf("docs/auth.md has another key: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	if err := os.WriteFile(file, []byte(`clients: [{name: app, keys: ["sha256:`+hashOf(key)+`"], teams: all}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	if _, err := access.NewClients(t.Context(), file, demo.Token, limits.Policy{}); err != nil || !strings.Contains(log.String(), "docs/auth.md") || strings.Contains(log.String(), key) {
+		t.Errorf("%v, log: %s", err, log.String())
+	}
+}

@@ -2,9 +2,15 @@ package test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -269,4 +275,151 @@ func (e *env) do(req *http.Request) (status int, body string, header http.Header
 		e.t.Error(err)
 	}
 	return resp.StatusCode, b.String(), resp.Header
+}
+
+const bad = string(upstream.BadUserInput)
+
+func post(body string, headers ...string) func(*env) *http.Request {
+	return func(e *env) *http.Request {
+		r, err := http.NewRequest(http.MethodPost, e.url+"/graphql", strings.NewReader(body))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+demo.Token)
+		for _, header := range headers {
+			name, value, _ := strings.Cut(header, ": ")
+			r.Header.Set(name, value)
+		}
+		return r
+	}
+}
+
+// each joins what f returns for 0 to n-1.
+func each(n int, f func(i int) string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(f(i))
+	}
+	return b.String()
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// logged catches what is logged until the test ends.
+func logged(t *testing.T) func() string {
+	t.Helper()
+	var mu sync.Mutex
+	var b bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{&mu, &b}, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return b.String()
+	}
+}
+
+// request is one HTTP request to the endpoint; headers are "Name: value".
+func (e *env) request(method, path, body string, headers ...string) (status int, answer string, header http.Header) {
+	e.t.Helper()
+	req, err := http.NewRequest(method, e.url+path, strings.NewReader(body))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Add(name, value)
+	}
+	return e.do(req)
+}
+
+const (
+	asDemo = "Authorization: Bearer " + demo.Token
+	isJSON = "Content-Type: application/json"
+)
+
+const badGateway = `<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1> secret-inside</body></html>`
+
+// answer is what a host sends in place of the API.
+func answer(status int, media, body string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, body)
+	}
+}
+
+// on answers in the API's place where the path is this one.
+func on(path string, f func(http.ResponseWriter, *http.Request)) envOption {
+	return withFault(func(w http.ResponseWriter, r *http.Request, _, at string) bool {
+		if at == path {
+			f(w, r)
+		}
+		return at == path
+	})
+}
+
+// held is a fault that holds the calls to some paths until they are let go.
+func held(goOn <-chan struct{}, waits func(path string) bool) func(http.ResponseWriter, *http.Request, string, string) bool {
+	return func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+		if waits(path) {
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	}
+}
+
+func ofContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
+
+// serveAsIs has the env's front be served as funnelgraph serves, HTTP/2 included.
+func (e *env) serveAsIs() {
+	listener := newLocalListener(e.t)
+	server := serving.New(e.front.Config.Handler)
+	go func() { _ = server.Serve(listener) }()
+	e.t.Cleanup(func() { _ = server.Close() })
+	e.url = "http://" + listener.Addr().String()
+}
+
+func newLocalListener(tb testing.TB) net.Listener {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return listener
+}
+
+// withRandomLatency makes every REST call take up to d.
+func withRandomLatency(d time.Duration) envOption {
+	return withFault(func(_ http.ResponseWriter, _ *http.Request, _, _ string) bool {
+		time.Sleep(rand.N(d))
+		return false
+	})
 }

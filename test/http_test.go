@@ -1,30 +1,19 @@
 package test
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/funnelgraph/funnelgraph/graph/exec"
-	"github.com/funnelgraph/funnelgraph/internal/explorer"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
-
-// request is one HTTP request to the endpoint; headers are "Name: value".
-func (e *env) request(method, path, body string, headers ...string) (status int, answer string, header http.Header) {
-	e.t.Helper()
-	req, err := http.NewRequest(method, e.url+path, strings.NewReader(body))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		req.Header.Add(name, value)
-	}
-	return e.do(req)
-}
 
 // TestGraphQLOverHTTP holds the endpoint against the specification's rules.
 func TestGraphQLOverHTTP(t *testing.T) {
@@ -89,40 +78,6 @@ func TestGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
-// TestDefer sends what @defer marks with the rest to clients that accept one piece only.
-func TestDefer(t *testing.T) {
-	e := newEnv(t)
-	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`
-	plain := strings.ReplaceAll(strings.ReplaceAll(query, ` @defer(label: "more")`, ""), " @defer", "")
-	for range 2 { // parsed, and then known
-		if got, want := e.must(query).raw, e.must(plain).raw; got != want {
-			t.Errorf("got\n%s, want\n%s", got, want)
-		}
-	}
-}
-
-// TestWhoseToken sends the caller's own token upstream, and without one answers
-// what needs none.
-func TestWhoseToken(t *testing.T) {
-	e := newEnv(t)
-	const query = `{"query":"{ __typename teams { nodes { name } } }"}`
-	for _, test := range []struct{ authorization, code string }{
-		{"Bearer " + demo.Token, ""},
-		{"bearer   " + demo.Token + " ", ""},
-		{"", "UNAUTHENTICATED"},
-		{"Bearer ", "UNAUTHENTICATED"},
-		{"Basic " + demo.Token, "UNAUTHENTICATED"},
-		{"Bearer two words", "UNAUTHENTICATED"},
-		{"Bearer wrong", "UNAUTHENTICATED"},
-	} {
-		_, body, _ := e.request("POST", "/graphql", query, "Content-Type: application/json", "Authorization: "+test.authorization)
-		var r result
-		if err := json.Unmarshal([]byte(body), &r); err != nil || r.code("teams") != test.code || r.get("__typename") != "Query" {
-			t.Errorf("%q: %s", test.authorization, body)
-		}
-	}
-}
-
 func TestCORS(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	for _, test := range []struct {
@@ -170,62 +125,189 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestExamples runs every example of the explorer against the demo.
-func TestExamples(t *testing.T) {
+// TestUnsupportedRequests answers each request that the endpoint does not support with one
+// error that says what is supported.
+func TestUnsupportedRequests(t *testing.T) {
 	e := newEnv(t)
-	examples := explorer.Examples()
-	if len(examples) < 7 || examples[0].Name != "1-nested" {
-		t.Fatalf("%d examples", len(examples))
+	const (
+		ok     = `{"query":"{ __typename }"}`
+		modern = "Accept: application/graphql-response+json"
+	)
+	packed := gzipped(ok)
+	get := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
+	for _, test := range []struct {
+		name, method, path, body string
+		headers                  []string
+		status                   int
+		says                     string
+		header                   string // name: value of the answer
+	}{
+		{"a batch", "POST", "/graphql", "[" + ok + "," + ok + "]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
+		{"a batch behind blanks", "POST", "/graphql", "\r\n [" + ok + "]", []string{isJSON, modern}, 400, "Batches of operations are not supported", ""},
+		{"an empty batch", "POST", "/graphql", "[]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
+		{"a subscription", "POST", "/graphql", `{"query":"subscription { contacts { id } orders { id } }"}`, []string{isJSON, modern}, 400, "Subscriptions are not supported. Send a query or a mutation", ""},
+		{"a subscription for older clients", "POST", "/graphql", `{"query":"subscription { contacts { id } }"}`, []string{isJSON}, 200, "Subscriptions are not supported", ""},
+		{"a named subscription", "POST", "/graphql", `{"query":"query A { __typename } subscription B { x }","operationName":"B"}`, []string{isJSON, modern}, 400, "Subscriptions are not supported", ""},
+		{"a subscription by GET", "GET", get("subscription { contacts { id } }"), "", []string{modern}, 400, "Subscriptions are not supported", ""},
+		{"a WebSocket", "GET", "/graphql", "", []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Protocol: graphql-transport-ws", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}, 400, "WebSockets and subscriptions are not supported. Send queries and mutations by POST", ""},
+		{"an upload", "POST", "/graphql", "--x\r\n", []string{"Content-Type: multipart/form-data; boundary=x"}, 415, "Uploads by multipart/form-data are not supported", ""},
+		{"a document as body", "POST", "/graphql", "{ __typename }", []string{"Content-Type: application/graphql"}, 415, "send the header Content-Type: application/json", ""},
+		{"text", "POST", "/graphql", ok, []string{"Content-Type: text/plain"}, 415, "send the header Content-Type: application/json", ""},
+		{"another charset", "POST", "/graphql", ok, []string{"Content-Type: application/json; charset=latin1"}, 415, "JSON in UTF-8", ""},
+		{"gzip", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"br", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: br"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"gzip upon identity", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"a mutation by GET", "GET", get(`mutation { updateTeam(input: {id: "11", name: "x"}) { team { name } } }`), "", nil, 405, "Only queries come by GET", "Allow: POST"},
+		{"PUT", "PUT", "/graphql", ok, []string{isJSON}, 405, "Operations come by POST", "Allow: GET, POST"},
+		{"DELETE", "DELETE", "/graphql", "", nil, 405, "Operations come by POST", "Allow: GET, POST"},
+	} {
+		status, body, header := e.request(test.method, test.path, test.body, append(test.headers, asDemo)...)
+		var r result
+		if err := json.Unmarshal([]byte(body), &r); err != nil || status != test.status || len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Extensions["code"] != bad || !strings.Contains(r.Errors[0].Message, test.says) {
+			t.Errorf("%s: %d %s", test.name, status, body)
+		}
+		if name, value, _ := strings.Cut(test.header, ": "); header.Get(name) != value {
+			t.Errorf("%s: %s: %q", test.name, name, header.Get(name))
+		}
 	}
-	for _, example := range examples {
-		var variables map[string]any
-		if example.Variables != "" {
-			if err := json.Unmarshal([]byte(example.Variables), &variables); err != nil {
-				t.Errorf("%s: %v", example.Name, err)
+	if status, body, _ := e.request("POST", "/graphql", ok, isJSON, "Content-Encoding: Identity"); status != 200 || !strings.Contains(body, `"Query"`) {
+		t.Errorf("identity: %d %s", status, body)
+	}
+	if calls := e.callsOf(demo.Token); len(calls) > 0 {
+		t.Errorf("calls: %q", calls)
+	}
+}
+
+// TestAcceptIsNegotiated follows RFC 9110: the most specific range of Accept decides, and a
+// weight of 0 excludes.
+func TestAcceptIsNegotiated(t *testing.T) {
+	e := newEnv(t)
+	const legacy, modern, none = "application/json", "application/graphql-response+json", ""
+	for accept, want := range map[string]string{
+		"application/json;q=0, */*":                                          modern,
+		"*/*, application/json;q=0":                                          modern,
+		"application/json;q=0, application/*":                                modern,
+		"application/graphql-response+json;q=0, */*":                         legacy,
+		"application/*;q=0, */*":                                             none,
+		"application/*;q=0, application/json":                                legacy,
+		"*/*;q=0, application/json":                                          legacy,
+		"*/*;q=0":                                                            none,
+		"application/json;q=1.":                                              legacy,
+		"application/graphql-response+json;q=1., application/json;q=0.9":     modern,
+		"application/graphql-response+json;q=0., application/json;q=0.1":     legacy,
+		"application/json;q=0.9, */*;q=1.000":                                modern,
+		"application/json;q=0.5, application/*;q=0.1":                        legacy,
+		"application/json;q=0.5, application/graphql-response+json;q=0.50":   legacy,
+		"application/graphql-response+json;q=0.5, application/json;q=0.5":    modern,
+		"*/*, application/graphql-response+json":                             modern,
+		"text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8": legacy,
+		"APPLICATION/JSON;Q=0, */*":                                          modern,
+		"application/json; charset=utf-8; q=0.2":                             legacy,
+		"application/json;q=1.5":                                             none,
+		"application/json;q=NaN":                                             none,
+		"application/json;q=0, text/html":                                    none,
+	} {
+		status, body, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Accept: "+accept)
+		got, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+		if want == none {
+			want = legacy
+			if status != http.StatusNotAcceptable {
+				t.Errorf("%s: %d %s", accept, status, body)
 			}
+		} else if status != http.StatusOK {
+			t.Errorf("%s: %d %s", accept, status, body)
 		}
-		if r := e.must(example.Query, variables); strings.Contains(r.raw, ":null,") && strings.Contains(r.raw, `"data":null`) {
-			t.Errorf("%s: %s", example.Name, r.raw)
+		if got != want {
+			t.Errorf("%s: %s, want %s", accept, got, want)
 		}
 	}
 }
 
-// TestSchemaHasNoDirectiveOfOurs introspects the schema: what tells gqlgen how to resolve a
-// field is nobody's business.
-func TestSchemaHasNoDirectiveOfOurs(t *testing.T) {
-	r := newEnv(t).must(`{ __schema { directives { name } } }`)
-	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
-		t.Error(r.raw)
-	}
-}
-
-// TestSchemaIsDocumented wants a sentence for every type, field, argument and
-// value.
-func TestSchemaIsDocumented(t *testing.T) {
-	for name, def := range exec.NewExecutableSchema(exec.Config{}).Schema().Types {
-		if strings.HasPrefix(name, "__") || def.BuiltIn {
+// TestHalfClosedConnection has a client close its sending side and wait: it gets an error,
+// and no empty answer with the status 200.
+func TestHalfClosedConnection(t *testing.T) {
+	e := newEnv(t, withLatency(300*time.Millisecond))
+	e.serveAsIs()
+	for name, lines := range map[string]string{
+		"a query":            `{ teams { nodes { name } } }`,
+		"a mutation":         `mutation { updateTeam(input: { id: "11", name: "Acme" }) { team { name } } }`,
+		"@defer":             contactsLater + "|" + asApollo,
+		"events":             `{ teams { nodes { name } } }|Accept: text/event-stream`,
+		"with a deadline":    `{ teams { nodes { name } } }|X-Request-Timeout: 5s`,
+		"as the newer media": `{ teams { nodes { id } } }|Accept: application/graphql-response+json`,
+	} {
+		query, header, _ := strings.Cut(lines, "|")
+		if header != "" {
+			header += "\r\n"
+		}
+		body, _ := json.Marshal(map[string]any{"query": query})
+		conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n%s\r\n%s\r\n%sContent-Length: %d\r\n\r\n%s", isJSON, asDemo, header, len(body), body)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if def.Description == "" {
-			t.Errorf("type %s has no description", name)
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		_ = conn.Close()
+		var r result
+		if err := json.Unmarshal(text, &r); err != nil || resp.StatusCode == http.StatusOK && r.Data == nil || resp.StatusCode >= 500 || resp.StatusCode != http.StatusOK && (len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad) {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
 		}
-		for _, field := range def.Fields {
-			if strings.HasPrefix(field.Name, "__") {
-				continue
-			}
-			if field.Description == "" {
-				t.Errorf("%s.%s has no description", name, field.Name)
-			}
-			for _, arg := range field.Arguments {
-				if arg.Description == "" {
-					t.Errorf("%s.%s(%s) has no description", name, field.Name, arg.Name)
-				}
-			}
+	}
+}
+
+// TestCORSHeaders lets pages read Retry-After, and send their own deadline.
+func TestCORSHeaders(t *testing.T) {
+	e := newEnv(t, withOrigins("https://app.example.com"))
+	const origin = "Origin: https://app.example.com"
+	_, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, origin)
+	for _, name := range []string{"Retry-After", "ETag", "X-Request-Id"} {
+		if exposed := header.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+			t.Errorf("%s is not exposed: %q", name, exposed)
 		}
-		for _, value := range def.EnumValues {
-			if value.Description == "" {
-				t.Errorf("%s.%s has no description", name, value.Name)
-			}
+	}
+	_, _, header = e.request("OPTIONS", "/graphql", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-request-timeout")
+	if allowed := header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "x-request-timeout") {
+		t.Errorf("allowed: %q", allowed)
+	}
+}
+
+// TestHalfClosedStreamBreaks closes the client's own side while an answer in parts is
+// written: the client must not take what has come for the whole answer.
+func TestHalfClosedStreamBreaks(t *testing.T) {
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
+		select {
+		case <-time.After(2 * time.Second):
+		case <-r.Context().Done():
 		}
+		return false
+	}))
+	for _, accept := range []string{"multipart/mixed", "text/event-stream"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const body = `{"query":"{ __typename ... @defer { teams { nodes { name } } } }"}`
+		_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: %s\r\nAuthorization: Bearer demo-token\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", accept, len(body), body)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			continue // broken before its first part
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err == nil && strings.Contains(string(text), `"hasNext":true`) && !strings.Contains(string(text), `"hasNext":false`) {
+			t.Errorf("%s: the answer ends as if it were whole: %s", accept, text)
+		}
+		_ = conn.Close()
 	}
 }

@@ -1,34 +1,14 @@
 package test
 
 import (
-	"bytes"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
-
-// logged catches what is logged until the test ends.
-func logged(t *testing.T) func() string {
-	t.Helper()
-	var mu sync.Mutex
-	var b bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(lockedWriter{&mu, &b}, nil)))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	return func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return b.String()
-	}
-}
 
 // TestLimits holds requests against each limit: just within it they are answered,
 // above it they are refused, with the figures, and nothing is run; measured only,
@@ -219,24 +199,6 @@ func TestValidationIsBounded(t *testing.T) {
 	}
 }
 
-// TestRequestTimeout answers what is there when the time is up, and says what is not.
-func TestRequestTimeout(t *testing.T) {
-	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
-		if subdomain == "acme-retreats" {
-			<-r.Context().Done()
-		}
-		return false
-	}))
-	begun := time.Now()
-	r := e.query(nested)
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("took %s", took)
-	}
-	if len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
-		t.Errorf("got %.2000s", r.raw)
-	}
-}
-
 // TestSmallAnswers keeps small what is said of a document that is all wrong, and
 // repeats little of it.
 func TestSmallAnswers(t *testing.T) {
@@ -254,23 +216,4 @@ func TestSmallAnswers(t *testing.T) {
 	if r := e.query("{" + each(20, func(i int) string { return fmt.Sprintf("x%d ", i) }) + "}"); len(r.Errors) != 11 || r.Errors[10].Message != "There are 10 more errors." || r.Errors[10].Extensions["code"] != "BAD_USER_INPUT" {
 		t.Errorf("got %s", r.raw)
 	}
-}
-
-// TestNoSchema tells nothing of the schema where introspection is off.
-func TestNoSchema(t *testing.T) {
-	hidden := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
-	open := newEnv(t)
-	for _, query := range []string{
-		`{ __schema { queryType { name } } }`, `{ __type(name: "Team") { name } }`, `{ teans { nodes { id } } }`, `{ teams { nodes { nome } } }`, `{ teams(frist: 1) { nodes { id } } }`,
-		`query($f: ContactFilte) { teams { nodes { id } } }`, `{ workspace(id: "101") { contacts(sort: { property: IDD }) { nodes { id } } } }`, `{ workspace(id: "101") { contacts(filter: { id: 1 }) { nodes { id } } } }`, `{ teams }`, `{ teams { nodes { name { x } } } }`,
-	} {
-		if text := open.query(query).raw; !strings.Contains(text, "Did you mean") && !strings.Contains(text, `"data"`) && !strings.Contains(text, "Must") && !strings.Contains(text, "must") && !strings.Contains(text, "Unknown type") {
-			t.Errorf("%s: nothing is suggested: %s", query, text)
-		}
-		r := hidden.query(query)
-		if len(r.Errors) == 0 || strings.Contains(r.raw, "Did you mean") || strings.Contains(r.raw, "queryType\":{") {
-			t.Errorf("%s: %s", query, r.raw)
-		}
-	}
-	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
 }

@@ -1,37 +1,23 @@
 package test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/graph/model"
-	"github.com/funnelgraph/funnelgraph/internal/access"
-	"github.com/funnelgraph/funnelgraph/internal/config"
-	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 const userErrors = ` userErrors { field message code }`
-
-func contactID(workspace, id string) string {
-	return model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id})
-}
-
-func tagID(workspace, id string) string {
-	return model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: workspace, ID: id})
-}
-
-func workspaceID(id string) string {
-	return model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: id})
-}
 
 // TestMutations carries out every mutation, in a row, with what each has to answer and the
 // REST calls that it makes.
@@ -314,31 +300,6 @@ func TestMutationsOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// TestReadOnlyClient sends mutations as a client that may only read: they are refused
-// before any REST call.
-func TestReadOnlyClient(t *testing.T) {
-	key, hash := access.NewKey()
-	t.Setenv("SOME_TOKEN", demo.Token)
-	file := filepath.Join(t.TempDir(), "access.yaml")
-	text := fmt.Sprintf("tokens: { some: { env: SOME_TOKEN } }\nclients:\n  - { name: reader, keys: [%q], token: some, teams: all }\n", hash)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	gate, err := access.NewClients(t.Context(), file, "", limits.Policy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
-	if r := e.queryAs(key, `{ teams { nodes { name } } }`); len(r.Errors) > 0 {
-		t.Error(r.raw)
-	}
-	e.forget()
-	r := e.queryAs(key, `mutation { updateTeam(input: { id: "11", name: "Mine" }) { team { name } } }`)
-	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || len(e.callsOf(demo.Token)) != 0 {
-		t.Errorf("%s, calls %q", r.raw, e.callsOf(demo.Token))
-	}
-}
-
 // TestRefusals maps what ClickFunnels refuses, in all the shapes that it has, to the
 // input's fields.
 func TestRefusals(t *testing.T) {
@@ -367,5 +328,184 @@ func TestRefusals(t *testing.T) {
 		if want := `{"data":{"m":{"contact":null,"userErrors":` + test.want + `}}}`; r.raw != want {
 			t.Errorf("%d %s: got\n%s\nwant\n%s", test.status, test.body, r.raw, want)
 		}
+	}
+}
+
+// TestRepeatedUpsert has an upsert's first attempt end in a 502, after it was carried out.
+func TestRepeatedUpsert(t *testing.T) {
+	var tries atomic.Int32
+	e := newEnv(t, on("/workspaces/101/contacts/upsert", func(w http.ResponseWriter, r *http.Request) {
+		if tries.Add(1) == 1 {
+			answer(502, "text/html", badGateway)(w, r)
+			return
+		}
+		answer(200, "application/json", `{"id":7,"workspace_id":101}`)(w, r)
+	}))
+	const upsert = `mutation { upsertContact(input: {workspaceId: "101", emailAddress: "a@example.com"}) { created contact { rawId } userErrors { message } } }`
+	if r := e.must(upsert); r.raw != `{"data":{"upsertContact":{"created":null,"contact":{"rawId":"7"},"userErrors":[]}}}` {
+		t.Errorf("got %s", r.raw)
+	}
+	if r := e.must(upsert); r.get("upsertContact.created") != false {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestRefusalsKeepTheirText refuses a write in every shape.
+func TestRefusalsKeepTheirText(t *testing.T) {
+	const create = `mutation { createContact(input: {workspaceId: "101", emailAddress: "a"}) { contact { id } userErrors { field message code } } }`
+	for name, test := range map[string]struct {
+		status      int
+		media, body string
+		want        string // userErrors
+		code        string // of the field's error, where there are none
+	}{
+		"true and a message": {422, "application/json", `{"error":true,"message":"Email address is taken"}`, `[{"field":"emailAddress","message":"Email address is taken","code":"INVALID"}]`, ""},
+		"plain text":         {422, "text/plain; charset=utf-8", "Email address is taken\n", `[{"field":"emailAddress","message":"Email address is taken","code":"INVALID"}]`, ""},
+		"a quoted semicolon": {422, "application/json", `{"error":"Name \"a; b\" is taken; Email address is odd"}`, `[{"field":null,"message":"Name \"a; b\" is taken","code":"INVALID"},{"field":"emailAddress","message":"Email address is odd","code":"INVALID"}]`, ""},
+		"a byte order mark":  {422, "application/json", "\xef\xbb\xbf" + `{"error":"No"}`, `[{"field":null,"message":"No","code":"INVALID"}]`, ""},
+		"locked":             {423, "application/json", `{"error":"The contact is locked"}`, `[{"field":null,"message":"The contact is locked","code":"CONFLICT"}]`, ""},
+		"a plan without it":  {402, "application/json", `{"error":"Upgrade your plan"}`, "", "FORBIDDEN"},
+		"HTML":               {422, "text/html", "<html>no</html>", `[{"field":null,"message":"ClickFunnels answered 422 Unprocessable Entity.","code":"INVALID"}]`, ""},
+	} {
+		e := newEnv(t, on("/workspaces/101/contacts", answer(test.status, test.media, test.body)))
+		r := e.query(create)
+		got, _ := json.Marshal(r.get("createContact.userErrors"))
+		var want, is any
+		_ = json.Unmarshal([]byte(test.want), &want)
+		_ = json.Unmarshal(got, &is)
+		if test.code != "" {
+			if r.code("createContact") != test.code || r.get("createContact") != nil {
+				t.Errorf("%s: %s", name, r.raw)
+			}
+		} else if fmt.Sprint(want) != fmt.Sprint(is) || len(r.Errors) > 0 {
+			t.Errorf("%s: %s", name, r.raw)
+		}
+	}
+	for status, code := range map[int]string{402: "FORBIDDEN", 423: "CONFLICT"} {
+		e := newEnv(t, on("/workspaces/101/contacts", answer(status, "application/json", `{"error":"No"}`)))
+		if r := e.query(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != code {
+			t.Errorf("%d: %s", status, r.raw)
+		}
+	}
+}
+
+// TestLookUpErrorsAreNoUserErrors fails the calls that prepare a change.
+func TestLookUpErrorsAreNoUserErrors(t *testing.T) {
+	for name, test := range map[string]struct{ path, mutation, field string }{
+		"the applied tag": {"/contacts/3000000004/applied_tags", `mutation { removeContactTag(input: {workspaceId: "101", contactId: "3000000004", tagId: "9001"}) { removedId: __typename userErrors { message } } }`, "removeContactTag"},
+		"a tag":           {"/contacts/tags/aBcDeF", `mutation { createContact(input: {workspaceId: "101", tagIds: ["aBcDeF"]}) { contact { id } userErrors { message } } }`, "createContact"},
+	} {
+		for _, status := range []int{400, 409, 422, 423} {
+			e := newEnv(t, on(test.path, answer(status, "application/json", `{"error":"found unpermitted parameter: :tag_id"}`)))
+			r := e.query(test.mutation)
+			if r.code(test.field) == "" || r.get(test.field) != nil {
+				t.Errorf("%s, %d: %s", name, status, r.raw)
+			}
+			for _, call := range e.take(demo.Token) {
+				if strings.HasPrefix(call, "POST") || strings.HasPrefix(call, "DELETE") {
+					t.Errorf("%s, %d: %s", name, status, call)
+				}
+			}
+		}
+	}
+}
+
+// TestNullAndAbsentFields sends each field of the inputs of contacts and tags as null, and not at
+// all: the body that ClickFunnels gets, and what becomes of the record, is what the schema says.
+func TestNullAndAbsentFields(t *testing.T) {
+	var mu sync.Mutex
+	var sent string
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
+		if r.Method != http.MethodGet {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			mu.Lock()
+			defer mu.Unlock()
+			sent = string(body)
+		}
+		return false
+	}))
+	const contact = `contact { firstName phoneNumber tags { rawId } customAttributes { key value } } userErrors { message }`
+	const start = `mutation { updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "Ada", phoneNumber: "1", tagIds: ["5001", "5002"], customAttributes: [{key: "plan", value: "pro"}]}) { contact { id } userErrors { message } } }`
+	clean := fmt.Sprint(e.must(start).get("updateContact.contact.id"))
+	email := fmt.Sprint(e.must(`{ contact(id: "3000000001", workspaceId: "101") { emailAddress } }`).get("contact.emailAddress"))
+	for _, row := range []struct{ call, body, firstName, phone, tags string }{
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B", tagIds: null})`, `{"contact":{"first_name":"B","tag_ids":[]}}`, "B", "1", "[]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B", tagIds: []})`, `{"contact":{"first_name":"B","tag_ids":[]}}`, "B", "1", "[]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "B"})`, `{"contact":{"first_name":"B"}}`, "B", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", phoneNumber: null})`, `{"contact":{"phone_number":null}}`, "Ada", "<nil>", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "` + clean + `", workspaceId: null, firstName: "B"})`, `{"contact":{"first_name":"B"}}`, "B", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", customAttributes: null})`, `{"contact":{"custom_attributes":null}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`updateContact(input: {id: "3000000001", workspaceId: "101", customAttributes: []})`, `{"contact":{"custom_attributes":{}}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`upsertContact(input: {workspaceId: "101", emailAddress: "` + email + `", phoneNumber: null, tagIds: null})`, `{"contact":{"email_address":"` + email + `","phone_number":null,"tag_ids":[]}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`upsertContact(input: {workspaceId: "101", emailAddress: "` + email + `", tagIds: []})`, `{"contact":{"email_address":"` + email + `","tag_ids":[]}}`, "Ada", "1", "[map[rawId:5001] map[rawId:5002]]"},
+		{`createContact(input: {workspaceId: "101", firstName: "New", tagIds: null, customAttributes: null})`, `{"contact":{"custom_attributes":null,"first_name":"New","tag_ids":[]}}`, "New", "<nil>", "[]"},
+	} {
+		e.must(start)
+		r := e.must(`mutation { m: ` + row.call + ` { ` + contact + ` } }`)
+		mu.Lock()
+		if sent != row.body {
+			t.Errorf("%s: ClickFunnels got %s, want %s", row.call, sent, row.body)
+		}
+		mu.Unlock()
+		if first, phone, tags := fmt.Sprint(r.get("m.contact.firstName")), fmt.Sprint(r.get("m.contact.phoneNumber")), fmt.Sprint(r.get("m.contact.tags")); first != row.firstName || phone != row.phone || tags != row.tags {
+			t.Errorf("%s: %s", row.call, r.raw)
+		}
+		if !strings.HasPrefix(row.call, "create") && r.get("m.contact.customAttributes.0") == nil {
+			t.Errorf("%s: the custom attributes are gone: %s", row.call, r.raw)
+		}
+	}
+	r := e.must(`mutation { updateContactTag(input: {id: "5001", workspaceId: "101", name: null}) { contactTag { name } userErrors { message field } } }`)
+	if r.get("updateContactTag.userErrors.0.field") != "name" {
+		t.Errorf("a tag without a name: %s", r.raw)
+	}
+}
+
+// TestDerivedWrites creates, changes and deletes a record of each derived resource.
+func TestDerivedWrites(t *testing.T) {
+	for _, x := range demo.Derived() {
+		if len(x.Write) == 0 {
+			continue
+		}
+		t.Run(x.Type, func(t *testing.T) {
+			e := newEnv(t)
+			where := `workspaceId: "101"`
+			if x.Parent != "Workspace" {
+				where = fmt.Sprintf(`%sId: %q`, lowerFirst(x.Parent), derivedParent(x))
+			}
+			at := "m." + lowerFirst(x.Type)
+			fields := fmt.Sprintf(" { %s { id%s } userErrors { field message code } }", lowerFirst(x.Type), x.Selection(""))
+			made := e.must(fmt.Sprintf("mutation { m: create%s(input: { %s%s })%s }", x.Type, where, x.Given("create"), fields))
+			id, _ := made.get(at + ".id").(string)
+			var texts []demo.Field
+			for _, f := range x.Fields {
+				if f.Create != "" && f.Type == "String" {
+					texts = append(texts, f)
+					if made.get(at+"."+f.Name) != "7" {
+						t.Errorf("%s: %s", f.Name, made.raw)
+					}
+				}
+			}
+			update := func(value string) result {
+				return e.must(fmt.Sprintf("mutation { m: update%s(input: { id: %q, %s: %s })%s }", x.Type, id, texts[0].Name, value, fields))
+			}
+			refused := update(`""`)
+			if want := strings.ToUpper(texts[0].Key[:1]) + strings.ReplaceAll(texts[0].Key[1:], "_", " ") + " can't be blank"; refused.get("m.userErrors.0.message") != want ||
+				refused.get("m.userErrors.0.field") != texts[0].Name || refused.get(at) != nil {
+				t.Errorf("a blank %s: %s", texts[0].Name, refused.raw)
+			}
+			if changed := update(`"changed"`); changed.get(at+"."+texts[0].Name) != "changed" {
+				t.Error(changed.raw)
+			}
+			if deleted := e.must(fmt.Sprintf("mutation { m: delete%s(input: { id: %q }) { deleted%sId userErrors { message } } }", x.Type, id, x.Type)); deleted.get("m.deleted"+x.Type+"Id") != id {
+				t.Error(deleted.raw)
+			}
+			if gone := e.query(fmt.Sprintf("{ node(id: %q) { id } }", id)); gone.code("node") != "NOT_FOUND" {
+				t.Error(gone.raw)
+			}
+		})
 	}
 }

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -15,18 +14,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
-
-// full has the load tests run at the size that the figures in the README are
-// for, which takes minutes.
-var full = flag.Bool("full", false, "run the load tests at their full size")
-
-// size returns the first number, or the second with -full.
-func size(usual, large int) int {
-	if *full {
-		return large
-	}
-	return usual
-}
 
 // TestCallsAgainAndAgain goes through the table of calls many times on one
 // server that has other work to do. Each time has a token of its own, and takes
@@ -143,16 +130,6 @@ func TestManyAtOnce(t *testing.T) {
 	if after > before+16<<20 {
 		t.Errorf("%d MB of heap before, %d afterwards", before>>20, after>>20)
 	}
-}
-
-// heap returns the bytes that are alive.
-func heap() uint64 {
-	var m runtime.MemStats
-	for range 3 { // pools give up what they hold in two collections
-		runtime.GC()
-	}
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // TestWalkFar walks through a long list by its cursors: every row once, in the

@@ -26,8 +26,10 @@ import (
 	"github.com/vektah/gqlparser/v2/formatter"
 	"github.com/vektah/gqlparser/v2/parser"
 
+	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -419,37 +421,6 @@ func scatter(t *testing.T, r *rand.Rand, query string) string {
 	return b.String()
 }
 
-// held is a fault that holds the calls to some paths until they are let go.
-func held(goOn <-chan struct{}, waits func(path string) bool) func(http.ResponseWriter, *http.Request, string, string) bool {
-	return func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
-		if waits(path) {
-			select {
-			case <-goOn:
-			case <-r.Context().Done():
-			}
-		}
-		return false
-	}
-}
-
-// serveAsIs has the env's front be served as funnelgraph serves, HTTP/2 included.
-func (e *env) serveAsIs() {
-	listener := newLocalListener(e.t)
-	server := serving.New(e.front.Config.Handler)
-	go func() { _ = server.Serve(listener) }()
-	e.t.Cleanup(func() { _ = server.Close() })
-	e.url = "http://" + listener.Addr().String()
-}
-
-func newLocalListener(tb testing.TB) net.Listener {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return listener
-}
-
 // events reads a stream of events.
 type events struct{ lines *bufio.Scanner }
 
@@ -498,8 +469,6 @@ func unpacking(tb testing.TB, coding string, r io.Reader) io.Reader {
 	}
 	return r
 }
-
-func ofContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
 
 const contactsLater = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } }`
 
@@ -748,27 +717,6 @@ func TestDeferredBeyondMuch(t *testing.T) {
 	}
 }
 
-// TestDeferredScope has clients that may see little ask in parts: they see as little.
-func TestDeferredScope(t *testing.T) {
-	e, all := tenants(t)
-	r := rand.New(rand.NewPCG(3, 4))
-	for _, x := range all {
-		for range 4 {
-			query := "{ teams(first: 3) { nodes { " + teamFields + " } } }"
-			late := scatter(t, r, query)
-			plain := e.queryAs(x.key, query)
-			got := e.begin(t.Context(), late, nil, "Authorization: Bearer "+x.key).all()
-			// Not all is the same: what another record carries is not its own, with this API.
-			if found := difference("", got.get("teams.nodes.0.rawId"), plain.get("teams.nodes.0.rawId")); found != "" {
-				t.Errorf("%s: %s", x.name, found)
-			}
-			if text := x.foreign(got.raw); text != "" {
-				t.Errorf("%s sees %s: %.2000s", x.name, text, got.raw)
-			}
-		}
-	}
-}
-
 // TestDeferredMutation sends what a mutation defers after the write, which is made once.
 func TestDeferredMutation(t *testing.T) {
 	e := newEnv(t)
@@ -898,24 +846,6 @@ func TestAcceptParts(t *testing.T) {
 	}
 }
 
-// TestDeferIsInTheSchema introspects @defer.
-func TestDeferIsInTheSchema(t *testing.T) {
-	r := newEnv(t).must(`{ __schema { directives { name description locations args { name description defaultValue type { kind name ofType { name } } } } } }`)
-	for _, directive := range r.get("__schema.directives").([]any) {
-		d := directive.(map[string]any)
-		if d["name"] != "defer" {
-			continue
-		}
-		got, _ := json.Marshal(map[string]any{"args": d["args"], "locations": d["locations"]})
-		const want = `{"args":[{"defaultValue":"true","description":"Whether to.","name":"if","type":{"kind":"NON_NULL","name":null,"ofType":{"name":"Boolean"}}},{"defaultValue":null,"description":"A name that the part has.","name":"label","type":{"kind":"SCALAR","name":"String","ofType":null}}],"locations":["FRAGMENT_SPREAD","INLINE_FRAGMENT"]}`
-		if string(got) != want || !strings.Contains(d["description"].(string), "multipart/mixed") {
-			t.Errorf("%s\nwant\n%s", got, want)
-		}
-		return
-	}
-	t.Error(r.raw)
-}
-
 // TestEvents answers as a stream of events those who want that, each operation and each
 // error that a client can do something about.
 func TestEvents(t *testing.T) {
@@ -952,6 +882,123 @@ func TestEvents(t *testing.T) {
 		status, body, header := e.request(test.method, strings.ReplaceAll(test.path, `"`, "%22"), test.body, asDemo, isJSON, events)
 		if status != test.status || !strings.HasPrefix(header.Get("Content-Type"), "application/graphql-response+json") || !strings.HasPrefix(body, `{"errors"`) {
 			t.Errorf("%s: %d %v %s", name, status, header, body)
+		}
+	}
+}
+
+// TestDeferSendsNoEmptyPart defers fragments that are of no object, or of some: each part
+// brings data, no part is null, and nothing is announced that does not come.
+func TestDeferSendsNoEmptyPart(t *testing.T) {
+	contact, team := contactIDs(1)[0], model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "11"})
+	order := model.GlobalID(upstream.Ref{Kind: upstream.KindOrder, Parent: "101", ID: "50001"})
+	missing := model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "99"})
+	for _, test := range []struct {
+		name, query string
+		later       int // objects that come later
+	}{
+		{"skipped", `{ team(id: "11") { name ... @defer @skip(if: true) { locale } } }`, 0},
+		{"not included, by a variable", `query($no: Boolean = false) { team(id: "11") { name ... @include(if: $no) @defer { locale } } }`, 0},
+		{"included", `{ team(id: "11") { name ... @include(if: true) @defer { locale } } }`, 1},
+		{"a spread that is skipped", `{ team(id: "11") { name ...More @skip(if: true) @defer(label: "more") } } fragment More on Team { locale }`, 0},
+		{"fields that are all skipped", `{ team(id: "11") { name ... @defer { locale @skip(if: true) ... @include(if: false) { timeZone } } } }`, 0},
+		{"a field on the way that is skipped", `{ team(id: "11") { name workspaces(first: 1) @skip(if: true) { nodes { ... @defer { name } } } } }`, 0},
+		{"a way that is skipped and taken", `{ team(id: "11") { name workspaces(first: 1) @skip(if: true) { nodes { ... @defer { subdomain } } } workspaces(first: 1) { nodes { name } } } }`, 0},
+		{"inside a skipped fragment", `{ team(id: "11") { name ... @skip(if: true) { ... @defer { locale } } } }`, 0},
+		{"off by a variable", `query($on: Boolean! = false) { team(id: "11") { name ... @defer(if: $on) { locale } } }`, 0},
+		{"off", `{ team(id: "11") { name ... @defer(if: false) { locale } } }`, 0},
+		{"of another type", `{ node(id: "` + contact + `") { id ... on Team @defer { name } } }`, 0},
+		{"of another type, around", `{ node(id: "` + contact + `") { id ... on Team { ... @defer { name } } } }`, 0},
+		{"of another type, within", `{ node(id: "` + contact + `") { id ... @defer { ... on Team { name } } } }`, 0},
+		{"of another type, with the record's too", `{ node(id: "` + contact + `") { __typename id ... on Team @defer { name } ... on Contact @defer { emailAddress } } }`, 1},
+		{"a spread of another type", `{ node(id: "` + contact + `") { id ...T @defer ...C @defer } } fragment T on Team { name workspaces { nodes { name } } } fragment C on Contact { emailAddress }`, 1},
+		{"on the interface", `{ node(id: "` + team + `") { id ... on Node @defer { ... on Team { name } } } }`, 1},
+		{"of a null", `{ node(id: "` + missing + `") { id ... on Team @defer { name } } }`, 0},
+		{"rows of different types", `{ nodes(ids: ["` + contact + `", "` + team + `", "` + order + `"]) { id ... on Team @defer { name } ... on Contact @defer { emailAddress } } }`, 2},
+		{"rows of different types, one null", `{ nodes(ids: ["` + contact + `", "` + missing + `", "` + team + `"]) { id ... on Team @defer { name } ... on Order @defer { notes } } }`, 1},
+		{"the same field of rows of different types", `{ nodes(ids: ["` + contact + `", "` + order + `"]) { id ... on Contact { workspace { name } } ... on Order { workspace { name ... @defer { subdomain } } } } }`, 1},
+		{"within each other, the outer of another type", `{ node(id: "` + contact + `") { id ... on Team @defer(label: "a") { name ... @defer(label: "b") { locale } } } }`, 0},
+		{"within each other, the inner of another type", `{ node(id: "` + contact + `") { id ... on Node @defer(label: "a") { again: id ... on Team @defer(label: "b") { locale } } } }`, 1},
+		{"within each other, the inner skipped", `{ team(id: "11") { name ... @defer(label: "a") { locale ... @defer(label: "b") @skip(if: true) { timeZone } } } }`, 1},
+		{"only others within", `{ team(id: "11") { name ... @defer(label: "a") { ... @defer(label: "b") { locale } } } }`, 1},
+		{"an empty list", `{ workspace(id: "101") { name contacts(filter: { emailAddresses: ["nobody@example.com"] }) { nodes { id ... @defer { emailAddress } } } } }`, 0},
+		{"fields that have been sent", `{ team(id: "11") { name ... @defer { name } } }`, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t)
+			plain := e.query(test.query)
+			got := e.begin(t.Context(), test.query, nil).all()
+			if !reflect.DeepEqual(got.Data, plain.Data) || len(got.Errors) != len(plain.Errors) {
+				t.Errorf("got\n%s, want\n%s", got.raw, plain.raw)
+			}
+			later := 0
+			for i, part := range got.parts {
+				later += len(part.Incremental)
+				if i > 0 && len(part.Incremental) == 0 {
+					t.Errorf("part %d brings nothing: %s", i, got.raw)
+				}
+				for _, item := range part.Incremental {
+					if len(item.Data) == 0 {
+						t.Errorf("part %d has nothing for %v: %s", i, item.Path, got.raw)
+					}
+				}
+			}
+			if later != test.later {
+				t.Errorf("%d objects later, want %d: %s", later, test.later, got.raw)
+			}
+			if last := got.parts[len(got.parts)-1]; test.later > 0 && (last.HasNext == nil || *last.HasNext) || test.later == 0 && (last.HasNext != nil || len(got.parts) > 1) {
+				t.Errorf("hasNext: %s", got.raw)
+			}
+		})
+	}
+}
+
+// TestDeferredNullHasAnError sends null for a deferred fragment only with the error that
+// caused it.
+func TestDeferredNullHasAnError(t *testing.T) {
+	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
+		if !ofContacts(path) {
+			return false
+		}
+		http.Error(w, `{"error":"down"}`, http.StatusInternalServerError)
+		return true
+	}))
+	got := e.begin(t.Context(), contactsLater, nil).all()
+	for _, part := range got.parts[1:] {
+		for _, item := range part.Incremental {
+			if len(item.Errors) == 0 {
+				t.Errorf("no error: %s", got.raw)
+			}
+		}
+	}
+	if len(got.Errors) != 1 || got.get("workspace.name") != "Acme Academy" {
+		t.Error(got.raw)
+	}
+}
+
+// TestFragmentsBeyondTheLimitOfParts sends 20 fragments in parts of their own, and those
+// beyond with what is around them.
+func TestFragmentsBeyondTheLimitOfParts(t *testing.T) {
+	e := newEnv(t)
+	query := `{ team(id: "11") { id ` + each(25, func(i int) string { return fmt.Sprintf("... @defer { a%d: name } ", i) }) + `} }`
+	got := e.begin(t.Context(), query, nil).all()
+	later := 0
+	for _, part := range got.parts {
+		later += len(part.Incremental)
+	}
+	first, _ := got.parts[0].Data["team"].(map[string]any)
+	if len(got.Errors) > 0 || later != 20 || got.get("team.a24") != "Acme Coaching" || first["a24"] == nil {
+		t.Errorf("%d later: %s", later, got.raw)
+	}
+}
+
+// TestDefer sends what @defer marks with the rest to clients that accept one piece only.
+func TestDefer(t *testing.T) {
+	e := newEnv(t)
+	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`
+	plain := strings.ReplaceAll(strings.ReplaceAll(query, ` @defer(label: "more")`, ""), " @defer", "")
+	for range 2 { // parsed, and then known
+		if got, want := e.must(query).raw, e.must(plain).raw; got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
 		}
 	}
 }

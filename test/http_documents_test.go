@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,39 @@ func TestTrustedDocuments(t *testing.T) {
 						t.Errorf("%s: %s", query, r.raw)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestUnknownTrustedDocument asks for ids that the manifest does not have, in every way in which
+// clients name a document. The code is not that of bad input, nor that of automatic persisted
+// queries, after which clients send the text.
+func TestUnknownTrustedDocument(t *testing.T) {
+	const query = `{ teams { nodes { name } } }`
+	for _, only := range []bool{false, true} {
+		e := newEnv(t, withTrusted(fmt.Sprintf(`{"teams": %q}`, query), only))
+		send := func(params, accept string) (int, string) {
+			req := post(params)(e)
+			req.Header.Set("Accept", accept)
+			status, raw, _ := e.do(req)
+			return status, raw
+		}
+		apollo := fmt.Sprintf(`{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": %q}}}`, hashOf("{ __typename }"))
+		code := map[string]string{
+			`{"documentId": "teams-2"}`: "DOCUMENT_NOT_FOUND", `{"id": "teams-2"}`: "DOCUMENT_NOT_FOUND", `{"doc_id": "teams-2"}`: "DOCUMENT_NOT_FOUND",
+			apollo: map[bool]string{true: "DOCUMENT_NOT_FOUND", false: "PERSISTED_QUERY_NOT_FOUND"}[only],
+			`{"documentId": "teams", "query": "{ __typename }"}`: "BAD_USER_INPUT",
+		}
+		if only {
+			code[`{"query": "{ __typename }"}`] = "BAD_USER_INPUT"
+		}
+		for params, want := range code {
+			if status, raw := send(params, "application/graphql-response+json"); status != http.StatusBadRequest || !strings.Contains(raw, fmt.Sprintf(`"code":%q`, want)) || strings.Contains(raw, `"data"`) {
+				t.Errorf("only %t, %s: %d %s, want %s", only, params, status, raw, want)
+			}
+			if status, raw := send(params, "application/json"); status != http.StatusOK || !strings.Contains(raw, want) {
+				t.Errorf("only %t, %s: %d %s, want 200 and %s", only, params, status, raw, want)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,61 +20,6 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
-
-// Processes of their own are this test binary again, told by the environment what to be.
-const (
-	beAPI    = "FUNNELGRAPH_TEST_API"
-	beServer = "FUNNELGRAPH_TEST_SERVER"
-)
-
-func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(beAPI) != "":
-		serveChaos()
-	case os.Getenv(beServer) != "":
-		if err := server.Main(strings.Fields(os.Getenv(beServer))); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	default:
-		// Tests name the project's files as they stand from its root.
-		if err := os.Chdir(".."); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(m.Run())
-	}
-}
-
-// process runs this binary as something else until the test ends, and returns it with
-// its first line of output.
-func process(t *testing.T, env string) (*exec.Cmd, string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), env)
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		t.Fatalf("%s: %v", env, err)
-	}
-	go func() { _, _ = io.Copy(os.Stderr, lines) }()
-	return cmd, strings.TrimSpace(line)
-}
 
 // faults are what goes wrong, each as a part of all calls.
 type faults struct {

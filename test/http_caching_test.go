@@ -12,13 +12,6 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/funnelgraph/funnelgraph/upstream/demo"
-)
-
-const (
-	asDemo = "Authorization: Bearer " + demo.Token
-	isJSON = "Content-Type: application/json"
 )
 
 // unpacked returns a body without its coding.

@@ -205,3 +205,40 @@ func TestCacheOverHTTP(t *testing.T) {
 	ask("no-transform, No-Cache", 2)
 	ask("", 2)
 }
+
+// TestMutationEndsSharingOfExplainedQueries has a slow query in flight, explained and not. After
+// a mutation of the same client the same query is asked anew.
+func TestMutationEndsSharingOfExplainedQueries(t *testing.T) {
+	var slow sync.WaitGroup
+	release, begun := make(chan struct{}), make(chan struct{}, 10)
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path == "/teams" && r.Method == http.MethodGet {
+			begun <- struct{}{}
+			<-release
+		}
+		return false
+	}))
+	send := func(query, explain string) {
+		slow.Go(func() {
+			r := post(`{"query":"`+query+`"}`, "X-Funnelgraph-Explain: "+explain)(e)
+			_, _, _ = e.do(r)
+		})
+	}
+	await := func(n int) {
+		t.Helper()
+		for range n {
+			select {
+			case <-begun:
+			case <-time.After(10 * time.Second):
+				t.Fatal("a query has joined one from before the mutation")
+			}
+		}
+	}
+	send(`{ teams { nodes { name } } }`, "1")
+	await(1)
+	e.must(`mutation { updateTeam(input: { id: "11", name: "Renamed" }) { team { name } } }`)
+	send(`{ teams { nodes { name } } }`, "1")
+	await(1)
+	close(release)
+	slow.Wait()
+}

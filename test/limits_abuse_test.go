@@ -2,10 +2,7 @@ package test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,24 +33,6 @@ type hostile struct {
 	code string
 }
 
-const bad = string(upstream.BadUserInput)
-
-func post(body string, headers ...string) func(*env) *http.Request {
-	return func(e *env) *http.Request {
-		r, err := http.NewRequest(http.MethodPost, e.url+"/graphql", strings.NewReader(body))
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", "Bearer "+demo.Token)
-		for _, header := range headers {
-			name, value, _ := strings.Cut(header, ": ")
-			r.Header.Set(name, value)
-		}
-		return r
-	}
-}
-
 func operation(query string, variables ...any) func(*env) *http.Request {
 	params := map[string]any{"query": query}
 	if len(variables) > 0 {
@@ -81,29 +60,7 @@ func other(method, path string, headers ...string) func(*env) *http.Request {
 	}
 }
 
-// each joins what f returns for 0 to n-1.
-func each(n int, f func(i int) string) string {
-	var b strings.Builder
-	for i := range n {
-		b.WriteString(f(i))
-	}
-	return b.String()
-}
-
 func globalID(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
-
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
-}
-
-func gzipped(text string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	return b.String()
-}
 
 // attacks are the hostile inputs.
 func attacks() []hostile {
@@ -354,17 +311,6 @@ func TestAbuse(t *testing.T) {
 	t.Logf("%d hostile inputs", len(list))
 }
 
-type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (l lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
-}
-
 // TestAbuseOfHTTP sends what is hardly HTTP, and bodies that never end: each is
 // answered with 4xx or cut off, and the server goes on.
 func TestAbuseOfHTTP(t *testing.T) {
@@ -435,4 +381,88 @@ func TestAbuseOfHTTP(t *testing.T) {
 		t.Errorf("calls were made: %q", calls)
 	}
 	e.must(nested)
+}
+
+// TestMemoryGrowsWithReceivedBodies announces large bodies and sends one byte of each, on
+// many connections and on one HTTP/2 connection.
+func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
+	const announced, most = 1 << 20, 64 << 20 // bytes
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	for _, test := range []struct {
+		name     string
+		requests int
+		send     func(t *testing.T, e *env)
+	}{
+		{"300 connections", 300, func(t *testing.T, e *env) {
+			t.Helper()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Length: %d\r\n\r\n{", isJSON, announced)
+		}},
+		{"250 streams of one connection", 250, nil},
+		{"300 connections that announce an HTTP/2 frame", 0, func(t *testing.T, e *env) {
+			t.Helper()
+			for range 300 {
+				conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				// Settings, and then a frame of an unknown type whose length is 2²⁰-1.
+				_, _ = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"+"\x0f\xff\xff\xee\x00\x00\x00\x00\x00x")
+			}
+			time.Sleep(time.Second)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEnv(t)
+			e.serveAsIs()
+			if test.send == nil {
+				transport := &http.Transport{Protocols: h2c, MaxConnsPerHost: 1}
+				t.Cleanup(transport.CloseIdleConnections)
+				test.send = func(t *testing.T, e *env) {
+					t.Helper()
+					body, w := io.Pipe()
+					t.Cleanup(func() { _ = w.Close() })
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/graphql", body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.ContentLength = announced
+					req.Header.Set("Content-Type", "application/json")
+					go func() {
+						if resp, err := transport.RoundTrip(req); err == nil {
+							_ = resp.Body.Close()
+						}
+					}()
+					_, _ = w.Write([]byte("{"))
+				}
+			}
+			before := liveHeap()
+			for range max(1, test.requests) {
+				test.send(t, e)
+			}
+			for end := time.Now().Add(20 * time.Second); e.telemetry.InFlight() < test.requests; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d of %d requests have begun", e.telemetry.InFlight(), test.requests)
+				}
+			}
+			time.Sleep(100 * time.Millisecond) // a handler that allocates ahead has done so by then
+			if grown := liveHeap() - before; grown > most {
+				t.Errorf("the heap grew by %d MB", grown>>20)
+			}
+		})
+	}
+}
+
+// liveHeap returns the bytes of the objects that are reachable.
+func liveHeap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -4,20 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
-	"github.com/funnelgraph/funnelgraph/internal/access"
-	"github.com/funnelgraph/funnelgraph/internal/config"
-	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -184,145 +177,132 @@ func TestStaleCursor(t *testing.T) {
 	}
 }
 
-// TestOwnerLookupsHaveABudget asks for a record whose owner is in an endless list, as a
-// client that may see one workspace and make five calls.
-func TestOwnerLookupsHaveABudget(t *testing.T) {
-	key, hash := access.NewKey()
-	t.Setenv("SOME_TOKEN", demo.Token)
-	file := filepath.Join(t.TempDir(), "access.yaml")
-	text := fmt.Sprintf("tokens: { some: { env: SOME_TOKEN } }\nclients:\n  - { name: one, keys: [%q], token: some, workspaces: [101], limits: { calls: 5 } }\n", hash)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	gate, err := access.NewClients(t.Context(), file, "", limits.Policy{Limits: limits.Limits{Timeout: 30 * time.Second}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate }, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
-		switch path {
-		case "/workspaces/101/courses":
-			n, _ := strconv.Atoi(r.URL.Query().Get("after"))
-			sendPage(w, strconv.Itoa(n+20), numbers(n+1, n+20)...)
-		case "/courses/sections/4":
-			_, _ = fmt.Fprint(w, `{"id":4,"course_id":0,"title":"x"}`)
-		default:
-			return false
+// TestWalk pages through a list in both directions and in pages of several
+// sizes: every row comes once, in order.
+func TestWalk(t *testing.T) {
+	e := newEnv(t)
+	for _, sort := range []string{"", "sort: { property: UPDATED_AT, direction: DESC },"} {
+		whole := walk(t, e, sort, true, 100)
+		if len(whole) != 303 {
+			t.Fatalf("%d contacts, want 303: 310 less those that lists leave out", len(whole))
 		}
-		return true
-	}))
-	r := e.queryAs(key, `{ node(id: "`+model.GlobalID(upstream.Ref{Kind: upstream.KindCourseSection, Parent: "101", ID: "4"})+`") { ... on CourseSection { title } } }`)
-	if r.get("node") != nil {
-		t.Errorf("a section of no course is shown: %s", r.raw)
-	}
-	if calls := e.callsOf(demo.Token); len(calls) > 10 {
-		t.Errorf("%d calls, want at most five for the request and as many for the owner", len(calls))
+		seen := make(map[string]bool)
+		for _, id := range whole {
+			if seen[id] {
+				t.Fatalf("%s comes twice", id)
+			}
+			seen[id] = true
+		}
+		for _, size := range []int{1, 7, 20, 33} {
+			for _, forward := range []bool{true, false} {
+				if size == 1 && sort != "" {
+					continue
+				}
+				if got := walk(t, e, sort, forward, size); strings.Join(got, " ") != strings.Join(whole, " ") {
+					t.Errorf("%q, pages of %d, forward %v: the rows differ", sort, size, forward)
+				}
+			}
+		}
 	}
 }
 
-// TestLongFiltersAreSplit filters by a hundred long e-mail addresses, in front of an API
-// that accepts 8 KB: the filter is split over several calls, and the rows are those of
-// one list in every direction and window.
-func TestLongFiltersAreSplit(t *testing.T) {
-	const rows = 100
-	address := func(id int) string { return fmt.Sprintf("%s.%03d@example.com", strings.Repeat("x", 80), id) }
-	var mu sync.Mutex
-	longest := 0
-	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
-		if path != "/workspaces/101/contacts" {
-			return false
-		}
-		mu.Lock()
-		longest = max(longest, len(r.RequestURI))
-		mu.Unlock()
-		if len(r.RequestURI) > 8<<10 {
-			w.WriteHeader(http.StatusRequestURITooLong)
-			return true
-		}
-		q := r.URL.Query()
-		after, _ := strconv.Atoi(q.Get("after"))
-		values := strings.Split(q.Get("filter[email_address]"), ",")
-		var found []int
-		for id := 1; id <= rows; id++ {
-			if slices.Contains(values, address(id)) {
-				found = append(found, id)
+// TestWalkOfChildren pages through what a contact has elsewhere, which is fetched for many
+// contacts at once, in the same ways.
+func TestWalkOfChildren(t *testing.T) {
+	e := newEnv(t)
+	const podcast, academy = `contact(id: "3000000078", workspaceId: "103")`, `contact(id: "3000000001", workspaceId: "101")`
+	for _, list := range []struct {
+		below, path string
+		sorts       []string
+		rows        int
+	}{
+		{podcast, "contact.orders", []string{"", "sort: { property: UPDATED_AT, direction: DESC },"}, 26},
+		{academy, "contact.orders", []string{"", "sort: { direction: DESC },"}, 2},
+		{academy, "contact.enrollments", []string{""}, 2},
+		{academy, "contact.opportunities", []string{"", "sort: { property: UPDATED_AT },"}, 1},
+		{academy, "contact.formSubmissions", []string{""}, 1},
+		{`contact(id: "3000000002", workspaceId: "101")`, "contact.orders", []string{""}, 0},
+		{`node(id: "` + model.GlobalID(upstream.Ref{Kind: upstream.KindProductCollection, Parent: "103", ID: "76006"}) + `") { ... on ProductCollection`, "node.products", []string{""}, 24},
+	} {
+		for _, sort := range list.sorts {
+			whole := walkOf(t, e, list.below, list.path, sort, true, 100)
+			if len(whole) != list.rows {
+				t.Errorf("%s %s: %d rows, want %d", list.path, sort, len(whole), list.rows)
+			}
+			for _, size := range []int{1, 7, 20} {
+				for _, forward := range []bool{true, false} {
+					if got := walkOf(t, e, list.below, list.path, sort, forward, size); strings.Join(got, " ") != strings.Join(whole, " ") {
+						t.Errorf("%s %s, pages of %d, forward %v: %v, want %v", list.path, sort, size, forward, got, whole)
+					}
+				}
 			}
 		}
-		if q.Get("sort_order") == "desc" {
-			slices.Reverse(found)
-			found = slices.DeleteFunc(found, func(id int) bool { return after != 0 && id >= after })
-		} else {
-			found = slices.DeleteFunc(found, func(id int) bool { return id <= after })
-		}
-		next := ""
-		if len(found) > upstream.PageSize {
-			found = found[:upstream.PageSize]
-			next = strconv.Itoa(found[len(found)-1])
-		}
-		sendPage(w, next, found...)
-		return true
-	}))
-	addresses := make([]string, rows)
-	for i := range addresses {
-		addresses[i] = address((i*37)%rows + 1) // so that the parts overlap in their ids
 	}
-	list := func(arguments string) (ids []int, more bool) {
-		t.Helper()
-		r := e.must(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }, `+arguments+`) { nodes { rawId } pageInfo { hasNextPage hasPreviousPage } } } }`, map[string]any{"a": addresses})
-		for i := 0; ; i++ {
-			id, ok := r.get(fmt.Sprintf("workspace.contacts.nodes.%d.rawId", i)).(string)
+}
+
+func walk(t *testing.T, e *env, sort string, forward bool, size int) []string {
+	t.Helper()
+	return walkOf(t, e, `workspace(id: "109", subdomain: "sol-cursos")`, "workspace.contacts", sort, forward, size)
+}
+
+// walkOf walks the list at a path, below the field that the path begins with.
+func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size int) []string {
+	t.Helper()
+	list := path[strings.LastIndex(path, ".")+1:]
+	var all []string
+	cursor := ""
+	for range 400 {
+		window := fmt.Sprintf("first: %d", size)
+		if !forward {
+			window = fmt.Sprintf("last: %d", size)
+		}
+		if cursor != "" {
+			window += map[bool]string{true: ", after: ", false: ", before: "}[forward] + fmt.Sprintf("%q", cursor)
+		}
+		r := e.must(fmt.Sprintf(`{ %s { %s(%s %s) { edges { cursor node { rawId } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`, below, list, sort, window) + strings.Repeat("}", strings.Count(below, "{")))
+		var page []string
+		for i := range size {
+			id, ok := r.get(fmt.Sprintf(path+".edges.%d.node.rawId", i)).(string)
 			if !ok {
 				break
 			}
-			n, _ := strconv.Atoi(id)
-			ids = append(ids, n)
+			if r.get(fmt.Sprintf(path+".edges.%d.cursor", i)) != id {
+				t.Fatal("a cursor is not its row's id")
+			}
+			page = append(page, id)
 		}
-		info := map[bool]string{true: "hasPreviousPage", false: "hasNextPage"}[strings.HasPrefix(arguments, "last")]
-		return ids, r.get("workspace.contacts.pageInfo."+info) == true
-	}
-	down := numbers(31, 60)
-	slices.Reverse(down)
-	for arguments, want := range map[string]struct {
-		ids  []int
-		more bool
-	}{
-		"first: 100":               {numbers(1, 100), false},
-		"first: 20":                {numbers(1, 20), true},
-		"first: 30, after: \"60\"": {numbers(61, 90), true},
-		"last: 30, before: \"61\"": {numbers(31, 60), true},
-		"last: 50, before: \"31\"": {numbers(1, 30), false},
-		"first: 30, sort: { direction: DESC }, after: \"61\"": {down, true},
-	} {
-		if ids, more := list(arguments); !slices.Equal(ids, want.ids) || more != want.more {
-			t.Errorf("%s: got %v, more %t", arguments, ids, more)
+		info := path + ".pageInfo."
+		if len(page) > 0 && (r.get(info+"startCursor") != page[0] || r.get(info+"endCursor") != page[len(page)-1]) {
+			t.Fatalf("the cursors of the slice: %s", r.raw)
 		}
+		more, behind, next := r.get(info+"hasNextPage"), r.get(info+"hasPreviousPage"), r.get(info+"endCursor")
+		if forward {
+			all = append(all, page...)
+		} else {
+			all = append(page, all...)
+			more, behind, next = behind, more, r.get(info+"startCursor")
+		}
+		if behind != (cursor != "") {
+			t.Fatalf("whether there are rows behind: %s", r.raw)
+		}
+		if more == false {
+			return all
+		}
+		cursor = next.(string)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if longest < 4<<10 {
-		t.Errorf("the longest URL has %d bytes: filters are split too early", longest)
-	}
-	r := e.query(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }, sort: { property: UPDATED_AT }) { nodes { rawId } } } }`, map[string]any{"a": addresses})
-	if r.code("workspace.contacts") != "BAD_USER_INPUT" {
-		t.Errorf("sorted by another property: %s", r.raw)
-	}
-	r = e.query(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }) { nodes { rawId } } } }`, map[string]any{"a": []string{strings.Repeat("x", 5000)}})
-	if r.code("workspace.contacts") != "BAD_USER_INPUT" {
-		t.Errorf("a value of 5,000 bytes: %s", r.raw)
-	}
+	t.Fatal("the walk does not end")
+	return nil
 }
 
-// TestRecordsHaveIDs leaves out rows whose id is no id: they could be neither found again
-// nor told apart.
-func TestRecordsHaveIDs(t *testing.T) {
-	e := newEnv(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
-		if path != "/workspaces/101/contacts" {
-			return false
-		}
-		_, _ = fmt.Fprintf(w, `[{"id":{}},{"id":[1]},{"id":1.5},{"id":-0.0},{"id":"a b"},{"id":%q},{},null,{"id":7,"workspace_id":101}]`, strings.Repeat("9", 500))
+// TestEmptyPageWithCursor ends a list whose header says that it goes on and
+// whose body is empty.
+func TestEmptyPageWithCursor(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
+		w.Header().Set("Pagination-Next", "5")
+		answer(200, "application/json", `[]`)(w, r)
 		return true
 	}))
-	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { rawId } } } }`)
-	if want := `{"data":{"workspace":{"contacts":{"nodes":[{"rawId":"7"}]}}}}`; r.raw != want {
-		t.Errorf("got %.500s, want %s", r.raw, want)
+	if r := e.must(`{ teams(first: 50) { nodes { id } pageInfo { hasNextPage endCursor } } }`); r.get("teams.pageInfo.hasNextPage") != false {
+		t.Errorf("got %s", r.raw)
 	}
 }

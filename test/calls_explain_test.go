@@ -139,3 +139,96 @@ func TestExplainsWhomItMay(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainedChain asks each query many times while calls take a random time. The chain is the
+// same every time.
+func TestExplainedChain(t *testing.T) {
+	const known = `{ workspace(id: "101") { name } c: workspace(id: "103") { name } }`
+	for _, row := range []struct {
+		name  string
+		warm  string // is asked first
+		query string
+		want  int
+	}{
+		{"teams, workspaces, contacts", "", nested, 3},
+		{"50 contacts in a known workspace", known, `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 50) { nodes { id } } } }`, 3},
+		{"50 contacts in an unknown workspace", "", `{ workspace(id: "103") { contacts(first: 50) { nodes { id } } } }`, 4},
+		{"25 contacts from the end", known, `{ workspace(id: "103", subdomain: "acme-podcast") { contacts(last: 25) { nodes { id } } } }`, 2},
+		{"contact, workspace, team", "", `{ contact(id: "3000000001", workspaceId: "101") { emailAddress workspace { name team { name } } } }`, 3},
+		{"contact, workspace, team, in a known workspace", known, `{ contact(id: "3000000001", workspaceId: "101") { emailAddress workspace { name team { name } } } }`, 3},
+		{"contact and its workspace side by side", "", `{ w: workspace(id: "101") { name } c: contact(id: "3000000001", workspaceId: "101") { emailAddress } }`, 2},
+		{"independent lists", "", `{ a: workspace(id: "101", subdomain: "acme-academy") { funnels { nodes { name } } pages { nodes { name } } contacts { nodes { rawId } } } teams { nodes { name } } }`, 1},
+		{"40 contacts by id", known, `{ ` + contactAliases(40, `contact(id: "%s", workspaceId: "101") { emailAddress }`) + ` }`, 1},
+		{"children of rows by edges", known, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 40) { edges { node { orders { edges { node { lineItems { product { name } } } } } } } } } }`, 4},
+		{"a list of each row", known, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 20) { nodes { appliedTags { nodes { tag { createdAt } } } } } } }`, 2},
+		{"the parents are known", "", `{ team(id: "11") { name workspaces { nodes { contacts { nodes { workspace { name team { name } } } } } } } }`, 3},
+		{"a branch of many pages beside a deep one", known, `{ a: workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 100) { nodes { id } } } ` + nested[1:], 5},
+		{"a deferred fragment", known, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 40) { nodes { id } } ... @defer { orders { nodes { lineItems { product { name } } } } } } }`, 2},
+		{"nothing", "", `{ __typename }`, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			times := 200
+			if testing.Short() {
+				times = 20
+			}
+			e := newEnv(t, withRandomLatency(2*time.Millisecond))
+			got, mu := make(map[int]int), sync.Mutex{}
+			limit := make(chan struct{}, 16)
+			var wait sync.WaitGroup
+			for i := range times {
+				wait.Go(func() {
+					limit <- struct{}{}
+					defer func() { <-limit }()
+					// Each has a token of its own, so that none knows what another has found out.
+					token := fmt.Sprint(demo.Token, ".", i)
+					if row.warm != "" {
+						e.explained(token, "1", row.warm, nil)
+					}
+					what, ok, raw := e.explained(token, "1", row.query, nil)
+					if !ok {
+						t.Errorf("nothing is explained: %s", raw)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					got[what.Chain]++
+				})
+			}
+			wait.Wait()
+			if got[row.want] != times {
+				t.Errorf("the chain was %v (by how often), want always %d", got, row.want)
+			}
+		})
+	}
+}
+
+// TestExplainedChainOfKeptAnswers counts answers from the cache and of other requests: where they
+// came from does not change what depends on what.
+func TestExplainedChainOfKeptAnswers(t *testing.T) {
+	e := newEnv(t, withRandomLatency(10*time.Millisecond), withCache(time.Minute))
+	const query = `query Q%d { teams { nodes { workspaces { nodes { contacts(first: 5) { nodes { workspace { team { name } } } } } } } } }`
+	var wait sync.WaitGroup
+	for i := range 20 {
+		wait.Go(func() { // at the same time, and not identical
+			if what, _, raw := e.explained(demo.Token, "1", fmt.Sprintf(query, i), nil); what.Chain != 3 {
+				t.Errorf("the chain is %d, want 3: %s", what.Chain, raw)
+			}
+		})
+	}
+	wait.Wait()
+	if what, _, _ := e.explained(demo.Token, "1", fmt.Sprintf(query, 20), nil); what.Chain != 3 || what.Network != 0 {
+		t.Errorf("the chain is %d with %d calls, want 3 with none", what.Chain, what.Network)
+	}
+}
+
+// TestExplainedChainOfMutations runs mutations, which wait for each other.
+func TestExplainedChainOfMutations(t *testing.T) {
+	e := newEnv(t, withRandomLatency(2*time.Millisecond))
+	e.must(`{ workspace(id: "101") { name } }`)
+	what, _, raw := e.explained(demo.Token, "1", `mutation {
+		a: updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "A"}) { contact { firstName } }
+		b: updateContact(input: {id: "3000000002", workspaceId: "101", firstName: "B"}) { contact { firstName orders { nodes { id } } } }
+	}`, nil)
+	if what.Chain != 3 {
+		t.Errorf("the chain is %d, want 3: %s", what.Chain, raw)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
@@ -280,52 +279,5 @@ func TestBlockStrings(t *testing.T) {
 			t.Errorf("%s: got %q, want %q: %s", literal, got, want, r.raw)
 		}
 		e.sendJSON(`mutation($id: ID!) { deleteContact(input: { id: $id }) { deletedContactId } }`, `{"id":"`+id+`"}`)
-	}
-}
-
-// TestIntrospectionAnswersNull pins the fields of __Type that are null by its kind.
-func TestIntrospectionAnswersNull(t *testing.T) {
-	e := newEnv(t)
-	of := map[string][]string{
-		"Contact": {"fields", "interfaces"}, "Node": {"fields", "interfaces", "possibleTypes"}, "DateTime": {},
-		"SortDirection": {"enumValues"}, "ContactFilter": {"inputFields", "isOneOf"},
-	}
-	const members = `fields { name } interfaces { name } possibleTypes { name } enumValues { name } inputFields { name } isOneOf`
-	for name, want := range of {
-		r := e.must(`query($n: String!) { __type(name: $n) { `+members+` } }`, map[string]any{"n": name})
-		var got []string
-		for field, v := range r.Data["__type"].(map[string]any) {
-			if v != nil {
-				got = append(got, field)
-			}
-		}
-		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s has %q, want %q", name, got, want)
-		}
-	}
-	r := e.must(`{ __type(name: "Contact") { fields { name type { kind fields { name } isOneOf ofType { enumValues { name } } } } } }`)
-	if r.get("__type.fields.0.type.fields") != nil || r.get("__type.fields.0.type.isOneOf") != nil {
-		t.Error(r.raw)
-	}
-}
-
-// TestNoIntrospection refuses what asks for the schema where that is off, without a word
-// in the log.
-func TestNoIntrospection(t *testing.T) {
-	logs := logged(t)
-	e := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
-	for _, query := range []string{`{ __schema { types { name } } }`, `{ __type(name: "Team") { name } }`, `{ ...F } fragment F on Query { s: __schema { types { name } } }`} {
-		status, r := e.sendJSON(query, "")
-		if status != http.StatusBadRequest || len(r.Errors) == 0 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || r.Errors[0].Path != nil {
-			t.Errorf("%s: %d %s", query, status, r.raw)
-		}
-	}
-	if text := logs(); strings.Contains(text, "ERROR") {
-		t.Error(text)
-	}
-	if _, r := e.sendJSON(bySort, `{"v":{"propertie":"ID"}}`); strings.Contains(r.raw, "Did you mean") {
-		t.Error(r.raw)
 	}
 }

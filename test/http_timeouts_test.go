@@ -1,0 +1,204 @@
+package test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/internal/serving"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// TestSlowBodyTimesOut sends a body that arrives byte by byte: the time for all of it is
+// bounded.
+func TestSlowBodyTimesOut(t *testing.T) {
+	e := newEnv(t)
+	listener := newLocalListener(t)
+	server := serving.New(e.front.Config.Handler)
+	if server.ReadTimeout <= 0 || server.ReadTimeout > time.Minute {
+		t.Errorf("a request may take %s to arrive", server.ReadTimeout)
+	}
+	server.ReadTimeout = 500 * time.Millisecond
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	for name, transport := range map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2": {Protocols: h2c}} {
+		body, w := io.Pipe()
+		go func() {
+			for {
+				if _, err := io.WriteString(w, " "); err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+listener.Addr().String()+"/graphql", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		begun := time.Now()
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		_ = body.Close()
+		transport.CloseIdleConnections()
+		if took := time.Since(begun); resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not arrive in time") || took > 5*time.Second {
+			t.Errorf("%s: %d %s after %s", name, resp.StatusCode, text, took)
+		}
+	}
+}
+
+// contactsHang is an API that never answers for contacts of one workspace.
+func contactsHang(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+	if subdomain == "acme-retreats" && ofContacts(path) {
+		<-r.Context().Done()
+	}
+	return false
+}
+
+// TestRequestTimeoutHeader answers in part before the deadline that a client sets.
+func TestRequestTimeoutHeader(t *testing.T) {
+	e := newEnv(t, withFault(contactsHang))
+	const timeout = 5 * time.Second
+	body, _ := json.Marshal(map[string]any{"query": nested})
+	var wait sync.WaitGroup
+	for _, header := range []string{"5s", "5000ms", "5"} {
+		wait.Go(func() {
+			begun := time.Now()
+			status, text, _ := e.request("POST", "/graphql", string(body), isJSON, asDemo, "X-Request-Timeout: "+header)
+			took := time.Since(begun)
+			r := result{raw: text}
+			if err := json.Unmarshal([]byte(text), &r); err != nil {
+				t.Error(err)
+			}
+			if status != 200 || took > timeout || took < timeout/2 || len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
+				t.Errorf("%s: %d after %s: %.500s", header, status, took, text)
+			}
+		})
+	}
+	wait.Wait()
+	for _, header := range []string{"soon", "-1s", "0", "0s", "8 s", "8s8", "1e3", "99999999999999999999", "8s, 9s", "8 seconds"} {
+		for _, method := range []string{"POST", "GET"} {
+			status, text, _ := e.request(method, "/graphql?query={__typename}", `{"query":"{ __typename }"}`, isJSON, asDemo, "X-Request-Timeout: "+header)
+			var r result
+			if err := json.Unmarshal([]byte(text), &r); err != nil || status != 400 || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad || !strings.Contains(r.Errors[0].Message, "X-Request-Timeout") {
+				t.Errorf("%s %q: %d %s", method, header, status, text)
+			}
+		}
+	}
+}
+
+// TestRequestTimeoutHeaderIsAtMostTheServers keeps the server's own limit.
+func TestRequestTimeoutHeaderIsAtMostTheServers(t *testing.T) {
+	e := newEnv(t, withFault(contactsHang), withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }))
+	begun := time.Now()
+	body, _ := json.Marshal(map[string]any{"query": nested})
+	_, text, _ := e.request("POST", "/graphql", string(body), isJSON, asDemo, "X-Request-Timeout: 1h")
+	if took := time.Since(begun); took > 5*time.Second || !strings.Contains(text, "UPSTREAM_TIMEOUT") {
+		t.Errorf("after %s: %.500s", took, text)
+	}
+}
+
+// TestRequestTimeoutHeaderIsOnesOwn has several clients ask the same together: a deadline
+// cuts no answer but that of the client that set it, which waits no longer than that.
+// They share REST calls all the same.
+func TestRequestTimeoutHeaderIsOnesOwn(t *testing.T) {
+	for _, hurriedFirst := range []bool{true, false} {
+		goOn := make(chan struct{})
+		e := newEnv(t, withFault(held(goOn, ofContacts)))
+		const query = `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { emailAddress } } } }`
+		body, _ := json.Marshal(map[string]any{"query": query})
+		ask := func(headers ...string) <-chan result {
+			answered := make(chan result, 1)
+			go func() {
+				_, text, _ := e.request("POST", "/graphql", string(body), append(headers, isJSON, asDemo)...)
+				r := result{raw: text}
+				_ = json.Unmarshal([]byte(text), &r)
+				answered <- r
+			}()
+			return answered
+		}
+		var hurried, patient <-chan result
+		if hurriedFirst {
+			hurried = ask("X-Request-Timeout: 1s")
+			waitForCalls(t, e, 1)
+			patient = ask()
+		} else {
+			patient = ask()
+			waitForCalls(t, e, 1)
+			hurried = ask("X-Request-Timeout: 1s")
+		}
+		unhurried := ask("X-Request-Timeout: 20s")
+		select {
+		case r := <-hurried:
+			if r.code("workspace.contacts") != "UPSTREAM_TIMEOUT" {
+				t.Errorf("hurried: %s", r.raw)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("the hurried client waits for the others")
+		}
+		close(goOn)
+		for name, answered := range map[string]<-chan result{"patient": patient, "unhurried": unhurried} {
+			if r := <-answered; len(r.Errors) > 0 || r.get("workspace.contacts.nodes.0.emailAddress") == nil {
+				t.Errorf("%s: %s", name, r.raw)
+			}
+		}
+		if calls := e.callsOf(demo.Token); len(calls) != 1 {
+			t.Errorf("%d calls: %q", len(calls), calls)
+		}
+	}
+}
+
+// waitForCalls waits until so many REST calls have been made.
+func waitForCalls(t *testing.T, e *env, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); len(e.callsOf(demo.Token)) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("calls: %q", e.callsOf(demo.Token))
+		}
+	}
+}
+
+// TestRequestTimeoutHeaderOfParts bounds the deferred parts too.
+func TestRequestTimeoutHeaderOfParts(t *testing.T) {
+	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
+		if ofContacts(path) {
+			<-r.Context().Done()
+		}
+		return false
+	}))
+	begun := time.Now()
+	p := e.begin(t.Context(), contactsLater, nil, "X-Request-Timeout: 4s").all()
+	if took := time.Since(begun); took > 4*time.Second || len(p.parts) != 2 || p.code("workspace.contacts") != "UPSTREAM_TIMEOUT" || p.get("workspace.name") != "Acme Academy" {
+		t.Errorf("after %s: %s", took, p.raw)
+	}
+}
+
+// TestRequestTimeout answers what is there when the time is up, and says what is not.
+func TestRequestTimeout(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+		if subdomain == "acme-retreats" {
+			<-r.Context().Done()
+		}
+		return false
+	}))
+	begun := time.Now()
+	r := e.query(nested)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
+		t.Errorf("got %.2000s", r.raw)
+	}
+}

@@ -1,0 +1,92 @@
+package test
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/internal/server"
+)
+
+// Processes of their own are this test binary again, told by the environment what to be.
+const (
+	beAPI    = "FUNNELGRAPH_TEST_API"
+	beServer = "FUNNELGRAPH_TEST_SERVER"
+)
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(beAPI) != "":
+		serveChaos()
+	case os.Getenv(beServer) != "":
+		if err := server.Main(strings.Fields(os.Getenv(beServer))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	default:
+		// Tests name the project's files as they stand from its root.
+		if err := os.Chdir(".."); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(m.Run())
+	}
+}
+
+// process runs this binary as something else until the test ends, and returns it with
+// its first line of output.
+func process(t *testing.T, env string) (*exec.Cmd, string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), env)
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%s: %v", env, err)
+	}
+	go func() { _, _ = io.Copy(os.Stderr, lines) }()
+	return cmd, strings.TrimSpace(line)
+}
+
+// full has the load tests run at the size that the figures in the README are
+// for, which takes minutes.
+var full = flag.Bool("full", false, "run the load tests at their full size")
+
+// size returns the first number, or the second with -full.
+func size(usual, large int) int {
+	if *full {
+		return large
+	}
+	return usual
+}
+
+// heap returns the bytes that are alive.
+func heap() uint64 {
+	var m runtime.MemStats
+	for range 3 { // pools give up what they hold in two collections
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

@@ -1,0 +1,215 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/funnelgraph/funnelgraph/internal/access"
+	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/limits"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
+)
+
+// TestWrongSubdomain gives a workspace's subdomain wrongly in one place: where
+// it contradicts another, it is looked up.
+func TestWrongSubdomain(t *testing.T) {
+	e := newEnv(t)
+	if r := e.query(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != "NOT_FOUND" {
+		t.Errorf("wrong: %s", r.raw)
+	}
+	r := e.must(`{ a: workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } b: workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { rawId } } } }`)
+	if r.get("a.contacts.nodes.0.rawId") != "3000000001" || r.get("b.contacts.nodes.0.rawId") != "3000000001" {
+		t.Errorf("contradictory: %s", r.raw)
+	}
+	// Nobody else believes it, and what ClickFunnels says goes before it.
+	e.must(`{ workspace(id: "101") { name } }`)
+	e.must(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } }`)
+	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
+}
+
+// TestForeignContact asks a workspace for a contact of another one.
+func TestForeignContact(t *testing.T) {
+	e := newEnv(t)
+	mine := contactIDs(1)[0] // of workspace 101
+	public102 := e.must(`{ workspace(id: "102") { publicId } }`).get("workspace.publicId").(string)
+	for path, query := range map[string]string{
+		"a":         `{ a: contact(id: "` + mine + `", workspaceId: "102") { emailAddress } }`,
+		"b":         `{ b: contact(id: "` + mine + `", workspaceId: "` + public102 + `") { emailAddress } }`,
+		"c.contact": `{ c: workspace(id: "102") { contact(id: "` + mine + `") { emailAddress } } }`,
+		"d.contact": `{ d: workspace(id: "` + public102 + `", subdomain: "acme-retreats") { contact(id: "` + mine + `") { id emailAddress } } }`,
+		"f.contact": `{ f: workspace(id: "102") { contact(id: "3000000001") { emailAddress } } }`,
+	} {
+		if r := e.query(query); r.code(path) != "NOT_FOUND" || r.get(path) != nil {
+			t.Errorf("%s: %s", query, r.raw)
+		}
+	}
+}
+
+// TestBadSubdomainUpstream has ClickFunnels name a subdomain that is none: that
+// is no fault of the caller's.
+func TestBadSubdomainUpstream(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101" {
+			return false
+		}
+		answer(200, "application/json", `{"id":101,"subdomain":"../accounts"}`)(w, r)
+		return true
+	}))
+	if r := e.query(`{ workspace(id: "101") { rawId contacts { nodes { id } } } }`); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" {
+		t.Errorf("got %s", r.raw)
+	}
+	if calls := e.callsOf(demo.Token); len(calls) != 1 {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+// TestForeignRows has a workspace's list hold another one's contact: that says
+// nothing of where the other one is.
+func TestForeignRows(t *testing.T) {
+	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
+		if path != "/workspaces/101/contacts" {
+			return false
+		}
+		answer(200, "application/json", `[{"id":3000000059,"workspace_id":102}]`)(w, r)
+		return true
+	}))
+	e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { appliedTags { nodes { id } } } } } }`)
+	if calls := e.callsOf(demo.Token); !slices.Contains(calls, "acme-retreats /contacts/3000000059/applied_tags") {
+		t.Errorf("calls %q", calls)
+	}
+}
+
+// renaming lets workspace 101 be renamed to academy: its old subdomain then answers as the
+// status says.
+func renaming(status *atomic.Int32) envOption {
+	return withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
+		now := int(status.Load())
+		if now == 0 {
+			return false
+		}
+		switch {
+		case strings.Trim(subdomain, "/") == "acme-academy":
+			w.Header().Set("Location", "http://"+r.Host+"/elsewhere")
+			w.WriteHeader(now)
+			return true
+		case path == "/workspaces/101" && r.Method == http.MethodGet && strings.Trim(subdomain, "/") == "accounts":
+			_, _ = fmt.Fprint(w, `{"id":101,"public_id":"`+public101+`","team_id":11,"name":"Academy","subdomain":"academy"}`)
+			return true
+		}
+		if strings.Trim(subdomain, "/") == "academy" {
+			r.URL.Path = strings.Replace(r.URL.Path, "academy", "acme-academy", 1)
+		}
+		return false
+	})
+}
+
+// TestRenamedWorkspace reads and writes in a workspace whose subdomain is remembered, and
+// no longer its own.
+func TestRenamedWorkspace(t *testing.T) {
+	for _, now := range []int32{404, 410, 301} {
+		var status atomic.Int32
+		e := newEnv(t, renaming(&status))
+		e.must(`{ workspace(id: "101") { name } }`)
+		status.Store(now)
+		e.forget()
+		r := e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { id } } contactTags { nodes { id } } } }`)
+		if r.get("workspace.contacts.nodes.0.id") == nil {
+			t.Errorf("%d: %s", now, r.raw)
+		}
+		calls := e.take(demo.Token)
+		lookUps := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return !strings.HasSuffix(call, "accounts /workspaces/101") })
+		if len(lookUps) < 1 || len(lookUps) > 2 { // of two calls at once
+			t.Errorf("%d: %q", now, calls)
+		}
+		// It is known from then on.
+		e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { id } } } }`)
+		if calls := e.take(demo.Token); len(calls) != 1 || !strings.HasPrefix(calls[0], "academy") {
+			t.Errorf("%d: %q", now, calls)
+		}
+	}
+	var status atomic.Int32
+	e := newEnv(t, renaming(&status))
+	e.must(`{ workspace(id: "101") { name } }`)
+	status.Store(404)
+	if r := e.must(`mutation { createContact(input: {workspaceId: "101", firstName: "Ada"}) { contact { firstName } userErrors { message } } }`); r.get("createContact.contact.firstName") != "Ada" {
+		t.Errorf("got %s", r.raw)
+	}
+}
+
+// TestNamedSubdomainsNeedAnOwnToken names another workspace's subdomain: only callers who
+// bring the token have it called, and nobody else is misled by them.
+func TestNamedSubdomainsNeedAnOwnToken(t *testing.T) {
+	const misled = `{ workspace(id: "101", subdomain: "acme-retreats") { id contacts(first: 1) { nodes { id } } } }`
+	subdomains := func(e *env) []string {
+		var all []string
+		for _, call := range e.take(demo.Token) {
+			subdomain, _, _ := strings.Cut(call, " ")
+			all = append(all, strings.Trim(subdomain, "/"))
+		}
+		slices.Sort(all)
+		return all
+	}
+	e := newEnv(t)
+	e.query(misled)
+	if got := subdomains(e); !slices.Equal(got, []string{"acme-retreats"}) {
+		t.Errorf("an own token: %q", got)
+	}
+	// The same token, without a subdomain: the workspace is looked up.
+	e.must(`{ workspace(id: "101") { id contacts(first: 1) { nodes { id } } } }`)
+	if got := subdomains(e); !slices.Equal(got, []string{"accounts", "acme-academy"}) {
+		t.Errorf("after a wrong subdomain: %q", got)
+	}
+	e = newEnv(t, func(e *env, cfg *config.Config) {
+		e.gate = access.Held{Token: demo.Token, Policy: limits.Policy{Limits: cfg.Limits}}
+	})
+	req := `{"query":` + quoted(misled) + `}`
+	ask := func() {
+		resp, err := http.Post(e.url+"/graphql", "application/json", strings.NewReader(req))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	ask()
+	if got := subdomains(e); !slices.Equal(got, []string{"accounts", "acme-academy"}) {
+		t.Errorf("a token that the server holds: %q", got)
+	}
+	ask()
+	if got := subdomains(e); !slices.Equal(got, []string{"acme-academy"}) {
+		t.Errorf("a remembered workspace: %q", got)
+	}
+}
+
+func quoted(text string) string {
+	b, _ := json.Marshal(text)
+	return string(b)
+}
+
+// TestMissIsNotHeldUp looks a workspace up behind a record that is missing, while the
+// accounts host fails: the look-up is made once, and comes out of no budget.
+func TestMissIsNotHeldUp(t *testing.T) {
+	var down atomic.Bool
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Calls = 1 }), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
+		if down.Load() && strings.HasPrefix(subdomain, "accounts") {
+			answer(503, "application/json", `{"error":"down"}`)(w, r)
+			return true
+		}
+		return false
+	}))
+	e.must(`{ workspace(id: "101") { name } }`)
+	down.Store(true)
+	e.forget()
+	r := e.query(`{ contact(id: "99", workspaceId: "101") { emailAddress } }`)
+	if r.code("contact") != "NOT_FOUND" {
+		t.Errorf("got %s", r.raw)
+	}
+	if calls := e.take(demo.Token); len(calls) != 2 {
+		t.Errorf("want the call that missed and one look-up, got %q", calls)
+	}
+}
