@@ -120,9 +120,9 @@ const (
 	answer  = `document.querySelector(".result-window").innerText`
 )
 
-// TestGraphiQL opens the explorer in a real browser, without a network, and
+// TestGraphiQLWorksWithoutNetwork opens the explorer in a real browser, without a network, and
 // runs what it opens on.
-func TestGraphiQL(t *testing.T) {
+func TestGraphiQLWorksWithoutNetwork(t *testing.T) {
 	url := funnelgraph(t, "--demo")
 	p := newPage(t)
 	p.do(chromedp.Navigate(url + "/"))
@@ -184,8 +184,8 @@ func TestGraphiQL(t *testing.T) {
 	}
 }
 
-// TestGraphiQLExamples runs each example in its tab.
-func TestGraphiQLExamples(t *testing.T) {
+// TestGraphiQLExamplesRun runs each example in its tab.
+func TestGraphiQLExamplesRun(t *testing.T) {
 	url := funnelgraph(t, "--demo")
 	p := newPage(t)
 	p.do(chromedp.Navigate(url + "/"))
@@ -206,9 +206,9 @@ func TestGraphiQLExamples(t *testing.T) {
 	}
 }
 
-// TestGraphiQLInParts runs a query of which a part is deferred, and whose calls are held until
+// TestGraphiQLShowsDeferredParts runs a query of which a part is deferred, and whose calls are held until
 // GraphiQL shows the rest.
-func TestGraphiQLInParts(t *testing.T) {
+func TestGraphiQLShowsDeferredParts(t *testing.T) {
 	simulated, goOn := demo.New(), make(chan struct{})
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/contacts") {
@@ -246,9 +246,9 @@ func TestGraphiQLInParts(t *testing.T) {
 	}
 }
 
-// TestGraphiQLByKeyboard writes an operation without a mouse: a field is completed, the
+// TestGraphiQLWorksByKeyboard writes an operation without a mouse: a field is completed, the
 // operation is run, and an error shows where it is.
-func TestGraphiQLByKeyboard(t *testing.T) {
+func TestGraphiQLWorksByKeyboard(t *testing.T) {
 	url := funnelgraph(t, "--demo")
 	p := newPage(t)
 	p.do(chromedp.Navigate(url + "/"))
@@ -289,9 +289,9 @@ func TestGraphiQLByKeyboard(t *testing.T) {
 	}
 }
 
-// TestGraphiQLOnAPhone uses the explorer on a phone's width: nothing is wider than it,
+// TestGraphiQLFitsAPhone uses the explorer on a phone's width: nothing is wider than it,
 // and an operation can be run.
-func TestGraphiQLOnAPhone(t *testing.T) {
+func TestGraphiQLFitsAPhone(t *testing.T) {
 	url := funnelgraph(t, "--demo")
 	p := newPage(t)
 	p.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(url+"/"))

@@ -24,9 +24,9 @@ var hints = regexp.MustCompile(`(?m)^# (schema\.graphql .+)$`)
 // seed makes the random operations repeatable that oracle.test.mjs compares with graphql-js.
 var seed = flag.Uint("seed", 17, "seed of random operations")
 
-// TestClients has each library that front-end developers use ask a running server,
+// TestClientLibrariesWork has each library that front-end developers use ask a running server,
 // one file of tests for each.
-func TestClients(t *testing.T) {
+func TestClientLibrariesWork(t *testing.T) {
 	if _, err := os.Stat("clients/node_modules"); err != nil {
 		t.Fatal("the client libraries are not installed: npm ci in e2e/clients")
 	}

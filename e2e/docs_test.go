@@ -20,13 +20,13 @@ var (
 	logged = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
 )
 
-// TestDocs runs the js blocks of each page, one after another as one module, against a demo
+// TestDocsJavaScriptRuns runs the js blocks of each page, one after another as one module, against a demo
 // of its own. Behind each console.log stands what it prints, as in
 //
 //	console.log(data.teams.nodes.length) // → 3
 //
 // The other blocks are run by test/docs_test.go.
-func TestDocs(t *testing.T) {
+func TestDocsJavaScriptRuns(t *testing.T) {
 	pages, err := manual.Read("..")
 	if err != nil {
 		t.Fatal(err)

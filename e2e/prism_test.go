@@ -40,10 +40,10 @@ func (l *transcript) String() string {
 	return l.text.String()
 }
 
-// TestPrism queries through a mock server that validates every request against
+// TestPrismAcceptsEveryRequest queries through a mock server that validates every request against
 // ClickFunnels' description and answers with the bodies recorded there. What it
 // rejects is our fault, and so is a recorded field that does not come out.
-func TestPrism(t *testing.T) {
+func TestPrismAcceptsEveryRequest(t *testing.T) {
 	spec, err := os.ReadFile(description)
 	if err != nil {
 		t.Fatal("ClickFunnels' description is not at " + description)

@@ -46,9 +46,9 @@ func (e *env) explained(token, header, query string, variables map[string]any) (
 // idInPath is an id as it stands in a path: a raw one or a public one.
 var idInPath = regexp.MustCompile(`^(\d+|[a-zA-Z]{6})$`)
 
-// TestExplain compares what answers say of their calls with the calls that have come in,
+// TestExplainListsEveryCall compares what answers say of their calls with the calls that have come in,
 // for every query of the table of calls.
-func TestExplain(t *testing.T) {
+func TestExplainListsEveryCall(t *testing.T) {
 	for _, row := range callTable {
 		t.Run(row.name, func(t *testing.T) {
 			e := newEnv(t)
@@ -91,8 +91,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestExplainOrigins has answers come from other requests and from the cache.
-func TestExplainOrigins(t *testing.T) {
+// TestExplainReportsCoalescedAndCachedCalls has answers come from other requests and from the cache.
+func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 	e := newEnv(t, withLatency(20*time.Millisecond), withCache(time.Minute))
 	var network, coalesced int
 	var mu sync.Mutex
@@ -114,9 +114,9 @@ func TestExplainOrigins(t *testing.T) {
 	}
 }
 
-// TestExplainsWhomItMay explains nothing that nobody has asked for, and nothing to who
+// TestExplainNeedsTheHeaderAndFullAccess explains nothing that nobody has asked for, and nothing to who
 // must not know of everything there is.
-func TestExplainsWhomItMay(t *testing.T) {
+func TestExplainNeedsTheHeaderAndFullAccess(t *testing.T) {
 	e := newEnv(t)
 	for _, header := range []string{"", "0", "yes"} {
 		if _, ok, raw := e.explained(demo.Token, header, "{ teams { nodes { name } } }", nil); ok {
@@ -140,9 +140,9 @@ func TestExplainsWhomItMay(t *testing.T) {
 	}
 }
 
-// TestExplainedChain asks each query many times while calls take a random time. The chain is the
+// TestExplainChainIsDeterministic asks each query many times while calls take a random time. The chain is the
 // same every time.
-func TestExplainedChain(t *testing.T) {
+func TestExplainChainIsDeterministic(t *testing.T) {
 	const known = `{ workspace(id: "101") { name } c: workspace(id: "103") { name } }`
 	for _, row := range []struct {
 		name  string
@@ -201,9 +201,9 @@ func TestExplainedChain(t *testing.T) {
 	}
 }
 
-// TestExplainedChainOfKeptAnswers counts answers from the cache and of other requests: where they
+// TestExplainChainIgnoresCacheAndCoalescing counts answers from the cache and of other requests: where they
 // came from does not change what depends on what.
-func TestExplainedChainOfKeptAnswers(t *testing.T) {
+func TestExplainChainIgnoresCacheAndCoalescing(t *testing.T) {
 	e := newEnv(t, withRandomLatency(10*time.Millisecond), withCache(time.Minute))
 	const query = `query Q%d { teams { nodes { workspaces { nodes { contacts(first: 5) { nodes { workspace { team { name } } } } } } } } }`
 	var wait sync.WaitGroup
@@ -220,8 +220,8 @@ func TestExplainedChainOfKeptAnswers(t *testing.T) {
 	}
 }
 
-// TestExplainedChainOfMutations runs mutations, which wait for each other.
-func TestExplainedChainOfMutations(t *testing.T) {
+// TestExplainChainOfMutationsIsSerial runs mutations, which wait for each other.
+func TestExplainChainOfMutationsIsSerial(t *testing.T) {
 	e := newEnv(t, withRandomLatency(2*time.Millisecond))
 	e.must(`{ workspace(id: "101") { name } }`)
 	what, _, raw := e.explained(demo.Token, "1", `mutation {

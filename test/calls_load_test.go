@@ -15,10 +15,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestCallsAgainAndAgain goes through the table of calls many times on one
+// TestLoadKeepsCallsMinimal goes through the table of calls many times on one
 // server that has other work to do. Each time has a token of its own, and takes
 // exactly the calls of the table.
-func TestCallsAgainAndAgain(t *testing.T) {
+func TestLoadKeepsCallsMinimal(t *testing.T) {
 	e := newEnv(t)
 	var busy sync.WaitGroup
 	done := make(chan struct{})
@@ -78,10 +78,10 @@ func TestCallsAgainAndAgain(t *testing.T) {
 	t.Logf("%d rounds of %d queries, and %d others meanwhile", rounds, len(callTable), others.Load())
 }
 
-// TestManyAtOnce has many nested requests in flight at the same moment, none of
+// TestLoadMemoryIsBoundedAndReleased has many nested requests in flight at the same moment, none of
 // which can share. All are answered, what they take is bounded, and it is given
 // back.
-func TestManyAtOnce(t *testing.T) {
+func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 	clients := size(100, 1000)
 	if testing.Short() {
 		clients = 20
@@ -132,9 +132,9 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestWalkFar walks through a long list by its cursors: every row once, in the
+// TestLoadLongWalkKeepsMemoryConstant walks through a long list by its cursors: every row once, in the
 // list's order, a call for each 20, in memory that does not grow.
-func TestWalkFar(t *testing.T) {
+func TestLoadLongWalkKeepsMemoryConstant(t *testing.T) {
 	rows := size(2_000, 100_000)
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {

@@ -26,9 +26,9 @@ import (
 
 // confessor is an API whose every text tells which token it was asked with, so that what
 // one credential is answered can be told from any other's.
-type confessor struct{ calls atomic.Int64 }
+type tokenEcho struct{ calls atomic.Int64 }
 
-func (c *confessor) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *tokenEcho) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n := c.calls.Add(1); n%4 == 0 {
 		time.Sleep(50 * time.Microsecond) // so that others come meanwhile
 	}
@@ -45,11 +45,11 @@ func (c *confessor) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// TestNoAnswerIsAnothers sends 100,000 requests of many credentials at random:
+// TestAnswersAreNeverSharedAcrossCredentials sends 100,000 requests of many credentials at random:
 // few operations, so that most meet an identical one in flight, in every way
 // that they can come, some given up before they are answered. Every byte of
 // every answer has to be the one that its credential gets when it is alone.
-func TestNoAnswerIsAnothers(t *testing.T) {
+func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 	requests, credentials := 100_000, 40
 	if testing.Short() {
 		requests = 4_000 // the race detector makes each of them slow
@@ -65,12 +65,12 @@ func TestNoAnswerIsAnothers(t *testing.T) {
 	}
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
-			api := new(confessor)
+			api := new(tokenEcho)
 			client, err := upstream.New(upstream.Config{URLTemplate: "http://127.0.0.1/{subdomain}/api", Transport: api, CacheTTL: ttl})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := server.Handler(config.Config{MaxBody: 1 << 20}, server.Parts{Gate: access.PassThrough{}, Client: client, State: new(serving.State), Telemetry: untold()})
+			h := server.Handler(config.Config{MaxBody: 1 << 20}, server.Parts{Gate: access.PassThrough{}, Client: client, State: new(serving.State), Telemetry: discardTelemetry()})
 			send := func(ctx context.Context, credential, operation, way int) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, identified(operationRequest(ctx, operations[operation], way), credential))
@@ -161,9 +161,9 @@ func identified(r *http.Request, credential int) *http.Request {
 	return r
 }
 
-// TestOperationsAreShared has one execution answer many who ask the same, and
+// TestIdenticalOperationsRunOnce has one execution answer many who ask the same, and
 // another one who asks as somebody else or wants it fresh.
-func TestOperationsAreShared(t *testing.T) {
+func TestIdenticalOperationsRunOnce(t *testing.T) {
 	e := newEnv(t, withLatency(500*time.Millisecond))
 	const query = `{ teams { nodes { name } } }`
 	var wait sync.WaitGroup
@@ -177,9 +177,9 @@ func TestOperationsAreShared(t *testing.T) {
 	}
 }
 
-// TestCacheOverHTTP answers a second request from the cache, unless the client
+// TestCacheHonoursNoCache answers a second request from the cache, unless the client
 // wants it fresh.
-func TestCacheOverHTTP(t *testing.T) {
+func TestCacheHonoursNoCache(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute))
 	const query = `{ teams { nodes { name } } }`
 	ask := func(cacheControl string, want int) {

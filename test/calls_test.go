@@ -142,7 +142,7 @@ func derivedCalls() []callRow {
 	return all
 }
 
-func TestCalls(t *testing.T) {
+func TestCallsAreMinimal(t *testing.T) {
 	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
 		for _, row := range callTable {
 			t.Run(fmt.Sprintf("%d/%s", procs, row.name), func(t *testing.T) {
@@ -161,9 +161,9 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestCallsUnderLoad has 64 requests of every row in flight, each with a token
+// TestCallsAreMinimalUnderLoad has 64 requests of every row in flight, each with a token
 // of its own, so that none shares a call with another.
-func TestCallsUnderLoad(t *testing.T) {
+func TestCallsAreMinimalUnderLoad(t *testing.T) {
 	clients := 64
 	if testing.Short() {
 		clients = 4 // for the race detector
@@ -245,8 +245,8 @@ func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
 	}
 }
 
-// TestHosts checks that each call goes to the host where its data lives.
-func TestHosts(t *testing.T) {
+// TestCallsGoToTheHostOfTheirData checks that each call goes to the host where its data lives.
+func TestCallsGoToTheHostOfTheirData(t *testing.T) {
 	e := newEnv(t)
 	e.must(`{ users { nodes { id } } team(id: "12") { name workspaces(first: 1) { nodes { contacts(first: 1) { nodes { appliedTags { nodes { id } } } } contactTags { nodes { id } } } } } }`)
 	want := []string{

@@ -67,9 +67,9 @@ func ask(t *testing.T, url, query string) string {
 	return string(raw)
 }
 
-// TestDemoReset changes a contact, has the answer cached, and resets the demo: the next query
+// TestDemoResetRestoresTheFixtures changes a contact, has the answer cached, and resets the demo: the next query
 // sees the fixtures.
-func TestDemoReset(t *testing.T) {
+func TestDemoResetRestoresTheFixtures(t *testing.T) {
 	url := startDemo(t, "--cache-ttl=1h", "--cors-origin=https://app.example.com")
 	const read = `{ contact(id: "3000000001", workspaceId: "101") { firstName } workspace(id: "101") { name subdomain } }`
 	fixture := ask(t, url, read)
@@ -126,8 +126,8 @@ func TestDemoReset(t *testing.T) {
 	}
 }
 
-// TestDemoLatency has each call take a time.
-func TestDemoLatency(t *testing.T) {
+// TestDemoLatencyDelaysEachCall has each call take a time.
+func TestDemoLatencyDelaysEachCall(t *testing.T) {
 	url := startDemo(t, "--demo-latency=100ms")
 	began := time.Now()
 	if raw := ask(t, url, nested); strings.Contains(raw, `"errors"`) || time.Since(began) < 300*time.Millisecond {
@@ -135,8 +135,8 @@ func TestDemoLatency(t *testing.T) {
 	}
 }
 
-// TestDemoFaults has shares of calls fail. A reset begins the same sequence again.
-func TestDemoFaults(t *testing.T) {
+// TestDemoFaultsRepeatAfterAReset has shares of calls fail. A reset begins the same sequence again.
+func TestDemoFaultsRepeatAfterAReset(t *testing.T) {
 	url := startDemo(t, "--demo-faults=429=0.25,502=0.25", "--max-attempts=1")
 	round := func() (codes []string) {
 		for i := range 20 {
@@ -165,8 +165,8 @@ func TestDemoFaults(t *testing.T) {
 	}
 }
 
-// TestDemoFlags refuses what makes no sense with one line that says why.
-func TestDemoFlags(t *testing.T) {
+// TestDemoFlagsAreValidated refuses what makes no sense with one line that says why.
+func TestDemoFlagsAreValidated(t *testing.T) {
 	for flags, want := range map[string]string{
 		"--demo-latency=1s":                    "--demo-latency needs --demo",
 		"--demo-faults=429=0.1":                "--demo-faults needs --demo",
@@ -191,8 +191,8 @@ func TestDemoFlags(t *testing.T) {
 	}
 }
 
-// TestExamples runs every example of the explorer against the demo.
-func TestExamples(t *testing.T) {
+// TestExamplesRunOnTheDemo runs every example of the explorer against the demo.
+func TestExamplesRunOnTheDemo(t *testing.T) {
 	e := newEnv(t)
 	examples := explorer.Examples()
 	if len(examples) < 7 || examples[0].Name != "1-nested" {

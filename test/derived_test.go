@@ -98,7 +98,7 @@ func derivedNodeFields() string {
 }
 
 // derivedRoads are the ways to read the derived resources.
-func derivedRoads() []string {
+func derivedReadTemplates() []string {
 	var all []string
 	for letter, x := range inOrder(derived) {
 		rows := " { nodes { id" + x.Selection("") + " workspace { name } } } "
@@ -120,7 +120,7 @@ func below(r demo.Resource, list string) string {
 }
 
 // derivedWriteRoads are the ways to write to the derived resources.
-func derivedWriteRoads() []string {
+func derivedWriteTemplates() []string {
 	var all []string
 	for letter, x := range inOrder(derived) {
 		result := fmt.Sprintf(" { %s { id%s workspace { name } } userErrors { message } }", lowerFirst(x.Type), x.Selection(""))

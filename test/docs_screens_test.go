@@ -10,9 +10,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/bench/screens"
 )
 
-// TestScreens counts the calls and bytes of the screens of docs/screens.md, in both ways, and
+// TestDocsScreensMatchTheirTable counts the calls and bytes of the screens of docs/screens.md, in both ways, and
 // compares them with its table. The times there are from bench/screens/run.
-func TestScreens(t *testing.T) {
+func TestDocsScreensMatchTheirTable(t *testing.T) {
 	api := screens.NewAPI(0)
 	alone := httptest.NewServer(api)
 	t.Cleanup(alone.Close)

@@ -41,7 +41,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestDocs runs every fenced block of the README, SECURITY.md and docs/, those of one page
+// TestDocsExamplesRun runs every fenced block of the README, SECURITY.md and docs/, those of one page
 // one after another against the same demo, so that a page can read what it has written.
 //
 //   - graphql is an operation, sent as it stands; "json variables" just before or behind it
@@ -60,7 +60,7 @@ import (
 //   - A block without a language is a list of files and folders that are there.
 //   - log is lines of the log, of which the messages have to stand in the code.
 //   - js is run by e2e/docs_test.go, and text is a drawing.
-func TestDocs(t *testing.T) {
+func TestDocsExamplesRun(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +82,8 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestDocsLinks follows the links within the project.
-func TestDocsLinks(t *testing.T) {
+// TestDocsLinksResolve follows the links within the project.
+func TestDocsLinksResolve(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {
 		t.Fatal(err)
@@ -615,9 +615,9 @@ func newDocIssuer(t *testing.T) (keys string, sign func(jwt.MapClaims) string) {
 	}
 }
 
-// TestDocsFlags compares the flags in the README's table with those that there are, and the
+// TestDocsFlagsMatchTheConfiguration compares the flags in the README's table with those that there are, and the
 // figures of docs/limits.md with what holds by default.
-func TestDocsFlags(t *testing.T) {
+func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 	readme, limited := tableOf(t, "README.md"), tableOf(t, "docs/limits.md")
 	flags := 0
 	var walk func(reflect.Type)
@@ -684,8 +684,8 @@ func tableOf(t *testing.T, page string) map[string][]string {
 	return rows
 }
 
-// TestExampleKeyIsWarnedOf loads an access file with the key of docs/auth.md, which is no secret.
-func TestExampleKeyIsWarnedOf(t *testing.T) {
+// TestDocsExampleKeyIsWarnedAbout loads an access file with the key of docs/auth.md, which is no secret.
+func TestDocsExampleKeyIsWarnedAbout(t *testing.T) {
 	const key = "fgk_example-key-of-the-docs-not-for-production"
 	page, err := os.ReadFile(filepath.Join("docs", "auth.md"))
 	if err != nil || !strings.Contains(string(page), "KEY="+key+"\n") || !strings.Contains(string(page), "sha256:"+hashOf(key)) {

@@ -84,14 +84,14 @@ func withLimits(change func(*limits.Limits)) envOption {
 }
 
 // measured has limits reported only.
-func measured(_ *env, cfg *config.Config) { cfg.LimitsMode = "measure" }
+func withMeasuredLimits(_ *env, cfg *config.Config) { cfg.LimitsMode = "measure" }
 
 func withOrigins(origins ...string) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CORSOrigins = origins }
 }
 
 // untold returns a telemetry that tells nobody.
-func untold() *telemetry.Telemetry {
+func discardTelemetry() *telemetry.Telemetry {
 	return telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
 }
 
@@ -132,7 +132,7 @@ func newEnv(tb testing.TB, options ...envOption) *env {
 	tb.Cleanup(api.Close)
 	cfg.UpstreamURL = demo.Template(strings.TrimPrefix(api.URL, "http://"))
 	if e.telemetry == nil {
-		e.telemetry = untold()
+		e.telemetry = discardTelemetry()
 	}
 	client, redis, err := server.NewClient(tb.Context(), cfg, e.telemetry.Observer())
 	if err != nil {
@@ -329,7 +329,7 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 }
 
 // logged catches what is logged until the test ends.
-func logged(t *testing.T) func() string {
+func captureLog(t *testing.T) func() string {
 	t.Helper()
 	var mu sync.Mutex
 	var b bytes.Buffer
@@ -396,10 +396,10 @@ func held(goOn <-chan struct{}, waits func(path string) bool) func(http.Response
 	}
 }
 
-func ofContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
+func isContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
 
 // serveAsIs has the env's front be served as funnelgraph serves, HTTP/2 included.
-func (e *env) serveAsIs() {
+func (e *env) serveLikeProduction() {
 	listener := newLocalListener(e.t)
 	server := serving.New(e.front.Config.Handler)
 	go func() { _ = server.Serve(listener) }()

@@ -27,22 +27,22 @@ import (
 )
 
 // badDay is what the API is like in these tests.
-var badDay = faults{Latency: time.Millisecond, TooMany: 0.10, Broken: 0.10, Hang: 0.02}
+var manyFaults = faults{Latency: time.Millisecond, TooMany: 0.10, Broken: 0.10, Hang: 0.02}
 
 // asker sends one query after another.
-type asker struct {
+type loadClient struct {
 	client *http.Client
 	url    string
 	token  string
 }
 
 // newAsker returns one with a token and connections of its own.
-func newAsker(url string, n int) *asker {
-	return &asker{&http.Client{Transport: &http.Transport{}}, url, fmt.Sprint(demo.Token, "-", n)}
+func newLoadClient(url string, n int) *loadClient {
+	return &loadClient{&http.Client{Transport: &http.Transport{}}, url, fmt.Sprint(demo.Token, "-", n)}
 }
 
 // ask returns the answer, or how there was none.
-func (a *asker) ask(query string) (r result, status int, err error) {
+func (a *loadClient) ask(query string) (r result, status int, err error) {
 	body, _ := json.Marshal(map[string]string{"query": query})
 	req, _ := http.NewRequest(http.MethodPost, a.url+"/graphql", bytes.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
@@ -104,18 +104,18 @@ func correctlyPartial(r result, whole any) bool {
 	return same(r.Data, whole, nil)
 }
 
-// TestChaosReads has nested queries come over many connections while every fifth call
+// TestChaosReadsAreWholeOrPartial has nested queries come over many connections while every fifth call
 // goes wrong: nearly all answers are whole, the others have what there is and say what
 // is missing, and not many more calls are made than it takes.
-func TestChaosReads(t *testing.T) {
+func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s")
 	api.set(faults{})
-	whole, _, err := newAsker(url, 0).ask(nested)
+	whole, _, err := newLoadClient(url, 0).ask(nested)
 	if err != nil || len(whole.Errors) > 0 {
 		t.Fatalf("%v: %s", err, whole.raw)
 	}
-	api.set(badDay)
+	api.set(manyFaults)
 	before := api.ledger().Calls
 	began := time.Now()
 	connections, each := 64, size(4, 157)
@@ -126,7 +126,7 @@ func TestChaosReads(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range connections {
 		wait.Go(func() {
-			a := newAsker(url, i)
+			a := newLoadClient(url, i)
 			for range each {
 				r, status, err := a.ask(nested)
 				switch {
@@ -154,10 +154,10 @@ func TestChaosReads(t *testing.T) {
 	}
 }
 
-// TestChaosWrites has contacts be created and upserted while a third of the calls goes
+// TestChaosWritesHappenAtMostOnce has contacts be created and upserted while a third of the calls goes
 // wrong, half of these after they were carried out: nothing is there twice, and what is
 // there is what was reported.
-func TestChaosWrites(t *testing.T) {
+func TestChaosWritesHappenAtMostOnce(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{TooMany: 0.10, Broken: 0.10, Hang: 0.02, Cut: 0.05})
 	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), CallTimeout: time.Second})
@@ -221,9 +221,9 @@ func percentile(times []time.Duration, part float64) time.Duration {
 	return times[int(float64(len(times)-1)*part)]
 }
 
-// TestOneDeadHost has one workspace's host never answer: what is asked of the others
+// TestOneDeadHostDoesNotSlowOthers has one workspace's host never answer: what is asked of the others
 // takes as long as ever. Both are measured in turn.
-func TestOneDeadHost(t *testing.T) {
+func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s", "--request-timeout=2s")
 	query := func(workspace int, subdomain string) string {
@@ -237,7 +237,7 @@ func TestOneDeadHost(t *testing.T) {
 		end := time.Now().Add(time.Duration(size(1, 10)) * time.Second)
 		for i := range 24 {
 			wait.Go(func() {
-				a := newAsker(url, i)
+				a := newLoadClient(url, i)
 				for time.Now().Before(end) {
 					if i%4 == 0 { // they ask the dead one, or would
 						_, _, _ = a.ask(query(102, "acme-retreats"))
@@ -280,22 +280,22 @@ func TestOneDeadHost(t *testing.T) {
 	}
 }
 
-// TestTerminateUnderLoad ends a server that has much to do. A load balancer that asks
+// TestTerminateUnderLoadBreaksNoAnswer ends a server that has much to do. A load balancer that asks
 // /readyz sends nothing more from then on, and sees no answer that is broken.
-func TestTerminateUnderLoad(t *testing.T) {
+func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{Latency: 30 * time.Millisecond})
 	url, cmd := api.server("--drain-delay=1s")
-	whole, _, err := newAsker(url, 0).ask(nested)
+	whole, _, err := newLoadClient(url, 0).ask(nested)
 	if err != nil || len(whole.Errors) > 0 {
 		t.Fatalf("%v: %s", err, whole.raw)
 	}
 	var gone atomic.Bool // as the load balancer sees it
 	var answered, after, broken atomic.Int64
 	var wait sync.WaitGroup
-	told := make(chan struct{})
+	signalled := make(chan struct{})
 	wait.Go(func() {
-		<-told
+		<-signalled
 		for {
 			resp, err := http.Get(url + "/readyz")
 			if err != nil {
@@ -312,7 +312,7 @@ func TestTerminateUnderLoad(t *testing.T) {
 	})
 	for i := range 32 {
 		wait.Go(func() {
-			a := newAsker(url, i)
+			a := newLoadClient(url, i)
 			for n := 0; !gone.Load(); n++ {
 				r, _, err := a.ask(nested + strings.Repeat(" ", n%7))
 				if err != nil || r.raw != whole.raw {
@@ -322,7 +322,7 @@ func TestTerminateUnderLoad(t *testing.T) {
 				}
 				answered.Add(1)
 				select {
-				case <-told:
+				case <-signalled:
 					after.Add(1)
 				default:
 				}
@@ -330,7 +330,7 @@ func TestTerminateUnderLoad(t *testing.T) {
 		})
 	}
 	time.Sleep(time.Second)
-	close(told)
+	close(signalled)
 	_ = cmd.Process.Signal(terminate)
 	began := time.Now()
 	wait.Wait()
@@ -343,12 +343,12 @@ func TestTerminateUnderLoad(t *testing.T) {
 	}
 }
 
-// TestSecondSignal ends a server at once that is still draining.
-func TestSecondSignal(t *testing.T) {
+// TestSecondSignalEndsTheServerAtOnce ends a server at once that is still draining.
+func TestSecondSignalEndsTheServerAtOnce(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{Latency: time.Minute})
 	url, cmd := api.server()
-	go func() { _, _, _ = newAsker(url, 0).ask(nested) }()
+	go func() { _, _, _ = newLoadClient(url, 0).ask(nested) }()
 	time.Sleep(300 * time.Millisecond)
 	began := time.Now()
 	_ = cmd.Process.Signal(terminate)
@@ -360,9 +360,9 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestSoak keeps a server busy on a bad day, and then lets it rest now and again: what it
+// TestSoakKeepsMemoryConstant keeps a server busy on a bad day, and then lets it rest now and again: what it
 // holds does not grow.
-func TestSoak(t *testing.T) {
+func TestSoakKeepsMemoryConstant(t *testing.T) {
 	api := newChaos(t)
 	transport := upstream.NewTransport()
 	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport, CallTimeout: 500 * time.Millisecond})
@@ -373,18 +373,18 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httptest.NewServer(server.Handler(cfg, server.Parts{Gate: access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}, Client: client, State: new(serving.State), Telemetry: untold()}))
+	front := httptest.NewServer(server.Handler(cfg, server.Parts{Gate: access.PassThrough{Policy: limits.Policy{Limits: cfg.Limits}}, Client: client, State: new(serving.State), Telemetry: discardTelemetry()}))
 	defer front.Close()
 	rounds, each := size(3, 10), time.Duration(size(1, 60))*time.Second
 	var heaps, goroutines []uint64
 	for round := range rounds {
-		api.set(badDay)
+		api.set(manyFaults)
 		var wait sync.WaitGroup
 		var answers atomic.Int64
 		end := time.Now().Add(each)
 		for i := range 16 {
 			wait.Go(func() {
-				a := newAsker(front.URL, i)
+				a := newLoadClient(front.URL, i)
 				defer a.client.CloseIdleConnections()
 				for n := 0; time.Now().Before(end); n++ {
 					if _, status, err := a.ask(nested + strings.Repeat(" ", n%50)); err != nil || status != http.StatusOK {

@@ -55,9 +55,9 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 	}
 }
 
-// TestUnreadableAnswerIsNeverCached has the API answer with a page until a client has given
+// TestUnreadableResponseIsNeverCached has the API answer with a page until a client has given
 // up: the next one is not given that page, and what it is given is kept.
-func TestUnreadableAnswerIsNeverCached(t *testing.T) {
+func TestUnreadableResponseIsNeverCached(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute), failContacts(2, answer(200, "text/html", badGateway)))
 	if r := e.query(contactsQuery); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" || len(e.take(demo.Token)) != 2 {
 		t.Errorf("got %s", r.raw)
@@ -72,9 +72,9 @@ func TestUnreadableAnswerIsNeverCached(t *testing.T) {
 	}
 }
 
-// TestTokensFailByThemselves has every call of one token fail. Another token's queries to the
+// TestFailingTokenDoesNotAffectOthers has every call of one token fail. Another token's queries to the
 // same hosts are answered.
-func TestTokensFailByThemselves(t *testing.T) {
+func TestFailingTokenDoesNotAffectOthers(t *testing.T) {
 	const bad, good = demo.Token + "-bad", demo.Token + "-good"
 	for _, status := range []int{429, 502} {
 		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
@@ -115,9 +115,9 @@ func TestRetryAfterIsBounded(t *testing.T) {
 	}
 }
 
-// TestProbeAfterRetryAfter has many queries wait for a second, as ClickFunnels asks. One call
+// TestOneProbeFollowsRetryAfter has many queries wait for a second, as ClickFunnels asks. One call
 // goes first; the others follow when it is answered.
-func TestProbeAfterRetryAfter(t *testing.T) {
+func TestOneProbeFollowsRetryAfter(t *testing.T) {
 	const takes = 200 * time.Millisecond
 	var mu sync.Mutex
 	var began []time.Time

@@ -12,9 +12,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestOneWorkspaceFails breaks one workspace's subdomain in every way: the
+// TestOneWorkspaceFailsAlone breaks one workspace's subdomain in every way: the
 // others' contacts arrive, and the error says where and what.
-func TestOneWorkspaceFails(t *testing.T) {
+func TestOneWorkspaceFailsAlone(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault func(http.ResponseWriter, *http.Request)
@@ -84,8 +84,8 @@ func TestOneWorkspaceFails(t *testing.T) {
 	}
 }
 
-// TestAccountsFail has the first call of all fail.
-func TestAccountsFail(t *testing.T) {
+// TestFailureOfAccountsIsAFieldError has the first call of all fail.
+func TestFailureOfAccountsIsAFieldError(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		answer(502, "text/html", badGateway)(w, r)
 		return true
@@ -96,9 +96,9 @@ func TestAccountsFail(t *testing.T) {
 	}
 }
 
-// TestBatchFails has the one call for many contacts fail: each of them has the
+// TestFailureOfABatchReachesEachContact has the one call for many contacts fail: each of them has the
 // error, and what was asked for beside them arrives.
-func TestBatchFails(t *testing.T) {
+func TestFailureOfABatchReachesEachContact(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		if !strings.Contains(r.URL.RawQuery, "filter") {
 			return false
@@ -112,8 +112,8 @@ func TestBatchFails(t *testing.T) {
 	}
 }
 
-// TestNodesInPart asks for objects of which some cannot be had.
-func TestNodesInPart(t *testing.T) {
+// TestNodesAnswersInPart asks for objects of which some cannot be had.
+func TestNodesAnswersInPart(t *testing.T) {
 	e := newEnv(t)
 	good := contactIDs(1)[0]
 	r := e.query(`query($ids: [ID!]!) { nodes(ids: $ids) { id } missing: node(id: "MTp0ZWFtOjk5") { id } }`,
@@ -126,8 +126,8 @@ func TestNodesInPart(t *testing.T) {
 	}
 }
 
-// TestClientGone cancels a request: its REST call ends as well.
-func TestClientGone(t *testing.T) {
+// TestCallEndsWhenTheClientIsGone cancels a request: its REST call ends as well.
+func TestCallEndsWhenTheClientIsGone(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
 		close(began)
@@ -157,9 +157,9 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestSlowWorkspace has one workspace hang: what is asked of another one's
+// TestSlowWorkspaceDoesNotDelayOthers has one workspace hang: what is asked of another one's
 // contacts goes on meanwhile.
-func TestSlowWorkspace(t *testing.T) {
+func TestSlowWorkspaceDoesNotDelayOthers(t *testing.T) {
 	applied := make(chan struct{})
 	var e *env
 	e = newEnv(t, withTimeout(5*time.Second), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
@@ -203,8 +203,8 @@ func growth(f func()) uint64 {
 	return max(<-most, before.HeapAlloc) - before.HeapAlloc
 }
 
-// TestLargeAnswersAreBounded sends answers that would take many times their size.
-func TestLargeAnswersAreBounded(t *testing.T) {
+// TestLargeResponsesAreBounded sends answers that would take many times their size.
+func TestLargeResponsesAreBounded(t *testing.T) {
 	const orders = `{ workspace(id: "101", subdomain: "acme-academy") { orders(first: 1) { nodes { id lineItems { quantity } } } } }`
 	repeat := func(n int, item string) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
 	var fat strings.Builder
@@ -249,8 +249,8 @@ func TestLargeErrorsAreBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsWithByteOrderMark reads the text of an error behind a byte order mark.
-func TestErrorsWithByteOrderMark(t *testing.T) {
+// TestErrorsAreReadBehindAByteOrderMark reads the text of an error behind a byte order mark.
+func TestErrorsAreReadBehindAByteOrderMark(t *testing.T) {
 	e := newEnv(t, on("/teams", answer(403, "application/json", "\xef\xbb\xbf"+`{"error":"No API access"}`)))
 	if r := e.query(`{ teams { nodes { id } } }`); r.code("teams") != "FORBIDDEN" || !strings.HasPrefix(r.Errors[0].Message, "No API access. ") {
 		t.Errorf("got %s", r.raw)

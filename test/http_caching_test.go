@@ -44,8 +44,8 @@ func vary(header http.Header) string {
 	return strings.Join(names, " ")
 }
 
-// TestCompression packs answers that are worth it in the way that the client likes best.
-func TestCompression(t *testing.T) {
+// TestCompressionIsNegotiated packs answers that are worth it in the way that the client likes best.
+func TestCompressionIsNegotiated(t *testing.T) {
 	e := newEnv(t)
 	large := e.must(nested).raw
 	for _, test := range []struct{ accept, want string }{
@@ -70,9 +70,9 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// TestConditionalGet answers 304 to who has the answer already, in the same form and with
+// TestConditionalGetAnswers304 answers 304 to who has the answer already, in the same form and with
 // the same right to it.
-func TestConditionalGet(t *testing.T) {
+func TestConditionalGetAnswers304(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	path := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
 	get := func(query string, headers ...string) (int, string, http.Header) {
@@ -136,9 +136,9 @@ func TestConditionalGet(t *testing.T) {
 	}
 }
 
-// TestConditionalGetOfDocuments has the answer to a document that is named by its hash be
+// TestConditionalGetWorksForDocuments has the answer to a document that is named by its hash be
 // kept like any other.
-func TestConditionalGetOfDocuments(t *testing.T) {
+func TestConditionalGetWorksForDocuments(t *testing.T) {
 	const query = `{ teams { nodes { name } } }`
 	e := newEnv(t, withTrusted(`{"teams-1": "`+query+`"}`, true))
 	for _, path := range []string{"/graphql?documentId=teams-1", "/graphql?extensions=" + url.QueryEscape(`{"persistedQuery":{"version":1,"sha256Hash":"`+hashOf(query)+`"}}`)} {

@@ -9,9 +9,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestWhoseToken sends the caller's own token upstream, and without one answers
+// TestCallersTokenIsSentUpstream sends the caller's own token upstream, and without one answers
 // what needs none.
-func TestWhoseToken(t *testing.T) {
+func TestCallersTokenIsSentUpstream(t *testing.T) {
 	e := newEnv(t)
 	const query = `{"query":"{ __typename teams { nodes { name } } }"}`
 	for _, test := range []struct{ authorization, code string }{

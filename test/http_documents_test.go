@@ -28,9 +28,9 @@ func withTrusted(manifest string, only bool) envOption {
 	}
 }
 
-// TestTrustedDocuments runs what is in the manifest, by its id, by its hash, and
+// TestTrustedDocumentsRunByEveryName runs what is in the manifest, by its id, by its hash, and
 // whichever way a client names it; with --trusted-documents-only nothing else.
-func TestTrustedDocuments(t *testing.T) {
+func TestTrustedDocumentsRunByEveryName(t *testing.T) {
 	const teams, one = `{ teams { nodes { name } } }`, `query One($id: ID!) { team(id: $id) { name } }`
 	manifests := map[string]string{
 		"ids and texts": fmt.Sprintf(`{"teams-1": %q, %q: %q}`, teams, hashOf(one), one),
@@ -92,10 +92,10 @@ func TestTrustedDocuments(t *testing.T) {
 	}
 }
 
-// TestUnknownTrustedDocument asks for ids that the manifest does not have, in every way in which
+// TestUnknownTrustedDocumentHasItsOwnCode asks for ids that the manifest does not have, in every way in which
 // clients name a document. The code is not that of bad input, nor that of automatic persisted
 // queries, after which clients send the text.
-func TestUnknownTrustedDocument(t *testing.T) {
+func TestUnknownTrustedDocumentHasItsOwnCode(t *testing.T) {
 	const query = `{ teams { nodes { name } } }`
 	for _, only := range []bool{false, true} {
 		e := newEnv(t, withTrusted(fmt.Sprintf(`{"teams": %q}`, query), only))

@@ -15,8 +15,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestGraphQLOverHTTP holds the endpoint against the specification's rules.
-func TestGraphQLOverHTTP(t *testing.T) {
+// TestEndpointFollowsGraphQLOverHTTP holds the endpoint against the specification's rules.
+func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 	e := newEnv(t)
 	const (
 		asJSON = "Content-Type: application/json"
@@ -78,7 +78,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
+func TestCORSAllowsOnlyListedOrigins(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	for _, test := range []struct {
 		origin string
@@ -105,7 +105,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
+func TestEndpointsHaveTheirStatus(t *testing.T) {
 	e := newEnv(t)
 	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 200, "/assets/graphiql.js": 200, "/assets/LICENSES.txt": 200, "/page.js": 200, "/nothing": 404, "/assets/": 404, "/assets/../page.js": 200} {
 		status, _, header := e.request("GET", path, "")
@@ -125,9 +125,9 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestUnsupportedRequests answers each request that the endpoint does not support with one
+// TestUnsupportedRequestsSayWhatIsSupported answers each request that the endpoint does not support with one
 // error that says what is supported.
-func TestUnsupportedRequests(t *testing.T) {
+func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 	e := newEnv(t)
 	const (
 		ok     = `{"query":"{ __typename }"}`
@@ -223,11 +223,11 @@ func TestAcceptIsNegotiated(t *testing.T) {
 	}
 }
 
-// TestHalfClosedConnection has a client close its sending side and wait: it gets an error,
+// TestHalfClosedConnectionGetsAnError has a client close its sending side and wait: it gets an error,
 // and no empty answer with the status 200.
-func TestHalfClosedConnection(t *testing.T) {
+func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 	e := newEnv(t, withLatency(300*time.Millisecond))
-	e.serveAsIs()
+	e.serveLikeProduction()
 	for name, lines := range map[string]string{
 		"a query":            `{ teams { nodes { name } } }`,
 		"a mutation":         `mutation { updateTeam(input: { id: "11", name: "Acme" }) { team { name } } }`,
@@ -263,8 +263,8 @@ func TestHalfClosedConnection(t *testing.T) {
 	}
 }
 
-// TestCORSHeaders lets pages read Retry-After, and send their own deadline.
-func TestCORSHeaders(t *testing.T) {
+// TestCORSExposesHeadersToPages lets pages read Retry-After, and send their own deadline.
+func TestCORSExposesHeadersToPages(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	const origin = "Origin: https://app.example.com"
 	_, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, origin)

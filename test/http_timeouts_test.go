@@ -61,14 +61,14 @@ func TestSlowBodyTimesOut(t *testing.T) {
 
 // contactsHang is an API that never answers for contacts of one workspace.
 func contactsHang(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
-	if subdomain == "acme-retreats" && ofContacts(path) {
+	if subdomain == "acme-retreats" && isContacts(path) {
 		<-r.Context().Done()
 	}
 	return false
 }
 
-// TestRequestTimeoutHeader answers in part before the deadline that a client sets.
-func TestRequestTimeoutHeader(t *testing.T) {
+// TestRequestTimeoutHeaderAnswersInPart answers in part before the deadline that a client sets.
+func TestRequestTimeoutHeaderAnswersInPart(t *testing.T) {
 	e := newEnv(t, withFault(contactsHang))
 	const timeout = 5 * time.Second
 	body, _ := json.Marshal(map[string]any{"query": nested})
@@ -99,8 +99,8 @@ func TestRequestTimeoutHeader(t *testing.T) {
 	}
 }
 
-// TestRequestTimeoutHeaderIsAtMostTheServers keeps the server's own limit.
-func TestRequestTimeoutHeaderIsAtMostTheServers(t *testing.T) {
+// TestRequestTimeoutHeaderCannotExceedTheServers keeps the server's own limit.
+func TestRequestTimeoutHeaderCannotExceedTheServers(t *testing.T) {
 	e := newEnv(t, withFault(contactsHang), withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }))
 	begun := time.Now()
 	body, _ := json.Marshal(map[string]any{"query": nested})
@@ -110,13 +110,13 @@ func TestRequestTimeoutHeaderIsAtMostTheServers(t *testing.T) {
 	}
 }
 
-// TestRequestTimeoutHeaderIsOnesOwn has several clients ask the same together: a deadline
+// TestRequestTimeoutHeaderAffectsOnlyItsClient has several clients ask the same together: a deadline
 // cuts no answer but that of the client that set it, which waits no longer than that.
 // They share REST calls all the same.
-func TestRequestTimeoutHeaderIsOnesOwn(t *testing.T) {
+func TestRequestTimeoutHeaderAffectsOnlyItsClient(t *testing.T) {
 	for _, hurriedFirst := range []bool{true, false} {
 		goOn := make(chan struct{})
-		e := newEnv(t, withFault(held(goOn, ofContacts)))
+		e := newEnv(t, withFault(held(goOn, isContacts)))
 		const query = `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { emailAddress } } } }`
 		body, _ := json.Marshal(map[string]any{"query": query})
 		ask := func(headers ...string) <-chan result {
@@ -170,10 +170,10 @@ func waitForCalls(t *testing.T, e *env, n int) {
 	}
 }
 
-// TestRequestTimeoutHeaderOfParts bounds the deferred parts too.
-func TestRequestTimeoutHeaderOfParts(t *testing.T) {
+// TestRequestTimeoutHeaderBoundsDeferredParts bounds the deferred parts too.
+func TestRequestTimeoutHeaderBoundsDeferredParts(t *testing.T) {
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
-		if ofContacts(path) {
+		if isContacts(path) {
 			<-r.Context().Done()
 		}
 		return false
@@ -185,8 +185,8 @@ func TestRequestTimeoutHeaderOfParts(t *testing.T) {
 	}
 }
 
-// TestRequestTimeout answers what is there when the time is up, and says what is not.
-func TestRequestTimeout(t *testing.T) {
+// TestRequestTimeoutAnswersInPart answers what is there when the time is up, and says what is not.
+func TestRequestTimeoutAnswersInPart(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
 		if subdomain == "acme-retreats" {
 			<-r.Context().Done()

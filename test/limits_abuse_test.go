@@ -242,9 +242,9 @@ func attacks() []hostile {
 // inside is what no answer may tell of: stack traces, source files, memory.
 var inside = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|0xc0[0-9a-f]{6}|internal/|github\.com/`)
 
-// TestAbuse sends every hostile input: each is answered with 2xx or 4xx and a clear
+// TestAbuseIsRefusedQuickly sends every hostile input: each is answered with 2xx or 4xx and a clear
 // error, in little time and few words, and makes few calls.
-func TestAbuse(t *testing.T) {
+func TestAbuseIsRefusedQuickly(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
 	before := slog.Default()
@@ -284,7 +284,7 @@ func TestAbuse(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &answered); err != nil {
 			t.Errorf("%s: %v", attack.name, err)
 		}
-		if told := slices.ContainsFunc(answered.Errors, func(e fieldError) bool { return e.Extensions["code"] == attack.code }); attack.code != "" && !told {
+		if hasCode := slices.ContainsFunc(answered.Errors, func(e fieldError) bool { return e.Extensions["code"] == attack.code }); attack.code != "" && !hasCode {
 			t.Errorf("%s: want %s, got %d %.500s", attack.name, attack.code, status, body)
 		}
 		for _, failed := range answered.Errors {
@@ -311,9 +311,9 @@ func TestAbuse(t *testing.T) {
 	t.Logf("%d hostile inputs", len(list))
 }
 
-// TestAbuseOfHTTP sends what is hardly HTTP, and bodies that never end: each is
+// TestAbuseOfHTTPIsRefused sends what is hardly HTTP, and bodies that never end: each is
 // answered with 4xx or cut off, and the server goes on.
-func TestAbuseOfHTTP(t *testing.T) {
+func TestAbuseOfHTTPIsRefused(t *testing.T) {
 	e := newEnv(t)
 	server := httptest.NewUnstartedServer(e.front.Config.Handler)
 	server.Config = serving.New(e.front.Config.Handler)
@@ -420,7 +420,7 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEnv(t)
-			e.serveAsIs()
+			e.serveLikeProduction()
 			if test.send == nil {
 				transport := &http.Transport{Protocols: h2c, MaxConnsPerHost: 1}
 				t.Cleanup(transport.CloseIdleConnections)

@@ -10,10 +10,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestLimits holds requests against each limit: just within it they are answered,
+// TestLimitsRefuseLargerRequests holds requests against each limit: just within it they are answered,
 // above it they are refused, with the figures, and nothing is run; measured only,
 // they are answered and the log says so.
-func TestLimits(t *testing.T) {
+func TestLimitsRefuseLargerRequests(t *testing.T) {
 	for name, test := range map[string]struct {
 		set          func(*limits.Limits)
 		within, over string
@@ -31,7 +31,7 @@ func TestLimits(t *testing.T) {
 		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The answer could have 132 fields; it can have 131. Ask for fewer rows, or in several requests."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := logged(t)
+			log := captureLog(t)
 			e := newEnv(t, withLimits(test.set))
 			e.must(test.within)
 			e.forget()
@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 			if log() != "" {
 				t.Errorf("logged: %s", log())
 			}
-			e = newEnv(t, withLimits(test.set), measured)
+			e = newEnv(t, withLimits(test.set), withMeasuredLimits)
 			e.must(test.over)
 			if want := fmt.Sprintf("limit=%s value=%d max=%d", strings.Fields(name)[0], test.value, test.most); name != "tokens" && !strings.Contains(log(), want) || !strings.Contains(log(), "limit="+strings.Fields(name)[0]) {
 				t.Errorf("logged %s, want %s", log(), want)
@@ -62,9 +62,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestCallBudget leaves out what the budget does not reach, and answers the rest.
-func TestCallBudget(t *testing.T) {
-	log := logged(t)
+// TestCallBudgetAnswersInPart leaves out what the budget does not reach, and answers the rest.
+func TestCallBudgetAnswersInPart(t *testing.T) {
+	log := captureLog(t)
 	budget := withLimits(func(l *limits.Limits) { l.Calls = 6 })
 	e := newEnv(t, budget)
 	for range 2 { // each request has its own
@@ -101,16 +101,16 @@ func TestCallBudget(t *testing.T) {
 	if log() != "" {
 		t.Error(log())
 	}
-	newEnv(t, budget, measured).must(nested)
+	newEnv(t, budget, withMeasuredLimits).must(nested)
 	if n := strings.Count(log(), "limit=calls value=7 max=6"); n != 1 {
 		t.Errorf("reported %d times: %s", n, log())
 	}
 }
 
-// TestObjects leaves out lists that would make the answer larger than it may be, however
+// TestObjectLimitBoundsTheAnswer leaves out lists that would make the answer larger than it may be, however
 // often they are asked for and however few calls that takes.
-func TestObjects(t *testing.T) {
-	log := logged(t)
+func TestObjectLimitBoundsTheAnswer(t *testing.T) {
+	log := captureLog(t)
 	// Two people a team, so that each level has six times as many as the one above.
 	people := func(levels int) string {
 		return `{ team(id: "11") { ...F0 } }` + each(levels, func(i int) string {
@@ -147,7 +147,7 @@ func TestObjects(t *testing.T) {
 	if log() != "" {
 		t.Error(log())
 	}
-	newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 }), measured).must(query)
+	newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 }), withMeasuredLimits).must(query)
 	if !strings.Contains(log(), fmt.Sprintf("limit=objects value=%d max=%d", n, n-1)) {
 		t.Error(log())
 	}
@@ -156,7 +156,7 @@ func TestObjects(t *testing.T) {
 // TestValidationIsBounded refuses documents that would take long to validate, whatever
 // limits are set, and reads lists of values no more often than it has to.
 func TestValidationIsBounded(t *testing.T) {
-	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), measured)
+	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), withMeasuredLimits)
 	rep := strings.Repeat
 	for name, query := range map[string]string{
 		"fields in inline fragments":      `{ team(id: "1") {` + rep("... {", 50) + rep("id ", 200) + rep("}", 50) + `} }`,
@@ -199,9 +199,9 @@ func TestValidationIsBounded(t *testing.T) {
 	}
 }
 
-// TestSmallAnswers keeps small what is said of a document that is all wrong, and
+// TestErrorsOfBadDocumentsAreShort keeps small what is said of a document that is all wrong, and
 // repeats little of it.
-func TestSmallAnswers(t *testing.T) {
+func TestErrorsOfBadDocumentsAreShort(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Directives = 0 }))
 	for name, query := range map[string]string{
 		"unknown directives": "{ __typename" + strings.Repeat(" @a", 1000) + " }",

@@ -19,9 +19,9 @@ import (
 
 const userErrors = ` userErrors { field message code }`
 
-// TestMutations carries out every mutation, in a row, with what each has to answer and the
+// TestMutationsMakeOnlyTheirCalls carries out every mutation, in a row, with what each has to answer and the
 // REST calls that it makes.
-func TestMutations(t *testing.T) {
+func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 	e := newEnv(t)
 	ws := e.must(`{ workspace(id: "101") { publicId contacts(first: 3) { nodes { publicId } } contactTags { nodes { publicId } } } }`)
 	publicWorkspace := ws.get("workspace.publicId").(string)
@@ -165,9 +165,9 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// TestReadYourWrites reads in the same operation what it has written, and in the next one,
+// TestReadsSeeEarlierWrites reads in the same operation what it has written, and in the next one,
 // with the cache on.
-func TestReadYourWrites(t *testing.T) {
+func TestReadsSeeEarlierWrites(t *testing.T) {
 	e := newEnv(t, withCache(time.Hour))
 	const list = `workspace(id: "102") { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName tags { name } } } }`
 	if r := e.must(`{ ` + list + ` }`); len(r.get("workspace.contacts.nodes").([]any)) != 0 {
@@ -202,9 +202,9 @@ func TestReadYourWrites(t *testing.T) {
 	wait.Wait()
 }
 
-// TestMutationsThatFail have an error of their own where ClickFunnels has not refused:
+// TestFailedMutationsSayWhetherTheyHappened have an error of their own where ClickFunnels has not refused:
 // one that says whether it may have been carried out.
-func TestMutationsThatFail(t *testing.T) {
+func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 	const create = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "a@example.com" }) { contact { rawId } } b: updateTeam(input: { id: "11", name: "B" }) { team { name } } }`
 	for _, test := range []struct {
 		name    string
@@ -249,8 +249,8 @@ func TestMutationsThatFail(t *testing.T) {
 	}
 }
 
-// TestMutationsOfWhatIsNotThere have the error that reading it has, by every form of its id.
-func TestMutationsOfWhatIsNotThere(t *testing.T) {
+// TestMutationsOfMissingRecordsAreNotFound have the error that reading it has, by every form of its id.
+func TestMutationsOfMissingRecordsAreNotFound(t *testing.T) {
 	e := newEnv(t)
 	for _, mutation := range []string{
 		`updateContact(input: { id: "99", workspaceId: "101", firstName: "x" }) { contact { id } }`,
@@ -300,9 +300,9 @@ func TestMutationsOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// TestRefusals maps what ClickFunnels refuses, in all the shapes that it has, to the
+// TestRefusedWritesBecomeUserErrors maps what ClickFunnels refuses, in all the shapes that it has, to the
 // input's fields.
-func TestRefusals(t *testing.T) {
+func TestRefusedWritesBecomeUserErrors(t *testing.T) {
 	for _, test := range []struct {
 		status int
 		body   string
@@ -331,8 +331,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRepeatedUpsert has an upsert's first attempt end in a 502, after it was carried out.
-func TestRepeatedUpsert(t *testing.T) {
+// TestRetriedUpsertLeavesCreatedUnknown has an upsert's first attempt end in a 502, after it was carried out.
+func TestRetriedUpsertLeavesCreatedUnknown(t *testing.T) {
 	var tries atomic.Int32
 	e := newEnv(t, on("/workspaces/101/contacts/upsert", func(w http.ResponseWriter, r *http.Request) {
 		if tries.Add(1) == 1 {
@@ -350,8 +350,8 @@ func TestRepeatedUpsert(t *testing.T) {
 	}
 }
 
-// TestRefusalsKeepTheirText refuses a write in every shape.
-func TestRefusalsKeepTheirText(t *testing.T) {
+// TestRefusalStatusesHaveACode refuses a write in every shape.
+func TestRefusalStatusesHaveACode(t *testing.T) {
 	const create = `mutation { createContact(input: {workspaceId: "101", emailAddress: "a"}) { contact { id } userErrors { field message code } } }`
 	for name, test := range map[string]struct {
 		status      int
@@ -389,8 +389,8 @@ func TestRefusalsKeepTheirText(t *testing.T) {
 	}
 }
 
-// TestLookUpErrorsAreNoUserErrors fails the calls that prepare a change.
-func TestLookUpErrorsAreNoUserErrors(t *testing.T) {
+// TestLookupErrorsAreFieldErrors fails the calls that prepare a change.
+func TestLookupErrorsAreFieldErrors(t *testing.T) {
 	for name, test := range map[string]struct{ path, mutation, field string }{
 		"the applied tag": {"/contacts/3000000004/applied_tags", `mutation { removeContactTag(input: {workspaceId: "101", contactId: "3000000004", tagId: "9001"}) { removedId: __typename userErrors { message } } }`, "removeContactTag"},
 		"a tag":           {"/contacts/tags/aBcDeF", `mutation { createContact(input: {workspaceId: "101", tagIds: ["aBcDeF"]}) { contact { id } userErrors { message } } }`, "createContact"},
@@ -410,9 +410,9 @@ func TestLookUpErrorsAreNoUserErrors(t *testing.T) {
 	}
 }
 
-// TestNullAndAbsentFields sends each field of the inputs of contacts and tags as null, and not at
+// TestNullAndAbsentFieldsReachUpstream sends each field of the inputs of contacts and tags as null, and not at
 // all: the body that ClickFunnels gets, and what becomes of the record, is what the schema says.
-func TestNullAndAbsentFields(t *testing.T) {
+func TestNullAndAbsentFieldsReachUpstream(t *testing.T) {
 	var mu sync.Mutex
 	var sent string
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
@@ -464,8 +464,8 @@ func TestNullAndAbsentFields(t *testing.T) {
 	}
 }
 
-// TestDerivedWrites creates, changes and deletes a record of each derived resource.
-func TestDerivedWrites(t *testing.T) {
+// TestDerivedWritesSucceed creates, changes and deletes a record of each derived resource.
+func TestDerivedWritesSucceed(t *testing.T) {
 	for _, x := range demo.Derived() {
 		if len(x.Write) == 0 {
 			continue

@@ -14,7 +14,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-func TestFilters(t *testing.T) {
+func TestFiltersSelectRows(t *testing.T) {
 	e := newEnv(t)
 	tag := model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: "101", ID: "5001"})
 	contact := e.must(`{ workspace(id: "101") { contact(id: "3000000002") { id publicId emailAddress } } }`)
@@ -52,9 +52,9 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestBadArguments has each bad argument answered by one clear error at its
+// TestBadArgumentsMakeNoCall has each bad argument answered by one clear error at its
 // field, and no call made for it.
-func TestBadArguments(t *testing.T) {
+func TestBadArgumentsMakeNoCall(t *testing.T) {
 	e := newEnv(t)
 	for _, test := range []struct{ field, path, code, text string }{
 		{`teams(first: 0) { nodes { id } }`, "teams", "BAD_USER_INPUT", "first is 0; it can be 1 to 100."},
@@ -103,8 +103,8 @@ func TestBadArguments(t *testing.T) {
 	}
 }
 
-// TestThreeForms gives every argument that takes an id each of its forms.
-func TestThreeForms(t *testing.T) {
+// TestArgumentsTakeEveryFormOfID gives every argument that takes an id each of its forms.
+func TestArgumentsTakeEveryFormOfID(t *testing.T) {
 	e := newEnv(t)
 	known := e.must(`{ team(id: "11") { id rawId publicId } workspace(id: "101") { id rawId publicId } contact(id: "3000000002", workspaceId: "101") { id rawId publicId } }`)
 	forms := func(path string) []string {

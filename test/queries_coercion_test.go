@@ -109,8 +109,8 @@ func TestVariablesAreCoerced(t *testing.T) {
 	}
 }
 
-// TestVariablesReachUpstream pins what coerced variables become.
-func TestVariablesReachUpstream(t *testing.T) {
+// TestCoercedVariablesReachUpstream pins what coerced variables become.
+func TestCoercedVariablesReachUpstream(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, v, want string }{
 		{byFirst, `3e0`, ""},
@@ -232,9 +232,9 @@ func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 	}
 }
 
-// TestNullConditions refuses a request in which @skip, @include or @defer get null.
-func TestNullConditions(t *testing.T) {
-	logs := logged(t)
+// TestNullConditionsAreRefused refuses a request in which @skip, @include or @defer get null.
+func TestNullConditionsAreRefused(t *testing.T) {
+	logs := captureLog(t)
 	e := newEnv(t)
 	for _, query := range []string{
 		`query($v: Boolean = true) { __typename @skip(if: $v) }`,
@@ -260,8 +260,8 @@ func TestNullConditions(t *testing.T) {
 	}
 }
 
-// TestBlockStrings pins that the first line does not count for the common indentation.
-func TestBlockStrings(t *testing.T) {
+// TestBlockStringIndentationIgnoresTheFirstLine pins that the first line does not count for the common indentation.
+func TestBlockStringIndentationIgnoresTheFirstLine(t *testing.T) {
 	e := newEnv(t)
 	for literal, want := range map[string]string{
 		`"""one"""`: "one", `"""  one"""`: "  one", `""""""`: "",

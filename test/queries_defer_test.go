@@ -215,9 +215,9 @@ func merge(into, from map[string]any) {
 	}
 }
 
-// TestIncremental has queries defer a part, with what the first part is, how many objects
+// TestDeferMergesToThePlainAnswer has queries defer a part, with what the first part is, how many objects
 // are told of later, and the calls, which are those of the same query without @defer.
-func TestIncremental(t *testing.T) {
+func TestDeferMergesToThePlainAnswer(t *testing.T) {
 	for _, test := range []struct {
 		name, query string
 		variables   map[string]any
@@ -277,8 +277,8 @@ func TestIncremental(t *testing.T) {
 	}
 }
 
-// TestIncrementalLabels looks at an answer as it is written.
-func TestIncrementalLabels(t *testing.T) {
+// TestDeferPartsHaveTheMultipartFormat looks at an answer as it is written.
+func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 	e := newEnv(t)
 	body, err := json.Marshal(map[string]any{"query": `{ team(id: "11") { name ... @defer(label: "more") { locale } } }`})
 	if err != nil {
@@ -303,9 +303,9 @@ func TestIncrementalLabels(t *testing.T) {
 	}
 }
 
-// TestIncrementalCalls defers at random what every query of the table of calls asks for:
+// TestDeferMakesNoExtraCalls defers at random what every query of the table of calls asks for:
 // the parts make up the same answer.
-func TestIncrementalCalls(t *testing.T) {
+func TestDeferMakesNoExtraCalls(t *testing.T) {
 	rounds := 3
 	if testing.Short() {
 		rounds = 1
@@ -322,7 +322,7 @@ func TestIncrementalCalls(t *testing.T) {
 					e.must(row.warm)
 				}
 				e.take(demo.Token)
-				query := scatter(t, r, row.query)
+				query := deferRandomly(t, r, row.query)
 				got := e.begin(t.Context(), query, row.variables).all()
 				calls := e.take(demo.Token)
 				want := row.want
@@ -341,9 +341,9 @@ func TestIncrementalCalls(t *testing.T) {
 	}
 }
 
-// TestIncrementalShares asks for contacts in two fragments. One misses the batch of the
+// TestDeferredFragmentsShareABatch asks for contacts in two fragments. One misses the batch of the
 // contacts around it, because it follows a call, and shares the batch of the other.
-func TestIncrementalShares(t *testing.T) {
+func TestDeferredFragmentsShareABatch(t *testing.T) {
 	e := newEnv(t)
 	got := e.begin(t.Context(), `{
 		a: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000001") { emailAddress } }
@@ -386,7 +386,7 @@ func difference(at string, got, want any) string {
 }
 
 // scatter puts some of a query's fields into deferred fragments.
-func scatter(t *testing.T, r *rand.Rand, query string) string {
+func deferRandomly(t *testing.T, r *rand.Rand, query string) string {
 	t.Helper()
 	doc, err := parser.ParseQuery(&ast.Source{Input: query})
 	if err != nil {
@@ -472,9 +472,9 @@ func unpacking(tb testing.TB, coding string, r io.Reader) io.Reader {
 
 const contactsLater = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } }`
 
-// TestFirstPartComesFirst holds the calls of what is deferred until the client has read
+// TestFirstPartDoesNotWaitForDeferredCalls holds the calls of what is deferred until the client has read
 // the first part, in every coding, over HTTP/1.1 and HTTP/2, as parts and as events.
-func TestFirstPartComesFirst(t *testing.T) {
+func TestFirstPartDoesNotWaitForDeferredCalls(t *testing.T) {
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
 	for _, accept := range []string{asApollo, "Accept: text/event-stream"} {
@@ -484,8 +484,8 @@ func TestFirstPartComesFirst(t *testing.T) {
 			} {
 				t.Run(accept+" "+coding+" "+protocol, func(t *testing.T) {
 					goOn := make(chan struct{})
-					e := newEnv(t, withFault(held(goOn, ofContacts)))
-					e.serveAsIs()
+					e := newEnv(t, withFault(held(goOn, isContacts)))
+					e.serveLikeProduction()
 					body, _ := json.Marshal(map[string]any{"query": contactsLater})
 					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.url+"/graphql", bytes.NewReader(body))
 					if err != nil {
@@ -512,11 +512,11 @@ func TestFirstPartComesFirst(t *testing.T) {
 	}
 }
 
-// TestDeferredErrors has the calls of some deferred parts fail: the others are as ever,
+// TestDeferredErrorsStayInTheirPart has the calls of some deferred parts fail: the others are as ever,
 // and each error says where.
-func TestDeferredErrors(t *testing.T) {
+func TestDeferredErrorsStayInTheirPart(t *testing.T) {
 	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, subdomain, path string) bool {
-		if subdomain != "acme-retreats" || !ofContacts(path) {
+		if subdomain != "acme-retreats" || !isContacts(path) {
 			return false
 		}
 		w.WriteHeader(http.StatusInternalServerError)
@@ -544,9 +544,9 @@ func TestDeferredErrors(t *testing.T) {
 	}
 }
 
-// TestDeferredNull has fields be null that must not be, for want of room in the answer:
+// TestDeferredNullRemovesOnlyItsFragment has fields be null that must not be, for want of room in the answer:
 // each takes the fragment of its object with it, and nothing else.
-func TestDeferredNull(t *testing.T) {
+func TestDeferredNullRemovesOnlyItsFragment(t *testing.T) {
 	const rows = 20
 	const query = `{ workspace(id: "101") { contacts(first: 20) { nodes { emailAddress ... @defer { rawId customAttributes { value } } } } } }`
 	attributes := 0
@@ -558,10 +558,10 @@ func TestDeferredNull(t *testing.T) {
 	}
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = rows + attributes/2 }))
 	p := e.begin(t.Context(), query, nil).all()
-	failed, told := 0, 0
+	failed, sent := 0, 0
 	for _, part := range p.parts[1:] {
 		for _, item := range part.Incremental {
-			told++
+			sent++
 			if item.Data == nil {
 				failed++
 			}
@@ -570,8 +570,8 @@ func TestDeferredNull(t *testing.T) {
 			}
 		}
 	}
-	if told != rows || failed == 0 || failed == rows || len(p.Errors) != failed || len(p.get("workspace.contacts.nodes").([]any)) != rows || p.get("workspace.contacts.nodes.19.emailAddress") == nil {
-		t.Errorf("%d told, %d failed: %s", told, failed, p.raw)
+	if sent != rows || failed == 0 || failed == rows || len(p.Errors) != failed || len(p.get("workspace.contacts.nodes").([]any)) != rows || p.get("workspace.contacts.nodes.19.emailAddress") == nil {
+		t.Errorf("%d told, %d failed: %s", sent, failed, p.raw)
 	}
 
 	// Of an object that the client has not been sent for such a reason, nothing is said,
@@ -583,12 +583,12 @@ func TestDeferredNull(t *testing.T) {
 	}
 }
 
-// TestDeferredHangUp has a client go while a deferred call is under way: it ends.
-func TestDeferredHangUp(t *testing.T) {
+// TestDeferredCallEndsWhenTheClientHangsUp has a client go while a deferred call is under way: it ends.
+func TestDeferredCallEndsWhenTheClientHangsUp(t *testing.T) {
 	for _, accept := range []string{asApollo, "Accept: text/event-stream"} {
 		began, ended := make(chan struct{}), make(chan struct{})
 		e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
-			if ofContacts(path) {
+			if isContacts(path) {
 				close(began)
 				<-r.Context().Done()
 				close(ended)
@@ -609,18 +609,18 @@ func TestDeferredHangUp(t *testing.T) {
 	}
 }
 
-// TestDeferredDeadline counts the time from the beginning of the request: what is deferred
+// TestDeferredPartsShareTheRequestTimeout counts the time from the beginning of the request: what is deferred
 // has none of its own.
-func TestDeferredDeadline(t *testing.T) {
-	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 300 * time.Millisecond }), withFault(held(nil, ofContacts)))
+func TestDeferredPartsShareTheRequestTimeout(t *testing.T) {
+	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 300 * time.Millisecond }), withFault(held(nil, isContacts)))
 	p := e.begin(t.Context(), contactsLater, nil).all()
 	if p.get("workspace.name") != "Acme Academy" || p.code("workspace.contacts") != "UPSTREAM_TIMEOUT" || len(p.Errors) != 1 {
 		t.Error(p.raw)
 	}
 }
 
-// TestDeferredLimits has one budget for all parts.
-func TestDeferredLimits(t *testing.T) {
+// TestDeferredPartsShareTheLimits has one budget for all parts.
+func TestDeferredPartsShareTheLimits(t *testing.T) {
 	const query = `{ teams { nodes { name workspaces { nodes { name ... @defer { contacts(first: 5) { nodes { emailAddress } } } } } } } }`
 	contacts := func(r result) int {
 		text, err := json.Marshal(r.Data)
@@ -660,9 +660,9 @@ func TestDeferredLimits(t *testing.T) {
 	}
 }
 
-// TestManyDeferred defers more fragments than there are parts for: the others come with
+// TestDeferInlinesManyFragmentsInOneCall defers more fragments than there are parts for: the others come with
 // what is around them.
-func TestManyDeferred(t *testing.T) {
+func TestDeferInlinesManyFragmentsInOneCall(t *testing.T) {
 	e := newEnv(t)
 	var b strings.Builder
 	for i := range 90 {
@@ -681,9 +681,9 @@ func TestManyDeferred(t *testing.T) {
 	}
 }
 
-// TestDeferredBeyondMuch defers little beside very much: what has been sent is read once, and
+// TestDeferIsCheapBesideALargeAnswer defers little beside very much: what has been sent is read once, and
 // not again for each part, so that the parts cost about what they hold.
-func TestDeferredBeyondMuch(t *testing.T) {
+func TestDeferIsCheapBesideALargeAnswer(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute))
 	query := func(directive string) string {
 		var much, deferred strings.Builder
@@ -717,8 +717,8 @@ func TestDeferredBeyondMuch(t *testing.T) {
 	}
 }
 
-// TestDeferredMutation sends what a mutation defers after the write, which is made once.
-func TestDeferredMutation(t *testing.T) {
+// TestDeferredMutationWritesOnce sends what a mutation defers after the write, which is made once.
+func TestDeferredMutationWritesOnce(t *testing.T) {
 	e := newEnv(t)
 	const mutation = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "new@example.com", tagIds: ["5001"] }) { contact { emailAddress ... @defer { tags { name } workspace { name } } } userErrors { message } }
 		... @defer { b: createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId } ... @defer { userErrors { code } } } } }`
@@ -740,10 +740,10 @@ func TestDeferredMutation(t *testing.T) {
 	}
 }
 
-// TestDeferredDrain has a server that is told to end finish what it has begun to answer.
-func TestDeferredDrain(t *testing.T) {
+// TestDrainFinishesDeferredParts has a server that is told to end finish what it has begun to answer.
+func TestDrainFinishesDeferredParts(t *testing.T) {
 	goOn := make(chan struct{})
-	e := newEnv(t, withFault(held(goOn, ofContacts)))
+	e := newEnv(t, withFault(held(goOn, isContacts)))
 	listener := newLocalListener(t)
 	ctx, end := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
@@ -772,11 +772,11 @@ func TestDeferredDrain(t *testing.T) {
 	}
 }
 
-// TestDeferredTogether has many ask the same at the same time, in parts and in one piece:
+// TestDeferredCallsAreSharedByConcurrentClients has many ask the same at the same time, in parts and in one piece:
 // each gets all, and ClickFunnels is asked for the contacts once.
-func TestDeferredTogether(t *testing.T) {
+func TestDeferredCallsAreSharedByConcurrentClients(t *testing.T) {
 	goOn := make(chan struct{})
-	e := newEnv(t, withFault(held(goOn, ofContacts)))
+	e := newEnv(t, withFault(held(goOn, isContacts)))
 	var wait sync.WaitGroup
 	for i := range 20 {
 		wait.Go(func() {
@@ -803,9 +803,9 @@ func TestDeferredTogether(t *testing.T) {
 	}
 }
 
-// TestAcceptParts answers in parts those who ask for the parts that there are, and in one
+// TestAcceptSelectsPartsOrOnePiece answers in parts those who ask for the parts that there are, and in one
 // piece all others.
-func TestAcceptParts(t *testing.T) {
+func TestAcceptSelectsPartsOrOnePiece(t *testing.T) {
 	e := newEnv(t)
 	for accept, want := range map[string]string{
 		"multipart/mixed;deferSpec=20220824,application/json": "multipart/mixed",
@@ -846,9 +846,9 @@ func TestAcceptParts(t *testing.T) {
 	}
 }
 
-// TestEvents answers as a stream of events those who want that, each operation and each
+// TestEventStreamCarriesAnswersAndErrors answers as a stream of events those who want that, each operation and each
 // error that a client can do something about.
-func TestEvents(t *testing.T) {
+func TestEventStreamCarriesAnswersAndErrors(t *testing.T) {
 	e := newEnv(t)
 	const events = "Accept: text/event-stream"
 	for name, test := range map[string]struct {
@@ -956,7 +956,7 @@ func TestDeferSendsNoEmptyPart(t *testing.T) {
 // caused it.
 func TestDeferredNullHasAnError(t *testing.T) {
 	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
-		if !ofContacts(path) {
+		if !isContacts(path) {
 			return false
 		}
 		http.Error(w, `{"error":"down"}`, http.StatusInternalServerError)
@@ -975,9 +975,9 @@ func TestDeferredNullHasAnError(t *testing.T) {
 	}
 }
 
-// TestFragmentsBeyondTheLimitOfParts sends 20 fragments in parts of their own, and those
+// TestDeferInlinesFragmentsBeyondTheLimit sends 20 fragments in parts of their own, and those
 // beyond with what is around them.
-func TestFragmentsBeyondTheLimitOfParts(t *testing.T) {
+func TestDeferInlinesFragmentsBeyondTheLimit(t *testing.T) {
 	e := newEnv(t)
 	query := `{ team(id: "11") { id ` + each(25, func(i int) string { return fmt.Sprintf("... @defer { a%d: name } ", i) }) + `} }`
 	got := e.begin(t.Context(), query, nil).all()
@@ -991,8 +991,8 @@ func TestFragmentsBeyondTheLimitOfParts(t *testing.T) {
 	}
 }
 
-// TestDefer sends what @defer marks with the rest to clients that accept one piece only.
-func TestDefer(t *testing.T) {
+// TestDeferIsIgnoredWithoutParts sends what @defer marks with the rest to clients that accept one piece only.
+func TestDeferIsIgnoredWithoutParts(t *testing.T) {
 	e := newEnv(t)
 	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`
 	plain := strings.ReplaceAll(strings.ReplaceAll(query, ` @defer(label: "more")`, ""), " @defer", "")

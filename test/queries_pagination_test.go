@@ -119,9 +119,9 @@ func TestWalkWithoutProgressFails(t *testing.T) {
 	}
 }
 
-// TestRowsComeOnce edits rows while a list by UPDATED_AT is read, so that the API sends
+// TestRowsSentTwiceAppearOnce edits rows while a list by UPDATED_AT is read, so that the API sends
 // some of them again.
-func TestRowsComeOnce(t *testing.T) {
+func TestRowsSentTwiceAppearOnce(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
@@ -146,10 +146,10 @@ func TestRowsComeOnce(t *testing.T) {
 	}
 }
 
-// TestStaleCursor asks for what follows a row that was deleted, from an API that starts
+// TestStaleCursorIsBadInput asks for what follows a row that was deleted, from an API that starts
 // anew, answers 404 or answers 422: the caller's own cursor is bad input, and a row that
 // disappears during the walk is not.
-func TestStaleCursor(t *testing.T) {
+func TestStaleCursorIsBadInput(t *testing.T) {
 	for name, stale := range map[string]func(http.ResponseWriter, *http.Request){
 		"starts anew": func(w http.ResponseWriter, _ *http.Request) { sendPage(w, "20", numbers(1, 20)...) },
 		"404":         answer(404, "application/json", `{"error":"Not found: Record missing"}`),
@@ -177,9 +177,9 @@ func TestStaleCursor(t *testing.T) {
 	}
 }
 
-// TestWalk pages through a list in both directions and in pages of several
+// TestWalkReturnsEachRowOnceInOrder pages through a list in both directions and in pages of several
 // sizes: every row comes once, in order.
-func TestWalk(t *testing.T) {
+func TestWalkReturnsEachRowOnceInOrder(t *testing.T) {
 	e := newEnv(t)
 	for _, sort := range []string{"", "sort: { property: UPDATED_AT, direction: DESC },"} {
 		whole := walk(t, e, sort, true, 100)
@@ -206,9 +206,9 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestWalkOfChildren pages through what a contact has elsewhere, which is fetched for many
+// TestWalkOfChildrenReturnsEachRowOnceInOrder pages through what a contact has elsewhere, which is fetched for many
 // contacts at once, in the same ways.
-func TestWalkOfChildren(t *testing.T) {
+func TestWalkOfChildrenReturnsEachRowOnceInOrder(t *testing.T) {
 	e := newEnv(t)
 	const podcast, academy = `contact(id: "3000000078", workspaceId: "103")`, `contact(id: "3000000001", workspaceId: "101")`
 	for _, list := range []struct {
@@ -294,9 +294,9 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 	return nil
 }
 
-// TestEmptyPageWithCursor ends a list whose header says that it goes on and
+// TestEmptyPageEndsTheList ends a list whose header says that it goes on and
 // whose body is empty.
-func TestEmptyPageWithCursor(t *testing.T) {
+func TestEmptyPageEndsTheList(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		w.Header().Set("Pagination-Next", "5")
 		answer(200, "application/json", `[]`)(w, r)

@@ -14,9 +14,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// TestDecimalIDs lists records whose ids came through something that formats numbers as
+// TestDecimalIDsAreNormalized lists records whose ids came through something that formats numbers as
 // decimals, and finds what they refer to.
-func TestDecimalIDs(t *testing.T) {
+func TestDecimalIDsAreNormalized(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/form_submissions" {
 			return false
@@ -66,9 +66,9 @@ func TestIntsAreExactOrErrors(t *testing.T) {
 	}
 }
 
-// TestTogetherAsAlone compares what many contacts get together with what each gets by
+// TestChildrenAreTheSameInBatchAndAlone compares what many contacts get together with what each gets by
 // itself, by nodes and by edges.
-func TestTogetherAsAlone(t *testing.T) {
+func TestChildrenAreTheSameInBatchAndAlone(t *testing.T) {
 	e := newEnv(t)
 	const fields = `rawId orders(last: 3) { nodes { rawId } pageInfo { hasPreviousPage } } enrollments(first: 1) { nodes { rawId } pageInfo { hasNextPage } } opportunities { nodes { rawId } } formSubmissions { nodes { rawId } }`
 	by := map[string]result{
@@ -92,9 +92,9 @@ func TestTogetherAsAlone(t *testing.T) {
 	}
 }
 
-// TestFoundWithoutTheirWords asks for what belongs to a record by itself, so that nothing
+// TestRelationsResolveWithoutOtherFields asks for what belongs to a record by itself, so that nothing
 // else has the key decoded by which it is found.
-func TestFoundWithoutTheirWords(t *testing.T) {
+func TestRelationsResolveWithoutOtherFields(t *testing.T) {
 	e := newEnv(t)
 	for query, path := range map[string]string{
 		`salesPipelines { nodes { opportunities(first: 2) { nodes { rawId } } } }`:            "salesPipelines.nodes.0.opportunities.nodes.0.rawId",
@@ -116,8 +116,8 @@ func TestFoundWithoutTheirWords(t *testing.T) {
 	}
 }
 
-// TestNewWordsSurvive has ClickFunnels send words that are newer than the enums.
-func TestNewWordsSurvive(t *testing.T) {
+// TestUnknownEnumValuesKeepTheirText has ClickFunnels send words that are newer than the enums.
+func TestUnknownEnumValuesKeepTheirText(t *testing.T) {
 	r := newEnv(t).must(`{ workspace(id: "101", subdomain: "acme-academy") { productCollections { nodes { sortMethod rawSortMethod } edges { node { rawSortMethod } } } orderInvoices(first: 100) { nodes { invoiceType rawInvoiceType } } } }`)
 	for path, want := range map[string]string{
 		"productCollections.nodes.0.sortMethod": "MANUALLY", "productCollections.nodes.0.rawSortMethod": "manually",
@@ -132,8 +132,8 @@ func TestNewWordsSurvive(t *testing.T) {
 	}
 }
 
-// TestEveryNode refetches every kind of object by the id that it was given.
-func TestEveryNode(t *testing.T) {
+// TestNodeRefetchesEveryKind refetches every kind of object by the id that it was given.
+func TestNodeRefetchesEveryKind(t *testing.T) {
 	e := newEnv(t)
 	r := e.must(`{ users { nodes { id } } team(id: "11") { id memberships { id user { id email } team { id } } billingSubscriptions { id team { id name } includedPrices { rawId priceId quantity createdAt } } } workspace(id: "101") { id contactTags { nodes { id } } contact(id: "3000000004") { id appliedTags { nodes { id } } } } }`)
 	for path, kind := range map[string]string{
@@ -147,9 +147,9 @@ func TestEveryNode(t *testing.T) {
 	}
 }
 
-// TestRecordsHaveIDs leaves out rows whose id is no id: they could be neither found again
+// TestRowsWithInvalidIDsAreLeftOut leaves out rows whose id is no id: they could be neither found again
 // nor told apart.
-func TestRecordsHaveIDs(t *testing.T) {
+func TestRowsWithInvalidIDsAreLeftOut(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
@@ -163,9 +163,9 @@ func TestRecordsHaveIDs(t *testing.T) {
 	}
 }
 
-// TestLyingTypes sends what the API's declared types do not allow: all that
+// TestRecordsTolerateWrongTypes sends what the API's declared types do not allow: all that
 // makes sense comes out (API.md §8, traps 9–12).
-func TestLyingTypes(t *testing.T) {
+func TestRecordsTolerateWrongTypes(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
@@ -198,9 +198,9 @@ func TestLyingTypes(t *testing.T) {
 	}
 }
 
-// TestForeignParts has records carry parts of others, or less than usual: those are not
+// TestEmbeddedRecordsOfOthersAreIgnored has records carry parts of others, or less than usual: those are not
 // taken for theirs, and what is asked for is fetched.
-func TestForeignParts(t *testing.T) {
+func TestEmbeddedRecordsOfOthersAreIgnored(t *testing.T) {
 	const query = `{ workspace(id: "101", subdomain: "acme-academy") {
 		orders { nodes { workspace { rawId name subdomain } } }
 		contact(id: "3000000004") { appliedTags { nodes { contact { rawId emailAddress } } } } } }`
@@ -227,9 +227,9 @@ func TestForeignParts(t *testing.T) {
 	}
 }
 
-// TestCanonicalIDs wants a record's ids to be the same by whichever way it was
+// TestIDsAreTheSameForEveryLookup wants a record's ids to be the same by whichever way it was
 // found.
-func TestCanonicalIDs(t *testing.T) {
+func TestIDsAreTheSameForEveryLookup(t *testing.T) {
 	const fields = `{ contact(id: "3000000004") { id workspace { id rawId } tags { id } appliedTags { nodes { id tag { id } contact { id workspace { id } } } } } }`
 	var answers []string
 	for _, workspace := range []string{`"101"`, `"` + public101 + `"`, `"101", subdomain: "acme-academy"`, `"` + public101 + `", subdomain: "acme-academy"`} {
@@ -242,8 +242,8 @@ func TestCanonicalIDs(t *testing.T) {
 	}
 }
 
-// TestNoRecord has ClickFunnels send something that is no record.
-func TestNoRecord(t *testing.T) {
+// TestResponseWithoutRecordIsUnavailable has ClickFunnels send something that is no record.
+func TestResponseWithoutRecordIsUnavailable(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[]`, `{"id":null}`, `"x"`} {
 		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 			answer(200, "application/json", body)(w, r)
@@ -255,8 +255,8 @@ func TestNoRecord(t *testing.T) {
 	}
 }
 
-// TestBrokenUTF8 wants answers that can be read whatever ClickFunnels sends.
-func TestBrokenUTF8(t *testing.T) {
+// TestBrokenUTF8IsReplaced wants answers that can be read whatever ClickFunnels sends.
+func TestBrokenUTF8IsReplaced(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
@@ -270,9 +270,9 @@ func TestBrokenUTF8(t *testing.T) {
 	}
 }
 
-// TestRowsWithoutID has rows of which only some can be found again: by a public
+// TestRowsWithoutIDUseTheirPublicID has rows of which only some can be found again: by a public
 // id at least.
-func TestRowsWithoutID(t *testing.T) {
+func TestRowsWithoutIDUseTheirPublicID(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false

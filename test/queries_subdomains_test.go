@@ -16,9 +16,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestWrongSubdomain gives a workspace's subdomain wrongly in one place: where
+// TestWrongSubdomainDoesNotSpread gives a workspace's subdomain wrongly in one place: where
 // it contradicts another, it is looked up.
-func TestWrongSubdomain(t *testing.T) {
+func TestWrongSubdomainDoesNotSpread(t *testing.T) {
 	e := newEnv(t)
 	if r := e.query(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != "NOT_FOUND" {
 		t.Errorf("wrong: %s", r.raw)
@@ -33,8 +33,8 @@ func TestWrongSubdomain(t *testing.T) {
 	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
 }
 
-// TestForeignContact asks a workspace for a contact of another one.
-func TestForeignContact(t *testing.T) {
+// TestContactOfAnotherWorkspaceIsNotFound asks a workspace for a contact of another one.
+func TestContactOfAnotherWorkspaceIsNotFound(t *testing.T) {
 	e := newEnv(t)
 	mine := contactIDs(1)[0] // of workspace 101
 	public102 := e.must(`{ workspace(id: "102") { publicId } }`).get("workspace.publicId").(string)
@@ -51,9 +51,9 @@ func TestForeignContact(t *testing.T) {
 	}
 }
 
-// TestBadSubdomainUpstream has ClickFunnels name a subdomain that is none: that
+// TestInvalidSubdomainFromUpstreamIsUnavailable has ClickFunnels name a subdomain that is none: that
 // is no fault of the caller's.
-func TestBadSubdomainUpstream(t *testing.T) {
+func TestInvalidSubdomainFromUpstreamIsUnavailable(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101" {
 			return false
@@ -69,9 +69,9 @@ func TestBadSubdomainUpstream(t *testing.T) {
 	}
 }
 
-// TestForeignRows has a workspace's list hold another one's contact: that says
+// TestRowsAreReadOnTheirOwnSubdomain has a workspace's list hold another one's contact: that says
 // nothing of where the other one is.
-func TestForeignRows(t *testing.T) {
+func TestRowsAreReadOnTheirOwnSubdomain(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
 			return false
@@ -109,9 +109,9 @@ func renaming(status *atomic.Int32) envOption {
 	})
 }
 
-// TestRenamedWorkspace reads and writes in a workspace whose subdomain is remembered, and
+// TestRenamedWorkspaceIsLookedUpAgain reads and writes in a workspace whose subdomain is remembered, and
 // no longer its own.
-func TestRenamedWorkspace(t *testing.T) {
+func TestRenamedWorkspaceIsLookedUpAgain(t *testing.T) {
 	for _, now := range []int32{404, 410, 301} {
 		var status atomic.Int32
 		e := newEnv(t, renaming(&status))
@@ -142,9 +142,9 @@ func TestRenamedWorkspace(t *testing.T) {
 	}
 }
 
-// TestNamedSubdomainsNeedAnOwnToken names another workspace's subdomain: only callers who
+// TestNamedSubdomainsNeedTheCallersToken names another workspace's subdomain: only callers who
 // bring the token have it called, and nobody else is misled by them.
-func TestNamedSubdomainsNeedAnOwnToken(t *testing.T) {
+func TestNamedSubdomainsNeedTheCallersToken(t *testing.T) {
 	const misled = `{ workspace(id: "101", subdomain: "acme-retreats") { id contacts(first: 1) { nodes { id } } } }`
 	subdomains := func(e *env) []string {
 		var all []string
@@ -191,9 +191,9 @@ func quoted(text string) string {
 	return string(b)
 }
 
-// TestMissIsNotHeldUp looks a workspace up behind a record that is missing, while the
+// TestMissingRecordLooksUpItsWorkspaceOnce looks a workspace up behind a record that is missing, while the
 // accounts host fails: the look-up is made once, and comes out of no budget.
-func TestMissIsNotHeldUp(t *testing.T) {
+func TestMissingRecordLooksUpItsWorkspaceOnce(t *testing.T) {
 	var down atomic.Bool
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Calls = 1 }), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
 		if down.Load() && strings.HasPrefix(subdomain, "accounts") {

@@ -17,9 +17,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/server"
 )
 
-// TestRun starts the server as main does, with the simulated API, asks it
+// TestRunAnswersRunningRequestsBeforeItEnds starts the server as main does, with the simulated API, asks it
 // without a token, and ends it while a request is running.
-func TestRun(t *testing.T) {
+func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "not-the-demo's")
 	cfg, err := config.Parse([]string{"--demo", "--listen", "127.0.0.1:0"}, io.Discard)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRunFails(t *testing.T) {
+func TestRunSaysWhyItCannotStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

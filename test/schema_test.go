@@ -21,9 +21,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestSchemaFile wants the committed schema, which clients' tools read, to be the one
+// TestSchemaFileIsTheServedSchema wants the committed schema, which clients' tools read, to be the one
 // that is served.
-func TestSchemaFile(t *testing.T) {
+func TestSchemaFileIsTheServedSchema(t *testing.T) {
 	file, err := os.ReadFile("schema.graphql")
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +33,9 @@ func TestSchemaFile(t *testing.T) {
 	}
 }
 
-// TestSchemaOverHTTP serves the schema as text wherever introspection is allowed, and to nobody
+// TestSchemaIsServedWhereIntrospectionIsAllowed serves the schema as text wherever introspection is allowed, and to nobody
 // else.
-func TestSchemaOverHTTP(t *testing.T) {
+func TestSchemaIsServedWhereIntrospectionIsAllowed(t *testing.T) {
 	e := newEnv(t)
 	status, body, header := e.request("GET", "/schema.graphql", "")
 	if status != 200 || body != graph.SDL() || header.Get("Content-Type") != "text/plain; charset=utf-8" || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("ETag") == "" {
@@ -61,9 +61,9 @@ func TestSchemaOverHTTP(t *testing.T) {
 	}
 }
 
-// TestSchemaOverHTTPIsBehindTheGate lets only clients of the access file read the schema, at
+// TestSchemaEndpointNeedsAccess lets only clients of the access file read the schema, at
 // their rate.
-func TestSchemaOverHTTPIsBehindTheGate(t *testing.T) {
+func TestSchemaEndpointNeedsAccess(t *testing.T) {
 	key, hash := access.NewKey()
 	t.Setenv("SOME_TOKEN", demo.Token)
 	file := filepath.Join(t.TempDir(), "access.yaml")
@@ -90,9 +90,9 @@ func TestSchemaOverHTTPIsBehindTheGate(t *testing.T) {
 	}
 }
 
-// TestSchemaHasNoDirectiveOfOurs introspects the schema: what tells gqlgen how to resolve a
+// TestSchemaHidesGqlgenDirectives introspects the schema: what tells gqlgen how to resolve a
 // field is nobody's business.
-func TestSchemaHasNoDirectiveOfOurs(t *testing.T) {
+func TestSchemaHidesGqlgenDirectives(t *testing.T) {
 	r := newEnv(t).must(`{ __schema { directives { name } } }`)
 	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
 		t.Error(r.raw)
@@ -130,8 +130,8 @@ func TestSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-// TestNoSchema tells nothing of the schema where introspection is off.
-func TestNoSchema(t *testing.T) {
+// TestErrorsHideTheSchemaWithoutIntrospection tells nothing of the schema where introspection is off.
+func TestErrorsHideTheSchemaWithoutIntrospection(t *testing.T) {
 	hidden := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
 	open := newEnv(t)
 	for _, query := range []string{
@@ -149,8 +149,8 @@ func TestNoSchema(t *testing.T) {
 	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
 }
 
-// TestIntrospectionAnswersNull pins the fields of __Type that are null by its kind.
-func TestIntrospectionAnswersNull(t *testing.T) {
+// TestIntrospectionFieldsAreNullByKind pins the fields of __Type that are null by its kind.
+func TestIntrospectionFieldsAreNullByKind(t *testing.T) {
 	e := newEnv(t)
 	of := map[string][]string{
 		"Contact": {"fields", "interfaces"}, "Node": {"fields", "interfaces", "possibleTypes"}, "DateTime": {},
@@ -177,10 +177,10 @@ func TestIntrospectionAnswersNull(t *testing.T) {
 	}
 }
 
-// TestNoIntrospection refuses what asks for the schema where that is off, without a word
+// TestIntrospectionIsRefusedWhenOff refuses what asks for the schema where that is off, without a word
 // in the log.
-func TestNoIntrospection(t *testing.T) {
-	logs := logged(t)
+func TestIntrospectionIsRefusedWhenOff(t *testing.T) {
+	logs := captureLog(t)
 	e := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
 	for _, query := range []string{`{ __schema { types { name } } }`, `{ __type(name: "Team") { name } }`, `{ ...F } fragment F on Query { s: __schema { types { name } } }`} {
 		status, r := e.sendJSON(query, "")

@@ -29,7 +29,7 @@ import (
 // has happened that it counts.
 func scrapeOfWork(t *testing.T) string {
 	t.Helper()
-	w := new(watched)
+	w := new(recorder)
 	var hold sync.Mutex // held, a call to /users takes as long
 	come := make(chan struct{}, 8)
 	e := newEnv(t, withTelemetry(w), withCache(time.Minute), withoutRetries, withLimits(func(l *limits.Limits) { l.Calls = 20 }),
@@ -75,7 +75,7 @@ func scrapeOfWork(t *testing.T) string {
 		_ = resp.Body.Close()
 		t.Error("an answer came before its call did")
 	}
-	e.told() // that the client has gone, which its call outlasts
+	e.waitForTelemetry() // that the client has gone, which its call outlasts
 	hold.Unlock()
 	status, text := e.admin(w, new(replicas.Redis).Metrics()...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
@@ -305,9 +305,9 @@ func readDashboard(t *testing.T) (queries []dashboardQuery) {
 	return queries
 }
 
-// TestMetricsNamed has all that alerts, the dashboard and the documentation name of metrics
+// TestMetricsMatchAlertsDashboardAndDocs has all that alerts, the dashboard and the documentation name of metrics
 // be there, and all metrics be documented, and drawn.
-func TestMetricsNamed(t *testing.T) {
+func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 	all, types := seriesOf(t, scrapeOfWork(t))
 	page := readMetricsPage(t)
 	for name, kind := range types {
@@ -396,8 +396,8 @@ func TestMetricsNamed(t *testing.T) {
 	}
 }
 
-// TestObservabilityLine has the line of an operation on the page be that of its query.
-func TestObservabilityLine(t *testing.T) {
+// TestDocsObservabilityShowsTheRealLogLine has the line of an operation on the page be that of its query.
+func TestDocsObservabilityShowsTheRealLogLine(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {
 		t.Fatal(err)
@@ -412,7 +412,7 @@ func TestObservabilityLine(t *testing.T) {
 			want = strings.TrimSpace(b.Text)
 		}
 	}
-	w := new(watched)
+	w := new(recorder)
 	e := newEnv(t, func(e *env, _ *config.Config) {
 		e.telemetry = telemetry.New(telemetry.Config{Log: telemetry.NewLog(w, "text", new(slog.LevelVar))})
 	})

@@ -16,7 +16,7 @@ import (
 )
 
 // admin serves what is for those who run the server, and returns how it is asked.
-func (e *env) admin(w *watched, more ...prometheus.Collector) func(method, path, body string) (int, string) {
+func (e *env) admin(w *recorder, more ...prometheus.Collector) func(method, path, body string) (int, string) {
 	server := httptest.NewServer(e.telemetry.Admin(e.client.Stats, &w.level, more...))
 	e.t.Cleanup(server.Close)
 	return func(method, path, body string) (int, string) {
@@ -32,10 +32,10 @@ func (e *env) admin(w *watched, more ...prometheus.Collector) func(method, path,
 	}
 }
 
-// TestMetrics reads the metrics with Prometheus' own parser, while calls are under way and
+// TestMetricsCountOperationsAndCalls reads the metrics with Prometheus' own parser, while calls are under way and
 // after them.
-func TestMetrics(t *testing.T) {
-	w := new(watched)
+func TestMetricsCountOperationsAndCalls(t *testing.T) {
+	w := new(recorder)
 	held, come := make(chan struct{}), make(chan struct{}, 64)
 	e := newEnv(t, withTelemetry(w), withCache(time.Minute), withoutRetries, withFault(func(rw http.ResponseWriter, _ *http.Request, subdomain, path string) bool {
 		if strings.HasSuffix(path, "/users") {
@@ -123,9 +123,9 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// TestAdmin has what is for those who run the server on its own port, and nowhere else.
-func TestAdmin(t *testing.T) {
-	w := new(watched)
+// TestAdminIsOnItsOwnPort has what is for those who run the server on its own port, and nowhere else.
+func TestAdminIsOnItsOwnPort(t *testing.T) {
+	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))
 	admin := e.admin(w)
 	for _, test := range []struct {

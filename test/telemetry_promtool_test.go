@@ -25,9 +25,9 @@ func promtool(t *testing.T, input string, args ...string) {
 	t.Logf("promtool %q: %s", args, out)
 }
 
-// TestPromtool has Prometheus read the alerts and try them, read what it would scrape, and
+// TestPromtoolAcceptsRulesAndMetrics has Prometheus read the alerts and try them, read what it would scrape, and
 // read the dashboard's queries as if they were rules.
-func TestPromtool(t *testing.T) {
+func TestPromtoolAcceptsRulesAndMetrics(t *testing.T) {
 	promtool(t, "", "check", "rules", "--lint-fatal", "deploy/prometheus/alerts.yaml")
 	promtool(t, "", "test", "rules", "deploy/prometheus/alerts_test.yaml")
 	promtool(t, scrapeOfWork(t), "check", "metrics")

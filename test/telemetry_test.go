@@ -30,7 +30,7 @@ import (
 )
 
 // watched is what is to be seen of an env from outside.
-type watched struct {
+type recorder struct {
 	mu    sync.Mutex
 	log   bytes.Buffer
 	level slog.LevelVar
@@ -38,14 +38,14 @@ type watched struct {
 }
 
 // Write implements [io.Writer] for the log.
-func (w *watched) Write(p []byte) (int, error) {
+func (w *recorder) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.log.Write(p)
 }
 
 // lines returns what has been logged since it was last asked for.
-func (w *watched) lines(t *testing.T) (lines []map[string]any) {
+func (w *recorder) lines(t *testing.T) (lines []map[string]any) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,7 +61,7 @@ func (w *watched) lines(t *testing.T) (lines []map[string]any) {
 }
 
 // withTelemetry has an env logged, measured and traced.
-func withTelemetry(w *watched) envOption {
+func withTelemetry(w *recorder) envOption {
 	w.spans = tracetest.NewInMemoryExporter()
 	traces := trace.NewTracerProvider(trace.WithSyncer(w.spans))
 	return func(e *env, _ *config.Config) {
@@ -85,21 +85,21 @@ func (e *env) ask(query string, header ...string) http.Header {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, resp.Body)
-	e.told()
+	e.waitForTelemetry()
 	return resp.Header
 }
 
 // told waits until what has been answered has been told.
-func (e *env) told() {
+func (e *env) waitForTelemetry() {
 	for deadline := time.Now().Add(time.Second); e.telemetry.InFlight() > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// TestOperationLog has a line for each operation, which says what it was and what it
+// TestOperationLogHasOneLineWithoutSecrets has a line for each operation, which says what it was and what it
 // took, and nothing of what was in it.
-func TestOperationLog(t *testing.T) {
-	w := new(watched)
+func TestOperationLogHasOneLineWithoutSecrets(t *testing.T) {
+	w := new(recorder)
 	e := newEnv(t, withTelemetry(w), withFault(func(rw http.ResponseWriter, _ *http.Request, subdomain, _ string) bool {
 		if subdomain == "acme-retreats" {
 			rw.WriteHeader(http.StatusForbidden)
@@ -171,7 +171,7 @@ func TestOperationLog(t *testing.T) {
 }
 
 // outcomes counts what has been logged by its outcome.
-func (w *watched) outcomes(t *testing.T) map[any]int {
+func (w *recorder) outcomes(t *testing.T) map[any]int {
 	t.Helper()
 	all := make(map[any]int)
 	for _, l := range w.lines(t) {
@@ -182,15 +182,15 @@ func (w *watched) outcomes(t *testing.T) map[any]int {
 	return all
 }
 
-// TestOutcomeOfGone tells clients that go when they have their answer from those that go
+// TestOutcomeIsCanceledOnlyBeforeTheEnd tells clients that go when they have their answer from those that go
 // before.
-func TestOutcomeOfGone(t *testing.T) {
-	w := new(watched)
+func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
+	w := new(recorder)
 	goOn := make(chan struct{})
 	var once sync.Once
 	release := func() { once.Do(func() { close(goOn) }) }
 	t.Cleanup(release)
-	e := newEnv(t, withTelemetry(w), withFault(held(goOn, ofContacts)))
+	e := newEnv(t, withTelemetry(w), withFault(held(goOn, isContacts)))
 	const query = `{ workspace(id: "101") { name ... @defer { contacts(first: 100) { nodes { id rawId emailAddress firstName createdAt updatedAt } } } } }`
 	for _, accept := range []string{"multipart/mixed", "text/event-stream"} {
 		ctx, hangUp := context.WithCancel(t.Context())
@@ -199,7 +199,7 @@ func TestOutcomeOfGone(t *testing.T) {
 			t.Fatal("no first part")
 		}
 		hangUp()
-		e.told()
+		e.waitForTelemetry()
 		if got := w.outcomes(t); len(got) != 1 || got["canceled"] != 1 {
 			t.Errorf("%s, gone behind the first part: %v", accept, got)
 		}
@@ -208,8 +208,8 @@ func TestOutcomeOfGone(t *testing.T) {
 	for accept, end := range map[string]string{"multipart/mixed": "-----\r\n", "text/event-stream": "event: complete\n"} {
 		const often = 50
 		for range often {
-			e.goneAt(end, accept, query)
-			e.told()
+			e.hangUpAfter(end, accept, query)
+			e.waitForTelemetry()
 		}
 		if got := w.outcomes(t); got["ok"] != often {
 			t.Errorf("%s, gone behind the end: %v", accept, got)
@@ -218,7 +218,7 @@ func TestOutcomeOfGone(t *testing.T) {
 }
 
 // goneAt sends a query on a connection of its own, which it closes when it reads a line.
-func (e *env) goneAt(end, accept, query string) {
+func (e *env) hangUpAfter(end, accept, query string) {
 	e.t.Helper()
 	conn, err := new(net.Dialer).DialContext(e.t.Context(), "tcp", strings.TrimPrefix(e.url, "http://"))
 	if err != nil {
@@ -244,10 +244,10 @@ func (e *env) goneAt(end, accept, query string) {
 	}
 }
 
-// TestOutcomeOfNothing has an answer without any data, and a request that is not answered for
+// TestOutcomeIsFailedWithoutData has an answer without any data, and a request that is not answered for
 // want of code that works: both have failed.
-func TestOutcomeOfNothing(t *testing.T) {
-	w := new(watched)
+func TestOutcomeIsFailedWithoutData(t *testing.T) {
+	w := new(recorder)
 	tel := telemetry.New(telemetry.Config{Log: telemetry.NewLog(w, "json", &w.level)})
 	answered := func(next graphql.ResponseHandler) {
 		e := executor.New(&graphql.ExecutableSchemaMock{ExecFunc: func(context.Context) graphql.ResponseHandler { return next }})

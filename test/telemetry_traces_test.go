@@ -37,10 +37,10 @@ func attributeOf(s tracetest.SpanStub, key attribute.Key) string {
 	return ""
 }
 
-// TestTraces has a span for each operation, for the fields that have to wait, and below
+// TestTracesFollowFieldsAndCalls has a span for each operation, for the fields that have to wait, and below
 // those for the calls.
-func TestTraces(t *testing.T) {
-	w := new(watched)
+func TestTracesFollowFieldsAndCalls(t *testing.T) {
+	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))
 	e.ask(`{ teams(first: 1) { nodes { name workspaces(first: 2) { nodes { name contacts(first: 2) { nodes { emailAddress } } formSubmissions(first: 30) { edges { node { contact { emailAddress } } } } } } } } }`,
 		"Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
@@ -85,10 +85,10 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// TestTracesOfWhatOthersNeed has a field ask for what those below it need, and not wait for it:
+// TestTracesEndFieldsAfterTheirCalls has a field ask for what those below it need, and not wait for it:
 // it has not ended before that.
-func TestTracesOfWhatOthersNeed(t *testing.T) {
-	w := new(watched)
+func TestTracesEndFieldsAfterTheirCalls(t *testing.T) {
+	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))
 	e.ask(`{ workspace(id: "101") { contacts(first: 20) { edges { node { emailAddress tags { name createdAt } } } } } }`, "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	const want = `query
@@ -115,19 +115,19 @@ func TestTracesOfWhatOthersNeed(t *testing.T) {
 	}
 }
 
-// TestTracesInParts has a deferred field wait until another part has been sent, for a client
+// TestTracesEndWithDeferredParts has a deferred field wait until another part has been sent, for a client
 // that stays and for one that goes: every span ends, and none before what is below it.
-func TestTracesInParts(t *testing.T) {
-	w := new(watched)
+func TestTracesEndWithDeferredParts(t *testing.T) {
+	w := new(recorder)
 	goOn := make(chan struct{})
 	release := sync.OnceFunc(func() { close(goOn) })
 	t.Cleanup(release)
 	come := make(chan struct{}, 8)
 	e := newEnv(t, withTelemetry(w), withFault(held(goOn, func(path string) bool {
-		if ofContacts(path) {
+		if isContacts(path) {
 			come <- struct{}{}
 		}
-		return ofContacts(path)
+		return isContacts(path)
 	})))
 	const query = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } ... @defer { teams(first: 1) { nodes { name } } } }`
 	for _, stays := range []bool{false, true} {
@@ -148,7 +148,7 @@ func TestTracesInParts(t *testing.T) {
 			} else {
 				hangUp()
 			}
-			e.told()
+			e.waitForTelemetry()
 			hangUp()
 			const want = `query
   Query.teams
@@ -179,10 +179,10 @@ func TestTracesInParts(t *testing.T) {
 	}
 }
 
-// TestTracesOfShared links the spans of what is shared: a call of two operations, and an
+// TestTracesLinkSharedWork links the spans of what is shared: a call of two operations, and an
 // operation of two requests.
-func TestTracesOfShared(t *testing.T) {
-	w := new(watched)
+func TestTracesLinkSharedWork(t *testing.T) {
+	w := new(recorder)
 	held, come := make(chan struct{}), make(chan struct{}, 8)
 	e := newEnv(t, withTelemetry(w), withFault(func(http.ResponseWriter, *http.Request, string, string) bool {
 		come <- struct{}{}

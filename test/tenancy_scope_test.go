@@ -54,9 +54,9 @@ clients:
 	return e, ofWorkspace, ofTeam
 }
 
-// TestForeignRecordsDoNotExist has the API send records that name another workspace, or none
+// TestForeignRecordsAreHidden has the API send records that name another workspace, or none
 // where their kind should, in every place: none of their texts reaches a scoped client.
-func TestForeignRecordsDoNotExist(t *testing.T) {
+func TestForeignRecordsAreHidden(t *testing.T) {
 	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK","first_name":"LEAK"}`
 	const nameless = `{"id":7,"public_id":"pub7","email_address":"LEAK","first_name":"LEAK"}`
 	for _, test := range []struct{ name, path, body, query string }{
@@ -94,9 +94,9 @@ func TestForeignRecordsDoNotExist(t *testing.T) {
 	}
 }
 
-// TestForeignOrderOfInvoice has an invoice carry an order, and that a contact, of another
+// TestForeignOrderOfInvoiceIsHidden has an invoice carry an order, and that a contact, of another
 // workspace.
-func TestForeignOrderOfInvoice(t *testing.T) {
+func TestForeignOrderOfInvoiceIsHidden(t *testing.T) {
 	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK"}`
 	for name, order := range map[string]string{
 		"the order":                       `{"id":1,"workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
@@ -118,9 +118,9 @@ func TestForeignOrderOfInvoice(t *testing.T) {
 	}
 }
 
-// TestRefusedLookUpsLookMissing answers look-ups by id with every status that can mean "not
+// TestRefusedLookupsLookMissing answers look-ups by id with every status that can mean "not
 // yours": a scoped client cannot tell them apart.
-func TestRefusedLookUpsLookMissing(t *testing.T) {
+func TestRefusedLookupsLookMissing(t *testing.T) {
 	for _, query := range []string{
 		`{ team(id: "Pub11") { name } }`,
 		`{ workspace(id: "Pub101") { name } }`,
@@ -189,14 +189,14 @@ func TestOwnerLookupsHaveABudget(t *testing.T) {
 	}
 }
 
-// TestDeferredScope has clients that may see little ask in parts: they see as little.
-func TestDeferredScope(t *testing.T) {
+// TestDeferredPartsRespectTheScope has clients that may see little ask in parts: they see as little.
+func TestDeferredPartsRespectTheScope(t *testing.T) {
 	e, all := tenants(t)
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, x := range all {
 		for range 4 {
 			query := "{ teams(first: 3) { nodes { " + teamFields + " } } }"
-			late := scatter(t, r, query)
+			late := deferRandomly(t, r, query)
 			plain := e.queryAs(x.key, query)
 			got := e.begin(t.Context(), late, nil, "Authorization: Bearer "+x.key).all()
 			// Not all is the same: what another record carries is not its own, with this API.
@@ -210,9 +210,9 @@ func TestDeferredScope(t *testing.T) {
 	}
 }
 
-// TestReadOnlyClient sends mutations as a client that may only read: they are refused
+// TestReadOnlyClientCannotWrite sends mutations as a client that may only read: they are refused
 // before any REST call.
-func TestReadOnlyClient(t *testing.T) {
+func TestReadOnlyClientCannotWrite(t *testing.T) {
 	key, hash := access.NewKey()
 	t.Setenv("SOME_TOKEN", demo.Token)
 	file := filepath.Join(t.TempDir(), "access.yaml")

@@ -169,7 +169,7 @@ var nodeFields = derivedNodeFields() + `__typename id ... on Team { ` + teamFiel
 // roads are the ways to ask for something by an id, which stands for a name in braces:
 // that of a kind of records is an id of one, in any of its forms; node, and with a number
 // behind it, any object's global id; raw, any raw id; subdomain, any subdomain.
-var roads = append(derivedRoads(), []string{
+var readTemplates = append(derivedReadTemplates(), []string{
 	`{ teams(first: 100) { nodes { ` + teamFields + ` } pageInfo { hasNextPage endCursor } } }`,
 	`{ teams(last: 1) { nodes { name } pageInfo { hasNextPage hasPreviousPage } } }`,
 	`{ teams(after: "{cursor}") { nodes { name } pageInfo { hasNextPage } } }`,
@@ -230,9 +230,9 @@ var roads = append(derivedRoads(), []string{
 var placeholder = regexp.MustCompile(`"\{(\w+)\}"`)
 
 // fill puts texts where their names stand, each the same wherever it stands.
-func fill(road string, text func(name string) string) (string, []string) {
+func fill(template string, text func(name string) string) (string, []string) {
 	known := make(map[string]string)
-	filled := placeholder.ReplaceAllStringFunc(road, func(name string) string {
+	filled := placeholder.ReplaceAllStringFunc(template, func(name string) string {
 		name = strings.Trim(name, `"{}`)
 		if _, ok := known[name]; !ok {
 			known[name] = text(name)
@@ -243,12 +243,12 @@ func fill(road string, text func(name string) string) (string, []string) {
 }
 
 // roamer makes up ids: real ones of any token and ones that there are not.
-type roamer struct {
+type idSource struct {
 	*rand.Rand
 	home []int // the workspaces that every second one is taken from
 }
 
-func (r roamer) id(kind string) int {
+func (r idSource) id(kind string) int {
 	if kind == "W" && len(r.home) > 0 && r.IntN(2) == 0 {
 		return r.home[r.IntN(len(r.home))]
 	}
@@ -260,10 +260,10 @@ func (r roamer) id(kind string) int {
 	return id
 }
 
-func (r roamer) kind() string { return letters[r.IntN(len(letters))] }
+func (r idSource) kind() string { return letters[r.IntN(len(letters))] }
 
 // form returns an id in one of its forms.
-func (r roamer) form(kind string, id int) string {
+func (r idSource) form(kind string, id int) string {
 	switch r.IntN(3) {
 	case 0:
 		return strconv.Itoa(id)
@@ -274,7 +274,7 @@ func (r roamer) form(kind string, id int) string {
 }
 
 // global returns a global id, whose workspace may be any.
-func (r roamer) global(kind string, id int) string {
+func (r idSource) global(kind string, id int) string {
 	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
 	if r.IntN(4) == 0 {
 		ref.ID = fmt.Sprintf("%s%dp", kind, id)
@@ -291,7 +291,7 @@ func (r roamer) global(kind string, id int) string {
 }
 
 // node returns any object's global id.
-func (r roamer) node() string {
+func (r idSource) node() string {
 	switch r.IntN(16) {
 	case 0:
 		return model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(r.id("T")), ID: strconv.Itoa(r.id("T")*100 + 1)})
@@ -304,8 +304,8 @@ func (r roamer) node() string {
 	return r.global(kind, r.id(kind))
 }
 
-func (r roamer) query() string {
-	query, _ := fill(roads[r.IntN(len(roads))], func(name string) string {
+func (r idSource) query() string {
+	query, _ := fill(readTemplates[r.IntN(len(readTemplates))], func(name string) string {
 		switch {
 		case name == "subdomain":
 			return fmt.Sprintf("sub-%d", r.id("W"))
@@ -319,9 +319,9 @@ func (r roamer) query() string {
 	return query
 }
 
-// TestTenancy has several clients of two tokens ask for everything by every road, at
+// TestTenancyHidesForeignRecords has several clients of two tokens ask for everything by every road, at
 // the same time: nothing that they must not see is ever in an answer.
-func TestTenancy(t *testing.T) {
+func TestTenancyHidesForeignRecords(t *testing.T) {
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
 			e, all := tenants(t, withCache(ttl))
@@ -334,7 +334,7 @@ func TestTenancy(t *testing.T) {
 			seen := make(map[string]map[string]bool) // marks, by tenant
 			for i := range 8 {
 				wait.Go(func() {
-					r := roamer{Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
+					r := idSource{Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
 					for range queries {
 						x := all[r.IntN(len(all))]
 						r.home = x.home()
@@ -427,15 +427,15 @@ func TestHiddenLooksMissing(t *testing.T) {
 		if x.token != 1 || x.seesTeam(12) || x.seesWorkspace(121) {
 			continue
 		}
-		for n, road := range roads {
+		for n, template := range readTemplates {
 			for i, form := range forms {
 				kinds := []string{letters[(n+i)%len(letters)]}
-				if strings.HasPrefix(road, "{ node(") {
+				if strings.HasPrefix(template, "{ node(") {
 					kinds = letters
 				}
 				for _, kind := range kinds {
 					ask := func(ids map[string]int) string {
-						query, asked := fill(road, func(name string) string {
+						query, asked := fill(template, func(name string) string {
 							switch {
 							case name == "W" && form.workspace != "":
 								return form.workspace
@@ -457,7 +457,7 @@ func TestHiddenLooksMissing(t *testing.T) {
 						return alike(e.queryAs(x.key, query).raw, slices.Collect(maps.Values(ids)), asked)
 					}
 					if a, b := ask(hidden), ask(missing); a != b {
-						t.Errorf("%s, form %d, %s: %.200s\nhidden:  %.600s\nmissing: %.600s", x.name, i, kind, road, a, b)
+						t.Errorf("%s, form %d, %s: %.200s\nhidden:  %.600s\nmissing: %.600s", x.name, i, kind, template, a, b)
 					}
 				}
 			}
@@ -500,9 +500,9 @@ func membership(_ string, id int) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(id), ID: strconv.Itoa(id*100 + 1)})
 }
 
-// TestBudgetTellsNothing gives a client so few calls that they do not suffice to find
+// TestCallBudgetRevealsNothing gives a client so few calls that they do not suffice to find
 // out whether something is another's: it is told no more than where there is nothing.
-func TestBudgetTellsNothing(t *testing.T) {
+func TestCallBudgetRevealsNothing(t *testing.T) {
 	// What is left of the budget is told by calls that are made one after another, of which
 	// the last ones come when it is known whether there is something.
 	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
@@ -533,9 +533,9 @@ func TestBudgetTellsNothing(t *testing.T) {
 	}
 }
 
-// TestBudgetTellsNothingOfOwners is the same where what is another's has an owner that the
+// TestCallBudgetRevealsNothingAboutOwners is the same where what is another's has an owner that the
 // operation asks for more than once, or could know already.
-func TestBudgetTellsNothingOfOwners(t *testing.T) {
+func TestCallBudgetRevealsNothingAboutOwners(t *testing.T) {
 	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
 	node := func(kind upstream.Kind, ids ...string) string {
 		all := make([]string, len(ids))
@@ -593,9 +593,9 @@ func alike(answer string, ids []int, asked []string) string {
 	})
 }
 
-// TestHiddenTeam tells a client of a workspace, whose team it must not see, nothing
+// TestTeamIsHiddenFromWorkspaceClients tells a client of a workspace, whose team it must not see, nothing
 // of that team, also where an id is all that is asked for.
-func TestHiddenTeam(t *testing.T) {
+func TestTeamIsHiddenFromWorkspaceClients(t *testing.T) {
 	e, all := tenants(t)
 	x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
 	for _, fields := range []string{"id rawId", "__typename", "id workspaces { nodes { name } }", "name"} {
@@ -607,7 +607,7 @@ func TestHiddenTeam(t *testing.T) {
 }
 
 // writeRoads are the ways to write to something by an id, as roads are those to read.
-var writeRoads = append(derivedWriteRoads(), []string{
+var writeTemplates = append(derivedWriteTemplates(), []string{
 	`updateTeam(input: { id: "{T}", name: "x" }) { team { ` + teamFields + ` } userErrors { message } }`,
 	`updateWorkspace(input: { id: "{W}", name: "x" }) { workspace { ` + workspaceFields + ` } userErrors { message } }`,
 	`createContact(input: { workspaceId: "{W}", emailAddress: "x", tagIds: ["{G}"] }) { contact { ` + contactFields + ` } userErrors { message } }`,
@@ -638,12 +638,12 @@ func (x *tenant) seesWritten(kindAndID string) bool {
 	return x.seesWorkspace(workspaceOf(id))
 }
 
-// TestTenancyOfWrites has clients write to everything by every road: nothing that they
+// TestTenancyConfinesWrites has clients write to everything by every road: nothing that they
 // must not see is ever written to, or in an answer.
-func TestTenancyOfWrites(t *testing.T) {
+func TestTenancyConfinesWrites(t *testing.T) {
 	e, all := tenants(t)
 	seed := rand.Uint64()
-	r := roamer{Rand: rand.New(rand.NewPCG(seed, 1))}
+	r := idSource{Rand: rand.New(rand.NewPCG(seed, 1))}
 	writes := make(map[string]int)
 	mutations := size(4_000, 200_000)
 	if testing.Short() {
@@ -655,7 +655,7 @@ func TestTenancyOfWrites(t *testing.T) {
 		written.ids = nil
 		written.Unlock()
 		r.home = x.home()
-		road := r.IntN(len(writeRoads))
+		template := r.IntN(len(writeTemplates))
 		workspace := r.id("W")
 		contact, tag := r.id("C"), r.id("G")
 		if r.IntN(2) == 0 { // what belongs together
@@ -663,7 +663,7 @@ func TestTenancyOfWrites(t *testing.T) {
 		}
 		together := r.IntN(2) == 0
 		ids := map[string]int{"T": r.id("T"), "W": workspace, "C": contact, "G": tag}
-		mutation, _ := fill("mutation { "+writeRoads[road]+" }", func(name string) string {
+		mutation, _ := fill("mutation { "+writeTemplates[template]+" }", func(name string) string {
 			if name == "raw" {
 				return strconv.Itoa(r.id("G"))
 			}

@@ -121,9 +121,9 @@ func ask(t *testing.T, url, query string) {
 	}
 }
 
-// TestReceiver has spans arrive by each protocol, those of the last operation before the
+// TestSpansArriveByEachProtocol has spans arrive by each protocol, those of the last operation before the
 // server ends as well, with the attributes that the environment names.
-func TestReceiver(t *testing.T) {
+func TestSpansArriveByEachProtocol(t *testing.T) {
 	binary := build(t)
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -191,8 +191,8 @@ func received(t *testing.T, sink *consumertest.TracesSink) []string {
 	return all
 }
 
-// TestCollectorIsAway answers as ever when nobody takes the spans, and says so once.
-func TestCollectorIsAway(t *testing.T) {
+// TestMissingCollectorIsReportedOnce answers as ever when nobody takes the spans, and says so once.
+func TestMissingCollectorIsReportedOnce(t *testing.T) {
 	url, end := serve(t, build(t), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+free(t), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_TIMEOUT=200")
 	for range 3 {
 		ask(t, url, `{ teams { nodes { name } } }`)
@@ -206,9 +206,9 @@ func TestCollectorIsAway(t *testing.T) {
 // notSent is what the log has when spans cannot be sent.
 const notSent = "traces are not sent"
 
-// TestSecretsOfVariables has headers and endpoints that cannot be read, and a collector that
+// TestLogOmitsSecretsOfVariables has headers and endpoints that cannot be read, and a collector that
 // is away: the log says so, and not what stands in them.
-func TestSecretsOfVariables(t *testing.T) {
+func TestLogOmitsSecretsOfVariables(t *testing.T) {
 	binary := build(t)
 	for env, told := range map[string]bool{
 		"OTEL_EXPORTER_OTLP_HEADERS=sekret":                                           true,
