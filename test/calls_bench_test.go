@@ -7,10 +7,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// BenchmarkNested measures the nested query over loopback: 16 REST calls in
-// three levels. With 20 ms to a REST call the floor is 60 ms; what is above it
-// is reported as overhead-ms/op. The simulated API runs in the same process and
-// is part of the time and the allocations.
+// BenchmarkNested measures the nested query over loopback: 16 REST calls in three levels. With
+// 20 ms for each REST call the floor is 60 ms; the rest is reported as overhead-ms/op. The
+// simulated API runs in the same process, and is part of the time and the allocations.
 func BenchmarkNested(b *testing.B) {
 	for _, bench := range []struct {
 		name    string

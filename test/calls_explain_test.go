@@ -16,7 +16,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// explained sends an operation that is to be explained, or not.
+// explained sends an operation with a value of the explain header, or none if it is empty. It
+// returns the explanation, whether there is one, and the response.
 func (e *env) explained(token, header, query string, variables map[string]any) (explain.Explanation, bool, string) {
 	e.t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
@@ -43,11 +44,11 @@ func (e *env) explained(token, header, query string, variables map[string]any) (
 	return what, ok, raw
 }
 
-// idInPath is an id as it stands in a path: a raw one or a public one.
+// idInPath matches an id in a path: a raw one or a public one.
 var idInPath = regexp.MustCompile(`^(\d+|[a-zA-Z]{6})$`)
 
-// TestExplainListsEveryCall compares what answers say of their calls with the calls that have come in,
-// for every query of the table of calls.
+// TestExplainListsEveryCall compares the explained calls with the calls that the API received,
+// for every row of the table of calls.
 func TestExplainListsEveryCall(t *testing.T) {
 	for _, row := range callTable {
 		t.Run(row.name, func(t *testing.T) {
@@ -91,7 +92,8 @@ func TestExplainListsEveryCall(t *testing.T) {
 	}
 }
 
-// TestExplainReportsCoalescedAndCachedCalls has answers come from other requests and from the cache.
+// TestExplainReportsCoalescedAndCachedCalls answers calls from concurrent requests and from the
+// cache.
 func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 	e := newEnv(t, withLatency(20*time.Millisecond), withCache(time.Minute))
 	var network, coalesced int
@@ -114,8 +116,8 @@ func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 	}
 }
 
-// TestExplainNeedsTheHeaderAndFullAccess explains nothing that nobody has asked for, and nothing to who
-// must not know of everything there is.
+// TestExplainNeedsTheHeaderAndFullAccess expects an explanation only if a client asks for it
+// and may see everything.
 func TestExplainNeedsTheHeaderAndFullAccess(t *testing.T) {
 	e := newEnv(t)
 	for _, header := range []string{"", "0", "yes"} {
@@ -140,8 +142,8 @@ func TestExplainNeedsTheHeaderAndFullAccess(t *testing.T) {
 	}
 }
 
-// TestExplainChainIsDeterministic asks each query many times while calls take a random time. The chain is the
-// same every time.
+// TestExplainChainIsDeterministic sends each query many times while calls take a random time.
+// The length of the longest chain of calls is the same every time.
 func TestExplainChainIsDeterministic(t *testing.T) {
 	const known = `{ workspace(id: "101") { name } c: workspace(id: "103") { name } }`
 	for _, row := range []struct {
@@ -201,8 +203,8 @@ func TestExplainChainIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestExplainChainIgnoresCacheAndCoalescing counts answers from the cache and of other requests: where they
-// came from does not change what depends on what.
+// TestExplainChainIgnoresCacheAndCoalescing counts cached and coalesced calls in the chain. The
+// origin of a response does not change which call depends on which.
 func TestExplainChainIgnoresCacheAndCoalescing(t *testing.T) {
 	e := newEnv(t, withRandomLatency(10*time.Millisecond), withCache(time.Minute))
 	const query = `query Q%d { teams { nodes { workspaces { nodes { contacts(first: 5) { nodes { workspace { team { name } } } } } } } } }`

@@ -15,9 +15,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestLoadKeepsCallsMinimal goes through the table of calls many times on one
-// server that has other work to do. Each time has a token of its own, and takes
-// exactly the calls of the table.
+// TestLoadKeepsCallsMinimal runs the table of calls many times on one busy server. Each run has
+// a token of its own, and makes exactly the calls of the table.
 func TestLoadKeepsCallsMinimal(t *testing.T) {
 	e := newEnv(t)
 	var busy sync.WaitGroup
@@ -78,9 +77,8 @@ func TestLoadKeepsCallsMinimal(t *testing.T) {
 	t.Logf("%d rounds of %d queries, and %d others meanwhile", rounds, len(callTable), others.Load())
 }
 
-// TestLoadMemoryIsBoundedAndReleased has many nested requests in flight at the same moment, none of
-// which can share. All are answered, what they take is bounded, and it is given
-// back.
+// TestLoadMemoryIsBoundedAndReleased sends many nested requests at once, none of which can
+// share a call. All are answered, the heap stays bounded, and the memory is released.
 func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 	clients := size(100, 1000)
 	if testing.Short() {
@@ -132,8 +130,8 @@ func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 	}
 }
 
-// TestLoadLongWalkKeepsMemoryConstant walks through a long list by its cursors: every row once, in the
-// list's order, a call for each 20, in memory that does not grow.
+// TestLoadLongWalkKeepsMemoryConstant walks a long list by its cursors. Every row comes once,
+// in order, with one call for each 20 rows, and memory does not grow.
 func TestLoadLongWalkKeepsMemoryConstant(t *testing.T) {
 	rows := size(2_000, 100_000)
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {

@@ -24,8 +24,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// confessor is an API whose every text tells which token it was asked with, so that what
-// one credential is answered can be told from any other's.
+// tokenEcho is an API that puts the caller's token into every text. A response with the data of
+// another credential is therefore easy to find.
 type tokenEcho struct{ calls atomic.Int64 }
 
 func (c *tokenEcho) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -45,10 +45,10 @@ func (c *tokenEcho) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// TestAnswersAreNeverSharedAcrossCredentials sends 100,000 requests of many credentials at random:
-// few operations, so that most meet an identical one in flight, in every way
-// that they can come, some given up before they are answered. Every byte of
-// every answer has to be the one that its credential gets when it is alone.
+// TestAnswersAreNeverSharedAcrossCredentials sends 100,000 random requests of many credentials.
+// There are few operations, so that most requests meet an identical one in flight. They arrive
+// by every method and media type, and some are canceled early. Every byte of every response
+// must be the one that its credential gets alone.
 func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 	requests, credentials := 100_000, 40
 	if testing.Short() {
@@ -124,13 +124,16 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 	}
 }
 
+// answerTo returns the text that the API puts into the responses of a credential.
 func answerTo(credential int) string { return fmt.Sprintf("mine-%02d", credential) }
 
 func tokenOf(credential int) string { return fmt.Sprintf("secret-%02d", credential) }
 
-// ways is how many ways there are for an operation to come.
+// ways is the number of forms in which a request can arrive.
 const ways = 6
 
+// operationRequest builds a request by POST or GET with the Accept and Cache-Control headers of
+// a form.
 func operationRequest(ctx context.Context, operation map[string]any, way int) *http.Request {
 	body, _ := json.Marshal(operation)
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", bytes.NewReader(body))
@@ -161,8 +164,8 @@ func identified(r *http.Request, credential int) *http.Request {
 	return r
 }
 
-// TestIdenticalOperationsRunOnce has one execution answer many who ask the same, and
-// another one who asks as somebody else or wants it fresh.
+// TestIdenticalOperationsRunOnce expects one execution for many identical requests, and a
+// second one for another credential.
 func TestIdenticalOperationsRunOnce(t *testing.T) {
 	e := newEnv(t, withLatency(500*time.Millisecond))
 	const query = `{ teams { nodes { name } } }`
@@ -177,8 +180,7 @@ func TestIdenticalOperationsRunOnce(t *testing.T) {
 	}
 }
 
-// TestCacheHonoursNoCache answers a second request from the cache, unless the client
-// wants it fresh.
+// TestCacheHonoursNoCache answers a second request from the cache, unless it says no-cache.
 func TestCacheHonoursNoCache(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute))
 	const query = `{ teams { nodes { name } } }`
@@ -206,8 +208,8 @@ func TestCacheHonoursNoCache(t *testing.T) {
 	ask("", 2)
 }
 
-// TestMutationEndsSharingOfExplainedQueries has a slow query in flight, explained and not. After
-// a mutation of the same client the same query is asked anew.
+// TestMutationEndsSharingOfExplainedQueries sends an explained query while the same one is in
+// flight. A mutation of the same client in between must end the sharing.
 func TestMutationEndsSharingOfExplainedQueries(t *testing.T) {
 	var slow sync.WaitGroup
 	release, begun := make(chan struct{}), make(chan struct{}, 10)

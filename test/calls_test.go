@@ -14,20 +14,19 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// callRow is a query, and the number of REST calls that it takes.
+// callRow is a query and the number of REST calls that it takes.
 type callRow struct {
 	name      string
 	query     string
 	variables map[string]any
-	// warm is asked first, with the same token, for what funnelgraph remembers.
+	// warm is sent first with the same token, to fill what funnelgraph remembers.
 	warm string
 	want int
-	// why in the cases that are not plain.
+	// why explains the number where it is not obvious.
 	why string
 }
 
-// callTable is the number of REST calls that each query takes: the least that
-// the API allows.
+// callTable holds the number of REST calls of each query. It is the least that the API allows.
 var callTable = append(derivedCalls(), []callRow{
 	{name: "teams", query: `{ teams { nodes { name } } }`, want: 1},
 	{name: "teams, workspaces, contacts", query: nested, want: 1 + 3 + 12, why: "1 + T + T·W"},
@@ -126,7 +125,7 @@ var callTable = append(derivedCalls(), []callRow{
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
 }...)
 
-// derivedCalls are the rows of the resources that are simulated from the description.
+// derivedCalls returns rows for the resources that are simulated from their description.
 func derivedCalls() []callRow {
 	var all []callRow
 	for _, x := range demo.Derived() {
@@ -142,6 +141,7 @@ func derivedCalls() []callRow {
 	return all
 }
 
+// TestCallsAreMinimal counts the REST calls of every row, with all processors and with one.
 func TestCallsAreMinimal(t *testing.T) {
 	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
 		for _, row := range callTable {
@@ -161,8 +161,8 @@ func TestCallsAreMinimal(t *testing.T) {
 	}
 }
 
-// TestCallsAreMinimalUnderLoad has 64 requests of every row in flight, each with a token
-// of its own, so that none shares a call with another.
+// TestCallsAreMinimalUnderLoad sends 64 concurrent requests of every row. Each has a token of
+// its own, so that no two share a call.
 func TestCallsAreMinimalUnderLoad(t *testing.T) {
 	clients := 64
 	if testing.Short() {
@@ -200,8 +200,8 @@ func TestCallsAreMinimalUnderLoad(t *testing.T) {
 	}
 }
 
-// TestCallsAreShared has many clients ask the same thing at the same moment
-// with one credential. The calls of each level last long enough for all to come.
+// TestCallsAreShared sends the same query from many clients at once with one credential. The
+// calls of each level last until all clients have joined.
 func TestCallsAreShared(t *testing.T) {
 	clients := 64
 	if testing.Short() {
@@ -223,8 +223,8 @@ func TestCallsAreShared(t *testing.T) {
 	}
 }
 
-// TestCallsAreNotSharedAcrossCredentials asks the same thing at the same moment
-// with two credentials, one of which is not accepted.
+// TestCallsAreNotSharedAcrossCredentials sends the same query at once with two credentials. One
+// of them is invalid.
 func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
 	e := newEnv(t, withLatency(time.Second))
 	var wait sync.WaitGroup
@@ -245,7 +245,7 @@ func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
 	}
 }
 
-// TestCallsGoToTheHostOfTheirData checks that each call goes to the host where its data lives.
+// TestCallsGoToTheHostOfTheirData expects each call on the host that holds its data.
 func TestCallsGoToTheHostOfTheirData(t *testing.T) {
 	e := newEnv(t)
 	e.must(`{ users { nodes { id } } team(id: "12") { name workspaces(first: 1) { nodes { contacts(first: 1) { nodes { appliedTags { nodes { id } } } } contactTags { nodes { id } } } } } }`)

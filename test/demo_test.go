@@ -21,7 +21,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 )
 
-// startDemo starts the server as `funnelgraph --demo` does, and returns its address.
+// startDemo starts the server as `funnelgraph --demo` does, and returns its URL.
 func startDemo(t *testing.T, flags ...string) string {
 	t.Helper()
 	cfg, err := config.Parse(append([]string{"--demo", "--listen=127.0.0.1:0", "--log-level=error"}, flags...), io.Discard)
@@ -48,7 +48,7 @@ func startDemo(t *testing.T, flags ...string) string {
 	return regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
 }
 
-// ask posts a query, and returns the answer's text.
+// ask sends a query, and returns the body of the response.
 func ask(t *testing.T, url, query string) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"query": query})
@@ -67,8 +67,8 @@ func ask(t *testing.T, url, query string) string {
 	return string(raw)
 }
 
-// TestDemoResetRestoresTheFixtures changes a contact, has the answer cached, and resets the demo: the next query
-// sees the fixtures.
+// TestDemoResetRestoresTheFixtures changes records, caches responses, and resets the demo. The
+// next query sees the fixtures.
 func TestDemoResetRestoresTheFixtures(t *testing.T) {
 	url := startDemo(t, "--cache-ttl=1h", "--cors-origin=https://app.example.com")
 	const read = `{ contact(id: "3000000001", workspaceId: "101") { firstName } workspace(id: "101") { name subdomain } }`
@@ -126,7 +126,7 @@ func TestDemoResetRestoresTheFixtures(t *testing.T) {
 	}
 }
 
-// TestDemoLatencyDelaysEachCall has each call take a time.
+// TestDemoLatencyDelaysEachCall measures three calls in a chain.
 func TestDemoLatencyDelaysEachCall(t *testing.T) {
 	url := startDemo(t, "--demo-latency=100ms")
 	began := time.Now()
@@ -135,7 +135,8 @@ func TestDemoLatencyDelaysEachCall(t *testing.T) {
 	}
 }
 
-// TestDemoFaultsRepeatAfterAReset has shares of calls fail. A reset begins the same sequence again.
+// TestDemoFaultsRepeatAfterAReset fails shares of the calls. A reset starts the same sequence
+// again.
 func TestDemoFaultsRepeatAfterAReset(t *testing.T) {
 	url := startDemo(t, "--demo-faults=429=0.25,502=0.25", "--max-attempts=1")
 	round := func() (codes []string) {
@@ -165,7 +166,7 @@ func TestDemoFaultsRepeatAfterAReset(t *testing.T) {
 	}
 }
 
-// TestDemoFlagsAreValidated refuses what makes no sense with one line that says why.
+// TestDemoFlagsAreValidated refuses invalid flags with one line that says why.
 func TestDemoFlagsAreValidated(t *testing.T) {
 	for flags, want := range map[string]string{
 		"--demo-latency=1s":                    "--demo-latency needs --demo",
@@ -191,7 +192,7 @@ func TestDemoFlagsAreValidated(t *testing.T) {
 	}
 }
 
-// TestExamplesRunOnTheDemo runs every example of the explorer against the demo.
+// TestExamplesRunOnTheDemo runs every example of GraphiQL.
 func TestExamplesRunOnTheDemo(t *testing.T) {
 	e := newEnv(t)
 	examples := explorer.Examples()

@@ -14,21 +14,23 @@ import (
 
 // The rows of tests for the resources that are simulated from the description.
 
-// derivedID is the global id of the example of a resource.
+// derivedID returns the global id of a resource's example.
 func derivedID(x demo.Example) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.Kind(x.Kind), Parent: "101", ID: x.ID})
 }
 
-// derivedParent is the global id of the record that lists the example.
+// derivedParent returns the global id of the record that lists the example.
 func derivedParent(x demo.Example) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.Kind(resourceOf(x.Parent).Kind), Parent: "101", ID: x.ParentID})
 }
 
+// resourceOf returns the resource of a GraphQL type.
 func resourceOf(typeName string) demo.Resource {
 	return demo.Resources[slices.IndexFunc(demo.Resources, func(r demo.Resource) bool { return r.Type == typeName })]
 }
 
-// derived are the resources by the letter that stands for them in the leaky API.
+// derived holds the derived resources by the letter that stands for each in the leaky API. They
+// are simulated from their description.
 var derived = func() map[string]demo.Example {
 	all := make(map[string]demo.Example)
 	for i, x := range demo.Derived() {
@@ -37,7 +39,7 @@ var derived = func() map[string]demo.Example {
 	return all
 }()
 
-// inOrder goes through a map in the order of its keys.
+// inOrder iterates over a map in the order of its keys.
 func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -64,7 +66,7 @@ func withDerived(all map[string]leakyResource) map[string]leakyResource {
 	return all
 }
 
-// listedAt returns the kind of records at the path of a list.
+// listedAt returns the kind of the records that a path lists, or "".
 func listedAt(path string) string {
 	i := slices.IndexFunc(letters, func(kind string) bool { return slices.Contains(resources[kind].lists, path) })
 	if i < 0 {
@@ -89,6 +91,7 @@ func fillMarks(row map[string]any, fields []demo.Field, text string) {
 	}
 }
 
+// derivedNodeFields returns inline fragments for all derived resources.
 func derivedNodeFields() string {
 	var b strings.Builder
 	for letter, x := range inOrder(derived) {
@@ -97,7 +100,7 @@ func derivedNodeFields() string {
 	return b.String()
 }
 
-// derivedRoads are the ways to read the derived resources.
+// derivedReadTemplates returns query templates for the derived resources.
 func derivedReadTemplates() []string {
 	var all []string
 	for letter, x := range inOrder(derived) {
@@ -110,7 +113,7 @@ func derivedReadTemplates() []string {
 	return all
 }
 
-// below returns a query for a list of a resource.
+// below returns a query for a list of a resource, below its workspace.
 func below(r demo.Resource, list string) string {
 	if r.Parent == "Workspace" {
 		return `{ workspace(id: "{W}") { ` + list + ` } }`
@@ -119,7 +122,7 @@ func below(r demo.Resource, list string) string {
 	return below(parent, parent.Field+" { nodes { "+list+" } }")
 }
 
-// derivedWriteRoads are the ways to write to the derived resources.
+// derivedWriteTemplates returns mutation templates for the derived resources.
 func derivedWriteTemplates() []string {
 	var all []string
 	for letter, x := range inOrder(derived) {

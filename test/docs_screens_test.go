@@ -10,8 +10,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/bench/screens"
 )
 
-// TestDocsScreensMatchTheirTable counts the calls and bytes of the screens of docs/screens.md, in both ways, and
-// compares them with its table. The times there are from bench/screens/run.
+// TestDocsScreensMatchTheirTable counts the calls and bytes of the screens of docs/screens.md
+// over REST and over GraphQL, and compares them with the page's table. The times in the table
+// come from bench/screens/run.
 func TestDocsScreensMatchTheirTable(t *testing.T) {
 	api := screens.NewAPI(0)
 	alone := httptest.NewServer(api)
@@ -46,7 +47,7 @@ func TestDocsScreensMatchTheirTable(t *testing.T) {
 	}
 }
 
-// untimed are a table's rows without the two columns of milliseconds.
+// untimed returns the rows of a table without the two columns of milliseconds.
 func untimed(rows string) string {
 	var b strings.Builder
 	for line := range strings.Lines(strings.TrimSpace(rows)) {

@@ -121,17 +121,18 @@ type docReader struct {
 	e       *env
 	admin   string // where the page's demo has what is for those who run the server
 	line    int
-	// variables are set by the page's commands. JWT is a JSON Web Token for the
-	// page's access file.
+	// variables are set by the page's commands. JWT is a JSON Web Token for the page's access
+	// file.
 	variables map[string]string
 }
 
+// errorf reports an error at the line of the current block.
 func (r *docReader) errorf(format string, args ...any) {
 	r.t.Helper()
 	r.t.Errorf("%s:%d: %s", r.page.Name, r.line, fmt.Sprintf(format, args...))
 }
 
-// start starts the page's demo anew, as the server would be with the configuration.
+// start restarts the page's demo with the configuration.
 func (r *docReader) start(cfg config.Config) {
 	var page config.Config
 	r.e = newEnv(r.t, func(e *env, usual *config.Config) {
@@ -165,7 +166,7 @@ func (r *docReader) start(cfg config.Config) {
 	r.admin = admin.URL
 }
 
-// block runs the first of the blocks, and returns how many it has used.
+// block runs the first block, and returns how many blocks it has used.
 func (r *docReader) block(blocks []manual.Block) (used int) {
 	b := blocks[0]
 	r.line = b.Line
@@ -237,7 +238,7 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 	return 1
 }
 
-// kindOf returns what a block is: its language, and what its title makes of it.
+// kindOf returns the kind of a block: its language, refined by its title.
 func kindOf(b manual.Block) string {
 	switch title := filepath.Ext(b.Title); {
 	case (b.Language == "go" || b.Language == "graphqls") && b.Title == "", b.Title == "gqlgen.yml":
@@ -250,7 +251,7 @@ func kindOf(b manual.Block) string {
 	return b.Language
 }
 
-// quoted checks that the lines of a block stand in one of the project's files.
+// quoted expects all lines of a block in one of the project's files.
 func (r *docReader) quoted(b manual.Block) {
 	for _, source := range r.sources {
 		missing := slices.ContainsFunc(strings.Split(strings.TrimSpace(b.Text), "\n"), func(line string) bool {
@@ -263,10 +264,10 @@ func (r *docReader) quoted(b manual.Block) {
 	r.errorf("no file of the project has these lines:\n%s", b.Text)
 }
 
-// spaced is a text with a blank wherever there is space in it.
+// spaced replaces each run of white space by one blank.
 func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// sourceFiles returns the hand-written sources, spaced.
+// sourceFiles returns the hand-written sources by path, passed through [spaced].
 func sourceFiles(t *testing.T) map[string]string {
 	t.Helper()
 	sources := make(map[string]string)
@@ -289,7 +290,7 @@ func sourceFiles(t *testing.T) map[string]string {
 	return sources
 }
 
-// operation sends an operation, and compares the answer with the one that the page has.
+// operation sends an operation, and compares the response with the page's.
 func (r *docReader) operation(query, variables, want string) {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": json.RawMessage(variables)})
 	if err != nil {
@@ -306,7 +307,8 @@ func (r *docReader) operation(query, variables, want string) {
 	r.compare(raw, want)
 }
 
-// compare compares an answer with the one that a page has; none is one without errors.
+// compare compares a response with the page's. If want is empty, the response must have data
+// and no errors.
 func (r *docReader) compare(raw, want string) {
 	var got map[string]any
 	if err := json.Unmarshal([]byte(raw), &got); err != nil {
@@ -329,10 +331,10 @@ func (r *docReader) compare(raw, want string) {
 	}
 }
 
-// elided stands for what a page does not show.
+// elided stands for values that a page does not show.
 const elided = "…"
 
-// differs returns where an answer is not what is wanted; "" if nowhere.
+// differs returns the path of the first difference, or "".
 func differs(want, got any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -376,7 +378,7 @@ func differs(want, got any) string {
 	return "."
 }
 
-// shell runs the commands of a block; kind and want are what answers the last request.
+// shell runs the commands of a block. kind and want describe the response to the last request.
 func (r *docReader) shell(text, kind, want string) {
 	script, err := syntax.NewParser().Parse(strings.NewReader(text), r.page.Name)
 	if err != nil {
@@ -427,7 +429,7 @@ func (r *docReader) shell(text, kind, want string) {
 	}
 }
 
-// command checks a command that is not run here.
+// command checks a command that this test does not run.
 func (r *docReader) command(words []string) {
 	switch program := words[0]; {
 	case program == "go" && words[1] == "run" && words[2] == ".":
@@ -456,7 +458,7 @@ func (r *docReader) command(words []string) {
 	}
 }
 
-// curl sends the request that curl would.
+// curl sends the request that curl would send.
 func (r *docReader) curl(args []string) (status int, body string, header http.Header) {
 	method, address, data, query := "", "", "", make([]string, 0)
 	headers := make(http.Header)
@@ -517,7 +519,7 @@ func (r *docReader) curl(args []string) (status int, body string, header http.He
 	return r.e.do(req)
 }
 
-// compareHTTP compares a whole answer: the status, headers, and a body if there is one.
+// compareHTTP compares the status line, the listed headers, and the body if the page shows one.
 func (r *docReader) compareHTTP(status int, raw string, header http.Header, want string) {
 	head, body, hasBody := strings.Cut(want, "\n\n")
 	lines := strings.Split(strings.TrimSpace(head), "\n")
@@ -541,13 +543,14 @@ func (r *docReader) compareHTTP(status int, raw string, header http.Header, want
 	}
 }
 
+// write writes a file into the page's folder.
 func (r *docReader) write(name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-// isLogged reports whether some code logs a message.
+// isLogged reports whether the code contains a log message.
 func (r *docReader) isLogged(message string) bool {
 	found := false
 	err := filepath.WalkDir(r.root, func(path string, entry os.DirEntry, err error) error {
@@ -569,8 +572,8 @@ func (r *docReader) isLogged(message string) bool {
 	return found
 }
 
-// accessFile reads an access file with its loader, and keeps it for a server that is started with
-// it. Secrets of the system, and the keys of the issuer of JSON Web Tokens, are ones at hand.
+// accessFile loads an access file, and keeps it for a server that is started with it. It
+// replaces system secrets and the keys of the JWT issuer by local ones.
 func (r *docReader) accessFile(name, text string) {
 	r.write("token", demo.Token)
 	text = regexp.MustCompile(`/run/secrets/\w+`).ReplaceAllString(text, "token")
@@ -586,7 +589,8 @@ func (r *docReader) accessFile(name, text string) {
 	})
 }
 
-// newDocIssuer serves the keys of an issuer of JSON Web Tokens, and signs some.
+// newDocIssuer serves the keys of a JWT issuer, and returns their URL and a function that signs
+// tokens.
 func newDocIssuer(t *testing.T) (keys string, sign func(jwt.MapClaims) string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -615,8 +619,8 @@ func newDocIssuer(t *testing.T) (keys string, sign func(jwt.MapClaims) string) {
 	}
 }
 
-// TestDocsFlagsMatchTheConfiguration compares the flags in the README's table with those that there are, and the
-// figures of docs/limits.md with what holds by default.
+// TestDocsFlagsMatchTheConfiguration compares the flags in the README's table with the
+// configuration, and the figures of docs/limits.md with the defaults.
 func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 	readme, limited := tableOf(t, "README.md"), tableOf(t, "docs/limits.md")
 	flags := 0
@@ -666,8 +670,7 @@ func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 	}
 }
 
-// tableOf returns the rows of a page's tables by what is in their first cell, without the
-// marks of code.
+// tableOf returns the rows of a page's tables by their first cell, without backquotes.
 func tableOf(t *testing.T, page string) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -684,7 +687,8 @@ func tableOf(t *testing.T, page string) map[string][]string {
 	return rows
 }
 
-// TestDocsExampleKeyIsWarnedAbout loads an access file with the key of docs/auth.md, which is no secret.
+// TestDocsExampleKeyIsWarnedAbout loads an access file with the key of docs/auth.md, which is
+// not secret.
 func TestDocsExampleKeyIsWarnedAbout(t *testing.T) {
 	const key = "fgk_example-key-of-the-docs-not-for-production"
 	page, err := os.ReadFile(filepath.Join("docs", "auth.md"))

@@ -30,16 +30,15 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// env is a whole funnelgraph in front of the simulated API, both over real
-// HTTP.
+// env is a whole funnelgraph in front of the simulated API. Both are served over real HTTP.
 type env struct {
 	t   testing.TB
 	url string // funnelgraph's
-	// gate is where its callers come through, by default each with a token.
+	// gate authenticates clients. By default each client sends a token of its own.
 	gate    access.Gate
 	trusted *documents.Trusted
 	front   *httptest.Server
-	// telemetry is what is told of its operations, by default nothing.
+	// telemetry observes the operations. By default it discards everything.
 	telemetry *telemetry.Telemetry
 	client    *upstream.Client
 
@@ -62,7 +61,7 @@ func withLatency(d time.Duration) envOption {
 	})
 }
 
-// withFault lets f answer in the API's place; it reports whether it did.
+// withFault lets f answer a REST call in place of the API. f reports whether it has answered.
 func withFault(f func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool) envOption {
 	return func(e *env, _ *config.Config) { e.fault = f }
 }
@@ -71,32 +70,32 @@ func withTimeout(d time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.UpstreamTimeout = d }
 }
 
-// withoutRetries has every REST call made once.
+// withoutRetries makes every REST call at most once.
 func withoutRetries(_ *env, cfg *config.Config) { cfg.Attempts = 1 }
 
 func withCache(ttl time.Duration) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CacheTTL = ttl }
 }
 
-// withLimits changes what a request may come to.
+// withLimits changes the limits of a request.
 func withLimits(change func(*limits.Limits)) envOption {
 	return func(_ *env, cfg *config.Config) { change(&cfg.Limits) }
 }
 
-// measured has limits reported only.
+// withMeasuredLimits reports exceeded limits and does not enforce them.
 func withMeasuredLimits(_ *env, cfg *config.Config) { cfg.LimitsMode = "measure" }
 
 func withOrigins(origins ...string) envOption {
 	return func(_ *env, cfg *config.Config) { cfg.CORSOrigins = origins }
 }
 
-// untold returns a telemetry that tells nobody.
+// discardTelemetry returns telemetry that discards everything.
 func discardTelemetry() *telemetry.Telemetry {
 	return telemetry.New(telemetry.Config{Log: slog.New(slog.DiscardHandler)})
 }
 
-// newEnv starts an env that ends with the test. Tokens that begin with the
-// demo's are accepted, so that each client can have one of its own.
+// newEnv starts an env that ends with the test. The simulated API accepts every token that
+// begins with the demo's token, so that each client can have its own.
 func newEnv(tb testing.TB, options ...envOption) *env {
 	tb.Helper()
 	e := &env{t: tb, calls: make(map[string][]string)}
@@ -166,13 +165,14 @@ func (e *env) take(token string) []string {
 	return calls
 }
 
+// forget forgets the REST calls of all tokens.
 func (e *env) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	clear(e.calls)
 }
 
-// result is a GraphQL answer.
+// result is a GraphQL response.
 type result struct {
 	Data   map[string]any `json:"data"`
 	Errors []fieldError   `json:"errors"`
@@ -185,7 +185,7 @@ type fieldError struct {
 	Extensions map[string]any `json:"extensions"`
 }
 
-// get returns what stands at a path such as "teams.nodes.0.name", or nil.
+// get returns the value at a path such as "teams.nodes.0.name", or nil.
 func (r result) get(path string) any {
 	var v any = r.Data
 	for _, step := range strings.Split(path, ".") {
@@ -205,7 +205,7 @@ func (r result) get(path string) any {
 	return v
 }
 
-// code returns the code of the error at a path such as "teams.nodes.0.name".
+// code returns the code of the error at a path such as "teams.nodes.0.name", or "".
 func (r result) code(path string) string {
 	for _, e := range r.Errors {
 		var steps []string
@@ -219,13 +219,13 @@ func (r result) code(path string) string {
 	return ""
 }
 
-// query sends an operation with the demo's token; it may fail in part.
+// query sends an operation with the demo's token. The result may hold errors.
 func (e *env) query(query string, variables ...map[string]any) result {
 	e.t.Helper()
 	return e.queryAs(demo.Token, query, variables...)
 }
 
-// must is query for what has to go well.
+// must sends an operation as query does, and fails the test if the result holds errors.
 func (e *env) must(query string, variables ...map[string]any) result {
 	e.t.Helper()
 	r := e.query(query, variables...)
@@ -235,6 +235,7 @@ func (e *env) must(query string, variables ...map[string]any) result {
 	return r
 }
 
+// queryAs sends an operation with a token. An empty token sends no Authorization header.
 func (e *env) queryAs(token, query string, variables ...map[string]any) result {
 	e.t.Helper()
 	params := map[string]any{"query": query}
@@ -262,6 +263,7 @@ func (e *env) queryAs(token, query string, variables ...map[string]any) result {
 	return r
 }
 
+// do sends a request and returns the status code, the body and the headers of the response.
 func (e *env) do(req *http.Request) (status int, body string, header http.Header) {
 	e.t.Helper()
 	resp, err := http.DefaultClient.Do(req)
@@ -277,8 +279,11 @@ func (e *env) do(req *http.Request) (status int, body string, header http.Header
 	return resp.StatusCode, b.String(), resp.Header
 }
 
+// bad is the code of errors for which the caller is to blame.
 const bad = string(upstream.BadUserInput)
 
+// post builds a request with a JSON body and the demo's token. headers are "Name: value", and
+// replace the defaults.
 func post(body string, headers ...string) func(*env) *http.Request {
 	return func(e *env) *http.Request {
 		r, err := http.NewRequest(http.MethodPost, e.url+"/graphql", strings.NewReader(body))
@@ -295,7 +300,7 @@ func post(body string, headers ...string) func(*env) *http.Request {
 	}
 }
 
-// each joins what f returns for 0 to n-1.
+// each joins the results of f for 0 to n-1.
 func each(n int, f func(i int) string) string {
 	var b strings.Builder
 	for i := range n {
@@ -304,6 +309,7 @@ func each(n int, f func(i int) string) string {
 	return b.String()
 }
 
+// hashOf returns the SHA-256 hash of a text in hexadecimal.
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
@@ -317,6 +323,7 @@ func gzipped(text string) string {
 	return b.String()
 }
 
+// lockedWriter is a writer that is safe for concurrent use.
 type lockedWriter struct {
 	mu *sync.Mutex
 	w  io.Writer
@@ -328,7 +335,8 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// logged catches what is logged until the test ends.
+// captureLog captures the default log until the test ends. The returned function returns the
+// text so far.
 func captureLog(t *testing.T) func() string {
 	t.Helper()
 	var mu sync.Mutex
@@ -343,7 +351,7 @@ func captureLog(t *testing.T) func() string {
 	}
 }
 
-// request is one HTTP request to the endpoint; headers are "Name: value".
+// request sends one HTTP request to the server. headers are "Name: value".
 func (e *env) request(method, path, body string, headers ...string) (status int, answer string, header http.Header) {
 	e.t.Helper()
 	req, err := http.NewRequest(method, e.url+path, strings.NewReader(body))
@@ -362,9 +370,10 @@ const (
 	isJSON = "Content-Type: application/json"
 )
 
+// badGateway is an error page of a proxy. Its text must not reach a client.
 const badGateway = `<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1> secret-inside</body></html>`
 
-// answer is what a host sends in place of the API.
+// answer returns a handler that sends this response in place of the API.
 func answer(status int, media, body string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", media)
@@ -373,7 +382,7 @@ func answer(status int, media, body string) func(http.ResponseWriter, *http.Requ
 	}
 }
 
-// on answers in the API's place where the path is this one.
+// on answers the REST calls to one path with f.
 func on(path string, f func(http.ResponseWriter, *http.Request)) envOption {
 	return withFault(func(w http.ResponseWriter, r *http.Request, _, at string) bool {
 		if at == path {
@@ -383,7 +392,7 @@ func on(path string, f func(http.ResponseWriter, *http.Request)) envOption {
 	})
 }
 
-// held is a fault that holds the calls to some paths until they are let go.
+// held returns a fault that holds the calls to some paths until goOn is closed.
 func held(goOn <-chan struct{}, waits func(path string) bool) func(http.ResponseWriter, *http.Request, string, string) bool {
 	return func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
 		if waits(path) {
@@ -396,9 +405,10 @@ func held(goOn <-chan struct{}, waits func(path string) bool) func(http.Response
 	}
 }
 
+// isContacts reports whether a path lists contacts.
 func isContacts(path string) bool { return strings.HasSuffix(path, "/contacts") }
 
-// serveAsIs has the env's front be served as funnelgraph serves, HTTP/2 included.
+// serveLikeProduction serves the env with the production server's settings, HTTP/2 included.
 func (e *env) serveLikeProduction() {
 	listener := newLocalListener(e.t)
 	server := serving.New(e.front.Config.Handler)

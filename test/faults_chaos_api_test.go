@@ -21,35 +21,35 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// faults are what goes wrong, each as a part of all calls.
+// faults are rates at which calls fail, each as a share of all calls.
 type faults struct {
 	Latency time.Duration
-	// TooMany are answers 429, Broken 502 with a page, Hang no answer at all, Cut
-	// connections that end in the middle.
+	// TooMany is the rate of 429 responses, Broken of 502 pages, Hang of calls without a
+	// response, and Cut of connections that end in the middle.
 	TooMany, Broken, Hang, Cut float64
 	// Dead are subdomains that never answer.
 	Dead []string
 }
 
-// chaosAPI is the simulated API with faults, that takes contacts as well. A write that
-// goes wrong is carried out half of the time, but for a 429.
+// chaosAPI is the simulated API with faults. It accepts contacts as well. Half of the failing
+// writes are carried out, except for those with a 429.
 type chaosAPI struct {
 	demo   http.Handler
 	faults atomic.Pointer[faults]
 	calls  atomic.Int64
 
 	mu sync.Mutex
-	// made are how often a contact was created or upserted, by its e-mail address.
+	// made counts how often a contact was created or upserted, by its e-mail address.
 	made map[string]int
 }
 
-// ledger is what the API has done.
+// ledger is what the API has done so far.
 type ledger struct {
 	Calls int64
 	Made  map[string]int
 }
 
-// serveChaos is the API's process. It ends with its parent.
+// serveChaos runs the API in a process of its own, which ends with its parent.
 func serveChaos() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -121,6 +121,7 @@ func (a *chaosAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// write creates or upserts a contact and returns its JSON.
 func (a *chaosAPI) write(path string, content []byte) []byte {
 	var body struct {
 		Contact struct {
@@ -138,24 +139,27 @@ func (a *chaosAPI) write(path string, content []byte) []byte {
 	return fmt.Appendf(nil, `{"id":%d,"workspace_id":101,"email_address":%q}`, len(a.made), body.Contact.Email)
 }
 
-// chaos is an API in a process of its own, as the test sees it.
+// chaos controls an API in a process of its own.
 type chaos struct {
 	t       *testing.T
 	address string
 }
 
+// newChaos starts the API.
 func newChaos(t *testing.T) *chaos {
 	t.Helper()
 	_, address := process(t, beAPI+"=1")
 	return &chaos{t, address}
 }
 
-// template has each workspace be a host of its own, as the real API's are.
+// template returns a URL template in which each workspace has a host of its own, as in the real
+// API.
 func (c *chaos) template() string {
 	_, port, _ := net.SplitHostPort(c.address)
 	return "http://{subdomain}.localhost:" + port + demo.BasePath
 }
 
+// set replaces the faults.
 func (c *chaos) set(f faults) {
 	c.t.Helper()
 	body, _ := json.Marshal(f)
@@ -166,6 +170,7 @@ func (c *chaos) set(f faults) {
 	_ = resp.Body.Close()
 }
 
+// ledger returns what the API has done so far.
 func (c *chaos) ledger() (l ledger) {
 	c.t.Helper()
 	resp, err := http.Get("http://" + c.address + "/ledger")
@@ -179,7 +184,7 @@ func (c *chaos) ledger() (l ledger) {
 	return l
 }
 
-// server is a funnelgraph in a process of its own, in front of the API.
+// server starts a funnelgraph in a process of its own, in front of the API.
 func (c *chaos) server(flags ...string) (url string, cmd *exec.Cmd) {
 	c.t.Helper()
 	cmd, line := process(c.t, beServer+"="+strings.Join(append(flags, "--listen=127.0.0.1:0", "--upstream-url="+c.template()), " "))
@@ -190,5 +195,5 @@ func (c *chaos) server(flags ...string) (url string, cmd *exec.Cmd) {
 	return strings.TrimSuffix(url, server.Endpoint), cmd
 }
 
-// terminate is a signal that a process can drain on.
+// terminate is the signal that starts a drain.
 const terminate = syscall.SIGTERM

@@ -26,22 +26,22 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// badDay is what the API is like in these tests.
+// manyFaults fails more than every fifth call.
 var manyFaults = faults{Latency: time.Millisecond, TooMany: 0.10, Broken: 0.10, Hang: 0.02}
 
-// asker sends one query after another.
+// loadClient sends one query after another.
 type loadClient struct {
 	client *http.Client
 	url    string
 	token  string
 }
 
-// newAsker returns one with a token and connections of its own.
+// newLoadClient returns a client with a token and connections of its own.
 func newLoadClient(url string, n int) *loadClient {
 	return &loadClient{&http.Client{Transport: &http.Transport{}}, url, fmt.Sprint(demo.Token, "-", n)}
 }
 
-// ask returns the answer, or how there was none.
+// ask returns the response and its status code, or an error.
 func (a *loadClient) ask(query string) (r result, status int, err error) {
 	body, _ := json.Marshal(map[string]string{"query": query})
 	req, _ := http.NewRequest(http.MethodPost, a.url+"/graphql", bytes.NewReader(body))
@@ -60,7 +60,7 @@ func (a *loadClient) ask(query string) (r result, status int, err error) {
 	return r, resp.StatusCode, json.Unmarshal(raw, &r)
 }
 
-// correctlyPartial reports whether an answer is the whole one but for nulls, each of
+// correctlyPartial reports whether a response equals the whole one except for nulls, each of
 // which has an error with a code.
 func correctlyPartial(r result, whole any) bool {
 	known := make(map[string]bool)
@@ -104,9 +104,9 @@ func correctlyPartial(r result, whole any) bool {
 	return same(r.Data, whole, nil)
 }
 
-// TestChaosReadsAreWholeOrPartial has nested queries come over many connections while every fifth call
-// goes wrong: nearly all answers are whole, the others have what there is and say what
-// is missing, and not many more calls are made than it takes.
+// TestChaosReadsAreWholeOrPartial sends nested queries over many connections while every fifth
+// call fails. Nearly all responses are complete. The others hold the available data and name
+// the rest. Few additional calls are made.
 func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s")
@@ -154,9 +154,9 @@ func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 	}
 }
 
-// TestChaosWritesHappenAtMostOnce has contacts be created and upserted while a third of the calls goes
-// wrong, half of these after they were carried out: nothing is there twice, and what is
-// there is what was reported.
+// TestChaosWritesHappenAtMostOnce creates and upserts contacts while a quarter of the calls
+// fails, half of these after the write. No write happens twice, and the reported outcomes are
+// true.
 func TestChaosWritesHappenAtMostOnce(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{TooMany: 0.10, Broken: 0.10, Hang: 0.02, Cut: 0.05})
@@ -215,14 +215,14 @@ func TestChaosWritesHappenAtMostOnce(t *testing.T) {
 	}
 }
 
-// percentile returns what all but the given part of the times are below.
+// percentile returns the time below which the given part of the times lies. It sorts the times.
 func percentile(times []time.Duration, part float64) time.Duration {
 	slices.Sort(times)
 	return times[int(float64(len(times)-1)*part)]
 }
 
-// TestOneDeadHostDoesNotSlowOthers has one workspace's host never answer: what is asked of the others
-// takes as long as ever. Both are measured in turn.
+// TestOneDeadHostDoesNotSlowOthers never answers on one workspace's host. Queries of another
+// workspace take as long as before. Both are measured in turn.
 func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 	api := newChaos(t)
 	url, _ := api.server("--upstream-timeout=1s", "--request-timeout=2s")
@@ -280,8 +280,8 @@ func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 	}
 }
 
-// TestTerminateUnderLoadBreaksNoAnswer ends a server that has much to do. A load balancer that asks
-// /readyz sends nothing more from then on, and sees no answer that is broken.
+// TestTerminateUnderLoadBreaksNoAnswer ends a busy server. A load balancer that polls /readyz
+// stops sending requests, and sees no broken response.
 func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{Latency: 30 * time.Millisecond})
@@ -343,7 +343,7 @@ func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 	}
 }
 
-// TestSecondSignalEndsTheServerAtOnce ends a server at once that is still draining.
+// TestSecondSignalEndsTheServerAtOnce sends a second signal while a server drains.
 func TestSecondSignalEndsTheServerAtOnce(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{Latency: time.Minute})
@@ -360,8 +360,8 @@ func TestSecondSignalEndsTheServerAtOnce(t *testing.T) {
 	}
 }
 
-// TestSoakKeepsMemoryConstant keeps a server busy on a bad day, and then lets it rest now and again: what it
-// holds does not grow.
+// TestSoakKeepsMemoryConstant alternates between load with many faults and rest. Neither the
+// heap nor the number of goroutines grows.
 func TestSoakKeepsMemoryConstant(t *testing.T) {
 	api := newChaos(t)
 	transport := upstream.NewTransport()

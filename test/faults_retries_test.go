@@ -12,9 +12,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
+// contactsQuery lists contacts with one call.
 const contactsQuery = `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 2) { nodes { rawId } } } }`
 
-// failContacts answers the first n calls for contacts in the API's place.
+// failContacts answers the first n calls for contacts with fault, or all of them if n is
+// negative.
 func failContacts(n int, fault http.HandlerFunc) envOption {
 	var mu sync.Mutex
 	return withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
@@ -29,8 +31,7 @@ func failContacts(n int, fault http.HandlerFunc) envOption {
 	})
 }
 
-// TestTransientFailuresAreRetried has the first answer be one that may go better another
-// time.
+// TestTransientFailuresAreRetried fails the first attempt in ways that may be temporary.
 func TestTransientFailuresAreRetried(t *testing.T) {
 	for name, fault := range map[string]http.HandlerFunc{
 		"408": answer(408, "text/plain", ""), "425": answer(425, "text/plain", ""),
@@ -55,8 +56,8 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 	}
 }
 
-// TestUnreadableResponseIsNeverCached has the API answer with a page until a client has given
-// up: the next one is not given that page, and what it is given is kept.
+// TestUnreadableResponseIsNeverCached sends a page in place of JSON until the retries of one
+// client are used up. The next client gets a new response, which is cached.
 func TestUnreadableResponseIsNeverCached(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute), failContacts(2, answer(200, "text/html", badGateway)))
 	if r := e.query(contactsQuery); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" || len(e.take(demo.Token)) != 2 {
@@ -72,8 +73,8 @@ func TestUnreadableResponseIsNeverCached(t *testing.T) {
 	}
 }
 
-// TestFailingTokenDoesNotAffectOthers has every call of one token fail. Another token's queries to the
-// same hosts are answered.
+// TestFailingTokenDoesNotAffectOthers fails every call of one token. Queries with another token
+// to the same hosts are answered.
 func TestFailingTokenDoesNotAffectOthers(t *testing.T) {
 	const bad, good = demo.Token + "-bad", demo.Token + "-good"
 	for _, status := range []int{429, 502} {
@@ -99,7 +100,7 @@ func TestFailingTokenDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsBounded has ClickFunnels ask for a day: clients are told to come again in
+// TestRetryAfterIsBounded has ClickFunnels ask for a day. Clients are told to retry after
 // minutes.
 func TestRetryAfterIsBounded(t *testing.T) {
 	tomorrow := time.Now().Add(24 * time.Hour)
@@ -115,8 +116,8 @@ func TestRetryAfterIsBounded(t *testing.T) {
 	}
 }
 
-// TestOneProbeFollowsRetryAfter has many queries wait for a second, as ClickFunnels asks. One call
-// goes first; the others follow when it is answered.
+// TestOneProbeFollowsRetryAfter makes many queries wait for one second, as Retry-After asks.
+// One call goes first, and the others follow its response.
 func TestOneProbeFollowsRetryAfter(t *testing.T) {
 	const takes = 200 * time.Millisecond
 	var mu sync.Mutex

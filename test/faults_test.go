@@ -12,8 +12,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestOneWorkspaceFailsAlone breaks one workspace's subdomain in every way: the
-// others' contacts arrive, and the error says where and what.
+// TestOneWorkspaceFailsAlone breaks the subdomain of one workspace in every way. The contacts
+// of the other workspaces arrive, and one error has the path and the cause.
 func TestOneWorkspaceFailsAlone(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -84,7 +84,7 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 	}
 }
 
-// TestFailureOfAccountsIsAFieldError has the first call of all fail.
+// TestFailureOfAccountsIsAFieldError fails the first call of a query.
 func TestFailureOfAccountsIsAFieldError(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		answer(502, "text/html", badGateway)(w, r)
@@ -96,8 +96,8 @@ func TestFailureOfAccountsIsAFieldError(t *testing.T) {
 	}
 }
 
-// TestFailureOfABatchReachesEachContact has the one call for many contacts fail: each of them has the
-// error, and what was asked for beside them arrives.
+// TestFailureOfABatchReachesEachContact fails the one call for several contacts. Each of them
+// has the error, and the other fields arrive.
 func TestFailureOfABatchReachesEachContact(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		if !strings.Contains(r.URL.RawQuery, "filter") {
@@ -112,7 +112,7 @@ func TestFailureOfABatchReachesEachContact(t *testing.T) {
 	}
 }
 
-// TestNodesAnswersInPart asks for objects of which some cannot be had.
+// TestNodesAnswersInPart asks for valid, missing and malformed ids in one list.
 func TestNodesAnswersInPart(t *testing.T) {
 	e := newEnv(t)
 	good := contactIDs(1)[0]
@@ -126,7 +126,7 @@ func TestNodesAnswersInPart(t *testing.T) {
 	}
 }
 
-// TestCallEndsWhenTheClientIsGone cancels a request: its REST call ends as well.
+// TestCallEndsWhenTheClientIsGone cancels a request during its REST call.
 func TestCallEndsWhenTheClientIsGone(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
@@ -157,8 +157,8 @@ func TestCallEndsWhenTheClientIsGone(t *testing.T) {
 	}
 }
 
-// TestSlowWorkspaceDoesNotDelayOthers has one workspace hang: what is asked of another one's
-// contacts goes on meanwhile.
+// TestSlowWorkspaceDoesNotDelayOthers holds the calls to one workspace until the chain of calls
+// to another one has ended.
 func TestSlowWorkspaceDoesNotDelayOthers(t *testing.T) {
 	applied := make(chan struct{})
 	var e *env
@@ -179,7 +179,7 @@ func TestSlowWorkspaceDoesNotDelayOthers(t *testing.T) {
 		b: workspace(id: "101", subdomain: "acme-academy") { contact(id: "3000000004") { firstName appliedTags { nodes { id } } } } }`)
 }
 
-// growth returns how much larger the heap has been at most while f ran, in bytes.
+// growth returns by how many bytes the heap grew at most while f ran.
 func growth(f func()) uint64 {
 	runtime.GC()
 	var before, now runtime.MemStats
@@ -203,7 +203,7 @@ func growth(f func()) uint64 {
 	return max(<-most, before.HeapAlloc) - before.HeapAlloc
 }
 
-// TestLargeResponsesAreBounded sends answers that would take many times their size.
+// TestLargeResponsesAreBounded sends responses that would take many times their size in memory.
 func TestLargeResponsesAreBounded(t *testing.T) {
 	const orders = `{ workspace(id: "101", subdomain: "acme-academy") { orders(first: 1) { nodes { id lineItems { quantity } } } } }`
 	repeat := func(n int, item string) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
@@ -233,7 +233,7 @@ func TestLargeResponsesAreBounded(t *testing.T) {
 	}
 }
 
-// TestLargeErrorsAreBounded sends an error whose text would be of gigabytes.
+// TestLargeErrorsAreBounded sends an error whose text would expand to gigabytes.
 func TestLargeErrorsAreBounded(t *testing.T) {
 	body := `{"` + strings.Repeat("k", 100<<10) + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`
 	e := newEnv(t, on("/workspaces/101/contacts", answer(422, "application/json", body)))
@@ -249,7 +249,7 @@ func TestLargeErrorsAreBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsAreReadBehindAByteOrderMark reads the text of an error behind a byte order mark.
+// TestErrorsAreReadBehindAByteOrderMark sends an error that begins with a byte order mark.
 func TestErrorsAreReadBehindAByteOrderMark(t *testing.T) {
 	e := newEnv(t, on("/teams", answer(403, "application/json", "\xef\xbb\xbf"+`{"error":"No API access"}`)))
 	if r := e.query(`{ teams { nodes { id } } }`); r.code("teams") != "FORBIDDEN" || !strings.HasPrefix(r.Errors[0].Message, "No API access. ") {
@@ -257,11 +257,11 @@ func TestErrorsAreReadBehindAByteOrderMark(t *testing.T) {
 	}
 }
 
-// whatToCheck is what the message of a 403 ends with.
+// whatToCheck is the end of the message of a 403.
 const whatToCheck = "Check that the account's plan includes API access, that the token's scope covers this, and that the User-Agent (--user-agent) is a distinct name."
 
-// TestForbiddenSaysWhatToCheck has ClickFunnels answer 403 in each shape, to reads and to writes.
-// Its own text stays.
+// TestForbiddenSaysWhatToCheck answers 403 in each shape to reads and writes. The message keeps
+// ClickFunnels' text.
 func TestForbiddenSaysWhatToCheck(t *testing.T) {
 	for _, test := range []struct{ contentType, body, text string }{
 		{"application/json", `{"error":"Workspace stats are in Closed Beta"}`, "Workspace stats are in Closed Beta. "},

@@ -8,10 +8,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+// nested asks for all teams, their workspaces and the first contacts of each: 16 REST calls in
+// the demo.
 const nested = `{ teams { nodes { name workspaces { nodes { name subdomain contacts(first: 5) { nodes { emailAddress } } } } } } }`
 
-// ids returns the raw ids of the first n contacts of workspace 101 that lists
-// show.
+// ids returns the raw ids of the first n contacts that lists of workspace 101 show.
 func ids(n int) []string {
 	var all []string
 	for i := 0; len(all) < n; i++ {
@@ -22,6 +23,7 @@ func ids(n int) []string {
 	return all
 }
 
+// contactIDs returns the global ids of the contacts that [ids] returns.
 func contactIDs(n int) []string {
 	all := ids(n)
 	for i, id := range all {
@@ -30,6 +32,8 @@ func contactIDs(n int) []string {
 	return all
 }
 
+// contactAliases asks for the first n contacts, each under an alias. format is a field with a
+// %s for the raw id.
 func contactAliases(n int, format string) string {
 	var b strings.Builder
 	for i, id := range ids(n) {
@@ -42,14 +46,17 @@ func contactAliases(n int, format string) string {
 // public101 is the public id of workspace 101.
 const public101 = "njtPHL"
 
+// contactID returns the global id of a contact.
 func contactID(workspace, id string) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id})
 }
 
+// tagID returns the global id of a contact tag.
 func tagID(workspace, id string) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: workspace, ID: id})
 }
 
+// workspaceID returns the global id of a workspace.
 func workspaceID(id string) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: id})
 }

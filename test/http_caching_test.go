@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// unpacked returns a body without its coding.
+// unpacked decodes a body.
 func unpacked(t *testing.T, coding, body string) string {
 	t.Helper()
 	var r io.Reader = strings.NewReader(body)
@@ -37,14 +37,15 @@ func unpacked(t *testing.T, coding, body string) string {
 	return b.String()
 }
 
-// vary returns what an answer depends on, sorted.
+// vary returns the names in the Vary header, sorted.
 func vary(header http.Header) string {
 	names := strings.Split(strings.ReplaceAll(strings.Join(header.Values("Vary"), ","), " ", ""), ",")
 	slices.Sort(names)
 	return strings.Join(names, " ")
 }
 
-// TestCompressionIsNegotiated packs answers that are worth it in the way that the client likes best.
+// TestCompressionIsNegotiated compresses large responses with the coding that the client
+// prefers.
 func TestCompressionIsNegotiated(t *testing.T) {
 	e := newEnv(t)
 	large := e.must(nested).raw
@@ -70,8 +71,8 @@ func TestCompressionIsNegotiated(t *testing.T) {
 	}
 }
 
-// TestConditionalGetAnswers304 answers 304 to who has the answer already, in the same form and with
-// the same right to it.
+// TestConditionalGetAnswers304 answers 304 to the same client for the same query, media type
+// and content coding, and only then.
 func TestConditionalGetAnswers304(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	path := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
@@ -136,8 +137,8 @@ func TestConditionalGetAnswers304(t *testing.T) {
 	}
 }
 
-// TestConditionalGetWorksForDocuments has the answer to a document that is named by its hash be
-// kept like any other.
+// TestConditionalGetWorksForDocuments sends an ETag for documents that are named by id or by
+// hash.
 func TestConditionalGetWorksForDocuments(t *testing.T) {
 	const query = `{ teams { nodes { name } } }`
 	e := newEnv(t, withTrusted(`{"teams-1": "`+query+`"}`, true))

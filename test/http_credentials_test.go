@@ -9,8 +9,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestCallersTokenIsSentUpstream sends the caller's own token upstream, and without one answers
-// what needs none.
+// TestCallersTokenIsSentUpstream sends several Authorization headers. Fields that need no token
+// are answered without one.
 func TestCallersTokenIsSentUpstream(t *testing.T) {
 	e := newEnv(t)
 	const query = `{"query":"{ __typename teams { nodes { name } } }"}`
@@ -31,7 +31,7 @@ func TestCallersTokenIsSentUpstream(t *testing.T) {
 	}
 }
 
-// TestTokenNeverReachesAnAnswer has the API send the caller's token in every place.
+// TestTokenNeverReachesAnAnswer has the API repeat the caller's token in every place.
 func TestTokenNeverReachesAnAnswer(t *testing.T) {
 	const token = demo.Token + "-0123456789abcdef"
 	escaped := strings.ReplaceAll(token, "t", `\u0074`)

@@ -13,7 +13,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 )
 
-// withTrusted has documents of a manifest known, and with only nothing else run.
+// withTrusted trusts the documents of a manifest. If only is set, no other document runs.
 func withTrusted(manifest string, only bool) envOption {
 	return func(e *env, cfg *config.Config) {
 		file := filepath.Join(e.t.TempDir(), "manifest.json")
@@ -28,8 +28,8 @@ func withTrusted(manifest string, only bool) envOption {
 	}
 }
 
-// TestTrustedDocumentsRunByEveryName runs what is in the manifest, by its id, by its hash, and
-// whichever way a client names it; with --trusted-documents-only nothing else.
+// TestTrustedDocumentsRunByEveryName runs trusted documents by id, by hash and by text, in each
+// client's format. With --trusted-documents-only no other document runs.
 func TestTrustedDocumentsRunByEveryName(t *testing.T) {
 	const teams, one = `{ teams { nodes { name } } }`, `query One($id: ID!) { team(id: $id) { name } }`
 	manifests := map[string]string{
@@ -92,9 +92,9 @@ func TestTrustedDocumentsRunByEveryName(t *testing.T) {
 	}
 }
 
-// TestUnknownTrustedDocumentHasItsOwnCode asks for ids that the manifest does not have, in every way in which
-// clients name a document. The code is not that of bad input, nor that of automatic persisted
-// queries, after which clients send the text.
+// TestUnknownTrustedDocumentHasItsOwnCode names unknown documents in each client's format. The
+// code is neither BAD_USER_INPUT nor the one of automatic persisted queries, after which
+// clients send the text.
 func TestUnknownTrustedDocumentHasItsOwnCode(t *testing.T) {
 	const query = `{ teams { nodes { name } } }`
 	for _, only := range []bool{false, true} {

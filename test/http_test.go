@@ -15,7 +15,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestEndpointFollowsGraphQLOverHTTP holds the endpoint against the specification's rules.
+// TestEndpointFollowsGraphQLOverHTTP pins the status code and media type that the
+// GraphQL-over-HTTP specification asks for.
 func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 	e := newEnv(t)
 	const (
@@ -78,6 +79,7 @@ func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 	}
 }
 
+// TestCORSAllowsOnlyListedOrigins sends preflight and actual requests of several origins.
 func TestCORSAllowsOnlyListedOrigins(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	for _, test := range []struct {
@@ -105,6 +107,8 @@ func TestCORSAllowsOnlyListedOrigins(t *testing.T) {
 	}
 }
 
+// TestEndpointsHaveTheirStatus requests the paths outside the GraphQL endpoint. GraphiQL's page
+// loads nothing from another host.
 func TestEndpointsHaveTheirStatus(t *testing.T) {
 	e := newEnv(t)
 	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 200, "/assets/graphiql.js": 200, "/assets/LICENSES.txt": 200, "/page.js": 200, "/nothing": 404, "/assets/": 404, "/assets/../page.js": 200} {
@@ -125,8 +129,8 @@ func TestEndpointsHaveTheirStatus(t *testing.T) {
 	}
 }
 
-// TestUnsupportedRequestsSayWhatIsSupported answers each request that the endpoint does not support with one
-// error that says what is supported.
+// TestUnsupportedRequestsSayWhatIsSupported expects one error for each unsupported request, and
+// no REST call.
 func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 	e := newEnv(t)
 	const (
@@ -179,7 +183,7 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 }
 
 // TestAcceptIsNegotiated follows RFC 9110: the most specific range of Accept decides, and a
-// weight of 0 excludes.
+// weight of 0 excludes a type.
 func TestAcceptIsNegotiated(t *testing.T) {
 	e := newEnv(t)
 	const legacy, modern, none = "application/json", "application/graphql-response+json", ""
@@ -223,8 +227,8 @@ func TestAcceptIsNegotiated(t *testing.T) {
 	}
 }
 
-// TestHalfClosedConnectionGetsAnError has a client close its sending side and wait: it gets an error,
-// and no empty answer with the status 200.
+// TestHalfClosedConnectionGetsAnError closes the sending side of a connection and waits. The
+// client must get data or an error, never an empty response with status 200.
 func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 	e := newEnv(t, withLatency(300*time.Millisecond))
 	e.serveLikeProduction()
@@ -263,7 +267,8 @@ func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 	}
 }
 
-// TestCORSExposesHeadersToPages lets pages read Retry-After, and send their own deadline.
+// TestCORSExposesHeadersToPages lets pages read Retry-After, ETag and X-Request-Id, and send
+// X-Request-Timeout.
 func TestCORSExposesHeadersToPages(t *testing.T) {
 	e := newEnv(t, withOrigins("https://app.example.com"))
 	const origin = "Origin: https://app.example.com"
@@ -279,8 +284,8 @@ func TestCORSExposesHeadersToPages(t *testing.T) {
 	}
 }
 
-// TestHalfClosedStreamBreaks closes the client's own side while an answer in parts is
-// written: the client must not take what has come for the whole answer.
+// TestHalfClosedStreamBreaks closes the client's sending side during a response in parts. An
+// incomplete response must not end like a complete one.
 func TestHalfClosedStreamBreaks(t *testing.T) {
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, _ string) bool {
 		select {

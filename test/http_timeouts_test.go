@@ -14,8 +14,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestSlowBodyTimesOut sends a body that arrives byte by byte: the time for all of it is
-// bounded.
+// TestSlowBodyTimesOut sends a body byte by byte. The time for the whole body is limited.
 func TestSlowBodyTimesOut(t *testing.T) {
 	e := newEnv(t)
 	listener := newLocalListener(t)
@@ -59,7 +58,7 @@ func TestSlowBodyTimesOut(t *testing.T) {
 	}
 }
 
-// contactsHang is an API that never answers for contacts of one workspace.
+// contactsHang is a fault that never answers for the contacts of workspace acme-retreats.
 func contactsHang(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
 	if subdomain == "acme-retreats" && isContacts(path) {
 		<-r.Context().Done()
@@ -67,7 +66,8 @@ func contactsHang(_ http.ResponseWriter, r *http.Request, subdomain, path string
 	return false
 }
 
-// TestRequestTimeoutHeaderAnswersInPart answers in part before the deadline that a client sets.
+// TestRequestTimeoutHeaderAnswersInPart answers in part before the client's deadline, and
+// refuses malformed deadlines.
 func TestRequestTimeoutHeaderAnswersInPart(t *testing.T) {
 	e := newEnv(t, withFault(contactsHang))
 	const timeout = 5 * time.Second
@@ -99,7 +99,8 @@ func TestRequestTimeoutHeaderAnswersInPart(t *testing.T) {
 	}
 }
 
-// TestRequestTimeoutHeaderCannotExceedTheServers keeps the server's own limit.
+// TestRequestTimeoutHeaderCannotExceedTheServers asks for an hour where the server allows 500
+// ms.
 func TestRequestTimeoutHeaderCannotExceedTheServers(t *testing.T) {
 	e := newEnv(t, withFault(contactsHang), withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }))
 	begun := time.Now()
@@ -110,9 +111,9 @@ func TestRequestTimeoutHeaderCannotExceedTheServers(t *testing.T) {
 	}
 }
 
-// TestRequestTimeoutHeaderAffectsOnlyItsClient has several clients ask the same together: a deadline
-// cuts no answer but that of the client that set it, which waits no longer than that.
-// They share REST calls all the same.
+// TestRequestTimeoutHeaderAffectsOnlyItsClient sends the same query from several clients at
+// once. A deadline cuts only the response of the client that set it, and that client waits no
+// longer. All share their REST calls.
 func TestRequestTimeoutHeaderAffectsOnlyItsClient(t *testing.T) {
 	for _, hurriedFirst := range []bool{true, false} {
 		goOn := make(chan struct{})
@@ -160,7 +161,7 @@ func TestRequestTimeoutHeaderAffectsOnlyItsClient(t *testing.T) {
 	}
 }
 
-// waitForCalls waits until so many REST calls have been made.
+// waitForCalls waits until n REST calls have been made.
 func waitForCalls(t *testing.T, e *env, n int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); len(e.callsOf(demo.Token)) < n; time.Sleep(time.Millisecond) {
@@ -170,7 +171,7 @@ func waitForCalls(t *testing.T, e *env, n int) {
 	}
 }
 
-// TestRequestTimeoutHeaderBoundsDeferredParts bounds the deferred parts too.
+// TestRequestTimeoutHeaderBoundsDeferredParts ends deferred parts at the client's deadline.
 func TestRequestTimeoutHeaderBoundsDeferredParts(t *testing.T) {
 	e := newEnv(t, withFault(func(_ http.ResponseWriter, r *http.Request, _, path string) bool {
 		if isContacts(path) {
@@ -185,7 +186,8 @@ func TestRequestTimeoutHeaderBoundsDeferredParts(t *testing.T) {
 	}
 }
 
-// TestRequestTimeoutAnswersInPart answers what is there when the time is up, and says what is not.
+// TestRequestTimeoutAnswersInPart answers with the available data at the timeout, and with an
+// error for the rest.
 func TestRequestTimeoutAnswersInPart(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 500 * time.Millisecond }), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, _ string) bool {
 		if subdomain == "acme-retreats" {

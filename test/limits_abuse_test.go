@@ -25,14 +25,15 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// hostile is a request that means no good.
+// hostile is a hostile request.
 type hostile struct {
 	name string
 	send func(e *env) *http.Request
-	// code is that of one of its errors; empty if there need not be one.
+	// code is the code of one of its errors. It is empty if no error is required.
 	code string
 }
 
+// operation builds a POST request for an operation with the given variables.
 func operation(query string, variables ...any) func(*env) *http.Request {
 	params := map[string]any{"query": query}
 	if len(variables) > 0 {
@@ -45,6 +46,7 @@ func operation(query string, variables ...any) func(*env) *http.Request {
 	return post(string(body))
 }
 
+// other builds a request without a body. headers are "Name: value".
 func other(method, path string, headers ...string) func(*env) *http.Request {
 	return func(e *env) *http.Request {
 		r, err := http.NewRequest(method, e.url+path, nil)
@@ -60,9 +62,10 @@ func other(method, path string, headers ...string) func(*env) *http.Request {
 	}
 }
 
+// globalID encodes a text as global ids are encoded.
 func globalID(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// attacks are the hostile inputs.
+// attacks returns the hostile requests.
 func attacks() []hostile {
 	const ok = `{"query":"{ __typename }"}`
 	rep := strings.Repeat
@@ -239,11 +242,11 @@ func attacks() []hostile {
 	return list
 }
 
-// inside is what no answer may tell of: stack traces, source files, memory.
+// inside matches stack traces, source files and addresses, which no response may reveal.
 var inside = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|0xc0[0-9a-f]{6}|internal/|github\.com/`)
 
-// TestAbuseIsRefusedQuickly sends every hostile input: each is answered with 2xx or 4xx and a clear
-// error, in little time and few words, and makes few calls.
+// TestAbuseIsRefusedQuickly sends every hostile request. Each gets a 2xx or 4xx status code and
+// a clear, short error, quickly and with few REST calls.
 func TestAbuseIsRefusedQuickly(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
@@ -311,8 +314,8 @@ func TestAbuseIsRefusedQuickly(t *testing.T) {
 	t.Logf("%d hostile inputs", len(list))
 }
 
-// TestAbuseOfHTTPIsRefused sends what is hardly HTTP, and bodies that never end: each is
-// answered with 4xx or cut off, and the server goes on.
+// TestAbuseOfHTTPIsRefused sends malformed HTTP and bodies that never end. Each is answered
+// with 4xx or cut off, and the server continues to work.
 func TestAbuseOfHTTPIsRefused(t *testing.T) {
 	e := newEnv(t)
 	server := httptest.NewUnstartedServer(e.front.Config.Handler)
@@ -383,8 +386,8 @@ func TestAbuseOfHTTPIsRefused(t *testing.T) {
 	e.must(nested)
 }
 
-// TestMemoryGrowsWithReceivedBodies announces large bodies and sends one byte of each, on
-// many connections and on one HTTP/2 connection.
+// TestMemoryGrowsWithReceivedBodies announces large bodies and sends one byte of each, on many
+// connections and on one HTTP/2 connection.
 func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 	const announced, most = 1 << 20, 64 << 20 // bytes
 	h2c := new(http.Protocols)
@@ -459,7 +462,7 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 	}
 }
 
-// liveHeap returns the bytes of the objects that are reachable.
+// liveHeap returns the number of bytes of reachable objects.
 func liveHeap() int64 {
 	runtime.GC()
 	var m runtime.MemStats

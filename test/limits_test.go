@@ -10,9 +10,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestLimitsRefuseLargerRequests holds requests against each limit: just within it they are answered,
-// above it they are refused, with the figures, and nothing is run; measured only,
-// they are answered and the log says so.
+// TestLimitsRefuseLargerRequests tests each limit. A request within it is answered. A larger
+// one is refused with the figures, and makes no call. In measure mode the larger one is
+// answered, and the log reports it.
 func TestLimitsRefuseLargerRequests(t *testing.T) {
 	for name, test := range map[string]struct {
 		set          func(*limits.Limits)
@@ -62,7 +62,8 @@ func TestLimitsRefuseLargerRequests(t *testing.T) {
 	}
 }
 
-// TestCallBudgetAnswersInPart leaves out what the budget does not reach, and answers the rest.
+// TestCallBudgetAnswersInPart expects errors for the fields beyond the call budget, and data
+// for the others.
 func TestCallBudgetAnswersInPart(t *testing.T) {
 	log := captureLog(t)
 	budget := withLimits(func(l *limits.Limits) { l.Calls = 6 })
@@ -107,8 +108,8 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 	}
 }
 
-// TestObjectLimitBoundsTheAnswer leaves out lists that would make the answer larger than it may be, however
-// often they are asked for and however few calls that takes.
+// TestObjectLimitBoundsTheAnswer omits lists beyond the limit of objects, however often they
+// are selected and however few calls they take.
 func TestObjectLimitBoundsTheAnswer(t *testing.T) {
 	log := captureLog(t)
 	// Two people a team, so that each level has six times as many as the one above.
@@ -153,8 +154,8 @@ func TestObjectLimitBoundsTheAnswer(t *testing.T) {
 	}
 }
 
-// TestValidationIsBounded refuses documents that would take long to validate, whatever
-// limits are set, and reads lists of values no more often than it has to.
+// TestValidationIsBounded refuses documents that are expensive to validate, whatever the limits
+// are. Lists of values are not read more often than needed.
 func TestValidationIsBounded(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }), withMeasuredLimits)
 	rep := strings.Repeat
@@ -199,8 +200,8 @@ func TestValidationIsBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsOfBadDocumentsAreShort keeps small what is said of a document that is all wrong, and
-// repeats little of it.
+// TestErrorsOfBadDocumentsAreShort expects few and short errors for a document with many
+// mistakes.
 func TestErrorsOfBadDocumentsAreShort(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Directives = 0 }))
 	for name, query := range map[string]string{

@@ -14,12 +14,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/server"
 )
 
-// Processes of their own are this test binary again, told by the environment what to be.
+// These variables tell a copy of this test binary which process to be.
 const (
 	beAPI    = "FUNNELGRAPH_TEST_API"
 	beServer = "FUNNELGRAPH_TEST_SERVER"
 )
 
+// TestMain runs the tests, or becomes the process that [process] has asked for.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(beAPI) != "":
@@ -39,8 +40,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// process runs this binary as something else until the test ends, and returns it with
-// its first line of output.
+// process runs this binary with a variable of the environment until the test ends. It returns
+// the process and its first line of output.
 func process(t *testing.T, env string) (*exec.Cmd, string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -69,11 +70,10 @@ func process(t *testing.T, env string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// full has the load tests run at the size that the figures in the README are
-// for, which takes minutes.
+// full runs the load tests at the size of the figures in the README, which takes minutes.
 var full = flag.Bool("full", false, "run the load tests at their full size")
 
-// size returns the first number, or the second with -full.
+// size returns the first number, or the second one with -full.
 func size(usual, large int) int {
 	if *full {
 		return large
@@ -81,7 +81,7 @@ func size(usual, large int) int {
 	return usual
 }
 
-// heap returns the bytes that are alive.
+// heap returns the number of bytes that are reachable.
 func heap() uint64 {
 	var m runtime.MemStats
 	for range 3 { // pools give up what they hold in two collections

@@ -17,10 +17,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
+// userErrors selects the errors of a mutation's payload.
 const userErrors = ` userErrors { field message code }`
 
-// TestMutationsMakeOnlyTheirCalls carries out every mutation, in a row, with what each has to answer and the
-// REST calls that it makes.
+// TestMutationsMakeOnlyTheirCalls runs the hand-written mutations in order. It pins the
+// response and the REST calls of each.
 func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 	e := newEnv(t)
 	ws := e.must(`{ workspace(id: "101") { publicId contacts(first: 3) { nodes { publicId } } contactTags { nodes { publicId } } } }`)
@@ -165,8 +166,8 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 	}
 }
 
-// TestReadsSeeEarlierWrites reads in the same operation what it has written, and in the next one,
-// with the cache on.
+// TestReadsSeeEarlierWrites reads a contact after a write in the same operation, and in the
+// next one, with the cache on.
 func TestReadsSeeEarlierWrites(t *testing.T) {
 	e := newEnv(t, withCache(time.Hour))
 	const list = `workspace(id: "102") { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName tags { name } } } }`
@@ -202,8 +203,8 @@ func TestReadsSeeEarlierWrites(t *testing.T) {
 	wait.Wait()
 }
 
-// TestFailedMutationsSayWhetherTheyHappened have an error of their own where ClickFunnels has not refused:
-// one that says whether it may have been carried out.
+// TestFailedMutationsSayWhetherTheyHappened fails mutations other than by refusing them. The
+// error says whether the write may have happened.
 func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 	const create = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "a@example.com" }) { contact { rawId } } b: updateTeam(input: { id: "11", name: "B" }) { team { name } } }`
 	for _, test := range []struct {
@@ -249,7 +250,8 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 	}
 }
 
-// TestMutationsOfMissingRecordsAreNotFound have the error that reading it has, by every form of its id.
+// TestMutationsOfMissingRecordsAreNotFound expects the same error as for reads, for every form
+// of the id.
 func TestMutationsOfMissingRecordsAreNotFound(t *testing.T) {
 	e := newEnv(t)
 	for _, mutation := range []string{
@@ -331,7 +333,8 @@ func TestRefusedWritesBecomeUserErrors(t *testing.T) {
 	}
 }
 
-// TestRetriedUpsertLeavesCreatedUnknown has an upsert's first attempt end in a 502, after it was carried out.
+// TestRetriedUpsertLeavesCreatedUnknown answers 502 to the first attempt of an upsert, which
+// may have been carried out. The retry succeeds, and created is null.
 func TestRetriedUpsertLeavesCreatedUnknown(t *testing.T) {
 	var tries atomic.Int32
 	e := newEnv(t, on("/workspaces/101/contacts/upsert", func(w http.ResponseWriter, r *http.Request) {
@@ -389,7 +392,8 @@ func TestRefusalStatusesHaveACode(t *testing.T) {
 	}
 }
 
-// TestLookupErrorsAreFieldErrors fails the calls that prepare a change.
+// TestLookupErrorsAreFieldErrors fails the calls that prepare a write. The failures are errors
+// of the field, not user errors, and nothing is written.
 func TestLookupErrorsAreFieldErrors(t *testing.T) {
 	for name, test := range map[string]struct{ path, mutation, field string }{
 		"the applied tag": {"/contacts/3000000004/applied_tags", `mutation { removeContactTag(input: {workspaceId: "101", contactId: "3000000004", tagId: "9001"}) { removedId: __typename userErrors { message } } }`, "removeContactTag"},
@@ -410,8 +414,8 @@ func TestLookupErrorsAreFieldErrors(t *testing.T) {
 	}
 }
 
-// TestNullAndAbsentFieldsReachUpstream sends each field of the inputs of contacts and tags as null, and not at
-// all: the body that ClickFunnels gets, and what becomes of the record, is what the schema says.
+// TestNullAndAbsentFieldsReachUpstream sets fields of inputs to null, or leaves them out. It
+// pins the REST body and the resulting record.
 func TestNullAndAbsentFieldsReachUpstream(t *testing.T) {
 	var mu sync.Mutex
 	var sent string

@@ -14,6 +14,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
+// TestFiltersSelectRows counts the rows of each filter of contacts and of tags.
 func TestFiltersSelectRows(t *testing.T) {
 	e := newEnv(t)
 	tag := model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: "101", ID: "5001"})
@@ -52,8 +53,8 @@ func TestFiltersSelectRows(t *testing.T) {
 	}
 }
 
-// TestBadArgumentsMakeNoCall has each bad argument answered by one clear error at its
-// field, and no call made for it.
+// TestBadArgumentsMakeNoCall expects one clear error at the field of each bad argument, and no
+// REST call.
 func TestBadArgumentsMakeNoCall(t *testing.T) {
 	e := newEnv(t)
 	for _, test := range []struct{ field, path, code, text string }{
@@ -103,7 +104,8 @@ func TestBadArgumentsMakeNoCall(t *testing.T) {
 	}
 }
 
-// TestArgumentsTakeEveryFormOfID gives every argument that takes an id each of its forms.
+// TestArgumentsTakeEveryFormOfID passes global, raw and public ids to every argument that takes
+// an id.
 func TestArgumentsTakeEveryFormOfID(t *testing.T) {
 	e := newEnv(t)
 	known := e.must(`{ team(id: "11") { id rawId publicId } workspace(id: "101") { id rawId publicId } contact(id: "3000000002", workspaceId: "101") { id rawId publicId } }`)
@@ -142,8 +144,8 @@ func TestArgumentsTakeEveryFormOfID(t *testing.T) {
 	}
 }
 
-// TestNullFilterIsNoFilter gives every filter of every list null, field by field: the REST call is
-// that of no filter.
+// TestNullFilterIsNoFilter sets each field of each filter to null. The REST call is the same as
+// without a filter.
 func TestNullFilterIsNoFilter(t *testing.T) {
 	e := newEnv(t)
 	schema := e.must(`{ __type(name: "Workspace") { fields { name args { name type { name inputFields { name } } } } } }`)
@@ -173,9 +175,9 @@ func TestNullFilterIsNoFilter(t *testing.T) {
 	}
 }
 
-// TestLongFiltersAreSplit filters by a hundred long e-mail addresses, in front of an API
-// that accepts 8 KB: the filter is split over several calls, and the rows are those of
-// one list in every direction and window.
+// TestLongFiltersAreSplit filters by a hundred long e-mail addresses in front of an API that
+// accepts URLs of 8 KB. The filter is split over several calls. The rows are those of one list
+// in every direction and window.
 func TestLongFiltersAreSplit(t *testing.T) {
 	const rows = 100
 	address := func(id int) string { return fmt.Sprintf("%s.%03d@example.com", strings.Repeat("x", 80), id) }

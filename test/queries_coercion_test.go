@@ -11,7 +11,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// sendJSON sends an operation whose variables are JSON text, as they reach the server.
+// sendJSON sends an operation with its variables as JSON text, unchanged.
 func (e *env) sendJSON(query, variables string) (status int, r result) {
 	e.t.Helper()
 	text, err := json.Marshal(query)
@@ -30,8 +30,8 @@ func (e *env) sendJSON(query, variables string) (status int, r result) {
 	return status, r
 }
 
-// The operations put a variable in every input position: an argument, a list, and a
-// field of an input object.
+// These operations put a variable in every input position: an argument, a list, and a field of
+// an input object.
 const (
 	byFirst  = `query($v: Int) { workspace(id: "101") { contacts(first: $v) { nodes { rawId } } } }`
 	byAfter  = `query($v: String) { workspace(id: "101") { contacts(after: $v) { nodes { rawId } } } }`
@@ -44,7 +44,8 @@ const (
 	byInput  = `mutation($v: CreateContactInput!) { createContact(input: $v) { contact { rawId } } }`
 )
 
-// TestVariablesAreCoerced pins what the specification accepts and refuses as a variable.
+// TestVariablesAreCoerced pins the variables that the specification accepts and refuses, with
+// the error messages.
 func TestVariablesAreCoerced(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, v, want string }{
@@ -109,7 +110,7 @@ func TestVariablesAreCoerced(t *testing.T) {
 	}
 }
 
-// TestCoercedVariablesReachUpstream pins what coerced variables become.
+// TestCoercedVariablesReachUpstream pins the values that reach the REST API.
 func TestCoercedVariablesReachUpstream(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, v, want string }{
@@ -134,7 +135,7 @@ func TestCoercedVariablesReachUpstream(t *testing.T) {
 	}
 }
 
-// TestErrorsDoNotRepeatInput keeps what is long, or may be a secret, out of errors.
+// TestErrorsDoNotRepeatInput keeps long input, and input that may be secret, out of errors.
 func TestErrorsDoNotRepeatInput(t *testing.T) {
 	e := newEnv(t)
 	secret := strings.Repeat("s3cr3t", 20_000)
@@ -157,7 +158,8 @@ func TestErrorsDoNotRepeatInput(t *testing.T) {
 	}
 }
 
-// TestLiteralsAreCoerced pins what the specification accepts and refuses as a literal.
+// TestLiteralsAreCoerced pins the literals that the specification accepts and refuses, with the
+// error messages.
 func TestLiteralsAreCoerced(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, want string }{
@@ -198,8 +200,8 @@ func TestLiteralsAreCoerced(t *testing.T) {
 	}
 }
 
-// TestNullDoesNotReachNonNullPositions refuses the field that a variable would give null:
-// the variable is nullable, and its default holds only where it is not given.
+// TestNullDoesNotReachNonNullPositions passes null in a nullable variable with a default to a
+// non-null position. Only that field fails: the default applies to absent variables only.
 func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, want string }{
@@ -232,7 +234,8 @@ func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 	}
 }
 
-// TestNullConditionsAreRefused refuses a request in which @skip, @include or @defer get null.
+// TestNullConditionsAreRefused passes null to @skip, @include and @defer. The whole request is
+// refused.
 func TestNullConditionsAreRefused(t *testing.T) {
 	logs := captureLog(t)
 	e := newEnv(t)
@@ -260,7 +263,7 @@ func TestNullConditionsAreRefused(t *testing.T) {
 	}
 }
 
-// TestBlockStringIndentationIgnoresTheFirstLine pins that the first line does not count for the common indentation.
+// TestBlockStringIndentationIgnoresTheFirstLine pins the values of block strings.
 func TestBlockStringIndentationIgnoresTheFirstLine(t *testing.T) {
 	e := newEnv(t)
 	for literal, want := range map[string]string{

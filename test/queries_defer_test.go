@@ -33,10 +33,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// asApollo is what Apollo Client sends with a query that defers something.
+// asApollo is the Accept header of Apollo Client for a query with @defer.
 const asApollo = "Accept: multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9"
 
-// partial is an answer that comes in parts, as a client reads it.
+// partial reads a response that may come in parts, as a client does.
 type partial struct {
 	t    testing.TB
 	resp *http.Response
@@ -46,7 +46,7 @@ type partial struct {
 	parts []answerPart
 }
 
-// answerPart is a part of an answer.
+// answerPart is one part of a response.
 type answerPart struct {
 	Data        map[string]any `json:"data"`
 	Errors      []fieldError   `json:"errors"`
@@ -60,7 +60,7 @@ type answerPart struct {
 	} `json:"incremental"`
 }
 
-// begin sends an operation and returns its answer when that has begun.
+// begin sends an operation and returns its response when the headers have arrived.
 func (e *env) begin(ctx context.Context, query string, variables map[string]any, headers ...string) *partial {
 	e.t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
@@ -78,6 +78,8 @@ func (e *env) begin(ctx context.Context, query string, variables map[string]any,
 	return receive(e.t, http.DefaultClient, req)
 }
 
+// receive sends a request and reads its response as multipart/mixed, as server-sent events, or
+// in one piece.
 func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
 	tb.Helper()
 	resp, err := client.Do(req)
@@ -135,7 +137,7 @@ func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
 	return p
 }
 
-// read reads the next part and merges it; it reports whether there is one.
+// read reads the next part and merges it. It reports whether there was one.
 func (p *partial) read() bool {
 	p.t.Helper()
 	raw, err := p.next()
@@ -184,7 +186,7 @@ func (p *partial) read() bool {
 	return true
 }
 
-// all reads what is to come.
+// all reads and merges all remaining parts.
 func (p *partial) all() *partial {
 	p.t.Helper()
 	for p.read() {
@@ -192,7 +194,7 @@ func (p *partial) all() *partial {
 	return p
 }
 
-// merge puts fields into an object as clients do.
+// merge merges deferred fields into an object, as clients do.
 func merge(into, from map[string]any) {
 	for key, value := range from {
 		switch had := into[key].(type) {
@@ -215,8 +217,9 @@ func merge(into, from map[string]any) {
 	}
 }
 
-// TestDeferMergesToThePlainAnswer has queries defer a part, with what the first part is, how many objects
-// are told of later, and the calls, which are those of the same query without @defer.
+// TestDeferMergesToThePlainAnswer defers fragments and pins the first part, the number of
+// deferred objects, and the REST calls. Data and calls are those of the same query without
+// parts.
 func TestDeferMergesToThePlainAnswer(t *testing.T) {
 	for _, test := range []struct {
 		name, query string
@@ -277,7 +280,7 @@ func TestDeferMergesToThePlainAnswer(t *testing.T) {
 	}
 }
 
-// TestDeferPartsHaveTheMultipartFormat looks at an answer as it is written.
+// TestDeferPartsHaveTheMultipartFormat pins the bytes and headers of a response in parts.
 func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 	e := newEnv(t)
 	body, err := json.Marshal(map[string]any{"query": `{ team(id: "11") { name ... @defer(label: "more") { locale } } }`})
@@ -303,8 +306,8 @@ func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 	}
 }
 
-// TestDeferMakesNoExtraCalls defers at random what every query of the table of calls asks for:
-// the parts make up the same answer.
+// TestDeferMakesNoExtraCalls defers random fields in every row of the table of calls. The
+// merged response is the plain one.
 func TestDeferMakesNoExtraCalls(t *testing.T) {
 	rounds := 3
 	if testing.Short() {
@@ -341,8 +344,9 @@ func TestDeferMakesNoExtraCalls(t *testing.T) {
 	}
 }
 
-// TestDeferredFragmentsShareABatch asks for contacts in two fragments. One misses the batch of the
-// contacts around it, because it follows a call, and shares the batch of the other.
+// TestDeferredFragmentsShareABatch selects contacts in two deferred fragments. One follows
+// another call, and so misses the batch of the contacts around it; it joins the batch of the
+// other fragment.
 func TestDeferredFragmentsShareABatch(t *testing.T) {
 	e := newEnv(t)
 	got := e.begin(t.Context(), `{
@@ -355,7 +359,7 @@ func TestDeferredFragmentsShareABatch(t *testing.T) {
 	}
 }
 
-// difference says where two answers are not the same.
+// difference describes the first difference between two values, or returns "".
 func difference(at string, got, want any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -385,7 +389,7 @@ func difference(at string, got, want any) string {
 	return fmt.Sprintf("%s: got %v, want %v", at, got, want)
 }
 
-// scatter puts some of a query's fields into deferred fragments.
+// deferRandomly moves some of a query's selections into deferred fragments.
 func deferRandomly(t *testing.T, r *rand.Rand, query string) string {
 	t.Helper()
 	doc, err := parser.ParseQuery(&ast.Source{Input: query})
@@ -421,12 +425,12 @@ func deferRandomly(t *testing.T, r *rand.Rand, query string) string {
 	return b.String()
 }
 
-// events reads a stream of events.
+// events reads a stream of server-sent events.
 type events struct{ lines *bufio.Scanner }
 
 func newEvents(r io.Reader) *events { return &events{bufio.NewScanner(r)} }
 
-// next returns the next event, comments left out.
+// next returns the next event. It skips comments.
 func (s *events) next() (event, data string, err error) {
 	for s.lines.Scan() {
 		field, value, _ := strings.Cut(s.lines.Text(), ":")
@@ -447,7 +451,7 @@ func (s *events) next() (event, data string, err error) {
 	return "", "", io.ErrUnexpectedEOF
 }
 
-// unpacking returns what is read from r without its coding.
+// unpacking returns a reader that decodes a content coding.
 func unpacking(tb testing.TB, coding string, r io.Reader) io.Reader {
 	tb.Helper()
 	switch coding {
@@ -470,10 +474,12 @@ func unpacking(tb testing.TB, coding string, r io.Reader) io.Reader {
 	return r
 }
 
+// contactsLater defers the contacts of a workspace.
 const contactsLater = `{ workspace(id: "101") { name ... @defer { contacts(first: 2) { nodes { emailAddress } } } } }`
 
-// TestFirstPartDoesNotWaitForDeferredCalls holds the calls of what is deferred until the client has read
-// the first part, in every coding, over HTTP/1.1 and HTTP/2, as parts and as events.
+// TestFirstPartDoesNotWaitForDeferredCalls holds the deferred calls until the client has read
+// the first part. It does so for each content coding, over HTTP/1.1 and HTTP/2, as parts and as
+// events.
 func TestFirstPartDoesNotWaitForDeferredCalls(t *testing.T) {
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
@@ -512,8 +518,8 @@ func TestFirstPartDoesNotWaitForDeferredCalls(t *testing.T) {
 	}
 }
 
-// TestDeferredErrorsStayInTheirPart has the calls of some deferred parts fail: the others are as ever,
-// and each error says where.
+// TestDeferredErrorsStayInTheirPart fails the calls of one deferred fragment. The other parts
+// are complete, and each error has its path.
 func TestDeferredErrorsStayInTheirPart(t *testing.T) {
 	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, subdomain, path string) bool {
 		if subdomain != "acme-retreats" || !isContacts(path) {
@@ -544,8 +550,8 @@ func TestDeferredErrorsStayInTheirPart(t *testing.T) {
 	}
 }
 
-// TestDeferredNullRemovesOnlyItsFragment has fields be null that must not be, for want of room in the answer:
-// each takes the fragment of its object with it, and nothing else.
+// TestDeferredNullRemovesOnlyItsFragment makes non-null fields fail through the limit of
+// objects. Each failure nulls the deferred fragment of its object, and nothing else.
 func TestDeferredNullRemovesOnlyItsFragment(t *testing.T) {
 	const rows = 20
 	const query = `{ workspace(id: "101") { contacts(first: 20) { nodes { emailAddress ... @defer { rawId customAttributes { value } } } } } }`
@@ -583,7 +589,7 @@ func TestDeferredNullRemovesOnlyItsFragment(t *testing.T) {
 	}
 }
 
-// TestDeferredCallEndsWhenTheClientHangsUp has a client go while a deferred call is under way: it ends.
+// TestDeferredCallEndsWhenTheClientHangsUp cancels a request during a deferred call.
 func TestDeferredCallEndsWhenTheClientHangsUp(t *testing.T) {
 	for _, accept := range []string{asApollo, "Accept: text/event-stream"} {
 		began, ended := make(chan struct{}), make(chan struct{})
@@ -609,8 +615,8 @@ func TestDeferredCallEndsWhenTheClientHangsUp(t *testing.T) {
 	}
 }
 
-// TestDeferredPartsShareTheRequestTimeout counts the time from the beginning of the request: what is deferred
-// has none of its own.
+// TestDeferredPartsShareTheRequestTimeout counts the timeout from the start of the request:
+// deferred parts have none of their own.
 func TestDeferredPartsShareTheRequestTimeout(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 300 * time.Millisecond }), withFault(held(nil, isContacts)))
 	p := e.begin(t.Context(), contactsLater, nil).all()
@@ -619,7 +625,8 @@ func TestDeferredPartsShareTheRequestTimeout(t *testing.T) {
 	}
 }
 
-// TestDeferredPartsShareTheLimits has one budget for all parts.
+// TestDeferredPartsShareTheLimits expects one budget of calls, objects and complexity for all
+// parts.
 func TestDeferredPartsShareTheLimits(t *testing.T) {
 	const query = `{ teams { nodes { name workspaces { nodes { name ... @defer { contacts(first: 5) { nodes { emailAddress } } } } } } } }`
 	contacts := func(r result) int {
@@ -660,8 +667,8 @@ func TestDeferredPartsShareTheLimits(t *testing.T) {
 	}
 }
 
-// TestDeferInlinesManyFragmentsInOneCall defers more fragments than there are parts for: the others come with
-// what is around them.
+// TestDeferInlinesManyFragmentsInOneCall defers 90 fragments of one team: 20 of them come
+// later, and the request takes one call.
 func TestDeferInlinesManyFragmentsInOneCall(t *testing.T) {
 	e := newEnv(t)
 	var b strings.Builder
@@ -681,8 +688,9 @@ func TestDeferInlinesManyFragmentsInOneCall(t *testing.T) {
 	}
 }
 
-// TestDeferIsCheapBesideALargeAnswer defers little beside very much: what has been sent is read once, and
-// not again for each part, so that the parts cost about what they hold.
+// TestDeferIsCheapBesideALargeAnswer defers small fragments of a large response. The rows of
+// the first part are not read again for each part, so that parts cost about as much as their
+// own data.
 func TestDeferIsCheapBesideALargeAnswer(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute))
 	query := func(directive string) string {
@@ -717,7 +725,8 @@ func TestDeferIsCheapBesideALargeAnswer(t *testing.T) {
 	}
 }
 
-// TestDeferredMutationWritesOnce sends what a mutation defers after the write, which is made once.
+// TestDeferredMutationWritesOnce sends the deferred fields of a mutation after its write, which
+// happens once.
 func TestDeferredMutationWritesOnce(t *testing.T) {
 	e := newEnv(t)
 	const mutation = `mutation { a: createContact(input: { workspaceId: "101", emailAddress: "new@example.com", tagIds: ["5001"] }) { contact { emailAddress ... @defer { tags { name } workspace { name } } } userErrors { message } }
@@ -740,7 +749,8 @@ func TestDeferredMutationWritesOnce(t *testing.T) {
 	}
 }
 
-// TestDrainFinishesDeferredParts has a server that is told to end finish what it has begun to answer.
+// TestDrainFinishesDeferredParts shuts a server down while a response is incomplete. The server
+// sends the rest.
 func TestDrainFinishesDeferredParts(t *testing.T) {
 	goOn := make(chan struct{})
 	e := newEnv(t, withFault(held(goOn, isContacts)))
@@ -772,8 +782,8 @@ func TestDrainFinishesDeferredParts(t *testing.T) {
 	}
 }
 
-// TestDeferredCallsAreSharedByConcurrentClients has many ask the same at the same time, in parts and in one piece:
-// each gets all, and ClickFunnels is asked for the contacts once.
+// TestDeferredCallsAreSharedByConcurrentClients sends the same query many times at once, in
+// parts and in one piece. Each client gets everything, and the contacts take one call.
 func TestDeferredCallsAreSharedByConcurrentClients(t *testing.T) {
 	goOn := make(chan struct{})
 	e := newEnv(t, withFault(held(goOn, isContacts)))
@@ -803,8 +813,8 @@ func TestDeferredCallsAreSharedByConcurrentClients(t *testing.T) {
 	}
 }
 
-// TestAcceptSelectsPartsOrOnePiece answers in parts those who ask for the parts that there are, and in one
-// piece all others.
+// TestAcceptSelectsPartsOrOnePiece sends parts to clients that accept a supported format of
+// them, and one piece to all others.
 func TestAcceptSelectsPartsOrOnePiece(t *testing.T) {
 	e := newEnv(t)
 	for accept, want := range map[string]string{
@@ -846,8 +856,8 @@ func TestAcceptSelectsPartsOrOnePiece(t *testing.T) {
 	}
 }
 
-// TestEventStreamCarriesAnswersAndErrors answers as a stream of events those who want that, each operation and each
-// error that a client can do something about.
+// TestEventStreamCarriesAnswersAndErrors sends operations and their errors as server-sent
+// events. Requests without a valid operation get a plain error.
 func TestEventStreamCarriesAnswersAndErrors(t *testing.T) {
 	e := newEnv(t)
 	const events = "Accept: text/event-stream"
@@ -886,8 +896,8 @@ func TestEventStreamCarriesAnswersAndErrors(t *testing.T) {
 	}
 }
 
-// TestDeferSendsNoEmptyPart defers fragments that are of no object, or of some: each part
-// brings data, no part is null, and nothing is announced that does not come.
+// TestDeferSendsNoEmptyPart defers fragments that apply to no object, or to some. Each part
+// brings data, no part is null, and every announced part arrives.
 func TestDeferSendsNoEmptyPart(t *testing.T) {
 	contact, team := contactIDs(1)[0], model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "11"})
 	order := model.GlobalID(upstream.Ref{Kind: upstream.KindOrder, Parent: "101", ID: "50001"})
@@ -952,8 +962,7 @@ func TestDeferSendsNoEmptyPart(t *testing.T) {
 	}
 }
 
-// TestDeferredNullHasAnError sends null for a deferred fragment only with the error that
-// caused it.
+// TestDeferredNullHasAnError expects the causing error with each null fragment.
 func TestDeferredNullHasAnError(t *testing.T) {
 	e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
 		if !isContacts(path) {
@@ -975,8 +984,8 @@ func TestDeferredNullHasAnError(t *testing.T) {
 	}
 }
 
-// TestDeferInlinesFragmentsBeyondTheLimit sends 20 fragments in parts of their own, and those
-// beyond with what is around them.
+// TestDeferInlinesFragmentsBeyondTheLimit sends 20 of 25 fragments in parts of their own, and
+// the others with their parent.
 func TestDeferInlinesFragmentsBeyondTheLimit(t *testing.T) {
 	e := newEnv(t)
 	query := `{ team(id: "11") { id ` + each(25, func(i int) string { return fmt.Sprintf("... @defer { a%d: name } ", i) }) + `} }`
@@ -991,7 +1000,8 @@ func TestDeferInlinesFragmentsBeyondTheLimit(t *testing.T) {
 	}
 }
 
-// TestDeferIsIgnoredWithoutParts sends what @defer marks with the rest to clients that accept one piece only.
+// TestDeferIsIgnoredWithoutParts sends deferred fields with the rest to clients that accept
+// only one piece.
 func TestDeferIsIgnoredWithoutParts(t *testing.T) {
 	e := newEnv(t)
 	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`

@@ -15,7 +15,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// sendPage answers with rows of the ids and says that more follow after next.
+// sendPage answers with a row for each id. A non-empty next says that more rows follow.
 func sendPage(w http.ResponseWriter, next string, ids ...int) {
 	if next != "" {
 		w.Header().Set("Pagination-Next", next)
@@ -36,8 +36,7 @@ func numbers(first, last int) []int {
 	return all
 }
 
-// TestCursorCyclesEnd sends pages that name each other as the next one, for every way in
-// which a list is walked.
+// TestCursorCyclesEnd sends pages that name each other as the next one, for every kind of walk.
 func TestCursorCyclesEnd(t *testing.T) {
 	for _, test := range []struct{ list, query string }{
 		{"/workspaces/101/products/collections", `workspace(id: "101", subdomain: "acme-academy") { products(first: 1) { nodes { collections(first: 1) { nodes { name } } } } }`},
@@ -75,8 +74,8 @@ func TestCursorCyclesEnd(t *testing.T) {
 	}
 }
 
-// TestWalkWithoutProgressFails has the API ignore cursors, or lead in a circle: the list
-// is null with one error, and the walk takes no call more than the one that shows it.
+// TestWalkWithoutProgressFails uses an API that ignores cursors or leads in a circle. The list
+// is null with one error, and the walk ends with the call that shows the problem.
 func TestWalkWithoutProgressFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		next  func(after string) (next string, ids []int)
@@ -119,8 +118,8 @@ func TestWalkWithoutProgressFails(t *testing.T) {
 	}
 }
 
-// TestRowsSentTwiceAppearOnce edits rows while a list by UPDATED_AT is read, so that the API sends
-// some of them again.
+// TestRowsSentTwiceAppearOnce edits rows while a list by UPDATED_AT is read, so that the API
+// sends some of them again.
 func TestRowsSentTwiceAppearOnce(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
@@ -146,9 +145,8 @@ func TestRowsSentTwiceAppearOnce(t *testing.T) {
 	}
 }
 
-// TestStaleCursorIsBadInput asks for what follows a row that was deleted, from an API that starts
-// anew, answers 404 or answers 422: the caller's own cursor is bad input, and a row that
-// disappears during the walk is not.
+// TestStaleCursorIsBadInput reads on from a deleted row. The API starts anew, or answers 404 or
+// 422. The caller's own cursor is bad input; a row that disappears during the walk is not.
 func TestStaleCursorIsBadInput(t *testing.T) {
 	for name, stale := range map[string]func(http.ResponseWriter, *http.Request){
 		"starts anew": func(w http.ResponseWriter, _ *http.Request) { sendPage(w, "20", numbers(1, 20)...) },
@@ -177,8 +175,8 @@ func TestStaleCursorIsBadInput(t *testing.T) {
 	}
 }
 
-// TestWalkReturnsEachRowOnceInOrder pages through a list in both directions and in pages of several
-// sizes: every row comes once, in order.
+// TestWalkReturnsEachRowOnceInOrder pages through a list in both directions, with several page
+// sizes.
 func TestWalkReturnsEachRowOnceInOrder(t *testing.T) {
 	e := newEnv(t)
 	for _, sort := range []string{"", "sort: { property: UPDATED_AT, direction: DESC },"} {
@@ -206,8 +204,8 @@ func TestWalkReturnsEachRowOnceInOrder(t *testing.T) {
 	}
 }
 
-// TestWalkOfChildrenReturnsEachRowOnceInOrder pages through what a contact has elsewhere, which is fetched for many
-// contacts at once, in the same ways.
+// TestWalkOfChildrenReturnsEachRowOnceInOrder pages through child rows, which are fetched for
+// many parents at once.
 func TestWalkOfChildrenReturnsEachRowOnceInOrder(t *testing.T) {
 	e := newEnv(t)
 	const podcast, academy = `contact(id: "3000000078", workspaceId: "103")`, `contact(id: "3000000001", workspaceId: "101")`
@@ -240,12 +238,14 @@ func TestWalkOfChildrenReturnsEachRowOnceInOrder(t *testing.T) {
 	}
 }
 
+// walk returns the ids of the contacts of workspace 109, page by page.
 func walk(t *testing.T, e *env, sort string, forward bool, size int) []string {
 	t.Helper()
 	return walkOf(t, e, `workspace(id: "109", subdomain: "sol-cursos")`, "workspace.contacts", sort, forward, size)
 }
 
-// walkOf walks the list at a path, below the field that the path begins with.
+// walkOf pages through the list at a path and returns the ids of its rows. below is the field
+// at which the path begins.
 func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size int) []string {
 	t.Helper()
 	list := path[strings.LastIndex(path, ".")+1:]
@@ -294,8 +294,7 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 	return nil
 }
 
-// TestEmptyPageEndsTheList ends a list whose header says that it goes on and
-// whose body is empty.
+// TestEmptyPageEndsTheList sends an empty page whose header says that more rows follow.
 func TestEmptyPageEndsTheList(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
 		w.Header().Set("Pagination-Next", "5")

@@ -14,8 +14,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// TestDecimalIDsAreNormalized lists records whose ids came through something that formats numbers as
-// decimals, and finds what they refer to.
+// TestDecimalIDsAreNormalized lists records whose ids are formatted as decimals, and resolves
+// their relations.
 func TestDecimalIDsAreNormalized(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/form_submissions" {
@@ -38,7 +38,7 @@ func TestDecimalIDsAreNormalized(t *testing.T) {
 	}
 }
 
-// TestIntsAreExactOrErrors sends numbers that no Int can be: each is null, with an error.
+// TestIntsAreExactOrErrors sends numbers that do not fit an Int. Each is null with an error.
 func TestIntsAreExactOrErrors(t *testing.T) {
 	for value, want := range map[string]any{
 		"3": 3.0, `"3"`: 3.0, "3.0": 3.0, "-2147483648": -2147483648.0, "2147483647": 2147483647.0, "null": nil, `""`: nil,
@@ -66,8 +66,8 @@ func TestIntsAreExactOrErrors(t *testing.T) {
 	}
 }
 
-// TestChildrenAreTheSameInBatchAndAlone compares what many contacts get together with what each gets by
-// itself, by nodes and by edges.
+// TestChildrenAreTheSameInBatchAndAlone compares the child rows of many contacts with those of
+// each contact alone, by nodes and by edges.
 func TestChildrenAreTheSameInBatchAndAlone(t *testing.T) {
 	e := newEnv(t)
 	const fields = `rawId orders(last: 3) { nodes { rawId } pageInfo { hasPreviousPage } } enrollments(first: 1) { nodes { rawId } pageInfo { hasNextPage } } opportunities { nodes { rawId } } formSubmissions { nodes { rawId } }`
@@ -92,8 +92,8 @@ func TestChildrenAreTheSameInBatchAndAlone(t *testing.T) {
 	}
 }
 
-// TestRelationsResolveWithoutOtherFields asks for what belongs to a record by itself, so that nothing
-// else has the key decoded by which it is found.
+// TestRelationsResolveWithoutOtherFields selects each relation alone, so that no other field
+// decodes the key that the relation needs.
 func TestRelationsResolveWithoutOtherFields(t *testing.T) {
 	e := newEnv(t)
 	for query, path := range map[string]string{
@@ -116,7 +116,7 @@ func TestRelationsResolveWithoutOtherFields(t *testing.T) {
 	}
 }
 
-// TestUnknownEnumValuesKeepTheirText has ClickFunnels send words that are newer than the enums.
+// TestUnknownEnumValuesKeepTheirText sends values that are newer than the enums.
 func TestUnknownEnumValuesKeepTheirText(t *testing.T) {
 	r := newEnv(t).must(`{ workspace(id: "101", subdomain: "acme-academy") { productCollections { nodes { sortMethod rawSortMethod } edges { node { rawSortMethod } } } orderInvoices(first: 100) { nodes { invoiceType rawInvoiceType } } } }`)
 	for path, want := range map[string]string{
@@ -132,7 +132,7 @@ func TestUnknownEnumValuesKeepTheirText(t *testing.T) {
 	}
 }
 
-// TestNodeRefetchesEveryKind refetches every kind of object by the id that it was given.
+// TestNodeRefetchesEveryKind fetches each kind of object again by its id.
 func TestNodeRefetchesEveryKind(t *testing.T) {
 	e := newEnv(t)
 	r := e.must(`{ users { nodes { id } } team(id: "11") { id memberships { id user { id email } team { id } } billingSubscriptions { id team { id name } includedPrices { rawId priceId quantity createdAt } } } workspace(id: "101") { id contactTags { nodes { id } } contact(id: "3000000004") { id appliedTags { nodes { id } } } } }`)
@@ -147,8 +147,8 @@ func TestNodeRefetchesEveryKind(t *testing.T) {
 	}
 }
 
-// TestRowsWithInvalidIDsAreLeftOut leaves out rows whose id is no id: they could be neither found again
-// nor told apart.
+// TestRowsWithInvalidIDsAreLeftOut lists rows with invalid ids, which could neither be
+// refetched nor told apart.
 func TestRowsWithInvalidIDsAreLeftOut(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, _ *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
@@ -163,8 +163,8 @@ func TestRowsWithInvalidIDsAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestRecordsTolerateWrongTypes sends what the API's declared types do not allow: all that
-// makes sense comes out (API.md §8, traps 9–12).
+// TestRecordsTolerateWrongTypes sends values that the API's declared types do not allow. Every
+// usable value is kept (API.md §8, traps 9–12).
 func TestRecordsTolerateWrongTypes(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
@@ -198,8 +198,8 @@ func TestRecordsTolerateWrongTypes(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRecordsOfOthersAreIgnored has records carry parts of others, or less than usual: those are not
-// taken for theirs, and what is asked for is fetched.
+// TestEmbeddedRecordsOfOthersAreIgnored embeds foreign or incomplete records. They are ignored,
+// and the selected fields are fetched.
 func TestEmbeddedRecordsOfOthersAreIgnored(t *testing.T) {
 	const query = `{ workspace(id: "101", subdomain: "acme-academy") {
 		orders { nodes { workspace { rawId name subdomain } } }
@@ -227,8 +227,7 @@ func TestEmbeddedRecordsOfOthersAreIgnored(t *testing.T) {
 	}
 }
 
-// TestIDsAreTheSameForEveryLookup wants a record's ids to be the same by whichever way it was
-// found.
+// TestIDsAreTheSameForEveryLookup expects the same ids of a record for every way to find it.
 func TestIDsAreTheSameForEveryLookup(t *testing.T) {
 	const fields = `{ contact(id: "3000000004") { id workspace { id rawId } tags { id } appliedTags { nodes { id tag { id } contact { id workspace { id } } } } } }`
 	var answers []string
@@ -242,7 +241,7 @@ func TestIDsAreTheSameForEveryLookup(t *testing.T) {
 	}
 }
 
-// TestResponseWithoutRecordIsUnavailable has ClickFunnels send something that is no record.
+// TestResponseWithoutRecordIsUnavailable sends JSON that is not a record.
 func TestResponseWithoutRecordIsUnavailable(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[]`, `{"id":null}`, `"x"`} {
 		e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
@@ -255,7 +254,7 @@ func TestResponseWithoutRecordIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestBrokenUTF8IsReplaced wants answers that can be read whatever ClickFunnels sends.
+// TestBrokenUTF8IsReplaced expects valid UTF-8 and JSON for any response of the API.
 func TestBrokenUTF8IsReplaced(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
@@ -270,7 +269,7 @@ func TestBrokenUTF8IsReplaced(t *testing.T) {
 	}
 }
 
-// TestRowsWithoutIDUseTheirPublicID has rows of which only some can be found again: by a public
+// TestRowsWithoutIDUseTheirPublicID lists rows of which only some can be refetched, by a public
 // id at least.
 func TestRowsWithoutIDUseTheirPublicID(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {

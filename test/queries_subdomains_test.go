@@ -16,8 +16,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestWrongSubdomainDoesNotSpread gives a workspace's subdomain wrongly in one place: where
-// it contradicts another, it is looked up.
+// TestWrongSubdomainDoesNotSpread passes a wrong subdomain of a workspace in one place. If it
+// contradicts another one, the workspace is looked up.
 func TestWrongSubdomainDoesNotSpread(t *testing.T) {
 	e := newEnv(t)
 	if r := e.query(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != "NOT_FOUND" {
@@ -33,7 +33,8 @@ func TestWrongSubdomainDoesNotSpread(t *testing.T) {
 	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
 }
 
-// TestContactOfAnotherWorkspaceIsNotFound asks a workspace for a contact of another one.
+// TestContactOfAnotherWorkspaceIsNotFound selects a contact in a workspace that does not hold
+// it.
 func TestContactOfAnotherWorkspaceIsNotFound(t *testing.T) {
 	e := newEnv(t)
 	mine := contactIDs(1)[0] // of workspace 101
@@ -51,8 +52,8 @@ func TestContactOfAnotherWorkspaceIsNotFound(t *testing.T) {
 	}
 }
 
-// TestInvalidSubdomainFromUpstreamIsUnavailable has ClickFunnels name a subdomain that is none: that
-// is no fault of the caller's.
+// TestInvalidSubdomainFromUpstreamIsUnavailable has the API name an invalid subdomain. The
+// caller is not to blame.
 func TestInvalidSubdomainFromUpstreamIsUnavailable(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101" {
@@ -69,8 +70,8 @@ func TestInvalidSubdomainFromUpstreamIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestRowsAreReadOnTheirOwnSubdomain has a workspace's list hold another one's contact: that says
-// nothing of where the other one is.
+// TestRowsAreReadOnTheirOwnSubdomain lists a contact of another workspace. Its child rows are
+// read on that workspace's subdomain.
 func TestRowsAreReadOnTheirOwnSubdomain(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {
@@ -85,8 +86,8 @@ func TestRowsAreReadOnTheirOwnSubdomain(t *testing.T) {
 	}
 }
 
-// renaming lets workspace 101 be renamed to academy: its old subdomain then answers as the
-// status says.
+// renaming renames the subdomain of workspace 101 to academy. The old subdomain answers with
+// status; 0 means not yet renamed.
 func renaming(status *atomic.Int32) envOption {
 	return withFault(func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
 		now := int(status.Load())
@@ -109,8 +110,8 @@ func renaming(status *atomic.Int32) envOption {
 	})
 }
 
-// TestRenamedWorkspaceIsLookedUpAgain reads and writes in a workspace whose subdomain is remembered, and
-// no longer its own.
+// TestRenamedWorkspaceIsLookedUpAgain reads and writes in a workspace whose remembered
+// subdomain is out of date.
 func TestRenamedWorkspaceIsLookedUpAgain(t *testing.T) {
 	for _, now := range []int32{404, 410, 301} {
 		var status atomic.Int32
@@ -142,8 +143,8 @@ func TestRenamedWorkspaceIsLookedUpAgain(t *testing.T) {
 	}
 }
 
-// TestNamedSubdomainsNeedTheCallersToken names another workspace's subdomain: only callers who
-// bring the token have it called, and nobody else is misled by them.
+// TestNamedSubdomainsNeedTheCallersToken passes the subdomain of another workspace. Only
+// clients that send their own token can have it called, and it misleads no other request.
 func TestNamedSubdomainsNeedTheCallersToken(t *testing.T) {
 	const misled = `{ workspace(id: "101", subdomain: "acme-retreats") { id contacts(first: 1) { nodes { id } } } }`
 	subdomains := func(e *env) []string {
@@ -186,13 +187,14 @@ func TestNamedSubdomainsNeedTheCallersToken(t *testing.T) {
 	}
 }
 
+// quoted returns a text as JSON.
 func quoted(text string) string {
 	b, _ := json.Marshal(text)
 	return string(b)
 }
 
-// TestMissingRecordLooksUpItsWorkspaceOnce looks a workspace up behind a record that is missing, while the
-// accounts host fails: the look-up is made once, and comes out of no budget.
+// TestMissingRecordLooksUpItsWorkspaceOnce asks for a missing record while the accounts host
+// fails. Its workspace is looked up once, and the call budget does not count the look-up.
 func TestMissingRecordLooksUpItsWorkspaceOnce(t *testing.T) {
 	var down atomic.Bool
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Calls = 1 }), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {

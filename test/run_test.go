@@ -17,8 +17,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/server"
 )
 
-// TestRunAnswersRunningRequestsBeforeItEnds starts the server as main does, with the simulated API, asks it
-// without a token, and ends it while a request is running.
+// TestRunAnswersRunningRequestsBeforeItEnds starts the server as main does with the simulated
+// API, sends requests without a token, and ends it during a request.
 func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "not-the-demo's")
 	cfg, err := config.Parse([]string{"--demo", "--listen", "127.0.0.1:0"}, io.Discard)
@@ -74,6 +74,7 @@ func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 	}
 }
 
+// TestRunSaysWhyItCannotStart expects one line with the reason.
 func TestRunSaysWhyItCannotStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestSchemaFileIsTheServedSchema wants the committed schema, which clients' tools read, to be the one
-// that is served.
+// TestSchemaFileIsTheServedSchema compares schema.graphql, which clients' tools read, with the
+// served schema.
 func TestSchemaFileIsTheServedSchema(t *testing.T) {
 	file, err := os.ReadFile("schema.graphql")
 	if err != nil {
@@ -33,8 +33,8 @@ func TestSchemaFileIsTheServedSchema(t *testing.T) {
 	}
 }
 
-// TestSchemaIsServedWhereIntrospectionIsAllowed serves the schema as text wherever introspection is allowed, and to nobody
-// else.
+// TestSchemaIsServedWhereIntrospectionIsAllowed expects the schema as text with introspection,
+// and 404 without it.
 func TestSchemaIsServedWhereIntrospectionIsAllowed(t *testing.T) {
 	e := newEnv(t)
 	status, body, header := e.request("GET", "/schema.graphql", "")
@@ -61,8 +61,8 @@ func TestSchemaIsServedWhereIntrospectionIsAllowed(t *testing.T) {
 	}
 }
 
-// TestSchemaEndpointNeedsAccess lets only clients of the access file read the schema, at
-// their rate.
+// TestSchemaEndpointNeedsAccess lets only clients of the access file read the schema, within
+// their rate limit.
 func TestSchemaEndpointNeedsAccess(t *testing.T) {
 	key, hash := access.NewKey()
 	t.Setenv("SOME_TOKEN", demo.Token)
@@ -90,8 +90,7 @@ func TestSchemaEndpointNeedsAccess(t *testing.T) {
 	}
 }
 
-// TestSchemaHidesGqlgenDirectives introspects the schema: what tells gqlgen how to resolve a
-// field is nobody's business.
+// TestSchemaHidesGqlgenDirectives expects no directive that only configures gqlgen.
 func TestSchemaHidesGqlgenDirectives(t *testing.T) {
 	r := newEnv(t).must(`{ __schema { directives { name } } }`)
 	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
@@ -99,8 +98,7 @@ func TestSchemaHidesGqlgenDirectives(t *testing.T) {
 	}
 }
 
-// TestSchemaIsDocumented wants a sentence for every type, field, argument and
-// value.
+// TestSchemaIsDocumented expects a description of every type, field, argument and enum value.
 func TestSchemaIsDocumented(t *testing.T) {
 	for name, def := range exec.NewExecutableSchema(exec.Config{}).Schema().Types {
 		if strings.HasPrefix(name, "__") || def.BuiltIn {
@@ -130,7 +128,8 @@ func TestSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-// TestErrorsHideTheSchemaWithoutIntrospection tells nothing of the schema where introspection is off.
+// TestErrorsHideTheSchemaWithoutIntrospection expects no suggestions in errors while
+// introspection is off.
 func TestErrorsHideTheSchemaWithoutIntrospection(t *testing.T) {
 	hidden := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })
 	open := newEnv(t)
@@ -149,7 +148,7 @@ func TestErrorsHideTheSchemaWithoutIntrospection(t *testing.T) {
 	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
 }
 
-// TestIntrospectionFieldsAreNullByKind pins the fields of __Type that are null by its kind.
+// TestIntrospectionFieldsAreNullByKind pins the fields of __Type that are null for its kind.
 func TestIntrospectionFieldsAreNullByKind(t *testing.T) {
 	e := newEnv(t)
 	of := map[string][]string{
@@ -177,8 +176,8 @@ func TestIntrospectionFieldsAreNullByKind(t *testing.T) {
 	}
 }
 
-// TestIntrospectionIsRefusedWhenOff refuses what asks for the schema where that is off, without a word
-// in the log.
+// TestIntrospectionIsRefusedWhenOff expects a client error for introspection, and no error in
+// the log.
 func TestIntrospectionIsRefusedWhenOff(t *testing.T) {
 	logs := captureLog(t)
 	e := newEnv(t, func(_ *env, cfg *config.Config) { cfg.Introspection = false })

@@ -25,8 +25,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 )
 
-// scrapeOfWork returns what Prometheus is answered by a server to which about everything
-// has happened that it counts.
+// scrapeOfWork returns the metrics of a server on which nearly every counted event has
+// happened.
 func scrapeOfWork(t *testing.T) string {
 	t.Helper()
 	w := new(recorder)
@@ -84,7 +84,7 @@ func scrapeOfWork(t *testing.T) string {
 	return text
 }
 
-// series are the names of time series, with their labels and the values that these have.
+// series maps names of time series to their labels, and each label to its values.
 type series map[string]map[string][]string
 
 func (s series) add(name string, labels map[string]string) {
@@ -98,7 +98,8 @@ func (s series) add(name string, labels map[string]string) {
 	}
 }
 
-// seriesOf reads a scrape with Prometheus' own parser. The types are by metrics' names.
+// seriesOf reads a scrape with Prometheus' own parser. types maps names of metrics to their
+// types.
 func seriesOf(t *testing.T, text string) (all series, types map[string]string) {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -137,15 +138,15 @@ var (
 	codePattern     = regexp.MustCompile("`([^`]+)`")
 )
 
-// ofTargets are the labels that Prometheus gives what it scrapes.
+// ofTargets are the labels that Prometheus adds to scraped metrics.
 var ofTargets = []string{"job", "instance"}
 
-// metricsPage is docs/observability.md, as far as it is about metrics.
+// metricsPage is the part of docs/observability.md about metrics.
 type metricsPage struct {
-	// types are those of metrics by their names, and labels the names of their labels.
+	// types are the types of metrics by name, and labels the names of their labels.
 	types  map[string]string
 	labels map[string][]string
-	// values are those that labels can have; none if they are any.
+	// values are the possible values of a label. A label without an entry can have any.
 	values map[string][]string
 }
 
@@ -179,8 +180,8 @@ func readMetricsPage(t *testing.T) metricsPage {
 	return page
 }
 
-// query checks that all that an expression of PromQL names is there. The labels that its
-// result can have are returned.
+// query expects every metric, label and value of a PromQL expression to exist. It returns the
+// labels that the result can have.
 func (s series) query(t *testing.T, where, expr string, recorded []string, page metricsPage) (labels []string) {
 	t.Helper()
 	labels = slices.Clone(ofTargets)
@@ -225,7 +226,7 @@ func (s series) query(t *testing.T, where, expr string, recorded []string, page 
 	return labels
 }
 
-// shows checks the labels that a text shows of a result.
+// shows expects every label in a text to be a label of the result.
 func shows(t *testing.T, where, text string, labels []string) {
 	t.Helper()
 	for _, m := range legendPattern.FindAllStringSubmatch(text, -1) {
@@ -256,7 +257,7 @@ func readAlerts(t *testing.T) (rules []alertRule) {
 	return rules
 }
 
-// dashboardQuery is one of a dashboard, with what its legend shows.
+// dashboardQuery is a query of the dashboard with its legend.
 type dashboardQuery struct{ where, expr, legend string }
 
 func readDashboard(t *testing.T) (queries []dashboardQuery) {
@@ -305,8 +306,8 @@ func readDashboard(t *testing.T) (queries []dashboardQuery) {
 	return queries
 }
 
-// TestMetricsMatchAlertsDashboardAndDocs has all that alerts, the dashboard and the documentation name of metrics
-// be there, and all metrics be documented, and drawn.
+// TestMetricsMatchAlertsDashboardAndDocs expects every metric in the alerts, the dashboard and
+// the documentation to exist. Every metric must be documented and drawn.
 func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 	all, types := seriesOf(t, scrapeOfWork(t))
 	page := readMetricsPage(t)
@@ -396,7 +397,8 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 	}
 }
 
-// TestDocsObservabilityShowsTheRealLogLine has the line of an operation on the page be that of its query.
+// TestDocsObservabilityShowsTheRealLogLine compares the log line of docs/observability.md with
+// the line of its query.
 func TestDocsObservabilityShowsTheRealLogLine(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {

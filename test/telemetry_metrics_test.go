@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// admin serves what is for those who run the server, and returns how it is asked.
+// admin serves the endpoints for operators, and returns a function that sends requests to them.
 func (e *env) admin(w *recorder, more ...prometheus.Collector) func(method, path, body string) (int, string) {
 	server := httptest.NewServer(e.telemetry.Admin(e.client.Stats, &w.level, more...))
 	e.t.Cleanup(server.Close)
@@ -32,8 +32,8 @@ func (e *env) admin(w *recorder, more ...prometheus.Collector) func(method, path
 	}
 }
 
-// TestMetricsCountOperationsAndCalls reads the metrics with Prometheus' own parser, while calls are under way and
-// after them.
+// TestMetricsCountOperationsAndCalls reads the metrics with Prometheus' own parser, during
+// calls and after them.
 func TestMetricsCountOperationsAndCalls(t *testing.T) {
 	w := new(recorder)
 	held, come := make(chan struct{}), make(chan struct{}, 64)
@@ -123,7 +123,8 @@ func TestMetricsCountOperationsAndCalls(t *testing.T) {
 	})
 }
 
-// TestAdminIsOnItsOwnPort has what is for those who run the server on its own port, and nowhere else.
+// TestAdminIsOnItsOwnPort requests the operators' endpoints on the admin port and on the public
+// one.
 func TestAdminIsOnItsOwnPort(t *testing.T) {
 	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// promtool runs Prometheus' own checks.
+// promtool runs Prometheus' promtool.
 func promtool(t *testing.T, input string, args ...string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "promtool", args...)
@@ -25,8 +25,8 @@ func promtool(t *testing.T, input string, args ...string) {
 	t.Logf("promtool %q: %s", args, out)
 }
 
-// TestPromtoolAcceptsRulesAndMetrics has Prometheus read the alerts and try them, read what it would scrape, and
-// read the dashboard's queries as if they were rules.
+// TestPromtoolAcceptsRulesAndMetrics checks and tests the alerts, checks the metrics of a
+// scrape, and parses the dashboard's queries as recording rules.
 func TestPromtoolAcceptsRulesAndMetrics(t *testing.T) {
 	promtool(t, "", "check", "rules", "--lint-fatal", "deploy/prometheus/alerts.yaml")
 	promtool(t, "", "test", "rules", "deploy/prometheus/alerts_test.yaml")

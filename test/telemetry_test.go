@@ -29,7 +29,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// watched is what is to be seen of an env from outside.
+// recorder records the log and the spans of an env.
 type recorder struct {
 	mu    sync.Mutex
 	log   bytes.Buffer
@@ -44,7 +44,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return w.log.Write(p)
 }
 
-// lines returns what has been logged since it was last asked for.
+// lines returns the lines logged since the last call.
 func (w *recorder) lines(t *testing.T) (lines []map[string]any) {
 	t.Helper()
 	w.mu.Lock()
@@ -60,7 +60,7 @@ func (w *recorder) lines(t *testing.T) (lines []map[string]any) {
 	return lines
 }
 
-// withTelemetry has an env logged, measured and traced.
+// withTelemetry turns logs, metrics and traces on.
 func withTelemetry(w *recorder) envOption {
 	w.spans = tracetest.NewInMemoryExporter()
 	traces := trace.NewTracerProvider(trace.WithSyncer(w.spans))
@@ -69,7 +69,8 @@ func withTelemetry(w *recorder) envOption {
 	}
 }
 
-// ask sends a query with headers, and returns those of the answer.
+// ask sends a query with headers, and returns the headers of the response. header holds names
+// and values in turn.
 func (e *env) ask(query string, header ...string) http.Header {
 	e.t.Helper()
 	body, _ := json.Marshal(map[string]any{"query": query})
@@ -89,15 +90,15 @@ func (e *env) ask(query string, header ...string) http.Header {
 	return resp.Header
 }
 
-// told waits until what has been answered has been told.
+// waitForTelemetry waits until all answered operations have been logged and counted.
 func (e *env) waitForTelemetry() {
 	for deadline := time.Now().Add(time.Second); e.telemetry.InFlight() > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// TestOperationLogHasOneLineWithoutSecrets has a line for each operation, which says what it was and what it
-// took, and nothing of what was in it.
+// TestOperationLogHasOneLineWithoutSecrets expects one line for each operation, with its name,
+// outcome and cost, and without any data.
 func TestOperationLogHasOneLineWithoutSecrets(t *testing.T) {
 	w := new(recorder)
 	e := newEnv(t, withTelemetry(w), withFault(func(rw http.ResponseWriter, _ *http.Request, subdomain, _ string) bool {
@@ -170,7 +171,7 @@ func TestOperationLogHasOneLineWithoutSecrets(t *testing.T) {
 	}
 }
 
-// outcomes counts what has been logged by its outcome.
+// outcomes counts the logged operations by outcome.
 func (w *recorder) outcomes(t *testing.T) map[any]int {
 	t.Helper()
 	all := make(map[any]int)
@@ -182,8 +183,8 @@ func (w *recorder) outcomes(t *testing.T) map[any]int {
 	return all
 }
 
-// TestOutcomeIsCanceledOnlyBeforeTheEnd tells clients that go when they have their answer from those that go
-// before.
+// TestOutcomeIsCanceledOnlyBeforeTheEnd distinguishes clients that leave after the end of the
+// response from those that leave earlier.
 func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
 	w := new(recorder)
 	goOn := make(chan struct{})
@@ -217,7 +218,7 @@ func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// goneAt sends a query on a connection of its own, which it closes when it reads a line.
+// hangUpAfter sends a query on a new connection, and closes it after reading the line end.
 func (e *env) hangUpAfter(end, accept, query string) {
 	e.t.Helper()
 	conn, err := new(net.Dialer).DialContext(e.t.Context(), "tcp", strings.TrimPrefix(e.url, "http://"))
@@ -244,8 +245,8 @@ func (e *env) hangUpAfter(end, accept, query string) {
 	}
 }
 
-// TestOutcomeIsFailedWithoutData has an answer without any data, and a request that is not answered for
-// want of code that works: both have failed.
+// TestOutcomeIsFailedWithoutData expects the outcome failed for a response without data, and
+// for a panic.
 func TestOutcomeIsFailedWithoutData(t *testing.T) {
 	w := new(recorder)
 	tel := telemetry.New(telemetry.Config{Log: telemetry.NewLog(w, "json", &w.level)})

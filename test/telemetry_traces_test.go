@@ -16,7 +16,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// tree draws spans with what is below them, those of a kind once.
+// tree prints the spans below a parent as an indented tree. Equal subtrees appear once.
 func tree(spans tracetest.SpanStubs, parent string, indent string) string {
 	var lines []string
 	for _, s := range spans {
@@ -28,6 +28,7 @@ func tree(spans tracetest.SpanStubs, parent string, indent string) string {
 	return strings.Join(slices.Compact(lines), "")
 }
 
+// attributeOf returns an attribute of a span as text, or "".
 func attributeOf(s tracetest.SpanStub, key attribute.Key) string {
 	for _, kv := range s.Attributes {
 		if kv.Key == key {
@@ -37,8 +38,8 @@ func attributeOf(s tracetest.SpanStub, key attribute.Key) string {
 	return ""
 }
 
-// TestTracesFollowFieldsAndCalls has a span for each operation, for the fields that have to wait, and below
-// those for the calls.
+// TestTracesFollowFieldsAndCalls expects a span for the operation, below it spans for the
+// fields that wait for calls, and below those spans for the calls.
 func TestTracesFollowFieldsAndCalls(t *testing.T) {
 	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))
@@ -85,8 +86,8 @@ func TestTracesFollowFieldsAndCalls(t *testing.T) {
 	}
 }
 
-// TestTracesEndFieldsAfterTheirCalls has a field ask for what those below it need, and not wait for it:
-// it has not ended before that.
+// TestTracesEndFieldsAfterTheirCalls selects rows that need a further call. The span of that
+// field ends after its call. A field whose call has ended before does not wait for the others.
 func TestTracesEndFieldsAfterTheirCalls(t *testing.T) {
 	w := new(recorder)
 	e := newEnv(t, withTelemetry(w))
@@ -115,8 +116,8 @@ func TestTracesEndFieldsAfterTheirCalls(t *testing.T) {
 	}
 }
 
-// TestTracesEndWithDeferredParts has a deferred field wait until another part has been sent, for a client
-// that stays and for one that goes: every span ends, and none before what is below it.
+// TestTracesEndWithDeferredParts holds a deferred field until another part has been sent, for
+// clients that stay and clients that leave. Every span ends, and none before its children.
 func TestTracesEndWithDeferredParts(t *testing.T) {
 	w := new(recorder)
 	goOn := make(chan struct{})
@@ -179,8 +180,8 @@ func TestTracesEndWithDeferredParts(t *testing.T) {
 	}
 }
 
-// TestTracesLinkSharedWork links the spans of what is shared: a call of two operations, and an
-// operation of two requests.
+// TestTracesLinkSharedWork shares a call between two operations, and an operation between two
+// requests. Their spans have links.
 func TestTracesLinkSharedWork(t *testing.T) {
 	w := new(recorder)
 	held, come := make(chan struct{}), make(chan struct{}, 8)

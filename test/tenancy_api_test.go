@@ -16,15 +16,15 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// leaky is an API that is as careless as it could be: whatever a token reaches it
-// answers on every host, in every list and by every filter (API.md §9, 3). Only a
-// workspace's list of courses is its own, since nothing else says whose a course is.
-// Each text is a mark of the record that it is of and of what that belongs to.
+// leaky is an API without any isolation between workspaces. It answers for every record that a
+// token reaches, on every host, in every list and with every filter (API.md §9, 3). Only the
+// list of a workspace's courses is accurate, because nothing else says to which workspace a
+// course belongs. Each text holds a mark that names the record's workspace, or its team.
 type leaky struct{}
 
-// resources are the kinds of records, by the letter that begins their public ids. The id
-// of one begins with that of the record above it, and those of teams with their token's
-// digit: 1 → 12 → 121 → 1213.
+// resources are the kinds of records, by the first letter of their public ids. The id of a
+// record begins with the id of its parent, and the id of a team with the digit of its token: 1
+// → 12 → 121 → 1213.
 var resources = withDerived(map[string]leakyResource{
 	"T": {upstream.KindTeam, "teams", "", "123", []string{"teams//"}},
 	"W": {upstream.KindWorkspace, "workspaces", "T", "12", []string{"teams//workspaces"}},
@@ -53,7 +53,7 @@ var resources = withDerived(map[string]leakyResource{
 	"Y": {upstream.KindSalesOpportunity, "sales/opportunities", "W", "78", []string{"workspaces//sales/opportunities"}},
 })
 
-// leakyResource is a kind of records.
+// leakyResource describes a kind of records.
 type leakyResource struct {
 	kind  upstream.Kind
 	path  string   // of a record, without its id
@@ -62,9 +62,10 @@ type leakyResource struct {
 	lists []string // their paths, without the id in them
 }
 
+// letters are the keys of resources, sorted.
 var letters = slices.Sorted(maps.Keys(resources))
 
-// every returns the ids of a kind that a token reaches, in their order.
+// every returns the ids of a kind that a token reaches, in ascending order.
 func every(kind string, token int) []int {
 	above := []int{token}
 	if kind != "T" {
@@ -79,10 +80,10 @@ func every(kind string, token int) []int {
 	return ids
 }
 
-// exists reports whether an id of a kind is one of a token's.
+// exists reports whether a token reaches an id of a kind.
 func exists(kind string, id, token int) bool { return slices.Contains(every(kind, token), id) }
 
-// workspaceOf returns the workspace of whatever is in one.
+// workspaceOf returns the workspace of a record.
 func workspaceOf(id int) int {
 	for id >= 1000 {
 		id /= 10
@@ -90,7 +91,7 @@ func workspaceOf(id int) int {
 	return id
 }
 
-// sibling returns what has the same id in the other workspace of a workspace's team.
+// sibling returns the same record's id in the other workspace of the team.
 func sibling(id int) int {
 	digits := []byte(strconv.Itoa(id))
 	digits[2] = '1' + '2' - digits[2]
@@ -98,7 +99,7 @@ func sibling(id int) int {
 	return id
 }
 
-// mark is the text of a record.
+// mark returns the text of a record.
 func mark(kind string, id int) string {
 	if kind == "T" || kind == "U" {
 		return fmt.Sprintf("mark-%s%d.", kind, id)
@@ -106,8 +107,9 @@ func mark(kind string, id int) string {
 	return fmt.Sprintf("mark-W%d.%s", workspaceOf(id), kind)
 }
 
-// row is a record. What every second one names, besides that which it belongs to, is
-// another workspace's; one of three does not say which workspace it belongs to.
+// row returns a record. The relations of every record with an even id point into another
+// workspace, except for its parent. Children of a workspace whose id ends with 3 do not name
+// their workspace.
 func (l leaky) row(kind string, id int) map[string]any {
 	text := mark(kind, id)
 	own := func(last string) int { // of the same workspace
@@ -191,8 +193,8 @@ func (l leaky) row(kind string, id int) map[string]any {
 	return all
 }
 
-// list returns a list of a record, or of the token, with rows of the sibling's mixed in,
-// or what filters find, wherever that is; an empty kind is no list.
+// list returns the kind and the rows of a list. The rows of the sibling workspace are mixed in.
+// A filter finds rows of every workspace. The kind is empty if the path is not a list.
 func (l leaky) list(path string, of, token int, filters url.Values) (kind string, rows []map[string]any) {
 	kind = listedAt(path)
 	if kind == "" {
@@ -218,7 +220,8 @@ func (l leaky) list(path string, of, token int, filters url.Values) (kind string
 	return kind, rows
 }
 
-// write notes a write, and carries it out on whatever the token reaches.
+// write records a write, and carries it out on any record that the token reaches. Every third
+// response holds another record.
 func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind string, id int) {
 	written.Lock()
 	defer written.Unlock()
@@ -263,6 +266,7 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 	answer(201, "application/json", string(text))(w, r)
 }
 
+// serve answers a REST call. It is a fault of an env, see [withFault].
 func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) bool {
 	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token, err := strconv.Atoi(strings.TrimPrefix(bearer, "token-"))
@@ -323,9 +327,10 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 	return true
 }
 
+// route splits a path into the resource, an id, and a list below it.
 var route = regexp.MustCompile(`^/([a-z_/]+?)(?:/(\w*\d\w*)(?:/([a-z_/]+))?)?$`)
 
-// written are the ids that have been written to, or been written, with their kinds.
+// written records the kind and id of each record that a request has written to.
 var written struct {
 	sync.Mutex
 	ids   []string

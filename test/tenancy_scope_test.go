@@ -20,9 +20,9 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// newScoped starts a funnelgraph with two clients: one sees workspace 101 of the demo, the
-// other team 11 and its workspaces. script has the bodies that the API answers with, by
-// method and path; all else the demo answers.
+// newScoped starts a funnelgraph with two clients. One may see workspace 101 of the demo, the
+// other team 11 and its workspaces. script holds response bodies by method and path; the demo
+// answers every other call.
 func newScoped(t *testing.T, script map[string]string, options ...envOption) (e *env, ofWorkspace, ofTeam string) {
 	t.Helper()
 	ofWorkspace, first := access.NewKey()
@@ -54,8 +54,9 @@ clients:
 	return e, ofWorkspace, ofTeam
 }
 
-// TestForeignRecordsAreHidden has the API send records that name another workspace, or none
-// where their kind should, in every place: none of their texts reaches a scoped client.
+// TestForeignRecordsAreHidden has the API send records of another workspace in every place, and
+// records that lack the workspace that their kind names. None of their texts may reach a scoped
+// client.
 func TestForeignRecordsAreHidden(t *testing.T) {
 	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK","first_name":"LEAK"}`
 	const nameless = `{"id":7,"public_id":"pub7","email_address":"LEAK","first_name":"LEAK"}`
@@ -94,8 +95,8 @@ func TestForeignRecordsAreHidden(t *testing.T) {
 	}
 }
 
-// TestForeignOrderOfInvoiceIsHidden has an invoice carry an order, and that a contact, of another
-// workspace.
+// TestForeignOrderOfInvoiceIsHidden embeds an order, and a contact in it, of another workspace
+// in an invoice.
 func TestForeignOrderOfInvoiceIsHidden(t *testing.T) {
 	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK"}`
 	for name, order := range map[string]string{
@@ -118,8 +119,8 @@ func TestForeignOrderOfInvoiceIsHidden(t *testing.T) {
 	}
 }
 
-// TestRefusedLookupsLookMissing answers look-ups by id with every status that can mean "not
-// yours": a scoped client cannot tell them apart.
+// TestRefusedLookupsLookMissing answers look-ups by id with every status code that can mean
+// "not yours". A scoped client must not be able to tell them apart.
 func TestRefusedLookupsLookMissing(t *testing.T) {
 	for _, query := range []string{
 		`{ team(id: "Pub11") { name } }`,
@@ -154,8 +155,8 @@ func TestRefusedLookupsLookMissing(t *testing.T) {
 	}
 }
 
-// TestOwnerLookupsHaveABudget asks for a record whose owner is in an endless list, as a
-// client that may see one workspace and make five calls.
+// TestOwnerLookupsHaveABudget asks for a record whose owner is in an endless list. The client
+// may see one workspace and make five calls.
 func TestOwnerLookupsHaveABudget(t *testing.T) {
 	key, hash := access.NewKey()
 	t.Setenv("SOME_TOKEN", demo.Token)
@@ -189,7 +190,8 @@ func TestOwnerLookupsHaveABudget(t *testing.T) {
 	}
 }
 
-// TestDeferredPartsRespectTheScope has clients that may see little ask in parts: they see as little.
+// TestDeferredPartsRespectTheScope defers random fields as clients with a scope. No part may
+// hold a record outside the scope.
 func TestDeferredPartsRespectTheScope(t *testing.T) {
 	e, all := tenants(t)
 	r := rand.New(rand.NewPCG(3, 4))
@@ -210,8 +212,7 @@ func TestDeferredPartsRespectTheScope(t *testing.T) {
 	}
 }
 
-// TestReadOnlyClientCannotWrite sends mutations as a client that may only read: they are refused
-// before any REST call.
+// TestReadOnlyClientCannotWrite refuses mutations of a read-only client before any REST call.
 func TestReadOnlyClientCannotWrite(t *testing.T) {
 	key, hash := access.NewKey()
 	t.Setenv("SOME_TOKEN", demo.Token)

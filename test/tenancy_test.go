@@ -23,17 +23,19 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// tenant is a client and what it may see.
+// tenant is a client with a scope.
 type tenant struct {
 	name, key         string
 	token             int
 	teams, workspaces []int // nil: all
 }
 
+// seesTeam reports whether the tenant may see a team.
 func (x *tenant) seesTeam(id int) bool {
 	return id/10 == x.token && (x.teams == nil && x.workspaces == nil || slices.Contains(x.teams, id))
 }
 
+// seesWorkspace reports whether the tenant may see a workspace.
 func (x *tenant) seesWorkspace(id int) bool {
 	switch {
 	case id/100 != x.token:
@@ -49,12 +51,12 @@ var (
 	digits = regexp.MustCompile(`\d+`)
 )
 
-// home returns the workspaces that the tenant sees.
+// home returns the workspaces that the tenant may see.
 func (x *tenant) home() []int {
 	return slices.DeleteFunc(every("W", x.token), func(id int) bool { return !x.seesWorkspace(id) })
 }
 
-// foreign returns a mark of what the tenant must not see.
+// foreign returns a mark in the text that the tenant must not see, or "".
 func (x *tenant) foreign(text string) string {
 	for _, found := range marks.FindAllStringSubmatch(text, -1) {
 		id, _ := strconv.Atoi(found[2])
@@ -65,7 +67,7 @@ func (x *tenant) foreign(text string) string {
 	return ""
 }
 
-// tenants starts a funnelgraph in front of the leaky API.
+// tenants starts a funnelgraph in front of the leaky API, and returns its clients.
 func tenants(t *testing.T, options ...envOption) (*env, []*tenant) {
 	t.Helper()
 	all := []*tenant{
@@ -166,9 +168,9 @@ var nodeFields = derivedNodeFields() + `__typename id ... on Team { ` + teamFiel
 	... on SalesPipeline { ` + pipelineFields + ` } ... on SalesPipelineStage { ` + stageFields + ` } ... on SalesOpportunity { ` + opportunityFields + ` }
 	... on AppliedContactTag { rawId tag { name } full: tag { createdAt } contact { emailAddress } } ... on Membership { userEmail team { name } } ... on BillingSubscription { status team { name } } ... on User { email firstName }`
 
-// roads are the ways to ask for something by an id, which stands for a name in braces:
-// that of a kind of records is an id of one, in any of its forms; node, and with a number
-// behind it, any object's global id; raw, any raw id; subdomain, any subdomain.
+// readTemplates are queries with placeholders for ids. The letter of a kind stands for an id of
+// that kind in any form. "node", also with a number, stands for the global id of any object,
+// "raw" for any raw id, "cursor" for any cursor, and "subdomain" for any subdomain.
 var readTemplates = append(derivedReadTemplates(), []string{
 	`{ teams(first: 100) { nodes { ` + teamFields + ` } pageInfo { hasNextPage endCursor } } }`,
 	`{ teams(last: 1) { nodes { name } pageInfo { hasNextPage hasPreviousPage } } }`,
@@ -227,9 +229,11 @@ var readTemplates = append(derivedReadTemplates(), []string{
 	`{ a: node(id: "{node}") { id } b: workspace(id: "{W}", subdomain: "{subdomain}") { name contact(id: "{C}") { emailAddress } } c: contact(id: "{C}", workspaceId: "{W}") { emailAddress } }`,
 }...)
 
+// placeholder matches a placeholder of a template.
 var placeholder = regexp.MustCompile(`"\{(\w+)\}"`)
 
-// fill puts texts where their names stand, each the same wherever it stands.
+// fill replaces the placeholders of a template, equal ones by the same text. It returns the
+// query and the texts.
 func fill(template string, text func(name string) string) (string, []string) {
 	known := make(map[string]string)
 	filled := placeholder.ReplaceAllStringFunc(template, func(name string) string {
@@ -242,12 +246,13 @@ func fill(template string, text func(name string) string) (string, []string) {
 	return filled, slices.Collect(maps.Values(known))
 }
 
-// roamer makes up ids: real ones of any token and ones that there are not.
+// idSource generates random ids: existing ones of any token, and missing ones.
 type idSource struct {
 	*rand.Rand
 	home []int // the workspaces that every second one is taken from
 }
 
+// id returns a raw id of a kind.
 func (r idSource) id(kind string) int {
 	if kind == "W" && len(r.home) > 0 && r.IntN(2) == 0 {
 		return r.home[r.IntN(len(r.home))]
@@ -260,9 +265,10 @@ func (r idSource) id(kind string) int {
 	return id
 }
 
+// kind returns the letter of any kind.
 func (r idSource) kind() string { return letters[r.IntN(len(letters))] }
 
-// form returns an id in one of its forms.
+// form returns an id in a random form: raw, public or global.
 func (r idSource) form(kind string, id int) string {
 	switch r.IntN(3) {
 	case 0:
@@ -273,7 +279,7 @@ func (r idSource) form(kind string, id int) string {
 	return r.global(kind, id)
 }
 
-// global returns a global id, whose workspace may be any.
+// global returns a global id. Its workspace may be forged.
 func (r idSource) global(kind string, id int) string {
 	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
 	if r.IntN(4) == 0 {
@@ -290,7 +296,7 @@ func (r idSource) global(kind string, id int) string {
 	return model.GlobalID(ref)
 }
 
-// node returns any object's global id.
+// node returns the global id of any object.
 func (r idSource) node() string {
 	switch r.IntN(16) {
 	case 0:
@@ -304,6 +310,7 @@ func (r idSource) node() string {
 	return r.global(kind, r.id(kind))
 }
 
+// query fills a random template.
 func (r idSource) query() string {
 	query, _ := fill(readTemplates[r.IntN(len(readTemplates))], func(name string) string {
 		switch {
@@ -319,8 +326,9 @@ func (r idSource) query() string {
 	return query
 }
 
-// TestTenancyHidesForeignRecords has several clients of two tokens ask for everything by every road, at
-// the same time: nothing that they must not see is ever in an answer.
+// TestTenancyHidesForeignRecords sends random queries of several clients of two tokens at once.
+// No response may hold a record outside the client's scope. Every record within the scope must
+// be found.
 func TestTenancyHidesForeignRecords(t *testing.T) {
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
@@ -398,8 +406,8 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 	}
 }
 
-// TestHiddenLooksMissing asks by every road for what a client must not see, and for
-// what there is not: the answers are the same.
+// TestHiddenLooksMissing sends every query for a hidden record and for a missing one. The
+// responses must be the same.
 func TestHiddenLooksMissing(t *testing.T) {
 	e, all := tenants(t)
 	hidden, missing := map[string]int{"T": 12, "W": 121}, map[string]int{"T": 17, "W": 178}
@@ -465,7 +473,7 @@ func TestHiddenLooksMissing(t *testing.T) {
 	}
 }
 
-// unused returns an id beside that of a record of a kind which no record has.
+// unused returns an id next to a record's id that no record has.
 func unused(kind string, id int) int {
 	for last := range 10 {
 		if !strings.Contains(resources[kind].last, strconv.Itoa(last)) {
@@ -475,7 +483,7 @@ func unused(kind string, id int) int {
 	return id
 }
 
-// first returns the first record of a kind in a workspace.
+// first returns the id of the first record of a kind in a workspace.
 func first(kind string, workspace int) int {
 	if kind == "W" {
 		return workspace
@@ -483,7 +491,7 @@ func first(kind string, workspace int) int {
 	return first(resources[kind].above, workspace)*10 + int(resources[kind].last[0]-'0')
 }
 
-// globalIn returns a global id as if what it is of were in a workspace.
+// globalIn returns a global id that places a record in a workspace, rightly or not.
 func globalIn(workspace int, kind string, id int) string {
 	ref := upstream.Ref{Kind: resources[kind].kind, ID: strconv.Itoa(id)}
 	if kind != "T" && kind != "W" {
@@ -492,7 +500,7 @@ func globalIn(workspace int, kind string, id int) string {
 	return model.GlobalID(ref)
 }
 
-// membership returns the global id of one of a team.
+// membership returns the global id of a team's membership.
 func membership(_ string, id int) string {
 	for id >= 100 {
 		id /= 10
@@ -500,8 +508,9 @@ func membership(_ string, id int) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: strconv.Itoa(id), ID: strconv.Itoa(id*100 + 1)})
 }
 
-// TestCallBudgetRevealsNothing gives a client so few calls that they do not suffice to find
-// out whether something is another's: it is told no more than where there is nothing.
+// TestCallBudgetRevealsNothing gives a client too few calls to find out whether a record is
+// hidden. The response, and what remains of the budget, must be the same as for a missing
+// record.
 func TestCallBudgetRevealsNothing(t *testing.T) {
 	// What is left of the budget is told by calls that are made one after another, of which
 	// the last ones come when it is known whether there is something.
@@ -533,8 +542,8 @@ func TestCallBudgetRevealsNothing(t *testing.T) {
 	}
 }
 
-// TestCallBudgetRevealsNothingAboutOwners is the same where what is another's has an owner that the
-// operation asks for more than once, or could know already.
+// TestCallBudgetRevealsNothingAboutOwners compares the remaining budget where hidden records
+// share an owner, or where the operation could know the owner already.
 func TestCallBudgetRevealsNothingAboutOwners(t *testing.T) {
 	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
 	node := func(kind upstream.Kind, ids ...string) string {
@@ -572,8 +581,8 @@ func TestCallBudgetRevealsNothingAboutOwners(t *testing.T) {
 
 var texts = regexp.MustCompile(`"[^"]*"`)
 
-// alike returns an answer without the ids that were asked for, which it may repeat,
-// and with its errors in order.
+// alike returns a response without the requested ids, which it may repeat, and with its errors
+// sorted.
 func alike(answer string, ids []int, asked []string) string {
 	before, errors, _ := strings.Cut(answer, `,"errors":[`)
 	all := strings.Split(strings.TrimSuffix(errors, "]}"), "},{")
@@ -593,8 +602,8 @@ func alike(answer string, ids []int, asked []string) string {
 	})
 }
 
-// TestTeamIsHiddenFromWorkspaceClients tells a client of a workspace, whose team it must not see, nothing
-// of that team, also where an id is all that is asked for.
+// TestTeamIsHiddenFromWorkspaceClients selects the team of a workspace as a client that may not
+// see the team. Even its id is hidden.
 func TestTeamIsHiddenFromWorkspaceClients(t *testing.T) {
 	e, all := tenants(t)
 	x := all[slices.IndexFunc(all, func(x *tenant) bool { return x.name == "two workspaces" })]
@@ -606,7 +615,7 @@ func TestTeamIsHiddenFromWorkspaceClients(t *testing.T) {
 	}
 }
 
-// writeRoads are the ways to write to something by an id, as roads are those to read.
+// writeTemplates are mutations with placeholders for ids, as in readTemplates.
 var writeTemplates = append(derivedWriteTemplates(), []string{
 	`updateTeam(input: { id: "{T}", name: "x" }) { team { ` + teamFields + ` } userErrors { message } }`,
 	`updateWorkspace(input: { id: "{W}", name: "x" }) { workspace { ` + workspaceFields + ` } userErrors { message } }`,
@@ -626,7 +635,7 @@ var writeTemplates = append(derivedWriteTemplates(), []string{
 	`removeContactTag(input: { contactId: "{C}", workspaceId: "{W}", tagId: "{G}" }) { removedAppliedContactTagId contact { ` + contactFields + ` } userErrors { message } }`,
 }...)
 
-// seesWritten reports whether a tenant may see what has been written to.
+// seesWritten reports whether the tenant may write to a record.
 func (x *tenant) seesWritten(kindAndID string) bool {
 	id, _ := strconv.Atoi(kindAndID[1:])
 	switch {
@@ -638,8 +647,8 @@ func (x *tenant) seesWritten(kindAndID string) bool {
 	return x.seesWorkspace(workspaceOf(id))
 }
 
-// TestTenancyConfinesWrites has clients write to everything by every road: nothing that they
-// must not see is ever written to, or in an answer.
+// TestTenancyConfinesWrites sends random mutations. No record outside a client's scope may be
+// written to, or be in a response.
 func TestTenancyConfinesWrites(t *testing.T) {
 	e, all := tenants(t)
 	seed := rand.Uint64()
