@@ -38,7 +38,7 @@ func (e *env) explained(token, header, query string, variables map[string]any) (
 		Extensions map[string]explain.Explanation
 	}
 	if err := json.Unmarshal([]byte(raw), &r); err != nil {
-		e.t.Fatalf("%v: %s", err, raw)
+		e.t.Fatalf("the response is not JSON: %v: %s", err, raw)
 	}
 	what, ok := r.Extensions[explain.Extension]
 	return what, ok, raw
@@ -59,7 +59,7 @@ func TestExplainListsEveryCall(t *testing.T) {
 			}
 			what, ok, raw := e.explained(demo.Token, "1", row.query, row.variables)
 			if !ok {
-				t.Fatalf("nothing is explained: %s", raw)
+				t.Fatalf("want an explanation, got %s", raw)
 			}
 			var want, got []string
 			for _, call := range e.callsOf(demo.Token) {
@@ -77,7 +77,7 @@ func TestExplainListsEveryCall(t *testing.T) {
 			for _, call := range what.Calls {
 				got = append(got, call.Host[strings.LastIndex(call.Host, "/")+1:]+" "+call.Path)
 				if call.Method != http.MethodGet || call.Status != 200 || call.Origin != upstream.FromNetwork || call.DurationMS <= 0 {
-					t.Errorf("%+v", call)
+					t.Errorf("want a successful GET from the network, got %+v", call)
 				}
 			}
 			slices.Sort(want)
@@ -86,7 +86,7 @@ func TestExplainListsEveryCall(t *testing.T) {
 				t.Errorf("%d calls:\n%s\nwant:\n%s", what.Network, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			if what.Chain > row.want || row.want > 0 && what.Chain == 0 || what.Complexity < 0 || what.DurationMS <= 0 {
-				t.Errorf("%+v", what)
+				t.Errorf("want a chain within the number of calls and positive figures, got %+v", what)
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 	var network, coalesced int
 	var mu sync.Mutex
 	var wait sync.WaitGroup
-	for i := range 8 { // not identical, or there would be one request
+	for i := range 8 { // identical queries would be one request
 		wait.Go(func() {
 			what, _, _ := e.explained(demo.Token, "1", fmt.Sprintf("query Q%d { teams { nodes { name } } }", i), nil)
 			mu.Lock()
@@ -112,7 +112,7 @@ func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 		t.Errorf("%d from the network and %d not, want 1 and 7", network, coalesced)
 	}
 	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Chain != 1 || what.Calls[0].Origin != upstream.FromCache {
-		t.Errorf("%+v", what)
+		t.Errorf("want one call from the cache, got %+v", what)
 	}
 }
 
@@ -122,22 +122,22 @@ func TestExplainNeedsTheHeaderAndFullAccess(t *testing.T) {
 	e := newEnv(t)
 	for _, header := range []string{"", "0", "yes"} {
 		if _, ok, raw := e.explained(demo.Token, header, "{ teams { nodes { name } } }", nil); ok {
-			t.Errorf("%q: %s", header, raw)
+			t.Errorf("header %q: want no explanation, got %s", header, raw)
 		}
 	}
 	if what, ok, raw := e.explained(demo.Token, "1", "{ nothing }", nil); !ok || len(what.Calls) != 0 || !strings.Contains(raw, `"errors"`) {
-		t.Errorf("an operation that cannot be run: %s", raw)
+		t.Errorf("an invalid operation: want an explanation without calls beside the errors, got %s", raw)
 	}
 	if what, _, raw := e.explained(demo.Token, "1", `{ workspace(id: "999") { name } }`, nil); len(what.Calls) != 1 || what.Calls[0].Status != 404 {
-		t.Errorf("a record that is not there: %s", raw)
+		t.Errorf("a missing record: want one call with status 404, got %s", raw)
 	}
 	if what, _, raw := e.explained("wrong-token-wrong-token", "1", `{ teams { nodes { name } } }`, nil); len(what.Calls) != 1 || what.Calls[0].Status != 401 || strings.Contains(raw, "wrong-token") {
-		t.Errorf("a wrong token: %s", raw)
+		t.Errorf("a wrong token: want one call with status 401 and no token in the response, got %s", raw)
 	}
 	scoped, all := tenants(t)
 	for _, x := range all {
 		if _, ok, raw := scoped.explained(x.key, "1", `{ teams { nodes { name } } }`, nil); ok != (x.teams == nil && x.workspaces == nil) {
-			t.Errorf("%s: %s", x.name, raw)
+			t.Errorf("%s: want an explanation only for clients without a scope, got %s", x.name, raw)
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestExplainChainIsDeterministic(t *testing.T) {
 	const known = `{ workspace(id: "101") { name } c: workspace(id: "103") { name } }`
 	for _, row := range []struct {
 		name  string
-		warm  string // is asked first
+		warm  string // sent first
 		query string
 		want  int
 	}{
@@ -181,14 +181,14 @@ func TestExplainChainIsDeterministic(t *testing.T) {
 				wait.Go(func() {
 					limit <- struct{}{}
 					defer func() { <-limit }()
-					// Each has a token of its own, so that none knows what another has found out.
+					// Each request has a token of its own, so that it finds nothing in memory.
 					token := fmt.Sprint(demo.Token, ".", i)
 					if row.warm != "" {
 						e.explained(token, "1", row.warm, nil)
 					}
 					what, ok, raw := e.explained(token, "1", row.query, nil)
 					if !ok {
-						t.Errorf("nothing is explained: %s", raw)
+						t.Errorf("want an explanation, got %s", raw)
 					}
 					mu.Lock()
 					defer mu.Unlock()
@@ -197,7 +197,7 @@ func TestExplainChainIsDeterministic(t *testing.T) {
 			}
 			wait.Wait()
 			if got[row.want] != times {
-				t.Errorf("the chain was %v (by how often), want always %d", got, row.want)
+				t.Errorf("the lengths of the chain are %v (by count), want always %d", got, row.want)
 			}
 		})
 	}
@@ -210,15 +210,15 @@ func TestExplainChainIgnoresCacheAndCoalescing(t *testing.T) {
 	const query = `query Q%d { teams { nodes { workspaces { nodes { contacts(first: 5) { nodes { workspace { team { name } } } } } } } } }`
 	var wait sync.WaitGroup
 	for i := range 20 {
-		wait.Go(func() { // at the same time, and not identical
+		wait.Go(func() { // identical queries would be one request
 			if what, _, raw := e.explained(demo.Token, "1", fmt.Sprintf(query, i), nil); what.Chain != 3 {
-				t.Errorf("the chain is %d, want 3: %s", what.Chain, raw)
+				t.Errorf("the chain has length %d, want 3: %s", what.Chain, raw)
 			}
 		})
 	}
 	wait.Wait()
 	if what, _, _ := e.explained(demo.Token, "1", fmt.Sprintf(query, 20), nil); what.Chain != 3 || what.Network != 0 {
-		t.Errorf("the chain is %d with %d calls, want 3 with none", what.Chain, what.Network)
+		t.Errorf("the chain has length %d with %d calls from the network, want 3 with none", what.Chain, what.Network)
 	}
 }
 
@@ -231,6 +231,6 @@ func TestExplainChainOfMutationsIsSerial(t *testing.T) {
 		b: updateContact(input: {id: "3000000002", workspaceId: "101", firstName: "B"}) { contact { firstName orders { nodes { id } } } }
 	}`, nil)
 	if what.Chain != 3 {
-		t.Errorf("the chain is %d, want 3: %s", what.Chain, raw)
+		t.Errorf("the chain has length %d, want 3: %s", what.Chain, raw)
 	}
 }

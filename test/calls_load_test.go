@@ -32,7 +32,7 @@ func TestLoadKeepsCallsMinimal(t *testing.T) {
 				}
 				token := fmt.Sprint(demo.Token, "-busy-", i, "-", n)
 				if r := e.queryAs(token, nested); len(r.Errors) > 0 {
-					t.Errorf("errors: %s", r.raw)
+					t.Errorf("want no errors, got %s", r.raw)
 				}
 				if calls := e.take(token); len(calls) != 16 {
 					t.Errorf("%d calls, want 16", len(calls))
@@ -54,7 +54,7 @@ func TestLoadKeepsCallsMinimal(t *testing.T) {
 				e.take(token)
 			}
 			if r := e.queryAs(token, row.query, row.variables); len(r.Errors) > 0 {
-				t.Errorf("errors: %s", r.raw)
+				t.Errorf("want no errors, got %s", r.raw)
 			}
 			calls := e.take(token)
 			if len(calls) != row.want {
@@ -72,7 +72,7 @@ func TestLoadKeepsCallsMinimal(t *testing.T) {
 	close(done)
 	busy.Wait()
 	if duplicates > 0 {
-		t.Errorf("%d calls were made twice", duplicates)
+		t.Errorf("%d calls were made twice, want none", duplicates)
 	}
 	t.Logf("%d rounds of %d queries, and %d others meanwhile", rounds, len(callTable), others.Load())
 }
@@ -91,7 +91,7 @@ func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 		for i := range clients {
 			wait.Go(func() {
 				if r := e.queryAs(fmt.Sprint(demo.Token, ".", i), nested); r.raw != want {
-					t.Errorf("answer: %.300s", r.raw)
+					t.Errorf("want the same response as for one client, got %.300s", r.raw)
 				}
 			})
 		}
@@ -99,7 +99,7 @@ func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 		e.forget()
 		http.DefaultClient.CloseIdleConnections()
 	}
-	crowd() // whose connections to the API are kept, with their buffers
+	crowd() // this fills the pool of connections to the API
 	before := heap()
 	var peak atomic.Uint64
 	done := make(chan struct{})
@@ -123,10 +123,10 @@ func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 	t.Logf("%d at once: %d MB of heap before, %d at most, %d afterwards", clients, before>>20, peak.Load()>>20, after>>20)
 	// The clients and the simulated API are in the same process.
 	if bound := before + uint64(clients)<<20 + 64<<20; peak.Load() > bound {
-		t.Errorf("the heap grew to %d MB, which is more than %d", peak.Load()>>20, bound>>20)
+		t.Errorf("the heap grew to %d MB, want at most %d", peak.Load()>>20, bound>>20)
 	}
 	if after > before+16<<20 {
-		t.Errorf("%d MB of heap before, %d afterwards", before>>20, after>>20)
+		t.Errorf("%d MB of heap before and %d after, want at most 16 more", before>>20, after>>20)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestLoadLongWalkKeepsMemoryConstant(t *testing.T) {
 		for _, node := range nodes {
 			seen++
 			if row := node.(map[string]any); row["rawId"] != strconv.Itoa(seen) || row["emailAddress"] != fmt.Sprintf("%d@example.com", seen) {
-				t.Fatalf("row %d is %v", seen, row)
+				t.Fatalf("row %d is %v, want the next id and its e-mail address", seen, row)
 			}
 		}
 		calls += len(e.take(demo.Token))
@@ -179,6 +179,6 @@ func TestLoadLongWalkKeepsMemoryConstant(t *testing.T) {
 	late := heap()
 	t.Logf("%d rows, %d calls; %d KB of heap after a tenth, %d at the end", seen, calls, early>>10, late>>10)
 	if late > early+4<<20 {
-		t.Errorf("the heap has grown from %d to %d KB", early>>10, late>>10)
+		t.Errorf("the heap has grown from %d to %d KB, want at most 4096 more", early>>10, late>>10)
 	}
 }

@@ -30,7 +30,7 @@ type tokenEcho struct{ calls atomic.Int64 }
 
 func (c *tokenEcho) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n := c.calls.Add(1); n%4 == 0 {
-		time.Sleep(50 * time.Microsecond) // so that others come meanwhile
+		time.Sleep(50 * time.Microsecond) // so that other requests arrive meanwhile
 	}
 	token := strings.Replace(r.Header.Get("Authorization"), "Bearer secret-", "mine-", 1)
 	var body string
@@ -76,7 +76,7 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 				h.ServeHTTP(w, identified(operationRequest(ctx, operations[operation], way), credential))
 				return w
 			}
-			// Alone first, and the API asked anew for each.
+			// The reference responses come from requests that are sent alone.
 			want := make(map[[3]int]string)
 			for credential := range credentials {
 				for operation := range operations {
@@ -84,7 +84,7 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 						w := send(t.Context(), credential, operation, way)
 						want[[3]int{credential, operation, way}] = fmt.Sprint(w.Code, w.Body)
 						if answer := w.Body.String(); strings.Count(answer, answerTo(credential)) != strings.Count(answer, "mine") || operation < 6 && !strings.Contains(answer, answerTo(credential)) {
-							t.Fatalf("%d alone: %s", credential, answer)
+							t.Fatalf("credential %d alone: want only its own data, got %s", credential, answer)
 						}
 					}
 				}
@@ -98,7 +98,7 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 				wait.Go(func() {
 					random := rand.New(rand.NewPCG(seed, uint64(i)))
 					for n := range requests / clients {
-						// A few credentials at a time, so that they meet.
+						// Only a few credentials are active at a time, so that requests meet.
 						credential := (n/50 + random.IntN(4)) % credentials
 						operation, way := random.IntN(len(operations)), random.IntN(ways)
 						ctx, cancel := context.WithCancel(t.Context())
@@ -118,7 +118,7 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 			wait.Wait()
 			t.Logf("%.2f REST calls for a request, %.2f alone", float64(api.calls.Load())/float64(requests), alone)
 			if shared := float64(api.calls.Load()) / float64(requests); ttl == 0 && shared > 0.8*alone {
-				t.Errorf("%.2f REST calls for a request, %.2f alone: hardly any met", shared, alone)
+				t.Errorf("%.2f REST calls for each request, %.2f alone: want many shared calls", shared, alone)
 			}
 		})
 	}
@@ -195,7 +195,7 @@ func TestCacheHonoursNoCache(t *testing.T) {
 			r.Header.Set("Cache-Control", cacheControl)
 		}
 		if _, body, _ := e.do(r); !strings.Contains(body, "Acme Coaching") {
-			t.Error(body)
+			t.Errorf("want the teams, got %s", body)
 		}
 		if calls := e.callsOf(demo.Token); len(calls) != want {
 			t.Errorf("%q: %d calls, want %d", cacheControl, len(calls), want)
@@ -232,7 +232,7 @@ func TestMutationEndsSharingOfExplainedQueries(t *testing.T) {
 			select {
 			case <-begun:
 			case <-time.After(10 * time.Second):
-				t.Fatal("a query has joined one from before the mutation")
+				t.Fatal("the query has joined one from before the mutation, want a new call")
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func TestCallsAreMinimalUnderLoad(t *testing.T) {
 					for i := range clients {
 						wait.Go(func() {
 							if r := e.queryAs(token(i), query, variables); len(r.Errors) > 0 {
-								t.Errorf("errors: %s", r.raw)
+								t.Errorf("want no errors, got %s", r.raw)
 							}
 						})
 					}
@@ -211,7 +211,7 @@ func TestCallsAreShared(t *testing.T) {
 	var wait sync.WaitGroup
 	answers := make([]string, clients)
 	for i := range clients {
-		// The operations differ, or else they would be one.
+		// Identical operations would be executed once.
 		wait.Go(func() { answers[i] = e.must(nested + strings.Repeat(" ", i)).raw })
 	}
 	wait.Wait()
@@ -219,7 +219,7 @@ func TestCallsAreShared(t *testing.T) {
 		t.Errorf("%d calls for %d clients, want 16:\n%s", len(calls), clients, strings.Join(calls, "\n"))
 	}
 	if slices.ContainsFunc(answers, func(a string) bool { return a != answers[0] }) {
-		t.Error("the answers differ")
+		t.Error("the responses differ, want equal ones")
 	}
 }
 
@@ -235,7 +235,7 @@ func TestCallsAreNotSharedAcrossCredentials(t *testing.T) {
 		}
 		wait.Go(func() {
 			if r := e.queryAs(token, `{ teams { nodes { name } } }`); r.code("teams") != code || (code == "") != (r.get("teams.nodes.0.name") == "Acme Coaching") {
-				t.Errorf("%s: %s", token, r.raw)
+				t.Errorf("%s: want the teams with the valid token and UNAUTHENTICATED without, got %s", token, r.raw)
 			}
 		})
 	}
@@ -254,6 +254,6 @@ func TestCallsGoToTheHostOfTheirData(t *testing.T) {
 		"northwind-yoga /contacts/3000000235/applied_tags", "northwind-yoga /workspaces/105/contacts", "northwind-yoga /workspaces/105/contacts/tags",
 	}
 	if got := e.callsOf(demo.Token); !slices.Equal(got, want) {
-		t.Errorf("got\n%s", strings.Join(got, "\n"))
+		t.Errorf("calls\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

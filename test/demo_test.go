@@ -37,7 +37,7 @@ func startDemo(t *testing.T, flags ...string) string {
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("it does not start: %v", <-ended)
+		t.Fatalf("want the server to start: %v", <-ended)
 	}
 	t.Cleanup(func() {
 		stop(serving.ErrInterrupted)
@@ -74,7 +74,7 @@ func TestDemoResetRestoresTheFixtures(t *testing.T) {
 	const read = `{ contact(id: "3000000001", workspaceId: "101") { firstName } workspace(id: "101") { name subdomain } }`
 	fixture := ask(t, url, read)
 	if !strings.Contains(fixture, `"firstName":"Ada"`) {
-		t.Fatal(fixture)
+		t.Fatalf("want the fixture's first name, got %s", fixture)
 	}
 	for range 2 {
 		for _, change := range []string{
@@ -83,24 +83,24 @@ func TestDemoResetRestoresTheFixtures(t *testing.T) {
 			`mutation { deleteContact(input: {id: "3000000002", workspaceId: "101"}) { deletedContactId } }`,
 		} {
 			if raw := ask(t, url, change); strings.Contains(raw, `"errors"`) {
-				t.Fatal(raw)
+				t.Fatalf("want no errors, got %s", raw)
 			}
 		}
 		if raw := ask(t, url, read); !strings.Contains(raw, `"firstName":"Changed"`) || !strings.Contains(raw, "Renamed") {
-			t.Fatal(raw)
+			t.Fatalf("want the changed records, got %s", raw)
 		}
 		req, err := http.NewRequest(http.MethodPost, url+"/demo/reset", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Origin", "http://localhost:5173") // a front end's tests run in a browser, too
+		req.Header.Set("Origin", "http://localhost:5173") // tests of front ends run in a browser too
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != "http://localhost:5173" {
-			t.Fatalf("the reset: %s, %v", resp.Status, resp.Header)
+			t.Fatalf("the reset: want 204 and the caller's origin, got %s, %v", resp.Status, resp.Header)
 		}
 		for query, want := range map[string]string{
 			read:                                `"firstName":"Ada"`,
@@ -108,21 +108,21 @@ func TestDemoResetRestoresTheFixtures(t *testing.T) {
 			`{ workspace(id: "101") { contacts(first: 2) { nodes { rawId } } } }`: `{"rawId":"3000000001"},{"rawId":"3000000002"}`,
 		} {
 			if raw := ask(t, url, query); !strings.Contains(raw, want) {
-				t.Errorf("after the reset, %s: %s", query, raw)
+				t.Errorf("after the reset, %s: want the fixtures, got %s", query, raw)
 			}
 		}
 	}
 	if resp, err := http.Get(url + "/demo/reset"); err != nil || resp.StatusCode == http.StatusNoContent || resp.Body.Close() != nil {
-		t.Errorf("a GET resets: %v %v", resp, err)
+		t.Errorf("GET /demo/reset: want an error, got %v %v", resp, err)
 	}
-	// Without a demo there is nothing to reset.
+	// Without --demo the endpoint does not exist.
 	e := newEnv(t)
 	req, err := http.NewRequest(http.MethodPost, e.url+"/demo/reset", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if status, raw, _ := e.do(req); status/100 == 2 {
-		t.Errorf("without --demo: %d %s", status, raw)
+		t.Errorf("without --demo: want an error, got %d %s", status, raw)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestDemoLatencyDelaysEachCall(t *testing.T) {
 	url := startDemo(t, "--demo-latency=100ms")
 	began := time.Now()
 	if raw := ask(t, url, nested); strings.Contains(raw, `"errors"`) || time.Since(began) < 300*time.Millisecond {
-		t.Errorf("three calls one after another took %s: %s", time.Since(began), raw)
+		t.Errorf("three calls in a chain took %s, want at least 300ms without errors: %s", time.Since(began), raw)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestDemoFaultsRepeatAfterAReset(t *testing.T) {
 	first := round()
 	all := strings.Join(first, " ")
 	if !strings.Contains(all, "RATE_LIMITED") || !strings.Contains(all, "UPSTREAM_UNAVAILABLE") || !slices.Contains(first, "") {
-		t.Errorf("of 20 calls: %q", first)
+		t.Errorf("want failures by 429 and by 502 and successes among 20 calls, got %q", first)
 	}
 	resp, err := http.Post(url+"/demo/reset", "", nil)
 	if err != nil {
@@ -157,12 +157,12 @@ func TestDemoFaultsRepeatAfterAReset(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	if again := round(); !slices.Equal(first, again) {
-		t.Errorf("after a reset %q, before %q", again, first)
+		t.Errorf("codes after the reset %q, want %q as before", again, first)
 	}
-	// No answer at all.
+	// The share "timeout" means no response.
 	hanging := startDemo(t, "--demo-faults=timeout=1", "--max-attempts=1", "--upstream-timeout=100ms")
 	if raw := ask(t, hanging, `{ teams { nodes { name } } }`); !strings.Contains(raw, "UPSTREAM_TIMEOUT") {
-		t.Error(raw)
+		t.Errorf("want UPSTREAM_TIMEOUT, got %s", raw)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestDemoFlagsAreValidated(t *testing.T) {
 	t.Setenv("FUNNELGRAPH_DEMO_LATENCY", "300ms")
 	t.Setenv("FUNNELGRAPH_DEMO_FAULTS", "429=0.1,502=0.1,timeout=0.05")
 	if cfg, err := config.Parse(nil, io.Discard); err != nil || cfg.DemoLatency != 300*time.Millisecond || cfg.DemoFaults == "" {
-		t.Errorf("by the environment: %+v, %v", cfg, err)
+		t.Errorf("by the environment: want the latency and faults, got %+v, %v", cfg, err)
 	}
 }
 
@@ -197,17 +197,17 @@ func TestExamplesRunOnTheDemo(t *testing.T) {
 	e := newEnv(t)
 	examples := explorer.Examples()
 	if len(examples) < 7 || examples[0].Name != "1-nested" {
-		t.Fatalf("%d examples", len(examples))
+		t.Fatalf("want 1-nested first among at least 7 examples, got %d examples", len(examples))
 	}
 	for _, example := range examples {
 		var variables map[string]any
 		if example.Variables != "" {
 			if err := json.Unmarshal([]byte(example.Variables), &variables); err != nil {
-				t.Errorf("%s: %v", example.Name, err)
+				t.Errorf("%s: its variables are not JSON: %v", example.Name, err)
 			}
 		}
 		if r := e.must(example.Query, variables); strings.Contains(r.raw, ":null,") && strings.Contains(r.raw, `"data":null`) {
-			t.Errorf("%s: %s", example.Name, r.raw)
+			t.Errorf("%s: want data, got %s", example.Name, r.raw)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// The rows of tests for the resources that are simulated from the description.
+// This file generates test rows for resources that are simulated from their description.
 
 // derivedID returns the global id of a resource's example.
 func derivedID(x demo.Example) string {

@@ -43,7 +43,7 @@ func TestDocsScreensMatchTheirTable(t *testing.T) {
 	rows, _, _ = strings.Cut(rows, "\n\n")
 	_, want, _ := strings.Cut(screens.Markdown(table), screens.Head)
 	if got := untimed(rows); got != untimed(want) {
-		t.Errorf("the page has, without times:\n%s\nand counted were:\n%s", got, untimed(want))
+		t.Errorf("the page's table without times:\n%s\nwant the counts:\n%s", got, untimed(want))
 	}
 }
 

@@ -41,25 +41,25 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestDocsExamplesRun runs every fenced block of the README, SECURITY.md and docs/, those of one page
-// one after another against the same demo, so that a page can read what it has written.
+// TestDocsExamplesRun runs every fenced block of the README, SECURITY.md and docs/. The blocks of a
+// page run in order against one demo, so that a page can read what it has written.
 //
-//   - graphql is an operation, sent as it stands; "json variables" just before or behind it
-//     are its variables. Without an answer it must have no errors.
-//   - json behind an operation or a request is its whole answer, errors included. In it "…" is
-//     any value, as the last of a list also any more values, and as a key any more keys.
-//   - sh has curl commands, which are sent to the demo; "go run . …", whose flags are read by
-//     the configuration's loader and with --demo start the page's demo anew; and other
-//     commands of the project, of which the files have to be there. NAME=value sets a
-//     variable, and echo writes a file. $JWT is a JSON Web Token for the page's access file.
-//   - http behind sh is the last request's status line, headers that are among the answer's,
-//     and, behind an empty line, the body.
-//   - yaml and json whose title ends in .yaml or .json are files: an access file is read by its
-//     loader, a manifest of trusted documents by that of these.
-//   - go, graphqls, and yaml with the title gqlgen.yml, are lines that stand in a file of the project.
-//   - A block without a language is a list of files and folders that are there.
-//   - log is lines of the log, of which the messages have to stand in the code.
-//   - js is run by e2e/docs_test.go, and text is a drawing.
+//   - graphql is an operation, which is sent unchanged. A block "json variables" directly before or
+//     after it holds its variables. An operation without a response on the page must have no errors.
+//   - json after an operation or a request is the whole response, errors included. "…" stands for
+//     any value; as the last item of a list also for more items, and as a key for more keys.
+//   - sh holds commands. curl commands are sent to the demo. The flags of "go run . …" are loaded as
+//     the configuration, and --demo restarts the page's demo. The files of other commands must
+//     exist. NAME=value sets a variable, and echo writes a file. $JWT is a JSON Web Token for the
+//     page's access file.
+//   - http after sh is the status line of the last request, some of its headers, and after an empty
+//     line the body.
+//   - yaml and json with a title that ends in .yaml or .json are files: access files and manifests
+//     of trusted documents. Their loaders must accept them.
+//   - go, graphqls, and yaml with the title gqlgen.yml quote lines of a file of the project.
+//   - A block without a language lists existing files and folders.
+//   - log quotes lines of the log, whose messages must be in the code.
+//   - js runs in e2e/docs_test.go, and text holds drawings.
 func TestDocsExamplesRun(t *testing.T) {
 	pages, err := manual.Read(".")
 	if err != nil {
@@ -72,7 +72,7 @@ func TestDocsExamplesRun(t *testing.T) {
 	}
 	for _, page := range pages {
 		t.Run(page.Name, func(t *testing.T) {
-			t.Chdir(t.TempDir()) // flags name files by a relative path
+			t.Chdir(t.TempDir()) // flags name files by relative paths
 			r := &docReader{t: t, page: page, root: root, sources: sources, variables: make(map[string]string)}
 			r.start(config.Config{})
 			for len(page.Blocks) > 0 {
@@ -119,7 +119,7 @@ type docReader struct {
 	root    string
 	sources map[string]string
 	e       *env
-	admin   string // where the page's demo has what is for those who run the server
+	admin   string // the URL of the demo's admin endpoints
 	line    int
 	// variables are set by the page's commands. JWT is a JSON Web Token for the page's access
 	// file.
@@ -231,7 +231,7 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 				r.errorf("nothing logs %q", line)
 			}
 		}
-	case "js", "text": // e2e/docs_test.go; drawings
+	case "js", "text": // js runs in e2e/docs_test.go, and text holds drawings
 	default:
 		r.errorf("nothing can run a block of %q here", kind)
 	}
@@ -443,7 +443,7 @@ func (r *docReader) command(words []string) {
 		if _, err := os.Stat(filepath.Join(r.root, words[2])); err != nil {
 			r.errorf("%q: %v", words, err)
 		}
-	case program == "go" && words[1] == "test" && words[2] == "./...": // this is it
+	case program == "go" && words[1] == "test" && words[2] == "./...": // the running tests
 	case program == "chmod":
 		mode, err := strconv.ParseUint(words[1], 8, 32)
 		if err = cmp.Or(err, os.Chmod(words[2], os.FileMode(mode))); err != nil {
@@ -536,7 +536,7 @@ func (r *docReader) compareHTTP(status int, raw string, header http.Header, want
 	case !hasBody:
 	case strings.HasPrefix(body, "{"):
 		r.compare(raw, body)
-	default: // in parts
+	default: // a response in parts
 		if raw = strings.TrimSpace(strings.ReplaceAll(raw, "\r", "")); raw != strings.TrimSpace(body) {
 			r.errorf("answered %s", raw)
 		}
@@ -640,9 +640,9 @@ func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 				flags++
 			}
 			switch {
-			case !listed: // docs/configuration.md has all
+			case !listed: // docs/configuration.md lists every flag
 			case len(row) < 4 || row[1] != field.Tag.Get("env"):
-				t.Errorf("--%s is in the README without its environment variable: %q", name, row)
+				t.Errorf("want the environment variable of --%s in the README, got %q", name, row)
 			case strings.HasPrefix(preset, "${") || strings.Contains(preset, "${release}"): // a constant of another package
 			case field.Type.Kind() == reflect.Bool:
 				preset = map[string]string{"true": "on", "": "off"}[preset]
@@ -655,7 +655,7 @@ func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 					preset = "off"
 				}
 				if row[2] != preset && !strings.HasPrefix(row[2], preset+";") {
-					t.Errorf("--%s is %s by default, not %s", name, preset, row[2])
+					t.Errorf("--%s is %s by default, but %s in the README", name, preset, row[2])
 				}
 			}
 			limit := strings.Replace(field.Tag.Get("yaml"), "root-fields", "rootFields", 1)
@@ -666,7 +666,7 @@ func TestDocsFlagsMatchTheConfiguration(t *testing.T) {
 	}
 	walk(reflect.TypeFor[config.Config]())
 	if in := slices.DeleteFunc(slices.Collect(maps.Keys(readme)), func(name string) bool { return !strings.HasPrefix(name, "--") }); flags < len(in) || flags < 5 || len(limited) < 7 {
-		t.Errorf("%d flags, %d rows of limits", flags, len(limited))
+		t.Errorf("%d flags and %d rows of limits were compared, want every flag of the README, at least 5 and 7", flags, len(limited))
 	}
 }
 
@@ -693,7 +693,7 @@ func TestDocsExampleKeyIsWarnedAbout(t *testing.T) {
 	const key = "fgk_example-key-of-the-docs-not-for-production"
 	page, err := os.ReadFile(filepath.Join("docs", "auth.md"))
 	if err != nil || !strings.Contains(string(page), "KEY="+key+"\n") || !strings.Contains(string(page), "sha256:"+hashOf(key)) {
-		t.Fatalf("docs/auth.md has another key: %v", err)
+		t.Fatalf("want docs/auth.md to have the example key: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "access.yaml")
 	if err := os.WriteFile(file, []byte(`clients: [{name: app, keys: ["sha256:`+hashOf(key)+`"], teams: all}]`), 0o600); err != nil {
@@ -704,6 +704,6 @@ func TestDocsExampleKeyIsWarnedAbout(t *testing.T) {
 	defer slog.SetDefault(before)
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	if _, err := access.NewClients(t.Context(), file, demo.Token, limits.Policy{}); err != nil || !strings.Contains(log.String(), "docs/auth.md") || strings.Contains(log.String(), key) {
-		t.Errorf("%v, log: %s", err, log.String())
+		t.Errorf("want a warning that names docs/auth.md and not the key, got %v and the log %s", err, log.String())
 	}
 }

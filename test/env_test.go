@@ -33,7 +33,7 @@ import (
 // env is a whole funnelgraph in front of the simulated API. Both are served over real HTTP.
 type env struct {
 	t   testing.TB
-	url string // funnelgraph's
+	url string // the server's
 	// gate authenticates clients. By default each client sends a token of its own.
 	gate    access.Gate
 	trusted *documents.Trusted
@@ -43,7 +43,7 @@ type env struct {
 	client    *upstream.Client
 
 	mu    sync.Mutex
-	calls map[string][]string // by token: "subdomain /path?query", behind the method if it is not GET
+	calls map[string][]string // by token: "subdomain /path?query", with the method in front unless it is GET
 	fault func(w http.ResponseWriter, r *http.Request, subdomain, path string) bool
 }
 
@@ -230,7 +230,7 @@ func (e *env) must(query string, variables ...map[string]any) result {
 	e.t.Helper()
 	r := e.query(query, variables...)
 	if len(r.Errors) > 0 {
-		e.t.Fatalf("errors: %s", r.raw)
+		e.t.Fatalf("want no errors, got %s", r.raw)
 	}
 	return r
 }
@@ -257,7 +257,7 @@ func (e *env) queryAs(token, query string, variables ...map[string]any) result {
 	status, raw, _ := e.do(req)
 	var r result
 	if err := json.Unmarshal([]byte(raw), &r); err != nil {
-		e.t.Errorf("status %d, not JSON: %s", status, raw)
+		e.t.Errorf("want JSON, got status %d and %s", status, raw)
 	}
 	r.raw = raw
 	return r

@@ -83,7 +83,7 @@ func (a *chaosAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.calls.Add(1)
-	content, err := io.ReadAll(r.Body) // to its end, so that a client that goes is noticed
+	content, err := io.ReadAll(r.Body) // reading to the end detects clients that disconnect
 	if err != nil {
 		return
 	}
@@ -190,7 +190,7 @@ func (c *chaos) server(flags ...string) (url string, cmd *exec.Cmd) {
 	cmd, line := process(c.t, beServer+"="+strings.Join(append(flags, "--listen=127.0.0.1:0", "--upstream-url="+c.template()), " "))
 	_, url, ok := strings.Cut(line, "GraphQL on ")
 	if !ok {
-		c.t.Fatal(line)
+		c.t.Fatalf("want the server's URL, got %q", line)
 	}
 	return strings.TrimSuffix(url, server.Endpoint), cmd
 }

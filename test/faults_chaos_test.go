@@ -113,7 +113,7 @@ func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 	api.set(faults{})
 	whole, _, err := newLoadClient(url, 0).ask(nested)
 	if err != nil || len(whole.Errors) > 0 {
-		t.Fatalf("%v: %s", err, whole.raw)
+		t.Fatalf("want no errors without faults, got %v: %s", err, whole.raw)
 	}
 	api.set(manyFaults)
 	before := api.ledger().Calls
@@ -137,7 +137,7 @@ func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 					t.Logf("partial: %v", r.Errors)
 				default:
 					wrong.Add(1)
-					t.Errorf("status %d, %v: %.300s", status, err, r.raw)
+					t.Errorf("want a complete or a correct partial response, got status %d, %v: %.300s", status, err, r.raw)
 				}
 			}
 		})
@@ -147,10 +147,10 @@ func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 	calls := float64(api.ledger().Calls-before) / float64(requests)
 	t.Logf("%d nested reads in %s: %d complete, %d partial, %d wrong; %.2f calls each, where 16 are the least", requests, time.Since(began).Round(time.Second), complete.Load(), partial.Load(), wrong.Load(), calls)
 	if short := requests - complete.Load(); short*1000 > requests && short > 1 {
-		t.Errorf("%d of %d are complete", complete.Load(), requests)
+		t.Errorf("%d of %d responses are complete, want 99.9 %%", complete.Load(), requests)
 	}
 	if calls > 1.5*16 {
-		t.Errorf("%.2f calls each", calls)
+		t.Errorf("%.2f calls for each query, want at most 24", calls)
 	}
 }
 
@@ -204,14 +204,14 @@ func TestChaosWritesHappenAtMostOnce(t *testing.T) {
 		counts[kind+" "+outcomes[email]]++
 		switch was := made[email]; {
 		case was > 1:
-			t.Errorf("%s %s was carried out %d times", kind, email, was)
+			t.Errorf("%s %s was carried out %d times, want at most once", kind, email, was)
 		case outcomes[email] == "done" && was == 0, outcomes[email] == "not done" && was == 1:
-			t.Errorf("%s %s is reported %q, and is there %d times", kind, email, outcomes[email], was)
+			t.Errorf("%s %s is reported %q, but was carried out %d times", kind, email, outcomes[email], was)
 		}
 	}
 	t.Logf("%d writes: %v", n, counts)
 	if counts["upsert done"] < n/2*99/100 {
-		t.Errorf("few upserts are done: %v", counts)
+		t.Errorf("want 99 %% of the upserts done, got %v", counts)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 			wait.Go(func() {
 				a := newLoadClient(url, i)
 				for time.Now().Before(end) {
-					if i%4 == 0 { // they ask the dead one, or would
+					if i%4 == 0 { // these clients query the dead host
 						_, _, _ = a.ask(query(102, "acme-retreats"))
 						continue
 					}
@@ -247,7 +247,7 @@ func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 					r, _, err := a.ask(query(101, "acme-academy"))
 					took := time.Since(began)
 					if err != nil || len(r.Errors) > 0 {
-						t.Errorf("%v: %s", err, r.raw)
+						t.Errorf("want no errors from the live host, got %v: %s", err, r.raw)
 					}
 					mu.Lock()
 					times = append(times, took)
@@ -262,21 +262,21 @@ func TestOneDeadHostDoesNotSlowOthers(t *testing.T) {
 	var ratios []float64
 	for round := range size(3, 7) {
 		if round > 0 {
-			time.Sleep(7 * time.Second) // it is noticed that the host is back
+			time.Sleep(7 * time.Second) // until the client notices that the host is back
 		}
 		usual := measure()
 		dead := measure("acme-retreats")
 		ratios = append(ratios, float64(dead)/float64(usual))
 		t.Logf("99th percentile: %s, with a dead host %s", usual, dead)
 		if dead >= time.Second {
-			t.Errorf("the others wait until calls to the dead host time out: %s", dead)
+			t.Errorf("queries of the live host wait for timeouts of the dead one: %s, want under 1s", dead)
 		}
 	}
 	slices.Sort(ratios)
 	t.Logf("ratios: %.2f", ratios)
-	// On a machine that has other work, only what is far off is an error.
+	// On a busy machine only large factors are errors.
 	if median := ratios[len(ratios)/2]; median > map[bool]float64{false: 2, true: 1.2}[*full] {
-		t.Errorf("the others take %.2f times as long", median)
+		t.Errorf("queries of the live host take %.2f times as long with a dead host", median)
 	}
 }
 
@@ -288,9 +288,9 @@ func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 	url, cmd := api.server("--drain-delay=1s")
 	whole, _, err := newLoadClient(url, 0).ask(nested)
 	if err != nil || len(whole.Errors) > 0 {
-		t.Fatalf("%v: %s", err, whole.raw)
+		t.Fatalf("want no errors before the signal, got %v: %s", err, whole.raw)
 	}
-	var gone atomic.Bool // as the load balancer sees it
+	var gone atomic.Bool // from the load balancer's view
 	var answered, after, broken atomic.Int64
 	var wait sync.WaitGroup
 	signalled := make(chan struct{})
@@ -299,7 +299,7 @@ func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 		for {
 			resp, err := http.Get(url + "/readyz")
 			if err != nil {
-				t.Error("it accepts nothing any more before it has said that it is not ready")
+				t.Error("the server refuses connections before /readyz has answered 503")
 				break
 			}
 			_ = resp.Body.Close()
@@ -317,7 +317,7 @@ func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 				r, _, err := a.ask(nested + strings.Repeat(" ", n%7))
 				if err != nil || r.raw != whole.raw {
 					broken.Add(1)
-					t.Errorf("%v: %.200s", err, r.raw)
+					t.Errorf("want the complete response, got %v: %.200s", err, r.raw)
 					return
 				}
 				answered.Add(1)
@@ -339,7 +339,7 @@ func TestTerminateUnderLoadBreaksNoAnswer(t *testing.T) {
 	}
 	t.Logf("%d answers, %d of them after SIGTERM, %d broken; it ended %s after it was told to", answered.Load(), after.Load(), broken.Load(), time.Since(began).Round(time.Millisecond))
 	if after.Load() == 0 {
-		t.Error("nothing was under way")
+		t.Error("want responses after SIGTERM, got none")
 	}
 }
 
@@ -356,7 +356,7 @@ func TestSecondSignalEndsTheServerAtOnce(t *testing.T) {
 	_ = cmd.Process.Signal(terminate)
 	_ = cmd.Wait()
 	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %s", took)
+		t.Errorf("the server ended after %s, want at most 2s", took)
 	}
 }
 
@@ -388,7 +388,7 @@ func TestSoakKeepsMemoryConstant(t *testing.T) {
 				defer a.client.CloseIdleConnections()
 				for n := 0; time.Now().Before(end); n++ {
 					if _, status, err := a.ask(nested + strings.Repeat(" ", n%50)); err != nil || status != http.StatusOK {
-						t.Errorf("status %d, %v", status, err)
+						t.Errorf("want status 200, got %d, %v", status, err)
 					}
 					answers.Add(1)
 				}
@@ -403,6 +403,6 @@ func TestSoakKeepsMemoryConstant(t *testing.T) {
 		t.Logf("round %d: %d answers; %d KB of heap, %d goroutines", round, answers.Load(), heaps[round]>>10, goroutines[round])
 	}
 	if last := len(heaps) - 1; heaps[last] > heaps[0]+8<<20 || goroutines[last] > goroutines[0]+20 {
-		t.Errorf("heap %v, goroutines %v", heaps, goroutines)
+		t.Errorf("heaps %v and goroutines %v, want at most 8 MiB and 20 more at the end than at first", heaps, goroutines)
 	}
 }

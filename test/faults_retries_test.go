@@ -61,7 +61,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 func TestUnreadableResponseIsNeverCached(t *testing.T) {
 	e := newEnv(t, withCache(time.Minute), failContacts(2, answer(200, "text/html", badGateway)))
 	if r := e.query(contactsQuery); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" || len(e.take(demo.Token)) != 2 {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want UPSTREAM_UNAVAILABLE after two calls, got %s", r.raw)
 	}
 	e.must(contactsQuery)
 	if calls := e.take(demo.Token); len(calls) != 1 {
@@ -86,16 +86,16 @@ func TestFailingTokenDoesNotAffectOthers(t *testing.T) {
 			return true
 		}))
 		var wait sync.WaitGroup
-		for i := range 120 { // each with a document of its own, so that none is shared
+		for i := range 120 { // each query is different, so that none is shared
 			wait.Go(func() {
 				if r := e.queryAs(bad, fmt.Sprintf(`{ team(id: "%d") { name } }`, i+1)); len(r.Errors) != 1 {
-					t.Errorf("got %s", r.raw)
+					t.Errorf("want one error, got %s", r.raw)
 				}
 			})
 		}
 		wait.Wait()
 		if r := e.queryAs(good, nested); len(r.Errors) > 0 {
-			t.Errorf("another token is refused after %ds: %+v", status, r.Errors)
+			t.Errorf("want no errors for the other token after %d, got %+v", status, r.Errors)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestRetryAfterIsBounded(t *testing.T) {
 		}))
 		r := e.query(contactsQuery)
 		if r.code("workspace.contacts") != "RATE_LIMITED" || r.Errors[0].Extensions["retryAfter"] != 120.0 {
-			t.Errorf("Retry-After: %s: %s", header, r.raw)
+			t.Errorf("Retry-After: %s: want RATE_LIMITED with retryAfter 120, got %s", header, r.raw)
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestOneProbeFollowsRetryAfter(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	for e.client.Stats().InFlight > 0 { // until the refusal has arrived
+	for e.client.Stats().InFlight > 0 { // until the 429 has arrived
 		time.Sleep(time.Millisecond)
 	}
 	for i := range 20 {
@@ -160,6 +160,6 @@ func TestOneProbeFollowsRetryAfter(t *testing.T) {
 	}
 	slices.SortFunc(began, time.Time.Compare)
 	if began[1].Before(until) || began[2].Sub(began[1]) < takes {
-		t.Errorf("asked to wait until %s, called at %s and %s", until, began[1], began[2])
+		t.Errorf("want one call after %s and the next one after its response, got calls at %s and %s", until, began[1], began[2])
 	}
 }

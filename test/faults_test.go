@@ -61,7 +61,7 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 				t.Errorf("want one error %s %q at %s, got %+v", test.code, test.text, broken, r.Errors)
 			}
 			if r.get(broken) != nil || r.get("teams.nodes.1.workspaces.nodes.1.name") != "Northwind Dance" {
-				t.Errorf("the workspace itself: %s", r.raw)
+				t.Errorf("want no contacts but the workspace's name, got %s", r.raw)
 			}
 			whole := 0
 			for team := range 3 {
@@ -75,7 +75,7 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 				t.Errorf("%d workspaces have contacts, want 11", whole)
 			}
 			if strings.Contains(r.raw, "secret-inside") || strings.Contains(r.raw, demo.Token) {
-				t.Errorf("something of the inside is in the answer: %s", r.raw)
+				t.Errorf("the response reveals internals: %s", r.raw)
 			}
 			if test.name == "429" && r.Errors[0].Extensions["retryAfter"] != 3.0 {
 				t.Errorf("retryAfter %v, want 3", r.Errors[0].Extensions["retryAfter"])
@@ -92,7 +92,7 @@ func TestFailureOfAccountsIsAFieldError(t *testing.T) {
 	}))
 	r := e.query(`{ teams { nodes { name } } users { nodes { id } } }`)
 	if r.code("teams") != "UPSTREAM_UNAVAILABLE" || r.code("users") != "UPSTREAM_UNAVAILABLE" || r.Data == nil {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want UPSTREAM_UNAVAILABLE for both fields beside data, got %s", r.raw)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestFailureOfABatchReachesEachContact(t *testing.T) {
 	}))
 	r := e.query(`{ teams { nodes { name } } workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000001") { id firstName } b: contact(id: "3000000002") { id firstName } } }`)
 	if r.code("workspace.a") != "UPSTREAM_UNAVAILABLE" || r.code("workspace.b") != "UPSTREAM_UNAVAILABLE" || r.get("teams.nodes.0.name") == nil {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want UPSTREAM_UNAVAILABLE for both contacts and the teams, got %s", r.raw)
 	}
 }
 
@@ -119,10 +119,10 @@ func TestNodesAnswersInPart(t *testing.T) {
 	r := e.query(`query($ids: [ID!]!) { nodes(ids: $ids) { id } missing: node(id: "MTp0ZWFtOjk5") { id } }`,
 		map[string]any{"ids": []string{good, "MTp0ZWFtOjk5", "what", good}})
 	if r.get("nodes.0.id") != good || r.get("nodes.3.id") != good || r.get("nodes.1") != nil || r.get("nodes.2") != nil {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want the two valid contacts and null for the other ids, got %s", r.raw)
 	}
 	if r.code("nodes.1") != "NOT_FOUND" || r.code("nodes.2") != "BAD_USER_INPUT" || r.code("missing") != "NOT_FOUND" || len(r.Errors) != 3 {
-		t.Errorf("errors %+v", r.Errors)
+		t.Errorf("want NOT_FOUND twice and BAD_USER_INPUT once, got %+v", r.Errors)
 	}
 }
 
@@ -148,12 +148,12 @@ func TestCallEndsWhenTheClientIsGone(t *testing.T) {
 	}()
 	if resp, err := http.DefaultClient.Do(req); err == nil {
 		_ = resp.Body.Close()
-		t.Error("answered")
+		t.Error("want no response to a canceled request")
 	}
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
-		t.Error("the REST call goes on")
+		t.Error("the REST call goes on, want it canceled")
 	}
 }
 
@@ -164,7 +164,7 @@ func TestSlowWorkspaceDoesNotDelayOthers(t *testing.T) {
 	var e *env
 	e = newEnv(t, withTimeout(5*time.Second), withFault(func(_ http.ResponseWriter, r *http.Request, subdomain, path string) bool {
 		if strings.HasPrefix(subdomain, "acme-retreats") {
-			select { // until the other one is through
+			select { // until the other workspace has answered
 			case <-applied:
 			case <-r.Context().Done():
 				e.t.Error("the other workspace waits for this one")
@@ -221,13 +221,13 @@ func TestLargeResponsesAreBounded(t *testing.T) {
 			began := time.Now()
 			var r result
 			if grown := growth(func() { r = e.query(test.query) }); grown > 150<<20 {
-				t.Errorf("%d MiB were used", grown>>20)
+				t.Errorf("%d MiB were used, want at most 150", grown>>20)
 			}
 			if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" || !strings.Contains(r.Errors[0].Message, test.want) || !strings.Contains(r.Errors[0].Message, "by their ids") {
-				t.Errorf("got %.300s", r.raw)
+				t.Errorf("want one UPSTREAM_UNAVAILABLE with advice, got %.300s", r.raw)
 			}
 			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("took %s", took)
+				t.Errorf("took %s, want at most 10s", took)
 			}
 		})
 	}
@@ -242,10 +242,10 @@ func TestLargeErrorsAreBounded(t *testing.T) {
 		read = e.query(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id } } } }`)
 		written = e.query(`mutation { createContact(input: {workspaceId: "101", firstName: "Ada"}) { contact { id } userErrors { message } } }`)
 	}); grown > 100<<20 {
-		t.Errorf("%d MiB were used", grown>>20)
+		t.Errorf("%d MiB were used, want at most 100", grown>>20)
 	}
 	if read.code("workspace.contacts") != "BAD_USER_INPUT" || len(read.raw) > 2000 || written.get("createContact.userErrors.0.message") == nil || len(written.raw) > 2000 {
-		t.Errorf("got %.300s and %.300s", read.raw, written.raw)
+		t.Errorf("want short errors, got %.300s and %.300s", read.raw, written.raw)
 	}
 }
 
@@ -253,7 +253,7 @@ func TestLargeErrorsAreBounded(t *testing.T) {
 func TestErrorsAreReadBehindAByteOrderMark(t *testing.T) {
 	e := newEnv(t, on("/teams", answer(403, "application/json", "\xef\xbb\xbf"+`{"error":"No API access"}`)))
 	if r := e.query(`{ teams { nodes { id } } }`); r.code("teams") != "FORBIDDEN" || !strings.HasPrefix(r.Errors[0].Message, "No API access. ") {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want FORBIDDEN with the API's text, got %s", r.raw)
 	}
 }
 
@@ -279,7 +279,7 @@ func TestForbiddenSaysWhatToCheck(t *testing.T) {
 		} {
 			r := e.query(query)
 			if len(r.Errors) != 1 || r.code(field) != "FORBIDDEN" || r.Errors[0].Message != test.text+whatToCheck {
-				t.Errorf("%s, %q: %s", field, test.body, r.raw)
+				t.Errorf("%s, %q: want FORBIDDEN with what to check, got %s", field, test.body, r.raw)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func unpacked(t *testing.T, coding, body string) string {
 		_, err = b.ReadFrom(r)
 	}
 	if err != nil {
-		t.Errorf("%s: %v", coding, err)
+		t.Errorf("want a valid %s body: %v", coding, err)
 	}
 	return b.String()
 }
@@ -55,18 +55,18 @@ func TestCompressionIsNegotiated(t *testing.T) {
 		status, body, header := e.request("POST", "/graphql", `{"query":"`+nested+`"}`, isJSON, asDemo, "Accept-Encoding: "+test.accept)
 		coding := header.Get("Content-Encoding")
 		if status != 200 || coding != test.want || vary(header) != "Accept-Encoding Origin" || unpacked(t, coding, body) != large {
-			t.Errorf("%q: %d, %q, varies with %s, %d bytes", test.accept, status, coding, vary(header), len(body))
+			t.Errorf("Accept-Encoding %q: got %d, %q, Vary %s and %d bytes; want 200 with the preferred coding and the same body", test.accept, status, coding, vary(header), len(body))
 		}
 		if coding != "" && len(body) > len(large)/3 {
-			t.Errorf("%s: %d bytes of %d", coding, len(body), len(large))
+			t.Errorf("%s: %d bytes of %d, want at most a third", coding, len(body), len(large))
 		}
 	}
 	if _, body, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Accept-Encoding: br"); header.Get("Content-Encoding") != "" || !strings.Contains(body, "Query") {
-		t.Errorf("a small one: %v %q", header, body)
+		t.Errorf("a small response: want no Content-Encoding, got %v %q", header, body)
 	}
 	for accept, want := range map[string]string{"gzip, br": "gzip", "gzip;q=0": "", "br": ""} {
 		if _, body, header := e.request("GET", "/", "", "Accept-Encoding: "+accept); header.Get("Content-Encoding") != want || !strings.Contains(unpacked(t, want, body), "<html") || vary(header) != "Accept-Encoding Origin" {
-			t.Errorf("GraphiQL, %q: %v", accept, header)
+			t.Errorf("GraphiQL with Accept-Encoding %q: want the page in that coding, got %v", accept, header)
 		}
 	}
 }
@@ -88,52 +88,52 @@ func TestConditionalGetAnswers304(t *testing.T) {
 		status, body, header := get(nested, form...)
 		tag := header.Get("ETag")
 		if status != 200 || body == "" || tag == "" || tags[tag] || header.Get("Cache-Control") != "private, no-cache" || vary(header) != "Accept Accept-Encoding Authorization Origin" {
-			t.Errorf("%v: %d %v", form, status, header)
+			t.Errorf("%v: want 200 with a new ETag, got %d %v", form, status, header)
 		}
 		for _, had := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
 			status, body, header := get(nested, append(form, "If-None-Match: "+had)...)
 			if status != 304 || body != "" || header.Get("ETag") != tag || header.Get("Content-Encoding") != "" || header.Get("Cache-Control") != "private, no-cache" || vary(header) != "Accept Accept-Encoding Authorization Origin" {
-				t.Errorf("%v with %s: %d %q %v", form, had, status, body, header)
+				t.Errorf("%v with If-None-Match %s: want 304 with the same ETag, got %d %q %v", form, had, status, body, header)
 			}
 		}
 		for other := range tags {
 			if status, body, _ := get(nested, append(form, "If-None-Match: "+other)...); status != 200 || body == "" {
-				t.Errorf("%v with that of another form: %d", form, status)
+				t.Errorf("%v with the ETag of another form: want 200, got %d", form, status)
 			}
 		}
 		if i > 0 && len(tags) != i {
-			t.Errorf("%d forms, %d tags", i, len(tags))
+			t.Errorf("%d forms have %d different ETags", i, len(tags))
 		}
 		tags[tag] = true
-		// Another caller is asked who they are before anything is compared.
+		// Another client's access is checked before its ETag.
 		if status, body, header := e.request("GET", path(nested), "", append(form, "If-None-Match: "+tag, "Authorization: Bearer another")...); status != 200 || header.Get("ETag") != "" || body == "" {
-			t.Errorf("another caller: %d %v", status, header)
+			t.Errorf("another client: want 200 without an ETag, got %d %v", status, header)
 		}
 		if status, body, _ := get(`{ teams { nodes { id } } }`, append(form, "If-None-Match: "+tag)...); status != 200 || body == "" {
-			t.Errorf("another query: %d", status)
+			t.Errorf("another query with the same ETag: want 200, got %d", status)
 		}
 	}
-	// What is no answer, or only a part of one, or is posted, is not kept.
+	// Errors, partial responses and responses to POST must not be cached.
 	for _, query := range []string{`{ nope }`, `{`, `{ team(id: "999") { name } }`} {
 		for _, accept := range []string{"application/json", "application/graphql-response+json"} {
 			if status, _, header := get(query, "Accept: "+accept, "If-None-Match: *"); status == 304 || header.Get("ETag") != "" || header.Get("Cache-Control") != "no-store" {
-				t.Errorf("%s: %d %v", query, status, header)
+				t.Errorf("%s: want no-store and no ETag, got %d %v", query, status, header)
 			}
 		}
 	}
 	if status, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "If-None-Match: *"); status != 200 || header.Get("ETag") != "" || header.Get("Cache-Control") != "no-store" {
-		t.Errorf("posted: %d %v", status, header)
+		t.Errorf("POST: want 200 with no-store and no ETag, got %d %v", status, header)
 	}
-	// Pages of listed origins may ask so, others' may not.
+	// Only pages of listed origins may send conditional requests.
 	const listed = "Origin: https://app.example.com"
 	if status, _, header := e.request("OPTIONS", "/graphql", "", listed, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization,if-none-match"); status != 204 || header.Get("Access-Control-Allow-Headers") == "" {
-		t.Errorf("preflight: %d %v", status, header)
+		t.Errorf("preflight: want 204 with allowed headers, got %d %v", status, header)
 	}
 	if _, _, header := get(nested, listed); !strings.EqualFold(header.Get("Access-Control-Expose-Headers"), "ETag, Retry-After, X-Request-Id") || !strings.Contains(vary(header), "Origin") {
-		t.Errorf("from a listed origin: %v", header)
+		t.Errorf("from a listed origin: want the exposed headers, got %v", header)
 	}
 	if status, _, header := e.request("GET", path(`{ __typename }`), "", "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site", "If-None-Match: *"); status != 403 || header.Get("ETag") != "" {
-		t.Errorf("from another origin: %d %v", status, header)
+		t.Errorf("from another origin: want 403 without an ETag, got %d %v", status, header)
 	}
 }
 
@@ -146,10 +146,10 @@ func TestConditionalGetWorksForDocuments(t *testing.T) {
 		status, body, header := e.request("GET", path, "", asDemo)
 		tag := header.Get("ETag")
 		if status != 200 || tag == "" || !strings.Contains(body, "Acme Coaching") {
-			t.Errorf("%s: %d %s", path, status, body)
+			t.Errorf("%s: want 200 with an ETag, got %d %s", path, status, body)
 		}
 		if status, body, _ := e.request("GET", path, "", asDemo, "If-None-Match: "+tag); status != 304 || body != "" {
-			t.Errorf("%s again: %d %s", path, status, body)
+			t.Errorf("%s with If-None-Match: want 304, got %d %s", path, status, body)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestCallersTokenIsSentUpstream(t *testing.T) {
 		_, body, _ := e.request("POST", "/graphql", query, "Content-Type: application/json", "Authorization: "+test.authorization)
 		var r result
 		if err := json.Unmarshal([]byte(body), &r); err != nil || r.code("teams") != test.code || r.get("__typename") != "Query" {
-			t.Errorf("%q: %s", test.authorization, body)
+			t.Errorf("Authorization %q: want the expected code for teams beside __typename, got %s", test.authorization, body)
 		}
 	}
 }
@@ -54,11 +54,11 @@ func TestTokenNeverReachesAnAnswer(t *testing.T) {
 			`mutation { updateContact(input: { id: "1", workspaceId: "101", firstName: "x" }) { contact { id } userErrors { message } } }`,
 		} {
 			if r := e.queryAs(token, query); strings.Contains(r.raw, token) || !strings.Contains(r.raw, `"data":`) {
-				t.Errorf("%s: %s", query, r.raw)
+				t.Errorf("%s: want data without the token, got %s", query, r.raw)
 			}
 		}
 		if r := e.queryAs(token, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { emailAddress } } } }`); r.get("workspace.contacts.nodes.0.emailAddress") != "x***" {
-			t.Errorf("%s", r.raw)
+			t.Errorf("want the token replaced by ***, got %s", r.raw)
 		}
 	}
 }

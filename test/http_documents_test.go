@@ -58,7 +58,7 @@ func TestTrustedDocumentsRunByEveryName(t *testing.T) {
 				{"documentId": "teams-1", "query": teams}, {"query": teams, "extensions": apollo(hashOf(teams))}, {"query": teams}, {"documentId": hashOf(one), "variables": id, "operationName": "One"}, {"extensions": apollo(hashOf(one)), "variables": id},
 			} {
 				if r := send(good); len(r.Errors) > 0 || !strings.Contains(r.raw, "Acme Coaching") {
-					t.Errorf("%s, only %v, %d: %s", name, only, i, r.raw)
+					t.Errorf("%s, only %v, request %d: want the teams, got %s", name, only, i, r.raw)
 				}
 			}
 			const foreign = `{ teams { nodes { locale } } }`
@@ -66,25 +66,25 @@ func TestTrustedDocumentsRunByEveryName(t *testing.T) {
 				{"documentId": "teams-2"}, {"documentId": ""}, {"documentId": "teams-1", "query": foreign}, {"documentId": hashOf(foreign)}, {"documentId": "sha256:teams-1"}, {"query": teams, "extensions": apollo(hashOf(foreign))},
 			} {
 				if r := send(bad); len(r.Errors) != 1 || r.Data != nil {
-					t.Errorf("%s, only %v, %d: %s", name, only, i, r.raw)
+					t.Errorf("%s, only %v, request %d: want one error, got %s", name, only, i, r.raw)
 				}
 			}
-			// What is in no manifest: at once, and as a client has it kept.
+			// An unknown document is sent as text, and then as automatic persisted queries do.
 			sent := []result{send(map[string]any{"query": foreign}), send(map[string]any{"extensions": apollo(hashOf(foreign))}), send(map[string]any{"query": foreign, "extensions": apollo(hashOf(foreign))}), send(map[string]any{"extensions": apollo(hashOf(foreign))})}
 			for i, r := range sent {
 				switch {
 				case only && (r.Data != nil || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != map[bool]string{true: "BAD_USER_INPUT", false: "DOCUMENT_NOT_FOUND"}[i == 0]):
-					t.Errorf("%s: %s is run", name, r.raw)
+					t.Errorf("%s: want an error for an untrusted document, got %s", name, r.raw)
 				case !only && i == 1 && (len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "PERSISTED_QUERY_NOT_FOUND" || r.Errors[0].Message != "PersistedQueryNotFound"):
-					t.Errorf("%s: not kept yet: %s", name, r.raw)
+					t.Errorf("%s: want PersistedQueryNotFound before the text is sent, got %s", name, r.raw)
 				case !only && i != 1 && !strings.Contains(r.raw, `"locale"`):
-					t.Errorf("%s, %d: %s", name, i, r.raw)
+					t.Errorf("%s, request %d: want the teams, got %s", name, i, r.raw)
 				}
 			}
 			if only {
 				for _, query := range []string{`{ __schema { queryType { name } } }`, teams + " ", "#\n" + teams} {
 					if r := send(map[string]any{"query": query}); len(r.Errors) != 1 || r.Data != nil {
-						t.Errorf("%s: %s", query, r.raw)
+						t.Errorf("%s: want one error, got %s", query, r.raw)
 					}
 				}
 			}
@@ -116,10 +116,10 @@ func TestUnknownTrustedDocumentHasItsOwnCode(t *testing.T) {
 		}
 		for params, want := range code {
 			if status, raw := send(params, "application/graphql-response+json"); status != http.StatusBadRequest || !strings.Contains(raw, fmt.Sprintf(`"code":%q`, want)) || strings.Contains(raw, `"data"`) {
-				t.Errorf("only %t, %s: %d %s, want %s", only, params, status, raw, want)
+				t.Errorf("only %t, %s: got %d %s, want 400 and %s", only, params, status, raw, want)
 			}
 			if status, raw := send(params, "application/json"); status != http.StatusOK || !strings.Contains(raw, want) {
-				t.Errorf("only %t, %s: %d %s, want 200 and %s", only, params, status, raw, want)
+				t.Errorf("only %t, %s: got %d %s, want 200 and %s", only, params, status, raw, want)
 			}
 		}
 	}

@@ -65,17 +65,17 @@ func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 	} {
 		status, body, header := e.request(test.method, test.path, test.body, test.headers...)
 		if status != test.status || header.Get("Content-Type") != test.media+"; charset=utf-8" || !strings.Contains(body, test.holds) {
-			t.Errorf("%s: %d %s %.300s", test.name, status, header.Get("Content-Type"), body)
+			t.Errorf("%s: unexpected status, media type or body: %d %s %.300s", test.name, status, header.Get("Content-Type"), body)
 		}
 		if strings.Contains(body, "hush") {
-			t.Errorf("%s: the body is repeated in the error", test.name)
+			t.Errorf("%s: the error repeats the body", test.name)
 		}
 		if strings.Contains(body, `"errors"`) && strings.Contains(body, `"data"`) {
-			t.Errorf("%s: data beside errors of the request: %s", test.name, body)
+			t.Errorf("%s: want no data beside request errors, got %s", test.name, body)
 		}
 	}
 	if calls := e.callsOf(""); len(calls) != 0 {
-		t.Errorf("calls without a token: %q", calls)
+		t.Errorf("want no calls without a token, got %q", calls)
 	}
 }
 
@@ -98,11 +98,11 @@ func TestCORSAllowsOnlyListedOrigins(t *testing.T) {
 		for name, header := range map[string]http.Header{"preflight": preflight, "request": actual} {
 			origin, credentials := header.Get("Access-Control-Allow-Origin"), header.Get("Access-Control-Allow-Credentials")
 			if test.listed && (origin != test.origin || credentials != "true") || !test.listed && origin+credentials != "" {
-				t.Errorf("%s from %s: origin %q, credentials %q", name, test.origin, origin, credentials)
+				t.Errorf("%s from %s: unexpected Access-Control-Allow-Origin %q or Allow-Credentials %q", name, test.origin, origin, credentials)
 			}
 		}
 		if test.listed && !strings.Contains(preflight.Get("Access-Control-Allow-Headers"), "authorization") {
-			t.Errorf("the preflight allows %q", preflight.Get("Access-Control-Allow-Headers"))
+			t.Errorf("want the preflight to allow authorization, got %q", preflight.Get("Access-Control-Allow-Headers"))
 		}
 	}
 }
@@ -117,15 +117,15 @@ func TestEndpointsHaveTheirStatus(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, status, want)
 		}
 		if path == "/" && (!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'self'") || header.Get("X-Frame-Options") != "DENY") {
-			t.Errorf("the page's headers: %v", header)
+			t.Errorf("want a content security policy and no frames, got %v", header)
 		}
 	}
 	_, _, header := e.request("GET", "/", "")
 	if status, body, _ := e.request("GET", "/", "", "If-None-Match: "+header.Get("ETag")); status != 304 || body != "" {
-		t.Errorf("asked again: %d", status)
+		t.Errorf("with If-None-Match: want 304, got %d", status)
 	}
 	if _, page, _ := e.request("GET", "/", ""); strings.Contains(page, "//cdn") || strings.Contains(page, "https://") {
-		t.Error("the page names another host")
+		t.Error("the page names another host, want none")
 	}
 }
 
@@ -144,7 +144,7 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 		headers                  []string
 		status                   int
 		says                     string
-		header                   string // name: value of the answer
+		header                   string // a header of the response, "Name: value"
 	}{
 		{"a batch", "POST", "/graphql", "[" + ok + "," + ok + "]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
 		{"a batch behind blanks", "POST", "/graphql", "\r\n [" + ok + "]", []string{isJSON, modern}, 400, "Batches of operations are not supported", ""},
@@ -168,17 +168,17 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 		status, body, header := e.request(test.method, test.path, test.body, append(test.headers, asDemo)...)
 		var r result
 		if err := json.Unmarshal([]byte(body), &r); err != nil || status != test.status || len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Extensions["code"] != bad || !strings.Contains(r.Errors[0].Message, test.says) {
-			t.Errorf("%s: %d %s", test.name, status, body)
+			t.Errorf("%s: want one error that says what is supported, got %d %s", test.name, status, body)
 		}
 		if name, value, _ := strings.Cut(test.header, ": "); header.Get(name) != value {
-			t.Errorf("%s: %s: %q", test.name, name, header.Get(name))
+			t.Errorf("%s: unexpected header %s: %q", test.name, name, header.Get(name))
 		}
 	}
 	if status, body, _ := e.request("POST", "/graphql", ok, isJSON, "Content-Encoding: Identity"); status != 200 || !strings.Contains(body, `"Query"`) {
-		t.Errorf("identity: %d %s", status, body)
+		t.Errorf("Content-Encoding identity: want 200, got %d %s", status, body)
 	}
 	if calls := e.callsOf(demo.Token); len(calls) > 0 {
-		t.Errorf("calls: %q", calls)
+		t.Errorf("want no calls, got %q", calls)
 	}
 }
 
@@ -216,10 +216,10 @@ func TestAcceptIsNegotiated(t *testing.T) {
 		if want == none {
 			want = legacy
 			if status != http.StatusNotAcceptable {
-				t.Errorf("%s: %d %s", accept, status, body)
+				t.Errorf("%s: want 406, got %d %s", accept, status, body)
 			}
 		} else if status != http.StatusOK {
-			t.Errorf("%s: %d %s", accept, status, body)
+			t.Errorf("%s: want 200, got %d %s", accept, status, body)
 		}
 		if got != want {
 			t.Errorf("%s: %s, want %s", accept, got, want)
@@ -254,7 +254,7 @@ func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 		_ = conn.(*net.TCPConn).CloseWrite()
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: want a response: %v", name, err)
 			continue
 		}
 		text, _ := io.ReadAll(resp.Body)
@@ -262,7 +262,7 @@ func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 		_ = conn.Close()
 		var r result
 		if err := json.Unmarshal(text, &r); err != nil || resp.StatusCode == http.StatusOK && r.Data == nil || resp.StatusCode >= 500 || resp.StatusCode != http.StatusOK && (len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad) {
-			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
+			t.Errorf("%s: want data or one client error, got %d %s", name, resp.StatusCode, text)
 		}
 	}
 }
@@ -275,12 +275,12 @@ func TestCORSExposesHeadersToPages(t *testing.T) {
 	_, _, header := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, origin)
 	for _, name := range []string{"Retry-After", "ETag", "X-Request-Id"} {
 		if exposed := header.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
-			t.Errorf("%s is not exposed: %q", name, exposed)
+			t.Errorf("want %s exposed, got %q", name, exposed)
 		}
 	}
 	_, _, header = e.request("OPTIONS", "/graphql", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type,x-request-timeout")
 	if allowed := header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(allowed), "x-request-timeout") {
-		t.Errorf("allowed: %q", allowed)
+		t.Errorf("want x-request-timeout allowed, got %q", allowed)
 	}
 }
 
@@ -306,12 +306,12 @@ func TestHalfClosedStreamBreaks(t *testing.T) {
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
-			continue // broken before its first part
+			continue // cut off before the first part
 		}
 		text, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		if err == nil && strings.Contains(string(text), `"hasNext":true`) && !strings.Contains(string(text), `"hasNext":false`) {
-			t.Errorf("%s: the answer ends as if it were whole: %s", accept, text)
+			t.Errorf("%s: want an incomplete response to break off, got %s", accept, text)
 		}
 		_ = conn.Close()
 	}

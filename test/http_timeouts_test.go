@@ -20,7 +20,7 @@ func TestSlowBodyTimesOut(t *testing.T) {
 	listener := newLocalListener(t)
 	server := serving.New(e.front.Config.Handler)
 	if server.ReadTimeout <= 0 || server.ReadTimeout > time.Minute {
-		t.Errorf("a request may take %s to arrive", server.ReadTimeout)
+		t.Errorf("a request may take %s to arrive, want a positive limit of at most a minute", server.ReadTimeout)
 	}
 	server.ReadTimeout = 500 * time.Millisecond
 	go func() { _ = server.Serve(listener) }()
@@ -45,7 +45,7 @@ func TestSlowBodyTimesOut(t *testing.T) {
 		begun := time.Now()
 		resp, err := transport.RoundTrip(req)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: want a response: %v", name, err)
 			continue
 		}
 		text, _ := io.ReadAll(resp.Body)
@@ -53,7 +53,7 @@ func TestSlowBodyTimesOut(t *testing.T) {
 		_ = body.Close()
 		transport.CloseIdleConnections()
 		if took := time.Since(begun); resp.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not arrive in time") || took > 5*time.Second {
-			t.Errorf("%s: %d %s after %s", name, resp.StatusCode, text, took)
+			t.Errorf("%s: want 408 within 5s, got %d %s after %s", name, resp.StatusCode, text, took)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestRequestTimeoutHeaderAnswersInPart(t *testing.T) {
 				t.Error(err)
 			}
 			if status != 200 || took > timeout || took < timeout/2 || len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
-				t.Errorf("%s: %d after %s: %.500s", header, status, took, text)
+				t.Errorf("%s: want a partial response just before the deadline, got %d after %s: %.500s", header, status, took, text)
 			}
 		})
 	}
@@ -93,7 +93,7 @@ func TestRequestTimeoutHeaderAnswersInPart(t *testing.T) {
 			status, text, _ := e.request(method, "/graphql?query={__typename}", `{"query":"{ __typename }"}`, isJSON, asDemo, "X-Request-Timeout: "+header)
 			var r result
 			if err := json.Unmarshal([]byte(text), &r); err != nil || status != 400 || len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != bad || !strings.Contains(r.Errors[0].Message, "X-Request-Timeout") {
-				t.Errorf("%s %q: %d %s", method, header, status, text)
+				t.Errorf("%s %q: want 400 that names the header, got %d %s", method, header, status, text)
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func TestRequestTimeoutHeaderCannotExceedTheServers(t *testing.T) {
 	body, _ := json.Marshal(map[string]any{"query": nested})
 	_, text, _ := e.request("POST", "/graphql", string(body), isJSON, asDemo, "X-Request-Timeout: 1h")
 	if took := time.Since(begun); took > 5*time.Second || !strings.Contains(text, "UPSTREAM_TIMEOUT") {
-		t.Errorf("after %s: %.500s", took, text)
+		t.Errorf("want UPSTREAM_TIMEOUT within 5s, got after %s: %.500s", took, text)
 	}
 }
 
@@ -144,19 +144,19 @@ func TestRequestTimeoutHeaderAffectsOnlyItsClient(t *testing.T) {
 		select {
 		case r := <-hurried:
 			if r.code("workspace.contacts") != "UPSTREAM_TIMEOUT" {
-				t.Errorf("hurried: %s", r.raw)
+				t.Errorf("the client with a short deadline: want UPSTREAM_TIMEOUT, got %s", r.raw)
 			}
 		case <-time.After(5 * time.Second):
-			t.Error("the hurried client waits for the others")
+			t.Error("the client with a short deadline waits for the others")
 		}
 		close(goOn)
 		for name, answered := range map[string]<-chan result{"patient": patient, "unhurried": unhurried} {
 			if r := <-answered; len(r.Errors) > 0 || r.get("workspace.contacts.nodes.0.emailAddress") == nil {
-				t.Errorf("%s: %s", name, r.raw)
+				t.Errorf("the %s client: want the contacts, got %s", name, r.raw)
 			}
 		}
 		if calls := e.callsOf(demo.Token); len(calls) != 1 {
-			t.Errorf("%d calls: %q", len(calls), calls)
+			t.Errorf("%d calls, want 1: %q", len(calls), calls)
 		}
 	}
 }
@@ -166,7 +166,7 @@ func waitForCalls(t *testing.T, e *env, n int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); len(e.callsOf(demo.Token)) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("calls: %q", e.callsOf(demo.Token))
+			t.Fatalf("want %d calls, got %q", n, e.callsOf(demo.Token))
 		}
 	}
 }
@@ -182,7 +182,7 @@ func TestRequestTimeoutHeaderBoundsDeferredParts(t *testing.T) {
 	begun := time.Now()
 	p := e.begin(t.Context(), contactsLater, nil, "X-Request-Timeout: 4s").all()
 	if took := time.Since(begun); took > 4*time.Second || len(p.parts) != 2 || p.code("workspace.contacts") != "UPSTREAM_TIMEOUT" || p.get("workspace.name") != "Acme Academy" {
-		t.Errorf("after %s: %s", took, p.raw)
+		t.Errorf("want the first part and UPSTREAM_TIMEOUT for the rest within 4s, got after %s: %s", took, p.raw)
 	}
 }
 
@@ -198,9 +198,9 @@ func TestRequestTimeoutAnswersInPart(t *testing.T) {
 	begun := time.Now()
 	r := e.query(nested)
 	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("took %s", took)
+		t.Errorf("took %s, want at most 5s", took)
 	}
 	if len(r.Errors) != 1 || r.code("teams.nodes.0.workspaces.nodes.1.contacts") != "UPSTREAM_TIMEOUT" || r.get("teams.nodes.0.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil {
-		t.Errorf("got %.2000s", r.raw)
+		t.Errorf("want one UPSTREAM_TIMEOUT beside the other contacts, got %.2000s", r.raw)
 	}
 }

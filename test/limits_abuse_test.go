@@ -74,7 +74,7 @@ func attacks() []hostile {
 		list = append(list, hostile{name, send, code})
 	}
 
-	// Bodies.
+	// Bodies
 	for name, body := range map[string]string{
 		"no body": "", "a space": " ", "null": "null", "a number": "7", "text": `"{ __typename }"`, "true": "true", "a list": "[" + ok + "]",
 		"a batch of thousands": "[" + rep(ok+",", 5000) + ok + "]", "two objects": ok + ok, "garbage behind": ok + "x", "half an object": ok[:10],
@@ -97,7 +97,7 @@ func attacks() []hostile {
 		add("Content-Type: "+media[:min(40, len(media))], bad, post(ok, "Content-Type: "+media))
 	}
 
-	// Documents.
+	// Documents
 	for name, query := range map[string]string{
 		"a brace": "{", "braces closed": "}", "a comment only": "# nothing", "a long comment": "#" + rep("x", 500_000), "a fragment only": "fragment F on Query { __typename }",
 		"nothing selected": "{ }", "a type": "type Query { a: Int }", "an extension of the schema": "extend type Query { a: Int }", "a mutation": "mutation { deleteContact(id: 1) { id } }",
@@ -150,7 +150,7 @@ func attacks() []hostile {
 	add("document: broken UTF-8", bad, post("{\"query\":\"{ \xff\xfe }\"}"))
 	add("document: half a surrogate", "", post(`{"query":"{ team(id: \"\ud800\") { id } }"}`))
 
-	// Variables.
+	// Variables
 	for name, v := range map[string]any{"a huge number": json.RawMessage("1" + rep("0", 5000)), "a huge exponent": json.RawMessage("1e999999"), "text": "many", "true": true, "a list": []int{1}, "an object": map[string]int{"a": 1}, "a fraction": 1.5, "minus": -5, "two to the 64th": json.RawMessage("18446744073709551616")} {
 		add("variable for rows: "+name, bad, operation(`query($n: Int) { teams(first: $n) { nodes { id } } }`, map[string]any{"n": v}))
 	}
@@ -161,7 +161,7 @@ func attacks() []hostile {
 	add("variables: a thousand filters", bad, operation(`query($f: ContactFilter) { workspace(id: "101") { contacts(filter: $f) { nodes { id } } } }`, map[string]any{"f": map[string]any{"emailAddresses": strings.Split(rep("a@b.c,", 1000), ",")}}))
 	add("variables: unknown ones", "", operation(`{ __typename }`, map[string]any{"x": rep("y", 100_000)}))
 
-	// Ids, each where a team's, a workspace's, a contact's and any object's is expected.
+	// Malformed ids, in place of the id of a team, a workspace, a contact, and any object
 	for _, id := range []string{
 		"", " ", ".", "..", "../teams", "..%2fteams", "1/2", "1?x=1", "1#x", "%00", "\x00", "1\r\nHost: evil.example", "http://evil.example", "//evil.example", "@evil.example", "1@evil.example:80",
 		"١٢٣", "-1", "+1", "1 OR 1=1", "1;", "$(id)", "{{7*7}}", "null\n", rep("9", 65), rep("A", 10_000), "\u202e1", "é",
@@ -171,7 +171,7 @@ func attacks() []hostile {
 		q := string(text)
 		add("id: "+q[:min(40, len(q))], bad, operation(`query($id: ID!) { a: team(id: $id) { name } b: workspace(id: $id) { name } c: contact(id: $id, workspaceId: "101") { emailAddress } d: contact(id: "3000000001", workspaceId: $id) { emailAddress } e: node(id: $id) { id } }`, map[string]any{"id": id}))
 	}
-	// Ids that there could be.
+	// Well-formed ids of missing records
 	for _, id := range []string{"0", "007", "1e3", "0x10", rep("9", 40), "null", "undefined", "true", "___", "-", globalID("1:team:" + rep("9", 60)), globalID("1:contact:accounts:1"), globalID("1:membership:11:1"), globalID("1:user:1")} {
 		add("id that there is not: "+id[:min(30, len(id))], "", operation(`query($id: ID!) { a: team(id: $id) { name } b: workspace(id: $id) { name } e: node(id: $id) { id } }`, map[string]any{"id": id}))
 	}
@@ -189,7 +189,7 @@ func attacks() []hostile {
 		add(fmt.Sprintf("filter, well escaped: %.30q", value), "", operation(`query($v: String!) { workspace(id: "101") { contacts(filter: { emailAddresses: [$v] }) { nodes { id } } } }`, map[string]any{"v": value}))
 	}
 
-	// Headers.
+	// Headers
 	for _, token := range []string{"Bearer", "Bearer ", "Bearer a b", "Basic " + demo.Token, "Bearer " + rep("t", 5000), "Bearer \u00e9", "bearer\t" + demo.Token, "Bearer null"} {
 		add(fmt.Sprintf("Authorization: %.30q", token), string(upstream.Unauthenticated), post(`{"query":"{ teams { nodes { id } } }"}`, "Authorization: "+token))
 	}
@@ -202,7 +202,7 @@ func attacks() []hostile {
 	add("X-HTTP-Method-Override", bad, other("GET", "/graphql", "X-HTTP-Method-Override: POST"))
 	add("a page of another site", string(upstream.Forbidden), other("GET", "/graphql?query={__typename}", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Authorization: "))
 
-	// By GET.
+	// GET requests
 	get := func(query string) string { return "/graphql?query=" + url.QueryEscape(query) }
 	for name, path := range map[string]string{
 		"nothing": "/graphql", "a query without a value": "/graphql?query", "a mutation": get("mutation { a }"), "broken escapes": "/graphql?query=%zz", "a semicolon": "/graphql?query={__typename};x=1",
@@ -217,7 +217,7 @@ func attacks() []hostile {
 		add("method: "+method, bad, other(method, "/graphql"))
 	}
 
-	// Documents by their id or hash.
+	// Documents by id or hash
 	extensions := func(text string) string { return `{"extensions":` + text + `}` }
 	for name, body := range map[string]string{
 		"a number for an id": `{"documentId":7}`, "an object for an id": `{"id":{"$ne":null}}`,
@@ -256,60 +256,60 @@ func TestAbuseIsRefusedQuickly(t *testing.T) {
 	e := newEnv(t)
 	list := attacks()
 	if len(list) < 150 {
-		t.Errorf("there are %d", len(list))
+		t.Errorf("%d hostile requests, want at least 150", len(list))
 	}
 	names := make(map[string]bool)
 	for _, attack := range list {
 		if names[attack.name] {
-			t.Errorf("two are called %s", attack.name)
+			t.Errorf("two requests have the name %s, want unique names", attack.name)
 		}
 		names[attack.name] = true
 		begun := time.Now()
 		status, body, header := e.do(attack.send(e))
-		// A machine that does much else is given ten times what it takes.
+		// The limit is ten times what an idle machine takes.
 		if took := time.Since(begun); took > 3*time.Second {
-			t.Errorf("%s: took %s", attack.name, took)
+			t.Errorf("%s: took %s, want at most 3s", attack.name, took)
 		}
 		if status < 200 || status > 499 || status/100 == 3 {
-			t.Errorf("%s: status %d", attack.name, status)
+			t.Errorf("%s: status %d, want 2xx or 4xx", attack.name, status)
 		}
 		if !strings.HasPrefix(header.Get("Content-Type"), "application/") || !json.Valid([]byte(body)) {
-			t.Errorf("%s: %s %.200s", attack.name, header.Get("Content-Type"), body)
+			t.Errorf("%s: want JSON, got %s %.200s", attack.name, header.Get("Content-Type"), body)
 			continue
 		}
 		if found := inside.FindString(body); found != "" {
-			t.Errorf("%s: %q in %.500s", attack.name, found, body)
+			t.Errorf("%s: the response reveals %q: %.500s", attack.name, found, body)
 		}
 		if len(body) > 16<<10 {
-			t.Errorf("%s: an answer of %d bytes: %.200s", attack.name, len(body), body)
+			t.Errorf("%s: a response of %d bytes, want at most 16384: %.200s", attack.name, len(body), body)
 		}
 		var answered result
 		if err := json.Unmarshal([]byte(body), &answered); err != nil {
-			t.Errorf("%s: %v", attack.name, err)
+			t.Errorf("%s: want a GraphQL response: %v", attack.name, err)
 		}
 		if hasCode := slices.ContainsFunc(answered.Errors, func(e fieldError) bool { return e.Extensions["code"] == attack.code }); attack.code != "" && !hasCode {
 			t.Errorf("%s: want %s, got %d %.500s", attack.name, attack.code, status, body)
 		}
 		for _, failed := range answered.Errors {
 			if failed.Message == "" || len(failed.Message) > 600 || failed.Extensions["code"] == nil || failed.Extensions["code"] == "INTERNAL_SERVER_ERROR" {
-				t.Errorf("%s: error %+.300v", attack.name, failed)
+				t.Errorf("%s: want a short message and a client's code, got %+.300v", attack.name, failed)
 			}
 		}
 		if calls := e.take(demo.Token); len(calls) > 200 {
-			t.Errorf("%s: %d calls", attack.name, len(calls))
+			t.Errorf("%s: %d calls, want at most 200", attack.name, len(calls))
 		}
 	}
 	var m runtime.MemStats
 	runtime.GC()
 	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 {
-		t.Errorf("%d MB are alive", m.HeapAlloc>>20)
+		t.Errorf("%d MB are reachable, want at most 256", m.HeapAlloc>>20)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	if strings.Contains(log.String(), "panic") || strings.Contains(log.String(), demo.Token) {
-		t.Errorf("the log: %.2000s", log.String())
+		t.Errorf("want neither a panic nor the token in the log, got %.2000s", log.String())
 	}
-	// It goes on as if nothing had been.
+	// The server still answers.
 	e.must(nested)
 	t.Logf("%d hostile inputs", len(list))
 }
@@ -321,7 +321,7 @@ func TestAbuseOfHTTPIsRefused(t *testing.T) {
 	server := httptest.NewUnstartedServer(e.front.Config.Handler)
 	server.Config = serving.New(e.front.Config.Handler)
 	if c := server.Config; c.ReadHeaderTimeout <= 0 || c.ReadTimeout <= 0 || c.WriteTimeout <= 0 || c.IdleTimeout <= 0 || c.MaxHeaderBytes <= 0 {
-		t.Errorf("a client can take as long as it likes: %+v", c)
+		t.Errorf("want limits for the time and the size of requests, got %+v", c)
 	}
 	server.Config.ReadTimeout, server.Config.ReadHeaderTimeout, server.Config.IdleTimeout = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn)
@@ -366,22 +366,22 @@ func TestAbuseOfHTTPIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-		_, _ = io.WriteString(conn, text) // it may be cut off
+		_, _ = io.WriteString(conn, text) // the server may cut the connection
 		answered, err := io.ReadAll(conn)
 		if netErr, ok := err.(net.Error); ok && netErr.Timeout() { //nolint:errorlint // of this very call
-			t.Errorf("%s: neither answered nor cut off: %.200s", name, answered)
+			t.Errorf("%s: want a response or a closed connection, got %.200s", name, answered)
 		}
 		_ = conn.Close()
-		frames := strings.HasPrefix(text, http2) && bytes.HasPrefix(answered, []byte{0, 0}) // of few bytes
+		frames := strings.HasPrefix(text, http2) && bytes.HasPrefix(answered, []byte{0, 0}) // of at most a few bytes
 		if len(answered) > 0 && !frames && !regexp.MustCompile(`^HTTP/1\.[01] (100|200|307|4\d\d|501|505)`).Match(answered) || inside.Match(answered) {
-			t.Errorf("%s: %.300s", name, answered)
+			t.Errorf("%s: want a client error without internals, got %.300s", name, answered)
 		}
 		if bytes.Contains(answered, []byte("root:")) || bytes.Contains(answered, []byte(demo.Token)) {
-			t.Errorf("%s: %.300s", name, answered)
+			t.Errorf("%s: the response reveals a file or the token: %.300s", name, answered)
 		}
 	}
 	if calls := e.callsOf(demo.Token); len(calls) > 0 {
-		t.Errorf("calls were made: %q", calls)
+		t.Errorf("want no calls, got %q", calls)
 	}
 	e.must(nested)
 }
@@ -415,7 +415,8 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { _ = conn.Close() })
-				// Settings, and then a frame of an unknown type whose length is 2²⁰-1.
+				// HTTP/2 settings, and then the header of a frame of an unknown type with
+				// length 2²⁰-1
 				_, _ = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"+"\x0f\xff\xff\xee\x00\x00\x00\x00\x00x")
 			}
 			time.Sleep(time.Second)
@@ -454,9 +455,9 @@ func TestMemoryGrowsWithReceivedBodies(t *testing.T) {
 					t.Fatalf("%d of %d requests have begun", e.telemetry.InFlight(), test.requests)
 				}
 			}
-			time.Sleep(100 * time.Millisecond) // a handler that allocates ahead has done so by then
+			time.Sleep(100 * time.Millisecond) // by then a handler that allocates ahead has done so
 			if grown := liveHeap() - before; grown > most {
-				t.Errorf("the heap grew by %d MB", grown>>20)
+				t.Errorf("the heap grew by %d MB, want at most 64", grown>>20)
 			}
 		})
 	}

@@ -27,7 +27,8 @@ func TestLimitsRefuseLargerRequests(t *testing.T) {
 		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation begins with 3 fields; it can begin with 2."},
 		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "A list is asked for 11 rows; it can be asked for 10."},
 		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "A list is asked for 20 rows; it can be asked for 10."},
-		// teams, and for each of 10: nodes, name, workspaces, and for each of 5: nodes, name.
+		// teams, then nodes, name and workspaces for each of 10, then nodes and name for each
+		// of 5
 		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The answer could have 132 fields; it can have 131. Ask for fewer rows, or in several requests."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,10 +36,10 @@ func TestLimitsRefuseLargerRequests(t *testing.T) {
 			e := newEnv(t, withLimits(test.set))
 			e.must(test.within)
 			e.forget()
-			for range 2 { // also when the document is known
+			for range 2 { // the second request finds the parsed document in the cache
 				r := e.query(test.over)
 				if len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Message != test.text {
-					t.Fatalf("got %s", r.raw)
+					t.Fatalf("want one error %q, got %s", test.text, r.raw)
 				}
 				want := map[string]any{"code": "BAD_USER_INPUT", "limit": strings.Fields(name)[0], "value": float64(test.value), "max": float64(test.most)}
 				if got := r.Errors[0].Extensions; fmt.Sprint(got) != fmt.Sprint(want) {
@@ -46,10 +47,10 @@ func TestLimitsRefuseLargerRequests(t *testing.T) {
 				}
 			}
 			if calls := e.callsOf(demo.Token); len(calls) > 0 {
-				t.Errorf("calls: %q", calls)
+				t.Errorf("want no calls, got %q", calls)
 			}
 			if log() != "" {
-				t.Errorf("logged: %s", log())
+				t.Errorf("want nothing logged, got %s", log())
 			}
 			e = newEnv(t, withLimits(test.set), withMeasuredLimits)
 			e.must(test.over)
@@ -68,9 +69,9 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 	log := captureLog(t)
 	budget := withLimits(func(l *limits.Limits) { l.Calls = 6 })
 	e := newEnv(t, budget)
-	for range 2 { // each request has its own
+	for range 2 { // each request has a budget of its own
 		e.forget()
-		r := e.query(nested) // 1 + 3 + 12, of which six are made: the teams, and five of the lists below
+		r := e.query(nested) // 1 + 3 + 12 calls, of which six are made: the teams, and five of the lists below
 		if calls := e.callsOf(demo.Token); len(calls) != 6 {
 			t.Errorf("%d calls, want 6: %q", len(calls), calls)
 		}
@@ -82,7 +83,7 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 			}
 			missing++
 			if code := r.code(path); code != "CALL_BUDGET_EXCEEDED" {
-				t.Errorf("%s is missing with the code %q", path, code)
+				t.Errorf("%s is missing with the code %q, want CALL_BUDGET_EXCEEDED", path, code)
 			}
 			return false
 		}
@@ -96,15 +97,15 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 			}
 		}
 		if lists != 5 || missing != len(r.Errors) || r.get("teams.nodes.0.name") != "Acme Coaching" {
-			t.Errorf("%d lists, %d missing, %d errors: %.1000s", lists, missing, len(r.Errors), r.raw)
+			t.Errorf("want 5 lists, and an error for each of the others; got %d lists, %d missing, %d errors: %.1000s", lists, missing, len(r.Errors), r.raw)
 		}
 	}
 	if log() != "" {
-		t.Error(log())
+		t.Errorf("want nothing logged, got %s", log())
 	}
 	newEnv(t, budget, withMeasuredLimits).must(nested)
 	if n := strings.Count(log(), "limit=calls value=7 max=6"); n != 1 {
-		t.Errorf("reported %d times: %s", n, log())
+		t.Errorf("the exceeded budget was reported %d times, want once: %s", n, log())
 	}
 }
 
@@ -112,7 +113,7 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 // are selected and however few calls they take.
 func TestObjectLimitBoundsTheAnswer(t *testing.T) {
 	log := captureLog(t)
-	// Two people a team, so that each level has six times as many as the one above.
+	// A team has two members, so that each level has six times as many rows as the one above.
 	people := func(levels int) string {
 		return `{ team(id: "11") { ...F0 } }` + each(levels, func(i int) string {
 			if i == levels-1 {
@@ -128,29 +129,29 @@ func TestObjectLimitBoundsTheAnswer(t *testing.T) {
 		e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects, l.Complexity = 1000, 0 }))
 		r := e.query(query)
 		if len(r.Errors) == 0 || len(r.Errors) > 1001 || len(r.raw) > 2<<20 {
-			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+			t.Errorf("%s: want at most 1001 errors in 2 MiB, got %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
 			continue
 		}
 		if failed := r.Errors[0]; failed.Extensions["code"] != "BAD_USER_INPUT" || failed.Extensions["limit"] != "objects" || failed.Extensions["max"] != 1000.0 {
-			t.Errorf("%s: %+v", name, failed)
+			t.Errorf("%s: want BAD_USER_INPUT with the limit of objects, got %+v", name, failed)
 		}
 	}
-	// 3 teams, 2 people each, and 5 contacts of 12 workspaces, where there are so many.
+	// 3 teams, 2 members each, 12 workspaces, and at most 5 contacts of each
 	const query = `{ teams { nodes { memberships { id } workspaces { nodes { name contacts(first: 5) { nodes { emailAddress } } } } } } }`
 	all := newEnv(t).must(query)
 	n := strings.Count(all.raw, `"id"`) + strings.Count(all.raw, `"name"`) + strings.Count(all.raw, `"emailAddress"`) + 3
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n })).must(query); r.raw != all.raw {
-		t.Errorf("%d objects: %.300s", n, r.raw)
+		t.Errorf("with a limit of %d objects: want everything, got %.300s", n, r.raw)
 	}
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 })).query(query); len(r.Errors) != 1 || r.get("teams.nodes.0.memberships.0.id") == nil {
-		t.Errorf("%d of %d objects: %d errors in %.1000s", n-1, n, len(r.Errors), r.raw)
+		t.Errorf("with a limit of %d of %d objects: want one error beside data, got %d errors in %.1000s", n-1, n, len(r.Errors), r.raw)
 	}
 	if log() != "" {
-		t.Error(log())
+		t.Errorf("want nothing logged, got %s", log())
 	}
 	newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = n - 1 }), withMeasuredLimits).must(query)
 	if !strings.Contains(log(), fmt.Sprintf("limit=objects value=%d max=%d", n, n-1)) {
-		t.Error(log())
+		t.Errorf("want the exceeded limit logged, got %s", log())
 	}
 }
 
@@ -177,26 +178,26 @@ func TestValidationIsBounded(t *testing.T) {
 		begun := time.Now()
 		r := e.query(query, map[string]any{"k": strings.Split(rep("x,", 100_000), ","), "i": strings.Split(rep("1,", 100_000), ",")})
 		if took := time.Since(begun); took > 2*time.Second {
-			t.Errorf("%s: took %s", name, took)
+			t.Errorf("%s: took %s, want at most 2s", name, took)
 		}
 		if len(r.Errors) == 0 || r.Data != nil || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || len(r.raw) > 5000 {
-			t.Errorf("%s: %.300s", name, r.raw)
+			t.Errorf("%s: want a short BAD_USER_INPUT, got %.300s", name, r.raw)
 		}
 	}
 	if calls := e.callsOf(demo.Token); len(calls) > 0 {
-		t.Errorf("calls: %q", calls)
+		t.Errorf("want no calls, got %q", calls)
 	}
-	// A list in the document costs what it takes to read it for each row.
+	// A list of literals costs its length for each row.
 	costly := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 100) { nodes { ` + each(10, func(i int) string {
 		return fmt.Sprintf("a%d: customAttributes(keys: [%s]) { key } ", i, rep(`"x" `, 400))
 	}) + ` } } } }`
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 100_000 })).query(costly); len(r.Errors) != 1 || r.Errors[0].Extensions["limit"] != "complexity" {
-		t.Errorf("got %.300s", r.raw)
+		t.Errorf("want one error of complexity, got %.300s", r.raw)
 	}
-	// A list that comes with each row is taken for five objects.
+	// A list that is part of each row counts as five objects.
 	embedded := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 10) { nodes { tags { name color } } } } }`
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 121 })).query(embedded); len(r.Errors) != 1 || r.Errors[0].Extensions["value"] != 122.0 {
-		t.Errorf("got %.300s", r.raw)
+		t.Errorf("want a complexity of 122, got %.300s", r.raw)
 	}
 }
 
@@ -211,10 +212,10 @@ func TestErrorsOfBadDocumentsAreShort(t *testing.T) {
 	} {
 		r := e.query(query)
 		if len(r.raw) > 5000 || len(r.Errors) == 0 || len(r.Errors) > 11 {
-			t.Errorf("%s: %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
+			t.Errorf("%s: want 1 to 11 errors in 5000 bytes, got %d errors in %d bytes: %.300s", name, len(r.Errors), len(r.raw), r.raw)
 		}
 	}
 	if r := e.query("{" + each(20, func(i int) string { return fmt.Sprintf("x%d ", i) }) + "}"); len(r.Errors) != 11 || r.Errors[10].Message != "There are 10 more errors." || r.Errors[10].Extensions["code"] != "BAD_USER_INPUT" {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want 10 errors and the number of the others, got %s", r.raw)
 	}
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	default:
-		// Tests name the project's files as they stand from its root.
+		// Tests name the project's files relative to its root.
 		if err := os.Chdir(".."); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -64,7 +64,7 @@ func process(t *testing.T, env string) (*exec.Cmd, string) {
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
 	if err != nil {
-		t.Fatalf("%s: %v", env, err)
+		t.Fatalf("%s: want a line of output: %v", env, err)
 	}
 	go func() { _, _ = io.Copy(os.Stderr, lines) }()
 	return cmd, strings.TrimSpace(line)
@@ -84,7 +84,7 @@ func size(usual, large int) int {
 // heap returns the number of bytes that are reachable.
 func heap() uint64 {
 	var m runtime.MemStats
-	for range 3 { // pools give up what they hold in two collections
+	for range 3 { // pools release their objects after two collections
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)

@@ -28,7 +28,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 	publicWorkspace := ws.get("workspace.publicId").(string)
 	publicTag := ws.get("workspace.contactTags.nodes.1.publicId").(string)
 	e.take(demo.Token)
-	const made = "3000000721" // the id that a new contact gets: the example has 720
+	const made = "3000000721" // the id of a new contact, since the example has 720
 	for _, step := range []struct {
 		name, mutation, want string
 		calls                []string
@@ -172,19 +172,19 @@ func TestReadsSeeEarlierWrites(t *testing.T) {
 	e := newEnv(t, withCache(time.Hour))
 	const list = `workspace(id: "102") { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName tags { name } } } }`
 	if r := e.must(`{ ` + list + ` }`); len(r.get("workspace.contacts.nodes").([]any)) != 0 {
-		t.Fatal(r.raw)
+		t.Fatalf("want no contact before the write, got %s", r.raw)
 	}
 	r := e.must(`mutation {
 		a: createContact(input: { workspaceId: "102", emailAddress: "me@example.com", firstName: "A" }) { contact { firstName workspace { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName } } } } }
 		b: upsertContact(input: { workspaceId: "102", emailAddress: "me@example.com", firstName: "B" }) { contact { workspace { contacts(filter: { emailAddresses: ["me@example.com"] }) { nodes { firstName } } } } }
 	}`)
 	if r.get("a.contact.workspace.contacts.nodes.0.firstName") != "A" || r.get("b.contact.workspace.contacts.nodes.0.firstName") != "B" {
-		t.Errorf("in the same operation: %s", r.raw)
+		t.Errorf("in the same operation: want the written names, got %s", r.raw)
 	}
 	if r := e.must(`{ ` + list + ` }`); r.get("workspace.contacts.nodes.0.firstName") != "B" {
-		t.Errorf("in the next one: %s", r.raw)
+		t.Errorf("in the next operation: want the last name, got %s", r.raw)
 	}
-	// Many at a time, each of which reads what it has written.
+	// Concurrent writers each read their own writes.
 	var wait sync.WaitGroup
 	for i := range 16 {
 		wait.Go(func() {
@@ -195,7 +195,7 @@ func TestReadsSeeEarlierWrites(t *testing.T) {
 					map[string]any{"input": map[string]any{"workspaceId": "102", "emailAddress": email, "firstName": name}})
 				r := e.must(`query($email: String!) { workspace(id: "102") { contacts(filter: { emailAddresses: [$email] }) { nodes { firstName } } } }`, map[string]any{"email": email})
 				if got := r.get("workspace.contacts.nodes.0.firstName"); got != name {
-					t.Errorf("read %v, wrote %s", got, name)
+					t.Errorf("read %v, want %s", got, name)
 				}
 			}
 		})
@@ -232,10 +232,10 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 			}))
 			r := e.query(create)
 			if says := strings.HasSuffix(r.Errors[0].Message, "look before you try again."); says != (test.outcome != nil) {
-				t.Errorf("it says %q", r.Errors[0].Message)
+				t.Errorf("want advice to look only if the outcome is unknown, got %q", r.Errors[0].Message)
 			}
 			if r.code("a") != test.code || r.Errors[0].Extensions["outcome"] != test.outcome || r.get("b.team.name") != "B" || r.get("a") != nil {
-				t.Errorf("got %s", r.raw)
+				t.Errorf("want %s with the outcome %v beside the other mutation, got %s", test.code, test.outcome, r.raw)
 			}
 			creates := 0
 			for _, call := range e.take(demo.Token) {
@@ -244,7 +244,7 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 				}
 			}
 			if creates != test.creates {
-				t.Errorf("it was sent %d times, want %d", creates, test.creates)
+				t.Errorf("the mutation was sent %d times, want %d", creates, test.creates)
 			}
 		})
 	}
@@ -271,7 +271,7 @@ func TestMutationsOfMissingRecordsAreNotFound(t *testing.T) {
 		`updateWorkspace(input: { id: "Nowhere", name: "x" }) { workspace { id } }`,
 	} {
 		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "NOT_FOUND" || r.get("m") != nil {
-			t.Errorf("%s: %s", mutation, r.raw)
+			t.Errorf("%s: want NOT_FOUND, got %s", mutation, r.raw)
 		}
 	}
 	for _, mutation := range []string{
@@ -280,10 +280,10 @@ func TestMutationsOfMissingRecordsAreNotFound(t *testing.T) {
 		`deleteContact(input: { id: "a b", workspaceId: "101" }) { deletedContactId }`,
 	} {
 		if r := e.query("mutation { m: " + mutation + " }"); r.code("m") != "BAD_USER_INPUT" {
-			t.Errorf("%s: %s", mutation, r.raw)
+			t.Errorf("%s: want BAD_USER_INPUT, got %s", mutation, r.raw)
 		}
 	}
-	// A tag that is not there is about a field of the input, and nothing is sent.
+	// A missing tag is a user error of the input, and nothing is written.
 	e.forget()
 	many := make([]string, 501)
 	for i := range many {
@@ -292,12 +292,12 @@ func TestMutationsOfMissingRecordsAreNotFound(t *testing.T) {
 	for _, tags := range [][]string{{"Nothing"}, many, {"007"}} {
 		r := e.must(`mutation($tags: [ID!]) { m: createContact(input: { workspaceId: "101", emailAddress: "n@example.com", tagIds: $tags }) { contact { id } userErrors { field } } }`, map[string]any{"tags": tags})
 		if r.get("m.userErrors.0.field") != "tagIds" || r.get("m.contact") != nil {
-			t.Errorf("%d tags: %s", len(tags), r.raw)
+			t.Errorf("%d tags: want a user error of tagIds, got %s", len(tags), r.raw)
 		}
 	}
 	for _, call := range e.callsOf(demo.Token) {
 		if strings.HasPrefix(call, "POST") {
-			t.Errorf("sent: %s", call)
+			t.Errorf("want nothing written, got %s", call)
 		}
 	}
 }
@@ -346,10 +346,10 @@ func TestRetriedUpsertLeavesCreatedUnknown(t *testing.T) {
 	}))
 	const upsert = `mutation { upsertContact(input: {workspaceId: "101", emailAddress: "a@example.com"}) { created contact { rawId } userErrors { message } } }`
 	if r := e.must(upsert); r.raw != `{"data":{"upsertContact":{"created":null,"contact":{"rawId":"7"},"userErrors":[]}}}` {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want the contact with created null, got %s", r.raw)
 	}
 	if r := e.must(upsert); r.get("upsertContact.created") != false {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want created false, got %s", r.raw)
 	}
 }
 
@@ -403,11 +403,11 @@ func TestLookupErrorsAreFieldErrors(t *testing.T) {
 			e := newEnv(t, on(test.path, answer(status, "application/json", `{"error":"found unpermitted parameter: :tag_id"}`)))
 			r := e.query(test.mutation)
 			if r.code(test.field) == "" || r.get(test.field) != nil {
-				t.Errorf("%s, %d: %s", name, status, r.raw)
+				t.Errorf("%s, %d: want an error of the field, got %s", name, status, r.raw)
 			}
 			for _, call := range e.take(demo.Token) {
 				if strings.HasPrefix(call, "POST") || strings.HasPrefix(call, "DELETE") {
-					t.Errorf("%s, %d: %s", name, status, call)
+					t.Errorf("%s, %d: want nothing written, got %s", name, status, call)
 				}
 			}
 		}
@@ -456,15 +456,15 @@ func TestNullAndAbsentFieldsReachUpstream(t *testing.T) {
 		}
 		mu.Unlock()
 		if first, phone, tags := fmt.Sprint(r.get("m.contact.firstName")), fmt.Sprint(r.get("m.contact.phoneNumber")), fmt.Sprint(r.get("m.contact.tags")); first != row.firstName || phone != row.phone || tags != row.tags {
-			t.Errorf("%s: %s", row.call, r.raw)
+			t.Errorf("%s: unexpected record: %s", row.call, r.raw)
 		}
 		if !strings.HasPrefix(row.call, "create") && r.get("m.contact.customAttributes.0") == nil {
-			t.Errorf("%s: the custom attributes are gone: %s", row.call, r.raw)
+			t.Errorf("%s: want the custom attributes kept, got %s", row.call, r.raw)
 		}
 	}
 	r := e.must(`mutation { updateContactTag(input: {id: "5001", workspaceId: "101", name: null}) { contactTag { name } userErrors { message field } } }`)
 	if r.get("updateContactTag.userErrors.0.field") != "name" {
-		t.Errorf("a tag without a name: %s", r.raw)
+		t.Errorf("want a user error for a tag without a name, got %s", r.raw)
 	}
 }
 
@@ -489,7 +489,7 @@ func TestDerivedWritesSucceed(t *testing.T) {
 				if f.Create != "" && f.Type == "String" {
 					texts = append(texts, f)
 					if made.get(at+"."+f.Name) != "7" {
-						t.Errorf("%s: %s", f.Name, made.raw)
+						t.Errorf("%s: want the created value, got %s", f.Name, made.raw)
 					}
 				}
 			}
@@ -499,16 +499,16 @@ func TestDerivedWritesSucceed(t *testing.T) {
 			refused := update(`""`)
 			if want := strings.ToUpper(texts[0].Key[:1]) + strings.ReplaceAll(texts[0].Key[1:], "_", " ") + " can't be blank"; refused.get("m.userErrors.0.message") != want ||
 				refused.get("m.userErrors.0.field") != texts[0].Name || refused.get(at) != nil {
-				t.Errorf("a blank %s: %s", texts[0].Name, refused.raw)
+				t.Errorf("a blank %s: want a user error, got %s", texts[0].Name, refused.raw)
 			}
 			if changed := update(`"changed"`); changed.get(at+"."+texts[0].Name) != "changed" {
-				t.Error(changed.raw)
+				t.Errorf("want the changed text, got %s", changed.raw)
 			}
 			if deleted := e.must(fmt.Sprintf("mutation { m: delete%s(input: { id: %q }) { deleted%sId userErrors { message } } }", x.Type, id, x.Type)); deleted.get("m.deleted"+x.Type+"Id") != id {
-				t.Error(deleted.raw)
+				t.Errorf("want the deleted id, got %s", deleted.raw)
 			}
 			if gone := e.query(fmt.Sprintf("{ node(id: %q) { id } }", id)); gone.code("node") != "NOT_FOUND" {
-				t.Error(gone.raw)
+				t.Errorf("want NOT_FOUND after the deletion, got %s", gone.raw)
 			}
 		})
 	}

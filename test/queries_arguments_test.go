@@ -49,7 +49,7 @@ func TestFiltersSelectRows(t *testing.T) {
 	}
 	r := e.must(`{ workspace(id: "101") { contactTags(filter: { names: ["VIP", "Lead"] }) { nodes { name workspace { name } } } } }`)
 	if nodes, _ := r.get("workspace.contactTags.nodes").([]any); len(nodes) != 2 {
-		t.Errorf("tags by name: %s", r.raw)
+		t.Errorf("want two tags by name, got %s", r.raw)
 	}
 }
 
@@ -86,12 +86,12 @@ func TestBadArgumentsMakeNoCall(t *testing.T) {
 			t.Errorf("%s: want %s %q, got %s", test.field, test.code, test.text, r.raw)
 		}
 		if calls := e.callsOf(demo.Token); len(calls) != 0 {
-			t.Errorf("%s: calls %q", test.field, calls)
+			t.Errorf("%s: want no calls, got %q", test.field, calls)
 		}
 	}
 	for _, variables := range []map[string]any{{"d": "asc"}, {"d": 7}} {
 		if r := e.query(`query($d: SortDirection!) { workspace(id: "101", subdomain: "acme-academy") { contacts(sort: { direction: $d }) { nodes { id } } } }`, variables); len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" {
-			t.Errorf("%v: %s", variables, r.raw)
+			t.Errorf("%v: want BAD_USER_INPUT, got %s", variables, r.raw)
 		}
 	}
 	ids := make([]string, 101)
@@ -100,7 +100,7 @@ func TestBadArgumentsMakeNoCall(t *testing.T) {
 	}
 	r := e.query(`query($ids: [ID!]!) { nodes(ids: $ids) { id } workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { ids: $ids }) { nodes { id } } } }`, map[string]any{"ids": ids})
 	if r.Data != nil || len(r.Errors) == 0 || !strings.Contains(r.raw, "ids has 101 values; it can have 100.") {
-		t.Errorf("101 ids: %s", r.raw)
+		t.Errorf("101 ids: want an error with the limit, got %s", r.raw)
 	}
 }
 
@@ -118,28 +118,28 @@ func TestArgumentsTakeEveryFormOfID(t *testing.T) {
 	}
 	for _, team := range forms("team") {
 		if r := e.must(`{ team(id: "` + team + `") { name workspaces { nodes { rawId } } } way: team(id: "` + team + `") { workspaces { nodes { rawId } } } }`); r.get("team.name") != "Acme Coaching" || r.get("way.workspaces.nodes.0.rawId") != "101" {
-			t.Errorf("team %s: %s", team, r.raw)
+			t.Errorf("team %s: want its name and workspaces, got %s", team, r.raw)
 		}
 	}
 	for _, workspace := range forms("workspace") {
 		for _, subdomain := range []string{"", `, subdomain: "acme-academy"`, `, subdomain: "ACME-Academy"`} {
 			r := e.must(`{ workspace(id: "` + workspace + `"` + subdomain + `) { name contacts(first: 1) { nodes { rawId } } } way: workspace(id: "` + workspace + `"` + subdomain + `) { contacts(first: 1) { nodes { id } } } }`)
 			if r.get("workspace.name") != "Acme Academy" || r.get("workspace.contacts.nodes.0.rawId") != "3000000001" || r.get("way.contacts.nodes.0.id") != contactIDs(1)[0] {
-				t.Errorf("workspace %s: %s", workspace, r.raw)
+				t.Errorf("workspace %s: want its name and contacts, got %s", workspace, r.raw)
 			}
 		}
 		for _, contact := range forms("contact") {
 			fresh := newEnv(t)
 			r := fresh.must(`{ contact(id: "` + contact + `", workspaceId: "` + workspace + `") { id firstName appliedTags { nodes { id } } } workspace(id: "` + workspace + `") { contact(id: "` + contact + `") { id } } }`)
 			if r.get("contact.id") != known.get("contact.id") || r.get("workspace.contact.id") != known.get("contact.id") || r.get("contact.firstName") != "Bruno" {
-				t.Errorf("contact %s of %s: %s", contact, workspace, r.raw)
+				t.Errorf("contact %s of %s: want its ids and name, got %s", contact, workspace, r.raw)
 			}
 		}
 	}
 	for _, path := range []string{"team", "workspace", "contact"} {
 		id := known.get(path + ".id").(string)
 		if r := e.must(`{ node(id: "` + id + `") { id __typename } }`); r.get("node.id") != id {
-			t.Errorf("node %s: %s", id, r.raw)
+			t.Errorf("node %s: want the same id, got %s", id, r.raw)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func TestNullFilterIsNoFilter(t *testing.T) {
 		}
 	}
 	if checked < 10 {
-		t.Errorf("%d fields of filters", checked)
+		t.Errorf("%d fields of filters were checked, want at least 10", checked)
 	}
 }
 
@@ -219,7 +219,7 @@ func TestLongFiltersAreSplit(t *testing.T) {
 	}))
 	addresses := make([]string, rows)
 	for i := range addresses {
-		addresses[i] = address((i*37)%rows + 1) // so that the parts overlap in their ids
+		addresses[i] = address((i*37)%rows + 1) // so that the ids of the split filters overlap
 	}
 	list := func(arguments string) (ids []int, more bool) {
 		t.Helper()
@@ -249,20 +249,20 @@ func TestLongFiltersAreSplit(t *testing.T) {
 		"first: 30, sort: { direction: DESC }, after: \"61\"": {down, true},
 	} {
 		if ids, more := list(arguments); !slices.Equal(ids, want.ids) || more != want.more {
-			t.Errorf("%s: got %v, more %t", arguments, ids, more)
+			t.Errorf("%s: got %v, more %t; want %v, more %t", arguments, ids, more, want.ids, want.more)
 		}
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	if longest < 4<<10 {
-		t.Errorf("the longest URL has %d bytes: filters are split too early", longest)
+		t.Errorf("the longest URL has %d bytes, want at least 4096: filters are split too early", longest)
 	}
 	r := e.query(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }, sort: { property: UPDATED_AT }) { nodes { rawId } } } }`, map[string]any{"a": addresses})
 	if r.code("workspace.contacts") != "BAD_USER_INPUT" {
-		t.Errorf("sorted by another property: %s", r.raw)
+		t.Errorf("sorted by another property: want BAD_USER_INPUT, got %s", r.raw)
 	}
 	r = e.query(`query($a: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: $a }) { nodes { rawId } } } }`, map[string]any{"a": []string{strings.Repeat("x", 5000)}})
 	if r.code("workspace.contacts") != "BAD_USER_INPUT" {
-		t.Errorf("a value of 5,000 bytes: %s", r.raw)
+		t.Errorf("a value of 5,000 bytes: want BAD_USER_INPUT, got %s", r.raw)
 	}
 }

@@ -24,7 +24,7 @@ func (e *env) sendJSON(query, variables string) (status int, r result) {
 	status, raw, _ := e.request(http.MethodPost, "/graphql", `{"query":`+string(text)+`,"variables":`+variables+`}`,
 		"Content-Type: application/json", "Accept: application/graphql-response+json", "Authorization: Bearer "+demo.Token)
 	if err := json.Unmarshal([]byte(raw), &r); err != nil {
-		e.t.Fatalf("%s: %s", query, raw)
+		e.t.Fatalf("%s: want JSON, got %s", query, raw)
 	}
 	r.raw = raw
 	return status, r
@@ -92,7 +92,7 @@ func TestVariablesAreCoerced(t *testing.T) {
 		status, r := e.sendJSON(row.query, variables)
 		if row.want == "" {
 			if status != http.StatusOK || len(r.Errors) > 0 {
-				t.Errorf("%s %s: %d %s", row.query, row.v, status, r.raw)
+				t.Errorf("%s %s: want no errors, got %d %s", row.query, row.v, status, r.raw)
 			}
 			continue
 		}
@@ -106,7 +106,7 @@ func TestVariablesAreCoerced(t *testing.T) {
 		}
 	}
 	if status, r := e.sendJSON(byInput, `{"v":{"workspaceId":1.5,"firstName":1}}`); status != http.StatusBadRequest || len(r.Errors) != 2 {
-		t.Errorf("each error is not reported: %s", r.raw)
+		t.Errorf("want an error for each of two mistakes, got %s", r.raw)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestCoercedVariablesReachUpstream(t *testing.T) {
 		_, r := e.sendJSON(row.query, variables)
 		calls := e.take(demo.Token)
 		if row.want != "" && !slices.ContainsFunc(calls, func(call string) bool { return strings.HasPrefix(call, row.want) }) {
-			t.Errorf("%s %s: %q, %s", row.query, row.v, calls, r.raw)
+			t.Errorf("%s %s: calls %q, want one to %s: %s", row.query, row.v, calls, row.want, r.raw)
 		}
 	}
 }
@@ -144,17 +144,17 @@ func TestErrorsDoNotRepeatInput(t *testing.T) {
 		byAfter: strings.Repeat("7", 100_000), bySort: `{"property":"` + secret + `"}`,
 	} {
 		if _, r := e.sendJSON(query, `{"v":`+v+`}`); len(r.Errors) != 1 || len(r.raw) > 500 || strings.Contains(r.raw, "s3cr3ts3cr3t") {
-			t.Errorf("%s: %.1000s", query, r.raw)
+			t.Errorf("%s: want one short error without the input, got %.1000s", query, r.raw)
 		}
 	}
 	for _, query := range []string{`{ teams(first: "` + secret + `") { __typename } }`, `{ workspace(id: 1) { contacts(sort: { direction: "` + secret + `" }) { __typename } } }`, `{ workspace(id: 1) { contacts(filter: "` + secret + `") { __typename } } }`} {
 		if _, r := e.sendJSON(query, ""); len(r.Errors) != 1 || len(r.raw) > 500 || strings.Contains(r.raw, "s3cr3ts3cr3t") {
-			t.Errorf("%.100s: %.1000s", query, r.raw)
+			t.Errorf("%.100s: want one short error without the input, got %.1000s", query, r.raw)
 		}
 	}
 	many := `{"v":{` + each(3000, func(i int) string { return fmt.Sprintf(`"idz%d":1,`, i) }) + `"x":1}}`
 	if _, r := e.sendJSON(byFilter, many); len(r.Errors) > 11 {
-		t.Errorf("%d errors", len(r.Errors))
+		t.Errorf("%d errors, want at most 11", len(r.Errors))
 	}
 }
 
@@ -195,7 +195,7 @@ func TestLiteralsAreCoerced(t *testing.T) {
 		case row.want == "" || len(r.Errors) != 1 || r.Errors[0].Message != row.want:
 			t.Errorf("%s: %s\nwant %s", row.query, r.raw, row.want)
 		case r.Errors[0].Path != nil && r.Data == nil:
-			t.Errorf("a request error has a path: %s", r.raw)
+			t.Errorf("want no path in a request error, got %s", r.raw)
 		}
 	}
 }
@@ -217,20 +217,20 @@ func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 		status, r := e.sendJSON(row.query, `{"v":null}`)
 		if status != http.StatusOK || len(r.Errors) != 1 || r.Errors[0].Message != "Argument "+row.want || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" ||
 			len(r.Errors[0].Path) == 0 || r.Errors[0].Path[len(r.Errors[0].Path)-1] != "first" {
-			t.Errorf("%s: %d %s", row.query, status, r.raw)
+			t.Errorf("%s: want BAD_USER_INPUT at the field, got %d %s", row.query, status, r.raw)
 		}
 		for _, call := range e.callsOf(demo.Token) {
 			if strings.Contains(call, "null") || strings.HasPrefix(call, "DELETE") || strings.HasSuffix(call, "/1") {
-				t.Errorf("%s: %s", row.query, call)
+				t.Errorf("%s: want no call with the null, got %s", row.query, call)
 			}
 		}
 		if strings.HasPrefix(row.query, "query") && r.Data != nil && r.Data["__typename"] != "Query" {
-			t.Errorf("the rest is not answered: %s", r.raw)
+			t.Errorf("want the other fields answered, got %s", r.raw)
 		}
 	}
-	// Where the position has a default, a variable that is not given leaves it.
+	// An absent variable leaves the default of its position.
 	if _, r := e.sendJSON(`query($v: SortDirection) { workspace(id: "101") { contacts(first: 1, sort: { direction: $v }) { nodes { rawId } } } }`, `{}`); len(r.Errors) > 0 {
-		t.Error(r.raw)
+		t.Errorf("want no errors, got %s", r.raw)
 	}
 }
 
@@ -249,17 +249,17 @@ func TestNullConditionsAreRefused(t *testing.T) {
 		status, r := e.sendJSON(query, `{"v":null}`)
 		if status != http.StatusBadRequest || r.Data != nil || len(r.Errors) != 1 || r.Errors[0].Path != nil ||
 			r.Errors[0].Message != `Argument "if" of non-null type "Boolean!" must not be null.` || !strings.Contains(r.raw, `"locations":[{"line":1,"column":`) {
-			t.Errorf("%s: %d %s", query, status, r.raw)
+			t.Errorf("%s: want 400 with one error, got %d %s", query, status, r.raw)
 		}
 	}
-	// An operation that does not use the variable so is none the worse.
+	// Operations that do not use the variable in a condition are not affected.
 	both := `query A($v: Boolean = true) { __typename @skip(if: $v) } query B($v: String) { teams(after: $v) { nodes { rawId } } }`
 	_, raw, _ := e.request(http.MethodPost, "/graphql", `{"operationName":"B","query":"`+both+`","variables":{"v":null}}`, "Content-Type: application/json", "Authorization: Bearer "+demo.Token)
 	if strings.Contains(raw, "errors") {
-		t.Error(raw)
+		t.Errorf("want no errors, got %s", raw)
 	}
 	if text := logs(); strings.Contains(text, "panic") {
-		t.Error(text)
+		t.Errorf("want no panic in the log, got %s", text)
 	}
 }
 

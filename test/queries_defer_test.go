@@ -41,7 +41,7 @@ type partial struct {
 	t    testing.TB
 	resp *http.Response
 	next func() ([]byte, error)
-	// result is what has come so far.
+	// result is the response merged so far.
 	result
 	parts []answerPart
 }
@@ -96,7 +96,7 @@ func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
 	switch media {
 	case "multipart/mixed":
 		if params["boundary"] != "-" {
-			tb.Errorf("the boundary is %q", params["boundary"])
+			tb.Errorf("the boundary is %q, want \"-\"", params["boundary"])
 		}
 		reader := multipart.NewReader(body, params["boundary"])
 		p.next = func() ([]byte, error) {
@@ -105,7 +105,7 @@ func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
 				return nil, err
 			}
 			if media := part.Header.Get("Content-Type"); media != "application/json; charset=utf-8" {
-				tb.Errorf("a part is %q", media)
+				tb.Errorf("a part has the media type %q, want application/json", media)
 			}
 			return io.ReadAll(part)
 		}
@@ -115,7 +115,7 @@ func receive(tb testing.TB, client *http.Client, req *http.Request) *partial {
 			event, data, err := reader.next()
 			if err == nil && event == "complete" {
 				if data != "" {
-					tb.Errorf("the end has data: %s", data)
+					tb.Errorf("want no data in the last event, got %s", data)
 				}
 				return nil, io.EOF
 			}
@@ -143,7 +143,7 @@ func (p *partial) read() bool {
 	raw, err := p.next()
 	if errors.Is(err, io.EOF) {
 		if len(p.parts) > 1 && *p.parts[len(p.parts)-1].HasNext {
-			p.t.Error("it ended though there is more to come")
+			p.t.Error("the response ended although hasNext was true")
 		}
 		return false
 	}
@@ -152,10 +152,10 @@ func (p *partial) read() bool {
 		err = json.Unmarshal(raw, &part)
 	}
 	if err != nil {
-		p.t.Fatalf("%v: %s", err, raw)
+		p.t.Fatalf("want a JSON part: %v: %s", err, raw)
 	}
 	if n := len(p.parts); n > 0 && (part.Data != nil || part.HasNext == nil || !*p.parts[n-1].HasNext) {
-		p.t.Errorf("part %d: %s", n, raw)
+		p.t.Errorf("part %d: want hasNext and no data, got %s", n, raw)
 	}
 	p.raw += string(raw) + "\n"
 	p.parts = append(p.parts, part)
@@ -180,7 +180,7 @@ func (p *partial) read() bool {
 		if into, ok := at.(map[string]any); ok {
 			merge(into, item.Data)
 		} else {
-			p.t.Errorf("there is no %v: %s", item.Path, raw)
+			p.t.Errorf("want an object at %v in the earlier parts: %s", item.Path, raw)
 		}
 	}
 	return true
@@ -255,13 +255,13 @@ func TestDeferMergesToThePlainAnswer(t *testing.T) {
 			if calls := e.take(demo.Token); len(calls) != test.calls {
 				t.Errorf("%d calls without @defer, want %d: %q", len(calls), test.calls, calls)
 			}
-			e = newEnv(t) // which remembers nothing
+			e = newEnv(t) // with empty caches
 			got := e.begin(t.Context(), test.query, test.variables).all()
 			if calls := e.take(demo.Token); len(calls) != test.calls {
 				t.Errorf("%d calls, want %d: %q", len(calls), test.calls, calls)
 			}
 			if !reflect.DeepEqual(got.Data, plain.Data) || len(got.Errors) != len(plain.Errors) {
-				t.Errorf("got\n%s, want\n%s", got.raw, plain.raw)
+				t.Errorf("merged\n%s, want\n%s", got.raw, plain.raw)
 			}
 			later := 0
 			for _, part := range got.parts[1:] {
@@ -271,10 +271,10 @@ func TestDeferMergesToThePlainAnswer(t *testing.T) {
 				t.Errorf("%d objects later, want %d: %s", later, test.later, got.raw)
 			}
 			if first, _, _ := strings.Cut(got.raw, "\n"); test.first != "" && !strings.HasPrefix(first, `{"data":`+test.first) {
-				t.Errorf("first %s, want %s", first, test.first)
+				t.Errorf("the first part is %s, want %s", first, test.first)
 			}
 			if media := got.resp.Header.Get("Content-Type"); strings.HasPrefix(media, "multipart/mixed") == (test.later == 0) {
-				t.Errorf("%d later, and it is %s", test.later, media)
+				t.Errorf("with %d deferred objects, the media type is %s", test.later, media)
 			}
 		})
 	}
@@ -294,7 +294,7 @@ func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 		`{"incremental":[{"data":{"locale":"en"},"path":["team"],"label":"more"}],"hasNext":false}` +
 		"\r\n-----\r\n"
 	if status != 200 || answer != want {
-		t.Errorf("%d\n%s\nwant\n%s", status, answer, want)
+		t.Errorf("%d\n%s\nwant 200 and\n%s", status, answer, want)
 	}
 	for name, want := range map[string]string{"Content-Type": `multipart/mixed;boundary="-";deferSpec=20220824`, "Cache-Control": "no-store", "ETag": ""} {
 		if got := header.Get(name); got != want {
@@ -302,7 +302,7 @@ func TestDeferPartsHaveTheMultipartFormat(t *testing.T) {
 		}
 	}
 	if got := vary(header); !strings.Contains(got, "Accept Accept-Encoding") {
-		t.Errorf("it varies with %s", got)
+		t.Errorf("want the response to vary with Accept, got %s", got)
 	}
 }
 
@@ -330,14 +330,14 @@ func TestDeferMakesNoExtraCalls(t *testing.T) {
 				calls := e.take(demo.Token)
 				want := row.want
 				if strings.HasPrefix(row.name, "40 contacts") {
-					want++ // of ids that are asked for now and later, each has a call
+					want++ // an id in a first and a deferred part takes two calls
 				}
 				if len(calls) > want {
 					t.Errorf("%d calls, want %d for %s:\n%s", len(calls), want, query, strings.Join(calls, "\n"))
 				}
 				plain := newEnv(t).must(row.query, row.variables)
 				if found := difference("", got.Data, plain.Data); found != "" || len(got.Errors) > 0 {
-					t.Fatalf("%s\n%s %v", query, found, got.Errors)
+					t.Fatalf("%s\nmerged, the response differs at %s, errors %v", query, found, got.Errors)
 				}
 			}
 		})
@@ -503,14 +503,14 @@ func TestFirstPartDoesNotWaitForDeferredCalls(t *testing.T) {
 					}
 					p := receive(t, client, req)
 					if got := p.resp.Header.Get("Content-Encoding"); got != strings.TrimPrefix(coding, "identity") || p.resp.Proto != protocol {
-						t.Errorf("it comes as %q by %s", got, p.resp.Proto)
+						t.Errorf("want the requested coding and protocol, got %q by %s", got, p.resp.Proto)
 					}
 					if !p.read() || p.get("workspace.name") != "Acme Academy" || p.get("workspace.contacts") != nil {
-						t.Fatal(p.raw)
+						t.Fatalf("want the name without contacts in the first part, got %s", p.raw)
 					}
 					close(goOn)
 					if p.all(); p.get("workspace.contacts.nodes.1.emailAddress") == nil || len(p.parts) != 2 {
-						t.Error(p.raw)
+						t.Errorf("want the contacts in the second part, got %s", p.raw)
 					}
 				})
 			}
@@ -530,23 +530,23 @@ func TestDeferredErrorsStayInTheirPart(t *testing.T) {
 	}))
 	p := e.begin(t.Context(), `{ team(id: "11") { name workspaces(first: 2) { nodes { name ... @defer { contacts(first: 1) { nodes { emailAddress } } } } } ... @defer { locale } } }`, nil).all()
 	if p.get("team.workspaces.nodes.0.contacts.nodes.0.emailAddress") == nil || p.get("team.locale") != "en" || p.get("team.workspaces.nodes.1.name") != "Acme Retreats" {
-		t.Error(p.raw)
+		t.Errorf("want everything except for the contacts of one workspace, got %s", p.raw)
 	}
 	if len(p.Errors) != 1 || p.code("team.workspaces.nodes.1.contacts") != "UPSTREAM_UNAVAILABLE" || len(p.parts[0].Errors) != 0 {
-		t.Error(p.raw)
+		t.Errorf("want one error, in the deferred part, got %s", p.raw)
 	}
 	for _, part := range p.parts[1:] {
 		for _, item := range part.Incremental {
 			if at := fmt.Sprint(item.Path); (len(item.Errors) > 0) != (at == "[team workspaces nodes 1]") {
-				t.Errorf("%s: %v", at, item.Errors)
+				t.Errorf("%s: want errors only for the second workspace, got %v", at, item.Errors)
 			}
 		}
 	}
 
-	// What is not there is told of with the part that finds it out, and once.
+	// Missing records are reported once, with the part that finds them missing.
 	p = e.begin(t.Context(), `{ workspace(id: "999") { rawId ... @defer { name } } team(id: "99") { name ... @defer { locale } } }`, nil).all()
 	if len(p.Errors) != 2 || p.code("team") != "NOT_FOUND" || p.code("workspace") != "NOT_FOUND" {
-		t.Error(p.raw)
+		t.Errorf("want NOT_FOUND once for each record, got %s", p.raw)
 	}
 }
 
@@ -560,7 +560,7 @@ func TestDeferredNullRemovesOnlyItsFragment(t *testing.T) {
 		attributes += len(contact.(map[string]any)["customAttributes"].([]any))
 	}
 	if attributes < 4 {
-		t.Fatalf("%d attributes", attributes)
+		t.Fatalf("want at least 4 attributes, got %d", attributes)
 	}
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = rows + attributes/2 }))
 	p := e.begin(t.Context(), query, nil).all()
@@ -572,20 +572,19 @@ func TestDeferredNullRemovesOnlyItsFragment(t *testing.T) {
 				failed++
 			}
 			if (item.Data == nil) != (len(item.Errors) == 1) {
-				t.Errorf("%v: %v", item.Path, item.Errors)
+				t.Errorf("%v: want one error if the data is null, got %v", item.Path, item.Errors)
 			}
 		}
 	}
 	if sent != rows || failed == 0 || failed == rows || len(p.Errors) != failed || len(p.get("workspace.contacts.nodes").([]any)) != rows || p.get("workspace.contacts.nodes.19.emailAddress") == nil {
-		t.Errorf("%d told, %d failed: %s", sent, failed, p.raw)
+		t.Errorf("want %d fragments, some of them failed; got %d and %d failed: %s", rows, sent, failed, p.raw)
 	}
 
-	// Of an object that the client has not been sent for such a reason, nothing is said,
-	// and nothing fetched.
+	// A fragment whose object has failed in the first part is neither sent nor fetched.
 	e = newEnv(t, withLimits(func(l *limits.Limits) { l.Objects = rows }))
 	p = e.begin(t.Context(), `{ workspace(id: "101") { contacts(first: 20) { nodes { customAttributes { value } ... @defer { appliedTags { nodes { id } } } } } } }`, nil).all()
 	if calls := e.callsOf(demo.Token); len(p.parts) != 1 || p.get("workspace.contacts") != nil || len(calls) != 2 {
-		t.Errorf("%s%q", p.raw, calls)
+		t.Errorf("want one part without contacts after two calls, got %s%q", p.raw, calls)
 	}
 }
 
@@ -603,14 +602,14 @@ func TestDeferredCallEndsWhenTheClientHangsUp(t *testing.T) {
 		}))
 		ctx, cancel := context.WithCancel(t.Context())
 		if p := e.begin(ctx, contactsLater, nil, accept); !p.read() {
-			t.Error(p.raw)
+			t.Errorf("want a first part, got %s", p.raw)
 		}
 		<-began
 		cancel()
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
-			t.Errorf("%s: the REST call goes on", accept)
+			t.Errorf("%s: the REST call goes on, want it canceled", accept)
 		}
 	}
 }
@@ -621,7 +620,7 @@ func TestDeferredPartsShareTheRequestTimeout(t *testing.T) {
 	e := newEnv(t, withLimits(func(l *limits.Limits) { l.Timeout = 300 * time.Millisecond }), withFault(held(nil, isContacts)))
 	p := e.begin(t.Context(), contactsLater, nil).all()
 	if p.get("workspace.name") != "Acme Academy" || p.code("workspace.contacts") != "UPSTREAM_TIMEOUT" || len(p.Errors) != 1 {
-		t.Error(p.raw)
+		t.Errorf("want the name and one UPSTREAM_TIMEOUT, got %s", p.raw)
 	}
 }
 
@@ -640,8 +639,8 @@ func TestDeferredPartsShareTheLimits(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*limits.Limits)
-		code   string // empty if there is no error
-		most   int    // contacts
+		code   string // empty if no error is expected
+		most   int    // contacts at most
 	}{
 		{"calls", func(l *limits.Limits) { l.Calls = 6 }, "CALL_BUDGET_EXCEEDED", 2 * 5},
 		{"objects", func(l *limits.Limits) { l.Objects = 3 + 12 + 20 }, "BAD_USER_INPUT", 20},
@@ -650,20 +649,20 @@ func TestDeferredPartsShareTheLimits(t *testing.T) {
 		e := newEnv(t, withLimits(test.change))
 		p := e.begin(t.Context(), query, nil).all()
 		if n := contacts(p.result); n > test.most || n == 0 || (len(p.Errors) > 0) != (test.code != "") {
-			t.Errorf("%s: %d contacts, want %d, and %d errors: %.2000s", test.name, n, test.most, len(p.Errors), p.raw)
+			t.Errorf("%s: got %d contacts, want at most %d, and %d errors: %.2000s", test.name, n, test.most, len(p.Errors), p.raw)
 		}
 		for _, err := range p.Errors {
 			if err.Extensions["code"] != test.code {
-				t.Errorf("%s: %v", test.name, err)
+				t.Errorf("%s: unexpected code in %v", test.name, err)
 			}
 		}
 		if calls := e.callsOf(demo.Token); test.name == "calls" && len(calls) != 6 {
-			t.Errorf("%d calls", len(calls))
+			t.Errorf("%d calls, want 6", len(calls))
 		}
 	}
 	p := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 1000 })).begin(t.Context(), query, nil).all()
 	if len(p.Errors) != 1 || p.Errors[0].Extensions["limit"] != "complexity" || p.Data != nil {
-		t.Error(p.raw)
+		t.Errorf("want one error of complexity, got %s", p.raw)
 	}
 }
 
@@ -681,10 +680,10 @@ func TestDeferInlinesManyFragmentsInOneCall(t *testing.T) {
 		later += len(part.Incremental)
 	}
 	if later != 20 || len(p.Data["team"].(map[string]any)) != 91 {
-		t.Errorf("%d later: %s", later, p.raw)
+		t.Errorf("want 20 deferred fragments and 91 fields, got %d fragments: %s", later, p.raw)
 	}
 	if calls := e.callsOf(demo.Token); len(calls) != 1 {
-		t.Errorf("%d calls", len(calls))
+		t.Errorf("%d calls, want 1", len(calls))
 	}
 }
 
@@ -721,7 +720,7 @@ func TestDeferIsCheapBesideALargeAnswer(t *testing.T) {
 		return best
 	}
 	if whole, inParts := took("@include(if: true)"), took("@defer"); inParts > 8*whole {
-		t.Errorf("%s in parts, %s in one", inParts, whole)
+		t.Errorf("%s in parts and %s in one piece, want at most 8 times as long", inParts, whole)
 	}
 }
 
@@ -733,10 +732,10 @@ func TestDeferredMutationWritesOnce(t *testing.T) {
 		... @defer { b: createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId } ... @defer { userErrors { code } } } } }`
 	p := e.begin(t.Context(), mutation, nil).all()
 	if len(p.Errors) != 0 || len(p.parts) < 2 || p.get("a.contact.tags.0.name") == nil || p.get("a.contact.workspace.name") != "Acme Academy" || p.get("b.userErrors.0.code") != "INVALID" {
-		t.Error(p.raw)
+		t.Errorf("want the payloads without errors, got %s", p.raw)
 	}
 	if first, _, _ := strings.Cut(p.raw, "\n"); strings.Contains(first, "tags") || !strings.Contains(first, `"b":{"contact":null}`) {
-		t.Error(first)
+		t.Errorf("want no deferred fields in the first part, got %s", first)
 	}
 	writes := 0
 	for _, call := range e.callsOf(demo.Token) {
@@ -745,7 +744,7 @@ func TestDeferredMutationWritesOnce(t *testing.T) {
 		}
 	}
 	if writes != 2 {
-		t.Errorf("%d writes: %q", writes, e.callsOf(demo.Token))
+		t.Errorf("%d writes, want 2: %q", writes, e.callsOf(demo.Token))
 	}
 }
 
@@ -763,10 +762,10 @@ func TestDrainFinishesDeferredParts(t *testing.T) {
 	e.url = "http://" + listener.Addr().String()
 	p := e.begin(t.Context(), contactsLater, nil)
 	if !p.read() {
-		t.Fatal(p.raw)
+		t.Fatalf("want a first part, got %s", p.raw)
 	}
 	end(serving.ErrInterrupted)
-	for { // until it takes nothing new
+	for { // until the server accepts no more connections
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			break
@@ -775,7 +774,7 @@ func TestDrainFinishesDeferredParts(t *testing.T) {
 	}
 	close(goOn)
 	if p.all(); p.get("workspace.contacts.nodes.1.emailAddress") == nil {
-		t.Error(p.raw)
+		t.Errorf("want the contacts, got %s", p.raw)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -796,11 +795,11 @@ func TestDeferredCallsAreSharedByConcurrentClients(t *testing.T) {
 			}
 			p := e.begin(t.Context(), contactsLater, nil, accept).all()
 			if p.get("workspace.contacts.nodes.1.emailAddress") == nil || (len(p.parts) == 2) != (i%2 == 1) {
-				t.Error(p.raw)
+				t.Errorf("want the contacts, in parts only if the client accepts them, got %s", p.raw)
 			}
 		})
 	}
-	time.AfterFunc(time.Second, func() { close(goOn) }) // by then all are under way
+	time.AfterFunc(time.Second, func() { close(goOn) }) // by then all requests are in flight
 	wait.Wait()
 	contacts := 0
 	for _, call := range e.callsOf(demo.Token) {
@@ -809,7 +808,7 @@ func TestDeferredCallsAreSharedByConcurrentClients(t *testing.T) {
 		}
 	}
 	if contacts != 1 {
-		t.Errorf("%d calls for the contacts: %q", contacts, e.callsOf(demo.Token))
+		t.Errorf("%d calls for the contacts, want 1: %q", contacts, e.callsOf(demo.Token))
 	}
 }
 
@@ -836,23 +835,23 @@ func TestAcceptSelectsPartsOrOnePiece(t *testing.T) {
 	} {
 		p := e.begin(t.Context(), contactsLater, nil, "Accept: "+accept).all()
 		if got, _, _ := strings.Cut(p.resp.Header.Get("Content-Type"), ";"); got != want || p.get("workspace.contacts.nodes.1.emailAddress") == nil {
-			t.Errorf("%s: %s", accept, got)
+			t.Errorf("%s: the media type is %s, want %s with the contacts", accept, got, want)
 		}
-		if want == "multipart/mixed" { // what is one piece comes as one
+		if want == "multipart/mixed" { // a response without deferred parts comes in one piece
 			p := e.begin(t.Context(), `{ team(id: "11") { name } }`, nil, "Accept: "+accept).all()
 			if media := p.resp.Header.Get("Content-Type"); !strings.HasPrefix(media, "application/") || p.raw != `{"data":{"team":{"name":"Acme Coaching"}}}`+"\n" {
-				t.Errorf("%s: %s %s", accept, media, p.raw)
+				t.Errorf("%s: want a plain response, got %s %s", accept, media, p.raw)
 			}
 		}
 	}
 	p := e.begin(t.Context(), `{ nothing }`, nil).all()
 	if len(p.Errors) != 1 || p.resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("%d %s", p.resp.StatusCode, p.raw)
+		t.Errorf("want 400 with one error, got %d %s", p.resp.StatusCode, p.raw)
 	}
-	// Explained with the last part, of all.
+	// The last part explains the calls of all parts.
 	p = e.begin(t.Context(), contactsLater, nil, "X-Funnelgraph-Explain: 1").all()
 	if len(p.parts) != 2 || p.parts[0].Extensions != nil || len(p.parts[1].Extensions["funnelgraph"].(map[string]any)["calls"].([]any)) != 2 {
-		t.Error(p.raw)
+		t.Errorf("want the explanation of two calls in the last part, got %s", p.raw)
 	}
 }
 
@@ -874,12 +873,12 @@ func TestEventStreamCarriesAnswersAndErrors(t *testing.T) {
 	} {
 		p := e.begin(t.Context(), test.query, nil, events).all()
 		if media := p.resp.Header.Get("Content-Type"); media != "text/event-stream; charset=utf-8" || p.resp.StatusCode != http.StatusOK || !strings.HasPrefix(strings.TrimSpace(p.raw), test.want) {
-			t.Errorf("%s: %d %s %s", name, p.resp.StatusCode, media, p.raw)
+			t.Errorf("%s: want events with %s, got %d %s %s", name, test.want, p.resp.StatusCode, media, p.raw)
 		}
 	}
 	status, body, header := e.request("GET", `/graphql?query={teams{nodes{id}}}`, "", asDemo, events)
 	if status != 200 || !strings.HasPrefix(body, `event: next`+"\n"+`data: {"data":{"teams":`) || !strings.HasSuffix(body, "\n\nevent: complete\ndata:\n\n") || header.Get("Cache-Control") != "no-store" || header.Get("ETag") != "" {
-		t.Errorf("GET: %d %v %s", status, header, body)
+		t.Errorf("GET: want events, got %d %v %s", status, header, body)
 	}
 	for name, test := range map[string]struct {
 		method, path, body string
@@ -891,7 +890,7 @@ func TestEventStreamCarriesAnswersAndErrors(t *testing.T) {
 	} {
 		status, body, header := e.request(test.method, strings.ReplaceAll(test.path, `"`, "%22"), test.body, asDemo, isJSON, events)
 		if status != test.status || !strings.HasPrefix(header.Get("Content-Type"), "application/graphql-response+json") || !strings.HasPrefix(body, `{"errors"`) {
-			t.Errorf("%s: %d %v %s", name, status, header, body)
+			t.Errorf("%s: want a plain error, got %d %v %s", name, status, header, body)
 		}
 	}
 }
@@ -904,7 +903,7 @@ func TestDeferSendsNoEmptyPart(t *testing.T) {
 	missing := model.GlobalID(upstream.Ref{Kind: upstream.KindTeam, ID: "99"})
 	for _, test := range []struct {
 		name, query string
-		later       int // objects that come later
+		later       int // deferred objects
 	}{
 		{"skipped", `{ team(id: "11") { name ... @defer @skip(if: true) { locale } } }`, 0},
 		{"not included, by a variable", `query($no: Boolean = false) { team(id: "11") { name ... @include(if: $no) @defer { locale } } }`, 0},
@@ -938,17 +937,17 @@ func TestDeferSendsNoEmptyPart(t *testing.T) {
 			plain := e.query(test.query)
 			got := e.begin(t.Context(), test.query, nil).all()
 			if !reflect.DeepEqual(got.Data, plain.Data) || len(got.Errors) != len(plain.Errors) {
-				t.Errorf("got\n%s, want\n%s", got.raw, plain.raw)
+				t.Errorf("merged\n%s, want\n%s", got.raw, plain.raw)
 			}
 			later := 0
 			for i, part := range got.parts {
 				later += len(part.Incremental)
 				if i > 0 && len(part.Incremental) == 0 {
-					t.Errorf("part %d brings nothing: %s", i, got.raw)
+					t.Errorf("want data in part %d, got %s", i, got.raw)
 				}
 				for _, item := range part.Incremental {
 					if len(item.Data) == 0 {
-						t.Errorf("part %d has nothing for %v: %s", i, item.Path, got.raw)
+						t.Errorf("part %d: want data for %v, got %s", i, item.Path, got.raw)
 					}
 				}
 			}
@@ -956,7 +955,7 @@ func TestDeferSendsNoEmptyPart(t *testing.T) {
 				t.Errorf("%d objects later, want %d: %s", later, test.later, got.raw)
 			}
 			if last := got.parts[len(got.parts)-1]; test.later > 0 && (last.HasNext == nil || *last.HasNext) || test.later == 0 && (last.HasNext != nil || len(got.parts) > 1) {
-				t.Errorf("hasNext: %s", got.raw)
+				t.Errorf("want hasNext to be false in the last part only, got %s", got.raw)
 			}
 		})
 	}
@@ -975,12 +974,12 @@ func TestDeferredNullHasAnError(t *testing.T) {
 	for _, part := range got.parts[1:] {
 		for _, item := range part.Incremental {
 			if len(item.Errors) == 0 {
-				t.Errorf("no error: %s", got.raw)
+				t.Errorf("want an error with each failed fragment, got %s", got.raw)
 			}
 		}
 	}
 	if len(got.Errors) != 1 || got.get("workspace.name") != "Acme Academy" {
-		t.Error(got.raw)
+		t.Errorf("want the name and one error, got %s", got.raw)
 	}
 }
 
@@ -996,7 +995,7 @@ func TestDeferInlinesFragmentsBeyondTheLimit(t *testing.T) {
 	}
 	first, _ := got.parts[0].Data["team"].(map[string]any)
 	if len(got.Errors) > 0 || later != 20 || got.get("team.a24") != "Acme Coaching" || first["a24"] == nil {
-		t.Errorf("%d later: %s", later, got.raw)
+		t.Errorf("want 20 deferred fragments, got %d: %s", later, got.raw)
 	}
 }
 
@@ -1006,7 +1005,7 @@ func TestDeferIsIgnoredWithoutParts(t *testing.T) {
 	e := newEnv(t)
 	const query = `{ team(id: "11") { id ... @defer { name workspaces(first: 1) { nodes { name ...More @defer(label: "more") } } } } } fragment More on Workspace { subdomain contacts(first: 1) { nodes { id ... @defer { emailAddress } } } }`
 	plain := strings.ReplaceAll(strings.ReplaceAll(query, ` @defer(label: "more")`, ""), " @defer", "")
-	for range 2 { // parsed, and then known
+	for range 2 { // the second request finds the parsed document in the cache
 		if got, want := e.must(query).raw, e.must(plain).raw; got != want {
 			t.Errorf("got\n%s, want\n%s", got, want)
 		}

@@ -62,13 +62,13 @@ func TestCursorCyclesEnd(t *testing.T) {
 			began := time.Now()
 			r := e.query(`{ ` + test.query + ` }`)
 			if n := calls.Load(); n < 1 || n > 4 {
-				t.Errorf("the walk took %d calls", n)
+				t.Errorf("the walk took %d calls, want 1 to 4", n)
 			}
 			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("the walk took %s", took)
+				t.Errorf("the walk took %s, want at most 5s", took)
 			}
 			if len(r.Errors) > 0 && r.Errors[0].Extensions["code"] != "UPSTREAM_UNAVAILABLE" {
-				t.Errorf("the error has another code: %s", r.raw)
+				t.Errorf("want UPSTREAM_UNAVAILABLE, got %s", r.raw)
 			}
 		})
 	}
@@ -127,7 +127,7 @@ func TestRowsSentTwiceAppearOnce(t *testing.T) {
 		}
 		switch r.URL.Query().Get("after") {
 		case "":
-			sendPage(w, "20", append(numbers(1, 19), 19, 20)...) // one row twice
+			sendPage(w, "20", append(numbers(1, 19), 19, 20)...) // a row appears twice
 		case "20":
 			sendPage(w, "38", append([]int{3, 4}, numbers(21, 38)...)...)
 		default:
@@ -139,7 +139,7 @@ func TestRowsSentTwiceAppearOnce(t *testing.T) {
 		r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 60, sort: { property: UPDATED_AT }) { ` + rows + ` } } }`)
 		for id := 1; id <= 39; id++ {
 			if n := strings.Count(r.raw, fmt.Sprintf(`"rawId":"%d"`, id)); n != 1 {
-				t.Errorf("%s: row %d comes %d times", rows, id, n)
+				t.Errorf("%s: row %d appears %d times, want once", rows, id, n)
 			}
 		}
 	}
@@ -182,12 +182,12 @@ func TestWalkReturnsEachRowOnceInOrder(t *testing.T) {
 	for _, sort := range []string{"", "sort: { property: UPDATED_AT, direction: DESC },"} {
 		whole := walk(t, e, sort, true, 100)
 		if len(whole) != 303 {
-			t.Fatalf("%d contacts, want 303: 310 less those that lists leave out", len(whole))
+			t.Fatalf("%d contacts, want 303: 310 except for those that lists leave out", len(whole))
 		}
 		seen := make(map[string]bool)
 		for _, id := range whole {
 			if seen[id] {
-				t.Fatalf("%s comes twice", id)
+				t.Fatalf("%s appears twice, want once", id)
 			}
 			seen[id] = true
 		}
@@ -197,7 +197,7 @@ func TestWalkReturnsEachRowOnceInOrder(t *testing.T) {
 					continue
 				}
 				if got := walk(t, e, sort, forward, size); strings.Join(got, " ") != strings.Join(whole, " ") {
-					t.Errorf("%q, pages of %d, forward %v: the rows differ", sort, size, forward)
+					t.Errorf("%q, pages of %d, forward %v: the rows differ from one page of 100", sort, size, forward)
 				}
 			}
 		}
@@ -267,13 +267,13 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 				break
 			}
 			if r.get(fmt.Sprintf(path+".edges.%d.cursor", i)) != id {
-				t.Fatal("a cursor is not its row's id")
+				t.Fatal("want the row's id as its cursor")
 			}
 			page = append(page, id)
 		}
 		info := path + ".pageInfo."
 		if len(page) > 0 && (r.get(info+"startCursor") != page[0] || r.get(info+"endCursor") != page[len(page)-1]) {
-			t.Fatalf("the cursors of the slice: %s", r.raw)
+			t.Fatalf("want the cursors of the first and the last row, got %s", r.raw)
 		}
 		more, behind, next := r.get(info+"hasNextPage"), r.get(info+"hasPreviousPage"), r.get(info+"endCursor")
 		if forward {
@@ -283,14 +283,14 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 			more, behind, next = behind, more, r.get(info+"startCursor")
 		}
 		if behind != (cursor != "") {
-			t.Fatalf("whether there are rows behind: %s", r.raw)
+			t.Fatalf("want rows behind unless this is the first page, got %s", r.raw)
 		}
 		if more == false {
 			return all
 		}
 		cursor = next.(string)
 	}
-	t.Fatal("the walk does not end")
+	t.Fatal("the walk does not end after 400 pages")
 	return nil
 }
 
@@ -302,6 +302,6 @@ func TestEmptyPageEndsTheList(t *testing.T) {
 		return true
 	}))
 	if r := e.must(`{ teams(first: 50) { nodes { id } pageInfo { hasNextPage endCursor } } }`); r.get("teams.pageInfo.hasNextPage") != false {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want hasNextPage false, got %s", r.raw)
 	}
 }

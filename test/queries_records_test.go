@@ -34,7 +34,7 @@ func TestDecimalIDsAreNormalized(t *testing.T) {
 		}
 	}
 	if r.get("workspace.formSubmissions.nodes.0.contact.emailAddress") == nil {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want the contact of the submission, got %s", r.raw)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestIntsAreExactOrErrors(t *testing.T) {
 	} {
 		e := newEnv(t, on("/workspaces/101/orders", answer(200, "application/json",
 			`[{"id":1,"recurring_invoices_paid_count":`+value+`,"line_items":[{"id":2,"quantity":`+value+`}]},{"id":2,"recurring_invoices_paid_count":7}]`)))
-		for _, query := range []string{ // written row by row by a plan, and not
+		for _, query := range []string{ // the first query is written from a plan, the second one is not
 			`{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { recurringInvoicesPaidCount } } } }`,
 			`{ workspace(id: "101", subdomain: "acme-academy") { orders { nodes { recurringInvoicesPaidCount lineItems { quantity } } } } }`,
 		} {
@@ -54,13 +54,13 @@ func TestIntsAreExactOrErrors(t *testing.T) {
 			got := r.get("workspace.orders.nodes.0.recurringInvoicesPaidCount")
 			code := r.code("workspace.orders.nodes.0.recurringInvoicesPaidCount")
 			if want == "error" && (got != nil || code != "UPSTREAM_UNAVAILABLE") || want != "error" && (got != want || len(r.Errors) > 0) {
-				t.Errorf("%s: %s", value, r.raw)
+				t.Errorf("%s: want the exact number or null with an error, got %s", value, r.raw)
 			}
 			if strings.Contains(query, "quantity") && want == "error" && r.code("workspace.orders.nodes.0.lineItems.0.quantity") != "UPSTREAM_UNAVAILABLE" {
-				t.Errorf("%s: %s", value, r.raw)
+				t.Errorf("%s: want an error of the line item, got %s", value, r.raw)
 			}
 			if r.get("workspace.orders.nodes.1.recurringInvoicesPaidCount") != 7.0 {
-				t.Errorf("%s: %s", value, r.raw)
+				t.Errorf("%s: want the other order unaffected, got %s", value, r.raw)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func TestChildrenAreTheSameInBatchAndAlone(t *testing.T) {
 		id := by["nodes"].get(path + ".rawId")
 		alone := e.must(fmt.Sprintf(`{ contact(id: "%s", workspaceId: "103") { %s } }`, id, fields)).get("contact")
 		if !reflect.DeepEqual(together, alone) {
-			t.Errorf("%v together, %v alone", together, alone)
+			t.Errorf("%v in a batch, want %v as alone", together, alone)
 		}
 		for name, path := range map[string]string{"edges": "edges.%d.node", "fragments": "a.%d.node"} {
 			if got := by[name].get("workspace.contacts." + fmt.Sprintf(path, i)); !reflect.DeepEqual(got, alone) {
@@ -111,7 +111,7 @@ func TestRelationsResolveWithoutOtherFields(t *testing.T) {
 		`salesOpportunities { nodes { stage { name } } }`:                                     "salesOpportunities.nodes.0.stage.name",
 	} {
 		if r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { ` + query + ` } }`); r.get("workspace."+path) == nil || r.get("workspace."+path) == "" {
-			t.Errorf("%s: %s", query, r.raw)
+			t.Errorf("%s: want the related record, got %s", query, r.raw)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestUnknownEnumValuesKeepTheirText(t *testing.T) {
 		}
 	}
 	if !strings.Contains(r.raw, `{"invoiceType":"UNKNOWN","rawInvoiceType":"goodwill"}`) {
-		t.Errorf("no invoice of a new type: %s", r.raw)
+		t.Errorf("want an invoice with an unknown type, got %s", r.raw)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestNodeRefetchesEveryKind(t *testing.T) {
 	} {
 		id := r.get(path).(string)
 		if n := e.must(`{ node(id: "` + id + `") { id __typename } nodes(ids: ["` + id + `"]) { id } }`); n.get("node.id") != id || n.get("node.__typename") != kind || n.get("nodes.0.id") != id {
-			t.Errorf("%s %s: %s", path, id, n.raw)
+			t.Errorf("%s %s: want the same id and the right type, got %s", path, id, n.raw)
 		}
 	}
 }
@@ -222,7 +222,7 @@ func TestEmbeddedRecordsOfOthersAreIgnored(t *testing.T) {
 		}))
 		r := e.must(query)
 		if r.get("workspace.orders.nodes.0.workspace.name") != "Acme Academy" || r.get("workspace.contact.appliedTags.nodes.0.contact.emailAddress") != "dalia.young.4@example.com" {
-			t.Errorf("%s, %s: %s", test.workspace, test.contact, r.raw)
+			t.Errorf("%s, %s: want the fetched records, got %s", test.workspace, test.contact, r.raw)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestIDsAreTheSameForEveryLookup(t *testing.T) {
 	}
 	for _, answer := range answers {
 		if answer != answers[0] || strings.Contains(answer, `"rawId":""`) {
-			t.Errorf("got\n%s, and\n%s", answer, answers[0])
+			t.Errorf("got\n%s, want\n%s", answer, answers[0])
 		}
 	}
 }
@@ -249,7 +249,7 @@ func TestResponseWithoutRecordIsUnavailable(t *testing.T) {
 			return true
 		}))
 		if r := e.query(`{ team(id: "1") { id name } }`); r.code("team") != "UPSTREAM_UNAVAILABLE" || r.get("team") != nil {
-			t.Errorf("%s: %s", body, r.raw)
+			t.Errorf("%s: want UPSTREAM_UNAVAILABLE, got %s", body, r.raw)
 		}
 	}
 }
@@ -265,7 +265,7 @@ func TestBrokenUTF8IsReplaced(t *testing.T) {
 	}))
 	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { avatarImage emailAddress phoneNumber customAttributes { key value } } } } }`)
 	if !utf8.ValidString(r.raw) || !json.Valid([]byte(r.raw)) {
-		t.Errorf("got %q", r.raw)
+		t.Errorf("want valid UTF-8 and JSON, got %q", r.raw)
 	}
 }
 
@@ -282,6 +282,6 @@ func TestRowsWithoutIDUseTheirPublicID(t *testing.T) {
 	r := e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id firstName } pageInfo { endCursor } } } }`)
 	public := model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "101", ID: "abc"})
 	if nodes, _ := r.get("workspace.contacts.nodes").([]any); len(nodes) != 2 || r.get("workspace.contacts.nodes.0.id") != public || r.get("workspace.contacts.pageInfo.endCursor") != "2" {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want two rows, one with a public id, got %s", r.raw)
 	}
 }

@@ -21,13 +21,13 @@ import (
 func TestWrongSubdomainDoesNotSpread(t *testing.T) {
 	e := newEnv(t)
 	if r := e.query(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts { nodes { id } } } }`); r.code("workspace.contacts") != "NOT_FOUND" {
-		t.Errorf("wrong: %s", r.raw)
+		t.Errorf("a wrong subdomain: want NOT_FOUND, got %s", r.raw)
 	}
 	r := e.must(`{ a: workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } b: workspace(id: "101", subdomain: "acme-academy") { contacts(first: 1) { nodes { rawId } } } }`)
 	if r.get("a.contacts.nodes.0.rawId") != "3000000001" || r.get("b.contacts.nodes.0.rawId") != "3000000001" {
-		t.Errorf("contradictory: %s", r.raw)
+		t.Errorf("contradictory subdomains: want the contacts twice, got %s", r.raw)
 	}
-	// Nobody else believes it, and what ClickFunnels says goes before it.
+	// Other requests ignore it, and the subdomain that ClickFunnels names takes precedence.
 	e.must(`{ workspace(id: "101") { name } }`)
 	e.must(`{ workspace(id: "101", subdomain: "acme-retreats") { contacts(first: 1) { nodes { rawId } } } }`)
 	e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { rawId } } } }`)
@@ -37,7 +37,7 @@ func TestWrongSubdomainDoesNotSpread(t *testing.T) {
 // it.
 func TestContactOfAnotherWorkspaceIsNotFound(t *testing.T) {
 	e := newEnv(t)
-	mine := contactIDs(1)[0] // of workspace 101
+	mine := contactIDs(1)[0] // a contact of workspace 101
 	public102 := e.must(`{ workspace(id: "102") { publicId } }`).get("workspace.publicId").(string)
 	for path, query := range map[string]string{
 		"a":         `{ a: contact(id: "` + mine + `", workspaceId: "102") { emailAddress } }`,
@@ -47,7 +47,7 @@ func TestContactOfAnotherWorkspaceIsNotFound(t *testing.T) {
 		"f.contact": `{ f: workspace(id: "102") { contact(id: "3000000001") { emailAddress } } }`,
 	} {
 		if r := e.query(query); r.code(path) != "NOT_FOUND" || r.get(path) != nil {
-			t.Errorf("%s: %s", query, r.raw)
+			t.Errorf("%s: want NOT_FOUND, got %s", query, r.raw)
 		}
 	}
 }
@@ -63,10 +63,10 @@ func TestInvalidSubdomainFromUpstreamIsUnavailable(t *testing.T) {
 		return true
 	}))
 	if r := e.query(`{ workspace(id: "101") { rawId contacts { nodes { id } } } }`); r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want UPSTREAM_UNAVAILABLE, got %s", r.raw)
 	}
 	if calls := e.callsOf(demo.Token); len(calls) != 1 {
-		t.Errorf("calls %q", calls)
+		t.Errorf("want one call, got %q", calls)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestRowsAreReadOnTheirOwnSubdomain(t *testing.T) {
 	}))
 	e.must(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { appliedTags { nodes { id } } } } } }`)
 	if calls := e.callsOf(demo.Token); !slices.Contains(calls, "acme-retreats /contacts/3000000059/applied_tags") {
-		t.Errorf("calls %q", calls)
+		t.Errorf("want a call on the contact's own subdomain, got %q", calls)
 	}
 }
 
@@ -121,17 +121,17 @@ func TestRenamedWorkspaceIsLookedUpAgain(t *testing.T) {
 		e.forget()
 		r := e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { id } } contactTags { nodes { id } } } }`)
 		if r.get("workspace.contacts.nodes.0.id") == nil {
-			t.Errorf("%d: %s", now, r.raw)
+			t.Errorf("%d: want the contacts, got %s", now, r.raw)
 		}
 		calls := e.take(demo.Token)
 		lookUps := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return !strings.HasSuffix(call, "accounts /workspaces/101") })
-		if len(lookUps) < 1 || len(lookUps) > 2 { // of two calls at once
-			t.Errorf("%d: %q", now, calls)
+		if len(lookUps) < 1 || len(lookUps) > 2 { // two calls can fail at once
+			t.Errorf("%d: want one or two look-ups, got %q", now, calls)
 		}
-		// It is known from then on.
+		// The new subdomain is remembered.
 		e.must(`{ workspace(id: "101") { contacts(first: 1) { nodes { id } } } }`)
 		if calls := e.take(demo.Token); len(calls) != 1 || !strings.HasPrefix(calls[0], "academy") {
-			t.Errorf("%d: %q", now, calls)
+			t.Errorf("%d: want one call on the new subdomain, got %q", now, calls)
 		}
 	}
 	var status atomic.Int32
@@ -139,7 +139,7 @@ func TestRenamedWorkspaceIsLookedUpAgain(t *testing.T) {
 	e.must(`{ workspace(id: "101") { name } }`)
 	status.Store(404)
 	if r := e.must(`mutation { createContact(input: {workspaceId: "101", firstName: "Ada"}) { contact { firstName } userErrors { message } } }`); r.get("createContact.contact.firstName") != "Ada" {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want the created contact, got %s", r.raw)
 	}
 }
 
@@ -159,12 +159,12 @@ func TestNamedSubdomainsNeedTheCallersToken(t *testing.T) {
 	e := newEnv(t)
 	e.query(misled)
 	if got := subdomains(e); !slices.Equal(got, []string{"acme-retreats"}) {
-		t.Errorf("an own token: %q", got)
+		t.Errorf("with the caller's token: want the given subdomain, got %q", got)
 	}
-	// The same token, without a subdomain: the workspace is looked up.
+	// The same token without a subdomain: the workspace is looked up.
 	e.must(`{ workspace(id: "101") { id contacts(first: 1) { nodes { id } } } }`)
 	if got := subdomains(e); !slices.Equal(got, []string{"accounts", "acme-academy"}) {
-		t.Errorf("after a wrong subdomain: %q", got)
+		t.Errorf("after a wrong subdomain: want a look-up, got %q", got)
 	}
 	e = newEnv(t, func(e *env, cfg *config.Config) {
 		e.gate = access.Held{Token: demo.Token, Policy: limits.Policy{Limits: cfg.Limits}}
@@ -179,11 +179,11 @@ func TestNamedSubdomainsNeedTheCallersToken(t *testing.T) {
 	}
 	ask()
 	if got := subdomains(e); !slices.Equal(got, []string{"accounts", "acme-academy"}) {
-		t.Errorf("a token that the server holds: %q", got)
+		t.Errorf("with the server's token: want a look-up, got %q", got)
 	}
 	ask()
 	if got := subdomains(e); !slices.Equal(got, []string{"acme-academy"}) {
-		t.Errorf("a remembered workspace: %q", got)
+		t.Errorf("want the remembered subdomain, got %q", got)
 	}
 }
 
@@ -209,7 +209,7 @@ func TestMissingRecordLooksUpItsWorkspaceOnce(t *testing.T) {
 	e.forget()
 	r := e.query(`{ contact(id: "99", workspaceId: "101") { emailAddress } }`)
 	if r.code("contact") != "NOT_FOUND" {
-		t.Errorf("got %s", r.raw)
+		t.Errorf("want NOT_FOUND, got %s", r.raw)
 	}
 	if calls := e.take(demo.Token); len(calls) != 2 {
 		t.Errorf("want the call that missed and one look-up, got %q", calls)

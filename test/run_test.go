@@ -36,7 +36,7 @@ func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 	}
 	match := regexp.MustCompile(`GraphiQL on (http://127\.0\.0\.1:\d+)/, GraphQL on http://127\.0\.0\.1:\d+/graphql \(demo data\)`).FindStringSubmatch(line)
 	if match == nil {
-		t.Fatalf("it says %q", line)
+		t.Fatalf("want both URLs, got %q", line)
 	}
 	ask := func(extra string) string {
 		resp, err := http.Post(match[1]+"/graphql", "application/json", strings.NewReader(`{"query":"{ teams { nodes { name } } }"`+extra+`}`))
@@ -47,12 +47,12 @@ func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		return string(b)
 	}
-	const want = `{"data":{"teams":{"nodes":[{"name":"Acme Coaching"},{"name":"Northwind Studio"},{"name":"Loja do Sol"}]}},"extensions":{"funnelgraph":{"calls":[{"method":"GET",` // the demo explains itself
+	const want = `{"data":{"teams":{"nodes":[{"name":"Acme Coaching"},{"name":"Northwind Studio"},{"name":"Loja do Sol"}]}},"extensions":{"funnelgraph":{"calls":[{"method":"GET",` // the demo explains its calls by default
 	if got := ask(""); !strings.HasPrefix(got, want) {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want it to begin with %s", got, want)
 	}
 
-	// A request whose body is still coming is answered before the end.
+	// A request whose body is incomplete is answered before the end.
 	conn, err := net.Dial("tcp", strings.TrimPrefix(match[1], "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,14 +60,14 @@ func TestRunAnswersRunningRequestsBeforeItEnds(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	const body = `{"query":"{ __typename }"}`
 	_, _ = fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
-	if got := ask(""); !strings.HasPrefix(got, want) { // by now the other has been accepted
-		t.Errorf("got %s", got)
+	if got := ask(""); !strings.HasPrefix(got, want) { // by now the other connection has been accepted
+		t.Errorf("got %s, want it to begin with %s", got, want)
 	}
 	stop()
 	time.AfterFunc(100*time.Millisecond, func() { _, _ = io.WriteString(conn, body[10:]) })
 	answer, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.HasPrefix(answer, "HTTP/1.1 200") {
-		t.Errorf("the request that was running: %q %v", answer, err)
+		t.Errorf("the running request: want 200, got %q %v", answer, err)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -95,7 +95,7 @@ func TestRunSaysWhyItCannotStart(t *testing.T) {
 			err = server.Run(t.Context(), cfg, new(slog.LevelVar), io.Discard)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", flags, err)
+			t.Errorf("%s: got %v, want one line with %q", flags, err, want)
 		}
 	}
 }

@@ -39,16 +39,16 @@ func TestSchemaIsServedWhereIntrospectionIsAllowed(t *testing.T) {
 	e := newEnv(t)
 	status, body, header := e.request("GET", "/schema.graphql", "")
 	if status != 200 || body != graph.SDL() || header.Get("Content-Type") != "text/plain; charset=utf-8" || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("ETag") == "" {
-		t.Errorf("%d %v %.200s", status, header, body)
+		t.Errorf("want the schema as plain text with an ETag, got %d %v %.200s", status, header, body)
 	}
 	if _, err := gqlparser.LoadSchema(&ast.Source{Input: body}); err != nil {
 		t.Error(err)
 	}
 	if status, body, _ := e.request("GET", "/schema.graphql", "", "If-None-Match: "+header.Get("ETag")); status != 304 || body != "" {
-		t.Errorf("asked again: %d %.200s", status, body)
+		t.Errorf("with If-None-Match: want 304, got %d %.200s", status, body)
 	}
 	if calls := e.callsOf(""); len(calls) > 0 {
-		t.Errorf("calls: %q", calls)
+		t.Errorf("want no calls, got %q", calls)
 	}
 	for name, option := range map[string]envOption{
 		"no introspection":           func(_ *env, cfg *config.Config) { cfg.Introspection = false },
@@ -56,7 +56,7 @@ func TestSchemaIsServedWhereIntrospectionIsAllowed(t *testing.T) {
 		"no introspection, GraphiQL": func(_ *env, cfg *config.Config) { cfg.Introspection, cfg.GraphiQL = false, false },
 	} {
 		if status, body, _ := newEnv(t, option).request("GET", "/schema.graphql", "", asDemo); status != 404 || strings.Contains(body, "type") {
-			t.Errorf("%s: %d %.200s", name, status, body)
+			t.Errorf("%s: want 404, got %d %.200s", name, status, body)
 		}
 	}
 }
@@ -77,16 +77,16 @@ func TestSchemaEndpointNeedsAccess(t *testing.T) {
 	}
 	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
 	if status, body, _ := e.request("GET", "/schema.graphql", ""); status != 401 || strings.Contains(body, "type") {
-		t.Errorf("a stranger: %d %.200s", status, body)
+		t.Errorf("without a key: want 401, got %d %.200s", status, body)
 	}
 	if status, body, _ := e.request("GET", "/schema.graphql", "", "Authorization: Bearer "+key); status != 200 || !strings.Contains(body, "type Contact") {
-		t.Errorf("a client: %d %.200s", status, body)
+		t.Errorf("with a key: want 200 and the schema, got %d %.200s", status, body)
 	}
 	if status, body, _ := e.request("POST", "/graphql", `{"query":"{ __typename }"}`, isJSON, "Authorization: Bearer "+key); status != 200 {
-		t.Errorf("the second request: %d %s", status, body)
+		t.Errorf("the second request: want 200, got %d %s", status, body)
 	}
 	if status, body, header := e.request("GET", "/schema.graphql", "", "Authorization: Bearer "+key); status != 429 || header.Get("Retry-After") == "" {
-		t.Errorf("the third request: %d %.200s", status, body)
+		t.Errorf("the third request: want 429 with Retry-After, got %d %.200s", status, body)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestSchemaEndpointNeedsAccess(t *testing.T) {
 func TestSchemaHidesGqlgenDirectives(t *testing.T) {
 	r := newEnv(t).must(`{ __schema { directives { name } } }`)
 	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
-		t.Error(r.raw)
+		t.Errorf("want @skip and no @goField, got %s", r.raw)
 	}
 }
 
@@ -138,11 +138,11 @@ func TestErrorsHideTheSchemaWithoutIntrospection(t *testing.T) {
 		`query($f: ContactFilte) { teams { nodes { id } } }`, `{ workspace(id: "101") { contacts(sort: { property: IDD }) { nodes { id } } } }`, `{ workspace(id: "101") { contacts(filter: { id: 1 }) { nodes { id } } } }`, `{ teams }`, `{ teams { nodes { name { x } } } }`,
 	} {
 		if text := open.query(query).raw; !strings.Contains(text, "Did you mean") && !strings.Contains(text, `"data"`) && !strings.Contains(text, "Must") && !strings.Contains(text, "must") && !strings.Contains(text, "Unknown type") {
-			t.Errorf("%s: nothing is suggested: %s", query, text)
+			t.Errorf("%s: want a suggestion with introspection, got %s", query, text)
 		}
 		r := hidden.query(query)
 		if len(r.Errors) == 0 || strings.Contains(r.raw, "Did you mean") || strings.Contains(r.raw, "queryType\":{") {
-			t.Errorf("%s: %s", query, r.raw)
+			t.Errorf("%s: want an error without a suggestion, got %s", query, r.raw)
 		}
 	}
 	hidden.must(`{ __typename teams { nodes { __typename name } } }`)
@@ -172,7 +172,7 @@ func TestIntrospectionFieldsAreNullByKind(t *testing.T) {
 	}
 	r := e.must(`{ __type(name: "Contact") { fields { name type { kind fields { name } isOneOf ofType { enumValues { name } } } } } }`)
 	if r.get("__type.fields.0.type.fields") != nil || r.get("__type.fields.0.type.isOneOf") != nil {
-		t.Error(r.raw)
+		t.Errorf("want null for the fields of a scalar, got %s", r.raw)
 	}
 }
 
@@ -184,14 +184,14 @@ func TestIntrospectionIsRefusedWhenOff(t *testing.T) {
 	for _, query := range []string{`{ __schema { types { name } } }`, `{ __type(name: "Team") { name } }`, `{ ...F } fragment F on Query { s: __schema { types { name } } }`} {
 		status, r := e.sendJSON(query, "")
 		if status != http.StatusBadRequest || len(r.Errors) == 0 || r.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || r.Errors[0].Path != nil {
-			t.Errorf("%s: %d %s", query, status, r.raw)
+			t.Errorf("%s: want 400 with BAD_USER_INPUT, got %d %s", query, status, r.raw)
 		}
 	}
 	if text := logs(); strings.Contains(text, "ERROR") {
-		t.Error(text)
+		t.Errorf("want no error in the log, got %s", text)
 	}
 	if _, r := e.sendJSON(bySort, `{"v":{"propertie":"ID"}}`); strings.Contains(r.raw, "Did you mean") {
-		t.Error(r.raw)
+		t.Errorf("want no suggestion, got %s", r.raw)
 	}
 }
 
@@ -210,5 +210,5 @@ func TestDeferIsInTheSchema(t *testing.T) {
 		}
 		return
 	}
-	t.Error(r.raw)
+	t.Errorf("want the directive @defer, got %s", r.raw)
 }

@@ -30,7 +30,7 @@ import (
 func scrapeOfWork(t *testing.T) string {
 	t.Helper()
 	w := new(recorder)
-	var hold sync.Mutex // held, a call to /users takes as long
+	var hold sync.Mutex // while locked, calls to /users wait
 	come := make(chan struct{}, 8)
 	e := newEnv(t, withTelemetry(w), withCache(time.Minute), withoutRetries, withLimits(func(l *limits.Limits) { l.Calls = 20 }),
 		withFault(func(rw http.ResponseWriter, _ *http.Request, subdomain, path string) bool {
@@ -50,15 +50,15 @@ func scrapeOfWork(t *testing.T) string {
 	var asked sync.WaitGroup
 	asked.Go(func() { e.ask(users) })
 	<-come
-	for range 2 { // the first has the same call, the second is the same query as the first
+	for range 2 { // one shares the first request's call, the other one the whole operation
 		asked.Go(func() { e.ask("query Other " + users) })
 	}
 	for deadline := time.Now().Add(10 * time.Second); e.telemetry.InFlight() < 3; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("three requests are not three")
+			t.Fatal("want three requests in flight")
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // they make no call that could be waited for
+	time.Sleep(100 * time.Millisecond) // they make no call that the test could wait for
 	hold.Unlock()
 	asked.Wait()
 	e.ask("{ again: users(first: 1) { nodes { id } } }")
@@ -73,13 +73,13 @@ func scrapeOfWork(t *testing.T) string {
 	short := http.Client{Timeout: 50 * time.Millisecond}
 	if resp, err := short.Do(canceled); err == nil {
 		_ = resp.Body.Close()
-		t.Error("an answer came before its call did")
+		t.Error("want no response before the call's")
 	}
-	e.waitForTelemetry() // that the client has gone, which its call outlasts
+	e.waitForTelemetry() // until the log has the client that disconnected during its call
 	hold.Unlock()
 	status, text := e.admin(w, new(replicas.Redis).Metrics()...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
-		t.Fatalf("%d: %s", status, text)
+		t.Fatalf("want the metrics, got %d: %s", status, text)
 	}
 	return text
 }
@@ -190,12 +190,12 @@ func (s series) query(t *testing.T, where, expr string, recorded []string, page 
 		name, matchers := selector[1], selector[2]
 		if strings.Contains(name, ":") {
 			if !slices.Contains(recorded, name) {
-				t.Errorf("%s: nothing records %s", where, name)
+				t.Errorf("%s: no rule records %s", where, name)
 			}
 			continue
 		}
 		if s[name] == nil {
-			t.Errorf("%s: there is no metric %s", where, name)
+			t.Errorf("%s: no metric is called %s", where, name)
 			continue
 		}
 		labels = append(labels, slices.Collect(maps.Keys(s[name]))...)
@@ -211,7 +211,7 @@ func (s series) query(t *testing.T, where, expr string, recorded []string, page 
 			for _, one := range strings.Split(value, "|") {
 				pattern := regexp.MustCompile("^(?:" + one + ")$")
 				if allowed := page.values[label]; len(allowed) > 0 && !slices.ContainsFunc(allowed, pattern.MatchString) {
-					t.Errorf("%s: %s of %s is never %s", where, label, name, one)
+					t.Errorf("%s: the label %s of %s is never %s", where, label, name, one)
 				}
 			}
 		}
@@ -219,7 +219,7 @@ func (s series) query(t *testing.T, where, expr string, recorded []string, page 
 	for _, grouping := range groupingPattern.FindAllStringSubmatch(expr, -1) {
 		for _, label := range strings.Split(grouping[1], ",") {
 			if label = strings.TrimSpace(label); label != "" && !slices.Contains(labels, label) {
-				t.Errorf("%s: none of its metrics has the label %s", where, label)
+				t.Errorf("%s: no metric of the expression has the label %s", where, label)
 			}
 		}
 	}
@@ -231,7 +231,7 @@ func shows(t *testing.T, where, text string, labels []string) {
 	t.Helper()
 	for _, m := range legendPattern.FindAllStringSubmatch(text, -1) {
 		if label := m[1] + m[2]; !slices.Contains(labels, label) {
-			t.Errorf("%s: its result has no label %s", where, label)
+			t.Errorf("%s: the result has no label %s", where, label)
 		}
 	}
 }
@@ -325,14 +325,14 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 		for label, values := range all[at] {
 			for _, value := range values {
 				if allowed := page.values[label]; len(allowed) > 0 && !slices.Contains(allowed, value) {
-					t.Errorf("%s has %s=%s, which docs/observability.md does not know", name, label, value)
+					t.Errorf("%s has %s=%s, which docs/observability.md does not list", name, label, value)
 				}
 			}
 		}
 	}
 	for name := range page.types {
 		if types[name] == "" {
-			t.Errorf("docs/observability.md has %s, which there is not", name)
+			t.Errorf("docs/observability.md lists %s, which does not exist", name)
 		}
 	}
 	for label, at := range map[string]string{
@@ -341,7 +341,7 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 	} {
 		for _, value := range page.values[label] {
 			if !slices.Contains(all[at][label], value) {
-				t.Errorf("docs/observability.md has %s=%s, which has not come up: %q", label, value, all[at][label])
+				t.Errorf("docs/observability.md lists %s=%s, which did not occur: %q", label, value, all[at][label])
 			}
 		}
 	}
@@ -390,7 +390,7 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, selector := range selectorPattern.FindAllStringSubmatch(string(text), -1) {
-			if types[selector[1]] == "" || selector[2] != "" { // else it may be a histogram as a whole
+			if types[selector[1]] == "" || selector[2] != "" { // a name alone may be a whole histogram
 				all.query(t, name, selector[0], recorded, page)
 			}
 		}
@@ -423,6 +423,6 @@ func TestDocsObservabilityShowsTheRealLogLine(t *testing.T) {
 		return regexp.MustCompile(`\b(time|ms)=\S+`).ReplaceAllString(strings.TrimSpace(line), "$1=")
 	}
 	if got := w.log.String(); same(got) != same(want) {
-		t.Errorf("the line is\n%snot\n%s", got, want)
+		t.Errorf("the line is\n%swant\n%s", got, want)
 	}
 }

@@ -54,7 +54,7 @@ func TestMetricsCountOperationsAndCalls(t *testing.T) {
 		parser := expfmt.NewTextParser(model.UTF8Validation)
 		families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 		if status != http.StatusOK || err != nil {
-			t.Fatalf("%d: %v", status, err)
+			t.Fatalf("want the metrics, got %d: %v", status, err)
 		}
 		all := make(map[string]float64)
 		for name, family := range families {
@@ -62,7 +62,7 @@ func TestMetricsCountOperationsAndCalls(t *testing.T) {
 				continue
 			}
 			if family.GetHelp() == "" {
-				t.Errorf("%s has no help", name)
+				t.Errorf("%s has no help text", name)
 			}
 			for _, m := range family.GetMetric() {
 				labels := make([]string, 0, 3)
@@ -79,7 +79,7 @@ func TestMetricsCountOperationsAndCalls(t *testing.T) {
 		got := scrape()
 		for name, value := range want {
 			if got[name] != value {
-				t.Errorf("%s: %s is %v, and not %v", at, name, got[name], value)
+				t.Errorf("%s: %s is %v, want %v", at, name, got[name], value)
 			}
 		}
 		if t.Failed() {
@@ -143,16 +143,16 @@ func TestAdminIsOnItsOwnPort(t *testing.T) {
 		{"GET", "/debug/pprof/", "", 200, ""},
 		{"GET", "/debug/pprof/goroutine?debug=1", "", 200, ""},
 		{"GET", "/debug/pprof/heap", "", 200, ""},
-		{"GET", "/debug/pprof/cmdline", "", 404, ""}, // which can hold a password
+		{"GET", "/debug/pprof/cmdline", "", 404, ""}, // it can hold a password
 		{"GET", "/graphql", "", 404, "404 page not found\n"},
 	} {
 		status, text := admin(test.method, test.path, test.body)
 		if status != test.status || test.want != "" && text != test.want {
-			t.Errorf("%s %s: %d %q", test.method, test.path, status, text)
+			t.Errorf("%s %s: got %d %q, want %d %q", test.method, test.path, status, text, test.status, test.want)
 		}
 	}
 	if w.level.Level() != slog.LevelDebug {
-		t.Errorf("level %s", w.level.Level())
+		t.Errorf("the level is %s, want DEBUG", w.level.Level())
 	}
 	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/log-level"} {
 		resp, err := http.Get(e.url + path)
@@ -161,7 +161,7 @@ func TestAdminIsOnItsOwnPort(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s on the public port: %d", path, resp.StatusCode)
+			t.Errorf("%s on the public port: got %d, want 404", path, resp.StatusCode)
 		}
 	}
 }

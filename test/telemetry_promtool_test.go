@@ -37,7 +37,7 @@ func TestPromtoolAcceptsRulesAndMetrics(t *testing.T) {
 	}
 	for _, rule := range readAlerts(t) {
 		if rule.Alert != "" && !strings.Contains(string(tried), "alertname: "+rule.Alert+"\n        exp_alerts:\n") {
-			t.Errorf("nothing tries that %s fires", rule.Alert)
+			t.Errorf("no test expects that %s fires", rule.Alert)
 		}
 	}
 

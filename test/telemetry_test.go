@@ -52,7 +52,7 @@ func (w *recorder) lines(t *testing.T) (lines []map[string]any) {
 	for line := range strings.Lines(w.log.String()) {
 		var l map[string]any
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			t.Fatalf("%q: %v", line, err)
+			t.Fatalf("the log line %q is not JSON: %v", line, err)
 		}
 		lines = append(lines, l)
 	}
@@ -131,7 +131,7 @@ func TestOperationLogHasOneLineWithoutSecrets(t *testing.T) {
 		header := e.ask(test.query, test.header...)
 		lines := w.lines(t)
 		if len(lines) != 1 {
-			t.Fatalf("%s: %d lines: %v", test.name, len(lines), lines)
+			t.Fatalf("%s: %d lines, want 1: %v", test.name, len(lines), lines)
 		}
 		l := lines[0]
 		got := fmt.Sprint(l["level"], " ", l["msg"])
@@ -147,27 +147,27 @@ func TestOperationLogHasOneLineWithoutSecrets(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", test.name, got, test.want)
 		}
 		if id := header.Get("X-Request-Id"); id == "" || id != l["request"] || strings.Contains(id, `"`) {
-			t.Errorf("%s: answered request %q, logged %v", test.name, id, l["request"])
+			t.Errorf("%s: want the logged id as X-Request-Id, got %q, logged %v", test.name, id, l["request"])
 		}
 		if l["ms"].(float64) <= 0 || l["bytes"].(float64) <= 0 || len(fmt.Sprint(l["trace"])) != 32 {
-			t.Errorf("%s: %v", test.name, l)
+			t.Errorf("%s: want positive figures and a trace id, got %v", test.name, l)
 		}
 		if hash, _ := l["hash"].(string); test.name != "no document" && len(hash) != 64 {
-			t.Errorf("%s: hash %q", test.name, hash)
+			t.Errorf("%s: want a hash of the document, got %q", test.name, hash)
 		}
 		if text := fmt.Sprint(l); strings.Contains(text, "@") || strings.Contains(text, demo.Token) {
-			t.Errorf("%s: %s", test.name, text)
+			t.Errorf("%s: want no data and no token, got %s", test.name, text)
 		}
 	}
 	for _, id := range []string{"ada@example.com", demo.Token} {
 		header := e.ask(`{ teams { nodes { name } } }`, "X-Request-Id", id)
 		if text := fmt.Sprint(w.lines(t), header); strings.Contains(text, id) {
-			t.Errorf("a request is called %s", id)
+			t.Errorf("want no secret as the request's id, got %s", id)
 		}
 	}
 	w.level.Set(slog.LevelWarn)
 	if e.ask(`{ teams { nodes { name } } }`); len(w.lines(t)) != 0 {
-		t.Error("logged below the level")
+		t.Error("want no line below the level")
 	}
 }
 
@@ -197,12 +197,12 @@ func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
 		ctx, hangUp := context.WithCancel(t.Context())
 		p := e.begin(ctx, query, nil, "Accept: "+accept)
 		if !p.read() {
-			t.Fatal("no first part")
+			t.Fatal("want a first part")
 		}
 		hangUp()
 		e.waitForTelemetry()
 		if got := w.outcomes(t); len(got) != 1 || got["canceled"] != 1 {
-			t.Errorf("%s, gone behind the first part: %v", accept, got)
+			t.Errorf("%s, disconnected after the first part: want canceled once, got %v", accept, got)
 		}
 	}
 	release()
@@ -213,7 +213,7 @@ func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
 			e.waitForTelemetry()
 		}
 		if got := w.outcomes(t); got["ok"] != often {
-			t.Errorf("%s, gone behind the end: %v", accept, got)
+			t.Errorf("%s, disconnected after the end: want only ok, got %v", accept, got)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (e *env) hangUpAfter(end, accept, query string) {
 	for answer := bufio.NewReader(conn); ; {
 		line, err := answer.ReadString('\n')
 		if err != nil {
-			e.t.Fatalf("no %q: %v", end, err)
+			e.t.Fatalf("want a line %q: %v", end, err)
 		}
 		if line == end {
 			return
@@ -265,6 +265,6 @@ func TestOutcomeIsFailedWithoutData(t *testing.T) {
 	})
 	answered(func(context.Context) *graphql.Response { panic("the inside") })
 	if got := w.outcomes(t); got["failed"] != 2 {
-		t.Error(got)
+		t.Errorf("want two failed operations, got %v", got)
 	}
 }

@@ -61,27 +61,27 @@ func TestTracesFollowFieldsAndCalls(t *testing.T) {
 	if got := tree(spans, "b7ad6b7169203331", ""); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	fields := make(map[string]time.Time) // when they end
+	fields := make(map[string]time.Time) // end times of the fields
 	for _, s := range spans {
 		if !strings.HasPrefix(s.Name, "GET ") {
 			if _, twice := fields[s.Name]; twice {
-				t.Errorf("%s has a span for each of its objects", s.Name)
+				t.Errorf("want one span for all objects of %s", s.Name)
 			}
 			fields[s.Name] = s.EndTime
 		}
 	}
 	for _, s := range spans {
 		if call := strings.TrimPrefix(s.Name, "GET "); call == "/workspaces/{id}/form_submissions" && s.EndTime.After(fields["Workspace.formSubmissions"]) {
-			t.Error("a field ends before one of its calls")
+			t.Error("a field's span ends before one of its calls")
 		}
 		if s.SpanContext.TraceID().String() != "0af7651916cd43dd8448eb211c80319c" {
-			t.Errorf("%s is of another trace", s.Name)
+			t.Errorf("%s has another trace id, want the client's", s.Name)
 		}
 		if strings.HasPrefix(s.Name, "GET ") && (attributeOf(s, "http.response.status_code") != "200" || attributeOf(s, "funnelgraph.origin") != "" || attributeOf(s, "server.address") == "") {
-			t.Errorf("%s: %v", s.Name, s.Attributes)
+			t.Errorf("%s: want status 200 from the network with an address, got %v", s.Name, s.Attributes)
 		}
 		if text := fmt.Sprint(s.Attributes, s.Events); strings.Contains(text, demo.Token) || strings.Contains(text, "@") {
-			t.Error(text)
+			t.Errorf("want no data and no token in a span, got %s", text)
 		}
 	}
 }
@@ -109,10 +109,10 @@ func TestTracesEndFieldsAfterTheirCalls(t *testing.T) {
 		ends[s.Name] = s.EndTime
 	}
 	if ends["Contact.tags"].Before(ends["GET /workspaces/{id}/contacts/tags"]) {
-		t.Error("a field ends before its call")
+		t.Error("a field's span ends before its call")
 	}
 	if !ends["Query.workspace"].Before(ends["GET /workspaces/{id}/contacts"]) {
-		t.Error("a field ends with the operation")
+		t.Error("a field's span ends with the operation, want it to end with its call")
 	}
 }
 
@@ -139,7 +139,7 @@ func TestTracesEndWithDeferredParts(t *testing.T) {
 			<-come
 			for range 2 {
 				if !p.read() {
-					t.Fatal("no part")
+					t.Fatal("want a part")
 				}
 			}
 			if stays {
@@ -170,11 +170,11 @@ func TestTracesEndWithDeferredParts(t *testing.T) {
 			for _, s := range spans {
 				ends[s.Name] = s.EndTime
 				if s.EndTime.Before(s.StartTime) {
-					t.Errorf("%s ends before it begins", s.Name)
+					t.Errorf("the span %s ends before it begins", s.Name)
 				}
 			}
 			if stays && ends["Workspace.contacts"].Before(ends["GET /workspaces/{id}/contacts"]) {
-				t.Errorf("%s: a field ends before its call", accept)
+				t.Errorf("%s: a field's span ends before its call", accept)
 			}
 		}
 	}
@@ -197,10 +197,10 @@ func TestTracesLinkSharedWork(t *testing.T) {
 			<-come
 		}
 	}
-	// The others make no call that could be waited for.
+	// The others make no call that the test could wait for.
 	for deadline := time.Now().Add(10 * time.Second); e.telemetry.InFlight() < 3; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("three requests are not three")
+			t.Fatal("want three requests in flight")
 		}
 	}
 	time.Sleep(100 * time.Millisecond)
@@ -216,19 +216,19 @@ func TestTracesLinkSharedWork(t *testing.T) {
 			calls++
 			linkedCalls += len(s.Links)
 			if origin := attributeOf(s, "funnelgraph.origin"); (origin == "coalesced") != (len(s.Links) == 1) {
-				t.Errorf("%s with %d links", origin, len(s.Links))
+				t.Errorf("a %s call has %d links, want one only if it is coalesced", origin, len(s.Links))
 			}
 		}
 	}
 	if operations != 3 || linkedOperations != 1 || calls != 2 || linkedCalls != 1 {
-		t.Errorf("%d operations, %d linked; %d calls, %d linked", operations, linkedOperations, calls, linkedCalls)
+		t.Errorf("%d operations, %d linked; %d calls, %d linked; want 3, 1, 2, 1", operations, linkedOperations, calls, linkedCalls)
 	}
 	var shared, coalesced int
 	for _, l := range w.lines(t) {
 		if l["shared"] == true {
 			shared++
 			if l["name"] != "Other" || l["type"] != "query" || l["outcome"] != "ok" {
-				t.Errorf("shared: %v", l)
+				t.Errorf("unexpected line of a shared operation: %v", l)
 			}
 		}
 		if l["coalesced"] == 1.0 {
@@ -236,6 +236,6 @@ func TestTracesLinkSharedWork(t *testing.T) {
 		}
 	}
 	if shared != 1 || coalesced != 1 {
-		t.Errorf("%d lines of shared operations, %d of coalesced calls", shared, coalesced)
+		t.Errorf("%d lines of shared operations and %d of coalesced calls, want 1 and 1", shared, coalesced)
 	}
 }

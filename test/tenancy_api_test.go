@@ -56,10 +56,10 @@ var resources = withDerived(map[string]leakyResource{
 // leakyResource describes a kind of records.
 type leakyResource struct {
 	kind  upstream.Kind
-	path  string   // of a record, without its id
-	above string   // what its id begins with the id of
-	last  string   // the digits that its id can end with
-	lists []string // their paths, without the id in them
+	path  string   // the path of a record, without its id
+	above string   // the kind of its parent
+	last  string   // the possible last digits of its id
+	lists []string // the paths of its lists, without the parent's id
 }
 
 // letters are the keys of resources, sorted.
@@ -107,12 +107,12 @@ func mark(kind string, id int) string {
 	return fmt.Sprintf("mark-W%d.%s", workspaceOf(id), kind)
 }
 
-// row returns a record. The relations of every record with an even id point into another
-// workspace, except for its parent. Children of a workspace whose id ends with 3 do not name
-// their workspace.
+// row returns a record. The relations of a record with an even id, except for its parent, point
+// into another workspace. A record directly below a workspace does not name it if its own id ends
+// with 3.
 func (l leaky) row(kind string, id int) map[string]any {
 	text := mark(kind, id)
-	own := func(last string) int { // of the same workspace
+	own := func(last string) int { // an id of the same workspace
 		id, _ := strconv.Atoi(strconv.Itoa(workspaceOf(id)) + last)
 		return id
 	}
@@ -123,10 +123,10 @@ func (l leaky) row(kind string, id int) map[string]any {
 		return own(last)
 	}
 	both := func(last string) []int { return []int{own(last), sibling(own(last))} }
-	part := func(kind string, id int) map[string]any { // as the record embeds it
+	part := func(kind string, id int) map[string]any { // an embedded record
 		return map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id), "name": text, "color": text}
 	}
-	short := func(id int) map[string]any { // a contact, as the record embeds it
+	short := func(id int) map[string]any { // an embedded contact
 		return map[string]any{"id": id, "public_id": fmt.Sprintf("C%dp", id), "email_address": mark("C", id), "first_name": mark("C", id)}
 	}
 	all := map[string]any{"id": id, "public_id": fmt.Sprintf("%s%dp", kind, id)}
@@ -165,7 +165,7 @@ func (l leaky) row(kind string, id int) map[string]any {
 			order = sibling(order)
 		}
 		more = map[string]any{"invoice_number": text, "line_items": []any{map[string]any{"id": 1, "description": text}}, "order": l.row("O", order)}
-	case "M": // which has no other text
+	case "M": // it has no other text
 		more = map[string]any{"public_id": text, "tag_id": some("5")}
 	case "R":
 		more = map[string]any{"default_variant_id": some("11"), "tag_ids": both("5")}
@@ -255,7 +255,7 @@ func (l leaky) write(w http.ResponseWriter, r *http.Request, at []string, kind s
 		}
 	}
 	answered := id
-	if written.count++; written.count%3 == 0 { // with another one, at times
+	if written.count++; written.count%3 == 0 { // every third response holds another record
 		if kind == "T" {
 			answered = id/10*10 + 1 + id%3
 		} else {
@@ -307,7 +307,7 @@ func (l leaky) serve(w http.ResponseWriter, r *http.Request, _, path string) boo
 			return true
 		}
 		if listed == "T" || listed == "W" {
-			size = 1 // so that what may be seen is behind what may not
+			size = 1 // so that visible rows follow pages of hidden ones
 		}
 		if r.URL.Query().Get("sort_order") == "desc" {
 			slices.Reverse(rows)

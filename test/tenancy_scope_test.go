@@ -84,12 +84,12 @@ func TestForeignRecordsAreHidden(t *testing.T) {
 			e, ofWorkspace, ofTeam := newScoped(t, map[string]string{test.path: test.body})
 			for _, key := range []string{ofWorkspace, ofTeam} {
 				if r := e.queryAs(key, test.query); strings.Contains(strings.ToLower(r.raw), "leak") {
-					t.Errorf("%s", r.raw)
+					t.Errorf("want no text of a foreign record, got %s", r.raw)
 				}
 			}
 			_, path, _ := strings.Cut(test.path, "/")
 			if calls := strings.Join(e.callsOf(demo.Token), "\n"); !strings.Contains(calls, "/"+path) {
-				t.Errorf("the script is never asked: %s", calls)
+				t.Errorf("want a call to the scripted path, got %s", calls)
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestForeignOrderOfInvoiceIsHidden(t *testing.T) {
 			})
 			r := e.queryAs(key, `{ workspace(id: "101") { orderInvoices { nodes { invoiceNumber order { notes } contact { emailAddress } } } } }`)
 			if strings.Contains(r.raw, "LEAK") || r.get("workspace.orderInvoices.nodes") == nil || id != "" && r.get("workspace.orderInvoices.nodes.0.invoiceNumber") != "n" {
-				t.Errorf("%s: %s", name, r.raw)
+				t.Errorf("%s: want the invoice without foreign data, got %s", name, r.raw)
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func TestOwnerLookupsHaveABudget(t *testing.T) {
 	}))
 	r := e.queryAs(key, `{ node(id: "`+model.GlobalID(upstream.Ref{Kind: upstream.KindCourseSection, Parent: "101", ID: "4"})+`") { ... on CourseSection { title } } }`)
 	if r.get("node") != nil {
-		t.Errorf("a section of no course is shown: %s", r.raw)
+		t.Errorf("want a section without a visible course hidden, got %s", r.raw)
 	}
 	if calls := e.callsOf(demo.Token); len(calls) > 10 {
 		t.Errorf("%d calls, want at most five for the request and as many for the owner", len(calls))
@@ -201,9 +201,9 @@ func TestDeferredPartsRespectTheScope(t *testing.T) {
 			late := deferRandomly(t, r, query)
 			plain := e.queryAs(x.key, query)
 			got := e.begin(t.Context(), late, nil, "Authorization: Bearer "+x.key).all()
-			// Not all is the same: what another record carries is not its own, with this API.
+			// The other fields may differ: this API embeds records of other workspaces.
 			if found := difference("", got.get("teams.nodes.0.rawId"), plain.get("teams.nodes.0.rawId")); found != "" {
-				t.Errorf("%s: %s", x.name, found)
+				t.Errorf("%s: deferred, the team differs: %s", x.name, found)
 			}
 			if text := x.foreign(got.raw); text != "" {
 				t.Errorf("%s sees %s: %.2000s", x.name, text, got.raw)
@@ -227,11 +227,11 @@ func TestReadOnlyClientCannotWrite(t *testing.T) {
 	}
 	e := newEnv(t, func(e *env, _ *config.Config) { e.gate = gate })
 	if r := e.queryAs(key, `{ teams { nodes { name } } }`); len(r.Errors) > 0 {
-		t.Error(r.raw)
+		t.Errorf("want the teams, got %s", r.raw)
 	}
 	e.forget()
 	r := e.queryAs(key, `mutation { updateTeam(input: { id: "11", name: "Mine" }) { team { name } } }`)
 	if len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != "FORBIDDEN" || len(e.callsOf(demo.Token)) != 0 {
-		t.Errorf("%s, calls %q", r.raw, e.callsOf(demo.Token))
+		t.Errorf("want FORBIDDEN before any call, got %s, calls %q", r.raw, e.callsOf(demo.Token))
 	}
 }

@@ -27,7 +27,7 @@ import (
 type tenant struct {
 	name, key         string
 	token             int
-	teams, workspaces []int // nil: all
+	teams, workspaces []int // nil for all
 }
 
 // seesTeam reports whether the tenant may see a team.
@@ -249,7 +249,7 @@ func fill(template string, text func(name string) string) (string, []string) {
 // idSource generates random ids: existing ones of any token, and missing ones.
 type idSource struct {
 	*rand.Rand
-	home []int // the workspaces that every second one is taken from
+	home []int // half of the workspaces are taken from these
 }
 
 // id returns a raw id of a kind.
@@ -260,7 +260,7 @@ func (r idSource) id(kind string) int {
 	all := every(kind, 1+r.IntN(2))
 	id := all[r.IntN(len(all))]
 	if r.IntN(12) == 0 {
-		id -= id % 10 // there is none
+		id -= id % 10 // a missing record
 	}
 	return id
 }
@@ -287,7 +287,7 @@ func (r idSource) global(kind string, id int) string {
 	}
 	if kind != "T" && kind != "W" {
 		if ref.Parent = strconv.Itoa(workspaceOf(id)); r.IntN(2) == 0 {
-			ref.Parent = strconv.Itoa(r.id("W")) // crafted
+			ref.Parent = strconv.Itoa(r.id("W")) // forged
 			if r.IntN(3) == 0 {
 				ref.Parent = "W" + ref.Parent + "p"
 			}
@@ -339,7 +339,7 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 			}
 			var wait sync.WaitGroup
 			var mu sync.Mutex
-			seen := make(map[string]map[string]bool) // marks, by tenant
+			seen := make(map[string]map[string]bool) // seen marks by tenant
 			for i := range 8 {
 				wait.Go(func() {
 					r := idSource{Rand: rand.New(rand.NewPCG(seed, uint64(i)))}
@@ -353,10 +353,10 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 							return
 						}
 						if !strings.Contains(answered.raw, `"data":`) {
-							t.Errorf("seed %d: no road: %s\n%.300s", seed, query, answered.raw)
+							t.Errorf("seed %d: invalid query: %s\n%.300s", seed, query, answered.raw)
 						}
 						if strings.Contains(answered.raw, "token-") || strings.Contains(answered.raw, x.key) {
-							t.Errorf("seed %d: a secret in %s", seed, answered.raw)
+							t.Errorf("seed %d: want no secret in a response, got %s", seed, answered.raw)
 						}
 						mu.Lock()
 						if seen[x.name] == nil {
@@ -370,7 +370,8 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 				})
 			}
 			wait.Wait()
-			// What they may see they do see: what chance has not asked for is asked for now.
+			// Records in scope must be visible. The ones that no random query has returned are
+			// fetched now.
 			for _, x := range all {
 				answers := e.queryAs(x.key, "{ teams { nodes { name } } users { nodes { email } } }").raw
 				want := map[string]bool{mark("U", x.token): x.teams == nil && x.workspaces == nil}
@@ -383,7 +384,7 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 							continue
 						}
 						want[mark(kind, workspace)] = true
-						// All there is, as if it were in this workspace.
+						// All records, as if they were in this workspace
 						for ids := range slices.Chunk(every(kind, x.token), 6) {
 							var nodes []string
 							for _, id := range ids {
@@ -394,11 +395,11 @@ func TestTenancyHidesForeignRecords(t *testing.T) {
 					}
 				}
 				if found := x.foreign(answers); found != "" {
-					t.Errorf("%s sees %s", x.name, found)
+					t.Errorf("%s sees %s, want it hidden", x.name, found)
 				}
 				for text, sees := range want {
 					if sees != (seen[x.name][text] || strings.Contains(answers, text)) {
-						t.Errorf("seed %d: %s sees %s: %t", seed, x.name, text, !sees)
+						t.Errorf("seed %d: %s sees %s: %t, want %t", seed, x.name, text, !sees, sees)
 					}
 				}
 			}
@@ -422,7 +423,7 @@ func TestHiddenLooksMissing(t *testing.T) {
 	crafted := func(kind string, id int) string { return globalIn(131, kind, id) }
 	forms := []struct {
 		id, node             func(kind string, id int) string
-		workspace, subdomain string // another one instead
+		workspace, subdomain string // replaces the one of the record
 	}{
 		{id: raw, node: global},
 		{id: public, node: crafted, subdomain: "sub-131"},
@@ -452,7 +453,8 @@ func TestHiddenLooksMissing(t *testing.T) {
 							case name == "raw":
 								return raw(kind, ids[kind])
 							case name == "cursor":
-								// A list compares numbers, so that what is missing has one beside what is hidden.
+								// Lists compare numbers, so a missing record's cursor must lie
+								// next to the hidden one's.
 								if ids[kind] == missing[kind] {
 									return raw(kind, unused(kind, hidden[kind]))
 								}
@@ -465,7 +467,7 @@ func TestHiddenLooksMissing(t *testing.T) {
 						return alike(e.queryAs(x.key, query).raw, slices.Collect(maps.Values(ids)), asked)
 					}
 					if a, b := ask(hidden), ask(missing); a != b {
-						t.Errorf("%s, form %d, %s: %.200s\nhidden:  %.600s\nmissing: %.600s", x.name, i, kind, template, a, b)
+						t.Errorf("%s, form %d, %s: %.200s\nhidden:  %.600s\nwant as for a missing record: %.600s", x.name, i, kind, template, a, b)
 					}
 				}
 			}
@@ -512,8 +514,8 @@ func membership(_ string, id int) string {
 // hidden. The response, and what remains of the budget, must be the same as for a missing
 // record.
 func TestCallBudgetRevealsNothing(t *testing.T) {
-	// What is left of the budget is told by calls that are made one after another, of which
-	// the last ones come when it is known whether there is something.
+	// This chain of calls reveals how much of the budget is left: its last calls start after
+	// the look-up.
 	const left = `funnels { nodes { pages { nodes { formSubmissions { nodes { contact { emailAddress appliedTags { nodes { tag { createdAt } } } } } } } } } }`
 	outcomes := make(map[bool]int)
 	for calls := range 11 {
@@ -533,12 +535,12 @@ func TestCallBudgetRevealsNothing(t *testing.T) {
 				answers = append(answers, alike(answer, []int{id}, nil)+fmt.Sprint(" spent: ", spent))
 			}
 			if answers[0] != answers[1] {
-				t.Errorf("%d calls, %s:\n%s\n%s", calls+1, kind, answers[0], answers[1])
+				t.Errorf("%d calls, %s: hidden\n%s\nwant as for a missing record\n%s", calls+1, kind, answers[0], answers[1])
 			}
 		}
 	}
 	if outcomes[true] == 0 || outcomes[false] == 0 {
-		t.Errorf("the budget was spent: %v", outcomes)
+		t.Errorf("want runs with and without an exhausted budget, got %v", outcomes)
 	}
 }
 
@@ -570,12 +572,12 @@ func TestCallBudgetRevealsNothingAboutOwners(t *testing.T) {
 				outcomes[spent[i]]++
 			}
 			if spent[0] != spent[1] {
-				t.Errorf("%d calls, %s: %t where it is another's, %t where there is none", calls+1, name, spent[0], spent[1])
+				t.Errorf("%d calls, %s: the budget is exhausted: %t for hidden records, %t for missing ones, want the same", calls+1, name, spent[0], spent[1])
 			}
 		}
 	}
 	if outcomes[true] == 0 || outcomes[false] == 0 {
-		t.Errorf("the budget was spent: %v", outcomes)
+		t.Errorf("want runs with and without an exhausted budget, got %v", outcomes)
 	}
 }
 
@@ -610,7 +612,7 @@ func TestTeamIsHiddenFromWorkspaceClients(t *testing.T) {
 	for _, fields := range []string{"id rawId", "__typename", "id workspaces { nodes { name } }", "name"} {
 		r := e.queryAs(x.key, `{ workspace(id: "111") { name team { `+fields+` } } }`)
 		if r.get("workspace.name") != "mark-W111.W" || r.get("workspace.team") != nil || r.code("workspace.team") != "NOT_FOUND" {
-			t.Errorf("%s: %s", fields, r.raw)
+			t.Errorf("%s: want the team hidden, got %s", fields, r.raw)
 		}
 	}
 }
@@ -642,7 +644,7 @@ func (x *tenant) seesWritten(kindAndID string) bool {
 	case kindAndID[0] == 'T':
 		return x.seesTeam(id)
 	case kindAndID[0] == 'G' && x.teams == nil && x.workspaces == nil:
-		return true // what its own token cannot reach is ClickFunnels' to refuse
+		return true // ClickFunnels refuses records that the token cannot reach
 	}
 	return x.seesWorkspace(workspaceOf(id))
 }
@@ -667,7 +669,7 @@ func TestTenancyConfinesWrites(t *testing.T) {
 		template := r.IntN(len(writeTemplates))
 		workspace := r.id("W")
 		contact, tag := r.id("C"), r.id("G")
-		if r.IntN(2) == 0 { // what belongs together
+		if r.IntN(2) == 0 { // ids that belong together
 			contact, tag = workspace*10+1+r.IntN(2), workspace*10+5
 		}
 		together := r.IntN(2) == 0
@@ -696,11 +698,11 @@ func TestTenancyConfinesWrites(t *testing.T) {
 		}
 		written.Unlock()
 	}
-	// What they may write to they do.
+	// Clients must succeed in writing within their scope.
 	for _, x := range all {
 		if len(x.workspaces) > 0 && x.teams == nil || x.workspaces == nil {
 			if writes[x.name] == 0 && !testing.Short() {
-				t.Errorf("seed %d: %s has written %d times", seed, x.name, writes[x.name])
+				t.Errorf("seed %d: %s has written %d times, want at least once", seed, x.name, writes[x.name])
 			}
 		}
 	}
