@@ -35,16 +35,16 @@ func failContacts(n int, fault http.HandlerFunc) envOption {
 func TestTransientFailuresAreRetried(t *testing.T) {
 	for name, fault := range map[string]http.HandlerFunc{
 		"408": answer(408, "text/plain", ""), "425": answer(425, "text/plain", ""),
-		"500":            answer(500, "application/json", `{"error":"oops"}`),
-		"520":            answer(520, "text/html", badGateway),
-		"527":            answer(527, "text/html", badGateway),
-		"530":            answer(530, "text/html", badGateway),
-		"a page":         answer(200, "text/html", badGateway),
-		"broken JSON":    answer(200, "application/json", `[{"id": 1, "email_address": "a@`),
-		"another shape":  answer(200, "application/json", `{"error": "maintenance"}`),
-		"an empty body":  answer(200, "application/json", ``),
-		"a null":         answer(200, "application/json", `null`),
-		"a body in part": answer(200, "application/json", `[`),
+		"500":                  answer(500, "application/json", `{"error":"oops"}`),
+		"520":                  answer(520, "text/html", badGateway),
+		"527":                  answer(527, "text/html", badGateway),
+		"530":                  answer(530, "text/html", badGateway),
+		"an HTML page":         answer(200, "text/html", badGateway),
+		"broken JSON":          answer(200, "application/json", `[{"id": 1, "email_address": "a@`),
+		"an object for a list": answer(200, "application/json", `{"error": "maintenance"}`),
+		"an empty body":        answer(200, "application/json", ``),
+		"null":                 answer(200, "application/json", `null`),
+		"a truncated body":     answer(200, "application/json", `[`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, failContacts(1, fault))

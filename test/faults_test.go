@@ -23,14 +23,14 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 	}{
 		{"502 with a page", answer(502, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels answered 502 Bad Gateway."},
 		{"503 with a text", answer(503, "application/json", `{"error":"This request ran out of its 20s budget"}`), "UPSTREAM_UNAVAILABLE", "This request ran out of its 20s budget"},
-		{"hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "UPSTREAM_TIMEOUT", "ClickFunnels did not answer in time."},
+		{"no response", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "UPSTREAM_TIMEOUT", "ClickFunnels did not answer in time."},
 		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"text for a list", answer(200, "application/json", `"hello"`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"null for a list", answer(200, "application/json", `null`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"nothing", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"an empty body", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
 		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
+		{"a truncated response", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = fmt.Fprint(w, "[")
 			panic(http.ErrAbortHandler)
@@ -42,7 +42,7 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://"+r.Host+"/elsewhere", http.StatusFound)
 		}, "UPSTREAM_UNAVAILABLE", "ClickFunnels answered 302 Found."},
-		{"echoes the token", answer(422, "application/json", `{"error":"bad key `+demo.Token+`"}`), "BAD_USER_INPUT", "bad key ***"},
+		{"an error with the token", answer(422, "application/json", `{"error":"bad key `+demo.Token+`"}`), "BAD_USER_INPUT", "bad key ***"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEnv(t, withoutRetries, withTimeout(2*time.Second), withFault(func(w http.ResponseWriter, r *http.Request, subdomain, _ string) bool {

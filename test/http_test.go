@@ -32,24 +32,24 @@ func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 		media, holds             string
 	}{
 		{"a query", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, modern}, 200, "application/graphql-response+json", `{"data":{"__typename":"Query"}}`},
-		{"of old", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, legacy}, 200, "application/json", `{"data":{"__typename":"Query"}}`},
+		{"a query in the legacy media type", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, legacy}, 200, "application/json", `{"data":{"__typename":"Query"}}`},
 		{"no Accept", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON}, 200, "application/json", `"Query"`},
-		{"any Accept", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: */*"}, 200, "application/json", `"Query"`},
-		{"the better Accept", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: application/json;q=0.5, application/graphql-response+json"}, 200, "application/graphql-response+json", `"Query"`},
-		{"an Accept that there is not", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: text/html"}, 406, "application/json", `"errors"`},
+		{"any media type", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: */*"}, 200, "application/json", `"Query"`},
+		{"the preferred media type", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: application/json;q=0.5, application/graphql-response+json"}, 200, "application/graphql-response+json", `"Query"`},
+		{"an unsupported media type", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{asJSON, "Accept: text/html"}, 406, "application/json", `"errors"`},
 		{"charset", "POST", "/graphql", `{"query":"{ __typename }"}`, []string{"Content-Type: application/json; charset=UTF-8"}, 200, "application/json", `"Query"`},
-		{"named", "POST", "/graphql", `{"query":"query A { a: __typename } query B { b: __typename }","operationName":"B"}`, []string{asJSON}, 200, "application/json", `{"data":{"b":"Query"}}`},
-		{"nulls", "POST", "/graphql", `{"query":"{ __typename }","variables":null,"operationName":null,"extensions":null}`, []string{asJSON}, 200, "application/json", `"Query"`},
-		{"by GET", "GET", get("{ __typename }"), "", []string{modern}, 200, "application/graphql-response+json", `"Query"`},
-		{"by GET with variables", "GET", get("query($f: Boolean!) { __typename @skip(if: $f) }") + `&variables=%7B%22f%22:true%7D`, "", nil, 200, "application/json", `{"data":{}}`},
+		{"operationName", "POST", "/graphql", `{"query":"query A { a: __typename } query B { b: __typename }","operationName":"B"}`, []string{asJSON}, 200, "application/json", `{"data":{"b":"Query"}}`},
+		{"null members", "POST", "/graphql", `{"query":"{ __typename }","variables":null,"operationName":null,"extensions":null}`, []string{asJSON}, 200, "application/json", `"Query"`},
+		{"GET", "GET", get("{ __typename }"), "", []string{modern}, 200, "application/graphql-response+json", `"Query"`},
+		{"GET with variables", "GET", get("query($f: Boolean!) { __typename @skip(if: $f) }") + `&variables=%7B%22f%22:true%7D`, "", nil, 200, "application/json", `{"data":{}}`},
 		{"does not parse", "POST", "/graphql", `{"query":"{"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"code":"BAD_USER_INPUT"`},
-		{"does not parse, of old", "POST", "/graphql", `{"query":"{"}`, []string{asJSON, legacy}, 200, "application/json", `"code":"BAD_USER_INPUT"`},
-		{"not valid", "POST", "/graphql", `{"query":"{ nope }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
+		{"does not parse, legacy", "POST", "/graphql", `{"query":"{"}`, []string{asJSON, legacy}, 200, "application/json", `"code":"BAD_USER_INPUT"`},
+		{"invalid document", "POST", "/graphql", `{"query":"{ nope }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
 		{"bad variable", "POST", "/graphql", `{"query":"query($n: Int!) { teams(first: $n) { nodes { id } } }","variables":{"n":"x"}}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"code":"BAD_USER_INPUT"`},
-		{"which operation", "POST", "/graphql", `{"query":"query A { __typename } query B { __typename }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `operationName has to say which`},
-		{"no such operation", "POST", "/graphql", `{"query":"{ __typename }","operationName":"X"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
+		{"ambiguous operation", "POST", "/graphql", `{"query":"query A { __typename } query B { __typename }"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `operationName has to say which`},
+		{"unknown operation", "POST", "/graphql", `{"query":"{ __typename }","operationName":"X"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"errors"`},
 		{"broken JSON", "POST", "/graphql", `{"query": "{ __typename }", "token": "hush"`, []string{asJSON}, 400, "application/json", `"The body has to be one JSON object."`},
-		{"garbage behind", "POST", "/graphql", `{"query":"{ __typename }"} x`, []string{asJSON}, 400, "application/json", `"errors"`},
+		{"garbage after the object", "POST", "/graphql", `{"query":"{ __typename }"} x`, []string{asJSON}, 400, "application/json", `"errors"`},
 		{"a list", "POST", "/graphql", `[{"query":"{ __typename }"}]`, []string{asJSON}, 400, "application/json", `"errors"`},
 		{"null", "POST", "/graphql", `null`, []string{asJSON}, 400, "application/json", `"errors"`},
 		{"no query", "POST", "/graphql", `{}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"query is missing."`},
@@ -59,9 +59,9 @@ func TestEndpointFollowsGraphQLOverHTTP(t *testing.T) {
 		{"a form", "POST", "/graphql", `query=%7B__typename%7D`, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/json", `"errors"`},
 		{"too large", "POST", "/graphql", `{"query":"` + strings.Repeat("#", 2<<20) + `"}`, []string{asJSON}, 413, "application/json", `The body is larger than 1048576 bytes.`},
 		{"too many tokens", "POST", "/graphql", `{"query":"{` + strings.Repeat(" __typename", 20_000) + `}"}`, []string{asJSON, modern}, 400, "application/graphql-response+json", `"code":"BAD_USER_INPUT"`},
-		{"no query by GET", "GET", "/graphql", "", nil, 400, "application/json", `"query is missing."`},
-		{"bad variables by GET", "GET", get("{ __typename }") + "&variables=x", "", nil, 400, "application/json", `"variables has to be one JSON object."`},
-		{"by DELETE", "DELETE", "/graphql", "", nil, 405, "application/json", `"errors"`},
+		{"GET without a query", "GET", "/graphql", "", nil, 400, "application/json", `"query is missing."`},
+		{"GET with invalid variables", "GET", get("{ __typename }") + "&variables=x", "", nil, 400, "application/json", `"variables has to be one JSON object."`},
+		{"DELETE", "DELETE", "/graphql", "", nil, 405, "application/json", `"errors"`},
 	} {
 		status, body, header := e.request(test.method, test.path, test.body, test.headers...)
 		if status != test.status || header.Get("Content-Type") != test.media+"; charset=utf-8" || !strings.Contains(body, test.holds) {
@@ -147,7 +147,7 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 		header                   string // a header of the response, "Name: value"
 	}{
 		{"a batch", "POST", "/graphql", "[" + ok + "," + ok + "]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
-		{"a batch behind blanks", "POST", "/graphql", "\r\n [" + ok + "]", []string{isJSON, modern}, 400, "Batches of operations are not supported", ""},
+		{"a batch after white space", "POST", "/graphql", "\r\n [" + ok + "]", []string{isJSON, modern}, 400, "Batches of operations are not supported", ""},
 		{"an empty batch", "POST", "/graphql", "[]", []string{isJSON}, 400, "Batches of operations are not supported", ""},
 		{"a subscription", "POST", "/graphql", `{"query":"subscription { contacts { id } orders { id } }"}`, []string{isJSON, modern}, 400, "Subscriptions are not supported. Send a query or a mutation", ""},
 		{"a subscription for older clients", "POST", "/graphql", `{"query":"subscription { contacts { id } }"}`, []string{isJSON}, 200, "Subscriptions are not supported", ""},
@@ -160,7 +160,7 @@ func TestUnsupportedRequestsSayWhatIsSupported(t *testing.T) {
 		{"another charset", "POST", "/graphql", ok, []string{"Content-Type: application/json; charset=latin1"}, 415, "JSON in UTF-8", ""},
 		{"gzip", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
 		{"br", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: br"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
-		{"gzip upon identity", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
+		{"gzip after identity", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
 		{"a mutation by GET", "GET", get(`mutation { updateTeam(input: {id: "11", name: "x"}) { team { name } } }`), "", nil, 405, "Only queries come by GET", "Allow: POST"},
 		{"PUT", "PUT", "/graphql", ok, []string{isJSON}, 405, "Operations come by POST", "Allow: GET, POST"},
 		{"DELETE", "DELETE", "/graphql", "", nil, 405, "Operations come by POST", "Allow: GET, POST"},
@@ -233,12 +233,12 @@ func TestHalfClosedConnectionGetsAnError(t *testing.T) {
 	e := newEnv(t, withLatency(300*time.Millisecond))
 	e.serveLikeProduction()
 	for name, lines := range map[string]string{
-		"a query":            `{ teams { nodes { name } } }`,
-		"a mutation":         `mutation { updateTeam(input: { id: "11", name: "Acme" }) { team { name } } }`,
-		"@defer":             contactsLater + "|" + asApollo,
-		"events":             `{ teams { nodes { name } } }|Accept: text/event-stream`,
-		"with a deadline":    `{ teams { nodes { name } } }|X-Request-Timeout: 5s`,
-		"as the newer media": `{ teams { nodes { id } } }|Accept: application/graphql-response+json`,
+		"a query":                `{ teams { nodes { name } } }`,
+		"a mutation":             `mutation { updateTeam(input: { id: "11", name: "Acme" }) { team { name } } }`,
+		"@defer":                 contactsLater + "|" + asApollo,
+		"server-sent events":     `{ teams { nodes { name } } }|Accept: text/event-stream`,
+		"a deadline":             `{ teams { nodes { name } } }|X-Request-Timeout: 5s`,
+		"the current media type": `{ teams { nodes { id } } }|Accept: application/graphql-response+json`,
 	} {
 		query, header, _ := strings.Cut(lines, "|")
 		if header != "" {

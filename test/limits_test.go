@@ -167,13 +167,13 @@ func TestValidationIsBounded(t *testing.T) {
 		"a field that conflicts":          `{ team(id: 1) { ` + each(800, func(i int) string { return fmt.Sprintf("id(a: %d) ", i) }) + `} }`,
 		"a field at one place":            `{` + rep(" __typename", 4000) + ` }`,
 		"objects at one place":            `{` + rep(` teams { nodes { memberships { id } } }`, 400) + ` }`,
-		"fragments that double": `{ ...F0 }` + each(40, func(i int) string {
+		"fragments that double their size": `{ ...F0 }` + each(40, func(i int) string {
 			return fmt.Sprintf(" fragment F%d on Query { __typename ...F%d ...F%d }", i, (i+1)%40, (i+1)%40)
 		}),
-		"fragments at one place":           `{` + each(800, func(i int) string { return fmt.Sprintf(" ...F%d", i) }) + ` }` + each(800, func(i int) string { return fmt.Sprintf(" fragment F%d on Query { __typename }", i) }),
-		"a name":                           `{ ` + rep("x", 100_000) + ` }`,
-		"values of a variable":             `query($k: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { customAttributes(keys: $k) { key } } } } }`,
-		"values of a variable, everywhere": `query($i: [ID!]) { workspace(id: "101", subdomain: "acme-academy") { ` + each(50, func(i int) string { return fmt.Sprintf("c%d: contacts(filter: { ids: $i }) { nodes { id } } ", i) }) + `} }`,
+		"fragments at one place":            `{` + each(800, func(i int) string { return fmt.Sprintf(" ...F%d", i) }) + ` }` + each(800, func(i int) string { return fmt.Sprintf(" fragment F%d on Query { __typename }", i) }),
+		"a long name":                       `{ ` + rep("x", 100_000) + ` }`,
+		"values of a variable":              `query($k: [String!]) { workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { customAttributes(keys: $k) { key } } } } }`,
+		"values of a variable in 50 places": `query($i: [ID!]) { workspace(id: "101", subdomain: "acme-academy") { ` + each(50, func(i int) string { return fmt.Sprintf("c%d: contacts(filter: { ids: $i }) { nodes { id } } ", i) }) + `} }`,
 	} {
 		begun := time.Now()
 		r := e.query(query, map[string]any{"k": strings.Split(rep("x,", 100_000), ","), "i": strings.Split(rep("1,", 100_000), ",")})

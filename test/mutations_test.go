@@ -44,7 +44,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"POST acme-academy /workspaces/101/contacts", "acme-academy /contacts/tags/" + publicTag},
 		},
 		{
-			"create what is there", `createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId }` + userErrors + ` }`,
+			"create an existing contact", `createContact(input: { workspaceId: "101", emailAddress: "new@example.com" }) { contact { rawId }` + userErrors + ` }`,
 			`{"contact":null,"userErrors":[{"field":"emailAddress","message":"Email address has already been taken","code":"INVALID"}]}`,
 			[]string{"POST acme-academy /workspaces/101/contacts"},
 		},
@@ -59,17 +59,17 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"PUT acme-academy /contacts/" + made},
 		},
 		{
-			"update all tags away", `updateContact(input: { id: "` + made + `", workspaceId: "101", tagIds: [] }) { contact { tags { rawId } lastName }` + userErrors + ` }`,
+			"remove all tags", `updateContact(input: { id: "` + made + `", workspaceId: "101", tagIds: [] }) { contact { tags { rawId } lastName }` + userErrors + ` }`,
 			`{"contact":{"tags":[],"lastName":"Name"},"userErrors":[]}`,
 			[]string{"PUT acme-academy /contacts/" + made},
 		},
 		{
-			"upsert what is there", `upsertContact(input: { workspaceId: "101", emailAddress: "new@example.com", firstName: "Again", lastName: null }) { created contact { rawId firstName lastName }` + userErrors + ` }`,
+			"upsert an existing contact", `upsertContact(input: { workspaceId: "101", emailAddress: "new@example.com", firstName: "Again", lastName: null }) { created contact { rawId firstName lastName }` + userErrors + ` }`,
 			`{"created":false,"contact":{"rawId":"` + made + `","firstName":"Again","lastName":"Name"},"userErrors":[]}`,
 			[]string{"POST acme-academy /workspaces/101/contacts/upsert"},
 		},
 		{
-			"upsert what is not", `upsertContact(input: { workspaceId: "101", emailAddress: "third@example.com" }) { created contact { rawId }` + userErrors + ` }`,
+			"upsert a new contact", `upsertContact(input: { workspaceId: "101", emailAddress: "third@example.com" }) { created contact { rawId }` + userErrors + ` }`,
 			`{"created":true,"contact":{"rawId":"3000000723"},"userErrors":[]}`,
 			[]string{"POST acme-academy /workspaces/101/contacts/upsert"},
 		},
@@ -79,7 +79,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"POST acme-academy /contacts/" + made + "/applied_tags", "acme-academy /contacts/" + made},
 		},
 		{
-			"apply it again", `applyContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { appliedContactTag { rawId } contact { rawId }` + userErrors + ` }`,
+			"apply the tag again", `applyContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { appliedContactTag { rawId } contact { rawId }` + userErrors + ` }`,
 			`{"appliedContactTag":null,"contact":null,"userErrors":[{"field":null,"message":"Tag has already been taken","code":"INVALID"}]}`,
 			[]string{"POST acme-academy /contacts/" + made + "/applied_tags"},
 		},
@@ -89,7 +89,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"DELETE acme-academy /contacts/applied_tags/*", "acme-academy /contacts/" + made, "acme-academy /contacts/" + made + "/applied_tags?filter%5Btag_id%5D=5002"},
 		},
 		{
-			"remove it again", `removeContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { contact { rawId } removedAppliedContactTagId` + userErrors + ` }`,
+			"remove the tag again", `removeContactTag(input: { contactId: "` + made + `", workspaceId: "101", tagId: "5002" }) { contact { rawId } removedAppliedContactTagId` + userErrors + ` }`,
 			`{"contact":null,"removedAppliedContactTagId":null,"userErrors":[{"field":"tagId","message":"The contact does not carry this tag.","code":"NOT_FOUND"}]}`,
 			[]string{"acme-academy /contacts/" + made + "/applied_tags?filter%5Btag_id%5D=5002"},
 		},
@@ -114,7 +114,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"POST acme-academy /workspaces/101/contacts/tags"},
 		},
 		{
-			"create a tag that is there", `createContactTag(input: { workspaceId: "101", name: "Fresh" }) { contactTag { id }` + userErrors + ` }`,
+			"create an existing tag", `createContactTag(input: { workspaceId: "101", name: "Fresh" }) { contactTag { id }` + userErrors + ` }`,
 			`{"contactTag":null,"userErrors":[{"field":"name","message":"Name has already been taken","code":"INVALID"}]}`,
 			[]string{"POST acme-academy /workspaces/101/contacts/tags"},
 		},
@@ -144,7 +144,7 @@ func TestMutationsMakeOnlyTheirCalls(t *testing.T) {
 			[]string{"PUT accounts /teams/11"},
 		},
 		{
-			"update nothing of a team", `updateTeam(input: { id: "11" }) { team { name }` + userErrors + ` }`,
+			"update a team without fields", `updateTeam(input: { id: "11" }) { team { name }` + userErrors + ` }`,
 			`{"team":null,"userErrors":[{"field":null,"message":"param is missing or the value is empty: team","code":"INVALID"}]}`,
 			[]string{"PUT accounts /teams/11"},
 		},
@@ -220,7 +220,7 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 		{"404", answer(404, "application/json", `{"error":"Not found"}`), "NOT_FOUND", nil, 1},
 		{"401", answer(401, "application/json", `{"error":"API key missing or invalid"}`), "UNAUTHENTICATED", nil, 1},
 		{"429", answer(429, "application/json", `{"error":"Slow down"}`), "RATE_LIMITED", nil, upstream.DefaultAttempts},
-		{"what cannot be read", answer(201, "application/json", `{`), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
+		{"an unreadable response", answer(201, "application/json", `{`), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {

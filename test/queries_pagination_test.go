@@ -90,7 +90,7 @@ func TestWalkWithoutProgressFails(t *testing.T) {
 			}
 			return "20", numbers(1, 20)
 		}, ", sort: { property: UPDATED_AT }", 3},
-		"starts anew behind a row that is gone": {func(after string) (string, []int) {
+		"starts anew after a deleted row": {func(after string) (string, []int) {
 			if after == "40" {
 				return "20", numbers(1, 20)
 			}

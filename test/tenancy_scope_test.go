@@ -62,12 +62,12 @@ func TestForeignRecordsAreHidden(t *testing.T) {
 	const nameless = `{"id":7,"public_id":"pub7","email_address":"LEAK","first_name":"LEAK"}`
 	for _, test := range []struct{ name, path, body, query string }{
 		{"an order's contact", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact_id":7,"contact":` + contact + `}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
-		{"an order's contact that names none", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact_id":7,"contact":` + nameless + `}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
+		{"an order's contact without a workspace", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact_id":7,"contact":` + nameless + `}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
 		{"an order's contact without an id", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"contact":{"public_id":"pub7","email_address":"LEAK"}}]`, `{ workspace(id: "101") { orders { nodes { rawId contact { emailAddress } } } } }`},
 		{"an order's workspace", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"workspace":{"id":102,"team_id":11,"name":"LEAK","subdomain":"leak"}}]`, `{ workspace(id: "101") { orders { nodes { rawId workspace { subdomain team { rawId } } } } } }`},
 		{"an order's page", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"page_id":9,"order_page":{"id":9,"workspace_id":102,"name":"LEAK"}}]`, `{ workspace(id: "101") { orders { nodes { rawId page { name } } } } }`},
 		{"an order's product", "GET /workspaces/101/orders", `[{"id":1,"workspace_id":101,"line_items":[{"id":2,"original_product":{"id":3,"workspace_id":102,"name":"LEAK"},"products_variant":{"id":4,"workspace_id":102,"name":"LEAK"}}]}]`, `{ workspace(id: "101") { orders { nodes { rawId lineItems { originalProduct { name } variant { name } } } } } }`},
-		{"an order that names none", "GET /workspaces/101/orders", `[{"id":1,"notes":"LEAK"},{"public_id":"pubX","workspace_id":102,"notes":"LEAK"}]`, `{ workspace(id: "101") { orders { nodes { rawId notes } } } }`},
+		{"an order without a workspace", "GET /workspaces/101/orders", `[{"id":1,"notes":"LEAK"},{"public_id":"pubX","workspace_id":102,"notes":"LEAK"}]`, `{ workspace(id: "101") { orders { nodes { rawId notes } } } }`},
 		{"an opportunity's contact", "GET /workspaces/101/sales/opportunities", `[{"id":1,"workspace_id":101,"primary_contact_id":7,"primary_contact":` + nameless + `}]`, `{ workspace(id: "101") { salesOpportunities { nodes { rawId contact { emailAddress } } } } }`},
 		{"an opportunity's pipeline", "GET /workspaces/101/sales/opportunities", `[{"id":1,"workspace_id":101,"pipeline_id":8,"pipeline":{"id":8,"workspace_id":102,"name":"LEAK"}}]`, `{ workspace(id: "101") { salesOpportunities { nodes { rawId pipeline { name } } } } }`},
 		{"a contact's tag", "GET /workspaces/101/contacts", `[{"id":1,"workspace_id":101,"tags":[{"id":5,"workspace_id":102,"name":"LEAK"}]}]`, `{ workspace(id: "101") { contacts { nodes { rawId tags { name } } } } }`},
@@ -100,11 +100,11 @@ func TestForeignRecordsAreHidden(t *testing.T) {
 func TestForeignOrderOfInvoiceIsHidden(t *testing.T) {
 	const contact = `{"id":7,"workspace_id":102,"email_address":"LEAK"}`
 	for name, order := range map[string]string{
-		"the order":                       `{"id":1,"workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
-		"the contact":                     `{"id":1,"contact":` + contact + `}`,
-		"a contact that names none":       `{"id":1,"contact":{"id":7,"email_address":"LEAK"}}`,
-		"an order without an id":          `{"public_id":"pub1","workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
-		"an order without an id or place": `{"public_id":"pub1","notes":"LEAK","contact":{"public_id":"pub7","email_address":"LEAK"}}`,
+		"the order":                             `{"id":1,"workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
+		"the contact":                           `{"id":1,"contact":` + contact + `}`,
+		"a contact without a workspace":         `{"id":1,"contact":{"id":7,"email_address":"LEAK"}}`,
+		"an order without an id":                `{"public_id":"pub1","workspace_id":102,"notes":"LEAK","contact":` + contact + `}`,
+		"an order without an id or a workspace": `{"public_id":"pub1","notes":"LEAK","contact":{"public_id":"pub7","email_address":"LEAK"}}`,
 	} {
 		for _, id := range []string{`"order_id":1,`, ""} {
 			e, key, _ := newScoped(t, map[string]string{
