@@ -20,19 +20,19 @@ var (
 	logged = regexp.MustCompile(`console\.log\(.*\).*// → (.*)`)
 )
 
-// TestDocsJavaScriptRuns runs the js blocks of each page, one after another as one module, against a demo
-// of its own. Behind each console.log stands what it prints, as in
+// TestDocsJavaScriptRuns runs the js blocks of each page in order, as one module, against a
+// demo of its own. A comment after each console.log holds the expected output:
 //
 //	console.log(data.teams.nodes.length) // → 3
 //
-// The other blocks are run by test/docs_test.go.
+// test/docs_test.go runs the other blocks.
 func TestDocsJavaScriptRuns(t *testing.T) {
 	pages, err := manual.Read("..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("clients/node_modules"); err != nil {
-		t.Fatalf("npm ci --prefix e2e/clients: %v", err)
+		t.Fatalf("the client libraries are not installed: npm ci --prefix e2e/clients: %v", err)
 	}
 	binary, run := build(t), 0
 	for _, page := range pages {
@@ -52,19 +52,19 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 				want.WriteString(strings.TrimSpace(line[1]) + "\n")
 			}
 			if n := len(logs.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
-				t.Fatalf("%d times something is printed, and it stands there what for %d of them", n, strings.Count(want.String(), "\n"))
+				t.Fatalf("%d calls of console.log, of which %d have a comment with the expected output; want all, and at least one", n, strings.Count(want.String(), "\n"))
 			}
 			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", serve(t, binary, "--demo"))); got != want.String() {
-				t.Errorf("printed:\n%s\nnot:\n%s", got, want.String())
+				t.Errorf("printed:\n%s\nwant:\n%s", got, want.String())
 			}
 		})
 	}
 	if run == 0 {
-		t.Error("no page has a js block")
+		t.Error("want js blocks on some page")
 	}
 }
 
-// node runs a module among the packages of e2e/clients, and returns what it prints.
+// node runs a module that can import the packages of e2e/clients, and returns its output.
 func node(t *testing.T, module string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("clients", "docs-") //nolint:usetesting // node looks for packages in the folders above
@@ -83,7 +83,7 @@ func node(t *testing.T, module string) string {
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s%s", err, out, errs.String())
+		t.Fatalf("want the module to run: %v\n%s%s", err, out, errs.String())
 	}
 	return string(out)
 }

@@ -1,8 +1,7 @@
 //go:build prism || browser || clients
 
-// Package e2e holds the checks that take more than Go: each runs the binary as
-// a user would, next to a program that is not ours. .ci/run installs what they
-// need.
+// Package e2e holds tests that need more than Go. Each runs the binary as a user would, together
+// with a program of another project. .ci/run installs these programs.
 package e2e
 
 import (
@@ -21,12 +20,12 @@ import (
 	"time"
 )
 
-// start runs a program until the test ends, and returns what the pattern's
-// first group matches in its output, waiting for it.
+// start runs a program until the test ends. It waits until a line of output matches ready, and
+// returns the first group of the match. All output is copied to output.
 func start(t *testing.T, ready *regexp.Regexp, output io.Writer, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its children
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a group that includes its children
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +57,7 @@ func start(t *testing.T, ready *regexp.Regexp, output io.Writer, name string, ar
 	case match := <-found:
 		return match
 	case <-time.After(time.Minute):
-		t.Fatalf("%s does not get ready", name)
+		t.Fatalf("%s is not ready after a minute", name)
 		return ""
 	}
 }
@@ -69,29 +68,29 @@ func funnelgraph(t *testing.T, flags ...string) string {
 	return serve(t, build(t), flags...)
 }
 
-// build builds the server, and returns the binary's path.
+// build builds the server and returns the path of the binary.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "funnelgraph")
 	build := exec.Command("go", "build", "-o", binary, "..")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("want the server to build: %v: %s", err, out)
 	}
 	return binary
 }
 
-// serve runs a server that was built, and returns its URL.
+// serve runs the binary of the server with the flags, and returns its URL.
 func serve(t *testing.T, binary string, flags ...string) string {
 	t.Helper()
 	return start(t, regexp.MustCompile(`GraphQL on (http://\S+)/graphql`), io.Discard, binary, append(flags, "--listen=127.0.0.1:0")...)
 }
 
-// ask sends an operation that must have no errors, and returns its data.
+// ask sends an operation and returns its data. It fails the test if there are errors.
 func ask(t *testing.T, url, query string) map[string]any {
 	t.Helper()
 	data, errs := attempt(t, url, query)
 	if len(errs) > 0 {
-		t.Fatalf("%s: %v", query, errs)
+		t.Fatalf("%s: want no errors, got %v", query, errs)
 	}
 	return data
 }
@@ -124,7 +123,8 @@ func attempt(t *testing.T, url, query string) (map[string]any, []any) {
 	return whole.Data, whole.Errors
 }
 
-// at returns what stands at a path such as "teams.nodes.0.name".
+// at returns the value at a path such as "teams.nodes.0.name". Of a list it takes the first
+// item, whatever the index.
 func at(v any, path string) any {
 	for _, step := range strings.Split(path, ".") {
 		switch node := v.(type) {

@@ -18,11 +18,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// description is ClickFunnels' own OpenAPI description, which lies beside the
-// checkout and is not ours to copy.
+// description is ClickFunnels' own OpenAPI description. It lies next to the checkout, because
+// we may not copy it.
 const description = "../../shared/clickfunnels/openapi.json"
 
-// transcript collects what Prism says of the requests.
+// transcript collects Prism's output. It is safe for concurrent use.
 type transcript struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -40,9 +40,9 @@ func (l *transcript) String() string {
 	return l.text.String()
 }
 
-// TestPrismAcceptsEveryRequest queries through a mock server that validates every request against
-// ClickFunnels' description and answers with the bodies recorded there. What it
-// rejects is our fault, and so is a recorded field that does not come out.
+// TestPrismAcceptsEveryRequest sends queries through a mock server that validates each REST
+// call against ClickFunnels' description and answers with the recorded bodies. Prism must
+// accept every call, and every recorded field must appear in the responses.
 func TestPrismAcceptsEveryRequest(t *testing.T) {
 	spec, err := os.ReadFile(description)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 	mock := start(t, regexp.MustCompile(`Prism is listening on (http://\S+)`), &said, prism, "mock", "--port", port, description)
 	url := funnelgraph(t, "--upstream-url="+mock)
 
-	// The nested query.
+	// The nested query
 	data := ask(t, url, `{ teams { nodes { name workspaces { nodes { name subdomain contacts(first: 5) { nodes { emailAddress tags { name } customAttributes { key value } workspace { name team { name } } } } } } } } }`)
 	const contact = "teams.nodes.0.workspaces.nodes.0.contacts.nodes.0."
 	for path, want := range map[string]string{
@@ -72,8 +72,8 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 		}
 	}
 
-	// Every way to call each list and record: ids in their forms, windows,
-	// filters, sorting, batches.
+	// Every way to call each list and record: forms of ids, windows, filters, sorting, and
+	// batches.
 	for _, query := range []string{
 		`{ teams(last: 3) { nodes { id } } team(id: "GSRInw") { name workspaces(first: 40, after: "7") { nodes { id } } } users(first: 1) { nodes { id } } }`,
 		`{ way: team(id: "42000") { workspaces { nodes { id } } } public: team(id: "GSRInw") { workspaces { nodes { id } } } }`,
@@ -87,22 +87,23 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 		`{ workspace(id: "42000") { orderTags { nodes { id } } orders { nodes { invoices(filter: { ids: ["1"], statuses: ["paid"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }) { nodes { order { currency } contact { emailAddress } } } transactions(sort: { property: UPDATED_AT }) { nodes { order { orderNumber } } } tags { name } appliedTags { nodes { tag { name } order { notes } } } lineItems { product { name } } } } } }`,
 		`{ workspace(id: "42000") { contacts { nodes { orders(last: 2) { nodes { id } } formSubmissions { nodes { id } } opportunities(sort: { property: UPDATED_AT, direction: DESC }) { nodes { id } } enrollments { nodes { id } } } } funnels { nodes { pages { nodes { formSubmissions { nodes { id } } } } } } } }`,
 	} {
-		// Prism answers each page alike, so that a walk of several pages does not go on.
+		// Prism sends the same page each time, so that walks over several pages do not
+		// continue.
 		_, errs := attempt(t, url, query)
 		for _, err := range errs {
 			if text := fmt.Sprint(err); !strings.Contains(text, "did not continue this list") && !strings.Contains(text, "does not continue this list") {
-				t.Errorf("%s: %v", query, err)
+				t.Errorf("%s: want only errors about lists that do not continue, got %v", query, err)
 			}
 		}
 	}
 
-	// The description's own example of a workspace's invoices is a pointer to nothing,
-	// and no list: what counts is the request.
+	// The description's example of a workspace's invoices is an invalid reference, and not a
+	// list. Only the request matters.
 	if data, errs := attempt(t, url, `{ workspace(id: "42000") { name orderInvoices(filter: { ids: ["1"], statuses: ["paid", "past-due"], invoiceTypes: [ONE_TIME, RENEWAL], invoiceNumbers: ["7"], externalIds: ["x y"] }, sort: { property: UPDATED_AT }) { nodes { id } } } }`); len(errs) != 1 || at(data, "workspace.name") == nil {
-		t.Errorf("the invoices of a workspace: %v %v", data, errs)
+		t.Errorf("want one error for the invoices and the workspace's name, got %v %v", data, errs)
 	}
 
-	// Every mutation, with all that its body can hold.
+	// Every mutation with all attributes that its body can hold
 	const attributes = `emailAddress: "a@example.com", firstName: "A", lastName: null, phoneNumber: "+1 555", timeZone: "Berlin", fbUrl: "https://a", twitterUrl: "b", instagramUrl: "c", linkedinUrl: "d", websiteUrl: "e", tagIds: ["7", "8"], customAttributes: [{ key: "a", value: "b" }]`
 	const errs = ` userErrors { message } `
 	for _, mutation := range []string{
@@ -120,16 +121,16 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 	} {
 		data := ask(t, url, "mutation { m: "+mutation+" }")
 		if refused, _ := at(data, "m.userErrors").([]any); len(refused) > 0 {
-			t.Errorf("%s: %v", mutation, refused)
+			t.Errorf("%s: want no user errors, got %v", mutation, refused)
 		}
 	}
-	// The recorded list of applied tags has this tag.
+	// This tag is in the recorded list of applied tags.
 	removed := ask(t, url, `mutation { m: removeContactTag(input: { contactId: "42", workspaceId: "42000", tagId: "47" }) { removedAppliedContactTagId } }`)
 	if at(removed, "m.removedAppliedContactTagId") == nil {
-		t.Error("no tag was removed")
+		t.Error("want the id of the removed applied tag")
 	}
 
-	// Every recorded field of every record.
+	// Every recorded field of every record
 	var openapi struct {
 		Paths map[string]map[string]struct {
 			Responses map[string]struct {
@@ -173,14 +174,14 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 		records["/"+x.Path+"/{id}"] = fmt.Sprintf(`node(id: %q) { ... on %s { %%s } }`, id(x.Kind), x.Type)
 		for _, request := range derivedRequests(x) {
 			if _, errs := attempt(t, url, request); len(errs) > 0 {
-				t.Errorf("%s: %v", request, errs)
+				t.Errorf("%s: want no errors, got %v", request, errs)
 			}
 		}
 	}
 	for path, query := range records {
 		var recorded map[string]any
 		if err := json.Unmarshal(openapi.Paths[path]["get"].Responses["200"].Content["application/json"].Example, &recorded); err != nil {
-			t.Fatalf("%s: %v", path, err)
+			t.Fatalf("want a recorded body of %s: %v", path, err)
 		}
 		for key, value := range recorded {
 			fields, read, want := selection(path, key, value)
@@ -190,20 +191,20 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 			compared++
 			data := ask(t, url, "{ "+fmt.Sprintf(query, fields)+" }")
 			var record any
-			for _, record = range data { // the only one
+			for _, record = range data { // the map has one value
 			}
 			if got := at(record, read); plain(got) != plain(want) {
-				t.Errorf("%s: %s is %v in the answer and %v in the recorded body", path, key, got, want)
+				t.Errorf("%s: %s is %v, want the recorded %v", path, key, got, want)
 			}
 		}
 	}
 
 	if compared < 50 {
-		t.Errorf("only %d recorded fields were compared", compared)
+		t.Errorf("%d recorded fields were compared, want at least 50", compared)
 	}
 
-	// The recorded bodies do not always keep to the description either (API.md §8, trap
-	// 11): what counts are the requests.
+	// The recorded bodies do not always match the description either (API.md §8, trap 11). Only
+	// violations by requests count.
 	const violation = "Violation: request"
 	if text := said.String(); strings.Contains(text, violation) || !strings.Contains(text, "passed the validation rules") {
 		for _, line := range strings.Split(text, "\n") {
@@ -211,11 +212,12 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 				t.Log(line)
 			}
 		}
-		t.Error("Prism found requests that the description does not allow")
+		t.Error("Prism found requests that violate the description, want none")
 	}
 }
 
-// derivedRequests are all ways to call a resource that is tested by its description alone.
+// derivedRequests returns operations for every REST call of a resource that is generated from
+// its description.
 func derivedRequests(x demo.Example) []string {
 	list, parent := x.Field, `workspaceId: "42000"`
 	if len(x.Filters) > 0 {
@@ -247,20 +249,20 @@ func derivedRequests(x demo.Example) []string {
 	return all
 }
 
-// selection returns what to ask for a recorded key, where it then stands, and
-// what has to stand there.
+// selection returns the fields that select a recorded key, the path of its value in the
+// response, and the expected value.
 func selection(path, key string, recorded any) (fields, read string, want any) {
 	switch key {
 	case "id":
 		return "rawId", "rawId", recorded
 	case "workspace_id":
 		if path == "/sales/pipelines/stages/{id}" {
-			return "", "", nil // which is another one than its pipeline's
+			return "", "", nil // a stage's workspace differs from its pipeline's
 		}
 		return "workspace { rawId }", "workspace.rawId", recorded
 	case "pipeline_id", "pipelines_stage_id", "primary_contact_id":
 		if recorded == nil {
-			return "", "", nil // it is where the pipeline is embedded
+			return "", "", nil // null where the pipeline is embedded
 		}
 		parent := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(key, "_id"), "primary_"), "pipelines_")
 		return parent + " { rawId }", parent + ".rawId", recorded
@@ -305,7 +307,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 	case "properties_values":
 		return "propertiesValues { propertyId value }", "propertiesValues.0", camelKeys(at(recorded, "0"))
 	case "properties_value_ids":
-		return "propertiesValueIds", "propertiesValueIds", []any{} // of nulls
+		return "propertiesValueIds", "propertiesValueIds", []any{} // the recorded ids are null
 	case "created_by_platform_application":
 		return "createdByPlatformApplication { publicId trustedSkus }", "createdByPlatformApplication", recorded
 	case "payment_type", "sort_method", "invoice_type":
@@ -331,7 +333,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
 		if path == "/users/{id}" {
-			return "", "", nil // not declared for users, and its parts are not what they say (API.md §5)
+			return "", "", nil // the description does not declare it for users, and its members differ (API.md §5)
 		}
 		return "memberships { rawId }", "memberships", recorded
 	}
@@ -345,14 +347,14 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 	return camel(key), camel(key), recorded
 }
 
-// addressKey returns the field of an order's address that has the value of a key, and the
+// addressKey splits a key such as shipping_address_city into the field of the address and the
 // field within it.
 func addressKey(key string) (address, member string, ok bool) {
 	kind, member, ok := strings.Cut(key, "_address_")
 	return kind + "Address", camel(member), ok
 }
 
-// drop is a recorded object without some of its keys.
+// drop returns a recorded object without some of its keys.
 func drop(recorded any, keys ...string) map[string]any {
 	out := maps.Clone(recorded.(map[string]any))
 	for _, key := range keys {
@@ -361,13 +363,14 @@ func drop(recorded any, keys ...string) map[string]any {
 	return out
 }
 
+// with sets a key of an object and returns the object.
 func with(object any, key string, value any) any {
 	object.(map[string]any)[key] = value
 	return object
 }
 
-// embedded is how a recorded object within another is asked for, with all of its keys,
-// and what is expected.
+// embedded returns the fields that select all keys of a recorded object, and the expected
+// object.
 func embedded(recorded any) (fields string, want map[string]any) {
 	var b strings.Builder
 	want = make(map[string]any)
@@ -410,12 +413,12 @@ func embedded(recorded any) (fields string, want map[string]any) {
 	return b.String(), want
 }
 
-// named is what is recorded of something of which no more is known than its name.
+// named returns the expected value for a record of which only the name is embedded.
 func named(recorded any) map[string]any {
 	return map[string]any{"rawId": plain(at(recorded, "id")), "publicId": at(recorded, "public_id"), "name": at(recorded, "name")}
 }
 
-// withRawIDs is a recorded object as it is in an answer, as deep as it goes.
+// withRawIDs converts the keys of a recorded value to fields, recursively.
 func withRawIDs(recorded any) any {
 	object, ok := recorded.(map[string]any)
 	if !ok {
@@ -426,7 +429,7 @@ func withRawIDs(recorded any) any {
 		switch key {
 		case "id":
 			out["rawId"] = plain(value)
-		case "order_id", "key": // the one is where it stands, the other is not declared
+		case "order_id", "key": // order_id is the id of the parent, and key is not declared
 		default:
 			out[camel(strings.TrimPrefix(key, "products_"))] = withRawIDs(value)
 		}
@@ -434,11 +437,12 @@ func withRawIDs(recorded any) any {
 	return out
 }
 
-// id is the global id of some record of workspace 42000.
+// id returns the global id of a record of workspace 42000.
 func id(kind string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte("1:" + kind + ":42000:4"))
 }
 
+// camel converts a snake_case key to camelCase.
 func camel(key string) string {
 	words := strings.Split(key, "_")
 	for i, word := range words[1:] {
@@ -447,6 +451,7 @@ func camel(key string) string {
 	return strings.Join(words, "")
 }
 
+// camelKeys converts the keys of an object to camelCase.
 func camelKeys(v any) map[string]any {
 	out := make(map[string]any)
 	for key, value := range v.(map[string]any) {
@@ -455,13 +460,14 @@ func camelKeys(v any) map[string]any {
 	return out
 }
 
-// plain is a value as text; a number and its text are the same, wherever they stand, and
-// so are free fields in any order.
+// plain returns a value as text. A number equals its text, and the order of key-value pairs
+// does not matter.
 func plain(v any) string {
 	b, _ := json.Marshal(texts(v))
 	return strings.Trim(string(b), `"`)
 }
 
+// texts converts all numbers in a value to texts, and sorts lists of key-value pairs.
 func texts(v any) any {
 	switch v := v.(type) {
 	case float64:
@@ -484,6 +490,7 @@ func texts(v any) any {
 	return v
 }
 
+// freePort returns a TCP port on which nothing listens.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,5 +1,5 @@
-// Package traces has the server send its traces to the OpenTelemetry Collector's own OTLP
-// receiver. It is a module of its own, so that the collector is no dependency of the server.
+// Package traces exports traces from the server to the OTLP receiver of the OpenTelemetry
+// Collector. It is a module of its own, so that the server does not depend on the collector.
 package traces
 
 import (
@@ -27,8 +27,8 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 )
 
-// receive starts a receiver, and returns its addresses for gRPC and for HTTP, and what it
-// puts the spans into.
+// receive starts a receiver. It returns its addresses for gRPC and HTTP, and the sink for its
+// spans.
 func receive(t *testing.T) (grpc, http string, sink *consumertest.TracesSink) {
 	t.Helper()
 	factory := otlpreceiver.NewFactory()
@@ -48,7 +48,7 @@ func receive(t *testing.T) (grpc, http string, sink *consumertest.TracesSink) {
 	return grpc, http, sink
 }
 
-// free returns an address that nobody listens on.
+// free returns an address on which nothing listens.
 func free(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,20 +59,20 @@ func free(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// build builds the server, and returns the binary's path.
+// build builds the server and returns the path of the binary.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "funnelgraph")
 	build := exec.Command("go", "build", "-o", binary, ".")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("want the server to build: %v: %s", err, out)
 	}
 	return binary
 }
 
-// serve runs the demo with variables of the environment, and returns its URL and what ends
-// it, which waits until it has and returns its log.
+// serve runs the demo with variables of the environment. It returns the URL, and a function
+// that ends the server, waits for it and returns its log.
 func serve(t *testing.T, binary string, env ...string) (url string, end func() string) {
 	t.Helper()
 	cmd := exec.Command(binary, "--demo", "--listen=127.0.0.1:0", "--drain-delay=0s")
@@ -84,12 +84,12 @@ func serve(t *testing.T, binary string, env ...string) (url string, end func() s
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var before []byte // until it is ready
+	var before []byte // the log before the server is ready
 	end = sync.OnceValue(func() string {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		log, _ := io.ReadAll(stderr)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%v: %s", err, log)
+			t.Errorf("want the server to end without an error, got %v: %s", err, log)
 		}
 		return string(before) + string(log)
 	})
@@ -99,11 +99,12 @@ func serve(t *testing.T, binary string, env ...string) (url string, end func() s
 			return string(match[1]), end
 		}
 		if _, err := stderr.Read(b); err != nil {
-			t.Fatalf("it says %q: %v", before, err)
+			t.Fatalf("want the server's URL, got %q: %v", before, err)
 		}
 	}
 }
 
+// ask sends a query, and fails the test if there are errors.
 func ask(t *testing.T, url, query string) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(fmt.Sprintf(`{"query":%q}`, query)))
@@ -117,12 +118,12 @@ func ask(t *testing.T, url, query string) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || strings.Contains(string(body), `"errors"`) {
-		t.Fatalf("%d %s", resp.StatusCode, body)
+		t.Fatalf("want no errors, got %d %s", resp.StatusCode, body)
 	}
 }
 
-// TestSpansArriveByEachProtocol has spans arrive by each protocol, those of the last operation before the
-// server ends as well, with the attributes that the environment names.
+// TestSpansArriveByEachProtocol receives spans over each protocol, including those of the last
+// operation before the server ends. They have the resource attributes of the environment.
 func TestSpansArriveByEachProtocol(t *testing.T) {
 	binary := build(t)
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
@@ -133,7 +134,7 @@ func TestSpansArriveByEachProtocol(t *testing.T) {
 				"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
 			ask(t, url, `query Nested { teams(first: 1) { nodes { name workspaces(first: 1) { nodes { name contacts(first: 1) { nodes { emailAddress } } } } } } }`)
 			if log := end(); strings.Contains(log, notSent) {
-				t.Error(log)
+				t.Errorf("want all spans sent, got the log %s", log)
 			}
 			want := []string{
 				"GET /teams < Query.teams", "GET /teams/{id}/workspaces < Team.workspaces", "GET /workspaces/{id}/contacts < Workspace.contacts",
@@ -156,13 +157,13 @@ func TestSpansArriveByEachProtocol(t *testing.T) {
 			end()
 		}
 		if n := sink.SpanCount(); n != 0 {
-			t.Errorf("%d spans", n)
+			t.Errorf("%d spans, want none", n)
 		}
 	})
 }
 
-// received returns the names of the spans with those of their parents, sorted, and checks
-// what they say of the server.
+// received returns the names of the spans with those of their parents, sorted. It checks the
+// attributes of the server.
 func received(t *testing.T, sink *consumertest.TracesSink) []string {
 	t.Helper()
 	names, parents := make(map[string]string), make(map[string]string)
@@ -170,14 +171,14 @@ func received(t *testing.T, sink *consumertest.TracesSink) []string {
 		for _, resource := range traces.ResourceSpans().All() {
 			about := resource.Resource().Attributes().AsRaw()
 			if about["service.name"] != "funnelgraph" || about["service.version"] == nil || about["deployment.environment.name"] != "test" {
-				t.Errorf("the server is %v", about)
+				t.Errorf("want the server's name and version and the environment's attribute, got %v", about)
 			}
 			for _, scope := range resource.ScopeSpans().All() {
 				for _, span := range scope.Spans().All() {
 					names[span.SpanID().String()] = span.Name()
 					parents[span.SpanID().String()] = span.ParentSpanID().String()
 					if span.EndTimestamp() < span.StartTimestamp() || span.Status().Code() == ptrace.StatusCodeError {
-						t.Errorf("%s: from %v to %v, %v", span.Name(), span.StartTimestamp(), span.EndTimestamp(), span.Status().Message())
+						t.Errorf("want %s to end after its start without an error, got %v to %v, %v", span.Name(), span.StartTimestamp(), span.EndTimestamp(), span.Status().Message())
 					}
 				}
 			}
@@ -191,7 +192,8 @@ func received(t *testing.T, sink *consumertest.TracesSink) []string {
 	return all
 }
 
-// TestMissingCollectorIsReportedOnce answers as ever when nobody takes the spans, and says so once.
+// TestMissingCollectorIsReportedOnce answers queries without a collector. The log reports the
+// problem once.
 func TestMissingCollectorIsReportedOnce(t *testing.T) {
 	url, end := serve(t, build(t), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+free(t), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_TIMEOUT=200")
 	for range 3 {
@@ -199,15 +201,15 @@ func TestMissingCollectorIsReportedOnce(t *testing.T) {
 	}
 	begun := time.Now()
 	if log := end(); time.Since(begun) > 10*time.Second || strings.Count(log, notSent) != 1 {
-		t.Errorf("it ended after %s: %s", time.Since(begun), log)
+		t.Errorf("want one report within 10s, got after %s: %s", time.Since(begun), log)
 	}
 }
 
-// notSent is what the log has when spans cannot be sent.
+// notSent is the log message for spans that cannot be sent.
 const notSent = "traces are not sent"
 
-// TestLogOmitsSecretsOfVariables has headers and endpoints that cannot be read, and a collector that
-// is away: the log says so, and not what stands in them.
+// TestLogOmitsSecretsOfVariables sets malformed headers and endpoints, or a collector that is
+// down. The log names the problem without the values.
 func TestLogOmitsSecretsOfVariables(t *testing.T) {
 	binary := build(t)
 	for env, told := range map[string]bool{
@@ -221,7 +223,7 @@ func TestLogOmitsSecretsOfVariables(t *testing.T) {
 			url, end := serve(t, binary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+free(t), "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol, "OTEL_EXPORTER_OTLP_TIMEOUT=200", env)
 			ask(t, url, `{ teams { nodes { name } } }`)
 			if log := end(); strings.Contains(log, "sekret") || told && !strings.Contains(log, "a variable of OpenTelemetry cannot be read") {
-				t.Errorf("%s by %s: %s", env, protocol, log)
+				t.Errorf("%s by %s: want the problem without the value, got %s", env, protocol, log)
 			}
 		}
 	}
