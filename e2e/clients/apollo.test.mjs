@@ -1,4 +1,4 @@
-// Apollo Client: the cache by ids, Relay's pagination, errors, persisted queries.
+// Apollo Client: the normalized cache, Relay pagination, errors, and persisted queries.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
@@ -8,17 +8,17 @@ import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { largeWorkspace, possibleTypes, recorder, until, url } from "./funnelgraph.mjs";
 
-loadDevMessages(); // what is warned of is then text
+loadDevMessages(); // for warnings as text
 loadErrorMessages();
 
-/** A client as an application would have it, and the requests that it has made. */
+/** Returns a client configured as in an application, and its requests. */
 function newClient(...links) {
   const { fetch, requests } = recorder();
   const cache = new InMemoryCache({
     possibleTypes,
     typePolicies: {
       Workspace: { fields: { contacts: relayStylePagination(["filter", "sort"]) } },
-      // What has no id of its own, and several components ask for parts of.
+      // Objects without an id, of which components select different fields.
       ContactVisits: { merge: true },
       EmailEngagement: { merge: true },
     },
@@ -73,7 +73,7 @@ const UPDATE = gql`
   }
 `;
 
-/** Watches the list, as a component would that shows it. */
+/** Watches the list as a component does. */
 async function watch(client, first) {
   const list = client.watchQuery({ query: CONTACTS, variables: { workspace: largeWorkspace, first } });
   let contacts, subscription;
@@ -87,7 +87,7 @@ async function watch(client, first) {
   return {
     edges: () => contacts.edges,
     hasMore: () => contacts.pageInfo.hasNextPage,
-    /** Fetches the next page, and waits until it is shown. */
+    /** Fetches the next page, and waits until the list includes it. */
     async more() {
       const { length } = contacts.edges;
       await list.fetchMore({ variables: { after: contacts.pageInfo.endCursor } });
@@ -115,7 +115,7 @@ test("fetchMore walks 200 contacts, each once, into one list", async () => {
   page.end();
 });
 
-test("the walk ends where the list does", async () => {
+test("the walk ends at the end of the list", async () => {
   const { client } = newClient();
   const page = await watch(client, 100);
   while (page.hasMore()) await page.more();
@@ -125,7 +125,7 @@ test("the walk ends where the list does", async () => {
   page.end();
 });
 
-test("pages are put together of edges, not of nodes", async () => {
+test("relayStylePagination merges edges and not nodes", async () => {
   const { client } = newClient();
   const query = gql`
     query Nodes($workspace: ID!, $after: String) {
@@ -148,12 +148,12 @@ test("pages are put together of edges, not of nodes", async () => {
   await until(() => contacts);
   const first = contacts.nodes[0].id;
   await list.fetchMore({ variables: { after: contacts.pageInfo.endCursor } });
-  await until(() => contacts.nodes[0].id !== first); // docs/clients.md says so
+  await until(() => contacts.nodes[0].id !== first); // as docs/clients.md describes
   assert.equal(contacts.nodes.length, 5);
   subscription.unsubscribe();
 });
 
-test("a mutation changes the list that is shown, without a request for it", async () => {
+test("a mutation updates the list without another request", async () => {
   const { client, requests } = newClient();
   const page = await watch(client, 5);
   const { id, firstName } = page.edges()[2].node;
@@ -166,7 +166,7 @@ test("a mutation changes the list that is shown, without a request for it", asyn
   page.end();
 });
 
-test("a contact of the list is found by its id, without a request", async () => {
+test("the cache finds a contact of the list by its id", async () => {
   const { client, requests } = newClient();
   const page = await watch(client, 5);
   const { id, firstName } = page.edges()[0].node;
@@ -195,7 +195,7 @@ test("a contact of the list is found by its id, without a request", async () => 
   page.end();
 });
 
-test("parts that have no id of their own are kept together", async () => {
+test("fields of objects without an id are merged", async () => {
   const { client, requests } = newClient();
   const first = gql`
     query First($workspace: ID!) {
@@ -235,7 +235,7 @@ test("parts that have no id of their own are kept together", async () => {
   assert.equal(requests.length, 2);
 });
 
-test("what ClickFunnels refuses is in userErrors", async () => {
+test("a refused write has userErrors", async () => {
   const { client } = newClient();
   const { data: taken } = await client.query({
     query: gql`
@@ -277,7 +277,7 @@ const PARTLY = gql`
   }
 `;
 
-test('errorPolicy "all" has the part that went well, and what did not with its code', async () => {
+test('errorPolicy "all" returns partial data and errors with codes', async () => {
   const { client } = newClient();
   const { data, error } = await client.query({ query: PARTLY, variables: { workspace: largeWorkspace }, errorPolicy: "all" });
   assert.equal(data.workspace.name, "Sol Cursos");
@@ -286,15 +286,15 @@ test('errorPolicy "all" has the part that went well, and what did not with its c
   assert.deepEqual(error.errors.map(({ path, extensions }) => [path, extensions.code]), [[["contact"], "NOT_FOUND"]]);
 });
 
-test("without it the query fails, with the error's text", async () => {
+test("without errorPolicy a partial response fails the query", async () => {
   const { client } = newClient();
   await assert.rejects(client.query({ query: PARTLY, variables: { workspace: largeWorkspace } }), CombinedGraphQLErrors);
 });
 
-test("persisted queries are asked for by GET, and sent once", async () => {
+test("persisted queries use GET and send their text once", async () => {
   const persisted = new PersistedQueryLink({ sha256: (text) => createHash("sha256").update(text).digest("hex"), useGETForHashedQueries: true });
   const { client, requests } = newClient(persisted);
-  // The text is new to the server, whoever asked before: the first answer asks for it.
+  // A unique text: the server does not know it, so its first response asks for it.
   const query = gql(`query New${Date.now()} { teams { nodes { id name } } }`);
   const ask = async () => (await client.query({ query, fetchPolicy: "network-only" })).data.teams.nodes.length;
   assert.equal(await ask(), 3);
@@ -303,7 +303,7 @@ test("persisted queries are asked for by GET, and sent once", async () => {
   assert.ok(requests.every(({ method, url, body }) => (method === "GET" ? !url.includes("nodes") : body.query.includes("nodes"))));
 });
 
-test("a mutation of a client with persisted queries is never a GET", async () => {
+test("persisted mutations use POST", async () => {
   const persisted = new PersistedQueryLink({ sha256: (text) => createHash("sha256").update(text).digest("hex"), useGETForHashedQueries: true });
   const { client, requests } = newClient(persisted);
   const { data } = await client.mutate({

@@ -6,7 +6,7 @@ import { url } from "./funnelgraph.mjs";
 
 const audits = serverAudits({ url });
 
-test("the audits are those that are known", () => assert.equal(audits.length, 61));
+test("there are 61 audits", () => assert.equal(audits.length, 61));
 
 for (const { id, name, fn } of audits) {
   test(`${id} ${name}`, async () => {

@@ -1,4 +1,4 @@
-// graphql-codegen's client preset makes types of the schema that compile strictly.
+// graphql-codegen's client preset generates types that compile strictly.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -19,12 +19,12 @@ symlinkSync(join(here, "node_modules"), join(project, "node_modules"));
 
 const scalars = { DateTime: "string", Decimal: "string", JSON: "unknown" };
 
-test("every scalar has its type", () => {
+test("every custom scalar has a TypeScript type", () => {
   const own = Object.values(schema.getTypeMap()).filter((type) => isScalarType(type) && !isSpecifiedScalarType(type));
   assert.deepEqual(own.map(({ name }) => name).sort(), Object.keys(scalars).sort());
 });
 
-test("types are made of the schema and several documents", async () => {
+test("types are generated from the schema and documents", async () => {
   const files = await generate(
     {
       schema: fileURLToPath(schemaFile),
@@ -41,7 +41,7 @@ test("types are made of the schema and several documents", async () => {
   }
 });
 
-test("they compile strictly, with an application that uses them", () => {
+test("the types compile strictly in an application", () => {
   const tsc = createRequire(import.meta.url).resolve("typescript/package.json").replace("package.json", "bin/tsc");
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "--strict", "--noEmit", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2023", "--lib", "es2023", "app.ts"], { cwd: project, encoding: "utf8" });
   assert.equal(status, 0, stdout + stderr);

@@ -1,5 +1,5 @@
-// What is deferred reaches a screen after the rest: Apollo Client and urql, as an
-// application has them.
+// Apollo Client and urql, configured as in an application, show deferred fields after the
+// others.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -39,13 +39,13 @@ function apollo() {
   });
 }
 
-// watched returns what a query's observers are told, until it is complete.
+/** Returns all results that observers of a query get. */
 function watched(client, query, options = {}) {
   return new Promise((resolve, reject) => {
     const told = [];
     client.watchQuery({ query, ...options }).subscribe({
       next(result) {
-        if (result.dataState === "empty" && !result.error) return; // it loads
+        if (result.dataState === "empty" && !result.error) return; // loading
         told.push(structuredClone({ state: result.dataState, data: result.data, error: result.error?.message }));
         if (!result.loading && result.networkStatus !== 9) resolve(told); // 9: streaming
       },
@@ -54,7 +54,7 @@ function watched(client, query, options = {}) {
   });
 }
 
-test("Apollo Client paints names before contacts", async () => {
+test("Apollo Client shows names before contacts", async () => {
   const told = await watched(apollo(), names);
   assert.equal(told[0].state, "streaming");
   assert.equal(told[0].data.workspace.name, "Acme Academy");
@@ -68,7 +68,7 @@ test("Apollo Client paints names before contacts", async () => {
   }
 });
 
-test("Apollo Client keeps it all in its cache", async () => {
+test("Apollo Client caches all parts", async () => {
   const client = apollo();
   await watched(client, names);
   const whole = gql`{ workspace(id: "101") { id name contacts(first: 3) { nodes { id emailAddress tags { id name } } } } }`;
@@ -77,7 +77,7 @@ test("Apollo Client keeps it all in its cache", async () => {
   assert.ok(Array.isArray(data.workspace.contacts.nodes[0].tags));
 });
 
-test("Apollo Client has what did not fail in a deferred part", async () => {
+test("Apollo Client keeps other deferred parts if one fails", async () => {
   const told = await watched(apollo(), missing, { errorPolicy: "all" });
   const last = told.at(-1);
   assert.equal(last.data.workspace.name, "Acme Academy");
@@ -85,7 +85,7 @@ test("Apollo Client has what did not fail in a deferred part", async () => {
   assert.ok(last.error);
 });
 
-test("Apollo Client keeps rows whose deferred fragment is of another type", async () => {
+test("Apollo Client keeps rows to which a deferred fragment does not apply", async () => {
   const client = apollo();
   const { data } = await client.query({ query: gql`{ workspace(id: "101") { id team { id } } }` });
   const rows = gql`
@@ -105,7 +105,7 @@ test("Apollo Client keeps rows whose deferred fragment is of another type", asyn
   assert.equal(team.name, "Acme Coaching");
 });
 
-test("urql has more to come, and then has all", async () => {
+test("urql gets a first part and then everything", async () => {
   const client = new Client({ url, exchanges: [cacheExchange, fetchExchange], preferGetMethod: false });
   const told = await new Promise((resolve) => {
     const told = [];
@@ -124,7 +124,7 @@ test("urql has more to come, and then has all", async () => {
   assert.ok(Array.isArray(last.data.workspace.contacts.nodes[2].tags));
 });
 
-test("what is not deferred comes as JSON", async () => {
+test("a query without @defer gets plain JSON", async () => {
   const answer = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "multipart/mixed;deferSpec=20220824,application/json" },

@@ -1,6 +1,5 @@
-// What the files of tests share: where the server is, its schema, and that nothing may
-// be printed. A library that warns has found something that a front-end developer
-// would stumble over.
+// Shared by the test files: the server's URL, its schema, and the rule that nothing may
+// be printed. A warning of a library points at a problem for front-end developers.
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { format } from "node:util";
@@ -9,23 +8,23 @@ import { buildSchema, isAbstractType } from "graphql";
 export const url = process.env.FUNNELGRAPH_URL;
 if (!url) throw new Error("FUNNELGRAPH_URL is not set: go test -tags clients ./e2e starts a server and sets it");
 
-/** The schema as a file, as clients' tools read it. */
+/** The schema file, as clients' tools read it. */
 export const schemaFile = new URL("../../schema.graphql", import.meta.url);
 export const sdl = readFileSync(schemaFile, "utf8");
 export const schema = buildSchema(sdl);
 
-/** The types that stand behind each interface, as caches want to know them. */
+/** The possible types of each interface and union, as caches need them. */
 export const possibleTypes = Object.fromEntries(
   Object.values(schema.getTypeMap())
     .filter(isAbstractType)
     .map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
 );
 
-/** The demo's workspace of 310 contacts, some of which are deleted. */
+/** A workspace of the demo with 310 contacts, some of which are deleted. */
 export const largeWorkspace = "109";
 
-// Warnings are printed at the end and fail the process, whatever the tests say: a
-// library may swallow what is thrown at it.
+// Warnings are printed at the end and fail the process even if all tests pass: a library
+// may catch an error that is thrown here.
 const printed = [];
 for (const level of ["warn", "error"]) {
   console[level] = (...words) => printed.push(`console.${level}: ${format(...words)}`);
@@ -38,7 +37,7 @@ process.on("exit", () => {
   }
 });
 
-/** Sends an operation without any client, and returns the answer. */
+/** Sends an operation without a client library, and returns the response. */
 export async function ask(query, variables) {
   const answer = await fetch(url, {
     method: "POST",
@@ -48,7 +47,7 @@ export async function ask(query, variables) {
   return answer.json();
 }
 
-/** A fetch for a client, and the requests that were made with it. */
+/** Returns a fetch function for a client, and the requests made with it. */
 export function recorder() {
   const requests = [];
   return {
@@ -61,11 +60,11 @@ export function recorder() {
   };
 }
 
-/** Waits until something is so: what a client shows comes a moment after its answer. */
+/** Waits until a condition holds: a client updates its results shortly after a response. */
 export async function until(condition) {
   const end = Date.now() + 5000;
   while (!condition()) {
-    if (Date.now() > end) throw new Error(`it never came to ${condition}`);
+    if (Date.now() > end) throw new Error(`after 5 seconds this does not hold: ${condition}`);
     await setTimeout(5);
   }
 }

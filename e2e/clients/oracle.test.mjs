@@ -1,6 +1,6 @@
-// The server against graphql-js, on random operations: what is accepted, what errors
-// say, what is answered, and that deferred parts make up the same answer. FUNNELGRAPH_SEED
-// is another seed, FUNNELGRAPH_OPERATIONS another number of operations.
+// Compares the server with graphql-js on random operations: validation, error messages,
+// data, and the merged parts of deferred responses. FUNNELGRAPH_SEED sets the seed, and
+// FUNNELGRAPH_OPERATIONS the number of operations.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -12,7 +12,10 @@ import { Random, Writer, disturbed } from "./random.mjs";
 const seed = Number(process.env.FUNNELGRAPH_SEED || 17);
 const operations = Number(process.env.FUNNELGRAPH_OPERATIONS || 2000);
 
-/** Does something for each operation, some at a time, and fails with the first differences. */
+/**
+ * Generates operations and compares each, eight at a time. It fails with the first
+ * differences, and otherwise returns the number of operations by outcome.
+ */
 async function forEach(write, compare) {
   const all = Array.from({ length: operations }, (_, i) => write(i));
   const differences = [];
@@ -33,7 +36,7 @@ async function forEach(write, compare) {
   return counts;
 }
 
-/** Sends an operation whose variables are JSON text. */
+/** Sends an operation. The variables are JSON text, which is sent unchanged. */
 async function send(document, variables, { operationName, accept = "application/graphql-response+json" } = {}) {
   const parts = [`"query":${JSON.stringify(document)}`];
   if (variables) parts.push(`"variables":${variables}`);
@@ -50,7 +53,7 @@ function problems(document) {
   }
 }
 
-test("documents validate alike", async () => {
+test("documents are valid as in graphql-js", async () => {
   const random = new Random(seed);
   const counts = await forEach(
     () => {
@@ -72,8 +75,8 @@ test("documents validate alike", async () => {
   assert.ok(counts.accepted > operations / 4 && counts.refused > operations / 10 && !(counts.limited > operations / 10), JSON.stringify(counts));
 });
 
-// alike reduces a message to what both say: values are printed differently, and so are
-// suggestions.
+// Removes the parts of a message that differ between the implementations: printed values
+// and suggestions.
 function alike(message) {
   return message
     .replace(/ Did you mean .*$/s, "")
@@ -83,7 +86,7 @@ function alike(message) {
     .replace(/has (an )?invalid value.*$/s, "has an invalid value");
 }
 
-// argumentErrors are the errors of arguments of an operation's root fields.
+// Returns the errors of all arguments in an operation.
 function argumentErrors(document, variables) {
   const errors = [];
   const info = new TypeInfo(schema);
@@ -99,7 +102,7 @@ function argumentErrors(document, variables) {
   return errors;
 }
 
-test("variables and literals are coerced alike", async () => {
+test("variables and literals are coerced as in graphql-js", async () => {
   const random = new Random(seed + 1);
   const inputs = (type) => Object.values(type.getFields()).filter((f) => f.args.length > 0).map((f) => f.name);
   const counts = await forEach(
@@ -109,7 +112,7 @@ test("variables and literals are coerced alike", async () => {
       const type = kind === "query" ? schema.getQueryType() : schema.getMutationType();
       const of = random.chance(0.5) || kind === "mutation" ? type : schema.getType("Workspace");
       const field = of.getFields()[random.pick(inputs(of))];
-      // What would change data is skipped, and no more is asked of a list than its type.
+      // Mutations are skipped, so that nothing changes, and lists select only __typename.
       const set = `${field.name}${writer.arguments(field)}${kind === "mutation" ? " @skip(if: true)" : ""} { __typename }`;
       const defined = [...writer.variables].map(([name, v]) => `$${name}: ${v.type}${v.default === undefined ? "" : ` = ${v.default}`}`);
       const values = [...writer.variables].filter(([, v]) => v.value !== undefined).map(([name, v]) => `"${name}":${v.value}`);
@@ -147,7 +150,7 @@ test("variables and literals are coerced alike", async () => {
   assert.ok(counts.refused > operations / 20 && counts.coerced > operations / 4 && counts["field refused"] > 0, JSON.stringify(counts));
 });
 
-// typed asks for the type of every object.
+// Adds __typename to every selection set.
 const typed = (document) =>
   print(
     visit(parse(document), {
@@ -155,7 +158,7 @@ const typed = (document) =>
     }),
   );
 
-/** Executes an operation over the objects of an answer. */
+/** Executes an operation in graphql-js over the objects of a response. */
 function executed(document, variables, data) {
   return execute({
     schema,
@@ -167,7 +170,7 @@ function executed(document, variables, data) {
   });
 }
 
-/** Puts a part of its selections into deferred fragments. */
+/** Moves random selections of a document into deferred fragments. */
 function scattered(random, document) {
   const on = () => random.pick(["", "", "", "(if: true)", "(if: false)", '(label: "later")', "(if: $yes)", "(if: $no)"]);
   const directive = () => parse(`{ ... @defer${on()} { id } }`).definitions[0].selectionSet.selections[0].directives[0];
@@ -189,20 +192,20 @@ function scattered(random, document) {
   );
 }
 
-/** Reads an answer that may come in parts, and puts them together. */
+/** Parses a response, and merges its parts if it has several. */
 function merged({ type, text }) {
   if (!type.startsWith("multipart/mixed")) return JSON.parse(text);
   const parts = text.split(/\r\n---(?:--)?\r\n/).map((part) => part.slice(part.indexOf("\r\n\r\n") + 4).trim()).filter((part) => part !== "" && part.startsWith("{")).map((part) => JSON.parse(part));
   const whole = { data: parts[0].data, errors: parts[0].errors ?? [], parts };
-  assert.ok(parts.every((part, i) => part.hasNext === i < parts.length - 1), `hasNext is wrong: ${text}`);
-  assert.ok(parts.some((part) => part.incremental?.length > 0), `nothing comes after the first part: ${text}`);
+  assert.ok(parts.every((part, i) => part.hasNext === i < parts.length - 1), `want hasNext false in the last part only: ${text}`);
+  assert.ok(parts.some((part) => part.incremental?.length > 0), `want deferred parts after the first one: ${text}`);
   for (const part of parts.slice(1)) {
     for (const { data, path, errors } of part.incremental ?? []) {
       whole.errors.push(...(errors ?? []));
-      assert.ok(data !== null || errors?.length > 0, `a part is null, and there is no error: ${text}`);
+      assert.ok(data !== null || errors?.length > 0, `want an error with a part that is null: ${text}`);
       let at = whole.data;
       for (const step of path) at = at?.[step];
-      assert.ok(at, `a part is for what is not there, ${path}: ${text}`);
+      assert.ok(at, `want an object at ${path}: ${text}`);
       if (data) merge(at, data);
     }
   }
@@ -216,7 +219,7 @@ function merge(into, from) {
   }
 }
 
-// without leaves out what an error has cost one of two answers: there is null, or nothing.
+// Removes the keys that are null or missing in one of two responses because of an error.
 function without(got, want) {
   if (!got || !want || typeof got !== "object") return;
   for (const key of new Set([...Object.keys(got), ...Object.keys(want)])) {
@@ -232,7 +235,7 @@ const kindsOf = {
   products: "Product", courses: "Course", salesPipelines: "SalesPipeline", salesOpportunities: "SalesOpportunity",
 };
 
-test("answers and deferred parts are those of graphql-js", async () => {
+test("data and merged parts are those of graphql-js", async () => {
   const { data } = await ask(`{ teams(first: 2) { nodes { id workspaces(first: 2) { nodes { id ${Object.keys(kindsOf).map((list) => `${list}(first: 2) { nodes { id } }`).join(" ")} } } } } }`);
   const known = { Team: [], Workspace: [], Node: ['"nothing"'] };
   const learn = (kind, id) => {
@@ -278,17 +281,17 @@ test("answers and deferred parts are those of graphql-js", async () => {
       assert.ok(plain.data && objects.data && answer.data, JSON.stringify([plain.errors, objects.errors, answer.errors]));
       const { data: expected, errors } = await executed(document, variables, objects.data);
       assert.equal(errors, undefined, String(errors));
-      assert.equal(JSON.stringify(plain.data), JSON.stringify(expected), "the answer is another one");
+      assert.equal(JSON.stringify(plain.data), JSON.stringify(expected), "want the data of graphql-js");
 
       const failed = plain.errors?.length > 0;
-      assert.equal(answer.errors?.length > 0, failed, `errors: ${JSON.stringify(answer.errors)}, and not deferred: ${JSON.stringify(plain.errors)}`);
+      assert.equal(answer.errors?.length > 0, failed, `errors in parts: ${JSON.stringify(answer.errors)}, in one piece: ${JSON.stringify(plain.errors)}`);
       if (failed) without(answer.data, plain.data);
-      assert.deepEqual(answer.data, plain.data, "deferred it is another one");
+      assert.deepEqual(answer.data, plain.data, "want the same data in parts");
       return answer.parts ? "in parts" : "whole";
     },
   );
   assert.ok(counts["in parts"] > operations / 4, JSON.stringify(counts));
 });
 
-// used makes use of both variables, which every document defines.
+// Uses both variables, which every document defines.
 const used = (document) => document.replace("{", "{ yes: __typename @include(if: $yes) no: __typename @skip(if: $no)");

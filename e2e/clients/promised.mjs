@@ -1,20 +1,20 @@
-// What of the schema has changed, since it was promised to clients, that may break them.
+// Finds changes of the promised schema that may break clients.
 import { readFileSync } from "node:fs";
 import { astFromValue, buildSchema, findBreakingChanges, findDangerousChanges, isInputObjectType, print } from "graphql";
 
 export const promisedFile = new URL("promised.graphql", import.meta.url);
 export const declarationsFile = new URL("breaking-changes.txt", import.meta.url);
 
-/** The declarations when there are none. */
-export const noDeclarations = `# What has changed, since promised.graphql, that may break clients: a line each, as the
-# test names it. Lines like these are for the reasons.
+/** The content of breaking-changes.txt without declarations. */
+export const noDeclarations = `# Changes since promised.graphql that may break clients, one in each line, in the words
+# of the test. Comment lines give the reasons.
 `;
 
-// What graphql-js calls dangerous may change what a client is told. These do not: a
-// client that leaves the new thing out is answered as before.
+// Changes that graphql-js calls dangerous may change responses. These do not: a client
+// that omits the new argument or field gets the same response as before.
 const harmless = new Set(["OPTIONAL_ARG_ADDED", "OPTIONAL_INPUT_FIELD_ADDED"]);
 
-/** Describes each change that may break a client. */
+/** Returns a description of each change that may break a client. */
 function breaking(promised, current) {
   const [before, now] = [buildSchema(promised), buildSchema(current)];
   return [
@@ -24,7 +24,7 @@ function breaking(promised, current) {
   ].map(({ description }) => description);
 }
 
-/** What graphql-js does not look at: the defaults of input fields, and @oneOf. */
+/** Returns changes that graphql-js ignores: defaults of input fields, and @oneOf. */
 function inputChanges(before, now) {
   const changes = [];
   for (const type of Object.values(before.getTypeMap())) {
@@ -40,7 +40,7 @@ function inputChanges(before, now) {
   return changes;
 }
 
-/** Compares what was promised with what is, and with what is declared to have changed. */
+/** Compares the promised schema with the current one and with the declared changes. */
 export function compare({ promised, current, declarations }) {
   const found = breaking(promised, current);
   const declared = declarations.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
@@ -51,7 +51,7 @@ export function compare({ promised, current, declarations }) {
   };
 }
 
-/** {@link compare}'s arguments, as they are committed. */
+/** Returns the committed files as arguments of {@link compare}. */
 export const committed = () => ({
   promised: readFileSync(promisedFile, "utf8"),
   current: readFileSync(new URL("../../schema.graphql", import.meta.url), "utf8"),

@@ -1,9 +1,9 @@
-// Random operations over the schema, the same ones for the same seed.
+// Generates random operations for the schema. Equal seeds generate equal operations.
 import { GraphQLError, getNamedType, getNullableType, isAbstractType, isCompositeType, isEnumType, isInputObjectType, isListType, isNonNullType } from "graphql";
 
 import { schema } from "./funnelgraph.mjs";
 
-/** A generator of numbers (mulberry32). */
+/** A random number generator (mulberry32). */
 export class Random {
   constructor(seed) {
     this.state = seed >>> 0;
@@ -26,7 +26,7 @@ export class Random {
   }
 }
 
-// The schema's custom scalars, as the server reads them.
+// Parses the custom scalars as the server does.
 schema.getType("DateTime").parseValue = (value) => {
   if (typeof value !== "string" || Number.isNaN(Date.parse(value))) throw new GraphQLError("no DateTime");
   return value;
@@ -35,27 +35,27 @@ schema.getType("DateTime").parseValue = (value) => {
 const names = Object.keys(schema.getTypeMap()).filter((name) => !name.startsWith("__"));
 const composites = names.filter((name) => isCompositeType(schema.getType(name)));
 
-/** Where values of the wrong type come from. */
+/** Values that may have the wrong type. */
 const strangers = ["1", "-1", "0", "1.0", "1.5", "1e1", "2147483647", "2147483648", "-2147483649", '"x"', '"1"', '"ASC"', '"true"', '""', "true", "false", "null", "[]", "{}", "[1]", '["1"]', "[null]", "[[1]]", '{ a: 1 }'];
 const strangeLiterals = [...strangers, "ASC", "asc", '"""\n  a\n b"""', "12345678901234567890", "$missing"];
 
 /**
- * Writes one operation. `wild` is how likely anything in its document is wrong, and
- * `wildValues` anything in its variables. `args` says how the arguments of a field are
- * written, and `roots` which fields of Query are asked for.
+ * Writes one operation. `wild` is the probability of a mistake at each place of the
+ * document, and `wildValues` at each place of the variables. `args` writes the arguments
+ * of a field, and `roots` are the possible fields of Query.
  */
 export class Writer {
   constructor(random, { wild = 0, wildValues = 0, args, roots, depth = 4, variables = true } = {}) {
     Object.assign(this, { random, wild, wildValues, args, roots, depth, withVariables: variables });
     this.fragments = [];
-    this.variables = new Map(); // a name, with its type, a default and a value
+    this.variables = new Map(); // by name: the type, the default and the value
   }
 
   wrong() {
     return this.random.chance(this.wild);
   }
 
-  /** A document, and the values of its variables as JSON text. */
+  /** Returns a document, and the values of its variables as JSON text. */
   operation(kind = "query") {
     const root = kind === "query" ? schema.getQueryType() : schema.getMutationType();
     const set = this.selection(root, this.depth);
@@ -86,7 +86,7 @@ export class Writer {
     return `{ ${parts.length > 0 ? parts.join(" ") : "__typename"} }`;
   }
 
-  // condition returns a type that a fragment in a selection of type can be of.
+  // Returns a type condition for a fragment in a selection set of the type.
   condition(type) {
     if (this.wrong()) return schema.getType(this.random.pick(composites));
     if (isAbstractType(type) && this.random.chance(0.7)) return this.random.pick(schema.getPossibleTypes(type));
@@ -131,7 +131,7 @@ export class Writer {
     return ` @${name}(if: ${this.value(schema.getDirective(name).args[0].type)})`;
   }
 
-  /** A value of a type, as a literal or a variable. */
+  /** Returns a value of a type, as a literal or a variable. */
   value(type) {
     return this.withVariables && this.random.chance(0.4) ? this.variable(type) : this.literal(type);
   }
@@ -141,7 +141,7 @@ export class Writer {
     if (fits.length > 0 && this.random.chance(0.4)) return `$${this.random.pick(fits)[0]}`;
     const name = `v${this.variables.size}`;
     const v = { type: String(type) };
-    if (isNonNullType(type) && this.random.chance(0.3)) v.type = String(type.ofType); // wants a default
+    if (isNonNullType(type) && this.random.chance(0.3)) v.type = String(type.ofType); // nullable, so it needs a default
     if (v.type !== String(type) ? !this.wrong() : this.random.chance(0.2)) v.default = this.literal(getNullableType(type), 0);
     if (this.wrong()) v.type = this.random.pick([...names, `[${v.type}]`, `${v.type}!`.replace("!!", "!")]);
     if (!(v.default !== undefined || !isNonNullType(type)) || this.random.chance(0.85)) v.value = this.json(type);
@@ -166,7 +166,7 @@ export class Writer {
     return this.random.pick({ Int: ["1", "2", "3"], Float: ["1", "1.5"], Boolean: ["true", "false"], ID: ['"101"', "101", '"x"'], String: ['"a"', '"1"', '"""a"""'] }[type.name] ?? ['"2025-01-31T09:30:00.000Z"']);
   }
 
-  /** A value of a type as JSON text. */
+  /** Returns a value of a type as JSON text. */
   json(type) {
     if (this.random.chance(this.wildValues)) return this.random.pick(strangers).replace("a:", '"a":');
     if (isNonNullType(type)) return this.json(type.ofType);
@@ -182,7 +182,7 @@ export class Writer {
   }
 }
 
-/** Changes a document by one of its tokens, mostly for the worse. */
+/** Removes, repeats, replaces or swaps one token of a document, which mostly breaks it. */
 export function disturbed(random, document) {
   const tokens = document.match(/"""[^]*?"""|"[^"\n]*"|\.\.\.|[\w$@]+|\S/g);
   const at = random.int(tokens.length);

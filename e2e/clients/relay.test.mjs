@@ -1,5 +1,5 @@
-// Relay: the compiler takes the schema as it is, and the runtime pages, refetches by
-// id, and changes what it keeps.
+// Relay: the compiler accepts the schema unchanged. The runtime paginates, refetches by
+// id, and updates its store.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -36,12 +36,12 @@ writeFileSync(
 const compiled = spawnSync(compiler, { cwd: project, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
 const artifact = (name) => createRequire(join(project, "artifacts/"))(`./${name}.graphql`);
 
-test("the compiler has nothing to say about the schema", () => {
+test("the compiler accepts the schema without warnings", () => {
   assert.equal(compiled.status, 0, compiled.stdout + compiled.stderr);
   for (const line of (compiled.stdout + compiled.stderr).split("\n")) assert.match(line, /^(\[INFO\] .*)?$/);
 });
 
-/** An environment as an application would have it, and the requests that it has made. */
+/** Returns an environment configured as in an application, and its requests. */
 function newEnvironment() {
   const { fetch, requests } = recorder();
   const network = Network.create(async ({ text, name }, variables) => {
@@ -55,7 +55,7 @@ function newEnvironment() {
   return { environment: new Environment({ network, store: new Store(new RecordSource()) }), requests };
 }
 
-/** Fetches a query, keeps it, and returns what it reads. */
+/** Fetches and retains a query, and returns its data. */
 async function load(environment, name, variables) {
   const operation = createOperationDescriptor(getRequest(artifact(name)), variables);
   environment.retain(operation);
@@ -65,11 +65,11 @@ async function load(environment, name, variables) {
 
 function read(environment, selector) {
   const { data, isMissingData } = environment.lookup(selector);
-  assert.ok(!isMissingData, "something that was asked for has not come");
+  assert.ok(!isMissingData, "want no missing data");
   return data;
 }
 
-/** What a component would be given that has the fragment. */
+/** Returns the data of a fragment as its component gets it. */
 const fragment = (environment, name, reference) => read(environment, getSingularSelector(artifact(name), reference));
 
 function commit(environment, name, variables) {
@@ -83,7 +83,7 @@ function commit(environment, name, variables) {
   );
 }
 
-/** A list in its component. */
+/** Opens a list as its component does. */
 async function openList(environment, workspace, count) {
   const reference = (await load(environment, "ContactsQuery", { workspace, count })).workspace;
   const contacts = () => fragment(environment, "Contacts_workspace", reference).contacts;
@@ -110,7 +110,7 @@ test("the pagination fragment walks 200 contacts, each once, into one connection
   assert.deepEqual(requests.map(({ body }) => body.operationName), ["ContactsQuery", ...Array(3).fill("ContactsPaginationQuery")]);
 });
 
-test("node finds a contact of the list again", async () => {
+test("node refetches a contact of the list", async () => {
   const { environment } = newEnvironment();
   const list = await openList(environment, largeWorkspace, 5);
   const { id, firstName } = list.nodes()[1];
@@ -124,7 +124,7 @@ test("node finds a contact of the list again", async () => {
   assert.equal(fragment(environment, "Contacts_one", node.contact).firstName, firstName);
 });
 
-test("a mutation changes the record wherever it is shown", async () => {
+test("a mutation updates the record in the list", async () => {
   const { environment, requests } = newEnvironment();
   const list = await openList(environment, largeWorkspace, 5);
   const { id, firstName } = list.nodes()[4];
@@ -136,7 +136,7 @@ test("a mutation changes the record wherever it is shown", async () => {
   assert.equal(requests.length, 3);
 });
 
-test("what ClickFunnels refuses is in userErrors, and changes no record", async () => {
+test("a refused write has userErrors and changes no record", async () => {
   const { environment } = newEnvironment();
   const list = await openList(environment, largeWorkspace, 5);
   const [a, b] = list.nodes();
@@ -146,7 +146,7 @@ test("what ClickFunnels refuses is in userErrors, and changes no record", async 
   assert.deepEqual(list.nodes()[0], a);
 });
 
-test("a contact that is made is appended to the list, and taken from it when it is deleted", async () => {
+test("a created contact is appended to the list, and a deleted one removed", async () => {
   const { environment, requests } = newEnvironment();
   const list = await openList(environment, "111", 100);
   const before = list.nodes();
@@ -159,7 +159,7 @@ test("a contact that is made is appended to the list, and taken from it when it 
   assert.equal(requests.length, 3);
 });
 
-test("a part that fails is caught where it stands, with its code", async () => {
+test("@catch gets the error of a failed field with its code", async () => {
   const { environment } = newEnvironment();
   const { workspace, contact } = await load(environment, "ContactsPartlyQuery", { workspace: largeWorkspace, contact: "404" });
   assert.equal(workspace.name, "Sol Cursos");

@@ -1,4 +1,4 @@
-// Answers as Server-Sent Events, read by graphql-sse in its distinct connections mode.
+// Responses as server-sent events, read by graphql-sse in its distinct connections mode.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -6,7 +6,7 @@ import { createClient } from "graphql-sse";
 
 const url = process.env.FUNNELGRAPH_URL;
 
-// all returns the results of an operation, until it is complete.
+/** Returns all results of an operation. */
 async function all(request, options = {}) {
   const client = createClient({ url, retryAttempts: 0, headers: { "x-funnelgraph-explain": "0" }, ...options });
   const results = [];
@@ -15,16 +15,16 @@ async function all(request, options = {}) {
   return results;
 }
 
-test("a query", async () => {
+test("a query gets one result", async () => {
   assert.deepEqual(await all({ query: '{ workspace(id: "101") { name } }' }), [{ data: { workspace: { name: "Acme Academy" } } }]);
 });
 
-test("variables", async () => {
+test("variables reach the server", async () => {
   const results = await all({ query: "query($id: ID!) { workspace(id: $id) { name } }", variables: { id: "101" } });
   assert.equal(results[0].data.workspace.name, "Acme Academy");
 });
 
-test("a query in parts", async () => {
+test("deferred fragments arrive as further results", async () => {
   const results = await all({ query: '{ workspace(id: "101") { name ... @defer(label: "contacts") { contacts(first: 2) { nodes { emailAddress } } } } }' });
   assert.equal(results.length, 2);
   assert.deepEqual(results[0], { data: { workspace: { name: "Acme Academy" } }, hasNext: true });
@@ -35,20 +35,20 @@ test("a query in parts", async () => {
   assert.equal(part.data.contacts.nodes.length, 2);
 });
 
-test("a field that fails", async () => {
+test("a failed field is null with an error", async () => {
   const [result] = await all({ query: '{ workspace(id: "999") { name } }' });
   assert.equal(result.data.workspace, null);
   assert.equal(result.errors[0].extensions.code, "NOT_FOUND");
 });
 
-test("a query that is not valid", async () => {
+test("an invalid query gets one result with errors and no data", async () => {
   const [result, ...more] = await all({ query: "{ nothing }" });
   assert.match(result.errors[0].message, /Cannot query field "nothing"/);
   assert.ok(!("data" in result));
   assert.deepEqual(more, []);
 });
 
-test("a token that cannot be one is an error of the field", async () => {
+test("an invalid token is an error of the field", async () => {
   const [result] = await all({ query: "{ teams { nodes { id } } }" }, { headers: { authorization: "Bearer wrong" } });
   assert.equal(result.errors[0].extensions.code, "UNAUTHENTICATED");
 });

@@ -1,4 +1,4 @@
-// urql with Graphcache, which knows the schema and says what it does not like.
+// urql with Graphcache, which checks results against the schema and warns.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Client, fetchExchange, gql } from "@urql/core";
@@ -7,7 +7,7 @@ import { relayPagination } from "@urql/exchange-graphcache/extras";
 import { introspectionFromSchema } from "graphql";
 import { largeWorkspace, recorder, schema, until, url } from "./funnelgraph.mjs";
 
-// What has no id of its own is kept within what it is part of.
+// Objects without an id are stored in their parent.
 const keys = {
   ContactTagging: () => null,
   ContactVisits: () => null,
@@ -16,11 +16,11 @@ const keys = {
   Visit: () => null,
 };
 
-/** A client as an application would have it, and the requests that it has made. */
+/** Returns a client configured as in an application, and its requests. */
 function newClient(t) {
   const { fetch, requests } = recorder();
   const warnings = [];
-  t.after(() => assert.deepEqual(warnings, [], "Graphcache warns"));
+  t.after(() => assert.deepEqual(warnings, [], "want no warnings of Graphcache"));
   return { client: newClientWith({ keys, fetch, warnings }), requests };
 }
 
@@ -44,7 +44,7 @@ function newClientWith({ keys, fetch, warnings }) {
   return new Client({ url, fetch, exchanges: [cache, fetchExchange], preferGetMethod: false });
 }
 
-/** Asks, and fails if there are errors. */
+/** Sends a query, and fails if there are errors. */
 async function ask(client, query, variables, context) {
   const { data, error } = await client.query(query, variables, context).toPromise();
   assert.equal(error, undefined);
@@ -127,7 +127,7 @@ test("relayPagination walks 200 contacts, each once, into one list", async (t) =
   assert.equal(requests.length, 4);
 });
 
-test("a mutation changes the list that is shown, without a request for it", async (t) => {
+test("a mutation updates the list without another request", async (t) => {
   const { client, requests } = newClient(t);
   let edges;
   const { unsubscribe } = client.query(CONTACTS, { workspace: largeWorkspace, first: 5 }).subscribe(({ data }) => (edges = data?.workspace.contacts.edges));
@@ -142,7 +142,7 @@ test("a mutation changes the list that is shown, without a request for it", asyn
   unsubscribe();
 });
 
-test("what ClickFunnels refuses is in userErrors, and changes nothing that is kept", async (t) => {
+test("a refused write has userErrors and leaves the cache unchanged", async (t) => {
   const { client } = newClient(t);
   const query = gql`
     query Taken($workspace: ID!) {
@@ -167,7 +167,7 @@ test("what ClickFunnels refuses is in userErrors, and changes nothing that is ke
   assert.deepEqual(await ask(client, query, { workspace: largeWorkspace }, { requestPolicy: "cache-only" }), before);
 });
 
-test("a contact of the list is found by its id, and what is not known of it yet is null until it comes", async (t) => {
+test("the cache finds a contact of the list by its id, with null for fields until they arrive", async (t) => {
   const { client, requests } = newClient(t);
   const { workspace } = await ask(client, CONTACTS, { workspace: largeWorkspace, first: 5 });
   const { id, firstName } = workspace.contacts.edges[0].node;
@@ -200,7 +200,7 @@ test("a contact of the list is found by its id, and what is not known of it yet 
   unsubscribe();
 });
 
-test("a contact that is deleted is gone from the list", async (t) => {
+test("a deleted contact disappears from the list", async (t) => {
   const { client } = newClient(t);
   const CREATE = gql`
     mutation Create($input: CreateContactInput!) {
@@ -224,12 +224,12 @@ test("a contact that is deleted is gone from the list", async (t) => {
   `;
   const { deleteContact } = await change(client, DELETE, { id: createContact.contact.id });
   assert.equal(deleteContact.deletedContactId, createContact.contact.id);
-  // A row is never null, so a list with a row that has gone is null until it has come anew.
+  // Rows are non-null, so the list is null from the deletion until it is fetched again.
   await until(() => ids && !ids.includes(createContact.contact.id));
   unsubscribe();
 });
 
-test("Graphcache warns of exactly what is declared to have no id", async () => {
+test("Graphcache warns about exactly the types declared without an id", async () => {
   const warnings = [];
   await ask(newClientWith({ keys: {}, warnings }), CONTACTS, { workspace: largeWorkspace, first: 50 });
   const types = new Set(warnings.map((warning) => warning.match(/config for `(\w+)`/)?.[1] ?? warning));

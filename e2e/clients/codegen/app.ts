@@ -1,4 +1,4 @@
-// Documents and what an application does with their answers, compiled strictly.
+// Documents and the code that uses their results, compiled strictly.
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 import { graphql, useFragment, type FragmentType } from "./gql";
 import type { UpdateContactInput } from "./gql/graphql";
@@ -92,7 +92,7 @@ function fullName(contact: FragmentType<typeof Name>): string {
 
 export function names(workspace: string): string[] {
   const { workspace: found } = run(Contacts, { workspace, sort: { property: "UPDATED_AT", direction: "DESC" }, filter: { isActive: true } });
-  // @ts-expect-error Every part may be null, since it may fail on its own.
+  // @ts-expect-error Every field may be null, since it may fail on its own.
   found.name;
   return found?.contacts?.nodes.map(fullName) ?? [];
 }
@@ -104,7 +104,7 @@ export function years(workspace: string): number[] {
 
 export function picture(workspace: string): string | undefined {
   const image = run(Contacts, { workspace }).workspace?.contacts?.nodes[0]?.avatarImage;
-  // @ts-expect-error Free-form JSON has to be looked at first.
+  // @ts-expect-error The type of free-form JSON must be checked first.
   image.url;
   return typeof image === "string" ? image : undefined;
 }
@@ -112,7 +112,7 @@ export function picture(workspace: string): string | undefined {
 export function amounts(workspace: string): string[] {
   const products = run(Prices, { workspace }).workspace?.products?.nodes ?? [];
   const prices = products.flatMap((product) => product.prices?.nodes ?? []);
-  // @ts-expect-error Money is text.
+  // @ts-expect-error Amounts of money are strings.
   prices[0]?.amount satisfies number | null | undefined;
   return prices.filter(({ paymentType }) => paymentType !== "UNKNOWN").map(({ amount, currency }) => `${amount} ${currency}`);
 }
@@ -131,7 +131,7 @@ export function title(id: string): string | null {
 
 export function rename(id: string, firstName: string | null): string[] {
   const input: UpdateContactInput = { id, firstName };
-  // @ts-expect-error An input names what it changes.
+  // @ts-expect-error The id of the changed record is required.
   run(Update, { input: { firstName } });
   return run(Update, { input }).updateContact?.userErrors.map(({ field, message, code }) => `${field}: ${message} (${code})`) ?? [];
 }

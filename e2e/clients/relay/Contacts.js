@@ -1,5 +1,4 @@
-// Documents as they stand beside an application's components; the compiler reads them,
-// nothing runs them.
+// Documents as in the components of an application. Only the compiler reads this file.
 import { graphql } from "relay-runtime";
 
 graphql`
