@@ -413,7 +413,7 @@ func embedded(recorded any) (fields string, want map[string]any) {
 	return b.String(), want
 }
 
-// named returns the expected value for a record of which only the name is embedded.
+// named returns the expected value of a record that is embedded with its name only.
 func named(recorded any) map[string]any {
 	return map[string]any{"rawId": plain(at(recorded, "id")), "publicId": at(recorded, "public_id"), "name": at(recorded, "name")}
 }

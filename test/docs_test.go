@@ -48,8 +48,8 @@ import (
 //     after it holds its variables. An operation without a response on the page must have no errors.
 //   - json after an operation or a request is the whole response, errors included. "…" stands for
 //     any value; as the last item of a list also for more items, and as a key for more keys.
-//   - sh holds commands. curl commands are sent to the demo. The flags of "go run . …" are loaded as
-//     the configuration, and --demo restarts the page's demo. The files of other commands must
+//   - sh holds commands. curl commands are sent to the demo. The flags of "go run . …" are loaded
+//     as the configuration, and --demo restarts the page's demo. The files of other commands must
 //     exist. NAME=value sets a variable, and echo writes a file. $JWT is a JSON Web Token for the
 //     page's access file.
 //   - http after sh is the status line of the last request, some of its headers, and after an empty

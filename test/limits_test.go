@@ -71,7 +71,7 @@ func TestCallBudgetAnswersInPart(t *testing.T) {
 	e := newEnv(t, budget)
 	for range 2 { // each request has a budget of its own
 		e.forget()
-		r := e.query(nested) // 1 + 3 + 12 calls, of which six are made: the teams, and five of the lists below
+		r := e.query(nested) // 1 + 3 + 12 calls, six of them are made: the teams, and five of the lists below
 		if calls := e.callsOf(demo.Token); len(calls) != 6 {
 			t.Errorf("%d calls, want 6: %q", len(calls), calls)
 		}

@@ -324,8 +324,8 @@ func TestRetriedUpsertLeavesCreatedUnknown(t *testing.T) {
 	}
 }
 
-// TestRefusalStatusesHaveACode refuses a write without naming a mistake in the input, and refuses reads.
-// Both fail with an error of the field.
+// TestRefusalStatusesHaveACode refuses a write without naming a mistake in the input, and refuses
+// reads. Both fail with an error of the field.
 func TestRefusalStatusesHaveACode(t *testing.T) {
 	e := newEnv(t, on("/workspaces/101/contacts", answer(402, "application/json", `{"error":"Upgrade your plan"}`)))
 	r := e.query(`mutation { createContact(input: {workspaceId: "101", emailAddress: "a"}) { contact { id } userErrors { field message code } } }`)
