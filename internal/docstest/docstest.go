@@ -1,6 +1,6 @@
-// Package manual reads the pages of the documentation for the tests that run their
+// Package docstest reads the pages of the documentation for the tests that run their
 // examples.
-package manual
+package docstest
 
 import (
 	"bytes"
