@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -89,7 +89,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		c.seen = read
 		return err == nil, err
 	}
-	text, err := files.Read(c.path, maxFile)
+	text, err := configfile.Read(c.path, maxFile)
 	if err != nil {
 		return tried(fmt.Errorf("the access file cannot be read: %w", err))
 	}
@@ -124,7 +124,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	}
 	for _, s := range f.Tokens {
 		if s.File != "" {
-			files.WarnOfOpenSecret(s.File)
+			configfile.WarnOfOpenSecret(s.File)
 		}
 	}
 	return true, c.take(ctx, r, f.JWT)

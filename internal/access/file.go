@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -112,9 +112,9 @@ func (o *override) over(l limits.Limits) (limits.Limits, error) {
 	}
 	text, err := yaml.Marshal(&o.Node)
 	if err != nil {
-		return l, files.Plain(err)
+		return l, configfile.Plain(err)
 	}
-	if err := files.YAML(text, &l); err != nil {
+	if err := configfile.YAML(text, &l); err != nil {
 		return l, err
 	}
 	return l, l.Check()
@@ -129,7 +129,7 @@ const (
 // parse reads an access file.
 func parse(text []byte) (*file, error) {
 	f := new(file)
-	if err := files.YAML(text, f); err != nil {
+	if err := configfile.YAML(text, f); err != nil {
 		return nil, err
 	}
 	if len(f.Clients) == 0 {
@@ -146,7 +146,7 @@ func (s source) token() (upstream.Token, error) {
 	case s.Env != "":
 		return checked(os.Getenv(s.Env), "its environment variable")
 	}
-	text, err := files.Read(s.File, maxToken)
+	text, err := configfile.Read(s.File, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("its file%s cannot be read: %w; write the ClickFunnels token into that file, or correct the path", quotedPath(s.File), err)
 	}

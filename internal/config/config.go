@@ -18,7 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/replicas"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -143,7 +143,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, err
 	}
 	if written.secret() {
-		files.WarnOfOpenSecret(string(cfg.File))
+		configfile.WarnOfOpenSecret(string(cfg.File))
 	}
 	if cfg.PrintConfig {
 		return Config{}, errors.Join(cfg.print(stdout, all), ErrHelp)
@@ -274,14 +274,14 @@ func readToken() (upstream.Token, error) {
 	name := "CLICKFUNNELS_API_TOKEN"
 	if file != "" {
 		name = "CLICKFUNNELS_API_TOKEN_FILE"
-		b, err := files.Read(file, maxTokenFile)
+		b, err := configfile.Read(file, maxTokenFile)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		if token = strings.TrimSpace(string(b)); token == "" {
 			return "", fmt.Errorf("%s: the file is empty", name)
 		}
-		files.WarnOfOpenSecret(file)
+		configfile.WarnOfOpenSecret(file)
 	}
 	if token != "" && !upstream.Token(token).Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)

@@ -15,7 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 )
 
 // file is the path of the configuration file; empty is none.
@@ -40,7 +40,7 @@ func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) er
 	if name == "" {
 		return nil
 	}
-	text, err := files.Read(string(name), maxFile)
+	text, err := configfile.Read(string(name), maxFile)
 	if err != nil {
 		return fileError(fmt.Sprintf("the file of --config or FUNNELGRAPH_CONFIG cannot be read: %v", err))
 	}
@@ -86,7 +86,7 @@ func inEnvironment(flag *kong.Flag) bool {
 // read checks a configuration file. Its errors name lines and keys, and no value.
 func (v *values) read(text []byte, flags []*kong.Flag) error {
 	var document yaml.Node
-	if err := files.YAML(text, &document); err != nil {
+	if err := configfile.YAML(text, &document); err != nil {
 		return err
 	}
 	v.byFlag = make(map[*kong.Flag]any)

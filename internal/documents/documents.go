@@ -20,7 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
@@ -42,7 +42,7 @@ const maxManifest = 64 << 20
 // Relay compiler write it, or Apollo's format. A document is known by its id and by
 // the SHA-256 hash of its text. It fails with an error of one line.
 func Load(name string) (*Trusted, error) {
-	text, err := files.Read(name, maxManifest)
+	text, err := configfile.Read(name, maxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("the trusted documents cannot be read: %s: %w", name, err)
 	}

@@ -1,6 +1,6 @@
-// Package files reads what operators write: the configuration, the access file, and
+// Package configfile reads what operators write: the configuration, the access file, and
 // files that hold a secret. None of its errors repeats what stands in a file.
-package files
+package configfile
 
 import (
 	"bytes"
