@@ -20,7 +20,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/config"
 	"github.com/funnelgraph/funnelgraph/internal/docstest"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 )
@@ -77,7 +77,7 @@ func scrapeOfWork(t *testing.T) string {
 	}
 	e.told() // that the client has gone, which its call outlasts
 	hold.Unlock()
-	status, text := e.admin(w, new(replicas.Redis).Metrics()...)(http.MethodGet, "/metrics", "")
+	status, text := e.admin(w, new(redis.Client).Metrics()...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
 		t.Fatalf("%d: %s", status, text)
 	}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -211,14 +211,14 @@ func (c *Config) check(all []setting) error {
 		return fmt.Errorf("%s %d must be at least 1, which is never again", name("max-attempts"), c.Attempts)
 	}
 	if c.RedisURL != "" {
-		if err := replicas.Check(c.RedisURL); err != nil {
+		if err := redis.Check(c.RedisURL); err != nil {
 			return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
 		}
 		if strings.Contains(c.RedisURL, ":"+hidden+"@") {
 			return fmt.Errorf("%s has %s in the place of its password, as --print-config prints it: put the password there", name("redis-url"), hidden)
 		}
-		if c.CacheTTL > replicas.MaxTTL {
-			return fmt.Errorf("%s %s must be %s at most with %s", name("cache-ttl"), c.CacheTTL, replicas.MaxTTL, name("redis-url"))
+		if c.CacheTTL > redis.MaxTTL {
+			return fmt.Errorf("%s %s must be %s at most with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
 		}
 	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {

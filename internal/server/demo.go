@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
@@ -33,7 +33,7 @@ type demoRun struct {
 	http.Handler
 
 	client *upstream.Client
-	redis  *replicas.Redis
+	redis  *redis.Client
 	end    func()
 }
 

@@ -27,7 +27,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
@@ -131,7 +131,7 @@ type Parts struct {
 	Gate      access.Gate
 	Client    *upstream.Client
 	Trusted   *documents.Trusted // nil if there is no manifest
-	Redis     *replicas.Redis    // nil if there are no replicas
+	Redis     *redis.Client      // nil if there are no replicas
 	State     *serving.State
 	Telemetry *telemetry.Telemetry
 
@@ -141,23 +141,23 @@ type Parts struct {
 
 // NewClient returns a client of the API, which is observed, and what it shares with
 // replicas until the context ends.
-func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *replicas.Redis, error) {
+func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *redis.Client, error) {
 	settings := upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
 		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
 		Observer: observer,
 	}
-	var redis *replicas.Redis
+	var replicas *redis.Client
 	if cfg.RedisURL != "" {
 		var err error
-		if redis, err = replicas.Connect(ctx, cfg.RedisURL); err != nil {
+		if replicas, err = redis.Connect(ctx, cfg.RedisURL); err != nil {
 			return nil, nil, err
 		}
-		settings.Replicas = redis
+		settings.Replicas = replicas
 	}
 	client, err := upstream.New(settings)
-	return client, redis, err
+	return client, replicas, err
 }
 
 // NewGate returns the gate that the configuration asks for.

@@ -1,7 +1,7 @@
 //go:build redis
 
 // These tests take a redis-server, which .ci/run installs.
-package replicas_test
+package redis_test
 
 import (
 	"bytes"
@@ -23,18 +23,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// redis is a redis-server of a test.
-type redis struct {
+// redisServer is a redis-server process of a test.
+type redisServer struct {
 	tb   testing.TB
 	port string
 	cmd  *exec.Cmd
 }
 
-func newRedis(tb testing.TB) *redis {
+func newRedisServer(tb testing.TB) *redisServer {
 	tb.Helper()
 	free, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,15 +42,15 @@ func newRedis(tb testing.TB) *redis {
 	}
 	_, port, _ := net.SplitHostPort(free.Addr().String())
 	_ = free.Close()
-	r := &redis{tb: tb, port: port}
+	r := &redisServer{tb: tb, port: port}
 	r.start()
 	tb.Cleanup(r.kill)
 	return r
 }
 
-func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
+func (r *redisServer) url() string { return "redis://127.0.0.1:" + r.port }
 
-func (r *redis) start() {
+func (r *redisServer) start() {
 	r.tb.Helper()
 	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.tb.TempDir())
 	if err := r.cmd.Start(); err != nil {
@@ -66,12 +66,12 @@ func (r *redis) start() {
 	r.tb.Fatal("redis-server does not start")
 }
 
-func (r *redis) kill() {
+func (r *redisServer) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-func (r *redis) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
+func (r *redisServer) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
 
 // api is what the replicas call.
 type api struct {
@@ -126,12 +126,12 @@ func (a *api) reset() (peak, refused, made int) {
 // replica is one of the servers.
 type replica struct {
 	*upstream.Client
-	shared *replicas.Redis
+	shared *redis.Client
 }
 
-func newReplica(t *testing.T, r *redis, a *api, ttl time.Duration) replica {
+func newReplica(t *testing.T, r *redisServer, a *api, ttl time.Duration) replica {
 	t.Helper()
-	shared, err := replicas.Connect(t.Context(), r.url())
+	shared, err := redis.Connect(t.Context(), r.url())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64,
 // more under way than the pace that they share, all of which is used, and each gets its
 // part.
 func TestBurst(t *testing.T) {
-	r, a := newRedis(t), &api{takes: 50 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 50 * time.Millisecond}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for round := range 5 {
 		failed, took := burst(t, 500, upstream.Query{}, one, two)
@@ -202,7 +202,7 @@ func TestBurst(t *testing.T) {
 // TestFilteredReads has more replicas than may have a filtered read under way: never
 // more are, and each gets its turn.
 func TestFilteredReads(t *testing.T) {
-	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 20 * time.Millisecond}
 	filter, err := upstream.Filter("").With("email_address", "a@example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestFilteredReads(t *testing.T) {
 // learnt of that, another one goes by from its first call on.
 func TestPaceIsLearntTogether(t *testing.T) {
 	// Long enough for all calls that are begun at once to be there together.
-	r, a := newRedis(t), &api{takes: 60 * time.Millisecond, capacity: 20}
+	r, a := newRedisServer(t), &api{takes: 60 * time.Millisecond, capacity: 20}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for range 6 {
 		burst(t, 100, upstream.Query{}, one)
@@ -248,7 +248,7 @@ func TestPaceIsLearntTogether(t *testing.T) {
 // TestCacheIsShared has one replica give what the other was answered, until either of
 // them writes. What is kept in between cannot be read without the token.
 func TestCacheIsShared(t *testing.T) {
-	r, a := newRedis(t), new(api)
+	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
 	read := func(from replica) string {
 		t.Helper()
@@ -313,7 +313,7 @@ func (s *shelf) Add(_ context.Context, key, text string) { s.Store(key, text) }
 // TestDocumentsAreShared finds at one replica a document that a client has sent to the
 // other, and nothing that is not what its hash says.
 func TestDocumentsAreShared(t *testing.T) {
-	r, a := newRedis(t), new(api)
+	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	const document = "{ teams { nodes { id } } }"
 	sum := sha256.Sum256([]byte(document))
@@ -341,7 +341,7 @@ func TestRedisDies(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 20 * time.Millisecond}
 	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
 	for name, disturb := range map[string]struct{ away, back func() }{
 		"killed":  {r.kill, r.start},
@@ -421,7 +421,7 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 
 // TestRedisIsNotThere starts without Redis, which comes later.
 func TestRedisIsNotThere(t *testing.T) {
-	r, a := newRedis(t), new(api)
+	r, a := newRedisServer(t), new(api)
 	r.kill()
 	began := time.Now()
 	one := newReplica(t, r, a, time.Minute)
@@ -450,7 +450,7 @@ func TestRedisIsNotThere(t *testing.T) {
 // TestStoredWaitIsBounded finds a wait in Redis that no replica stores today: it is ignored
 // and replaced. A wait that a replica has just learnt is bounded, and shared.
 func TestStoredWaitIsBounded(t *testing.T) {
-	r := newRedis(t)
+	r := newRedisServer(t)
 	cli := func(args ...string) string {
 		t.Helper()
 		out, err := exec.Command("redis-cli", append([]string{"-p", r.port}, args...)...).Output()
@@ -459,7 +459,7 @@ func TestStoredWaitIsBounded(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	shared, err := replicas.Connect(t.Context(), r.url())
+	shared, err := redis.Connect(t.Context(), r.url())
 	if err != nil {
 		t.Fatal(err)
 	}

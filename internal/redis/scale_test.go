@@ -1,6 +1,6 @@
 //go:build redis
 
-package replicas_test
+package redis_test
 
 import (
 	"flag"
@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
 var full = flag.Bool("full", false, "run the tests at their full size")
 
 // info returns a number of what Redis tells of itself.
-func (r *redis) info(section, name string) float64 {
+func (r *redisServer) info(section, name string) float64 {
 	r.tb.Helper()
 	out, err := exec.Command("redis-cli", "-p", r.port, "info", section).Output()
 	if err != nil {
@@ -43,7 +43,7 @@ func TestScale(t *testing.T) {
 	}
 	const takes, bears = 100 * time.Millisecond, 60
 	for _, n := range all {
-		r, a := newRedis(t), &api{takes: takes, capacity: bears}
+		r, a := newRedisServer(t), &api{takes: takes, capacity: bears}
 		var servers []replica
 		for range n {
 			servers = append(servers, newReplica(t, r, a, 0))
@@ -90,8 +90,8 @@ func TestScale(t *testing.T) {
 func BenchmarkLease(b *testing.B) {
 	for _, n := range []int{1, 16, 64, 256} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			r := newRedis(b)
-			shared, err := replicas.Connect(b.Context(), r.url())
+			r := newRedisServer(b)
+			shared, err := redis.Connect(b.Context(), r.url())
 			if err != nil {
 				b.Fatal(err)
 			}

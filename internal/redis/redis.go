@@ -1,8 +1,8 @@
-// Package replicas lets servers that run side by side share what they know, through a
+// Package redis lets servers that run side by side share what they know, through a
 // Redis or Valkey server: how fast ClickFunnels may be called, what it has answered, and
 // persisted documents. All of that is for the better only. While the server is slow or
 // gone, each goes on as if it were alone.
-package replicas
+package redis
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"github.com/gomodule/redigo/redis"
+	redigo "github.com/gomodule/redigo/redis"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
@@ -49,13 +49,13 @@ const (
 //go:embed lease.lua
 var leaseScript string
 
-// Redis is what replicas share. It is safe for concurrent use.
-type Redis struct {
+// Client is what replicas share. It is safe for concurrent use.
+type Client struct {
 	id      string
-	pool    atomic.Pointer[redis.Pool]
+	pool    atomic.Pointer[redigo.Pool]
 	conns   *semaphore.Weighted // the pool's own limit panics when it is closed meanwhile
 	breaker circuitbreaker.CircuitBreaker[any]
-	lease   *redis.Script
+	lease   *redigo.Script
 
 	failures atomic.Int64
 
@@ -67,8 +67,8 @@ type Redis struct {
 // Check returns an error of one line if a URL cannot be used. It repeats nothing of the
 // URL, which may hold a password.
 func Check(url string) error {
-	dial := redis.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
-	if _, err := redis.DialURL(url, dial); !errors.Is(err, errAway) {
+	dial := redigo.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
+	if _, err := redigo.DialURL(url, dial); !errors.Is(err, errAway) {
 		return errors.New("it looks like redis://user:password@host:6379/0, or rediss:// with TLS")
 	}
 	return nil
@@ -78,11 +78,11 @@ func Check(url string) error {
 // bears 10,000 by default.
 const maxConns = 32
 
-func newPool(url string) *redis.Pool {
-	return &redis.Pool{
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
-			return redis.DialURLContext(ctx, url, redis.DialClientName("funnelgraph"),
-				redis.DialReadTimeout(patience), redis.DialWriteTimeout(patience), redis.DialTLSHandshakeTimeout(time.Second))
+func newPool(url string) *redigo.Pool {
+	return &redigo.Pool{
+		DialContext: func(ctx context.Context) (redigo.Conn, error) {
+			return redigo.DialURLContext(ctx, url, redigo.DialClientName("funnelgraph"),
+				redigo.DialReadTimeout(patience), redigo.DialWriteTimeout(patience), redigo.DialTLSHandshakeTimeout(time.Second))
 		},
 		MaxIdle: maxConns, IdleTimeout: time.Minute,
 	}
@@ -90,11 +90,11 @@ func newPool(url string) *redis.Pool {
 
 // Connect returns what replicas share at a URL, until the context ends. It does not wait until
 // the server can be reached.
-func Connect(ctx context.Context, url string) (*Redis, error) {
+func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Redis{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redis.NewScript(1, leaseScript), untold: make(map[string]bool)}
+	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), untold: make(map[string]bool)}
 	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(pause).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
@@ -112,11 +112,11 @@ func Connect(ctx context.Context, url string) (*Redis, error) {
 
 // watch pings Redis from time to time, and tells it of the writes that it could not be told
 // of, until the context ends.
-func (r *Redis) watch(ctx context.Context) {
+func (r *Client) watch(ctx context.Context) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
-		up := r.do(ctx, func(conn redis.Conn) error {
+		up := r.do(ctx, func(conn redigo.Conn) error {
 			_, err := conn.Do("PING")
 			return err
 		})
@@ -133,10 +133,10 @@ func (r *Redis) watch(ctx context.Context) {
 }
 
 // Failures is how often Redis has not answered, or not in time.
-func (r *Redis) Failures() int64 { return r.failures.Load() }
+func (r *Client) Failures() int64 { return r.failures.Load() }
 
 // Metrics returns what is to be known of Redis by those who run the server.
-func (r *Redis) Metrics() []prometheus.Collector {
+func (r *Client) Metrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "funnelgraph_redis_failures_total", Help: "How often Redis has not answered, or not in time.",
@@ -152,7 +152,7 @@ func (r *Redis) Metrics() []prometheus.Collector {
 	}
 }
 
-func (r *Redis) fail() {
+func (r *Client) fail() {
 	r.failures.Add(1)
 	r.breaker.RecordFailure()
 }
@@ -161,7 +161,7 @@ var errAway = errors.New("replicas cannot be reached")
 
 // do has f ask Redis, if that is of any use. It waits for a connection no longer than patience,
 // and for each answer.
-func (r *Redis) do(ctx context.Context, f func(redis.Conn) error) error {
+func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 	if !r.breaker.TryAcquirePermit() {
 		return errAway
 	}
@@ -169,7 +169,7 @@ func (r *Redis) do(ctx context.Context, f func(redis.Conn) error) error {
 	defer cancel()
 	err := r.conns.Acquire(waiting, 1)
 	if err == nil {
-		var conn redis.Conn
+		var conn redigo.Conn
 		if conn, err = r.pool.Load().GetContext(waiting); err == nil {
 			err = f(conn)
 			_ = conn.Close()
@@ -177,7 +177,7 @@ func (r *Redis) do(ctx context.Context, f func(redis.Conn) error) error {
 		r.conns.Release(1)
 	}
 	switch {
-	case err == nil || errors.Is(err, redis.ErrNil):
+	case err == nil || errors.Is(err, redigo.ErrNil):
 		r.breaker.RecordSuccess()
 	case ctx.Err() != nil && r.breaker.IsClosed(): // given up by whoever asked
 	default:
@@ -187,16 +187,16 @@ func (r *Redis) do(ctx context.Context, f func(redis.Conn) error) error {
 }
 
 // Lease implements [upstream.Replicas].
-func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, err error) {
-	err = r.do(context.Background(), func(conn redis.Conn) error {
-		values, err := redis.Values(r.lease.Do(conn, prefix+"lane:"+lane,
+func (r *Client) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, err error) {
+	err = r.do(context.Background(), func(conn redigo.Conn) error {
+		values, err := redigo.Values(r.lease.Do(conn, prefix+"lane:"+lane,
 			r.id+"."+id, ask.Need, ask.Want, ask.Running, ask.Limit, ask.Most,
 			ask.Ease, ask.Grow, ask.Took.Milliseconds(), ask.Rest.Milliseconds(), leaseTTL.Milliseconds(), ask.LongestRest.Milliseconds()))
 		if err != nil {
 			return err
 		}
 		var eased, rest int64
-		_, err = redis.Scan(values, &grant.Calls, &grant.Limit, &eased, &rest, &grant.Replicas)
+		_, err = redigo.Scan(values, &grant.Calls, &grant.Limit, &eased, &rest, &grant.Replicas)
 		grant.Eased, grant.Rest = time.Duration(eased)*time.Millisecond, time.Duration(rest)*time.Millisecond
 		return err
 	})
@@ -204,21 +204,21 @@ func (r *Redis) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, 
 }
 
 // Epoch implements [upstream.Replicas].
-func (r *Redis) Epoch(ctx context.Context, workspace string) (string, error) {
+func (r *Client) Epoch(ctx context.Context, workspace string) (string, error) {
 	var epoch int64
-	err := r.do(ctx, func(conn redis.Conn) (err error) {
-		epoch, err = redis.Int64(conn.Do("GET", prefix+"epoch:"+workspace))
+	err := r.do(ctx, func(conn redigo.Conn) (err error) {
+		epoch, err = redigo.Int64(conn.Do("GET", prefix+"epoch:"+workspace))
 		return err
 	})
-	if err != nil && !errors.Is(err, redis.ErrNil) {
+	if err != nil && !errors.Is(err, redigo.ErrNil) {
 		return "", err
 	}
 	return strconv.FormatInt(epoch, 10), nil
 }
 
 // Written implements [upstream.Replicas].
-func (r *Redis) Written(ctx context.Context, workspace string) {
-	err := r.do(context.WithoutCancel(ctx), func(conn redis.Conn) error {
+func (r *Client) Written(ctx context.Context, workspace string) {
+	err := r.do(context.WithoutCancel(ctx), func(conn redigo.Conn) error {
 		key := prefix + "epoch:" + workspace
 		if _, err := conn.Do("INCR", key); err != nil {
 			return err
@@ -240,7 +240,7 @@ func (r *Redis) Written(ctx context.Context, workspace string) {
 const maxUntold = 10_000
 
 // tell tells Redis of the writes that it could not be told of.
-func (r *Redis) tell(ctx context.Context) {
+func (r *Client) tell(ctx context.Context) {
 	r.mu.Lock()
 	untold := slices.Collect(maps.Keys(r.untold))
 	r.mu.Unlock()
@@ -250,13 +250,13 @@ func (r *Redis) tell(ctx context.Context) {
 }
 
 // Answer implements [upstream.Replicas].
-func (r *Redis) Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool) {
+func (r *Client) Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool) {
 	key = prefix + "answer:" + key
-	err := r.do(ctx, func(conn redis.Conn) (err error) {
-		if answer, err = redis.Bytes(conn.Do("GET", key)); err != nil {
+	err := r.do(ctx, func(conn redigo.Conn) (err error) {
+		if answer, err = redigo.Bytes(conn.Do("GET", key)); err != nil {
 			return err
 		}
-		ms, err := redis.Int64(conn.Do("PTTL", key))
+		ms, err := redigo.Int64(conn.Do("PTTL", key))
 		rest = time.Duration(ms) * time.Millisecond
 		return err
 	})
@@ -264,12 +264,12 @@ func (r *Redis) Answer(ctx context.Context, key string) (answer []byte, rest tim
 }
 
 // Keep implements [upstream.Replicas].
-func (r *Redis) Keep(key string, answer []byte, ttl time.Duration) {
+func (r *Client) Keep(key string, answer []byte, ttl time.Duration) {
 	r.set(context.Background(), "answer:"+key, answer, ttl)
 }
 
-func (r *Redis) set(ctx context.Context, key string, value any, ttl time.Duration) {
-	_ = r.do(ctx, func(conn redis.Conn) error {
+func (r *Client) set(ctx context.Context, key string, value any, ttl time.Duration) {
+	_ = r.do(ctx, func(conn redigo.Conn) error {
 		_, err := conn.Do("SET", prefix+key, value, "PX", ttl.Milliseconds())
 		return err
 	})
@@ -277,10 +277,12 @@ func (r *Redis) set(ctx context.Context, key string, value any, ttl time.Duratio
 
 // Documents returns a cache of persisted documents that replicas share, in front of which
 // is one of this server's own.
-func (r *Redis) Documents(local graphql.Cache[string]) graphql.Cache[string] { return &shelf{r, local} }
+func (r *Client) Documents(local graphql.Cache[string]) graphql.Cache[string] {
+	return &shelf{r, local}
+}
 
 type shelf struct {
-	redis *Redis
+	redis *Client
 	local graphql.Cache[string]
 }
 
@@ -289,8 +291,8 @@ func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool)
 	if document, ok = d.local.Get(ctx, hash); ok || len(hash) != hex.EncodedLen(sha256.Size) {
 		return document, ok
 	}
-	err := d.redis.do(ctx, func(conn redis.Conn) (err error) {
-		document, err = redis.String(conn.Do("GET", prefix+"document:"+hash))
+	err := d.redis.do(ctx, func(conn redigo.Conn) (err error) {
+		document, err = redigo.String(conn.Do("GET", prefix+"document:"+hash))
 		return err
 	})
 	// Whoever can write to Redis shall not be able to change what a hash stands for.
