@@ -1,5 +1,5 @@
-// Package config reads what the server is started with: flags, for each an
-// environment variable, and a file.
+// Package config reads the server's configuration from flags, environment variables and a
+// YAML file.
 package config
 
 import (
@@ -27,9 +27,9 @@ import (
 
 //go:generate go test . -run ^TestReference$ -update
 
-// Config is what the server is started with. Whatever has an environment variable can
-// stand in the configuration file, too, where its key is the flag's name;
-// docs/configuration.md has a table that "go generate ./internal/config" makes of it.
+// Config is the server's configuration. Every field with an environment variable can also be
+// set in the configuration file, where its key is the flag's name. "go generate
+// ./internal/config" writes the table of all settings to docs/configuration.md.
 type Config struct {
 	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file with the names of flags as keys. Flags and environment variables win over it."`
 	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
@@ -66,11 +66,11 @@ type Config struct {
 	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long requests are still accepted after SIGTERM, while /readyz says no, so that load balancers notice. Ctrl-C does without."`
 	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"How long it may take to end: what is still running by then is cut off. A second signal ends at once."`
 
-	// Command is what to do: [Serve], [NewKey] or [PrintSchema].
+	// Command is the command to run: [Serve], [NewKey] or [PrintSchema].
 	Command string `kong:"-"`
-	// Token is the server-held ClickFunnels token; empty means that each caller
-	// brings their own. There is no flag for it, on purpose: other users of the
-	// machine can read a process's arguments.
+	// Token is the server-held ClickFunnels token; empty means that each caller sends
+	// their own. It has no flag because other users of the machine can read a process's
+	// arguments.
 	Token upstream.Token `kong:"-"`
 }
 
@@ -80,7 +80,7 @@ Each caller sends their own ClickFunnels token as "Authorization: Bearer …". T
 
 It ends with 0 when it has done what it was told to, and with 1, and the reason on standard error, when it could not start or had to cut requests off.`
 
-// groups are the parts that --help and the reference have.
+// groups are the groups of flags in --help and in the reference.
 var groups = []kong.Group{
 	{Key: "Serving", Title: "Serving:"},
 	{Key: "ClickFunnels", Title: "Calling ClickFunnels:"},
@@ -107,16 +107,16 @@ type commands struct {
 	Schema struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
 }
 
-// ErrHelp is returned by [Parse] when the arguments asked for help or the
-// version, which has then been printed.
+// ErrHelp is returned by [Parse] after it has printed the help, the version or the
+// configuration, as the arguments asked.
 var ErrHelp = errors.New("help was asked for")
 
-// widest is how many columns --help takes at most; longer lines are hard to read.
+// widest is the maximum width of --help in columns; longer lines are hard to read.
 const widest = 120
 
-// Parse reads the configuration from arguments, the environment and the file that
-// these name. Its errors are one line that says what is wrong, where and why; none
-// holds a secret.
+// Parse reads the configuration from the arguments, the environment and the configuration file
+// that they name. An error is one line that says what is wrong, where and why. It contains no
+// secret.
 func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	ended := false
 	line, written := new(commands), new(values)
@@ -151,7 +151,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	return cfg, nil
 }
 
-// newParser returns what reads a command line, and the file that it names into
+// newParser returns a parser for the command line. It reads the configuration file into
 // written.
 func newParser(line *commands, written *values, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
 	return kong.New(line,
@@ -161,7 +161,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: widest}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
-			for _, flag := range ctx.Model.Flags { // which are of the server
+			for _, flag := range ctx.Model.Flags { // the server's flags
 				flag.Hidden = flag.Group != nil && ctx.Command() == NewKey
 			}
 			return kong.DefaultHelpPrinter(options, ctx)
@@ -175,7 +175,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 // maxCacheSize is a terabyte, in MiB.
 const maxCacheSize = 1 << 20
 
-// check refuses values that make no sense, wherever they come from.
+// check rejects invalid values, whichever source they come from.
 func (c *Config) check(all []setting) error {
 	for _, s := range all {
 		switch v := s.Target.Interface().(type) {
@@ -252,8 +252,8 @@ func (c *Config) check(all []setting) error {
 	return nil
 }
 
-// checkOrigin accepts exactly what a browser sends as Origin. A wildcard is
-// refused: credentials are allowed for every origin listed.
+// checkOrigin accepts exactly the values that a browser sends as Origin. It rejects wildcards
+// because every listed origin may send credentials.
 func checkOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ContainsAny(origin, "* ") {
@@ -262,10 +262,10 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// maxTokenFile bounds what is read as a token.
+// maxTokenFile is the maximum size of a token file, in bytes.
 const maxTokenFile = 64 << 10
 
-// readToken takes the server-held token from the environment.
+// readToken reads the server-held token from the environment, or from the file that it names.
 func readToken() (upstream.Token, error) {
 	token, file := os.Getenv("CLICKFUNNELS_API_TOKEN"), os.Getenv("CLICKFUNNELS_API_TOKEN_FILE")
 	if token != "" && file != "" {
@@ -289,8 +289,8 @@ func readToken() (upstream.Token, error) {
 	return upstream.Token(token), nil
 }
 
-// oneLine makes an error of the flag library fit to be printed after the
-// program's name.
+// oneLine formats an error of the flag library as one line, to be printed after the program's
+// name.
 func oneLine(err error) error {
 	if of, ok := errors.AsType[fileError](err); ok {
 		return of
@@ -299,8 +299,8 @@ func oneLine(err error) error {
 	return errors.New(text + " (--help lists the flags)")
 }
 
-// Version returns the version that the binary was built as: the module's, which Go takes
-// from the tag of the commit, or "dev" where it was built without version control.
+// Version returns the version of the binary: the module version, which Go takes from the tag of
+// the commit, or "dev" if it was built without version control.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
@@ -308,9 +308,9 @@ func Version() string {
 	return "dev"
 }
 
-// Build returns a line that says which build this is: the version, the commit and when it
-// was made, where Go knew them, and what it was built with and for. It has no time of the
-// build, so that the same commit is the same binary.
+// Build describes this build in one line: the version, the commit and its time if Go knew them,
+// the Go version and the platform. It omits the build time so that builds of one commit are
+// identical.
 func Build() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

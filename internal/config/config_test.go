@@ -16,7 +16,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// clean takes what the machine has set out of the environment.
+// clean unsets all variables of funnelgraph for a test.
 func clean(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {
@@ -28,7 +28,7 @@ func clean(t *testing.T) {
 	}
 }
 
-// write returns the path of a file that only its owner can read.
+// write creates a configuration file that only its owner can read, and returns its path.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "funnelgraph.yaml")
@@ -38,7 +38,7 @@ func write(t *testing.T, text string) string {
 	return name
 }
 
-// configOf returns what --print-config prints with these flags.
+// configOf returns the output of --print-config with these flags.
 func configOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -94,7 +94,7 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestBadValues wants one line for each that names the flag and the reason.
+// TestBadValues checks that each error is one line with the flag and the reason.
 func TestBadValues(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -164,7 +164,8 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// TestTokenWithAccessFile may be served to others, since they are asked who they are.
+// TestTokenWithAccessFile allows a server-held token on other addresses than loopback if
+// callers have to authenticate.
 func TestTokenWithAccessFile(t *testing.T) {
 	clean(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
@@ -183,8 +184,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestPrintConfig prints what can be set, with its value and where that comes from,
-// and no secret.
+// TestPrintConfig prints each setting with its value and its source, without secrets.
 func TestPrintConfig(t *testing.T) {
 	clean(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
@@ -205,7 +205,7 @@ func TestPrintConfig(t *testing.T) {
 	}
 }
 
-// TestPrintConfigAgain loads what is printed.
+// TestPrintConfigAgain loads the printed configuration.
 func TestPrintConfigAgain(t *testing.T) {
 	clean(t)
 	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
@@ -219,7 +219,7 @@ func TestPrintConfigAgain(t *testing.T) {
 	}
 }
 
-// TestHelp fits into a terminal, and has each flag once, below its group's title.
+// TestHelp checks that --help fits into a terminal and lists each flag once, in its group.
 func TestHelp(t *testing.T) {
 	clean(t)
 	for columns, most := range map[string]int{"80": 80, "120": 120, "300": widest} {
@@ -258,7 +258,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestHelpOfKeyNew shows no flags of the server.
+// TestHelpOfKeyNew checks that the help of "key new" omits the server's flags.
 func TestHelpOfKeyNew(t *testing.T) {
 	clean(t)
 	var out bytes.Buffer
@@ -275,8 +275,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestBuild wants all that tells one build from another, and nothing made up where a
-// test's or a downloaded module's binary knows no commit.
+// TestBuild checks that the version line identifies the build. The binary of a test or of a
+// downloaded module has no commit, so that the line has none either.
 func TestBuild(t *testing.T) {
 	with := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 	commit := []debug.BuildSetting{{Key: "vcs.revision", Value: "c0ffee"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}}

@@ -18,23 +18,22 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/configfile"
 )
 
-// file is the path of the configuration file; empty is none.
+// file is the path of the configuration file; empty if there is none.
 type file string
 
-// fileError is what is wrong with the configuration file, in one line that names it.
+// fileError is an error in the configuration file: one line that names the file.
 type fileError string
 
 func (e fileError) Error() string { return string(e) }
 
-// maxFile bounds what is read of a configuration file, and maxKey one of its keys, in
-// bytes.
+// maxFile is the maximum size of a configuration file, and maxKey that of a key, in bytes.
 const (
 	maxFile = 1 << 20
 	maxKey  = 100
 )
 
-// BeforeResolve is called by kong once it knows the path, and before it asks for the
-// values of flags that are not given.
+// BeforeResolve reads the file. kong calls it once it knows the path, before it resolves the
+// flags that the command line does not set.
 func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) error {
 	name, _ := ctx.FlagValue(path.Flag).(file)
 	if name == "" {
@@ -51,22 +50,22 @@ func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) er
 	return nil
 }
 
-// values are what stands in the configuration file. It is a [kong.Resolver]; kong
-// asks it for flags that the command line does not have.
+// values are the values of the configuration file. It is a [kong.Resolver], which kong calls for
+// flags that the command line does not set.
 type values struct{ byFlag map[*kong.Flag]any }
 
-// Validate implements [kong.Resolver]. [values.read] has done it.
+// Validate implements [kong.Resolver]. [values.read] has already validated the file.
 func (v *values) Validate(*kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver].
 func (v *values) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if inEnvironment(flag) { // which kong has read by now, and which wins
+	if inEnvironment(flag) { // kong has already read the variable, which overrides the file
 		return nil, nil //nolint:nilnil // this is how a resolver says that it has none
 	}
 	return v.byFlag[flag], nil
 }
 
-// secret reports whether there is a secret among them.
+// secret reports whether any of the values contains a secret.
 func (v *values) secret() bool {
 	for flag, value := range v.byFlag {
 		if _, secret := shown(flag, value); secret {
@@ -83,7 +82,7 @@ func inEnvironment(flag *kong.Flag) bool {
 	})
 }
 
-// read checks a configuration file. Its errors name lines and keys, and no value.
+// read parses and validates a configuration file. Its errors name lines and keys, but no values.
 func (v *values) read(text []byte, flags []*kong.Flag) error {
 	var document yaml.Node
 	if err := configfile.YAML(text, &document); err != nil {
@@ -116,13 +115,13 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 }
 
 var (
-	// secretKey is what someone calls the token who means to put it into the file.
+	// secretKey matches keys under which someone might put the token into the file.
 	secretKey = regexp.MustCompile(`^(clickfunnels-)?((api|access)-)?token(-file)?$`)
-	// plainKey is a key that may be repeated in an error; a secret is longer.
+	// plainKey matches keys that an error may repeat; a secret is longer.
 	plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,23}$`)
 )
 
-// flagOf returns the flag that a key is of.
+// flagOf returns the flag that a key sets.
 func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 	if len(key) > maxKey {
 		return nil, errors.New("there is no key of that length: the keys are the names of flags, which --help lists")
@@ -156,14 +155,14 @@ func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 	return nil, fmt.Errorf("%s is not known: the keys are the names of flags, which --help lists", said)
 }
 
-// settable reports whether a flag can be set in the file. Those that cannot say what
-// to do, or which file.
+// settable reports whether the file can set a flag. It cannot set flags that select an action or
+// the file itself.
 func settable(flag *kong.Flag) bool {
 	return len(flag.Envs) != 0 && flag.Target.Type() != reflect.TypeFor[file]()
 }
 
-// valueOf returns a value as kong takes it from a resolver. The error says what the
-// value has to be.
+// valueOf returns a value in the form that kong expects from a resolver. The error describes
+// which values are valid.
 func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 	var value any
 	if flag.IsSlice() {
@@ -186,7 +185,7 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 		}
 		value = node.Value
 	}
-	// Whether the value can be read is asked here, since kong's errors repeat it.
+	// Decode the value here first, because kong's own errors repeat it.
 	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		return nil, expected(flag, flag.Target.Type())
@@ -194,7 +193,7 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 	return value, nil
 }
 
-// kind is what YAML values of a type can be, and how to say so.
+// kind is the YAML tags that a type accepts, and their description for errors.
 type kind struct {
 	says string
 	tags []string
@@ -218,7 +217,7 @@ func expected(flag *kong.Flag, of reflect.Type) kind {
 	return kind{"text (in quotes, if it looks like something else)", []string{"!!str"}}
 }
 
-// origin is where a value comes from.
+// origin is the source of a value.
 type origin string
 
 const (
@@ -228,7 +227,7 @@ const (
 	fromDefault     origin = "default"
 )
 
-// setting is a flag, and where its value comes from.
+// setting is a flag with the source of its value.
 type setting struct {
 	*kong.Flag
 
@@ -236,7 +235,7 @@ type setting struct {
 	file file
 }
 
-// String is how errors call it: by what is to be changed.
+// String names the setting in errors: the flag, variable or key that the user has to change.
 func (s setting) String() string {
 	switch s.from {
 	case fromEnvironment:
@@ -248,12 +247,12 @@ func (s setting) String() string {
 	return "--" + s.Name
 }
 
-// group is which of the groups it is in.
+// group returns the index of the setting's group in [groups], -1 if it has none.
 func (s setting) group() int {
 	return slices.IndexFunc(groups, func(g kong.Group) bool { return s.Group != nil && g.Key == s.Group.Key })
 }
 
-// settings returns what can be set, in the order of --help.
+// settings returns all settings in the order of --help.
 func settings(ctx *kong.Context, in file) []setting {
 	from := make(map[*kong.Flag]origin)
 	for _, path := range ctx.Path {

@@ -18,8 +18,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestPrecedence goes through each pair of places where a value can stand: a flag wins
-// over the environment, that over the file, and that over the default.
+// TestPrecedence tests each pair of sources: a flag overrides the environment, which overrides
+// the file, which overrides the default.
 func TestPrecedence(t *testing.T) {
 	for name, test := range map[string]struct {
 		flag, env, file string
@@ -55,7 +55,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestPrecedenceOfLists takes a list from one place, and does not add them up.
+// TestPrecedenceOfLists checks that a list comes from one source and is not merged.
 func TestPrecedenceOfLists(t *testing.T) {
 	clean(t)
 	name := write(t, "cors-origin: [https://file.example]\ngraphiql: false")
@@ -73,7 +73,7 @@ func TestPrecedenceOfLists(t *testing.T) {
 	}
 }
 
-// TestWhichFile takes the one of the command line, or else that of the environment.
+// TestWhichFile prefers the file of the command line to that of the environment.
 func TestWhichFile(t *testing.T) {
 	clean(t)
 	t.Setenv("FUNNELGRAPH_CONFIG", write(t, "max-depth: 2"))
@@ -98,9 +98,8 @@ func model(tb testing.TB) *kong.Application {
 	return parser.Model
 }
 
-// TestEveryFlag sets each flag by the file, to something else than its default. A new
-// flag is found by this; it has to have a variable, a group, and a type that this
-// knows.
+// TestEveryFlag sets each flag in the file, to a value other than its default. It also checks new
+// flags, which must have a variable, a group, and a type that this test supports.
 func TestEveryFlag(t *testing.T) {
 	clean(t)
 	special := map[string]string{
@@ -153,7 +152,7 @@ func TestEveryFlag(t *testing.T) {
 
 const tooLarge = "it is larger than 1048576 bytes"
 
-// TestBadFiles wants one line for each that names the file, the line and the key.
+// TestBadFiles checks that each error is one line with the file, the line and the key.
 func TestBadFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		// Keys.
@@ -218,7 +217,7 @@ func TestBadFiles(t *testing.T) {
 		"cors-origin: &a [https://hush.example, *a]":      "line 1: cors-origin must be a list",
 		"cors-origin: [&a https://hush.example, *a]":      "line 1: cors-origin must be a list",
 		"listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n": "there is more than one document in it",
-		// What is no such file.
+		// Text that is not such a file.
 		"- listen: hush":               "it has to be made of keys and values",
 		"hush":                         "it has to be made of keys and values",
 		"5":                            "it has to be made of keys and values",
@@ -266,7 +265,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// bomb is small, and would be 9¹⁰ words if aliases were followed.
+// bomb returns a small file that would expand to 9¹⁰ words if aliases were followed.
 func bomb() string {
 	text := "a0: &a0 [hush]\n"
 	for i := 1; i <= 10; i++ {
@@ -275,7 +274,7 @@ func bomb() string {
 	return text
 }
 
-// TestNoValues takes a file that sets nothing.
+// TestNoValues reads files that set nothing.
 func TestNoValues(t *testing.T) {
 	clean(t)
 	for _, text := range []string{"", "\n", "# nothing\n", "---\n", "--- ~\n", "{}", "\ufeff"} {
@@ -285,7 +284,7 @@ func TestNoValues(t *testing.T) {
 	}
 }
 
-// TestNoFile says why, and does not repeat the name: it can be a secret.
+// TestNoFile checks that the error has a reason but not the file's name, which can be a secret.
 func TestNoFile(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{filepath.Join(dir, "hush.yaml"): "no such file", dir: "is a directory", "hush\x00": "invalid argument"} {
@@ -295,7 +294,7 @@ func TestNoFile(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		if strings.Contains(name, "\x00") {
-			continue // no variable can hold it
+			continue // a variable cannot contain it
 		}
 		t.Setenv("FUNNELGRAPH_CONFIG", name)
 		if _, err := Parse(nil, nil); err == nil || !strings.Contains(err.Error(), "FUNNELGRAPH_CONFIG") || !strings.Contains(err.Error(), want) {
@@ -304,8 +303,8 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
-// FuzzFile reads files with a token in the wrong place. It is not repeated, the error is
-// one line, and nothing ends the process.
+// FuzzFile reads files with a token in the wrong place. The error must be one line without the
+// token, and the process must not crash.
 func FuzzFile(f *testing.F) {
 	for _, around := range [][2]string{
 		{}, {"", "\n"}, {"Bearer ", ""}, {"", ":"}, {"", ": x"}, {"token: ", ""}, {"max-depth: ", ""}, {"- ", ""}, {"{", ""}, {"[", ""}, {"*", ""}, {"&", " x"},
@@ -334,7 +333,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestOpenFile warns of a file with a password that others can read.
+// TestOpenFile checks the warning about a file with a password that other users can read.
 func TestOpenFile(t *testing.T) {
 	clean(t)
 	for _, test := range []struct {

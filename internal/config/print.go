@@ -12,11 +12,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// hidden stands for a secret.
+// hidden replaces a secret.
 const hidden = "***"
 
-// shown returns a flag's value without what is secret of it, and whether there was
-// something.
+// shown returns a flag's value with its secret replaced, and reports whether it had one.
 func shown(flag *kong.Flag, value any) (any, bool) {
 	text, ok := value.(string)
 	if !ok || flag.Tag.Get("secret") != "url" {
@@ -32,8 +31,8 @@ func shown(flag *kong.Flag, value any) (any, bool) {
 	return strings.Replace(u.Redacted(), ":xxxxx@", ":"+hidden+"@", 1), true
 }
 
-// print writes the configuration as a file that can be loaded, with a comment at each
-// value that says where it comes from. Secrets show as "***".
+// print writes the configuration as a valid configuration file. A comment at each value names
+// its source. Secrets are printed as "***".
 func (c *Config) print(w io.Writer, all []setting) error {
 	var b bytes.Buffer
 	if c.Token != "" {

@@ -19,7 +19,7 @@ const (
 	end   = "<!-- End of what is made. -->\n"
 )
 
-// reference is the table of what can be set, in Markdown.
+// reference returns the tables of all settings, in Markdown.
 func reference(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -53,7 +53,7 @@ func reference(t *testing.T) string {
 	return b.String() + "\n"
 }
 
-// kindOf is what stands behind a key.
+// kindOf describes the type of a key's value.
 func kindOf(flag *kong.Flag) string {
 	if flag.IsSlice() {
 		return "list"
@@ -63,7 +63,7 @@ func kindOf(flag *kong.Flag) string {
 	return strings.TrimPrefix(says, "a ")
 }
 
-// TestReference wants the table of what can be set to be fresh.
+// TestReference checks that docs/configuration.md lists the current settings.
 func TestReference(t *testing.T) {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestExamples loads the files that the page shows.
+// TestExamples loads the example files of docs/configuration.md.
 func TestExamples(t *testing.T) {
 	clean(t)
 	text, err := os.ReadFile(page)

@@ -1,5 +1,5 @@
-// Package configfile reads what operators write: the configuration, the access file, and
-// files that hold a secret. None of its errors repeats what stands in a file.
+// Package configfile reads the files that operators write: the configuration, the access file,
+// and files with a secret. Its errors never repeat the content of a file.
 package configfile
 
 import (
@@ -17,14 +17,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read returns what a regular file holds, which may be limit bytes at most. Anything
-// else, such as a pipe or a device, is not opened: it could block, or never end. Errors
-// do not repeat the file's name: it can be a secret that was put in the wrong place.
+// Read returns the content of a regular file of at most limit bytes. It does not open other
+// files, such as pipes and devices, which could block or never end. Errors do not repeat the
+// file's name, which can be a secret in the wrong place.
 func Read(name string, limit int64) ([]byte, error) {
 	if err := regular(os.Stat(name)); err != nil {
 		return nil, err
 	}
-	// It may be a pipe by now, which must not block either.
+	// The file may have become a pipe in the meantime, which must not block either.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, reason(err)
@@ -40,7 +40,7 @@ func Read(name string, limit int64) ([]byte, error) {
 	return text, reason(err)
 }
 
-// regular returns an error for what is not a regular file.
+// regular returns an error for anything other than a regular file.
 func regular(about fs.FileInfo, err error) error {
 	switch {
 	case err != nil:
@@ -60,9 +60,8 @@ func reason(err error) error {
 	return err
 }
 
-// YAML reads one document, in which every key has to be known. Whatever the text is,
-// it does not end the process, and the error is one line. An empty text leaves what
-// it reads into as it is.
+// YAML decodes one YAML document. Unknown keys are an error. An error is one line, and no input
+// makes YAML panic. Empty text leaves into unchanged.
 func YAML(text []byte, into any) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -80,17 +79,16 @@ func YAML(text []byte, into any) (err error) {
 	return nil
 }
 
-// inside is what the YAML library says of what stands in the file, but for short
-// names, and of our types.
+// inside matches the parts of the YAML library's errors that name our types or repeat the
+// file's content, except short names.
 var inside = regexp.MustCompile("`[^`]*`| '[^'<]{2,}'|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
 
-// Plain is an error of the YAML library on one line and without that.
+// Plain returns an error of the YAML library as one line, without these parts.
 func Plain(err error) error {
 	return errors.New(strings.Join(strings.Fields(inside.ReplaceAllString(err.Error(), "")), " "))
 }
 
-// WarnOfOpenSecret writes a warning if others than its owner can read a file that
-// holds a secret.
+// WarnOfOpenSecret logs a warning if users other than the owner can read a file with a secret.
 func WarnOfOpenSecret(name string) {
 	if about, err := os.Stat(name); err == nil && about.Mode().Perm()&0o077 != 0 {
 		slog.Warn("a file that holds a secret can be read by others: chmod 600 it", "file", name, "mode", about.Mode().Perm().String())
