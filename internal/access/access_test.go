@@ -15,7 +15,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// sent sends a request through a gate and returns the answer and the caller.
+// sent sends a request through a handler. It returns the response and sets the caller.
 func sent(ctx context.Context, h http.Handler, caller **Caller, change func(*http.Request)) *httptest.ResponseRecorder {
 	*caller = nil
 	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", nil)
@@ -63,8 +63,8 @@ func TestGates(t *testing.T) {
 	}
 }
 
-// TestCrossSite stops what a page of another site has its visitor's browser send
-// without asking first.
+// TestCrossSite refuses requests that a browser sends for a page of another site without a CORS
+// preflight.
 func TestCrossSite(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -96,7 +96,7 @@ func TestCrossSite(t *testing.T) {
 			t.Errorf("%s: %d %s", test.name, w.Code, w.Body)
 		}
 	}
-	// CORS has let it.
+	// The CORS handler has allowed it.
 	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/graphql", nil)
 	r.Header.Set("Sec-Fetch-Site", "same-site")
 	w.Header().Set("Access-Control-Allow-Origin", "http://localhost:3000")
@@ -106,8 +106,7 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
-// TestRate answers a client as often as it may come, and tells it when to come
-// again.
+// TestRate enforces the rate limit, and sends the time of the next attempt.
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var caller *Caller
@@ -143,7 +142,7 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// TestNobody is who calls where no gate was passed: no token, nothing to write.
+// TestNobody checks the caller of a context without one: it has no token and is read-only.
 func TestNobody(t *testing.T) {
 	if c := From(t.Context()); c.Token != "" || !c.ReadOnly {
 		t.Errorf("%+v", c)

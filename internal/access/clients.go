@@ -21,26 +21,26 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Clients is the gate through which the clients of an access file come, each with a
-// key or a JSON Web Token. The file, and those that its tokens are in, are read
-// again when they change; a new one that cannot be used leaves the old one in place.
+// Clients is the gate for the clients of an access file. Each authenticates with a client key or
+// a JSON Web Token. The file and its token files are reloaded when they change. If the new
+// content is invalid, the old one stays in use.
 type Clients struct {
 	path string
 	base Caller
 	now  atomic.Pointer[roster]
 
-	// Of the goroutine that looks after the file:
-	read [sha256.Size]byte  // of what was read last
-	seen [sha256.Size]byte  // of what was tried last
-	stop context.CancelFunc // of the verifier
+	// Used only by the goroutine that watches the files:
+	read [sha256.Size]byte  // hash of the content that was read last
+	seen [sha256.Size]byte  // hash of the content that was last applied or rejected
+	stop context.CancelFunc // stops the verifier
 }
 
-// interval is how often the files are looked at.
+// interval is how often the files are checked for changes.
 const interval = 2 * time.Second
 
-// NewClients reads an access file, and looks after it until the context ends.
-// token is that of clients that name none; empty if there is no such token. It
-// fails, with an error of one line, if the file cannot be used.
+// NewClients loads an access file, and watches it until the context ends. token is the
+// ClickFunnels token of clients that name none; it may be empty. If the file is invalid,
+// NewClients returns an error of one line.
 func NewClients(ctx context.Context, path string, token upstream.Token, policy limits.Policy) (*Clients, error) {
 	c := &Clients{path: path, base: Caller{Token: token, Policy: policy}, stop: func() {}}
 	if _, err := c.load(ctx); err != nil {
@@ -61,7 +61,7 @@ func NewClients(ctx context.Context, path string, token upstream.Token, policy l
 	return c, nil
 }
 
-// look takes over what has changed.
+// look reloads the files if they have changed, and logs the result.
 func (c *Clients) look(ctx context.Context) {
 	switch changed, err := c.load(ctx); {
 	case err != nil:
@@ -71,14 +71,13 @@ func (c *Clients) look(ctx context.Context) {
 	}
 }
 
-// load reads the files, and takes them over if they are others than those tried
-// last. What was tried and failed is not tried again. Once there is something in
-// place, a change is not believed before it was seen twice: a file that is being
-// written is read in half.
+// load reads the files, and applies them if their content differs from the last attempt. Content
+// that has failed is not tried again. After the first load, a change must be read twice before
+// it is applied, because a file that is being written can be incomplete.
 func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	sum := sha256.New()
 	tried := func(err error) (bool, error) {
-		// The same failure again is no news.
+		// Report the same failure only once.
 		field(sum, fmt.Sprint(err))
 		read := [sha256.Size]byte(sum.Sum(nil))
 		settled := read == c.read || c.now.Load() == nil
@@ -109,7 +108,7 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		field(sum, name)
 		field(sum, string(tokens[name]))
 	}
-	// Callers before and after a change share nothing.
+	// The version separates callers before a change from callers after it.
 	r, err := newRoster(f, tokens, c.base, [sha256.Size]byte(sum.Sum(nil)))
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
@@ -130,15 +129,15 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	return true, c.take(ctx, r, f.JWT)
 }
 
-// field adds a field to a hash, behind its length, so that what is hashed is told apart
-// by field.
+// field adds a string to a hash, prefixed with its length, so that different lists of fields
+// have different hashes.
 func field(h hash.Hash, text string) {
 	_ = binary.Write(h, binary.BigEndian, uint64(len(text)))
 	_, _ = io.WriteString(h, text)
 }
 
-// take puts a roster in place. The verifier, with the keys that it has fetched, is
-// kept if it is the same.
+// take puts a roster into use. It keeps the current verifier, with the keys that it has fetched,
+// if the JWT settings are unchanged.
 func (c *Clients) take(ctx context.Context, r *roster, j *JWT) error {
 	if before := c.now.Load(); before != nil && before.verifier != nil && j != nil && reflect.DeepEqual(before.verifier.JWT, *j) {
 		r.verifier = before.verifier
@@ -173,8 +172,8 @@ func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client is not known.", 0}
 }
 
-// find returns the caller who has a key or a JSON Web Token, nil if there is none.
-// It takes as long whichever client it is, and if it is none.
+// find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of
+// a key takes the same time whichever client matches, and if none does.
 func (r *roster) find(token string) *Caller {
 	if strings.HasPrefix(token, keyPrefix) {
 		var found *Caller
@@ -203,7 +202,7 @@ func (r *roster) find(token string) *Caller {
 	return nil
 }
 
-// fits reports whether claims are all that a client's have to be.
+// fits reports whether a token's claims include all claims that a client requires.
 func fits(want map[string]string, claims map[string]any) bool {
 	for name, value := range want {
 		if !has(claims, name, value) {

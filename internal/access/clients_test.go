@@ -30,7 +30,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// logged catches what is logged until the test ends.
+// logged captures the log until the test ends.
 func logged(t *testing.T) *lockedBuffer {
 	t.Helper()
 	before, b := slog.Default(), new(lockedBuffer)
@@ -76,7 +76,7 @@ func open(t *testing.T, text string, token upstream.Token) *Clients {
 	return c
 }
 
-// as returns the caller who sends a bearer, nil if it is refused.
+// as returns the caller that a bearer token identifies, or nil if it is refused.
 func (c *Clients) as(bearer string) *Caller {
 	r := httptest.NewRequest(http.MethodPost, "/graphql", nil)
 	if bearer != "" {
@@ -134,7 +134,8 @@ clients:
 	}
 }
 
-// TestUsualToken is the server's own where a client names none.
+// TestUsualToken checks the token of a client that names none: the server's own, or the only one
+// of the file.
 func TestUsualToken(t *testing.T) {
 	key, hash := NewKey()
 	text := fmt.Sprintf("clients: [{ name: a, teams: all, keys: [%q] }]", hash)
@@ -147,7 +148,7 @@ func TestUsualToken(t *testing.T) {
 	}
 }
 
-// TestBadFiles wants one line for each that says what is wrong and holds no secret.
+// TestBadFiles checks that each error is one line with the reason and without secrets.
 func TestBadFiles(t *testing.T) {
 	t.Setenv("A_TOKEN", "hush-token")
 	t.Setenv("BAD_TOKEN", "hush, hush")
@@ -223,8 +224,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestNamesAreRestricted allows in names only what stands in logs, metrics and URLs as it
-// is.
+// TestNamesAreRestricted allows only characters that need no escaping in logs, metrics and URLs.
 func TestNamesAreRestricted(t *testing.T) {
 	t.Setenv("A_TOKEN", "hush-token")
 	_, hash := NewKey()
@@ -244,8 +244,8 @@ func TestNamesAreRestricted(t *testing.T) {
 	}
 }
 
-// TestReload takes over a changed file, keeps the old one in place of one that
-// cannot be used, and says so once.
+// TestReload applies changed files. It keeps the old content if the new one is invalid, and logs
+// that once.
 func TestReload(t *testing.T) {
 	log := logged(t)
 	dir := t.TempDir()
@@ -262,7 +262,7 @@ func TestReload(t *testing.T) {
 	expect := func(what string, who string, want string) {
 		t.Helper()
 		c.look(t.Context())
-		c.look(t.Context()) // twice says no more than once
+		c.look(t.Context()) // a second time logs nothing more
 		for key, name := range map[string]string{a: "a", b: "b"} {
 			caller := c.as(key)
 			if (caller != nil) != (name == who) || caller != nil && string(caller.Token) != want {
@@ -292,7 +292,7 @@ func TestReload(t *testing.T) {
 		write(t, path, half)
 		expect("half a file", "a", "two")
 	}
-	// What is there for a moment only is not believed.
+	// Content that is there for a moment only is not applied.
 	write(t, path, file(bHash))
 	c.look(t.Context())
 	write(t, path, file(aHash))
@@ -314,8 +314,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadUnderLoad changes the file again and again while clients come: each is
-// let in all the time.
+// TestReloadUnderLoad changes the file repeatedly while clients send requests. None is refused.
 func TestReloadUnderLoad(t *testing.T) {
 	logged(t)
 	key, hash := NewKey()
@@ -357,7 +356,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	wait.Wait()
 }
 
-// TestWatch has a real Clients notice a change by itself.
+// TestWatch checks that [Clients] notices a change by itself.
 func TestWatch(t *testing.T) {
 	logged(t)
 	key, hash := NewKey()
@@ -375,7 +374,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestOpenSecret warns of a token file that others can read.
+// TestOpenSecret checks the warning about a token file that other users can read.
 func TestOpenSecret(t *testing.T) {
 	log := logged(t)
 	token := write(t, "token", "hush")
@@ -402,7 +401,7 @@ func newIssuer(t *testing.T) *issuer {
 	t.Helper()
 	i := &issuer{keys: make(map[string]crypto.Signer)}
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(20 * time.Millisecond) // it is somewhere else
+		time.Sleep(20 * time.Millisecond) // the network
 		defer i.fetched.Add(1)
 		if i.down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)
@@ -552,7 +551,7 @@ clients:
 		}
 	}
 
-	// Tokens that name unknown keys make few fetches, and hold up nobody.
+	// Tokens that name unknown keys cause few fetches, and delay no request.
 	fetched, begun := i.fetched.Load(), time.Now()
 	for n := range 200 {
 		c.as(signed(t, jwt.SigningMethodES256, fmt.Sprint("forged-", n), two, claims()))
@@ -562,8 +561,8 @@ clients:
 	}
 }
 
-// TestJWTRotation learns a new key by the first token that names it, and an issuer
-// that cannot be reached lets nobody in.
+// TestJWTRotation fetches a new key with the first token that names it. Every token of an
+// unreachable issuer is refused.
 func TestJWTRotation(t *testing.T) {
 	logged(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -596,7 +595,7 @@ clients: [{ name: app, teams: all, claims: { azp: app } }]
 	if c.as(token) == nil {
 		t.Error("the new key is not learnt")
 	}
-	// A change elsewhere in the file leaves the keys in place.
+	// A change elsewhere in the file keeps the fetched keys.
 	text, err := os.ReadFile(c.path)
 	if err != nil {
 		t.Fatal(err)

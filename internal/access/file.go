@@ -18,52 +18,52 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// file is the access file: who may call, and what each may do. It holds no secret,
-// but says where those are.
+// file is the access file: the clients and their permissions. It names the sources of secrets
+// but contains none.
 type file struct {
-	// Tokens are ClickFunnels tokens by the names that clients use.
+	// Tokens are the ClickFunnels tokens, by the names that clients refer to.
 	Tokens map[string]source `yaml:"tokens"`
-	// JWT says which JSON Web Tokens are accepted; nil is none.
+	// JWT defines which JSON Web Tokens are accepted; nil is none.
 	JWT *JWT `yaml:"jwt"`
-	// Clients are who may call. The first that fits is it.
+	// Clients are the clients that may call. The first match wins.
 	Clients []client `yaml:"clients"`
 }
 
-// source says where a token is.
+// source is where a token is read from.
 type source struct {
 	File string `yaml:"file"`
 	Env  string `yaml:"env"`
 }
 
-// client is who may call.
+// client is a client that may call.
 type client struct {
-	// Name is for reports, and unique.
+	// Name appears in logs and metrics. It is unique.
 	Name string `yaml:"name"`
-	// Keys are the hashes of its keys: two for a while, to change one.
+	// Keys are the hashes of its client keys. It has two while one replaces the other.
 	Keys []string `yaml:"keys"`
-	// Claims are what its JSON Web Tokens say, all of them.
+	// Claims are the claims that its JSON Web Tokens must all have.
 	Claims map[string]string `yaml:"claims"`
-	// Token names its ClickFunnels token. It may be left out where the server
-	// has one of its own, or where there is only one.
+	// Token names its ClickFunnels token. It is optional if the server holds a token of its
+	// own, or if the file has only one.
 	Token string `yaml:"token"`
-	// Teams and Workspaces are the raw ids of those it may see (see
-	// [upstream.NewScope]). One of them has to be there; "teams: all" is all that
-	// the token reaches.
+	// Teams and Workspaces are the raw ids of the teams and workspaces that it may see (see
+	// [upstream.NewScope]). One of the two is required; "teams: all" is everything that the
+	// token reaches.
 	Teams      visible `yaml:"teams"`
 	Workspaces visible `yaml:"workspaces"`
 	// Access is "read", by default, or "read-write".
 	Access string `yaml:"access"`
-	// Limits are its own where they differ.
+	// Limits override the server's limits.
 	Limits *override `yaml:"limits"`
 }
 
-// visible is a list of raw ids, or the word "all". It is kept as it is written: what
-// is written and empty is not the same as what is not there.
+// visible is a list of raw ids, or the word "all". It stays a YAML node because an empty list
+// differs from an absent one.
 type visible = yaml.Node
 
 const all = "all"
 
-// rawIDs returns the raw ids; nil is all, or that nothing is written.
+// rawIDs returns the raw ids; nil if the value is "all" or absent.
 func rawIDs(v *visible) ([]string, error) {
 	switch {
 	case v.Kind == 0, v.Kind == yaml.ScalarNode && v.Value == all:
@@ -78,7 +78,7 @@ func rawIDs(v *visible) ([]string, error) {
 	return ids, nil
 }
 
-// scope returns what the client may see.
+// scope returns the client's scope; nil if it sees everything that its token reaches.
 func (c *client) scope() (*upstream.Scope, error) {
 	teams, err := rawIDs(&c.Teams)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *client) scope() (*upstream.Scope, error) {
 	return upstream.NewScope(teams, workspaces)
 }
 
-// override is what is written of limits, to be laid over others.
+// override is the client's own limits, which replace those of the server.
 type override struct{ yaml.Node }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -120,7 +120,7 @@ func (o *override) over(l limits.Limits) (limits.Limits, error) {
 	return l, l.Check()
 }
 
-// maxFile bounds what is read of an access file or a token file, in bytes.
+// The maximum sizes of an access file and of a token file, in bytes.
 const (
 	maxFile  = 4 << 20
 	maxToken = 64 << 10
@@ -153,12 +153,12 @@ func (s source) token() (upstream.Token, error) {
 	return checked(string(text), "its file")
 }
 
-// filename matches a path that is no token, which may have been put in its place: a path with a
-// directory in front, or a short name or extension.
+// filename matches paths that cannot be a token in the wrong place: a path that begins with a
+// directory, a name with a short extension, or a short name.
 var filename = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
 
-// quotedPath returns the whole path of a file for an error, with a blank before it; nothing if it
-// may be a secret.
+// quotedPath returns the absolute path of a file for an error, with a leading space. It returns
+// "" if the path may be a secret.
 func quotedPath(path string) string {
 	if !filename.MatchString(path) {
 		return ""
@@ -177,7 +177,7 @@ func checked(text, from string) (upstream.Token, error) {
 	return token, nil
 }
 
-// roster is the clients of an access file, ready to be found.
+// roster is the validated clients of an access file.
 type roster struct {
 	entries  []entry
 	verifier *verifier
@@ -186,7 +186,7 @@ type roster struct {
 // exampleKey is the hash of the key in docs/auth.md.
 var exampleKey = hashKey("fgk_example-key-of-the-docs-not-for-production")
 
-// entry is a client and how it is known.
+// entry is a client with its credentials.
 type entry struct {
 	name   string
 	hashes []keyHash
@@ -194,15 +194,15 @@ type entry struct {
 	caller Caller
 }
 
-// Names can stand in a log, a metric and a URL. Names of tokens are too short to be a
-// token that was put in the wrong place.
+// Names are safe in logs, metrics and URLs. The names of tokens are so short that a token in the
+// wrong place does not match.
 var (
 	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
 	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
 )
 
-// newRoster checks a file. base is what holds for clients that say nothing else:
-// the token that the server has of its own, if any, and the limits.
+// newRoster validates a file. base has the defaults of clients: the server-held token, if any,
+// and the limits.
 func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [sha256.Size]byte) (*roster, error) {
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestReloadReportsWhatCannotBeRead puts a pipe and a directory in the place of the files:
-// reading goes on with the next change, and each state is reported once.
+// TestReloadReportsWhatCannotBeRead replaces the files with a pipe and a directory. Each state is
+// reported once, and the next change is read again.
 func TestReloadReportsWhatCannotBeRead(t *testing.T) {
 	log := logged(t)
 	dir := t.TempDir()
@@ -57,7 +57,7 @@ func TestReloadReportsWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// replace puts something else in the place of a file.
+// replace removes a file and creates something else under its name.
 func replace(t *testing.T, name string, create func(string) error) {
 	t.Helper()
 	if err := os.Remove(name); err != nil {
