@@ -1,7 +1,6 @@
-// Package documents has operations run whose text the server knows: clients send
-// its id or its hash instead. Trusted documents come from a manifest that is made
-// when the clients are built; with automatic persisted queries a client sends the
-// text once, and then its hash.
+// Package documents lets clients send the id or the hash of a document instead of its text.
+// Trusted documents come from a manifest that is generated when the clients are built. With
+// automatic persisted queries a client sends the text once, and then only its hash.
 package documents
 
 import (
@@ -25,8 +24,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// IDKey is the key among a request's extensions under which the id of a document
-// is found.
+// IDKey is the key of the document's id in the extensions of a request.
 const IDKey = "documentId"
 
 // Trusted are the documents of a manifest. It is safe for concurrent use.
@@ -35,12 +33,12 @@ type Trusted struct {
 	texts        map[string]bool
 }
 
-// maxManifest bounds a manifest in bytes.
+// maxManifest is the maximum size of a manifest, in bytes.
 const maxManifest = 64 << 20
 
-// Load reads a manifest: an object of texts by their ids, as graphql-codegen and the
-// Relay compiler write it, or Apollo's format. A document is known by its id and by
-// the SHA-256 hash of its text. It fails with an error of one line.
+// Load reads a manifest: a JSON object of texts by id, as graphql-codegen and the Relay compiler
+// write it, or Apollo's format. Clients may name a document by its id or by the SHA-256 hash of
+// its text. An error is one line.
 func Load(name string) (*Trusted, error) {
 	text, err := configfile.Read(name, maxManifest)
 	if err != nil {
@@ -53,7 +51,7 @@ func Load(name string) (*Trusted, error) {
 	return t, nil
 }
 
-// Len returns how many documents there are.
+// Len returns the number of different documents.
 func (t *Trusted) Len() int { return len(t.texts) }
 
 func parse(text []byte) (*Trusted, error) {
@@ -94,7 +92,7 @@ func hash(document string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// find returns the document with an id, of which nil has none.
+// find returns the document with an id or a hash. A nil t has no documents.
 func (t *Trusted) find(id string) (string, bool) {
 	if t == nil {
 		return "", false
@@ -106,9 +104,9 @@ func (t *Trusted) find(id string) (string, bool) {
 	return document, ok
 }
 
-// Apply has an executor run the documents that requests name by an id or a hash.
-// trusted may be nil. With only, nothing else than they is run; otherwise clients
-// can also have their own documents kept.
+// Apply makes an executor run documents that requests name by id or hash. trusted may be nil. If
+// only is true, the executor runs trusted documents only. Otherwise clients can also register
+// automatic persisted queries, which are stored in kept.
 func Apply(e *executor.Executor, trusted *Trusted, only bool, kept graphql.Cache[string]) {
 	e.Use(named{trusted, only})
 	if !only {
@@ -128,7 +126,7 @@ func (named) ExtensionName() string { return "TrustedDocuments" }
 // Validate implements [graphql.HandlerExtension].
 func (named) Validate(graphql.ExecutableSchema) error { return nil }
 
-// persisted is where Apollo's clients put the hash of a document.
+// persisted is the extension in which Apollo's clients send the hash of a document.
 const persisted = "persistedQuery"
 
 // MutateOperationParameters implements [graphql.OperationParameterMutator].
@@ -154,13 +152,13 @@ func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawP
 		delete(params.Extensions, persisted)
 		return nil
 	case automatic && !n.only:
-		return nil // it may have been kept
+		return nil // it may be an automatic persisted query
 	}
 	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest are not of the same version.")
 }
 
-// NotFound is the code of an id that the manifest does not have. Another one than for automatic
-// persisted queries, after which clients send the text: here that does not help.
+// NotFound is the error code for an id that is not in the manifest. It differs from the code of
+// automatic persisted queries, after which clients would send the text in vain.
 const NotFound upstream.Code = "DOCUMENT_NOT_FOUND"
 
 func refused(message string) *gqlerror.Error { return refusedAs(upstream.BadUserInput, message) }
@@ -170,17 +168,17 @@ func refusedAs(code upstream.Code, message string) *gqlerror.Error {
 }
 
 const (
-	// keptBytes bounds the memory for documents that clients have had kept, and
-	// maxKept each of them.
+	// keptBytes is the maximum memory for automatic persisted queries, and maxKept the maximum
+	// size of one, both in bytes.
 	keptBytes = 16 << 20
 	maxKept   = 64 << 10
 )
 
-// kept are documents by their hashes. What is kept under a hash has been checked to
-// have it.
+// kept is the document cache: automatic persisted queries by hash. The caller has verified the
+// hash of each.
 type kept struct{ documents *lru.Cache[string, string] }
 
-// NewKept returns a cache for documents that clients have kept, bounded in bytes.
+// NewKept returns a document cache for automatic persisted queries. Its memory is bounded.
 func NewKept() graphql.Cache[string] {
 	return kept{lru.New(keptBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
 }

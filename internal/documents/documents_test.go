@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestBadManifests wants one line for each that says what is wrong.
+// TestBadManifests checks that each error is one line with the reason.
 func TestBadManifests(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                         "it is no manifest",
@@ -42,7 +42,7 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestKept keeps what is small, by its hash, and in bounded memory.
+// TestKept checks that the cache stores small documents only, in bounded memory.
 func TestKept(t *testing.T) {
 	k := NewKept().(kept)
 	k.Add(t.Context(), "a", "{ a }")

@@ -1,7 +1,8 @@
-// Package flight executes identical requests that are in flight at the same time once.
+// Package flight coalesces identical concurrent requests into one execution.
 //
-// Unlike golang.org/x/sync/singleflight, a caller can give up without failing the others, the
-// execution is cancelled when the last caller has given up, and it knows how long callers wait.
+// Unlike golang.org/x/sync/singleflight, a caller can give up without failing the others. The
+// execution is cancelled when the last caller has given up, and can read the latest deadline of
+// its callers.
 package flight
 
 import (
@@ -32,11 +33,11 @@ type Flight[K comparable, V any] struct {
 
 	waiters int       // guarded by group.mu
 	shared  bool      // guarded by group.mu
-	until   time.Time // the latest deadline of a caller, zero if one has none; guarded by group.mu
+	until   time.Time // the latest deadline of the callers, zero if one has none; guarded by group.mu
 }
 
-// Join returns the flight for a key, and reports whether it has begun it. A caller that has must
-// call [Flight.Run], and every caller must call [Flight.Wait] or [Flight.Leave].
+// Join returns the flight for a key, and reports whether this call began it. The caller that began
+// a flight must call [Flight.Run]. Every caller must call [Flight.Wait] or [Flight.Leave].
 func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began bool) {
 	until, _ := ctx.Deadline()
 	g.mu.Lock()
@@ -58,9 +59,9 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	return f, true
 }
 
-// Run executes the flight, once. execute must not panic. Its context has the values of the
-// leader's, and ends when no caller waits any more. until returns the time up to which callers
-// wait, which later callers extend; zero is no limit.
+// Run executes the flight. It must be called once, and execute must not panic. The context of
+// execute has the values of the leader's context, and ends when no caller waits any more. until
+// returns the latest deadline of the callers, which later callers extend; zero is no deadline.
 func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.Time) V) {
 	defer f.cancel()
 	f.result = execute(f.ctx, f.latest)
@@ -70,7 +71,8 @@ func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.T
 	close(f.done)
 }
 
-// Wait returns the flight's result, which callers share, or the cause of the end of the context.
+// Wait returns the flight's result, which all callers share. If ctx ends first, Wait leaves the
+// flight and returns the cause.
 func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
 	select {
 	case <-f.done:
@@ -88,7 +90,7 @@ func (f *Flight[K, V]) Shared() bool {
 	return f.shared
 }
 
-// Leave gives up waiting. The execution is cancelled when all callers have left.
+// Leave stops waiting. The execution is cancelled when all callers have left.
 func (f *Flight[K, V]) Leave() {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
@@ -98,15 +100,15 @@ func (f *Flight[K, V]) Leave() {
 	}
 }
 
-// Forget lets no caller join the present flights of the keys for which match is true. Callers
-// that have joined still get their results.
+// Forget closes the current flights whose keys match, so that later callers begin new ones.
+// Callers that have already joined still get their results.
 func (g *Group[K, V]) Forget(match func(K) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	maps.DeleteFunc(g.flights, func(key K, _ *Flight[K, V]) bool { return match(key) })
 }
 
-// Waiting returns how many callers wait for flights that can be joined.
+// Waiting returns the number of callers that wait for flights that can still be joined.
 func (g *Group[K, V]) Waiting() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -122,7 +124,7 @@ func (f *Flight[K, V]) latest() time.Time {
 	return f.until
 }
 
-// drop lets no caller join the flight. The group's mutex is held.
+// drop closes the flight to later callers. The caller must hold the group's mutex.
 func (f *Flight[K, V]) drop() {
 	if f.group.flights[f.key] == f {
 		delete(f.group.flights, f.key)

@@ -12,16 +12,15 @@ import (
 )
 
 const (
-	// usualRows is how many rows of a list there are if nothing else is asked for,
-	// and mostRows how many there can be.
+	// usualRows is the default page size of a connection, and mostRows the maximum.
 	usualRows = 20
 	mostRows  = 100
-	// embeddedRows is how many objects a list is taken for that comes whole with what
-	// it belongs to, such as a contact's tags.
+	// embeddedRows is the assumed length of a list without paging that its parent embeds, such
+	// as a contact's tags.
 	embeddedRows = 5
 )
 
-// check holds what an operation asks for against the limits.
+// check enforces the limits of rows and complexity for an operation.
 func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if p.Complexity == 0 && p.Rows == 0 {
 		return nil
@@ -29,23 +28,23 @@ func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerr
 	w := &walker{op: op, fragments: make(map[string]int)}
 	complexity := w.selection(op.Operation.SelectionSet)
 	if err := p.over(ctx, "rows", w.rows, p.Rows, "A list is asked for %d rows; it can be asked for %d."); err != nil && w.rows <= mostRows {
-		return err // more than there can ever be is the field's own error
+		return err // the field itself reports more than mostRows
 	}
 	return p.over(ctx, "complexity", complexity, p.Complexity, "The answer could have %d fields; it can have %d. Ask for fewer rows, or in several requests.")
 }
 
-// Complexity returns how many fields an operation's answer can have.
+// Complexity returns the maximum number of fields in an operation's response.
 func Complexity(op *graphql.OperationContext) int {
 	w := &walker{op: op, fragments: make(map[string]int)}
 	return w.selection(op.Operation.SelectionSet)
 }
 
-// walker works out how many fields an operation's answer can have, going through
-// each fragment once.
+// walker computes the maximum number of fields in an operation's response. It visits each
+// fragment once.
 type walker struct {
 	op        *graphql.OperationContext
 	fragments map[string]int
-	rows      int // the most that a list is asked for
+	rows      int // the largest requested page
 }
 
 func (w *walker) selection(set ast.SelectionSet) int {
@@ -78,8 +77,8 @@ func (w *walker) fragment(spread *ast.FragmentSpread) int {
 	return known
 }
 
-// length returns how many objects a field can lead to: a list has the rows that it
-// is asked for, and is taken for a few where nothing can be asked.
+// length returns the maximum number of objects of a field: the requested page size of a
+// connection, or an estimate for a list without paging.
 func (w *walker) length(field *ast.Field) int {
 	if field.Definition == nil {
 		return 1
@@ -104,12 +103,12 @@ func (w *walker) length(field *ast.Field) int {
 	return 1
 }
 
-// isConnection reports whether a type's lists are the rows that the field leading to it
-// has been asked for.
+// isConnection reports whether a type is a connection. Its lists have the page size that was
+// requested of the field that returns it.
 func isConnection(t *ast.Definition) bool { return t.Fields.ForName("pageInfo") != nil }
 
-// own returns what a field costs itself: lists among its arguments are read again for
-// each object that it is asked of.
+// own returns the cost of the field itself. Each value in a list argument adds to it, because
+// gqlgen reads the arguments again for each parent object.
 func (w *walker) own(field *ast.Field) int {
 	cost := 1
 	for _, argument := range field.Arguments {
@@ -132,7 +131,7 @@ func (w *walker) argument(field *ast.Field, name string) any {
 	return value
 }
 
-// included reports whether @skip and @include leave a selection in.
+// included reports whether @skip and @include keep a selection.
 func (w *walker) included(directives ast.DirectiveList) bool {
 	for _, d := range directives {
 		if d.Name != "skip" && d.Name != "include" || d.Arguments.ForName("if") == nil {
@@ -146,7 +145,7 @@ func (w *walker) included(directives ast.DirectiveList) bool {
 	return true
 }
 
-// whole reads a number as it stands in a document or among the variables.
+// whole converts a number of a document or of the variables to an int.
 func whole(v any) (int, bool) {
 	switch v := v.(type) {
 	case int64:

@@ -12,48 +12,47 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// figures are what a document looks like, by its text alone.
+// figures are the measurements of a document, from its text alone.
 type figures struct {
 	tokens, depth, aliases, directives, rootFields int
-	// fields is how many fields there are if every fragment is written out
-	// wherever it is used.
+	// fields is the number of fields after every fragment spread is expanded.
 	fields int
-	// comparisons is about how many pairs of fields validation has to hold
-	// against each other: those that stand at the same place of an answer, once
-	// for the object and once more for every inline fragment around it.
+	// comparisons is about the number of pairs of fields that validation compares. It
+	// compares the fields with the same response path: once for the object, and once more for
+	// every fragment around them.
 	comparisons int
 }
 
-// What validation cannot be let do. These are no limits that anybody would set: no
-// document that an application has comes near.
+// Bounds on the work of validation. They are not configurable because the documents of real
+// applications stay far below them.
 const (
-	// maxName is the longest name, in bytes. Others that are alike are looked
-	// for, for a field that there is not.
+	// maxName is the longest name, in bytes. Validation searches for similar names when a
+	// field does not exist.
 	maxName = 256
-	// maxFields bounds the work of measuring, and of the rules that go through
-	// every fragment again for each operation.
+	// maxFields bounds the work of measuring, and of the validation rules that visit every
+	// fragment again for each operation.
 	maxFields = 50_000
-	// maxComparisons is a field two hundred times at one place.
+	// maxComparisons allows one field about two hundred times at the same response path.
 	maxComparisons = 50_000
-	// maxValues is how many values variables can have, those in lists and
-	// objects included: gqlgen reads them again wherever they are used.
+	// maxValues is the maximum number of values in variables, including those in lists and
+	// objects. gqlgen reads them again at every use.
 	maxValues = 5_000
 )
 
 const (
-	// knownDocuments is how many documents' figures are remembered, of
-	// maxKnownBytes each at most.
+	// knownDocuments is the number of documents whose figures are cached, each of at most
+	// maxKnownBytes.
 	knownDocuments = 1000
 	maxKnownBytes  = 8 << 10
 )
 
-// documents remembers the figures of documents. It is safe for concurrent use.
+// documents caches the figures of documents. It is safe for concurrent use.
 type documents struct{ known graphql.Cache[*figures] }
 
 func newDocuments() documents { return documents{lru.New[*figures](knownDocuments)} }
 
-// check holds a document against the limits. What cannot be parsed is no matter of
-// theirs.
+// check enforces the limits for a document. It returns nil if the document cannot be parsed; the
+// executor reports that.
 func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
 	known, ok := d.known.Get(ctx, query)
 	if !ok {
@@ -62,7 +61,7 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 			most = 0
 		}
 		n, longest := tokens(query, most)
-		if most > 0 && n > most { // it was counted no further
+		if most > 0 && n > most { // counting has stopped here
 			return refusal("tokens", n, most, tooManyTokens)
 		}
 		if longest > maxName {
@@ -104,8 +103,8 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 
 const tooManyTokens = "The document has %d or more words and signs; it can have %d."
 
-// tokens counts the tokens of a document, one more than most at most unless that is
-// 0, and tells how long the longest name is.
+// tokens returns the number of tokens in a document, and the length of the longest name in bytes.
+// It stops at most+1 tokens unless most is 0.
 func tokens(query string, most int) (n, longest int) {
 	for l := lexer.New(&ast.Source{Input: query}); ; n++ {
 		token, err := l.ReadToken()
@@ -118,18 +117,18 @@ func tokens(query string, most int) (n, longest int) {
 	}
 }
 
-// measurer goes through a document as an answer is put together: fragments are
-// written out wherever they are used, until there are too many fields.
+// measurer walks a document as the response is assembled: it expands fragments at every spread,
+// until there are too many fields.
 type measurer struct {
 	figures
 	doc    *ast.QueryDocument
-	within map[string]bool // the fragments that the walk is in
+	within map[string]bool // the fragments around the current selection
 }
 
-// place is what stands at one place of an answer.
+// place collects the fields of the document that share a response path.
 type place struct {
-	fields int // how many fields of the document do
-	// runs is how often they are held against each other, for all of them.
+	fields int // the number of these fields
+	// runs is how often validation compares them, summed over these fields.
 	runs     int
 	children map[string]*place
 }
@@ -146,7 +145,7 @@ func measure(doc *ast.QueryDocument) *figures {
 		m.rootFields = max(m.rootFields, m.walk(op.SelectionSet, root, 1, 1))
 		m.compare(root)
 	}
-	for _, fragment := range doc.Fragments { // which are validated for themselves, too
+	for _, fragment := range doc.Fragments { // validation also checks each fragment alone
 		m.directives += len(fragment.Directives)
 		m.count(fragment.SelectionSet)
 		root := new(place)
@@ -156,7 +155,7 @@ func measure(doc *ast.QueryDocument) *figures {
 	return &m.figures
 }
 
-// count counts what is written in a selection.
+// count adds the directives and aliases of a selection set, without expanding fragments.
 func (m *measurer) count(set ast.SelectionSet) {
 	for _, selection := range set {
 		switch s := selection.(type) {
@@ -175,9 +174,9 @@ func (m *measurer) count(set ast.SelectionSet) {
 	}
 }
 
-// walk goes through a selection of the object at a place and returns how many fields
-// it has. runs is how often its fields are held against each other. A fragment that
-// is within itself is passed over: validation refuses it.
+// walk visits a selection set of the object at a place, and returns the number of its fields. runs
+// is how often validation compares them. walk skips fragments that contain themselves, which
+// validation refuses.
 func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (fields int) {
 	for _, selection := range set {
 		if m.fields > maxFields {
@@ -200,7 +199,7 @@ func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (field
 			child.runs += runs
 			m.walk(s.SelectionSet, child, depth+1, runs)
 		case *ast.InlineFragment:
-			m.fields++ // it has to be gone through as well
+			m.fields++ // visiting it is work as well
 			fields += m.walk(s.SelectionSet, at, depth, runs+1)
 		case *ast.FragmentSpread:
 			m.fields++
@@ -216,7 +215,7 @@ func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (field
 	return fields
 }
 
-// compare counts the comparisons at a place and below.
+// compare adds the comparisons at a place and below it.
 func (m *measurer) compare(at *place) {
 	if at.fields > 1 {
 		m.comparisons = plus(m.comparisons, times(at.fields, at.runs))
@@ -226,7 +225,7 @@ func (m *measurer) compare(at *place) {
 	}
 }
 
-// values counts the values in variables, as far as it matters.
+// values counts the values in variables. It stops soon after maxValues.
 func values(v any) int {
 	n := 1
 	switch v := v.(type) {

@@ -8,13 +8,13 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Apply has an executor hold every operation against the policy of its context.
+// Apply makes an executor check every operation against the policy that its context has.
 func Apply(e *executor.Executor, policy func(context.Context) Policy) {
-	e.SetParserTokenLimit(0) // counted here
+	e.SetParserTokenLimit(0) // this package counts tokens itself
 	e.Use(extension{policy, newDocuments()})
 }
 
-// extension is the gqlgen extension that does.
+// extension is the gqlgen extension that checks operations.
 type extension struct {
 	policy func(context.Context) Policy
 	known  documents

@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	// paces is how many clients' paces are kept at a time: those who came last.
+	// paces is the number of clients whose rate is tracked: the most recent ones.
 	paces = 100_000
-	// burst is the part of a minute's requests that may come at once.
+	// burst is the fraction (1/burst) of a minute's requests that may arrive at once.
 	burst = 10
 )
 
-// Spender identifies whose requests are counted together.
+// Spender identifies the client whose requests are counted together.
 type Spender struct {
-	// Client is the name of a client of the access file; empty for all others.
+	// Client is the name of a client of the access file; empty for other clients.
 	Client string
-	// Token is the hash of the token that others bring.
+	// Token is the hash of the token of the other clients.
 	Token [sha256.Size]byte
 }
 
-// Rates keeps each client's requests below a rate. It is bounded in memory and safe
-// for concurrent use.
+// Rates is a rate limiter with a bucket per client. Its memory is bounded. It is safe for
+// concurrent use.
 type Rates struct {
 	known *lru.Cache[Spender, *rate.Limiter]
 }
 
-// NewRates returns rates of which none is used up.
+// NewRates returns a rate limiter whose buckets are full.
 func NewRates() *Rates {
 	known, err := lru.New[Spender, *rate.Limiter](paces)
 	if err != nil {
@@ -39,8 +39,9 @@ func NewRates() *Rates {
 	return &Rates{known}
 }
 
-// Take counts a request of a client, which may send perMinute, and reports whether
-// it may be answered, and if not, when it is worth another try. 0 is no limit.
+// Take counts a request of a client that may send perMinute requests per minute; 0 is no limit.
+// If the client has exceeded its rate, ok is false and wait is the time until the next request
+// is allowed, in whole seconds.
 func (r *Rates) Take(client Spender, perMinute int) (wait time.Duration, ok bool) {
 	if perMinute == 0 {
 		return 0, true
