@@ -72,7 +72,7 @@ func unpack(t *testing.T, name string, r io.Reader) io.Reader {
 	return z
 }
 
-// TestPack packs side by side, with writers that are used again.
+// TestPack compresses concurrently, with pooled writers.
 func TestPack(t *testing.T) {
 	var wait sync.WaitGroup
 	for _, c := range preferred {
@@ -94,7 +94,7 @@ func TestPack(t *testing.T) {
 	wait.Wait()
 }
 
-// TestFlush has what is flushed be read before the end is written.
+// TestFlush checks that flushed data can be read before the end is written.
 func TestFlush(t *testing.T) {
 	for _, c := range preferred {
 		from, to := io.Pipe()

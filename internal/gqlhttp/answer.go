@@ -20,25 +20,25 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// answer is the answer to one request.
+// answer is the response to one request.
 type answer struct {
 	*handler
 	w       http.ResponseWriter
 	r       *http.Request
 	media   string
-	parts   string // the media type of an answer in parts, if one is wanted
-	written bool   // so that a panic does not add a second answer
-	// alone says that the answer is shared with no other request: the client has set a
-	// deadline, which must not cut another's answer, and must not be another's.
+	parts   string // the media type of an incremental response, if the client accepts one
+	written bool   // prevents a second response after a panic
+	// alone excludes the request from sharing: the client has set a deadline, which must not
+	// apply to other requests.
 	alone bool
 }
 
-// recovered returns the answer where there was a panic.
+// recovered returns the status and the body after a panic.
 func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
 	return encode(http.StatusInternalServerError, h.failure(ctx, v))
 }
 
-// failure returns the response where there was a panic.
+// failure returns the response after a panic.
 func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
 	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
 	if !ok {
@@ -47,9 +47,9 @@ func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
 	return &graphql.Response{Errors: gqlerror.List{failed}}
 }
 
-// acceptable returns the media type to answer with, none if no answer is acceptable, and
-// that of an answer in parts, if one is. Without Accept it is the older one, as clients
-// from before the specification expect.
+// acceptable negotiates the media type of the response, and of an incremental response. media is
+// empty if the client accepts no supported type, and parts if it accepts no incremental one.
+// Without Accept, media is the older type, which clients from before the specification expect.
 func acceptable(accept []string) (media, parts string) {
 	if strings.Join(accept, "") == "" {
 		return legacyJSON, ""
@@ -83,26 +83,26 @@ func acceptable(accept []string) (media, parts string) {
 	}
 	switch events, mixed := inParts[eventStream].quality, inParts[multipart].quality; {
 	case events > max(bestQuality, mixed):
-		// Errors of requests without an operation are no events.
+		// Errors of requests without an operation are not sent as events.
 		return cmp.Or(best, graphqlJSON), eventStream
-	case mixed > 0: // where there are parts; one is JSON
+	case mixed > 0: // only for several parts; a single one is JSON
 		return cmp.Or(best, legacyJSON), multipart
 	}
 	return best, ""
 }
 
-// accepted is how a client accepts a media type: by the most specific range of Accept
+// accepted is how a client accepts a media type, according to the most specific range of Accept
 // that matches it (RFC 9110, section 12.5.1).
 type accepted struct {
 	quality float64
 	rank    int // how specific the range is
-	at      int // its place in Accept
+	at      int // its position in Accept
 }
 
 // exact is the rank of a range without wildcards.
 const exact = math.MaxInt
 
-// or returns the more specific one.
+// or returns the more specific of the two, or the one with the higher quality.
 func (a accepted) or(other accepted) accepted {
 	if other.rank > a.rank || other.rank == a.rank && other.quality > a.quality {
 		return other
@@ -110,13 +110,13 @@ func (a accepted) or(other accepted) accepted {
 	return a
 }
 
-// before reports whether a is preferred to other: by its weight, then if it is named and
-// the other only matched, then by its place.
+// before reports whether a is preferred to other: by quality, then by how specific the range is,
+// then by position.
 func (a accepted) before(other accepted) bool {
 	return cmp.Or(cmp.Compare(a.quality, other.quality), cmp.Compare(a.rank, other.rank), cmp.Compare(other.at, a.at)) > 0
 }
 
-// quality reads a weight, which is 0 if it is not valid.
+// quality parses a weight. It returns 0 if the weight is invalid.
 func quality(q string) float64 {
 	if q == "" {
 		return 1
@@ -128,13 +128,13 @@ func quality(q string) float64 {
 	return f
 }
 
-// mediaType returns the type of a Content-Type, in lower case and without parameters.
+// mediaType returns the media type of a Content-Type, in lower case and without parameters.
 func mediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// jsonInUTF8 reports whether a Content-Type is that of JSON.
+// jsonInUTF8 reports whether a Content-Type is JSON in UTF-8.
 func jsonInUTF8(contentType string) bool {
 	if contentType == legacyJSON {
 		return true
@@ -155,8 +155,8 @@ func (a *answer) status(code int) int {
 	return code
 }
 
-// refuse answers a request that holds no operation. Its status is the same
-// under both media types.
+// refuse responds to a request without a usable operation. The status is the same for both media
+// types.
 func (a *answer) refuse(status int, message string) {
 	a.write(encode(status, refusal(message)))
 }
@@ -167,10 +167,10 @@ func refusal(message string) *graphql.Response {
 	}}}
 }
 
-// statusClientClosed is the status that nginx uses for a client that went.
+// statusClientClosed is nginx's status for a client that has disconnected.
 const statusClientClosed = 499
 
-// gone is the answer for a client that closed its side of the connection too early.
+// gone returns the response for a client that closed its side of the connection too early.
 func gone() *content {
 	status, body := encode(statusClientClosed, refusal("The client closed the connection before the answer was there: keep both directions open until then."))
 	return &content{status: status, body: body}
@@ -178,7 +178,7 @@ func gone() *content {
 
 func (a *answer) write(status int, body []byte) { a.send(&content{status: status, body: body}) }
 
-// send answers, once.
+// send writes the response, unless one has been written.
 func (a *answer) send(c *content) {
 	if a.written {
 		return
@@ -196,8 +196,8 @@ func (a *answer) send(c *content) {
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
 	if cached {
-		// A client may keep it for itself and has to ask each time. Who asks is told by
-		// Authorization, and by nothing else.
+		// The client may store the response privately, but must revalidate it each time. Only
+		// the header Authorization identifies the client.
 		tag := c.etag(a.media, coding)
 		header["Vary"] = append(header["Vary"], "Accept, Authorization")
 		header["Cache-Control"] = revalidated
@@ -217,12 +217,11 @@ func (a *answer) send(c *content) {
 	_, _ = a.w.Write(body)
 }
 
-// matches reports whether a client that sends these headers If-None-Match has what is
-// tagged. The comparison is weak (RFC 9110, section 13.1.2): proxies that compress weaken
-// a tag.
+// matches reports whether one of the If-None-Match headers has the tag. The comparison is weak
+// (RFC 9110, section 13.1.2), because proxies that compress weaken a tag.
 func matches(ifNoneMatch []string, tag string) bool {
 	for _, line := range ifNoneMatch {
-		for had := range strings.SplitSeq(line, ",") { // our own tags have none
+		for had := range strings.SplitSeq(line, ",") { // our own tags have no comma
 			if had = strings.TrimSpace(had); had == "*" || strings.TrimPrefix(had, "W/") == tag {
 				return true
 			}
@@ -231,7 +230,7 @@ func matches(ifNoneMatch []string, tag string) bool {
 	return false
 }
 
-// Values of headers, which are the same in every answer.
+// Header values that are the same in every response.
 var (
 	contentTypes = map[string][]string{
 		legacyJSON:  {legacyJSON + "; charset=utf-8"},
@@ -242,13 +241,13 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// unwritten is the answer where there should have been another.
+// unwritten is the body if encoding the response fails.
 var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
 
 const unwritable = "The answer could not be written."
 
-// encode writes a response. Its data is JSON already, and is used up: nearly all
-// of the body is that, and has room for the rest.
+// encode returns the status and the body of a response. It reuses the memory of the response's
+// data, which is JSON and nearly all of the body.
 func encode(status int, response *graphql.Response) (int, []byte) {
 	var tail bytes.Buffer
 	for _, member := range []struct {

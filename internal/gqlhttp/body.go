@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// body reads a POST's body. It answers itself, and reports false, if the body cannot be
-// read. Memory grows with what has arrived: Content-Length promises and costs the client
-// nothing.
+// body reads the body of a POST. If it cannot be read, body refuses the request and returns false.
+// Memory grows with the bytes that have arrived. It does not follow Content-Length, which costs a
+// client nothing to announce.
 func (a *answer) body() (body []byte, ok bool) {
 	header := a.r.Header
 	switch media := mediaType(header.Get("Content-Type")); {

@@ -18,8 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// counter is an endpoint over real HTTP whose queries last until they are
-// released or given up.
+// counter is an endpoint over real HTTP whose queries run until they are released or cancelled.
 type counter struct {
 	*handler
 	url string
@@ -53,7 +52,7 @@ func (c *counter) execute(ctx context.Context) *graphql.Response {
 	return &graphql.Response{Data: []byte(`{"a":1}`)}
 }
 
-// send sends a body and returns the answer's status and text.
+// send sends a body, and returns the status and the body of the response.
 func (c *counter) send(ctx context.Context, body io.Reader) string {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, body)
 	if err != nil {
@@ -69,7 +68,7 @@ func (c *counter) send(ctx context.Context, body io.Reader) string {
 	return fmt.Sprint(resp.StatusCode, " ", string(text))
 }
 
-// waiters waits until that many wait for one execution.
+// waiters waits until this many requests wait for an execution.
 func (c *counter) waiters(t *testing.T, want int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -82,8 +81,7 @@ func (c *counter) waiters(t *testing.T, want int) {
 
 const asked, answered = `{"query":"{ a }"}`, `200 {"data":{"a":1}}`
 
-// TestBodiesOverHTTP answers with an execution in flight whoever asks the same to
-// the last byte, and nobody else.
+// TestBodiesOverHTTP checks that only requests with byte-identical bodies share an execution.
 func TestBodiesOverHTTP(t *testing.T) {
 	c := newCounter(t)
 	var wait sync.WaitGroup
@@ -97,7 +95,7 @@ func TestBodiesOverHTTP(t *testing.T) {
 	expect(strings.NewReader(asked), answered)
 	<-c.begun
 	expect(strings.NewReader(asked), answered)
-	expect(struct{ io.Reader }{strings.NewReader(asked)}, answered) // in chunks, of a length not told
+	expect(struct{ io.Reader }{strings.NewReader(asked)}, answered) // chunked, without Content-Length
 	c.waiters(t, 3)
 	const refused = `400 {"errors":[{"message":"The body has to be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
 	for _, body := range []string{asked[:len(asked)-1] + "]", asked[:len(asked)-1] + " ", asked + "}", "{", "}", "x"} {
@@ -106,7 +104,7 @@ func TestBodiesOverHTTP(t *testing.T) {
 		}
 	}
 	c.waiters(t, 3)
-	expect(strings.NewReader(asked+"\n"), answered) // which is another text
+	expect(strings.NewReader(asked+"\n"), answered) // a different body
 	<-c.begun
 	close(c.release)
 	wait.Wait()
@@ -122,8 +120,8 @@ func TestBodiesOverHTTP(t *testing.T) {
 	}
 }
 
-// TestGoneWhileWaiting notices that clients have gone who wait for an execution
-// that another one began, and gives it up with the last of them.
+// TestGoneWhileWaiting checks that clients that disconnect leave a shared execution, which is
+// cancelled when the last one disconnects.
 func TestGoneWhileWaiting(t *testing.T) {
 	c := newCounter(t)
 	var wait sync.WaitGroup

@@ -8,12 +8,12 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 )
 
-// content is what an operation is answered, for all who are: what is worked out of it is
-// worked out once. It is safe for concurrent use.
+// content is an encoded response, which several requests may share. Its compressed forms and its
+// hash are computed once. It is safe for concurrent use.
 type content struct {
 	status int
 	body   []byte
-	// whole is of a query that was answered without any error.
+	// whole reports that it is the response to a query, without errors.
 	whole bool
 
 	mu     sync.Mutex
@@ -21,7 +21,7 @@ type content struct {
 	sum    string
 }
 
-// pack returns the body in a coding.
+// pack returns the body compressed with a coding.
 func (c *content) pack(coding *contentcoding.Coding) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *content) pack(coding *contentcoding.Coding) []byte {
 	return packed
 }
 
-// etag returns the strong validator of the body under a media type and in a coding: each
+// etag returns the strong validator of the body with a media type and a coding. Each combination
 // is a representation of its own (RFC 9110, section 8.8.3.3).
 func (c *content) etag(media string, coding *contentcoding.Coding) string {
 	c.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// streaming returns what an operation is answered in parts whose responses are those of next.
+// streaming returns the recorded incremental response of an operation with the responses of next.
 func streaming(ctx context.Context, accept string, next graphql.ResponseHandler) *httptest.ResponseRecorder {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a: Int }"})
 	h := Handler(Config{
@@ -35,8 +35,8 @@ func streaming(ctx context.Context, accept string, next graphql.ResponseHandler)
 	return w
 }
 
-// TestIdle says something every ten seconds in a stream of events on which nothing comes, and
-// nothing in parts, which have no word for it.
+// TestIdle checks that an idle event stream gets a comment every ten seconds. A multipart response
+// gets nothing, because its format has no keep-alive.
 func TestIdle(t *testing.T) {
 	for accept, want := range map[string]string{
 		eventStream: ":\n\n:\n\n" + `event: next` + "\n" + `data: {"data":{"a":1},"hasNext":true}` + "\n\n:\n\n" +
@@ -63,8 +63,8 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestPanicInParts has an operation panic behind its first part: it ends with an error that
-// says nothing of it.
+// TestPanicInParts lets an operation panic after its first part. The response ends with an error
+// that does not contain the panic's message.
 func TestPanicInParts(t *testing.T) {
 	first := true
 	w := streaming(t.Context(), multipart, func(context.Context) *graphql.Response {
@@ -79,7 +79,8 @@ func TestPanicInParts(t *testing.T) {
 	}
 }
 
-// TestGoneInParts has the client go while an operation goes on: the answer ends when that has.
+// TestGoneInParts checks that the handler returns only after the execution has ended if the client
+// disconnects.
 func TestGoneInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -22,12 +22,12 @@ type (
 	explainedKey struct{}
 )
 
-// desk executes operations, which last ten seconds.
+// desk is an endpoint whose operations take ten seconds.
 type desk struct {
 	http.Handler
 	mu        sync.Mutex
 	executed  int
-	given     int // up before the end
+	given     int // the number of cancelled operations
 	panicking bool
 }
 
@@ -61,7 +61,7 @@ func (d *desk) execute(ctx context.Context) *graphql.Response {
 	return &graphql.Response{Data: fmt.Appendf(nil, `"%d for %s"`, n, ctx.Value(scopeKey{}))}
 }
 
-// ask sends a body, and returns the answer's status and text.
+// ask sends a query, and returns the status and the body of the response.
 func (d *desk) ask(ctx context.Context, scope, query string, header ...string) string {
 	r := httptest.NewRequestWithContext(context.WithValue(ctx, scopeKey{}, scope), http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
 	r.Header.Set("Content-Type", "application/json")
@@ -73,8 +73,8 @@ func (d *desk) ask(ctx context.Context, scope, query string, header ...string) s
 	return fmt.Sprint(w.Code, " ", w.Body)
 }
 
-// TestSharing executes identical queries in flight once, and as often as there
-// are of all that an answer depends on.
+// TestSharing checks that identical concurrent queries are executed once, and that queries with
+// different keys are executed separately.
 func TestSharing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -110,7 +110,7 @@ func TestSharing(t *testing.T) {
 				t.Errorf("%s: %v", kind, different)
 			}
 		}
-		// What has ended is not joined.
+		// A query that has ended is not joined.
 		ask("plain", "me", "{ a }")
 		wait.Wait()
 		if d.executed != 6 || len(answers["plain"]) != 2 {
@@ -119,8 +119,8 @@ func TestSharing(t *testing.T) {
 	})
 }
 
-// TestSharingMutations executes each mutation, and no query that begins after one
-// joins a query from before it.
+// TestSharingMutations checks that each mutation is executed, and that a query after a mutation
+// does not join a query from before it.
 func TestSharingMutations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -147,8 +147,8 @@ func TestSharingMutations(t *testing.T) {
 	})
 }
 
-// TestMutationEndsSharingOfEveryVariant has queries of one client in flight in every variant
-// that has an answer of its own. After a mutation of the client none is joined.
+// TestMutationEndsSharingOfEveryVariant runs queries of one client with every flight key. After a
+// mutation of the client, later queries join none of them.
 func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
@@ -177,10 +177,10 @@ func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
 	})
 }
 
-// TestSharingGivingUp lets clients go one by one: the others are answered, and
-// when all have gone the query is given up.
+// TestSharingGivingUp disconnects clients one by one. The others still get the response, and the
+// query is cancelled when all have disconnected.
 func TestSharingGivingUp(t *testing.T) {
-	for staying := range 3 { // the one who executes is the first
+	for staying := range 3 { // the first one executes the query
 		synctest.Test(t, func(t *testing.T) {
 			d := newDesk()
 			var wait sync.WaitGroup
@@ -221,7 +221,7 @@ func TestSharingGivingUp(t *testing.T) {
 	})
 }
 
-// TestSharingPanic answers all who wait for a query that panics.
+// TestSharingPanic checks that every client gets a response if a shared query panics.
 func TestSharingPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()

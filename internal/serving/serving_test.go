@@ -14,12 +14,12 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 )
 
-// served is a server that can be told to end.
+// served is a server that can be shut down.
 type served struct {
 	url   string
 	tell  context.CancelCauseFunc
 	ended chan error
-	// slow receives when a slow request has begun, which lasts until go on is closed.
+	// slow receives when a slow request has begun. Such a request runs until goOn is closed.
 	slow, goOn chan struct{}
 }
 
@@ -47,8 +47,8 @@ func serve(t *testing.T, drain serving.Drain) *served {
 	return s
 }
 
-// get returns the status, 0 if there is no answer, the body, and whether the answer
-// closes the connection.
+// get returns the status (0 if there is no response), the body, and whether the response closes
+// the connection.
 func (s *served) get(path string) (status int, body string, closes bool) {
 	resp, err := http.Get(s.url + path)
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *served) get(path string) (status int, body string, closes bool) {
 	return resp.StatusCode, string(b), resp.Close
 }
 
-// TestDrain ends a server while it has work to do: it says that it is not ready, goes
-// on answering for a while, then takes nothing new, and ends when all is answered.
+// TestDrain shuts a server down during a request. The server stops being ready, responds for a
+// while, then accepts no new requests, and ends when the running request has its response.
 func TestDrain(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: 500 * time.Millisecond, Timeout: 20 * time.Second})
 	if status, _, closes := s.get("/readyz"); status != 200 || closes {
@@ -101,7 +101,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainTimeout has a request that does not end: it is cut off.
+// TestDrainTimeout cuts off a request that does not end.
 func TestDrainTimeout(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: time.Hour, Timeout: 200 * time.Millisecond})
 	go s.get("/slow")
@@ -113,7 +113,7 @@ func TestDrainTimeout(t *testing.T) {
 	}
 }
 
-// TestInterrupt ends a server at a terminal: nobody has to wait.
+// TestInterrupt checks that a server that is interrupted at a terminal ends without delay.
 func TestInterrupt(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: time.Hour, Timeout: 2 * time.Hour})
 	if status, _, _ := s.get("/healthz"); status != 200 {
@@ -125,8 +125,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// overHTTP2 returns a client that begins with HTTP/2, as a proxy does that knows that the
-// server speaks it.
+// overHTTP2 returns a client that uses HTTP/2 with prior knowledge, as a proxy may.
 func overHTTP2(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -135,8 +134,8 @@ func overHTTP2(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// TestHTTP2 has two requests on one connection when the server is told to end: both are
-// answered, and the client is told to send no more there.
+// TestHTTP2 shuts a server down during two requests on one connection. Both get a response, and
+// the server tells the client to send no more requests on that connection.
 func TestHTTP2(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: 200 * time.Millisecond, Timeout: 20 * time.Second})
 	client := overHTTP2(t)
