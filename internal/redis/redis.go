@@ -1,7 +1,6 @@
-// Package redis lets servers that run side by side share what they know, through a
-// Redis or Valkey server: how fast ClickFunnels may be called, what it has answered, and
-// persisted documents. All of that is for the better only. While the server is slow or
-// gone, each goes on as if it were alone.
+// Package redis is the client of the Redis or Valkey server through which replicas share the
+// concurrency limits for ClickFunnels, cached responses and persisted documents. All of this is
+// optional: while Redis is slow or unreachable, each replica runs standalone.
 package redis
 
 import (
@@ -30,42 +29,42 @@ import (
 )
 
 const (
-	// prefix is before all keys. It changes when what is kept under them does.
+	// prefix begins all keys. It changes when the format of the values does.
 	prefix = "funnelgraph:2:"
-	// patience is how long an answer of Redis is waited for.
+	// patience is the timeout for a response of Redis.
 	patience = 100 * time.Millisecond
-	// pause is how long Redis is left alone after it has failed a few times.
+	// pause is how long the circuit breaker stays open, and the interval between pings.
 	pause = 2 * time.Second
-	// leaseTTL is how long a lease lasts that is not renewed.
+	// leaseTTL is the lifetime of a lease that is not renewed.
 	leaseTTL = 5 * time.Second
-	// documentTTL is how long a persisted document is kept after it was last sent.
+	// documentTTL is the lifetime of a persisted document after it was last sent.
 	documentTTL = 24 * time.Hour
-	// MaxTTL is the longest time that answers may be kept for.
+	// MaxTTL is the maximum lifetime of cached responses.
 	MaxTTL = 24 * time.Hour
-	// epochs outlive all answers that were kept before them.
+	// epochTTL is the lifetime of an epoch, which must outlive all responses cached before it.
 	epochTTL = 2 * MaxTTL
 )
 
 //go:embed lease.lua
 var leaseScript string
 
-// Client is what replicas share. It is safe for concurrent use.
+// Client is a Redis client that implements [upstream.Replicas]. It is safe for concurrent use.
 type Client struct {
 	id      string
 	pool    atomic.Pointer[redigo.Pool]
-	conns   *semaphore.Weighted // the pool's own limit panics when it is closed meanwhile
+	conns   *semaphore.Weighted // limits connections, because the pool's own limit panics if the pool is closed meanwhile
 	breaker circuitbreaker.CircuitBreaker[any]
 	lease   *redigo.Script
 
 	failures atomic.Int64
 
 	mu sync.Mutex
-	// untold are the workspaces of whose writes Redis could not be told.
+	// untold are the workspaces with writes that could not be sent to Redis.
 	untold map[string]bool
 }
 
-// Check returns an error of one line if a URL cannot be used. It repeats nothing of the
-// URL, which may hold a password.
+// Check returns an error of one line if a URL is invalid. The error does not repeat the URL, which
+// may contain a password.
 func Check(url string) error {
 	dial := redigo.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
 	if _, err := redigo.DialURL(url, dial); !errors.Is(err, errAway) {
@@ -74,8 +73,8 @@ func Check(url string) error {
 	return nil
 }
 
-// maxConns is how many connections there are at most: few enough for 256 replicas, as Redis
-// bears 10,000 by default.
+// maxConns is the maximum number of connections. It allows 256 replicas, because Redis accepts
+// 10,000 clients by default.
 const maxConns = 32
 
 func newPool(url string) *redigo.Pool {
@@ -88,8 +87,8 @@ func newPool(url string) *redigo.Pool {
 	}
 }
 
-// Connect returns what replicas share at a URL, until the context ends. It does not wait until
-// the server can be reached.
+// Connect returns a client for the Redis server at a URL, which works until the context ends. It
+// does not wait until the server can be reached.
 func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
@@ -98,7 +97,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	r.pool.Store(newPool(url))
 	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(pause).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
-			// The connections of before may all be dead.
+			// The old connections may all be dead.
 			_ = r.pool.Swap(newPool(url)).Close()
 			if e.OldState == circuitbreaker.ClosedState {
 				slog.Warn("Redis does not answer: until it does, this server goes by what it knows itself")
@@ -110,8 +109,8 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	return r, nil
 }
 
-// watch pings Redis from time to time, and tells it of the writes that it could not be told
-// of, until the context ends.
+// watch pings Redis periodically and resends writes that could not be sent, until the context
+// ends.
 func (r *Client) watch(ctx context.Context) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
@@ -132,10 +131,10 @@ func (r *Client) watch(ctx context.Context) {
 	}
 }
 
-// Failures is how often Redis has not answered, or not in time.
+// Failures returns the number of failed requests to Redis, including timeouts.
 func (r *Client) Failures() int64 { return r.failures.Load() }
 
-// Metrics returns what is to be known of Redis by those who run the server.
+// Metrics returns the Prometheus metrics of the client.
 func (r *Client) Metrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -159,8 +158,8 @@ func (r *Client) fail() {
 
 var errAway = errors.New("replicas cannot be reached")
 
-// do has f ask Redis, if that is of any use. It waits for a connection no longer than patience,
-// and for each answer.
+// do calls f with a connection, unless the circuit breaker is open. The wait for a connection and
+// for each response of Redis is limited to patience.
 func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 	if !r.breaker.TryAcquirePermit() {
 		return errAway
@@ -179,7 +178,7 @@ func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 	switch {
 	case err == nil || errors.Is(err, redigo.ErrNil):
 		r.breaker.RecordSuccess()
-	case ctx.Err() != nil && r.breaker.IsClosed(): // given up by whoever asked
+	case ctx.Err() != nil && r.breaker.IsClosed(): // the caller has given up, so Redis has not failed
 	default:
 		r.fail()
 	}
@@ -236,10 +235,10 @@ func (r *Client) Written(ctx context.Context, workspace string) {
 	}
 }
 
-// maxUntold bounds the memory for writes that Redis could not be told of.
+// maxUntold bounds the memory for writes that could not be sent to Redis.
 const maxUntold = 10_000
 
-// tell tells Redis of the writes that it could not be told of.
+// tell resends writes that could not be sent to Redis.
 func (r *Client) tell(ctx context.Context) {
 	r.mu.Lock()
 	untold := slices.Collect(maps.Keys(r.untold))
@@ -275,8 +274,8 @@ func (r *Client) set(ctx context.Context, key string, value any, ttl time.Durati
 	})
 }
 
-// Documents returns a cache of persisted documents that replicas share, in front of which
-// is one of this server's own.
+// Documents returns a cache of persisted documents that replicas share. local is this server's own
+// cache in front of it.
 func (r *Client) Documents(local graphql.Cache[string]) graphql.Cache[string] {
 	return &shelf{r, local}
 }
@@ -295,7 +294,7 @@ func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool)
 		document, err = redigo.String(conn.Do("GET", prefix+"document:"+hash))
 		return err
 	})
-	// Whoever can write to Redis shall not be able to change what a hash stands for.
+	// Verify the hash, so that write access to Redis does not allow replacing documents.
 	if sum := sha256.Sum256([]byte(document)); err != nil || hex.EncodeToString(sum[:]) != hash {
 		return "", false
 	}

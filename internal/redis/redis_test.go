@@ -1,6 +1,6 @@
 //go:build redis
 
-// These tests take a redis-server, which .ci/run installs.
+// These tests need a redis-server, which .ci/run installs.
 package redis_test
 
 import (
@@ -73,10 +73,10 @@ func (r *redisServer) kill() {
 
 func (r *redisServer) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
 
-// api is what the replicas call.
+// api simulates the REST API that the replicas call.
 type api struct {
 	takes time.Duration
-	// capacity is how many calls it bears at a time; 0 is any number.
+	// capacity is the maximum number of concurrent calls; 0 is unlimited.
 	capacity int
 
 	mu                           sync.Mutex
@@ -123,7 +123,7 @@ func (a *api) reset() (peak, refused, made int) {
 	return peak, refused, made
 }
 
-// replica is one of the servers.
+// replica is the REST client of one of the servers.
 type replica struct {
 	*upstream.Client
 	shared *redis.Client
@@ -146,8 +146,8 @@ var place = upstream.Place{WorkspaceID: "101", Subdomain: "acme"}
 
 var pages atomic.Int64
 
-// burst reads n different pages at each of the replicas at once, and returns how many
-// failed and how long each took.
+// burst reads n different pages concurrently from each replica. It returns the number of failures
+// and the time that each replica took.
 func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64, took []time.Duration) {
 	t.Helper()
 	var wait sync.WaitGroup
@@ -175,9 +175,8 @@ func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64,
 	return bad.Load(), took
 }
 
-// TestBurst has two replicas get a burst at the same moment: together they never have
-// more under way than the pace that they share, all of which is used, and each gets its
-// part.
+// TestBurst sends a burst to two replicas at once. Together they never exceed the shared
+// concurrency limit, use all of it, and each gets its part.
 func TestBurst(t *testing.T) {
 	r, a := newRedisServer(t), &api{takes: 50 * time.Millisecond}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
@@ -188,7 +187,7 @@ func TestBurst(t *testing.T) {
 		if failed > 0 {
 			t.Errorf("%d failed", failed)
 		}
-		// The pace is 100 at first and grows while calls go well: by its root in the
+		// The limit is 100 at first and grows while calls succeed: by its square root in the
 		// time of one call.
 		if most := 100 + (round+1)*200; peak > min(most, 512) || peak < 50 {
 			t.Errorf("round %d: %d at a time", round, peak)
@@ -199,8 +198,8 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// TestFilteredReads has more replicas than may have a filtered read under way: never
-// more are, and each gets its turn.
+// TestFilteredReads has more replicas than the limit of concurrent filtered reads. They never
+// exceed it, and each gets its turn.
 func TestFilteredReads(t *testing.T) {
 	r, a := newRedisServer(t), &api{takes: 20 * time.Millisecond}
 	filter, err := upstream.Filter("").With("email_address", "a@example.com")
@@ -215,16 +214,16 @@ func TestFilteredReads(t *testing.T) {
 		t.Errorf("%d failed, %d at a time", failed, peak)
 	}
 	for _, d := range took {
-		if d > 10*time.Second { // 0.8 s if nobody had to wait for turns
+		if d > 10*time.Second { // 0.8 s without waiting for turns
 			t.Errorf("took %s", took)
 		}
 	}
 }
 
-// TestPaceIsLearntTogether has an API bear twenty calls at a time: what one replica has
-// learnt of that, another one goes by from its first call on.
+// TestPaceIsLearntTogether uses an API that allows twenty concurrent calls. A second replica uses
+// the limit that the first one has learnt from its first call on.
 func TestPaceIsLearntTogether(t *testing.T) {
-	// Long enough for all calls that are begun at once to be there together.
+	// A call takes long enough for all calls of a burst to overlap.
 	r, a := newRedisServer(t), &api{takes: 60 * time.Millisecond, capacity: 20}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for range 6 {
@@ -245,8 +244,8 @@ func TestPaceIsLearntTogether(t *testing.T) {
 	}
 }
 
-// TestCacheIsShared has one replica give what the other was answered, until either of
-// them writes. What is kept in between cannot be read without the token.
+// TestCacheIsShared checks that a replica returns a response that the other has cached, until
+// either of them writes. The cached responses cannot be read without the token.
 func TestCacheIsShared(t *testing.T) {
 	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
@@ -261,7 +260,7 @@ func TestCacheIsShared(t *testing.T) {
 	for i, writer := range []replica{one, two, one} {
 		want := fmt.Sprint(i + 1)
 		first := read(one)
-		time.Sleep(200 * time.Millisecond) // it is shared at some time
+		time.Sleep(200 * time.Millisecond) // the response is stored in the background
 		if got := first + read(two) + read(two) + read(one); got != strings.Repeat(want, 4) {
 			t.Errorf("read %s, want %s", got, want)
 		}
@@ -300,7 +299,7 @@ func TestCacheIsShared(t *testing.T) {
 	}
 }
 
-// shelf is a cache of documents in memory.
+// shelf is a document cache in memory.
 type shelf struct{ sync.Map }
 
 func (s *shelf) Get(_ context.Context, key string) (string, bool) {
@@ -310,8 +309,8 @@ func (s *shelf) Get(_ context.Context, key string) (string, bool) {
 }
 func (s *shelf) Add(_ context.Context, key, text string) { s.Store(key, text) }
 
-// TestDocumentsAreShared finds at one replica a document that a client has sent to the
-// other, and nothing that is not what its hash says.
+// TestDocumentsAreShared finds a document at one replica that a client has sent to the other, and
+// rejects documents whose hash is wrong.
 func TestDocumentsAreShared(t *testing.T) {
 	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
@@ -333,9 +332,8 @@ func TestDocumentsAreShared(t *testing.T) {
 	}
 }
 
-// TestRedisDies kills Redis and stops it in the middle of bursts: nothing fails, each
-// goes on by what it knows, the log has one line, and when Redis is back they share
-// again.
+// TestRedisDies kills and pauses Redis during bursts. No call fails, each replica runs standalone
+// and logs one line, and they share again when Redis is back.
 func TestRedisDies(t *testing.T) {
 	var log syncBuffer
 	before := slog.Default()
@@ -390,7 +388,7 @@ func TestRedisDies(t *testing.T) {
 	}
 }
 
-// metrics returns those of a replica by their names.
+// metrics returns the metrics of a replica by name.
 func metrics(t *testing.T, r replica) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -419,7 +417,7 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// TestRedisIsNotThere starts without Redis, which comes later.
+// TestRedisIsNotThere starts a replica before Redis.
 func TestRedisIsNotThere(t *testing.T) {
 	r, a := newRedisServer(t), new(api)
 	r.kill()
@@ -447,8 +445,8 @@ func TestRedisIsNotThere(t *testing.T) {
 	}
 }
 
-// TestStoredWaitIsBounded finds a wait in Redis that no replica stores today: it is ignored
-// and replaced. A wait that a replica has just learnt is bounded, and shared.
+// TestStoredWaitIsBounded checks that an invalid pause in Redis is ignored and replaced. A pause
+// that a replica has just learnt is bounded and shared.
 func TestStoredWaitIsBounded(t *testing.T) {
 	r := newRedisServer(t)
 	cli := func(args ...string) string {

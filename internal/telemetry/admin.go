@@ -14,16 +14,16 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Admin is what is for those who run the server, on a port of its own: /metrics in the
-// formats of Prometheus, /debug/pprof/, and /log-level, which says the level of the log
-// and changes it by PUT. It is to be called once, where there are metrics.
+// Admin returns the handler for operators, which is served on a port of its own: /metrics in the
+// Prometheus formats, /debug/pprof/, and /log-level, which returns the log level and changes it
+// by PUT. It must be called at most once, and only if the configuration has metrics.
 func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, more ...prometheus.Collector) http.Handler {
 	t.metrics.registry.MustRegister(newUpstreamStats(stats))
 	t.metrics.registry.MustRegister(more...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	// Not cmdline: a flag can hold a password, that of --redis-url.
+	// No cmdline: the flag --redis-url can contain a password.
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -44,7 +44,7 @@ func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, mor
 	return mux
 }
 
-// maxLevel bounds what is read as the name of a level, in bytes.
+// maxLevel is the maximum length of the name of a level, in bytes.
 const maxLevel = 32
 
 func say(w http.ResponseWriter, level *slog.LevelVar) {

@@ -8,9 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLog returns a logger that writes lines of text or of JSON, from a level on that can
-// be changed. What is logged while a request is answered has its id, and that of its
-// trace.
+// NewLog returns a logger that writes lines as text or JSON, at a level that can change. Lines
+// that are logged during a request have the ids of the request and of its trace.
 func NewLog(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
@@ -19,7 +18,7 @@ func NewLog(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	return slog.New(ofRequest{slog.NewTextHandler(w, options)})
 }
 
-// ofRequest is a [slog.Handler] that says which request a line belongs to.
+// ofRequest is a [slog.Handler] that adds the ids of the request and of its trace.
 type ofRequest struct{ slog.Handler }
 
 // Handle implements [slog.Handler].

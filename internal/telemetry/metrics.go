@@ -11,8 +11,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// metrics are those of Prometheus. None of their labels has more than a few values: no
-// client, no operation's name, no workspace.
+// metrics are the Prometheus metrics. Every label has only a few values: there are no labels for
+// clients, operation names or workspaces.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -23,10 +23,10 @@ type metrics struct {
 	accounts, workspace *hostMetrics
 }
 
-// hostMetrics are those of the calls of a class of hosts.
+// hostMetrics are the metrics of calls to a class of hosts.
 type hostMetrics struct {
 	calls, attempts         *prometheus.CounterVec
-	callsWell, attemptsWell prometheus.Counter // with status 200, over the network: nearly all
+	callsWell, attemptsWell prometheus.Counter // status 200 over the network, cached as the usual case
 
 	callDuration, waitedCall prometheus.Observer
 }
@@ -47,7 +47,7 @@ func newMetrics(version string, inFlight func() int) *metrics {
 	callDuration := histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
 	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status")
 	waitedCall := histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
-	// Hosts go by their class: there is one for each workspace.
+	// Hosts are grouped into classes, because each workspace has its own.
 	of := func(host string) *hostMetrics {
 		label := prometheus.Labels{"host": host}
 		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waitedCall: waitedCall.With(label)}
@@ -73,7 +73,7 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// done counts a request that has been answered.
+// done counts a finished request.
 func (m *metrics) done(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
 	kind := o.kind
 	if kind == "" {
@@ -84,7 +84,7 @@ func (m *metrics) done(o *operation, outcome string, took time.Duration, answer 
 	m.bytes.Observe(float64(answer.bytes))
 	if o.shared {
 		m.shared.WithLabelValues(kind).Inc()
-		return // its errors and calls are those of the other one
+		return // the other request has counted the errors and calls
 	}
 	if o.kind != "" {
 		m.perOperation.WithLabelValues(kind).Observe(float64(o.calls.network))
@@ -126,7 +126,7 @@ func (m *metrics) attempted(a upstream.Attempt) {
 	h.attempts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 }
 
-// upstreamStats are metrics of what a client is doing at the moment of the question.
+// upstreamStats collects metrics of a client's current state.
 type upstreamStats struct {
 	stats func() upstream.Stats
 	descs []*prometheus.Desc

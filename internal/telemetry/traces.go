@@ -22,9 +22,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// NewTraces returns what spans are sent to, as the standard environment variables of
-// OpenTelemetry say (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and
-// what sends the last ones. It returns nil for the former where they ask for no traces.
+// NewTraces returns the tracer provider that the standard environment variables of OpenTelemetry
+// configure (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and a function that sends
+// the remaining spans. The provider is nil if the variables do not enable traces.
 func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(context.Context), error) {
 	if !tracesWanted() {
 		return nil, func(context.Context) {}, nil
@@ -45,12 +45,13 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 	return provider, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lastSpans)
 		defer cancel()
-		_ = provider.Shutdown(ctx) // which has said why
+		_ = provider.Shutdown(ctx) // the error handler has logged the error
 	}, nil
 }
 
-// newExporter returns the exporter that the environment asks for. The ones for metrics and
-// logs, which the auto-exporter brings along, are never used: Prometheus reads the metrics.
+// newExporter returns the trace exporter that the environment selects. It does not use
+// OpenTelemetry's auto-exporter, which adds unused exporters for metrics and logs: Prometheus
+// reads the metrics.
 func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	if name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name != "otlp" {
 		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be otlp or none", name)
@@ -69,20 +70,20 @@ func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	return exporter, nil
 }
 
-// lastSpans is how long the last spans may take to be sent.
+// lastSpans is the maximum time for sending the remaining spans at shutdown.
 const lastSpans = 3 * time.Second
 
-// mostTraces is how many operations are traced in a second, unless a client or the
-// environment asks for them: more than anybody looks at, and few enough to cost next to
-// nothing where there are thousands.
+// mostTraces is the maximum number of operations per second that are traced, unless the client or
+// the environment decides. It is more than operators look at, and costs next to nothing on a
+// server with thousands of operations per second.
 const mostTraces = 100
 
-// samplers are those that the environment can name. The library takes what is none of them for
-// all operations.
+// samplers are the samplers that the environment can name. With any other name, the library would
+// trace all operations.
 var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
 
-// sampling returns which operations are traced, where the environment does not say so: of a
-// quiet server all, and some of a busy one.
+// sampling returns the default sampler, which traces all operations of a quiet server and some of
+// a busy one. It returns no option if the environment names a known sampler.
 func sampling() []sdk.TracerProviderOption {
 	if slices.Contains(samplers, strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))) {
 		return nil
@@ -90,7 +91,7 @@ func sampling() []sdk.TracerProviderOption {
 	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(bounded{rate.NewLimiter(mostTraces, mostTraces)}))}
 }
 
-// bounded is a [sdk.Sampler] of so many operations a second.
+// bounded is a [sdk.Sampler] with a maximum number of operations per second.
 type bounded struct{ left *rate.Limiter }
 
 // ShouldSample implements [sdk.Sampler].
@@ -105,8 +106,8 @@ func (b bounded) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
 // Description implements [sdk.Sampler].
 func (b bounded) Description() string { return fmt.Sprintf("at most %v a second", b.left.Limit()) }
 
-// tracesWanted reports whether the environment says where traces are to go. The
-// libraries' own default is a collector on this machine; most have none.
+// tracesWanted reports whether the environment enables traces. The library's default is to send
+// them to a collector on this machine, which most machines do not have.
 func tracesWanted() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
@@ -117,9 +118,8 @@ func tracesWanted() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// bare is a [slog.Handler] that logs what the libraries complain of, and not with which
-// values: those are variables of the environment, among them the headers with a collector's
-// token.
+// bare is a [slog.Handler] that logs the library's errors without their values. The values are
+// environment variables, such as the headers with a collector's token.
 type bare struct{ slog.Handler }
 
 // Enabled implements [slog.Handler].
@@ -138,7 +138,7 @@ func (h bare) WithAttrs([]slog.Attr) slog.Handler { return h }
 // WithGroup implements [slog.Handler].
 func (h bare) WithGroup(string) slog.Handler { return h }
 
-// quiet logs that spans cannot be sent, once in a while.
+// quiet logs failures to send spans, at most once a minute.
 type quiet struct {
 	mu     sync.Mutex
 	spoken time.Time

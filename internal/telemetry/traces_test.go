@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestSampling traces all operations of a quiet server, so many a second of a busy one, those
-// whose client has decided as it has, and as the environment says if it names a sampler.
+// TestSampling checks that all operations of a quiet server are traced, and at most so many per
+// second of a busy one. The decisions of the client and the environment's sampler come first.
 func TestSampling(t *testing.T) {
 	parent := func(flags trace.TraceFlags) context.Context {
 		return trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags}))
@@ -63,7 +63,8 @@ func TestSampling(t *testing.T) {
 	}
 }
 
-// TestLinksOfShared links an operation to the one that it was answered with, if that is traced.
+// TestLinksOfShared checks that an operation with a shared response is linked to the operation
+// that was executed, if that one is traced.
 func TestLinksOfShared(t *testing.T) {
 	for flags, links := range map[string]int{"00": 0, "01": 1} {
 		spans := tracetest.NewInMemoryExporter()
