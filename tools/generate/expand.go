@@ -121,7 +121,7 @@ func (e *expansion) resource(r *Resource) error {
 	own.Directives = without(r.Type.Directives, ofTypes...)
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
-		bound(field("id", "ID!", "Global id: opaque, and found again by `node`."), "Ref"),
+		bound(field("id", "ID!", "Opaque global id, by which `node` finds the object."), "Ref"),
 		field("rawId", "ID!", "ClickFunnels' numeric id, as a string because it can exceed 32 bits."),
 		field("publicId", "String", "Short public id, as in ClickFunnels' URLs."),
 	}
@@ -137,7 +137,7 @@ func (e *expansion) resource(r *Resource) error {
 	)
 	own.Fields = append(own.Fields, fields[relations:]...)
 	if !r.Accounts {
-		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
+		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none for `id`, `rawId` and lists, else 1 REST call.")))
 		own.Fields = append(own.Fields, workspace)
 		e.resolves(r.Type.Name, workspace, workspaceBody(r))
 	}
@@ -214,7 +214,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			e.resolves(typeName, &own, body)
 		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
-			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."), accessor(f)))
+			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` as ClickFunnels sent it, also if the enum lacks the value."), accessor(f)))
 		}
 	}
 	return append(all, raw...)
@@ -226,11 +226,11 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 	if cost := args.text("cost", ""); cost != "" {
 		return "Cost: " + cost
 	}
-	without, call := "where it is known", "1 REST call"
+	without, call := "for `id` and `rawId`", "1 REST call per "+to.Noun
 	if embeds := args.texts("embeds"); len(embeds) > 0 {
 		without = "for `" + strings.Join(append([]string{"id", "rawId"}, embeds...), "`, `") + "`"
 	}
-	if slices.Contains(to.Filters, "id") {
+	if to.isBatched() {
 		call = "1 REST call per 20 " + to.Plural
 	}
 	return "Cost: none " + without + ", else " + call + "."
@@ -238,16 +238,16 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 
 // list returns the field that holds a list of a resource.
 func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
-	of, cost := "that the token reaches", "1 REST call per 20 "+r.Plural
+	of, cost := "that the token may see", "1 REST call per 20 "+r.Plural
 	if parent := e.Resources[list.Parent]; parent != nil {
 		of = "of the " + parent.Noun
 		if list.Parent != "Workspace" {
-			cost = "1 REST call per " + parent.Noun + " and 20 " + r.Plural
+			cost += " of each " + parent.Noun
 		}
 	}
 	f := field(list.Field, r.Type.Name+"Connection", strings.Join(strings.Fields(upperFirst(r.Plural)+" "+of+". "+r.Note+" Cost: "+cost+"."), " "))
 	if len(r.Filters) > 0 {
-		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that every row meets."))
+		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that rows must meet."))
 	}
 	f.Arguments = append(f.Arguments, window(r.Sort)...)
 	return unlessFailed(f)
@@ -255,13 +255,16 @@ func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
 
 // inverse returns the field of another type that lists the rows that belong to it.
 func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinition {
-	to := e.Resources[relation.To]
+	to, of := e.Resources[relation.To], ""
+	if parent := e.Resources[r.Lists[0].Parent]; r.Lists[0].Parent != "Workspace" {
+		of = " of the same " + parent.Noun
+	}
 	f := field(relation.Inverse, r.Type.Name+"Connection",
-		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+".")
+		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+of+".")
 	f.Arguments = window(r.Sort)
 	if relation.Across != "" {
 		f.Arguments = window("NONE") // several lists are merged by id
-		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call for the " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
+		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call per 20 " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
 	}
 	return batched(unlessFailed(f))
 }
@@ -276,31 +279,31 @@ func window(sort string) ast.ArgumentDefinitionList {
 		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default, the order of creation."))
 	}
 	return append(arguments,
-		argument("first", "Int", "Number of rows from the start, or after `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another."),
-		argument("after", "String", "Cursor of the row before the first one; goes with `first`."),
-		argument("last", "Int", "Number of rows from the end, or before `before`: 1 to 100."),
-		argument("before", "String", "Cursor of the row after the last one; goes with `last`."),
+		argument("first", "Int", "Number of rows from the start, or after the cursor `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence."),
+		argument("after", "String", "Cursor that the page starts after. Use it with `first`."),
+		argument("last", "Int", "Number of rows from the end, or before the cursor `before`: 1 to 100."),
+		argument("before", "String", "Cursor that the page ends before. Use it with `last`."),
 	)
 }
 
 func connection(r *Resource) *ast.Definition {
 	name := r.Type.Name
-	return object(name+"Connection", "Page of a list of "+r.Plural+".",
+	return object(name+"Connection", "Page of "+r.Plural+", as a Relay connection.",
 		field("nodes", "["+name+"!]!", "Rows of the page."),
 		field("edges", "["+name+"Edge!]!", "Rows of the page, each with its cursor."),
-		field("pageInfo", "PageInfo!", "Where the page begins and ends, and whether more rows follow."),
+		field("pageInfo", "PageInfo!", "Cursors of the page, and whether there are more rows."),
 	)
 }
 
 func edge(r *Resource) *ast.Definition {
-	return object(r.Type.Name+"Edge", "Row of a list of "+r.Plural+".",
+	return object(r.Type.Name+"Edge", "Row of a page of "+r.Plural+", with its cursor.",
 		field("cursor", "String!", "Cursor of the row, for `after` and `before`."),
 		field("node", r.Type.Name+"!", "The "+r.Noun+"."),
 	)
 }
 
 // byID ends the description of an argument that takes the ids of records.
-const byID = ", by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
+const byID = ", given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
 
 // filter returns the input type of a resource's filter, nil if it has none.
 func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
@@ -308,7 +311,7 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 		return nil, nil //nolint:nilnil // see above
 	}
 	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
-		Description: "Conditions for " + r.Plural + ": a row meets all of them. An empty list of values matches nothing."}
+		Description: "Conditions for " + r.Plural + ". Rows must meet all of them. An empty list of values matches no rows."}
 	for _, key := range r.Filters {
 		condition, err := e.condition(r, key)
 		if err != nil {
@@ -325,13 +328,13 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 // describes it by hand.
 func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, error) {
 	if key == "id" {
-		return field("ids", "[ID!]", "Any of these "+r.Plural+byID), nil
+		return field("ids", "[ID!]", "Only these "+r.Plural+byID), nil
 	}
 	for _, relation := range r.Relations {
 		if relation.FilterKey == key {
 			words := relation.Filter
 			if words == "" {
-				words = "Of any of these " + e.Resources[relation.To].Plural
+				words = "Only " + r.Plural + " of these " + e.Resources[relation.To].Plural
 			}
 			return field(relation.Field.Name+"Ids", "[ID!]", words+byID), nil
 		}
@@ -342,9 +345,9 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 		}
 		switch t := f.Type.Name(); t {
 		case "Boolean":
-			return field(f.Name, t, "Value of `"+f.Name+"`."), nil
+			return field(f.Name, t, "Only rows with this value of `"+f.Name+"`."), nil
 		default:
-			return field(plural(f.Name), "["+t+"!]", "Any of these values of `"+f.Name+"`, compared exactly; at most 100."), nil
+			return field(plural(f.Name), "["+t+"!]", "Only rows with exactly one of these values of `"+f.Name+"`; at most 100."), nil
 		}
 	}
 	for _, f := range e.filterFields(r) {
@@ -360,7 +363,7 @@ func openEnum(definition *ast.Definition) *ast.Definition {
 	own := *definition
 	own.Directives = without(definition.Directives, "open")
 	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
-		Name: "UNKNOWN", Description: "A word that this schema does not know: the field's `raw…` twin has it.",
+		Name: "UNKNOWN", Description: "Value that this schema does not know. The `raw…` field has it.",
 	})
 	return &own
 }

@@ -299,7 +299,7 @@ func (d *Description) writeLoaders(c *code) error {
 // loaderOf returns the expression for the loader of a resource.
 func (d *Description) loaderOf(r *Resource) string {
 	name, many := r.Type.Name, "nil"
-	if r.Owner == "" && slices.Contains(r.Filters, "id") {
+	if r.isBatched() {
 		many = "byFilter((*upstream.Client)." + plural(name) + ")"
 	}
 	loader := fmt.Sprintf("newResource(inPlace((*upstream.Client).%s), %s)", name, many)
@@ -308,6 +308,9 @@ func (d *Description) loaderOf(r *Resource) string {
 	}
 	return loader
 }
+
+// isBatched reports whether REST finds several records by their ids in one call.
+func (r *Resource) isBatched() bool { return r.Owner == "" && slices.Contains(r.Filters, "id") }
 
 // listOf returns the declaration of a list of a resource.
 func (d *Description) listOf(r *Resource, list List) string {
