@@ -93,7 +93,7 @@ type Held struct {
 // Caller implements [Gate].
 func (g Held) Caller(r *http.Request) (*Caller, *Refusal) {
 	if !serving.OnLoopback(r) {
-		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "A token that the server holds is for this machine only.", 0}
+		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "The server-held token is for callers on this machine only.", 0}
 	}
 	return own(g.Token, g.Policy), nil
 }
@@ -137,7 +137,7 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 	rates := limits.NewRates()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(w, r) {
-			(&Refusal{http.StatusForbidden, upstream.Forbidden, "A page of another site cannot send this: a query by GET from there needs the header GraphQL-Require-Preflight.", 0}).write(w)
+			(&Refusal{http.StatusForbidden, upstream.Forbidden, "A page of another site cannot send this request: add the header GraphQL-Require-Preflight to queries by GET.", 0}).write(w)
 			return
 		}
 		caller, refusal := gate.Caller(r)
@@ -167,7 +167,7 @@ func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 		return nil
 	}
 	if caller.Policy.Measure {
-		slog.WarnContext(ctx, "over a limit, and not refused", "limit", "rate", "max", rate, "client", caller.Policy.Client)
+		slog.WarnContext(ctx, "limit exceeded, but not enforced", "limit", "rate", "max", rate, "client", caller.Policy.Client)
 		return nil
 	}
 	return &Refusal{http.StatusTooManyRequests, upstream.RateLimited, "This client may send " + strconv.Itoa(rate) + " requests a minute.", wait}

@@ -65,7 +65,7 @@ func NewClients(ctx context.Context, path string, token upstream.Token, policy l
 func (c *Clients) look(ctx context.Context) {
 	switch changed, err := c.load(ctx); {
 	case err != nil:
-		slog.ErrorContext(ctx, "the access file has changed and cannot be used: the one before stays in place", "file", c.path, "error", err)
+		slog.ErrorContext(ctx, "the changed access file cannot be used: the previous one stays in use", "file", c.path, "error", err)
 	case changed:
 		slog.InfoContext(ctx, "the access file was read again", "file", c.path, "clients", len(c.now.Load().entries))
 	}
@@ -164,12 +164,12 @@ func (c *Clients) take(ctx context.Context, r *roster, j *JWT) error {
 func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	token := bearer(r)
 	if token == "" {
-		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Say who you are: send the header \"Authorization: Bearer <client key>\".", 0}
+		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Authentication is required: send the header \"Authorization: Bearer <client key>\".", 0}
 	}
 	if caller := c.now.Load().find(token); caller != nil {
 		return caller, nil
 	}
-	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client is not known.", 0}
+	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client key or token is unknown or not valid.", 0}
 }
 
 // find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of

@@ -89,7 +89,7 @@ func (c *client) scope() (*upstream.Scope, error) {
 		return nil, err
 	}
 	if workspaces != nil && c.Teams.Value == all {
-		return nil, errors.New("teams: all is everything, so that workspaces cannot be given as well")
+		return nil, errors.New("teams: all includes all workspaces, so that workspaces cannot be given as well")
 	}
 	if teams == nil && workspaces == nil && c.Teams.Value != all {
 		return nil, errors.New("say what it may see: give teams or workspaces, or teams: all for everything that its token reaches")
@@ -220,7 +220,7 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 		}
 		for _, hash := range e.hashes {
 			if other, taken := known[hash]; taken {
-				return nil, fmt.Errorf("client %s: its key is that of %s", c.Name, other)
+				return nil, fmt.Errorf("client %s: it has the same key as client %s; make another with `funnelgraph key new`", c.Name, other)
 			}
 			known[hash] = c.Name
 			if hash == exampleKey {
@@ -238,7 +238,7 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 	e.caller.Policy.Client = c.Name
 	switch {
 	case len(c.Keys) == 0 && len(c.Claims) == 0:
-		return e, errors.New("give keys or claims by which it is known")
+		return e, errors.New("give keys or claims that identify it")
 	case len(c.Claims) > 0 && f.JWT == nil:
 		return e, errors.New("claims need a jwt section")
 	}
@@ -257,7 +257,7 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 		e.caller.ReadOnly = true
 	case "read-write":
 	default:
-		return e, errors.New("access can be read or read-write")
+		return e, errors.New("access must be read or read-write")
 	}
 	if e.caller.Scope, err = c.scope(); err != nil {
 		return e, err
@@ -273,7 +273,7 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 	if c.Token != "" {
 		token, ok := tokens[c.Token]
 		if !ok {
-			return "", errors.New("its token is not among the tokens")
+			return "", errors.New("its token is not listed under tokens")
 		}
 		return token, nil
 	}
@@ -281,7 +281,7 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 		return own, nil
 	}
 	if len(tokens) != 1 {
-		return "", errors.New("give the token that it uses, by its name among the tokens")
+		return "", errors.New("give the token that it uses, by its name under tokens")
 	}
 	for _, token := range tokens {
 		return token, nil

@@ -44,7 +44,7 @@ func (j *JWT) check() error {
 	u, err := url.Parse(j.JWKS)
 	secure := err == nil && (u.Scheme == "https" || u.Scheme == "http" && upstream.IsLoopback(u.Hostname()))
 	if !secure || u.Host == "" || u.User != nil {
-		return errors.New("jwt: jwks is not an https URL (or http on loopback), without a user")
+		return errors.New("jwt: jwks must be an https URL without a user; http is allowed on loopback only")
 	}
 	for _, name := range j.Algorithms {
 		if !slices.Contains(algorithms, name) {
@@ -80,7 +80,7 @@ type verifier struct {
 func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{j.JWKS}, keyfunc.Override{
 		Client: &http.Client{Timeout: keysTimeout, Transport: boundedKeys{http.DefaultTransport}, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("the issuer's keys are somewhere else")
+			return errors.New("the issuer redirects the request for its keys: set jwks to the final URL")
 		}},
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysInterval,

@@ -31,40 +31,40 @@ import (
 // set in the configuration file, where its key is the flag's name. "go generate
 // ./internal/config" writes the table of all settings to docs/configuration.md.
 type Config struct {
-	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file with the names of flags as keys. Flags and environment variables win over it."`
-	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
-	Version     kong.VersionFlag `name:"version" help:"Print which build this is, and end."`
+	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file whose keys are the names of flags. Flags and environment variables override it."`
+	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with the source of each value and without secrets, and exit."`
+	Version     kong.VersionFlag `name:"version" help:"Print the version of this build, and exit."`
 
 	Listen      string        `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
-	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"How long each call to the simulated API takes, such as 300ms. Only for the demo."`
-	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Shares of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no answer at all. They come in the same order at each start. Only for the demo."`
+	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, account or token."`
+	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"Time that each call to the simulated API takes, such as 300ms. Only with --demo."`
+	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Fractions of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no response at all. They fail in the same order after each start. Only with --demo."`
 	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
-	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
+	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat the flag, or separate several origins by commas; there are no wildcards. With --demo, localhost is allowed on any port."`
 
-	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
-	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
-	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`
-	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"How often a REST call is made at most, where ClickFunnels refused it (429), could not be reached or was out of order (408, 425, 502–504, 520–527, 530). A 500 is repeated twice at most. What creates something is repeated only if it has certainly not arrived."`
-	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Most filtered reads of one token under way in a workspace; 0 is no limit. ClickFunnels documents 2."`
-	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s; 0s is not at all. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
-	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
+	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base URL of the ClickFunnels API. {subdomain}, in the host or in the path, stands for \"accounts\" or the workspace's subdomain; it is optional. Plain http is allowed on loopback only."`
+	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels requires a distinct one, such as YourAppYourOrg."`
+	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt at a REST call."`
+	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"Maximum number of attempts at a REST call that failed because ClickFunnels refused it (429), or was unreachable or unavailable (408, 425, 502–504, 520–527, 530). A 500 is retried at most twice. A call that creates something is retried only if it certainly did not arrive."`
+	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Maximum number of concurrent filtered reads with one token in a workspace; 0 is no limit. ClickFunnels documents 2."`
+	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long responses of ClickFunnels are cached for the same token, such as 30s; 0s disables the cache. A mutation clears the cache of its workspace. A request with Cache-Control: no-cache bypasses it."`
+	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Maximum memory for cached responses, in MiB."`
 
-	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file that says who may call, with which ClickFunnels token, and what each may see and do. Callers then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is read again when it changes."`
-	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by their id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
-	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run no documents but those of the manifest."`
-	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Switch it off where only your own applications call."`
+	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file with the clients that may call, their ClickFunnels tokens and their permissions. Clients then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is reloaded when it changes."`
+	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
+	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run only the documents of the manifest."`
+	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Disable it if only your own applications call."`
 
-	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits that follow are enforced, or only reported in the log (measure), to find out which ones fit. --max-body is always enforced."`
-	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Largest body of a request, in bytes; at least 1."`
+	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits below are enforced, or only reported in the log (measure) to find suitable values. --max-body is always enforced."`
+	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request's body, in bytes; at least 1."`
 	Limits     limits.Limits `group:"Limits" embed:""`
 
-	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address to serve /metrics, /debug/pprof/ and /log-level on, for those who run the server only, such as 127.0.0.1:9090."`
-	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"How the lines of the log are written: text or json."`
-	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"What is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
-	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share their pace towards ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Give one with a password by the environment or a file that others cannot read: they can read a process's arguments."`
-	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long requests are still accepted after SIGTERM, while /readyz says no, so that load balancers notice. Ctrl-C does without."`
-	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"How long it may take to end: what is still running by then is cut off. A second signal ends at once."`
+	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address of /metrics, /debug/pprof/ and /log-level, for operators only, such as 127.0.0.1:9090."`
+	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
+	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share the concurrency limits for ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Set a URL with a password in the environment or in a file that other users cannot read: they can read a process's arguments."`
+	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long the server accepts requests after SIGTERM, while /readyz reports that it is not ready, so that load balancers notice. Ctrl-C skips the delay."`
+	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown; requests that are still running are then cut off. A second signal ends the process at once."`
 
 	// Command is the command to run: [Serve], [NewKey] or [PrintSchema].
 	Command string `kong:"-"`
@@ -76,16 +76,16 @@ type Config struct {
 
 const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API. "funnelgraph --demo" shows it without an account.
 
-Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To hold tokens for callers instead, say in an --access-file who they are. CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it, is a token for clients of that file that name no other; without such a file it is for whoever calls, and funnelgraph then serves on a loopback address only.
+Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To keep the tokens on the server instead, list the callers in an --access-file. CLICKFUNNELS_API_TOKEN is the token of clients in that file that name no other; CLICKFUNNELS_API_TOKEN_FILE is the path of a file with only this token. Without an access file every caller uses this token, and funnelgraph then serves on a loopback address only.
 
-It ends with 0 when it has done what it was told to, and with 1, and the reason on standard error, when it could not start or had to cut requests off.`
+The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph could not start or had to cut off requests.`
 
 // groups are the groups of flags in --help and in the reference.
 var groups = []kong.Group{
 	{Key: "Serving", Title: "Serving:"},
 	{Key: "ClickFunnels", Title: "Calling ClickFunnels:"},
-	{Key: "Callers", Title: "Who may call, and with what:"},
-	{Key: "Limits", Title: "Limits of a request, where 0 is no limit:"},
+	{Key: "Callers", Title: "Callers and documents:"},
+	{Key: "Limits", Title: "Limits of a request (0 is no limit):"},
 	{Key: "Operations", Title: "Operations:"},
 }
 
@@ -100,16 +100,16 @@ const (
 type commands struct {
 	Config
 
-	Serve struct{} `cmd:"" default:"1" help:"Serve the GraphQL endpoint. This is what is done without a command."`
+	Serve struct{} `cmd:"" default:"1" help:"Serve the GraphQL endpoint. This is the default command."`
 	Key   struct {
-		New struct{} `cmd:"" help:"Make a client key, and print it with its hash. The key is for the client, the hash for the access file."`
+		New struct{} `cmd:"" help:"Make a client key, and print it with its hash. Give the key to the client, and put the hash into the access file."`
 	} `cmd:"" help:"Client keys."`
 	Schema struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
 }
 
 // ErrHelp is returned by [Parse] after it has printed the help, the version or the
 // configuration, as the arguments asked.
-var ErrHelp = errors.New("help was asked for")
+var ErrHelp = errors.New("help was requested")
 
 // widest is the maximum width of --help in columns; longer lines are hard to read.
 const widest = 120
@@ -196,33 +196,33 @@ func (c *Config) check(all []setting) error {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:9090 or :9090", name("admin-listen"), c.AdminListen)
 	}
 	if c.UpstreamURL == "" {
-		return fmt.Errorf("%s cannot be empty: leave it away for its default", name("upstream-url"))
+		return fmt.Errorf("%s cannot be empty: omit it to use its default", name("upstream-url"))
 	}
 	if c.UserAgent == "" {
-		return fmt.Errorf("%s cannot be empty: leave it away for its default", name("user-agent"))
+		return fmt.Errorf("%s cannot be empty: omit it to use its default", name("user-agent"))
 	}
 	if err := upstream.CheckTemplate(c.UpstreamURL); err != nil {
 		return fmt.Errorf("%s: %w", name("upstream-url"), err)
 	}
 	if c.UpstreamTimeout == 0 {
-		return fmt.Errorf("%s %s must be more than nothing, such as 30s", name("upstream-timeout"), c.UpstreamTimeout)
+		return fmt.Errorf("%s %s must be positive, such as 30s", name("upstream-timeout"), c.UpstreamTimeout)
 	}
 	if c.Attempts < 1 {
-		return fmt.Errorf("%s %d must be at least 1, which is never again", name("max-attempts"), c.Attempts)
+		return fmt.Errorf("%s %d must be at least 1, which disables retries", name("max-attempts"), c.Attempts)
 	}
 	if c.RedisURL != "" {
 		if err := redis.Check(c.RedisURL); err != nil {
 			return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
 		}
 		if strings.Contains(c.RedisURL, ":"+hidden+"@") {
-			return fmt.Errorf("%s has %s in the place of its password, as --print-config prints it: put the password there", name("redis-url"), hidden)
+			return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), hidden)
 		}
 		if c.CacheTTL > redis.MaxTTL {
-			return fmt.Errorf("%s %s must be %s at most with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
+			return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
 		}
 	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
-		return fmt.Errorf("%s %d must be 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
+		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
 	}
 	if c.TrustedOnly && c.TrustedFile == "" {
 		return fmt.Errorf("%s needs --trusted-documents: there would be nothing to run", name("trusted-documents-only"))
@@ -247,7 +247,7 @@ func (c *Config) check(all []setting) error {
 		}
 	}
 	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
-		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: say who may call with --access-file, or listen on a loopback address, or unset the token so that callers bring their own", name("listen"), c.Listen)
+		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: authenticate callers with --access-file, or listen on a loopback address, or unset the token so that callers send their own", name("listen"), c.Listen)
 	}
 	return nil
 }

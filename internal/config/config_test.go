@@ -128,10 +128,10 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--filtered-reads=-1"}, want: "--filtered-reads -1 must not be negative"},
 		{args: []string{"--drain-timeout=-1s"}, want: "must not be negative"},
 		{args: []string{"--drain-delay=soon"}, want: "--drain-delay"},
-		{args: []string{"--redis-url", "http://user:hush@host:6379"}, want: "--redis-url cannot be used: it looks like redis://"},
+		{args: []string{"--redis-url", "http://user:hush@host:6379"}, want: "--redis-url cannot be used: it must look like redis://"},
 		{args: []string{"--redis-url", "redis://user:hush@host:port"}, want: "--redis-url cannot be used"},
 		{args: []string{"--redis-url", "redis://user:hush@host/zero"}, want: "--redis-url cannot be used"},
-		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be 24h0m0s at most"},
+		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be at most 24h0m0s"},
 		{args: []string{"--trusted-documents-only"}, want: "there would be nothing to run"},
 		{args: []string{"key"}, want: "new"},
 		{env: map[string]string{"FUNNELGRAPH_LISTEN": "8080"}, want: "FUNNELGRAPH_LISTEN \"8080\" is not HOST:PORT"},
@@ -233,7 +233,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("at %s columns, %d: %s", columns, n, line)
 			}
 		}
-		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "It ends with 0") || !strings.Contains(text, "CLICKFUNNELS_API_TOKEN_FILE") || !strings.Contains(text, "Commands: serve [flags] Serve") || !strings.Contains(text, "key new Make") {
+		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "The exit code is 0") || !strings.Contains(text, "CLICKFUNNELS_API_TOKEN_FILE") || !strings.Contains(text, "Commands: serve [flags] Serve") || !strings.Contains(text, "key new Make") {
 			t.Error(out.String())
 		}
 		_, rest, _ := strings.Cut(out.String(), "\nFlags:\n")

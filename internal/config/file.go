@@ -94,7 +94,7 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 	}
 	keys := document.Content[0]
 	if keys.Kind != yaml.MappingNode {
-		return fmt.Errorf("it has to be made of keys and values, such as listen: %q", ":8080")
+		return fmt.Errorf("it must consist of keys and values, such as listen: %q", ":8080")
 	}
 	lines := make(map[*kong.Flag]int)
 	for i := 0; i < len(keys.Content); i += 2 {
@@ -104,7 +104,7 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 			return fmt.Errorf("line %d: %w", key.Line, err)
 		}
 		if first := lines[flag]; first != 0 {
-			return fmt.Errorf("line %d: %s stands there twice, first on line %d", key.Line, flag.Name, first)
+			return fmt.Errorf("line %d: %s appears twice, first on line %d", key.Line, flag.Name, first)
 		}
 		lines[flag] = key.Line
 		if v.byFlag[flag], err = valueOf(value, flag); err != nil {
@@ -124,11 +124,11 @@ var (
 // flagOf returns the flag that a key sets.
 func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 	if len(key) > maxKey {
-		return nil, errors.New("there is no key of that length: the keys are the names of flags, which --help lists")
+		return nil, errors.New("this key is too long: keys are the names of flags, which --help lists")
 	}
 	plain := strings.ReplaceAll(strings.ToLower(key), "_", "-")
 	if secretKey.MatchString(plain) {
-		return nil, errors.New("the ClickFunnels token cannot stand in this file: set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it")
+		return nil, errors.New("the ClickFunnels token is not allowed in this file: set CLICKFUNNELS_API_TOKEN, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with only the token")
 	}
 	plain = strings.TrimPrefix(plain, "funnelgraph-")
 	var near *kong.Flag
@@ -138,9 +138,9 @@ func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 		case flag.Name == key && settable(flag):
 			return flag, nil
 		case flag.Name == key:
-			return nil, fmt.Errorf("%s is for the command line, and cannot stand in a file", key)
+			return nil, fmt.Errorf("%s is allowed on the command line only", key)
 		case slices.Contains(flag.Envs, key):
-			return nil, fmt.Errorf("%s is the name of a variable: the key is %s", key, flag.Name)
+			return nil, fmt.Errorf("%s is an environment variable: its key is %s", key, flag.Name)
 		case settable(flag) && (near == nil || distance(flag) < distance(near)):
 			near = flag
 		}
@@ -150,9 +150,9 @@ func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 		said = fmt.Sprintf("%q", key)
 	}
 	if near != nil && distance(near) <= max(2, len(near.Name)/4) {
-		return nil, fmt.Errorf("%s is not known: it looks like %s", said, near.Name)
+		return nil, fmt.Errorf("%s is not known: did you mean %s?", said, near.Name)
 	}
-	return nil, fmt.Errorf("%s is not known: the keys are the names of flags, which --help lists", said)
+	return nil, fmt.Errorf("%s is not known: keys are the names of flags, which --help lists", said)
 }
 
 // settable reports whether the file can set a flag. It cannot set flags that select an action or
@@ -168,12 +168,12 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 	if flag.IsSlice() {
 		must := expected(flag, flag.Target.Type().Elem())
 		if node.Kind != yaml.SequenceNode {
-			return nil, fmt.Errorf("a list, such as [first, second], and each in it %s", must.says)
+			return nil, fmt.Errorf("a list, such as [first, second], each item %s", must.says)
 		}
 		list := make([]any, len(node.Content))
 		for i, each := range node.Content {
 			if !slices.Contains(must.tags, each.ShortTag()) || each.Kind != yaml.ScalarNode || each.Decode(&list[i]) != nil {
-				return nil, fmt.Errorf("a list, and each in it %s", must.says)
+				return nil, fmt.Errorf("a list, each item %s", must.says)
 			}
 		}
 		value = list
@@ -214,7 +214,7 @@ func expected(flag *kong.Flag, of reflect.Type) kind {
 	case (reflect.Zero(of).CanInt() || reflect.Zero(of).CanUint()) && of.PkgPath() == "":
 		return kind{"a whole number", []string{"!!int"}}
 	}
-	return kind{"text (in quotes, if it looks like something else)", []string{"!!str"}}
+	return kind{"text (quoted, if YAML reads it as another type)", []string{"!!str"}}
 }
 
 // origin is the source of a value.

@@ -65,13 +65,13 @@ func parse(text []byte) (*Trusted, error) {
 	byID := make(map[string]string)
 	if json.Unmarshal(text, &apollo) == nil && apollo.Format != "" {
 		if apollo.Format != "apollo-persisted-query-manifest" {
-			return nil, fmt.Errorf("a manifest of the format %q is not known", apollo.Format)
+			return nil, fmt.Errorf("the manifest format %q is not supported", apollo.Format)
 		}
 		for _, op := range apollo.Operations {
 			byID[op.ID] = op.Body
 		}
 	} else if err := json.Unmarshal(text, &byID); err != nil {
-		return nil, errors.New("it is no manifest: neither a JSON object of documents by their ids, nor Apollo's format")
+		return nil, errors.New("it is not a manifest: it must be a JSON object of documents by id, or have Apollo's format")
 	}
 	t := &Trusted{byID: byID, byHash: make(map[string]string, len(byID)), texts: make(map[string]bool, len(byID))}
 	for id, document := range byID {
@@ -139,14 +139,14 @@ func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawP
 	}
 	if !asked {
 		if n.only && !n.trusted.texts[params.Query] {
-			return refused("This server runs trusted documents only, and this is none of them.")
+			return refused("This server runs trusted documents only, and this document is not one of them.")
 		}
 		return nil
 	}
 	document, known := n.trusted.find(id)
 	switch {
 	case known && params.Query != "" && params.Query != document:
-		return refused("The document is not the one that its id stands for.")
+		return refused("The document's text does not match its id.")
 	case known:
 		params.Query = document
 		delete(params.Extensions, persisted)
@@ -154,7 +154,7 @@ func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawP
 	case automatic && !n.only:
 		return nil // it may be an automatic persisted query
 	}
-	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest are not of the same version.")
+	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest have different versions.")
 }
 
 // NotFound is the error code for an id that is not in the manifest. It differs from the code of

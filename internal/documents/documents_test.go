@@ -9,10 +9,10 @@ import (
 // TestBadManifests checks that each error is one line with the reason.
 func TestBadManifests(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         "it is no manifest",
-		"[]":                       "it is no manifest",
-		`{"a": 1}`:                 "it is no manifest",
-		`{"format": "other"}`:      `of the format "other" is not known`,
+		"":                         "it is not a manifest",
+		"[]":                       "it is not a manifest",
+		`{"a": 1}`:                 "it is not a manifest",
+		`{"format": "other"}`:      `the manifest format "other" is not supported`,
 		`{"": "{ a }"}`:            "a document has no id",
 		`{"a": "{"}`:               "document a: ",
 		`{"a": "{ a }", "b": "}"}`: "document b: ",

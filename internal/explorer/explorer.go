@@ -92,7 +92,7 @@ func Handler(endpoint string) http.Handler {
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "GraphiQL is read only; operations go to "+endpoint+".", http.StatusMethodNotAllowed)
+			http.Error(w, "GraphiQL supports only GET and HEAD: send operations to "+endpoint+".", http.StatusMethodNotAllowed)
 			return
 		}
 		f.serve(w, r)

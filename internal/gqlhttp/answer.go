@@ -172,7 +172,7 @@ const statusClientClosed = 499
 
 // gone returns the response for a client that closed its side of the connection too early.
 func gone() *content {
-	status, body := encode(statusClientClosed, refusal("The client closed the connection before the answer was there: keep both directions open until then."))
+	status, body := encode(statusClientClosed, refusal("The client closed its side of the connection before the response: keep both directions open until then."))
 	return &content{status: status, body: body}
 }
 
@@ -244,7 +244,7 @@ var (
 // unwritten is the body if encoding the response fails.
 var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
 
-const unwritable = "The answer could not be written."
+const unwritable = "The response could not be encoded."
 
 // encode returns the status and the body of a response. It reuses the memory of the response's
 // data, which is JSON and nearly all of the body.

@@ -19,7 +19,7 @@ func (a *answer) body() (body []byte, ok bool) {
 		a.refuse(http.StatusUnsupportedMediaType, "Uploads by multipart/form-data are not supported. Send JSON in UTF-8 with the header Content-Type: application/json.")
 		return nil, false
 	case !jsonInUTF8(header.Get("Content-Type")):
-		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
+		a.refuse(http.StatusUnsupportedMediaType, "The body must be JSON in UTF-8: send the header Content-Type: application/json.")
 		return nil, false
 	}
 	if coding := strings.Join(header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {

@@ -97,7 +97,7 @@ func TestBodiesOverHTTP(t *testing.T) {
 	expect(strings.NewReader(asked), answered)
 	expect(struct{ io.Reader }{strings.NewReader(asked)}, answered) // chunked, without Content-Length
 	c.waiters(t, 3)
-	const refused = `400 {"errors":[{"message":"The body has to be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
+	const refused = `400 {"errors":[{"message":"The body must be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
 	for _, body := range []string{asked[:len(asked)-1] + "]", asked[:len(asked)-1] + " ", asked + "}", "{", "}", "x"} {
 		if got := c.send(t.Context(), strings.NewReader(body)); got != refused {
 			t.Errorf("%s: got %s", body, got)

@@ -108,7 +108,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		timeout, err := parseTimeout(given)
 		if err != nil {
 			a.media = cmp.Or(a.media, legacyJSON)
-			a.refuse(http.StatusBadRequest, TimeoutHeader+" has to be a positive time such as 8s, 800ms or 8.")
+			a.refuse(http.StatusBadRequest, TimeoutHeader+" must be a positive duration, such as 8s, 800ms or 8.")
 			return
 		}
 		a.alone = true
@@ -117,14 +117,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.media == "":
 		a.media = legacyJSON
-		a.refuse(http.StatusNotAcceptable, "Answers are "+graphqlJSON+" or "+legacyJSON+", in parts "+multipart+" or "+eventStream+": accept one of them.")
+		a.refuse(http.StatusNotAcceptable, "No media type of the header Accept is supported: accept "+graphqlJSON+", "+legacyJSON+", "+multipart+" or "+eventStream+".")
 	case r.Method == http.MethodPost:
 		a.post(ctx)
 	case r.Method == http.MethodGet:
 		a.get(ctx)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		a.refuse(http.StatusMethodNotAllowed, "Operations come by POST, and queries by GET as well.")
+		a.refuse(http.StatusMethodNotAllowed, "Send operations by POST, or queries by GET: other methods are not supported.")
 	}
 	if ctx.Err() != nil {
 		// The client may have closed only its own side of the connection. Without this,
@@ -142,7 +142,7 @@ func (a *answer) post(ctx context.Context) {
 	a.answer(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
-			message := "The body has to be one JSON object."
+			message := "The body must be one JSON object."
 			if bytes.HasPrefix(bytes.TrimLeft(operation, " \t\r\n"), []byte("[")) {
 				message = "Batches of operations are not supported: send each operation as one JSON object in a request of its own."
 			}
@@ -162,7 +162,7 @@ func (a *answer) get(ctx context.Context) {
 	a.answer(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
-			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
+			a.refuse(http.StatusBadRequest, "The query string of the URL is malformed.")
 			return nil, false
 		}
 		fields := make(map[string]any)
@@ -177,7 +177,7 @@ func (a *answer) get(ctx context.Context) {
 			}
 			object, err := decodeObject(query.Get(key))
 			if err != nil {
-				a.refuse(http.StatusBadRequest, key+" has to be one JSON object.")
+				a.refuse(http.StatusBadRequest, key+" must be one JSON object.")
 				return nil, false
 			}
 			fields[key] = object
@@ -202,15 +202,15 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	}
 	switch {
 	case !text("query", &p.Query):
-		a.refuse(http.StatusBadRequest, "query has to be text.")
+		a.refuse(http.StatusBadRequest, "query must be a string.")
 	case !text("operationName", &p.OperationName):
-		a.refuse(http.StatusBadRequest, "operationName has to be text.")
+		a.refuse(http.StatusBadRequest, "operationName must be a string.")
 	case !object("variables", &p.Variables):
-		a.refuse(http.StatusBadRequest, "variables has to be a JSON object.")
+		a.refuse(http.StatusBadRequest, "variables must be a JSON object.")
 	case !object("extensions", &p.Extensions):
-		a.refuse(http.StatusBadRequest, "extensions has to be a JSON object.")
+		a.refuse(http.StatusBadRequest, "extensions must be a JSON object.")
 	case !document(fields, p):
-		a.refuse(http.StatusBadRequest, "documentId has to be text.")
+		a.refuse(http.StatusBadRequest, "documentId must be a string.")
 	case strings.TrimSpace(p.Query) == "" && p.Extensions[documents.IDKey] == nil && p.Extensions["persistedQuery"] == nil:
 		a.refuse(http.StatusBadRequest, "query is missing.")
 	default:
@@ -221,7 +221,7 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 }
 
 // supportedParts is the end of the error messages for clients that try to subscribe.
-const supportedParts = "an answer in parts comes as " + multipart + " or " + eventStream + "."
+const supportedParts = "the media types of incremental responses are " + multipart + " and " + eventStream + "."
 
 // isSubscription reports whether the operation is a subscription. The schema has none, so
 // validation would only report unknown fields.
@@ -292,7 +292,7 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 		a.query(ctx, key, op)
 	case a.r.Method == http.MethodGet:
 		a.w.Header().Set("Allow", "POST")
-		a.refuse(http.StatusMethodNotAllowed, "Only queries come by GET; send this by POST.")
+		a.refuse(http.StatusMethodNotAllowed, "Only queries can be sent by GET: send this operation by POST.")
 	default:
 		a.forget(key.scope)
 		defer a.forget(key.scope)
@@ -310,7 +310,7 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 func (a *answer) invalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
 	switch {
 	case op.Doc != nil && op.Operation == nil && p.OperationName == "":
-		errs[0].Message = "The document has several operations: operationName has to say which is to be run."
+		errs[0].Message = "The document has several operations: set operationName to the one to run."
 	case isSubscription(p) && errs[0].Extensions["limit"] == nil:
 		errs = gqlerror.List{{
 			Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,

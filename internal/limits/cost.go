@@ -27,10 +27,10 @@ func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerr
 	}
 	w := &walker{op: op, fragments: make(map[string]int)}
 	complexity := w.selection(op.Operation.SelectionSet)
-	if err := p.over(ctx, "rows", w.rows, p.Rows, "A list is asked for %d rows; it can be asked for %d."); err != nil && w.rows <= mostRows {
+	if err := p.over(ctx, "rows", w.rows, p.Rows, "The operation requests %d rows of a list; the limit is %d."); err != nil && w.rows <= mostRows {
 		return err // the field itself reports more than mostRows
 	}
-	return p.over(ctx, "complexity", complexity, p.Complexity, "The answer could have %d fields; it can have %d. Ask for fewer rows, or in several requests.")
+	return p.over(ctx, "complexity", complexity, p.Complexity, "The response could have %d fields; the limit is %d. Request fewer rows, or send several requests.")
 }
 
 // Complexity returns the maximum number of fields in an operation's response.

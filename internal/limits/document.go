@@ -65,7 +65,7 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 			return refusal("tokens", n, most, tooManyTokens)
 		}
 		if longest > maxName {
-			return refusal("name", longest, maxName, "The document has a name of %d bytes; one can have %d.")
+			return refusal("name", longest, maxName, "The document has a name of %d bytes; the limit is %d.")
 		}
 		doc, err := parser.ParseQuery(&ast.Source{Input: query})
 		if err != nil {
@@ -78,10 +78,10 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		}
 	}
 	if known.fields > maxFields {
-		return refusal("fields", known.fields, maxFields, "The document has %d fields or more where its fragments are written out; it can have %d.")
+		return refusal("fields", known.fields, maxFields, "The document has at least %d fields with its fragments expanded; the limit is %d.")
 	}
 	if known.comparisons > maxComparisons {
-		return refusal("comparisons", known.comparisons, maxComparisons, "The document has the same fields at the same places so often that it takes %d comparisons to check it; it can take %d.")
+		return refusal("comparisons", known.comparisons, maxComparisons, "The document repeats fields so often that validation needs %d comparisons; the limit is %d.")
 	}
 	for _, limit := range []struct {
 		name        string
@@ -89,10 +89,10 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		text        string
 	}{
 		{"tokens", known.tokens, p.Tokens, tooManyTokens},
-		{"depth", known.depth, p.Depth, "The document nests fields %d deep; it can nest them %d deep."},
-		{"aliases", known.aliases, p.Aliases, "The document has %d aliases; it can have %d."},
-		{"directives", known.directives, p.Directives, "The document has %d directives; it can have %d."},
-		{"rootFields", known.rootFields, p.RootFields, "The operation begins with %d fields; it can begin with %d."},
+		{"depth", known.depth, p.Depth, "The document nests fields %d deep; the limit is %d."},
+		{"aliases", known.aliases, p.Aliases, "The document has %d aliases; the limit is %d."},
+		{"directives", known.directives, p.Directives, "The document has %d directives; the limit is %d."},
+		{"rootFields", known.rootFields, p.RootFields, "The operation has %d root fields; the limit is %d."},
 	} {
 		if err := p.over(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 	return nil
 }
 
-const tooManyTokens = "The document has %d or more words and signs; it can have %d."
+const tooManyTokens = "The document has at least %d lexical tokens; the limit is %d."
 
 // tokens returns the number of tokens in a document, and the length of the longest name in bytes.
 // It stops at most+1 tokens unless most is 0.

@@ -30,7 +30,7 @@ func (extension) Validate(graphql.ExecutableSchema) error { return nil }
 // before the document is validated.
 func (e extension) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
 	if n := values(params.Variables); n > maxValues {
-		return refusal("values", n, maxValues, "The variables have %d or more values; they can have %d.")
+		return refusal("values", n, maxValues, "The variables have at least %d values; the limit is %d.")
 	}
 	return e.known.check(ctx, params.Query, e.policy(ctx))
 }

@@ -19,28 +19,28 @@ import (
 // Limits are the limits of one request; 0 is no limit.
 type Limits struct {
 	// Tokens is the maximum number of tokens in a document.
-	Tokens int `name:"max-tokens" env:"FUNNELGRAPH_MAX_TOKENS" default:"5000" help:"Most words and signs in a document." yaml:"tokens"`
+	Tokens int `name:"max-tokens" env:"FUNNELGRAPH_MAX_TOKENS" default:"5000" help:"Maximum number of lexical tokens (names, numbers, signs) in a document." yaml:"tokens"`
 	// Depth is the maximum nesting depth of fields, after fragments are expanded.
-	Depth int `name:"max-depth" env:"FUNNELGRAPH_MAX_DEPTH" default:"20" help:"How deep fields may be nested." yaml:"depth"`
+	Depth int `name:"max-depth" env:"FUNNELGRAPH_MAX_DEPTH" default:"20" help:"Maximum nesting depth of fields." yaml:"depth"`
 	// Aliases is the maximum number of aliases in a document.
-	Aliases int `name:"max-aliases" env:"FUNNELGRAPH_MAX_ALIASES" default:"200" help:"Most aliases in a document." yaml:"aliases"`
+	Aliases int `name:"max-aliases" env:"FUNNELGRAPH_MAX_ALIASES" default:"200" help:"Maximum number of aliases in a document." yaml:"aliases"`
 	// Directives is the maximum number of directives in a document.
-	Directives int `name:"max-directives" env:"FUNNELGRAPH_MAX_DIRECTIVES" default:"100" help:"Most directives in a document." yaml:"directives"`
+	Directives int `name:"max-directives" env:"FUNNELGRAPH_MAX_DIRECTIVES" default:"100" help:"Maximum number of directives in a document." yaml:"directives"`
 	// RootFields is the maximum number of root fields in an operation.
-	RootFields int `name:"max-root-fields" env:"FUNNELGRAPH_MAX_ROOT_FIELDS" default:"100" help:"Most fields at the root of an operation." yaml:"root-fields"`
+	RootFields int `name:"max-root-fields" env:"FUNNELGRAPH_MAX_ROOT_FIELDS" default:"100" help:"Maximum number of fields at the root of an operation." yaml:"root-fields"`
 	// Rows is the largest page that a client may request of a connection; never above 100.
-	Rows int `name:"max-rows" env:"FUNNELGRAPH_MAX_ROWS" default:"100" help:"Most rows of one list that may be asked for, 100 at most." yaml:"rows"`
+	Rows int `name:"max-rows" env:"FUNNELGRAPH_MAX_ROWS" default:"100" help:"Maximum number of rows that may be requested of one list; at most 100." yaml:"rows"`
 	// Complexity is the maximum number of fields in a response whose lists are all as long as
 	// requested.
-	Complexity int `name:"max-complexity" env:"FUNNELGRAPH_MAX_COMPLEXITY" default:"1000000" help:"Most fields that an answer may have if every list in it is as long as was asked for." yaml:"complexity"`
+	Complexity int `name:"max-complexity" env:"FUNNELGRAPH_MAX_COMPLEXITY" default:"1000000" help:"Maximum number of fields in a response if every list in it is as long as requested." yaml:"complexity"`
 	// Objects is the maximum number of objects in all lists of a response together.
-	Objects int `name:"max-objects" env:"FUNNELGRAPH_MAX_OBJECTS" default:"50000" help:"Most objects in the lists of one answer together." yaml:"objects"`
+	Objects int `name:"max-objects" env:"FUNNELGRAPH_MAX_OBJECTS" default:"50000" help:"Maximum number of objects in all lists of a response together." yaml:"objects"`
 	// Calls is the maximum number of REST calls of a request.
-	Calls int `name:"max-calls" env:"FUNNELGRAPH_MAX_CALLS" default:"500" help:"Most REST calls that one request may make. What is left out has the error CALL_BUDGET_EXCEEDED, the rest is answered." yaml:"calls"`
+	Calls int `name:"max-calls" env:"FUNNELGRAPH_MAX_CALLS" default:"500" help:"Maximum number of REST calls of one request. Fields that need more have the error CALL_BUDGET_EXCEEDED; the other fields are returned." yaml:"calls"`
 	// Timeout is the maximum time for all REST calls of a request together.
-	Timeout time.Duration `name:"request-timeout" env:"FUNNELGRAPH_REQUEST_TIMEOUT" default:"60s" help:"How long the REST calls of one request may take together. What is not there by then has the error UPSTREAM_TIMEOUT, the rest is answered." yaml:"timeout"`
+	Timeout time.Duration `name:"request-timeout" env:"FUNNELGRAPH_REQUEST_TIMEOUT" default:"60s" help:"Maximum time for all REST calls of one request together. Fields that are missing then have the error UPSTREAM_TIMEOUT; the other fields are returned." yaml:"timeout"`
 	// Rate is the maximum number of requests of one client per minute.
-	Rate int `name:"rate-limit" env:"FUNNELGRAPH_RATE_LIMIT" default:"0" help:"Most requests of one client, or of one token, in a minute; a tenth of it may come at once. 0 is no limit." yaml:"rate"`
+	Rate int `name:"rate-limit" env:"FUNNELGRAPH_RATE_LIMIT" default:"0" help:"Maximum number of requests per minute of one client, or of one token; a tenth of them may arrive at once. 0 is no limit." yaml:"rate"`
 }
 
 // Check returns an error of one line if a limit is negative.
@@ -100,7 +100,7 @@ func (p Policy) Exceeded(ctx context.Context, limit string, most int) func() {
 }
 
 func (p Policy) report(ctx context.Context, limit string, value, most int) {
-	slog.WarnContext(ctx, "over a limit, and not refused", "limit", limit, "value", value, "max", most, "client", p.Client)
+	slog.WarnContext(ctx, "limit exceeded, but not enforced", "limit", limit, "value", value, "max", most, "client", p.Client)
 }
 
 // over returns an error if a value exceeds a limit. If the policy only measures, it reports the

@@ -68,7 +68,7 @@ type Client struct {
 func Check(url string) error {
 	dial := redigo.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
 	if _, err := redigo.DialURL(url, dial); !errors.Is(err, errAway) {
-		return errors.New("it looks like redis://user:password@host:6379/0, or rediss:// with TLS")
+		return errors.New("it must look like redis://user:password@host:6379/0, or rediss:// with TLS")
 	}
 	return nil
 }
@@ -100,10 +100,10 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 			// The old connections may all be dead.
 			_ = r.pool.Swap(newPool(url)).Close()
 			if e.OldState == circuitbreaker.ClosedState {
-				slog.Warn("Redis does not answer: until it does, this server goes by what it knows itself")
+				slog.Warn("Redis does not respond: this server runs standalone until it does")
 			}
 		}).
-		OnClose(func(circuitbreaker.StateChangedEvent) { slog.Info("Redis answers again") }).
+		OnClose(func(circuitbreaker.StateChangedEvent) { slog.Info("Redis responds again") }).
 		Build()
 	go r.watch(ctx)
 	return r, nil
@@ -138,10 +138,10 @@ func (r *Client) Failures() int64 { return r.failures.Load() }
 func (r *Client) Metrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "funnelgraph_redis_failures_total", Help: "How often Redis has not answered, or not in time.",
+			Name: "funnelgraph_redis_failures_total", Help: "Requests to Redis that failed or timed out.",
 		}, func() float64 { return float64(r.failures.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "funnelgraph_redis_up", Help: "1 while Redis answers; 0 while this server goes by what it knows itself.",
+			Name: "funnelgraph_redis_up", Help: "1 while Redis responds; 0 while this server runs standalone.",
 		}, func() float64 {
 			if r.pool.Load() == nil || !r.breaker.IsClosed() {
 				return 0
@@ -156,7 +156,7 @@ func (r *Client) fail() {
 	r.breaker.RecordFailure()
 }
 
-var errAway = errors.New("replicas cannot be reached")
+var errAway = errors.New("Redis cannot be reached")
 
 // do calls f with a connection, unless the circuit breaker is open. The wait for a connection and
 // for each response of Redis is limited to patience.

@@ -359,7 +359,7 @@ func TestRedisDies(t *testing.T) {
 		if _, err := one.CreateContact(t.Context(), place, map[string]string{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := strings.Count(log.String(), "Redis does not answer"); n != 2 { // there are two servers
+		if n := strings.Count(log.String(), "Redis does not respond"); n != 2 { // there are two servers
 			t.Errorf("%s: the log has %d lines of it:\n%s", name, n, log.String())
 		}
 		if one.shared.Failures() == 0 {

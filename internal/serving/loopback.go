@@ -26,7 +26,7 @@ func Guard(on net.Addr, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !OnLoopback(r) {
-			http.Error(w, "This address is for this machine only: the Host header has to be localhost or a loopback address.", http.StatusForbidden)
+			http.Error(w, "This address is for this machine only: the Host header must be localhost or a loopback address.", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -35,7 +35,7 @@ func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, mor
 			err = wanted.UnmarshalText([]byte(strings.TrimSpace(string(text))))
 		}
 		if err != nil {
-			http.Error(w, "The body has to be debug, info, warn or error.", http.StatusBadRequest)
+			http.Error(w, "The body must be debug, info, warn or error.", http.StatusBadRequest)
 			return
 		}
 		level.Set(wanted)

@@ -34,19 +34,19 @@ type hostMetrics struct {
 func newMetrics(version string, inFlight func() int) *metrics {
 	m := &metrics{
 		registry:     prometheus.NewRegistry(),
-		operations:   counter("operations_total", "Requests to the GraphQL endpoint by the type of their operation (none where it could not be read) and how they went: ok, partial (data and errors), failed (errors, and nothing but null), refused (not run: not allowed, not valid, or over a limit) or canceled (the client went away).", "type", "outcome"),
-		shared:       counter("operations_shared_total", "Queries that were answered with what an identical one in flight was.", "type"),
-		failed:       counter("errors_total", "Errors in answers by their code.", "code"),
-		limits:       counter("limits_exceeded_total", "Operations that were over a limit, by the limit.", "limit"),
-		duration:     histogram("operation_duration_seconds", "How long requests to the GraphQL endpoint took.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
-		perOperation: histogram("operation_calls", "REST calls over the network that an operation took, shared ones left out.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
+		operations:   counter("operations_total", "Requests to the GraphQL endpoint by operation type (none if it is unknown) and outcome: ok, partial (data and errors), failed (errors, and only null as data), refused (not run: not allowed, not valid, or over a limit) or canceled (the client disconnected).", "type", "outcome"),
+		shared:       counter("operations_shared_total", "Queries that shared the response of an identical query in flight.", "type"),
+		failed:       counter("errors_total", "Errors in responses by code.", "code"),
+		limits:       counter("limits_exceeded_total", "Operations that exceeded a limit, by limit.", "limit"),
+		duration:     histogram("operation_duration_seconds", "Duration of requests to the GraphQL endpoint.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
+		perOperation: histogram("operation_calls", "REST calls over the network per operation, without shared calls.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
 		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "response_bytes",
-			Help: "Size of answers of the GraphQL endpoint as they were sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
+			Help: "Size of responses of the GraphQL endpoint as sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
 	}
-	calls := counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for all workspaces' own), status of the answer (0 without one) and where it came from: network, coalesced (shared with another request) or cache.", "host", "status", "origin")
-	callDuration := histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
-	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status")
-	waitedCall := histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
+	calls := counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for the hosts of all workspaces), status (0 without a response) and origin: network, coalesced (shared with another request) or cache.", "host", "status", "origin")
+	callDuration := histogram("upstream_call_duration_seconds", "Duration of REST calls over the network, including all attempts and the time in the queue.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
+	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls if some were refused or failed and were retried.", "host", "status")
+	waitedCall := histogram("upstream_wait_seconds", "Time that attempts waited for the concurrency limiter.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
 	// Hosts are grouped into classes, because each workspace has its own.
 	of := func(host string) *hostMetrics {
 		label := prometheus.Labels{"host": host}
@@ -55,9 +55,9 @@ func newMetrics(version string, inFlight func() int) *metrics {
 		return h
 	}
 	m.accounts, m.workspace = of("accounts"), of("workspace")
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "1, with the server's version.", ConstLabels: prometheus.Labels{"version": version}})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1, with the server's version as a label.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint that are being answered."}, func() float64 { return float64(inFlight()) })
+	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint in flight."}, func() float64 { return float64(inFlight()) })
 	m.registry.MustRegister(flying, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
 		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, calls, callDuration, attempts, waitedCall)
 	return m
@@ -136,12 +136,12 @@ var gauges = []struct {
 	name, help string
 	value      func(upstream.Stats) float64
 }{
-	{"upstream_in_flight", "REST calls that are under way.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
-	{"upstream_waiting", "REST calls that wait until the pace lets them through.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
-	{"upstream_lanes", "Pairs of token and host that are being called, each at a pace of its own.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
-	{"upstream_breaker_open", "Hosts that are not called for a while with at least one token, since they do not answer it.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
-	{"cache_entries", "Answers of ClickFunnels that are kept.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
-	{"cache_bytes", "About how much memory they take.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
+	{"upstream_in_flight", "REST calls in flight.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
+	{"upstream_waiting", "REST calls that wait for the concurrency limiter.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
+	{"upstream_lanes", "Queues in use: pairs of token and host, each with its own concurrency limit.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
+	{"upstream_breaker_open", "Hosts whose circuit breaker is open for at least one token, because they do not respond.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
+	{"cache_entries", "Cached responses of ClickFunnels.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
+	{"cache_bytes", "Approximate memory of cached responses.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
 }
 
 func newUpstreamStats(stats func() upstream.Stats) *upstreamStats {

@@ -54,7 +54,7 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 // reads the metrics.
 func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	if name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name != "otlp" {
-		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be otlp or none", name)
+		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it must be otlp or none", name)
 	}
 	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf"); protocol {
 	case "http/protobuf":
@@ -62,10 +62,10 @@ func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	case "grpc":
 		exporter, err = otlptracegrpc.New(ctx)
 	default:
-		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; it can be http/protobuf or grpc", protocol)
+		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; it must be http/protobuf or grpc", protocol)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("traces cannot be sent as OTEL_EXPORTER_OTLP_… says: %w", err)
+		return nil, fmt.Errorf("the variables OTEL_EXPORTER_OTLP_… cannot be used: %w", err)
 	}
 	return exporter, nil
 }
@@ -127,7 +127,7 @@ func (bare) Enabled(_ context.Context, level slog.Level) bool { return level >= 
 
 // Handle implements [slog.Handler].
 func (h bare) Handle(ctx context.Context, r slog.Record) error {
-	line := slog.NewRecord(r.Time, slog.LevelWarn, "a variable of OpenTelemetry cannot be read: look at OTEL_EXPORTER_OTLP_…", r.PC)
+	line := slog.NewRecord(r.Time, slog.LevelWarn, "an OpenTelemetry variable cannot be used: check OTEL_EXPORTER_OTLP_…", r.PC)
 	line.AddAttrs(slog.String("step", r.Message))
 	return h.Handler.Handle(ctx, line)
 }
