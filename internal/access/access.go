@@ -48,8 +48,8 @@ type Key struct {
 // Key returns the caller's key.
 func (c *Caller) Key() Key { return c.key }
 
-// own returns the caller that a token identifies.
-func own(token upstream.Token, policy limits.Policy) *Caller {
+// callerWithToken returns the caller that a token identifies.
+func callerWithToken(token upstream.Token, policy limits.Policy) *Caller {
 	return &Caller{Token: token, Policy: policy, key: Key{token: token}}
 }
 
@@ -73,15 +73,15 @@ func (g PassThrough) Caller(r *http.Request) (*Caller, *Refusal) {
 	case token == "":
 		token = g.Default
 	case !token.Valid():
-		token = invalid // discards a token of any length
+		token = invalidToken // discards a token of any length
 	}
-	caller := own(token, g.Policy)
+	caller := callerWithToken(token, g.Policy)
 	caller.OwnToken = true
 	return caller, nil
 }
 
-// invalid replaces every malformed token; the REST client refuses it.
-const invalid upstream.Token = "\x00"
+// invalidToken replaces every malformed token; the REST client refuses it.
+const invalidToken upstream.Token = "\x00"
 
 // Held is the gate that gives every caller the server-held token, without authentication. It
 // accepts callers on this machine only.
@@ -95,7 +95,7 @@ func (g Held) Caller(r *http.Request) (*Caller, *Refusal) {
 	if !serving.OnLoopback(r) {
 		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "The server-held token is for callers on this machine only.", 0}
 	}
-	return own(g.Token, g.Policy), nil
+	return callerWithToken(g.Token, g.Policy), nil
 }
 
 // Refusal is the response to a request that is not authorized.
@@ -142,7 +142,7 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 		}
 		caller, refusal := gate.Caller(r)
 		if refusal == nil {
-			refusal = pace(r.Context(), rates, caller)
+			refusal = limitRate(r.Context(), rates, caller)
 		}
 		if refusal != nil {
 			refusal.write(w)
@@ -152,13 +152,13 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 	})
 }
 
-// pace enforces the caller's rate limit.
-func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
+// limitRate enforces the caller's rate limit.
+func limitRate(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 	rate := caller.Policy.Rate
 	if rate == 0 {
 		return nil
 	}
-	who := limits.Spender{Client: caller.Policy.Client}
+	who := limits.RateKey{Client: caller.Policy.Client}
 	if who.Client == "" {
 		who.Token = sha256.Sum256([]byte(caller.key.token))
 	}
@@ -192,15 +192,15 @@ func crossSite(w http.ResponseWriter, r *http.Request) bool {
 	return !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 
-// nobody is the caller of contexts without one. It has no permissions.
-var nobody = &Caller{ReadOnly: true}
+// anonymous is the caller of contexts without one. It has no permissions.
+var anonymous = &Caller{ReadOnly: true}
 
 // From returns the caller of the request that the context belongs to.
 func From(ctx context.Context) *Caller {
 	if caller, ok := ctx.Value(contextKey{}).(*Caller); ok {
 		return caller
 	}
-	return nobody
+	return anonymous
 }
 
 // bearer returns the token of the Authorization header; the scheme's name is

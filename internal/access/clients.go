@@ -25,34 +25,34 @@ import (
 // a JSON Web Token. The file and its token files are reloaded when they change. If the new
 // content is invalid, the old one stays in use.
 type Clients struct {
-	path string
-	base Caller
-	now  atomic.Pointer[roster]
+	path    string
+	base    Caller
+	current atomic.Pointer[roster]
 
 	// Used only by the goroutine that watches the files:
-	read [sha256.Size]byte  // hash of the content that was read last
-	seen [sha256.Size]byte  // hash of the content that was last applied or rejected
-	stop context.CancelFunc // stops the verifier
+	lastRead     [sha256.Size]byte  // hash of the content that was read last
+	lastAttempt  [sha256.Size]byte  // hash of the content that was last applied or rejected
+	stopVerifier context.CancelFunc // stops the verifier
 }
 
-// interval is how often the files are checked for changes.
-const interval = 2 * time.Second
+// reloadInterval is how often the files are checked for changes.
+const reloadInterval = 2 * time.Second
 
 // NewClients loads an access file, and watches it until the context ends. token is the
 // ClickFunnels token of clients that name none; it may be empty. If the file is invalid,
 // NewClients returns an error of one line.
 func NewClients(ctx context.Context, path string, token upstream.Token, policy limits.Policy) (*Clients, error) {
-	c := &Clients{path: path, base: Caller{Token: token, Policy: policy}, stop: func() {}}
+	c := &Clients{path: path, base: Caller{Token: token, Policy: policy}, stopVerifier: func() {}}
 	if _, err := c.load(ctx); err != nil {
 		return nil, err
 	}
 	go func() {
-		tick := time.NewTicker(interval)
+		tick := time.NewTicker(reloadInterval)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				c.look(ctx)
+				c.reload(ctx)
 			case <-ctx.Done():
 				return
 			}
@@ -61,13 +61,13 @@ func NewClients(ctx context.Context, path string, token upstream.Token, policy l
 	return c, nil
 }
 
-// look reloads the files if they have changed, and logs the result.
-func (c *Clients) look(ctx context.Context) {
+// reload reloads the files if they have changed, and logs the result.
+func (c *Clients) reload(ctx context.Context) {
 	switch changed, err := c.load(ctx); {
 	case err != nil:
 		slog.ErrorContext(ctx, "the changed access file cannot be used: the previous one stays in use", "file", c.path, "error", err)
 	case changed:
-		slog.InfoContext(ctx, "the access file was read again", "file", c.path, "clients", len(c.now.Load().entries))
+		slog.InfoContext(ctx, "the access file was read again", "file", c.path, "clients", len(c.current.Load().entries))
 	}
 }
 
@@ -78,21 +78,21 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	sum := sha256.New()
 	tried := func(err error) (bool, error) {
 		// Report the same failure only once.
-		field(sum, fmt.Sprint(err))
+		writeField(sum, fmt.Sprint(err))
 		read := [sha256.Size]byte(sum.Sum(nil))
-		settled := read == c.read || c.now.Load() == nil
-		news := read != c.seen
-		if c.read = read; !settled || !news {
+		settled := read == c.lastRead || c.current.Load() == nil
+		news := read != c.lastAttempt
+		if c.lastRead = read; !settled || !news {
 			return false, nil
 		}
-		c.seen = read
+		c.lastAttempt = read
 		return err == nil, err
 	}
 	text, err := configfile.Read(c.path, maxFile)
 	if err != nil {
 		return tried(fmt.Errorf("the access file cannot be read: %w", err))
 	}
-	field(sum, string(text))
+	writeField(sum, string(text))
 	f, err := parse(text)
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
@@ -105,8 +105,8 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		if tokens[name], err = f.Tokens[name].token(); err != nil {
 			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
 		}
-		field(sum, name)
-		field(sum, string(tokens[name]))
+		writeField(sum, name)
+		writeField(sum, string(tokens[name]))
 	}
 	// The version separates callers before a change from callers after it.
 	r, err := newRoster(f, tokens, c.base, [sha256.Size]byte(sum.Sum(nil)))
@@ -123,39 +123,39 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	}
 	for _, s := range f.Tokens {
 		if s.File != "" {
-			configfile.WarnOfOpenSecret(s.File)
+			configfile.WarnIfReadableByOthers(s.File)
 		}
 	}
-	return true, c.take(ctx, r, f.JWT)
+	return true, c.activate(ctx, r, f.JWT)
 }
 
-// field adds a string to a hash, prefixed with its length, so that different lists of fields
+// writeField adds a string to a hash, prefixed with its length, so that different lists of fields
 // have different hashes.
-func field(h hash.Hash, text string) {
+func writeField(h hash.Hash, text string) {
 	_ = binary.Write(h, binary.BigEndian, uint64(len(text)))
 	_, _ = io.WriteString(h, text)
 }
 
-// take puts a roster into use. It keeps the current verifier, with the keys that it has fetched,
-// if the JWT settings are unchanged.
-func (c *Clients) take(ctx context.Context, r *roster, j *JWT) error {
-	if before := c.now.Load(); before != nil && before.verifier != nil && j != nil && reflect.DeepEqual(before.verifier.JWT, *j) {
+// activate puts a roster into use. It keeps the current verifier, with the keys that it has
+// fetched, if the JWT settings are unchanged.
+func (c *Clients) activate(ctx context.Context, r *roster, j *JWT) error {
+	if before := c.current.Load(); before != nil && before.verifier != nil && j != nil && reflect.DeepEqual(before.verifier.JWT, *j) {
 		r.verifier = before.verifier
-		c.now.Store(r)
+		c.current.Store(r)
 		return nil
 	}
-	stop := c.stop
-	if c.stop = func() {}; j != nil {
+	stop := c.stopVerifier
+	if c.stopVerifier = func() {}; j != nil {
 		var err error
 		ctx, cancel := context.WithCancel(ctx)
 		if r.verifier, err = newVerifier(ctx, *j); err != nil {
 			cancel()
-			c.stop = stop
+			c.stopVerifier = stop
 			return fmt.Errorf("%s: %w", c.path, err)
 		}
-		c.stop = cancel
+		c.stopVerifier = cancel
 	}
-	c.now.Store(r)
+	c.current.Store(r)
 	stop()
 	return nil
 }
@@ -166,7 +166,7 @@ func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	if token == "" {
 		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Authentication is required: send the header \"Authorization: Bearer <client key>\".", 0}
 	}
-	if caller := c.now.Load().find(token); caller != nil {
+	if caller := c.current.Load().find(token); caller != nil {
 		return caller, nil
 	}
 	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client key or token is unknown or not valid.", 0}
@@ -195,17 +195,17 @@ func (r *roster) find(token string) *Caller {
 		return nil
 	}
 	for i := range r.entries {
-		if fits(r.entries[i].claims, claims) {
+		if hasClaims(r.entries[i].claims, claims) {
 			return &r.entries[i].caller
 		}
 	}
 	return nil
 }
 
-// fits reports whether a token's claims include all claims that a client requires.
-func fits(want map[string]string, claims map[string]any) bool {
+// hasClaims reports whether a token's claims include all claims that a client requires.
+func hasClaims(want map[string]string, claims map[string]any) bool {
 	for name, value := range want {
-		if !has(claims, name, value) {
+		if !hasClaim(claims, name, value) {
 			return false
 		}
 	}

@@ -49,22 +49,22 @@ type client struct {
 	// Teams and Workspaces are the raw ids of the teams and workspaces that it may see (see
 	// [upstream.NewScope]). One of the two is required; "teams: all" is everything that the
 	// token reaches.
-	Teams      visible `yaml:"teams"`
-	Workspaces visible `yaml:"workspaces"`
+	Teams      idList `yaml:"teams"`
+	Workspaces idList `yaml:"workspaces"`
 	// Access is "read", by default, or "read-write".
 	Access string `yaml:"access"`
 	// Limits override the server's limits.
 	Limits *override `yaml:"limits"`
 }
 
-// visible is a list of raw ids, or the word "all". It stays a YAML node because an empty list
+// idList is a list of raw ids, or the word "all". It stays a YAML node because an empty list
 // differs from an absent one.
-type visible = yaml.Node
+type idList = yaml.Node
 
 const all = "all"
 
 // rawIDs returns the raw ids; nil if the value is "all" or absent.
-func rawIDs(v *visible) ([]string, error) {
+func rawIDs(v *idList) ([]string, error) {
 	switch {
 	case v.Kind == 0, v.Kind == yaml.ScalarNode && v.Value == all:
 		return nil, nil
@@ -106,13 +106,13 @@ func (o *override) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-func (o *override) over(l limits.Limits) (limits.Limits, error) {
+func (o *override) applyTo(l limits.Limits) (limits.Limits, error) {
 	if o == nil {
 		return l, nil
 	}
 	text, err := yaml.Marshal(&o.Node)
 	if err != nil {
-		return l, configfile.Plain(err)
+		return l, configfile.SanitizeError(err)
 	}
 	if err := configfile.YAML(text, &l); err != nil {
 		return l, err
@@ -144,23 +144,23 @@ func (s source) token() (upstream.Token, error) {
 	case (s.File == "") == (s.Env == ""):
 		return "", errors.New("give either file or env")
 	case s.Env != "":
-		return checked(os.Getenv(s.Env), "its environment variable")
+		return validToken(os.Getenv(s.Env), "its environment variable")
 	}
 	text, err := configfile.Read(s.File, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("its file%s cannot be read: %w; write the ClickFunnels token into that file, or correct the path", quotedPath(s.File), err)
 	}
-	return checked(string(text), "its file")
+	return validToken(string(text), "its file")
 }
 
-// filename matches paths that cannot be a token in the wrong place: a path that begins with a
+// safePath matches paths that cannot be a token in the wrong place: a path that begins with a
 // directory, a name with a short extension, or a short name.
-var filename = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
+var safePath = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
 
 // quotedPath returns the absolute path of a file for an error, with a leading space. It returns
 // "" if the path may be a secret.
 func quotedPath(path string) string {
-	if !filename.MatchString(path) {
+	if !safePath.MatchString(path) {
 		return ""
 	}
 	if whole, err := filepath.Abs(path); err == nil {
@@ -169,7 +169,7 @@ func quotedPath(path string) string {
 	return " " + strconv.Quote(path)
 }
 
-func checked(text, from string) (upstream.Token, error) {
+func validToken(text, from string) (upstream.Token, error) {
 	token := upstream.Token(strings.TrimSpace(text))
 	if !token.Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", from)
@@ -197,8 +197,8 @@ type entry struct {
 // Names are safe in logs, metrics and URLs. The names of tokens are so short that a token in the
 // wrong place does not match.
 var (
-	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
-	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
+	clientName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
+	tokenName  = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
 )
 
 // newRoster validates a file. base has the defaults of clients: the server-held token, if any,
@@ -207,7 +207,7 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)
 	for i, c := range f.Clients {
-		if !name.MatchString(c.Name) {
+		if !clientName.MatchString(c.Name) {
 			return nil, fmt.Errorf("client %d: its name is made of letters, digits, \"-\", \"_\" and \".\" only, and begins with a letter or digit", i+1)
 		}
 		if names[c.Name] {
@@ -262,7 +262,7 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 	if e.caller.Scope, err = c.scope(); err != nil {
 		return e, err
 	}
-	e.caller.Policy.Limits, err = c.Limits.over(base.Policy.Limits)
+	e.caller.Policy.Limits, err = c.Limits.applyTo(base.Policy.Limits)
 	if err != nil {
 		return e, fmt.Errorf("limits: %w", err)
 	}

@@ -25,7 +25,7 @@ type JWT struct {
 	Audience string `yaml:"audience"`
 	// JWKS is the URL of the issuer's public keys (RFC 7517).
 	JWKS string `yaml:"jwks"`
-	// Algorithms are the accepted signature algorithms, by default [usualAlgorithms].
+	// Algorithms are the accepted signature algorithms, by default [defaultAlgorithms].
 	Algorithms []string `yaml:"algorithms"`
 }
 
@@ -33,8 +33,8 @@ type JWT struct {
 // with a shared key, such as HS256: every verifier could create those signatures, and a public
 // key that is used as a shared key would let anyone in.
 var (
-	usualAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
-	algorithms      = append([]string{"RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}, usualAlgorithms...)
+	defaultAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+	algorithms        = append([]string{"RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}, defaultAlgorithms...)
 )
 
 func (j *JWT) check() error {
@@ -92,7 +92,7 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	}
 	accepted := j.Algorithms
 	if len(accepted) == 0 {
-		accepted = usualAlgorithms
+		accepted = defaultAlgorithms
 	}
 	return &verifier{j, ctx, keys, jwt.NewParser(
 		jwt.WithValidMethods(accepted), jwt.WithIssuer(j.Issuer), jwt.WithAudience(j.Audience),
@@ -130,8 +130,8 @@ func (v *verifier) claims(token string) (jwt.MapClaims, bool) {
 	return claims, err == nil
 }
 
-// has reports whether a claim equals the wanted string, or is a list that contains it.
-func has(claims jwt.MapClaims, name, want string) bool {
+// hasClaim reports whether a claim equals the wanted string, or is a list that contains it.
+func hasClaim(claims jwt.MapClaims, name, want string) bool {
 	switch claim := claims[name].(type) {
 	case string:
 		return claim == want

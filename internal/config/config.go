@@ -111,8 +111,8 @@ type commands struct {
 // configuration, as the arguments asked.
 var ErrHelp = errors.New("help was requested")
 
-// widest is the maximum width of --help in columns; longer lines are hard to read.
-const widest = 120
+// maxHelpWidth is the maximum width of --help in columns; longer lines are hard to read.
+const maxHelpWidth = 120
 
 // Parse reads the configuration from the arguments, the environment and the configuration file
 // that they name. An error is one line that says what is wrong, where and why. It contains no
@@ -129,7 +129,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, ErrHelp
 	}
 	if err != nil {
-		return Config{}, oneLine(err)
+		return Config{}, formatFlagError(err)
 	}
 	cfg = line.Config
 	if cfg.Command = parsed.Command(); cfg.Command != Serve {
@@ -143,7 +143,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, err
 	}
 	if written.secret() {
-		configfile.WarnOfOpenSecret(string(cfg.File))
+		configfile.WarnIfReadableByOthers(string(cfg.File))
 	}
 	if cfg.PrintConfig {
 		return Config{}, errors.Join(cfg.print(stdout, all), ErrHelp)
@@ -159,7 +159,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 		kong.Description(help),
 		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
-		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: widest}),
+		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
 			for _, flag := range ctx.Model.Flags { // the server's flags
 				flag.Hidden = flag.Group != nil && ctx.Command() == NewKey
@@ -214,8 +214,8 @@ func (c *Config) check(all []setting) error {
 		if err := redis.Check(c.RedisURL); err != nil {
 			return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
 		}
-		if strings.Contains(c.RedisURL, ":"+hidden+"@") {
-			return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), hidden)
+		if strings.Contains(c.RedisURL, ":"+secretMask+"@") {
+			return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), secretMask)
 		}
 		if c.CacheTTL > redis.MaxTTL {
 			return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
@@ -281,7 +281,7 @@ func readToken() (upstream.Token, error) {
 		if token = strings.TrimSpace(string(b)); token == "" {
 			return "", fmt.Errorf("%s: the file is empty", name)
 		}
-		configfile.WarnOfOpenSecret(file)
+		configfile.WarnIfReadableByOthers(file)
 	}
 	if token != "" && !upstream.Token(token).Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)
@@ -289,9 +289,9 @@ func readToken() (upstream.Token, error) {
 	return upstream.Token(token), nil
 }
 
-// oneLine formats an error of the flag library as one line, to be printed after the program's
-// name.
-func oneLine(err error) error {
+// formatFlagError formats an error of the flag library as one line, to be printed after the
+// program's name.
+func formatFlagError(err error) error {
 	if of, ok := errors.AsType[fileError](err); ok {
 		return of
 	}
@@ -316,10 +316,10 @@ func Build() string {
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return describe(Version(), info.Settings)
+	return describeBuild(Version(), info.Settings)
 }
 
-func describe(version string, settings []debug.BuildSetting) string {
+func describeBuild(version string, settings []debug.BuildSetting) string {
 	known := make(map[string]string, len(settings))
 	for _, s := range settings {
 		known[s.Key] = s.Value

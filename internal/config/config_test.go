@@ -16,8 +16,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// clean unsets all variables of funnelgraph for a test.
-func clean(t *testing.T) {
+// clearEnvironment unsets all variables of funnelgraph for a test.
+func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -28,8 +28,8 @@ func clean(t *testing.T) {
 	}
 }
 
-// write creates a configuration file that only its owner can read, and returns its path.
-func write(t *testing.T, text string) string {
+// writeConfig creates a configuration file that only its owner can read, and returns its path.
+func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "funnelgraph.yaml")
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -38,8 +38,8 @@ func write(t *testing.T, text string) string {
 	return name
 }
 
-// configOf returns the output of --print-config with these flags.
-func configOf(t *testing.T, args ...string) string {
+// printedConfig returns the output of --print-config with these flags.
+func printedConfig(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	if _, err := Parse(append([]string{"--print-config"}, args...), &out); !errors.Is(err, ErrHelp) {
@@ -49,7 +49,7 @@ func configOf(t *testing.T, args ...string) string {
 }
 
 func TestDefaults(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	cfg, err := Parse(nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestFlagsAndEnvironment(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("FUNNELGRAPH_LISTEN", "127.0.0.1:1")
 	t.Setenv("FUNNELGRAPH_DEMO", "1")
 	t.Setenv("CLICKFUNNELS_API_URL", "http://localhost:9/{subdomain}")
@@ -83,7 +83,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 }
 
 func TestTokenFile(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("t0ken\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--listen", "192.0.2.1:8080"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "open the whole team"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			clean(t)
+			clearEnvironment(t)
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
@@ -167,7 +167,7 @@ func TestBadValues(t *testing.T) {
 // TestTokenWithAccessFile allows a server-held token on other addresses than loopback if
 // callers have to authenticate.
 func TestTokenWithAccessFile(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	cfg, err := Parse([]string{"--listen", ":8080", "--access-file", "access.yaml", "--introspection=false", "--no-graphiql", "--limits=measure"}, nil)
 	if err != nil || cfg.AccessFile != "access.yaml" || cfg.Introspection || cfg.GraphiQL || cfg.LimitsMode != "measure" {
@@ -176,7 +176,7 @@ func TestTokenWithAccessFile(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	for args, want := range map[string]string{"": Serve, "serve": Serve, "--demo": Serve, "key new": NewKey, "schema": PrintSchema} {
 		if cfg, err := Parse(strings.Fields(args), nil); err != nil || cfg.Command != want {
 			t.Errorf("%q: %q, %v", args, cfg.Command, err)
@@ -186,11 +186,11 @@ func TestCommands(t *testing.T) {
 
 // TestPrintConfig prints each setting with its value and its source, without secrets.
 func TestPrintConfig(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
 	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
-	got := configOf(t, "--config", write(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
+	got := printedConfig(t, "--config", writeConfig(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
 	for _, want := range []string{
 		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
 		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
@@ -205,13 +205,13 @@ func TestPrintConfig(t *testing.T) {
 	}
 }
 
-// TestPrintConfigAgain loads the printed configuration.
-func TestPrintConfigAgain(t *testing.T) {
-	clean(t)
+// TestPrintedConfigCanBeLoaded loads the printed configuration.
+func TestPrintedConfigCanBeLoaded(t *testing.T) {
+	clearEnvironment(t)
 	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
 	for _, args := range [][]string{nil, {"--demo", "--no-introspection", "--cors-origin=https://a.example", "--user-agent", "5 # 'x': \"y\"", "--cache-ttl=1h2m3.5s", "--max-body=0x10", "--limits=measure", "--access-file=true"}} {
-		first := configOf(t, args...)
-		if again := configOf(t, "--config", write(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
+		first := printedConfig(t, args...)
+		if again := printedConfig(t, "--config", writeConfig(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
 			t.Errorf("%v: %s\nis not\n%s", args, again, first)
 		} else if n := strings.Count(again, " # file\n"); n != len(comments.FindAllString(first, -1)) || n < 30 {
 			t.Errorf("%d of\n%s", n, again)
@@ -221,8 +221,8 @@ func TestPrintConfigAgain(t *testing.T) {
 
 // TestHelp checks that --help fits into a terminal and lists each flag once, in its group.
 func TestHelp(t *testing.T) {
-	clean(t)
-	for columns, most := range map[string]int{"80": 80, "120": 120, "300": widest} {
+	clearEnvironment(t)
+	for columns, most := range map[string]int{"80": 80, "120": 120, "300": maxHelpWidth} {
 		t.Setenv("COLUMNS", columns)
 		var out bytes.Buffer
 		if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
@@ -241,7 +241,7 @@ func TestHelp(t *testing.T) {
 		if len(parts) != len(groups)+1 {
 			t.Fatalf("%d groups", len(parts)-1)
 		}
-		for _, flag := range model(t).Flags {
+		for _, flag := range parserModel(t).Flags {
 			in := 0
 			if flag.Group != nil {
 				in = 1 + setting{Flag: flag}.group()
@@ -260,7 +260,7 @@ func TestHelp(t *testing.T) {
 
 // TestHelpOfKeyNew checks that the help of "key new" omits the server's flags.
 func TestHelpOfKeyNew(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	var out bytes.Buffer
 	if _, err := Parse([]string{"key", "new", "--help"}, &out); !errors.Is(err, ErrHelp) || !strings.Contains(out.String(), "Make a client key") || strings.Contains(out.String(), "--listen") {
 		t.Errorf("%v: %s", err, out.String())
@@ -268,7 +268,7 @@ func TestHelpOfKeyNew(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	var out bytes.Buffer
 	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Build() {
 		t.Errorf("%v %q", err, out.String())
@@ -285,7 +285,7 @@ func TestBuild(t *testing.T) {
 		"v1.2.3 (commit c0ffee of 2026-01-02T03:04:05Z, " + with + ")":             commit,
 		"v1.2.3 (commit c0ffee and changes of 2026-01-02T03:04:05Z, " + with + ")": append(commit, debug.BuildSetting{Key: "vcs.modified", Value: "true"}),
 	} {
-		if got := describe("v1.2.3", settings); got != want {
+		if got := describeBuild("v1.2.3", settings); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -68,7 +68,7 @@ func (v *values) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 // secret reports whether any of the values contains a secret.
 func (v *values) secret() bool {
 	for flag, value := range v.byFlag {
-		if _, secret := shown(flag, value); secret {
+		if _, secret := redacted(flag, value); secret {
 			return true
 		}
 	}
@@ -99,7 +99,7 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 	lines := make(map[*kong.Flag]int)
 	for i := 0; i < len(keys.Content); i += 2 {
 		key, value := keys.Content[i], keys.Content[i+1]
-		flag, err := flagOf(key.Value, flags)
+		flag, err := flagForKey(key.Value, flags)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", key.Line, err)
 		}
@@ -107,7 +107,7 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 			return fmt.Errorf("line %d: %s appears twice, first on line %d", key.Line, flag.Name, first)
 		}
 		lines[flag] = key.Line
-		if v.byFlag[flag], err = valueOf(value, flag); err != nil {
+		if v.byFlag[flag], err = decodeValue(value, flag); err != nil {
 			return fmt.Errorf("line %d: %s must be %w", value.Line, flag.Name, err)
 		}
 	}
@@ -121,8 +121,8 @@ var (
 	plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,23}$`)
 )
 
-// flagOf returns the flag that a key sets.
-func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
+// flagForKey returns the flag that a key sets.
+func flagForKey(key string, flags []*kong.Flag) (*kong.Flag, error) {
 	if len(key) > maxKey {
 		return nil, errors.New("this key is too long: keys are the names of flags, which --help lists")
 	}
@@ -161,19 +161,19 @@ func settable(flag *kong.Flag) bool {
 	return len(flag.Envs) != 0 && flag.Target.Type() != reflect.TypeFor[file]()
 }
 
-// valueOf returns a value in the form that kong expects from a resolver. The error describes
+// decodeValue returns a value in the form that kong expects from a resolver. The error describes
 // which values are valid.
-func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
+func decodeValue(node *yaml.Node, flag *kong.Flag) (any, error) {
 	var value any
 	if flag.IsSlice() {
 		must := expected(flag, flag.Target.Type().Elem())
 		if node.Kind != yaml.SequenceNode {
-			return nil, fmt.Errorf("a list, such as [first, second], each item %s", must.says)
+			return nil, fmt.Errorf("a list, such as [first, second], each item %s", must.description)
 		}
 		list := make([]any, len(node.Content))
 		for i, each := range node.Content {
 			if !slices.Contains(must.tags, each.ShortTag()) || each.Kind != yaml.ScalarNode || each.Decode(&list[i]) != nil {
-				return nil, fmt.Errorf("a list, each item %s", must.says)
+				return nil, fmt.Errorf("a list, each item %s", must.description)
 			}
 		}
 		value = list
@@ -195,11 +195,11 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 
 // kind is the YAML tags that a type accepts, and their description for errors.
 type kind struct {
-	says string
-	tags []string
+	description string
+	tags        []string
 }
 
-func (k kind) Error() string { return k.says }
+func (k kind) Error() string { return k.description }
 
 func expected(flag *kong.Flag, of reflect.Type) kind {
 	switch {

@@ -37,10 +37,10 @@ func TestPrecedence(t *testing.T) {
 		"a default on the command line": {flag: "20", env: "2", file: "3", want: 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clean(t)
+			clearEnvironment(t)
 			var args []string
 			if test.file != "" {
-				args = append(args, "--config", write(t, "max-depth: "+test.file))
+				args = append(args, "--config", writeConfig(t, "max-depth: "+test.file))
 			}
 			if test.env != "" {
 				t.Setenv("FUNNELGRAPH_MAX_DEPTH", test.env)
@@ -57,8 +57,8 @@ func TestPrecedence(t *testing.T) {
 
 // TestPrecedenceOfLists checks that a list comes from one source and is not merged.
 func TestPrecedenceOfLists(t *testing.T) {
-	clean(t)
-	name := write(t, "cors-origin: [https://file.example]\ngraphiql: false")
+	clearEnvironment(t)
+	name := writeConfig(t, "cors-origin: [https://file.example]\ngraphiql: false")
 	cfg, err := Parse([]string{"--config", name}, nil)
 	if err != nil || !reflect.DeepEqual(cfg.CORSOrigins, []string{"https://file.example"}) || cfg.GraphiQL {
 		t.Errorf("%v %v", cfg, err)
@@ -73,14 +73,14 @@ func TestPrecedenceOfLists(t *testing.T) {
 	}
 }
 
-// TestWhichFile prefers the file of the command line to that of the environment.
-func TestWhichFile(t *testing.T) {
-	clean(t)
-	t.Setenv("FUNNELGRAPH_CONFIG", write(t, "max-depth: 2"))
+// TestPrecedenceOfFilePaths prefers the file of the command line to that of the environment.
+func TestPrecedenceOfFilePaths(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("FUNNELGRAPH_CONFIG", writeConfig(t, "max-depth: 2"))
 	if cfg, err := Parse(nil, nil); err != nil || cfg.Limits.Depth != 2 {
 		t.Errorf("%d, %v", cfg.Limits.Depth, err)
 	}
-	if cfg, err := Parse([]string{"--config", write(t, "max-depth: 1")}, nil); err != nil || cfg.Limits.Depth != 1 {
+	if cfg, err := Parse([]string{"--config", writeConfig(t, "max-depth: 1")}, nil); err != nil || cfg.Limits.Depth != 1 {
 		t.Errorf("%d, %v", cfg.Limits.Depth, err)
 	}
 	if cfg, err := Parse([]string{"--config="}, nil); err != nil || cfg.Limits.Depth != 20 {
@@ -88,8 +88,8 @@ func TestWhichFile(t *testing.T) {
 	}
 }
 
-// model returns the flags.
-func model(tb testing.TB) *kong.Application {
+// parserModel returns the flags.
+func parserModel(tb testing.TB) *kong.Application {
 	tb.Helper()
 	parser, err := newParser(new(commands), new(values), io.Discard, func(int) {})
 	if err != nil {
@@ -101,13 +101,13 @@ func model(tb testing.TB) *kong.Application {
 // TestEveryFlag sets each flag in the file, to a value other than its default. It also checks new
 // flags, which must have a variable, a group, and a type that this test supports.
 func TestEveryFlag(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	special := map[string]string{
 		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
 		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}
-	for _, flag := range model(t).Flags {
+	for _, flag := range parserModel(t).Flags {
 		if slices.Contains([]string{"help", "config", "print-config", "version"}, flag.Name) {
 			continue
 		}
@@ -141,7 +141,7 @@ func TestEveryFlag(t *testing.T) {
 			t.Errorf("--%s needs an env and a group", flag.Name)
 			continue
 		}
-		got := configOf(t, "--config", write(t, flag.Name+": "+value))
+		got := printedConfig(t, "--config", writeConfig(t, flag.Name+": "+value))
 		value, _, _ = strings.Cut(value, "\n")
 		value = strings.NewReplacer("[https://a.example, https://b.example]", "['https://a.example', 'https://b.example']").Replace(value)
 		if want := "\n" + flag.Name + ": " + value + " # file\n"; !strings.Contains(got, want) {
@@ -227,7 +227,7 @@ func TestBadFiles(t *testing.T) {
 		"cors-origin: [a b: c":         "did not find expected ',' or ']'",
 		"\x00\x01\x02":                 "control characters are not allowed",
 		"listen: \xff\xfehush":         "invalid",
-		bomb():                         `line 1: "a0" is not known`,
+		aliasBomb():                    `line 1: "a0" is not known`,
 		strings.Repeat("[", maxFile/2): "exceeded max depth",
 		strings.Repeat("{a: ", 200000): "exceeded max depth",
 		strings.Repeat("#", maxFile+1): tooLarge,
@@ -244,8 +244,8 @@ func TestBadFiles(t *testing.T) {
 		"access-file: hush\nmax-depth: 'hush'\n": "line 2: max-depth must be a whole number",
 	} {
 		t.Run(fmt.Sprintf("%.40q", text), func(t *testing.T) {
-			clean(t)
-			name := write(t, text)
+			clearEnvironment(t)
+			name := writeConfig(t, text)
 			began := time.Now()
 			_, err := Parse([]string{"--config", name}, new(bytes.Buffer))
 			if err == nil {
@@ -265,8 +265,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// bomb returns a small file that would expand to 9¹⁰ words if aliases were followed.
-func bomb() string {
+// aliasBomb returns a small file that would expand to 9¹⁰ words if aliases were followed.
+func aliasBomb() string {
 	text := "a0: &a0 [hush]\n"
 	for i := 1; i <= 10; i++ {
 		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
@@ -274,21 +274,22 @@ func bomb() string {
 	return text
 }
 
-// TestNoValues reads files that set nothing.
-func TestNoValues(t *testing.T) {
-	clean(t)
+// TestFileWithoutValues reads files that set nothing.
+func TestFileWithoutValues(t *testing.T) {
+	clearEnvironment(t)
 	for _, text := range []string{"", "\n", "# nothing\n", "---\n", "--- ~\n", "{}", "\ufeff"} {
-		if cfg, err := Parse([]string{"--config", write(t, text)}, nil); err != nil || cfg.Listen != "127.0.0.1:8080" {
+		if cfg, err := Parse([]string{"--config", writeConfig(t, text)}, nil); err != nil || cfg.Listen != "127.0.0.1:8080" {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-// TestNoFile checks that the error has a reason but not the file's name, which can be a secret.
-func TestNoFile(t *testing.T) {
+// TestUnreadableFile checks that the error has a reason but not the file's name, which can be a
+// secret.
+func TestUnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{filepath.Join(dir, "hush.yaml"): "no such file", dir: "is a directory", "hush\x00": "invalid argument"} {
-		clean(t)
+		clearEnvironment(t)
 		_, err := Parse([]string{"--config", name}, nil)
 		if err == nil || !strings.Contains(err.Error(), "--config") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v", err)
@@ -314,7 +315,7 @@ func FuzzFile(f *testing.F) {
 		f.Add(around[0], []byte("32 bytes that are a token, or so"), around[1])
 		f.Add(around[0], bytes.Repeat([]byte{0xfb, 0xff}, 16), around[1])
 	}
-	flags := model(f).Flags
+	flags := parserModel(f).Flags
 	f.Fuzz(func(t *testing.T, before string, raw []byte, after string) {
 		if len(raw) < 30 || len(before)+len(after) > 1000 {
 			return
@@ -333,9 +334,10 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestOpenFile checks the warning about a file with a password that other users can read.
-func TestOpenFile(t *testing.T) {
-	clean(t)
+// TestWarningAboutReadableSecrets checks the warning about a file with a password that other users
+// can read.
+func TestWarningAboutReadableSecrets(t *testing.T) {
+	clearEnvironment(t)
 	for _, test := range []struct {
 		text string
 		mode os.FileMode
@@ -346,7 +348,7 @@ func TestOpenFile(t *testing.T) {
 		{"redis-url: redis://host:6379", 0o644, false},
 		{"listen: 127.0.0.1:1", 0o644, false},
 	} {
-		name := write(t, test.text)
+		name := writeConfig(t, test.text)
 		if err := os.Chmod(name, test.mode); err != nil {
 			t.Fatal(err)
 		}

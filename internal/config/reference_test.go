@@ -23,7 +23,7 @@ const (
 func reference(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	flags := model(t).Flags
+	flags := parserModel(t).Flags
 	for _, group := range append([]kong.Group{{Title: "General:"}}, groups...) {
 		fmt.Fprintf(&b, "\n### %s\n\n| flag | variable | file | default | |\n|---|---|---|---|---|\n", strings.TrimSuffix(group.Title, ":"))
 		for _, flag := range flags {
@@ -39,7 +39,7 @@ func reference(t *testing.T) string {
 				variable, value = "`"+flag.Envs[0]+"`", "none"
 			}
 			if settable(flag) {
-				key = "`" + flag.Name + "`: " + kindOf(flag)
+				key = "`" + flag.Name + "`: " + describeType(flag)
 			}
 			switch {
 			case flag.HasDefault:
@@ -53,12 +53,12 @@ func reference(t *testing.T) string {
 	return b.String() + "\n"
 }
 
-// kindOf describes the type of a key's value.
-func kindOf(flag *kong.Flag) string {
+// describeType describes the type of a key's value.
+func describeType(flag *kong.Flag) string {
 	if flag.IsSlice() {
 		return "list"
 	}
-	says, _, _ := strings.Cut(expected(flag, flag.Target.Type()).says, " with ")
+	says, _, _ := strings.Cut(expected(flag, flag.Target.Type()).description, " with ")
 	says, _, _ = strings.Cut(says, " (")
 	return strings.TrimPrefix(says, "a ")
 }
@@ -88,7 +88,7 @@ func TestReference(t *testing.T) {
 
 // TestExamples loads the example files of docs/configuration.md.
 func TestExamples(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestExamples(t *testing.T) {
 		t.Error("there are none")
 	}
 	for _, example := range examples {
-		if cfg, err := Parse([]string{"--config", write(t, example[1])}, nil); err != nil || cfg.Listen != ":8080" || cfg.CacheTTL == 0 {
+		if cfg, err := Parse([]string{"--config", writeConfig(t, example[1])}, nil); err != nil || cfg.Listen != ":8080" || cfg.CacheTTL == 0 {
 			t.Errorf("%v %v", cfg, err)
 		}
 	}

@@ -21,30 +21,30 @@ import (
 // files, such as pipes and devices, which could block or never end. Errors do not repeat the
 // file's name, which can be a secret in the wrong place.
 func Read(name string, limit int64) ([]byte, error) {
-	if err := regular(os.Stat(name)); err != nil {
+	if err := checkRegular(os.Stat(name)); err != nil {
 		return nil, err
 	}
 	// The file may have become a pipe in the meantime, which must not block either.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names it
 	if err != nil {
-		return nil, reason(err)
+		return nil, withoutPath(err)
 	}
 	defer func() { _ = f.Close() }()
-	if err := regular(f.Stat()); err != nil {
+	if err := checkRegular(f.Stat()); err != nil {
 		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
-	return text, reason(err)
+	return text, withoutPath(err)
 }
 
-// regular returns an error for anything other than a regular file.
-func regular(about fs.FileInfo, err error) error {
+// checkRegular returns an error for anything other than a regular file.
+func checkRegular(about fs.FileInfo, err error) error {
 	switch {
 	case err != nil:
-		return reason(err)
+		return withoutPath(err)
 	case about.IsDir():
 		return errors.New("it is a directory")
 	case !about.Mode().IsRegular():
@@ -53,7 +53,7 @@ func regular(about fs.FileInfo, err error) error {
 	return nil
 }
 
-func reason(err error) error {
+func withoutPath(err error) error {
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return failed.Err
 	}
@@ -71,7 +71,7 @@ func YAML(text []byte, into any) (err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return Plain(err)
+		return SanitizeError(err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("there is more than one document in it")
@@ -79,17 +79,18 @@ func YAML(text []byte, into any) (err error) {
 	return nil
 }
 
-// inside matches the parts of the YAML library's errors that name our types or repeat the
+// contentPattern matches the parts of the YAML library's errors that name our types or repeat the
 // file's content, except short names.
-var inside = regexp.MustCompile("`[^`]*`| '[^'<]{2,}'|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
+var contentPattern = regexp.MustCompile("`[^`]*`| '[^'<]{2,}'|(in type|into) [^ \n]+|unmarshal errors:|yaml: |[^ ]{25,}")
 
-// Plain returns an error of the YAML library as one line, without these parts.
-func Plain(err error) error {
-	return errors.New(strings.Join(strings.Fields(inside.ReplaceAllString(err.Error(), "")), " "))
+// SanitizeError returns an error of the YAML library as one line, without these parts.
+func SanitizeError(err error) error {
+	return errors.New(strings.Join(strings.Fields(contentPattern.ReplaceAllString(err.Error(), "")), " "))
 }
 
-// WarnOfOpenSecret logs a warning if users other than the owner can read a file with a secret.
-func WarnOfOpenSecret(name string) {
+// WarnIfReadableByOthers logs a warning if users other than the owner can read a file with a
+// secret.
+func WarnIfReadableByOthers(name string) {
 	if about, err := os.Stat(name); err == nil && about.Mode().Perm()&0o077 != 0 {
 		slog.Warn("a file that holds a secret can be read by others: chmod 600 it", "file", name, "mode", about.Mode().Perm().String())
 	}

@@ -15,18 +15,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Smallest is the length in bytes below which a response is not compressed, because it fits into
+// MinLength is the length in bytes below which a response is not compressed, because it fits into
 // one packet anyway.
-const Smallest = 1 << 10
+const MinLength = 1 << 10
 
 // Writer compresses what is written to it.
 type Writer interface {
-	packer
+	compressor
 	// Flush writes out all data that has been written so far.
 	Flush() error
 }
 
-type packer interface {
+type compressor interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
@@ -35,11 +35,11 @@ type packer interface {
 type Coding struct {
 	// Name is its name in HTTP headers.
 	Name string
-	// packers compress complete texts, writers streams.
-	packers, writers sync.Pool
+	// compressors compress complete texts, writers streams.
+	compressors, writers sync.Pool
 }
 
-func newCoding[P packer, W Writer](name string, whole func() P, parts func() W) *Coding {
+func newCoding[P compressor, W Writer](name string, whole func() P, parts func() W) *Coding {
 	return &Coding{name, sync.Pool{New: func() any { return whole() }}, sync.Pool{New: func() any { return parts() }}}
 }
 
@@ -137,16 +137,16 @@ func quality(params string) float64 {
 	return q
 }
 
-// Pack returns the compressed text.
-func (c *Coding) Pack(text []byte) []byte {
+// Compress returns the compressed text.
+func (c *Coding) Compress(text []byte) []byte {
 	var packed bytes.Buffer
 	packed.Grow(len(text)/8 + 128)
-	w := c.packers.Get().(packer)
+	w := c.compressors.Get().(compressor)
 	w.Reset(&packed)
 	_, _ = w.Write(text) // a buffer does not fail
 	_ = w.Close()
 	w.Reset(io.Discard)
-	c.packers.Put(w)
+	c.compressors.Put(w)
 	return packed.Bytes()
 }
 

@@ -108,89 +108,89 @@ func (t *Trusted) find(id string) (string, bool) {
 // only is true, the executor runs trusted documents only. Otherwise clients can also register
 // automatic persisted queries, which are stored in kept.
 func Apply(e *executor.Executor, trusted *Trusted, only bool, kept graphql.Cache[string]) {
-	e.Use(named{trusted, only})
+	e.Use(trustedDocuments{trusted, only})
 	if !only {
 		e.Use(extension.AutomaticPersistedQuery{Cache: kept})
 	}
 }
 
-// named is the gqlgen extension that finds documents in the manifest.
-type named struct {
+// trustedDocuments is the gqlgen extension that finds documents in the manifest.
+type trustedDocuments struct {
 	trusted *Trusted
 	only    bool
 }
 
 // ExtensionName implements [graphql.HandlerExtension].
-func (named) ExtensionName() string { return "TrustedDocuments" }
+func (trustedDocuments) ExtensionName() string { return "TrustedDocuments" }
 
 // Validate implements [graphql.HandlerExtension].
-func (named) Validate(graphql.ExecutableSchema) error { return nil }
+func (trustedDocuments) Validate(graphql.ExecutableSchema) error { return nil }
 
-// persisted is the extension in which Apollo's clients send the hash of a document.
-const persisted = "persistedQuery"
+// persistedQueryKey is the extension in which Apollo's clients send the hash of a document.
+const persistedQueryKey = "persistedQuery"
 
 // MutateOperationParameters implements [graphql.OperationParameterMutator].
-func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
+func (n trustedDocuments) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
 	id, asked := params.Extensions[IDKey].(string)
 	automatic := false
-	if about, ok := params.Extensions[persisted].(map[string]any); ok && !asked {
+	if about, ok := params.Extensions[persistedQueryKey].(map[string]any); ok && !asked {
 		id, asked = about["sha256Hash"].(string)
 		automatic = true
 	}
 	if !asked {
 		if n.only && !n.trusted.texts[params.Query] {
-			return refused("This server runs trusted documents only, and this document is not one of them.")
+			return badInput("This server runs trusted documents only, and this document is not one of them.")
 		}
 		return nil
 	}
 	document, known := n.trusted.find(id)
 	switch {
 	case known && params.Query != "" && params.Query != document:
-		return refused("The document's text does not match its id.")
+		return badInput("The document's text does not match its id.")
 	case known:
 		params.Query = document
-		delete(params.Extensions, persisted)
+		delete(params.Extensions, persistedQueryKey)
 		return nil
 	case automatic && !n.only:
 		return nil // it may be an automatic persisted query
 	}
-	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest have different versions.")
+	return newError(NotFound, "There is no trusted document with this id: the application and the server's manifest have different versions.")
 }
 
 // NotFound is the error code for an id that is not in the manifest. It differs from the code of
 // automatic persisted queries, after which clients would send the text in vain.
 const NotFound upstream.Code = "DOCUMENT_NOT_FOUND"
 
-func refused(message string) *gqlerror.Error { return refusedAs(upstream.BadUserInput, message) }
+func badInput(message string) *gqlerror.Error { return newError(upstream.BadUserInput, message) }
 
-func refusedAs(code upstream.Code, message string) *gqlerror.Error {
+func newError(code upstream.Code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Err: upstream.NewError(code, message), Message: message}
 }
 
 const (
-	// keptBytes is the maximum memory for automatic persisted queries, and maxKept the maximum
-	// size of one, both in bytes.
-	keptBytes = 16 << 20
-	maxKept   = 64 << 10
+	// persistedCacheBytes is the maximum memory for automatic persisted queries, and
+	// maxPersistedBytes the maximum size of one, both in bytes.
+	persistedCacheBytes = 16 << 20
+	maxPersistedBytes   = 64 << 10
 )
 
-// kept is the document cache: automatic persisted queries by hash. The caller has verified the
-// hash of each.
-type kept struct{ documents *lru.Cache[string, string] }
+// persistedCache is the document cache: automatic persisted queries by hash. The caller has
+// verified the hash of each.
+type persistedCache struct{ documents *lru.Cache[string, string] }
 
-// NewKept returns a document cache for automatic persisted queries. Its memory is bounded.
-func NewKept() graphql.Cache[string] {
-	return kept{lru.New(keptBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
+// NewCache returns a document cache for automatic persisted queries. Its memory is bounded.
+func NewCache() graphql.Cache[string] {
+	return persistedCache{lru.New(persistedCacheBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
 }
 
 // Get implements [graphql.Cache].
-func (k kept) Get(_ context.Context, hash string) (string, bool) {
+func (k persistedCache) Get(_ context.Context, hash string) (string, bool) {
 	return k.documents.Get(hash)
 }
 
 // Add implements [graphql.Cache].
-func (k kept) Add(_ context.Context, hash, document string) {
-	if len(document) <= maxKept {
+func (k persistedCache) Add(_ context.Context, hash, document string) {
+	if len(document) <= maxPersistedBytes {
 		k.documents.Set(hash, document)
 	}
 }

@@ -82,12 +82,12 @@ func Apply(e *executor.Executor) {
 		if response.Extensions == nil {
 			response.Extensions = make(map[string]any)
 		}
-		response.Extensions[Extension] = of(t, graphql.GetOperationContext(ctx))
+		response.Extensions[Extension] = explanation(t, graphql.GetOperationContext(ctx))
 		return response
 	})
 }
 
-func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
+func explanation(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	calls := t.Calls()
 	e := Explanation{Calls: make([]Call, len(calls)), Chain: upstream.LongestChain(calls), DurationMS: ms(time.Since(t.Began()))}
 	if op.Operation != nil {

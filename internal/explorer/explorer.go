@@ -65,16 +65,16 @@ const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 's
 // file is a static file.
 type file struct {
 	media, etag string
-	packed      []byte        // gzip, which all browsers accept
+	compressed  []byte        // gzip, which all browsers accept
 	plain       func() []byte // uncompressed, for other clients
 }
 
 // Handler returns a handler that serves the explorer at "/". endpoint is the path of the GraphQL
 // endpoint.
 func Handler(endpoint string) http.Handler {
-	site := map[string]file{"/": newFile("index.html", pack(index(endpoint)))}
+	site := map[string]file{"/": newFile("index.html", compress(index(endpoint)))}
 	for _, name := range []string{"calls.js", "page.js", "page.css"} {
-		site["/"+name] = newFile(name, pack(read("page/"+name)))
+		site["/"+name] = newFile(name, compress(read("page/"+name)))
 	}
 	entries, err := files.ReadDir("assets")
 	if err != nil {
@@ -113,7 +113,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", f.media)
-	body := f.packed
+	body := f.compressed
 	if contentcoding.Gzip.Acceptable(r.Header["Accept-Encoding"]) {
 		h.Set("Content-Encoding", "gzip")
 	} else {
@@ -135,7 +135,7 @@ func newFile(name string, packed []byte) file {
 	case ".txt":
 		media = "text/plain; charset=utf-8"
 	}
-	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return unpack(packed) })}
+	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return decompress(packed) })}
 }
 
 func index(endpoint string) []byte {
@@ -162,7 +162,7 @@ func read(name string) []byte {
 	return b
 }
 
-func unpack(packed []byte) []byte {
+func decompress(packed []byte) []byte {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		panic(err) // embedded
@@ -174,7 +174,7 @@ func unpack(packed []byte) []byte {
 	return plain
 }
 
-func pack(plain []byte) []byte {
+func compress(plain []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, _ = w.Write(plain) // a buffer does not fail

@@ -31,9 +31,9 @@ type Flight[K comparable, V any] struct {
 	done   chan struct{} // closed when result is set
 	result V
 
-	waiters int       // guarded by group.mu
-	shared  bool      // guarded by group.mu
-	until   time.Time // the latest deadline of the callers, zero if one has none; guarded by group.mu
+	waiters  int       // guarded by group.mu
+	shared   bool      // guarded by group.mu
+	deadline time.Time // the latest deadline of the callers, zero if one has none; guarded by group.mu
 }
 
 // Join returns the flight for a key, and reports whether this call began it. The caller that began
@@ -45,12 +45,12 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	if f := g.flights[key]; f != nil {
 		f.waiters++
 		f.shared = true
-		if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
-			f.until = until
+		if until.IsZero() || !f.deadline.IsZero() && until.After(f.deadline) {
+			f.deadline = until
 		}
 		return f, false
 	}
-	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, until: until}
+	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, deadline: until}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // Run calls it
 	if g.flights == nil {
 		g.flights = make(map[K]*Flight[K, V])
@@ -66,7 +66,7 @@ func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.T
 	defer f.cancel()
 	f.result = execute(f.ctx, f.latest)
 	f.group.mu.Lock()
-	f.drop()
+	f.remove()
 	f.group.mu.Unlock()
 	close(f.done)
 }
@@ -95,7 +95,7 @@ func (f *Flight[K, V]) Leave() {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
 	if f.waiters--; f.waiters == 0 {
-		f.drop()
+		f.remove()
 		f.cancel()
 	}
 }
@@ -121,11 +121,11 @@ func (g *Group[K, V]) Waiting() (n int) {
 func (f *Flight[K, V]) latest() time.Time {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
-	return f.until
+	return f.deadline
 }
 
-// drop closes the flight to later callers. The caller must hold the group's mutex.
-func (f *Flight[K, V]) drop() {
+// remove closes the flight to later callers. The caller must hold the group's mutex.
+func (f *Flight[K, V]) remove() {
 	if f.group.flights[f.key] == f {
 		delete(f.group.flights, f.key)
 	}

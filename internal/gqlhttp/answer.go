@@ -28,40 +28,40 @@ type answer struct {
 	media   string
 	parts   string // the media type of an incremental response, if the client accepts one
 	written bool   // prevents a second response after a panic
-	// alone excludes the request from sharing: the client has set a deadline, which must not
+	// unshared excludes the request from sharing: the client has set a deadline, which must not
 	// apply to other requests.
-	alone bool
+	unshared bool
 }
 
-// recovered returns the status and the body after a panic.
-func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
-	return encode(http.StatusInternalServerError, h.failure(ctx, v))
+// panicBody returns the status and the body after a panic.
+func (h *handler) panicBody(ctx context.Context, v any) (int, []byte) {
+	return encode(http.StatusInternalServerError, h.panicResponse(ctx, v))
 }
 
-// failure returns the response after a panic.
-func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
+// panicResponse returns the response after a panic.
+func (h *handler) panicResponse(ctx context.Context, v any) *graphql.Response {
 	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
 	if !ok {
-		failed = &gqlerror.Error{Message: unwritable, Extensions: map[string]any{"code": string(upstream.Internal)}}
+		failed = &gqlerror.Error{Message: encodingFailed, Extensions: map[string]any{"code": string(upstream.Internal)}}
 	}
 	return &graphql.Response{Errors: gqlerror.List{failed}}
 }
 
-// acceptable negotiates the media type of the response, and of an incremental response. media is
-// empty if the client accepts no supported type, and parts if it accepts no incremental one.
+// negotiateMedia negotiates the media type of the response, and of an incremental response. media
+// is empty if the client accepts no supported type, and parts if it accepts no incremental one.
 // Without Accept, media is the older type, which clients from before the specification expect.
-func acceptable(accept []string) (media, parts string) {
+func negotiateMedia(accept []string) (media, parts string) {
 	if strings.Join(accept, "") == "" {
 		return legacyJSON, ""
 	}
-	whole := map[string]accepted{legacyJSON: {}, graphqlJSON: {}}
-	inParts := make(map[string]accepted)
+	whole := map[string]acceptance{legacyJSON: {}, graphqlJSON: {}}
+	inParts := make(map[string]acceptance)
 	for i, part := range strings.Split(strings.Join(accept, ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil || !utf8Charset(params) {
 			continue
 		}
-		said := accepted{quality: quality(params["q"]), rank: exact, at: i}
+		said := acceptance{quality: quality(params["q"]), rank: exact, at: i}
 		switch {
 		case media == "*/*", media == "application/*":
 			said.rank = strings.Index(media, "/*") // longer is more specific
@@ -91,9 +91,9 @@ func acceptable(accept []string) (media, parts string) {
 	return best, ""
 }
 
-// accepted is how a client accepts a media type, according to the most specific range of Accept
+// acceptance is how a client accepts a media type, according to the most specific range of Accept
 // that matches it (RFC 9110, section 12.5.1).
-type accepted struct {
+type acceptance struct {
 	quality float64
 	rank    int // how specific the range is
 	at      int // its position in Accept
@@ -103,7 +103,7 @@ type accepted struct {
 const exact = math.MaxInt
 
 // or returns the more specific of the two, or the one with the higher quality.
-func (a accepted) or(other accepted) accepted {
+func (a acceptance) or(other acceptance) acceptance {
 	if other.rank > a.rank || other.rank == a.rank && other.quality > a.quality {
 		return other
 	}
@@ -112,7 +112,7 @@ func (a accepted) or(other accepted) accepted {
 
 // before reports whether a is preferred to other: by quality, then by how specific the range is,
 // then by position.
-func (a accepted) before(other accepted) bool {
+func (a acceptance) before(other acceptance) bool {
 	return cmp.Or(cmp.Compare(a.quality, other.quality), cmp.Compare(a.rank, other.rank), cmp.Compare(other.at, a.at)) > 0
 }
 
@@ -170,8 +170,8 @@ func refusal(message string) *graphql.Response {
 // statusClientClosed is nginx's status for a client that has disconnected.
 const statusClientClosed = 499
 
-// gone returns the response for a client that closed its side of the connection too early.
-func gone() *content {
+// clientClosed returns the response for a client that closed its side of the connection too early.
+func clientClosed() *content {
 	status, body := encode(statusClientClosed, refusal("The client closed its side of the connection before the response: keep both directions open until then."))
 	return &content{status: status, body: body}
 }
@@ -186,11 +186,11 @@ func (a *answer) send(c *content) {
 	a.written = true
 	body, header := c.body, a.w.Header()
 	var coding *contentcoding.Coding
-	if len(body) >= contentcoding.Smallest {
+	if len(body) >= contentcoding.MinLength {
 		coding = contentcoding.Negotiate(a.r.Header["Accept-Encoding"])
 	}
-	cached := c.whole && a.r.Method == http.MethodGet
-	if len(body) >= contentcoding.Smallest || cached {
+	cached := c.cacheable && a.r.Method == http.MethodGet
+	if len(body) >= contentcoding.MinLength || cached {
 		header["Vary"] = append(header["Vary"], "Accept-Encoding") // after CORS's
 	}
 	header["X-Content-Type-Options"] = noSniff
@@ -208,7 +208,7 @@ func (a *answer) send(c *content) {
 		}
 	}
 	if coding != nil {
-		body = c.pack(coding)
+		body = c.compressed(coding)
 		header["Content-Encoding"] = []string{coding.Name}
 	}
 	header["Content-Type"] = contentTypes[a.media]
@@ -241,10 +241,10 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// unwritten is the body if encoding the response fails.
-var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+// encodingFailedBody is the body if encoding the response fails.
+var encodingFailedBody = []byte(`{"errors":[{"message":"` + encodingFailed + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
 
-const unwritable = "The response could not be encoded."
+const encodingFailed = "The response could not be encoded."
 
 // encode returns the status and the body of a response. It reuses the memory of the response's
 // data, which is JSON and nearly all of the body.
@@ -271,7 +271,7 @@ func encode(status int, response *graphql.Response) (int, []byte) {
 		enc := json.NewEncoder(&tail)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(member.value); err != nil {
-			return http.StatusInternalServerError, unwritten
+			return http.StatusInternalServerError, encodingFailedBody
 		}
 		tail.Truncate(tail.Len() - 1) // the encoder's line break
 	}

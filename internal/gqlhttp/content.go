@@ -13,25 +13,25 @@ import (
 type content struct {
 	status int
 	body   []byte
-	// whole reports that it is the response to a query, without errors.
-	whole bool
+	// cacheable reports that clients may cache it: it is the response to a query, without errors.
+	cacheable bool
 
-	mu     sync.Mutex
-	packed map[*contentcoding.Coding][]byte
-	sum    string
+	mu               sync.Mutex
+	compressedBodies map[*contentcoding.Coding][]byte
+	sum              string
 }
 
-// pack returns the body compressed with a coding.
-func (c *content) pack(coding *contentcoding.Coding) []byte {
+// compressed returns the body compressed with a coding.
+func (c *content) compressed(coding *contentcoding.Coding) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	packed, ok := c.packed[coding]
+	packed, ok := c.compressedBodies[coding]
 	if !ok {
-		packed = coding.Pack(c.body)
-		if c.packed == nil {
-			c.packed = make(map[*contentcoding.Coding][]byte, 1)
+		packed = coding.Compress(c.body)
+		if c.compressedBodies == nil {
+			c.compressedBodies = make(map[*contentcoding.Coding][]byte, 1)
 		}
-		c.packed[coding] = packed
+		c.compressedBodies[coding] = packed
 	}
 	return packed
 }

@@ -93,7 +93,7 @@ func (h *handler) forget(scope any) {
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{handler: h, w: w, r: r}
-	a.media, a.parts = acceptable(r.Header.Values("Accept"))
+	a.media, a.parts = negotiateMedia(r.Header.Values("Accept"))
 	ctx := r.Context()
 	defer func() {
 		switch v := recover(); v {
@@ -101,7 +101,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case http.ErrAbortHandler:
 			panic(v)
 		default:
-			a.write(a.recovered(ctx, v))
+			a.write(a.panicBody(ctx, v))
 		}
 	}()
 	if given := r.Header.Get(TimeoutHeader); given != "" {
@@ -111,7 +111,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.refuse(http.StatusBadRequest, TimeoutHeader+" must be a positive duration, such as 8s, 800ms or 8.")
 			return
 		}
-		a.alone = true
+		a.unshared = true
 		ctx = limits.WithDeadline(ctx, deadline(timeout))
 	}
 	switch {
@@ -129,7 +129,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ctx.Err() != nil {
 		// The client may have closed only its own side of the connection. Without this,
 		// net/http would send it an empty response with status 200.
-		a.send(gone())
+		a.send(clientClosed())
 	}
 }
 
@@ -139,7 +139,7 @@ func (a *answer) post(ctx context.Context) {
 	if !ok {
 		return
 	}
-	a.answer(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
+	a.handleOperation(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
 			message := "The body must be one JSON object."
@@ -155,11 +155,11 @@ func (a *answer) post(ctx context.Context) {
 
 func (a *answer) get(ctx context.Context) {
 	if strings.EqualFold(a.r.Header.Get("Upgrade"), "websocket") {
-		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+supportedParts)
+		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+incrementalTypesHint)
 		return
 	}
 	started := graphql.Now()
-	a.answer(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
+	a.handleOperation(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
 			a.refuse(http.StatusBadRequest, "The query string of the URL is malformed.")
@@ -209,7 +209,7 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 		a.refuse(http.StatusBadRequest, "variables must be a JSON object.")
 	case !object("extensions", &p.Extensions):
 		a.refuse(http.StatusBadRequest, "extensions must be a JSON object.")
-	case !document(fields, p):
+	case !setDocumentID(fields, p):
 		a.refuse(http.StatusBadRequest, "documentId must be a string.")
 	case strings.TrimSpace(p.Query) == "" && p.Extensions[documents.IDKey] == nil && p.Extensions["persistedQuery"] == nil:
 		a.refuse(http.StatusBadRequest, "query is missing.")
@@ -220,8 +220,8 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	return nil, false
 }
 
-// supportedParts is the end of the error messages for clients that try to subscribe.
-const supportedParts = "the media types of incremental responses are " + multipart + " and " + eventStream + "."
+// incrementalTypesHint is the end of the error messages for clients that try to subscribe.
+const incrementalTypesHint = "the media types of incremental responses are " + multipart + " and " + eventStream + "."
 
 // isSubscription reports whether the operation is a subscription. The schema has none, so
 // validation would only report unknown fields.
@@ -240,9 +240,9 @@ func isSubscription(p *graphql.RawParams) bool {
 // documentKeys are the names that clients use for the id of a document.
 var documentKeys = []string{"documentId", "id", "doc_id"}
 
-// document copies the document's id, if there is one, to the extensions of the parameters. It
+// setDocumentID copies the document's id, if there is one, to the extensions of the parameters. It
 // returns false if the id is not a string.
-func document(fields map[string]any, p *graphql.RawParams) bool {
+func setDocumentID(fields map[string]any, p *graphql.RawParams) bool {
 	delete(p.Extensions, documents.IDKey) // reserved: clients must not set it directly
 	for _, key := range documentKeys {
 		if fields[key] == nil {
@@ -261,16 +261,16 @@ func document(fields map[string]any, p *graphql.RawParams) bool {
 	return true
 }
 
-// answer executes the operation that params returns, or joins an identical query in flight, and
-// sends the response. operation is the request's exact body or URL query.
-func (a *answer) answer(ctx context.Context, operation string, params func() (*graphql.RawParams, bool)) {
+// handleOperation executes the operation that params returns, or joins an identical query in
+// flight, and sends the response. operation is the request's exact body or URL query.
+func (a *answer) handleOperation(ctx context.Context, operation string, params func() (*graphql.RawParams, bool)) {
 	p, ok := params()
 	if !ok {
 		return
 	}
 	key := flightKey{
 		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
-		fresh: wantsFresh(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
+		fresh: bypassesCache(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
 	}
 	ctx = graphql.StartOperationTrace(ctx)
 	if key.fresh {
@@ -279,66 +279,66 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
-		a.invalid(ctx, p, op, errs)
+		a.refuseInvalid(ctx, p, op, errs)
 	case op.Operation.Operation == ast.Query:
-		if ctx, ok := a.streams(ctx, op); ok {
-			a.stream(ctx, op)
+		if ctx, ok := a.incrementally(ctx, op); ok {
+			a.sendIncrementally(ctx, op)
 			return
 		}
-		if a.alone {
-			a.send(a.run(ctx, op))
+		if a.unshared {
+			a.send(a.execute(ctx, op))
 			return
 		}
-		a.query(ctx, key, op)
+		a.executeShared(ctx, key, op)
 	case a.r.Method == http.MethodGet:
 		a.w.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, "Only queries can be sent by GET: send this operation by POST.")
 	default:
 		a.forget(key.scope)
 		defer a.forget(key.scope)
-		if ctx, ok := a.streams(ctx, op); ok {
-			a.stream(ctx, op)
+		if ctx, ok := a.incrementally(ctx, op); ok {
+			a.sendIncrementally(ctx, op)
 			return
 		}
-		made := a.run(ctx, op)
+		made := a.execute(ctx, op)
 		a.forget(key.scope) // before the response, because the client's next query can follow at once
 		a.send(made)
 	}
 }
 
-// invalid responds to an operation that cannot be executed.
-func (a *answer) invalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
+// refuseInvalid responds to an operation that cannot be executed.
+func (a *answer) refuseInvalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
 	switch {
 	case op.Doc != nil && op.Operation == nil && p.OperationName == "":
 		errs[0].Message = "The document has several operations: set operationName to the one to run."
 	case isSubscription(p) && errs[0].Extensions["limit"] == nil:
 		errs = gqlerror.List{{
-			Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,
+			Message:    "Subscriptions are not supported. Send a query or a mutation; " + incrementalTypesHint,
 			Extensions: map[string]any{"code": string(upstream.BadUserInput)},
 		}}
 	}
 	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension wraps several errors in one
 		errs = several
 	}
-	errs = few(errs, maxErrors)
+	errs = firstErrors(errs, maxErrors)
 	// Nothing ran, so there is no data. Clients of the older media type
 	// read errors from a 200 only.
 	response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
 	if a.parts == eventStream { // its protocol sends such errors as an event
-		a.event(response)
+		a.sendEvent(response)
 		return
 	}
 	a.write(encode(a.status(http.StatusBadRequest), response))
 }
 
-// query executes a query, or waits for an identical one in flight. The execution continues if the
-// client that began it disconnects, and is cancelled when all its clients have.
-func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
+// executeShared executes a query, or waits for an identical one in flight. The execution continues
+// if the client that began it disconnects, and is cancelled when all its clients have.
+func (a *answer) executeShared(ctx context.Context, key flightKey, op *graphql.OperationContext) {
 	f, began := a.flights.Join(ctx, key)
 	if began {
 		// Execute it on this goroutine, so that a draining server waits for it.
 		stays := context.AfterFunc(ctx, f.Leave)
-		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.execute(ctx, op) })
 		if !stays() {
 			return
 		}
@@ -353,32 +353,32 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 	a.send(made)
 }
 
-// run executes an operation.
-func (h *handler) run(ctx context.Context, op *graphql.OperationContext) (made *content) {
+// execute executes an operation.
+func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (made *content) {
 	defer func() {
 		if v := recover(); v != nil {
-			status, body := h.recovered(ctx, v)
+			status, body := h.panicBody(ctx, v)
 			made = &content{status: status, body: body}
 		}
 	}()
 	responses, ctx := h.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil { // cancelled
-		return gone()
+		return clientClosed()
 	}
-	return whole(response)
+	return encodeComplete(response)
 }
 
-// whole encodes a complete response.
-func whole(response *graphql.Response) *content {
-	response.Errors = few(response.Errors, maxFieldErrors)
-	whole := len(response.Errors) == 0
+// encodeComplete encodes a complete response.
+func encodeComplete(response *graphql.Response) *content {
+	response.Errors = firstErrors(response.Errors, maxFieldErrors)
+	succeeded := len(response.Errors) == 0
 	status, body := encode(http.StatusOK, response)
-	return &content{status: status, body: body, whole: whole && status == http.StatusOK}
+	return &content{status: status, body: body, cacheable: succeeded && status == http.StatusOK}
 }
 
-// few returns the first errors, and one that says how many more there are.
-func few(errs gqlerror.List, most int) gqlerror.List {
+// firstErrors returns the first errors, and one that says how many more there are.
+func firstErrors(errs gqlerror.List, most int) gqlerror.List {
 	if len(errs) <= most {
 		return errs
 	}
@@ -387,8 +387,8 @@ func few(errs gqlerror.List, most int) gqlerror.List {
 	return append(errs[:most:most], more)
 }
 
-// wantsFresh reports whether the request has Cache-Control: no-cache.
-func wantsFresh(r *http.Request) bool {
+// bypassesCache reports whether the request has Cache-Control: no-cache.
+func bypassesCache(r *http.Request) bool {
 	for _, value := range r.Header.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(value, ",") {
 			if name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); strings.EqualFold(name, "no-cache") {

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// usualRows is the default page size of a connection, and mostRows the maximum.
-	usualRows = 20
-	mostRows  = 100
-	// embeddedRows is the assumed length of a list without paging that its parent embeds, such
-	// as a contact's tags.
-	embeddedRows = 5
+	// defaultPageSize is the default page size of a connection, and maxPageSize the maximum.
+	defaultPageSize = 20
+	maxPageSize     = 100
+	// embeddedListLength is the assumed length of a list without paging that its parent embeds,
+	// such as a contact's tags.
+	embeddedListLength = 5
 )
 
 // check enforces the limits of rows and complexity for an operation.
@@ -25,50 +25,50 @@ func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerr
 	if p.Complexity == 0 && p.Rows == 0 {
 		return nil
 	}
-	w := &walker{op: op, fragments: make(map[string]int)}
+	w := &costWalker{op: op, fragments: make(map[string]int)}
 	complexity := w.selection(op.Operation.SelectionSet)
-	if err := p.over(ctx, "rows", w.rows, p.Rows, "The operation requests %d rows of a list; the limit is %d."); err != nil && w.rows <= mostRows {
-		return err // the field itself reports more than mostRows
+	if err := p.enforce(ctx, "rows", w.rows, p.Rows, "The operation requests %d rows of a list; the limit is %d."); err != nil && w.rows <= maxPageSize {
+		return err // the field itself reports more than maxPageSize
 	}
-	return p.over(ctx, "complexity", complexity, p.Complexity, "The response could have %d fields; the limit is %d. Request fewer rows, or send several requests.")
+	return p.enforce(ctx, "complexity", complexity, p.Complexity, "The response could have %d fields; the limit is %d. Request fewer rows, or send several requests.")
 }
 
 // Complexity returns the maximum number of fields in an operation's response.
 func Complexity(op *graphql.OperationContext) int {
-	w := &walker{op: op, fragments: make(map[string]int)}
+	w := &costWalker{op: op, fragments: make(map[string]int)}
 	return w.selection(op.Operation.SelectionSet)
 }
 
-// walker computes the maximum number of fields in an operation's response. It visits each
+// costWalker computes the maximum number of fields in an operation's response. It visits each
 // fragment once.
-type walker struct {
+type costWalker struct {
 	op        *graphql.OperationContext
 	fragments map[string]int
 	rows      int // the largest requested page
 }
 
-func (w *walker) selection(set ast.SelectionSet) int {
+func (w *costWalker) selection(set ast.SelectionSet) int {
 	sum := 0
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			if w.included(s.Directives) {
-				sum = plus(sum, plus(w.own(s), times(w.length(s), w.selection(s.SelectionSet))))
+				sum = addClamped(sum, addClamped(w.ownCost(s), multiplyClamped(w.length(s), w.selection(s.SelectionSet))))
 			}
 		case *ast.InlineFragment:
 			if w.included(s.Directives) {
-				sum = plus(sum, w.selection(s.SelectionSet))
+				sum = addClamped(sum, w.selection(s.SelectionSet))
 			}
 		case *ast.FragmentSpread:
 			if w.included(s.Directives) {
-				sum = plus(sum, w.fragment(s))
+				sum = addClamped(sum, w.fragment(s))
 			}
 		}
 	}
 	return sum
 }
 
-func (w *walker) fragment(spread *ast.FragmentSpread) int {
+func (w *costWalker) fragment(spread *ast.FragmentSpread) int {
 	known, ok := w.fragments[spread.Name]
 	if !ok && spread.Definition != nil {
 		known = w.selection(spread.Definition.SelectionSet)
@@ -79,26 +79,26 @@ func (w *walker) fragment(spread *ast.FragmentSpread) int {
 
 // length returns the maximum number of objects of a field: the requested page size of a
 // connection, or an estimate for a list without paging.
-func (w *walker) length(field *ast.Field) int {
+func (w *costWalker) length(field *ast.Field) int {
 	if field.Definition == nil {
 		return 1
 	}
 	arguments := field.Definition.Arguments
 	if arguments.ForName("first") != nil && arguments.ForName("last") != nil {
-		rows := usualRows
+		rows := defaultPageSize
 		for _, name := range []string{"first", "last"} {
-			if n, ok := whole(w.argument(field, name)); ok {
+			if n, ok := toInt(w.argument(field, name)); ok {
 				rows = max(n, 0)
 			}
 		}
 		w.rows = max(w.rows, rows)
-		return min(rows, mostRows)
+		return min(rows, maxPageSize)
 	}
 	if ids, ok := w.argument(field, "ids").([]any); ok {
 		return len(ids)
 	}
 	if of := field.ObjectDefinition; field.Definition.Type.Elem != nil && len(field.SelectionSet) > 0 && (of == nil || !isConnection(of)) {
-		return embeddedRows
+		return embeddedListLength
 	}
 	return 1
 }
@@ -107,19 +107,19 @@ func (w *walker) length(field *ast.Field) int {
 // requested of the field that returns it.
 func isConnection(t *ast.Definition) bool { return t.Fields.ForName("pageInfo") != nil }
 
-// own returns the cost of the field itself. Each value in a list argument adds to it, because
+// ownCost returns the cost of the field itself. Each value in a list argument adds to it, because
 // gqlgen reads the arguments again for each parent object.
-func (w *walker) own(field *ast.Field) int {
+func (w *costWalker) ownCost(field *ast.Field) int {
 	cost := 1
 	for _, argument := range field.Arguments {
 		if value := w.argument(field, argument.Name); value != nil {
-			cost = plus(cost, values(value)-1)
+			cost = addClamped(cost, countValues(value)-1)
 		}
 	}
 	return cost
 }
 
-func (w *walker) argument(field *ast.Field, name string) any {
+func (w *costWalker) argument(field *ast.Field, name string) any {
 	argument := field.Arguments.ForName(name)
 	if argument == nil {
 		return nil
@@ -132,7 +132,7 @@ func (w *walker) argument(field *ast.Field, name string) any {
 }
 
 // included reports whether @skip and @include keep a selection.
-func (w *walker) included(directives ast.DirectiveList) bool {
+func (w *costWalker) included(directives ast.DirectiveList) bool {
 	for _, d := range directives {
 		if d.Name != "skip" && d.Name != "include" || d.Arguments.ForName("if") == nil {
 			continue
@@ -145,8 +145,8 @@ func (w *walker) included(directives ast.DirectiveList) bool {
 	return true
 }
 
-// whole converts a number of a document or of the variables to an int.
-func whole(v any) (int, bool) {
+// toInt converts a number of a document or of the variables to an int.
+func toInt(v any) (int, bool) {
 	switch v := v.(type) {
 	case int64:
 		return clamp(float64(v)), true
@@ -163,8 +163,8 @@ func whole(v any) (int, bool) {
 
 func clamp(f float64) int { return int(max(math.MinInt32, min(math.MaxInt32, f))) }
 
-// times multiplies without overflow.
-func times(a, b int) int {
+// multiplyClamped multiplies without overflow.
+func multiplyClamped(a, b int) int {
 	if a > 0 && b > math.MaxInt32/a {
 		return math.MaxInt32
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// figures are the measurements of a document, from its text alone.
-type figures struct {
+// measurements describe a document by its text alone.
+type measurements struct {
 	tokens, depth, aliases, directives, rootFields int
 	// fields is the number of fields after every fragment spread is expanded.
 	fields int
@@ -40,32 +40,34 @@ const (
 )
 
 const (
-	// knownDocuments is the number of documents whose figures are cached, each of at most
-	// maxKnownBytes.
-	knownDocuments = 1000
-	maxKnownBytes  = 8 << 10
+	// maxCachedDocuments is the number of documents whose measurements are cached, each of at
+	// most maxCachedDocumentBytes.
+	maxCachedDocuments     = 1000
+	maxCachedDocumentBytes = 8 << 10
 )
 
-// documents caches the figures of documents. It is safe for concurrent use.
-type documents struct{ known graphql.Cache[*figures] }
+// documentCache caches the measurements of documents. It is safe for concurrent use.
+type documentCache struct{ known graphql.Cache[*measurements] }
 
-func newDocuments() documents { return documents{lru.New[*figures](knownDocuments)} }
+func newDocumentCache() documentCache {
+	return documentCache{lru.New[*measurements](maxCachedDocuments)}
+}
 
 // check enforces the limits for a document. It returns nil if the document cannot be parsed; the
 // executor reports that.
-func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
+func (d documentCache) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
 	known, ok := d.known.Get(ctx, query)
 	if !ok {
 		most := p.Tokens
 		if p.Measure {
 			most = 0
 		}
-		n, longest := tokens(query, most)
+		n, longest := countTokens(query, most)
 		if most > 0 && n > most { // counting has stopped here
-			return refusal("tokens", n, most, tooManyTokens)
+			return exceededError("tokens", n, most, tooManyTokens)
 		}
 		if longest > maxName {
-			return refusal("name", longest, maxName, "The document has a name of %d bytes; the limit is %d.")
+			return exceededError("name", longest, maxName, "The document has a name of %d bytes; the limit is %d.")
 		}
 		doc, err := parser.ParseQuery(&ast.Source{Input: query})
 		if err != nil {
@@ -73,15 +75,15 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		}
 		known = measure(doc)
 		known.tokens = n
-		if len(query) <= maxKnownBytes {
+		if len(query) <= maxCachedDocumentBytes {
 			d.known.Add(ctx, query, known)
 		}
 	}
 	if known.fields > maxFields {
-		return refusal("fields", known.fields, maxFields, "The document has at least %d fields with its fragments expanded; the limit is %d.")
+		return exceededError("fields", known.fields, maxFields, "The document has at least %d fields with its fragments expanded; the limit is %d.")
 	}
 	if known.comparisons > maxComparisons {
-		return refusal("comparisons", known.comparisons, maxComparisons, "The document repeats fields so often that validation needs %d comparisons; the limit is %d.")
+		return exceededError("comparisons", known.comparisons, maxComparisons, "The document repeats fields so often that validation needs %d comparisons; the limit is %d.")
 	}
 	for _, limit := range []struct {
 		name        string
@@ -94,7 +96,7 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		{"directives", known.directives, p.Directives, "The document has %d directives; the limit is %d."},
 		{"rootFields", known.rootFields, p.RootFields, "The operation has %d root fields; the limit is %d."},
 	} {
-		if err := p.over(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
+		if err := p.enforce(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
 			return err
 		}
 	}
@@ -103,9 +105,9 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 
 const tooManyTokens = "The document has at least %d lexical tokens; the limit is %d."
 
-// tokens returns the number of tokens in a document, and the length of the longest name in bytes.
-// It stops at most+1 tokens unless most is 0.
-func tokens(query string, most int) (n, longest int) {
+// countTokens returns the number of tokens in a document, and the length of the longest name in
+// bytes. It stops at most+1 tokens unless most is 0.
+func countTokens(query string, most int) (n, longest int) {
 	for l := lexer.New(&ast.Source{Input: query}); ; n++ {
 		token, err := l.ReadToken()
 		if err != nil || token.Kind == lexer.EOF || most > 0 && n > most {
@@ -120,43 +122,43 @@ func tokens(query string, most int) (n, longest int) {
 // measurer walks a document as the response is assembled: it expands fragments at every spread,
 // until there are too many fields.
 type measurer struct {
-	figures
-	doc    *ast.QueryDocument
-	within map[string]bool // the fragments around the current selection
+	measurements
+	doc       *ast.QueryDocument
+	enclosing map[string]bool // the fragments around the current selection
 }
 
-// place collects the fields of the document that share a response path.
-type place struct {
+// responsePath collects the fields of the document that share a response path.
+type responsePath struct {
 	fields int // the number of these fields
 	// runs is how often validation compares them, summed over these fields.
 	runs     int
-	children map[string]*place
+	children map[string]*responsePath
 }
 
-func measure(doc *ast.QueryDocument) *figures {
-	m := &measurer{doc: doc, within: make(map[string]bool)}
+func measure(doc *ast.QueryDocument) *measurements {
+	m := &measurer{doc: doc, enclosing: make(map[string]bool)}
 	for _, op := range doc.Operations {
 		m.directives += len(op.Directives)
 		for _, variable := range op.VariableDefinitions {
 			m.directives += len(variable.Directives)
 		}
-		m.count(op.SelectionSet)
-		root := new(place)
+		m.countSelections(op.SelectionSet)
+		root := new(responsePath)
 		m.rootFields = max(m.rootFields, m.walk(op.SelectionSet, root, 1, 1))
-		m.compare(root)
+		m.countComparisons(root)
 	}
 	for _, fragment := range doc.Fragments { // validation also checks each fragment alone
 		m.directives += len(fragment.Directives)
-		m.count(fragment.SelectionSet)
-		root := new(place)
+		m.countSelections(fragment.SelectionSet)
+		root := new(responsePath)
 		m.walk(fragment.SelectionSet, root, 1, 1)
-		m.compare(root)
+		m.countComparisons(root)
 	}
-	return &m.figures
+	return &m.measurements
 }
 
-// count adds the directives and aliases of a selection set, without expanding fragments.
-func (m *measurer) count(set ast.SelectionSet) {
+// countSelections adds the directives and aliases of a selection set, without expanding fragments.
+func (m *measurer) countSelections(set ast.SelectionSet) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
@@ -164,10 +166,10 @@ func (m *measurer) count(set ast.SelectionSet) {
 			if s.Alias != s.Name {
 				m.aliases++
 			}
-			m.count(s.SelectionSet)
+			m.countSelections(s.SelectionSet)
 		case *ast.InlineFragment:
 			m.directives += len(s.Directives)
-			m.count(s.SelectionSet)
+			m.countSelections(s.SelectionSet)
 		case *ast.FragmentSpread:
 			m.directives += len(s.Directives)
 		}
@@ -177,7 +179,7 @@ func (m *measurer) count(set ast.SelectionSet) {
 // walk visits a selection set of the object at a place, and returns the number of its fields. runs
 // is how often validation compares them. walk skips fragments that contain themselves, which
 // validation refuses.
-func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (fields int) {
+func (m *measurer) walk(set ast.SelectionSet, at *responsePath, depth, runs int) (fields int) {
 	for _, selection := range set {
 		if m.fields > maxFields {
 			return fields
@@ -190,9 +192,9 @@ func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (field
 			child := at.children[s.Alias]
 			if child == nil {
 				if at.children == nil {
-					at.children = make(map[string]*place)
+					at.children = make(map[string]*responsePath)
 				}
-				child = new(place)
+				child = new(responsePath)
 				at.children[s.Alias] = child
 			}
 			child.fields++
@@ -204,48 +206,48 @@ func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (field
 		case *ast.FragmentSpread:
 			m.fields++
 			definition := m.doc.Fragments.ForName(s.Name)
-			if definition == nil || m.within[s.Name] {
+			if definition == nil || m.enclosing[s.Name] {
 				continue
 			}
-			m.within[s.Name] = true
+			m.enclosing[s.Name] = true
 			fields += m.walk(definition.SelectionSet, at, depth, runs+1)
-			m.within[s.Name] = false
+			m.enclosing[s.Name] = false
 		}
 	}
 	return fields
 }
 
-// compare adds the comparisons at a place and below it.
-func (m *measurer) compare(at *place) {
+// countComparisons adds the comparisons at a place and below it.
+func (m *measurer) countComparisons(at *responsePath) {
 	if at.fields > 1 {
-		m.comparisons = plus(m.comparisons, times(at.fields, at.runs))
+		m.comparisons = addClamped(m.comparisons, multiplyClamped(at.fields, at.runs))
 	}
 	for _, child := range at.children {
-		m.compare(child)
+		m.countComparisons(child)
 	}
 }
 
-// values counts the values in variables. It stops soon after maxValues.
-func values(v any) int {
+// countValues counts the values in variables. It stops soon after maxValues.
+func countValues(v any) int {
 	n := 1
 	switch v := v.(type) {
 	case []any:
 		for i := 0; i < len(v) && n <= maxValues; i++ {
-			n += values(v[i])
+			n += countValues(v[i])
 		}
 	case map[string]any:
 		for _, inner := range v {
 			if n > maxValues {
 				break
 			}
-			n += values(inner)
+			n += countValues(inner)
 		}
 	}
 	return n
 }
 
-// plus adds without overflow.
-func plus(a, b int) int {
+// addClamped adds without overflow.
+func addClamped(a, b int) int {
 	if a > math.MaxInt32 || b > math.MaxInt32 {
 		return math.MaxInt32
 	}

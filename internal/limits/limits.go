@@ -103,9 +103,9 @@ func (p Policy) report(ctx context.Context, limit string, value, most int) {
 	slog.WarnContext(ctx, "limit exceeded, but not enforced", "limit", limit, "value", value, "max", most, "client", p.Client)
 }
 
-// over returns an error if a value exceeds a limit. If the policy only measures, it reports the
+// enforce returns an error if a value exceeds a limit. If the policy only measures, it reports the
 // value and returns nil.
-func (p Policy) over(ctx context.Context, limit string, value, most int, text string) *gqlerror.Error {
+func (p Policy) enforce(ctx context.Context, limit string, value, most int, text string) *gqlerror.Error {
 	if most == 0 || value <= most {
 		return nil
 	}
@@ -113,11 +113,12 @@ func (p Policy) over(ctx context.Context, limit string, value, most int, text st
 		p.report(ctx, limit, value, most)
 		return nil
 	}
-	return refusal(limit, value, most, text)
+	return exceededError(limit, value, most, text)
 }
 
-// refusal returns the error of an exceeded limit. text is a format for the value and the limit.
-func refusal(limit string, value, most int, text string) *gqlerror.Error {
+// exceededError returns the error of an exceeded limit. text is a format for the value and the
+// limit.
+func exceededError(limit string, value, most int, text string) *gqlerror.Error {
 	return &gqlerror.Error{
 		Err:        upstream.NewError(upstream.BadUserInput, fmt.Sprintf(text, value, most)),
 		Message:    fmt.Sprintf(text, value, most),

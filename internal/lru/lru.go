@@ -11,8 +11,8 @@ import (
 
 // Cache is a cache of bounded size. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
-	weigh func(K, V) int
-	most  int
+	size     func(K, V) int
+	maxBytes int
 
 	mu      sync.Mutex
 	entries simplelru.LRUCache[K, V]
@@ -22,7 +22,7 @@ type Cache[K comparable, V any] struct {
 // New returns a cache whose entries together have at most so many bytes. weigh returns the size of
 // an entry in bytes; it must always return the same size for the same entry.
 func New[K comparable, V any](most int, weigh func(K, V) int) *Cache[K, V] {
-	c := &Cache[K, V]{weigh: weigh, most: most}
+	c := &Cache[K, V]{size: weigh, maxBytes: most}
 	entries, err := simplelru.NewLRU(math.MaxInt, func(key K, value V) { c.bytes -= weigh(key, value) })
 	if err != nil {
 		panic(err) // only a size below 1 is an error
@@ -44,8 +44,8 @@ func (c *Cache[K, V]) Set(key K, value V) {
 	defer c.mu.Unlock()
 	c.entries.Remove(key)
 	c.entries.Add(key, value)
-	c.bytes += c.weigh(key, value)
-	for c.bytes > c.most {
+	c.bytes += c.size(key, value)
+	for c.bytes > c.maxBytes {
 		c.entries.RemoveOldest()
 	}
 }

@@ -31,10 +31,10 @@ import (
 const (
 	// prefix begins all keys. It changes when the format of the values does.
 	prefix = "funnelgraph:2:"
-	// patience is the timeout for a response of Redis.
-	patience = 100 * time.Millisecond
-	// pause is how long the circuit breaker stays open, and the interval between pings.
-	pause = 2 * time.Second
+	// timeout limits the wait for a connection, and for a response of Redis.
+	timeout = 100 * time.Millisecond
+	// breakerDelay is how long the circuit breaker stays open, and the interval between pings.
+	breakerDelay = 2 * time.Second
 	// leaseTTL is the lifetime of a lease that is not renewed.
 	leaseTTL = 5 * time.Second
 	// documentTTL is the lifetime of a persisted document after it was last sent.
@@ -59,15 +59,15 @@ type Client struct {
 	failures atomic.Int64
 
 	mu sync.Mutex
-	// untold are the workspaces with writes that could not be sent to Redis.
-	untold map[string]bool
+	// unsentWrites are the workspaces with writes that could not be sent to Redis.
+	unsentWrites map[string]bool
 }
 
 // Check returns an error of one line if a URL is invalid. The error does not repeat the URL, which
 // may contain a password.
 func Check(url string) error {
-	dial := redigo.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errAway })
-	if _, err := redigo.DialURL(url, dial); !errors.Is(err, errAway) {
+	dial := redigo.DialContextFunc(func(context.Context, string, string) (net.Conn, error) { return nil, errUnavailable })
+	if _, err := redigo.DialURL(url, dial); !errors.Is(err, errUnavailable) {
 		return errors.New("it must look like redis://user:password@host:6379/0, or rediss:// with TLS")
 	}
 	return nil
@@ -81,7 +81,7 @@ func newPool(url string) *redigo.Pool {
 	return &redigo.Pool{
 		DialContext: func(ctx context.Context) (redigo.Conn, error) {
 			return redigo.DialURLContext(ctx, url, redigo.DialClientName("funnelgraph"),
-				redigo.DialReadTimeout(patience), redigo.DialWriteTimeout(patience), redigo.DialTLSHandshakeTimeout(time.Second))
+				redigo.DialReadTimeout(timeout), redigo.DialWriteTimeout(timeout), redigo.DialTLSHandshakeTimeout(time.Second))
 		},
 		MaxIdle: maxConns, IdleTimeout: time.Minute,
 	}
@@ -93,9 +93,9 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 	if err := Check(url); err != nil {
 		return nil, err
 	}
-	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), untold: make(map[string]bool)}
+	r := &Client{id: rand.Text(), conns: semaphore.NewWeighted(maxConns), lease: redigo.NewScript(1, leaseScript), unsentWrites: make(map[string]bool)}
 	r.pool.Store(newPool(url))
-	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(pause).WithSuccessThreshold(1).
+	r.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(3).WithDelay(breakerDelay).WithSuccessThreshold(1).
 		OnOpen(func(e circuitbreaker.StateChangedEvent) {
 			// The old connections may all be dead.
 			_ = r.pool.Swap(newPool(url)).Close()
@@ -112,7 +112,7 @@ func Connect(ctx context.Context, url string) (*Client, error) {
 // watch pings Redis periodically and resends writes that could not be sent, until the context
 // ends.
 func (r *Client) watch(ctx context.Context) {
-	ticker := time.NewTicker(pause)
+	ticker := time.NewTicker(breakerDelay)
 	defer ticker.Stop()
 	for {
 		up := r.do(ctx, func(conn redigo.Conn) error {
@@ -120,7 +120,7 @@ func (r *Client) watch(ctx context.Context) {
 			return err
 		})
 		if up == nil {
-			r.tell(ctx)
+			r.resendWrites(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -151,20 +151,19 @@ func (r *Client) Metrics() []prometheus.Collector {
 	}
 }
 
-func (r *Client) fail() {
+func (r *Client) recordFailure() {
 	r.failures.Add(1)
 	r.breaker.RecordFailure()
 }
 
-var errAway = errors.New("Redis cannot be reached")
+var errUnavailable = errors.New("Redis cannot be reached")
 
-// do calls f with a connection, unless the circuit breaker is open. The wait for a connection and
-// for each response of Redis is limited to patience.
+// do calls f with a connection, unless the circuit breaker is open.
 func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 	if !r.breaker.TryAcquirePermit() {
-		return errAway
+		return errUnavailable
 	}
-	waiting, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := r.conns.Acquire(waiting, 1)
 	if err == nil {
@@ -180,7 +179,7 @@ func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 		r.breaker.RecordSuccess()
 	case ctx.Err() != nil && r.breaker.IsClosed(): // the caller has given up, so Redis has not failed
 	default:
-		r.fail()
+		r.recordFailure()
 	}
 	return err
 }
@@ -229,21 +228,21 @@ func (r *Client) Written(ctx context.Context, workspace string) {
 	defer r.mu.Unlock()
 	switch {
 	case err == nil:
-		delete(r.untold, workspace)
-	case len(r.untold) < maxUntold:
-		r.untold[workspace] = true
+		delete(r.unsentWrites, workspace)
+	case len(r.unsentWrites) < maxUnsentWrites:
+		r.unsentWrites[workspace] = true
 	}
 }
 
-// maxUntold bounds the memory for writes that could not be sent to Redis.
-const maxUntold = 10_000
+// maxUnsentWrites bounds the memory for writes that could not be sent to Redis.
+const maxUnsentWrites = 10_000
 
-// tell resends writes that could not be sent to Redis.
-func (r *Client) tell(ctx context.Context) {
+// resendWrites resends writes that could not be sent to Redis.
+func (r *Client) resendWrites(ctx context.Context) {
 	r.mu.Lock()
-	untold := slices.Collect(maps.Keys(r.untold))
+	unsent := slices.Collect(maps.Keys(r.unsentWrites))
 	r.mu.Unlock()
-	for _, workspace := range untold {
+	for _, workspace := range unsent {
 		r.Written(ctx, workspace)
 	}
 }
@@ -277,16 +276,16 @@ func (r *Client) set(ctx context.Context, key string, value any, ttl time.Durati
 // Documents returns a cache of persisted documents that replicas share. local is this server's own
 // cache in front of it.
 func (r *Client) Documents(local graphql.Cache[string]) graphql.Cache[string] {
-	return &shelf{r, local}
+	return &documentCache{r, local}
 }
 
-type shelf struct {
+type documentCache struct {
 	redis *Client
 	local graphql.Cache[string]
 }
 
 // Get implements [graphql.Cache].
-func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool) {
+func (d *documentCache) Get(ctx context.Context, hash string) (document string, ok bool) {
 	if document, ok = d.local.Get(ctx, hash); ok || len(hash) != hex.EncodedLen(sha256.Size) {
 		return document, ok
 	}
@@ -303,7 +302,7 @@ func (d *shelf) Get(ctx context.Context, hash string) (document string, ok bool)
 }
 
 // Add implements [graphql.Cache].
-func (d *shelf) Add(ctx context.Context, hash, document string) {
+func (d *documentCache) Add(ctx context.Context, hash, document string) {
 	d.local.Add(ctx, hash, document)
 	if _, kept := d.local.Get(ctx, hash); !kept {
 		return // it is too long

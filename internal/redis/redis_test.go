@@ -220,9 +220,9 @@ func TestFilteredReads(t *testing.T) {
 	}
 }
 
-// TestPaceIsLearntTogether uses an API that allows twenty concurrent calls. A second replica uses
+// TestLearntLimitIsShared uses an API that allows twenty concurrent calls. A second replica uses
 // the limit that the first one has learnt from its first call on.
-func TestPaceIsLearntTogether(t *testing.T) {
+func TestLearntLimitIsShared(t *testing.T) {
 	// A call takes long enough for all calls of a burst to overlap.
 	r, a := newRedisServer(t), &api{takes: 60 * time.Millisecond, capacity: 20}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
@@ -299,15 +299,15 @@ func TestCacheIsShared(t *testing.T) {
 	}
 }
 
-// shelf is a document cache in memory.
-type shelf struct{ sync.Map }
+// documentCache is a document cache in memory.
+type documentCache struct{ sync.Map }
 
-func (s *shelf) Get(_ context.Context, key string) (string, bool) {
+func (s *documentCache) Get(_ context.Context, key string) (string, bool) {
 	v, ok := s.Load(key)
 	text, _ := v.(string)
 	return text, ok
 }
-func (s *shelf) Add(_ context.Context, key, text string) { s.Store(key, text) }
+func (s *documentCache) Add(_ context.Context, key, text string) { s.Store(key, text) }
 
 // TestDocumentsAreShared finds a document at one replica that a client has sent to the other, and
 // rejects documents whose hash is wrong.
@@ -317,7 +317,7 @@ func TestDocumentsAreShared(t *testing.T) {
 	const document = "{ teams { nodes { id } } }"
 	sum := sha256.Sum256([]byte(document))
 	hash := hex.EncodeToString(sum[:])
-	at1, at2 := one.shared.Documents(new(shelf)), two.shared.Documents(new(shelf))
+	at1, at2 := one.shared.Documents(new(documentCache)), two.shared.Documents(new(documentCache))
 	if _, ok := at2.Get(t.Context(), hash); ok {
 		t.Error("found before it was sent")
 	}
@@ -332,9 +332,9 @@ func TestDocumentsAreShared(t *testing.T) {
 	}
 }
 
-// TestRedisDies kills and pauses Redis during bursts. No call fails, each replica runs standalone
+// TestRedisOutage kills and pauses Redis during bursts. No call fails, each replica runs standalone
 // and logs one line, and they share again when Redis is back.
-func TestRedisDies(t *testing.T) {
+func TestRedisOutage(t *testing.T) {
 	var log syncBuffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -417,8 +417,8 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// TestRedisIsNotThere starts a replica before Redis.
-func TestRedisIsNotThere(t *testing.T) {
+// TestStartWithoutRedis starts a replica before Redis.
+func TestStartWithoutRedis(t *testing.T) {
 	r, a := newRedisServer(t), new(api)
 	r.kill()
 	began := time.Now()

@@ -94,5 +94,5 @@ func serveDemo(ctx context.Context, cfg config.Config) (address string, shut fun
 			return "", nil, err
 		}
 	}
-	return serveBeside(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
+	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
 }

@@ -187,7 +187,7 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
-	kept := documents.NewKept()
+	kept := documents.NewCache()
 	if p.Redis != nil {
 		kept = p.Redis.Documents(kept)
 	}
@@ -239,12 +239,12 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	if p.reset != nil {
 		mux.HandleFunc("POST "+DemoReset, p.reset)
 	}
-	return allow(cfg).Handler(mux)
+	return newCORS(cfg).Handler(mux)
 }
 
-// allow returns the CORS handler. It allows the listed origins and, with --demo, origins on this
+// newCORS returns the CORS handler. It allows the listed origins and, with --demo, origins on this
 // machine.
-func allow(cfg config.Config) *cors.Cors {
+func newCORS(cfg config.Config) *cors.Cors {
 	listed := make(map[string]bool, len(cfg.CORSOrigins))
 	for _, origin := range cfg.CORSOrigins {
 		listed[origin] = true
@@ -271,7 +271,7 @@ func serveAdmin(ctx context.Context, address string, p Parts, level *slog.LevelV
 	if p.Redis != nil {
 		metrics = p.Redis.Metrics()
 	}
-	_, shut, err = serveBeside(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
+	_, shut, err = serveSeparately(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
 	return shut, err
 }
 
@@ -284,8 +284,8 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serveBeside serves on a separate address until shut is called.
-func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+// serveSeparately serves on a separate address until shut is called.
+func serveSeparately(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
 	listener, err := listen(ctx, address, "--admin-listen")
 	if err != nil {
 		return "", nil, err

@@ -51,12 +51,12 @@ type State struct {
 func (s *State) SetReady() { s.ready.Store(true) }
 
 // Healthz responds with 200 as long as the server runs.
-func (s *State) Healthz(w http.ResponseWriter, _ *http.Request) { status(w, true) }
+func (s *State) Healthz(w http.ResponseWriter, _ *http.Request) { writeStatus(w, true) }
 
 // Readyz responds with 200 if the server should get requests, and with 503 otherwise.
-func (s *State) Readyz(w http.ResponseWriter, _ *http.Request) { status(w, s.ready.Load()) }
+func (s *State) Readyz(w http.ResponseWriter, _ *http.Request) { writeStatus(w, s.ready.Load()) }
 
-func status(w http.ResponseWriter, good bool) {
+func writeStatus(w http.ResponseWriter, good bool) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !good {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)

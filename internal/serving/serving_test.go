@@ -14,23 +14,23 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 )
 
-// served is a server that can be shut down.
-type served struct {
-	url   string
-	tell  context.CancelCauseFunc
-	ended chan error
+// testServer is a server that can be shut down.
+type testServer struct {
+	url      string
+	shutdown context.CancelCauseFunc
+	ended    chan error
 	// slow receives when a slow request has begun. Such a request runs until goOn is closed.
 	slow, goOn chan struct{}
 }
 
-func serve(t *testing.T, drain serving.Drain) *served {
+func serve(t *testing.T, drain serving.Drain) *testServer {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, tell := context.WithCancelCause(t.Context())
-	s := &served{url: "http://" + listener.Addr().String(), tell: tell, ended: make(chan error, 1), slow: make(chan struct{}, 1), goOn: make(chan struct{})}
+	s := &testServer{url: "http://" + listener.Addr().String(), shutdown: tell, ended: make(chan error, 1), slow: make(chan struct{}, 1), goOn: make(chan struct{})}
 	state := new(serving.State)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", state.Healthz)
@@ -49,7 +49,7 @@ func serve(t *testing.T, drain serving.Drain) *served {
 
 // get returns the status (0 if there is no response), the body, and whether the response closes
 // the connection.
-func (s *served) get(path string) (status int, body string, closes bool) {
+func (s *testServer) get(path string) (status int, body string, closes bool) {
 	resp, err := http.Get(s.url + path)
 	if err != nil {
 		return 0, err.Error(), false
@@ -72,7 +72,7 @@ func TestDrain(t *testing.T) {
 		slow <- body
 	}()
 	<-s.slow
-	s.tell(nil)
+	s.shutdown(nil)
 	deadline := time.Now().Add(10 * time.Second)
 	for status := 200; status == 200; status, _, _ = s.get("/readyz") {
 		if time.Now().After(deadline) {
@@ -107,7 +107,7 @@ func TestDrainTimeout(t *testing.T) {
 	go s.get("/slow")
 	<-s.slow
 	began := time.Now()
-	s.tell(nil)
+	s.shutdown(nil)
 	if err := <-s.ended; err == nil || time.Since(began) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
@@ -119,7 +119,7 @@ func TestInterrupt(t *testing.T) {
 	if status, _, _ := s.get("/healthz"); status != 200 {
 		t.Fatal(status)
 	}
-	s.tell(serving.ErrInterrupted)
+	s.shutdown(serving.ErrInterrupted)
 	if err := <-s.ended; err != nil {
 		t.Error(err)
 	}
@@ -181,7 +181,7 @@ func TestHTTP2(t *testing.T) {
 	if more := dialed.Load() - before; more > 1 {
 		t.Errorf("%d connections for two requests", more)
 	}
-	s.tell(nil)
+	s.shutdown(nil)
 	deadline := time.Now().Add(10 * time.Second)
 	for status := 200; status != 0; status, _, _ = get("/healthz") {
 		if time.Now().After(deadline) {

@@ -27,7 +27,7 @@ func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, mor
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { say(w, level) })
+	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { writeLevel(w, level) })
 	mux.HandleFunc("PUT /log-level", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(io.LimitReader(r.Body, maxLevel))
 		var wanted slog.Level
@@ -39,7 +39,7 @@ func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, mor
 			return
 		}
 		level.Set(wanted)
-		say(w, level)
+		writeLevel(w, level)
 	})
 	return mux
 }
@@ -47,6 +47,6 @@ func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, mor
 // maxLevel is the maximum length of the name of a level, in bytes.
 const maxLevel = 32
 
-func say(w http.ResponseWriter, level *slog.LevelVar) {
+func writeLevel(w http.ResponseWriter, level *slog.LevelVar) {
 	_, _ = fmt.Fprintln(w, strings.ToLower(level.Level().String()))
 }

@@ -25,10 +25,10 @@ type metrics struct {
 
 // hostMetrics are the metrics of calls to a class of hosts.
 type hostMetrics struct {
-	calls, attempts         *prometheus.CounterVec
-	callsWell, attemptsWell prometheus.Counter // status 200 over the network, cached as the usual case
+	calls, attempts     *prometheus.CounterVec
+	callsOK, attemptsOK prometheus.Counter // status 200 over the network, cached as the usual case
 
-	callDuration, waitedCall prometheus.Observer
+	callDuration, waits prometheus.Observer
 }
 
 func newMetrics(version string, inFlight func() int) *metrics {
@@ -50,8 +50,8 @@ func newMetrics(version string, inFlight func() int) *metrics {
 	// Hosts are grouped into classes, because each workspace has its own.
 	of := func(host string) *hostMetrics {
 		label := prometheus.Labels{"host": host}
-		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waitedCall: waitedCall.With(label)}
-		h.callsWell, h.attemptsWell = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
+		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waits: waitedCall.With(label)}
+		h.callsOK, h.attemptsOK = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
 		return h
 	}
 	m.accounts, m.workspace = of("accounts"), of("workspace")
@@ -73,8 +73,8 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// done counts a finished request.
-func (m *metrics) done(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
+// finish counts a finished request.
+func (m *metrics) finish(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
 	kind := o.kind
 	if kind == "" {
 		kind = "none"
@@ -89,7 +89,7 @@ func (m *metrics) done(o *operation, outcome string, took time.Duration, answer 
 	if o.kind != "" {
 		m.perOperation.WithLabelValues(kind).Observe(float64(o.calls.network))
 	}
-	for code, n := range o.failed {
+	for code, n := range o.errorCounts {
 		m.failed.WithLabelValues(code).Add(float64(n))
 	}
 	for _, limit := range o.limits {
@@ -109,7 +109,7 @@ func (m *metrics) called(c upstream.Call) {
 	if c.Origin == upstream.FromNetwork {
 		h.callDuration.Observe(c.Took.Seconds())
 		if c.Status == http.StatusOK {
-			h.callsWell.Inc()
+			h.callsOK.Inc()
 			return
 		}
 	}
@@ -118,9 +118,9 @@ func (m *metrics) called(c upstream.Call) {
 
 func (m *metrics) attempted(a upstream.Attempt) {
 	h := m.host(a.Accounts)
-	h.waitedCall.Observe(a.Waited.Seconds())
+	h.waits.Observe(a.Waited.Seconds())
 	if a.Status == http.StatusOK {
-		h.attemptsWell.Inc()
+		h.attemptsOK.Inc()
 		return
 	}
 	h.attempts.WithLabelValues(strconv.Itoa(a.Status)).Inc()

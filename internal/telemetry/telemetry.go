@@ -73,23 +73,23 @@ type operation struct {
 	began time.Time
 
 	mu sync.Mutex
-	about
-	// cut reports that the response is incomplete so far, or that it was cancelled.
-	cut    bool
-	calls  calls
-	shared bool // another request has executed the operation
+	sharedRecord
+	// incomplete reports that the response is incomplete so far, or that it was cancelled.
+	incomplete bool
+	calls      calls
+	shared     bool // another request has executed the operation
 }
 
-// about is the part of the record that requests with a shared response have in common.
-type about struct {
+// sharedRecord is the part of the record that requests with a shared response have in common.
+type sharedRecord struct {
 	client string
 	// name is the operation's name in the document, and kind is "query" or "mutation".
 	name, kind, document string
-	// failed counts errors by code. ran reports that the operation was executed, and useful
-	// that its data is not only null.
-	failed      map[string]int
-	ran, useful bool
-	limits      []string // the exceeded limits
+	// errorCounts counts errors by code. executed reports that the operation was executed, and
+	// hasData that its data is not only null.
+	errorCounts       map[string]int
+	executed, hasData bool
+	limits            []string // the exceeded limits
 }
 
 // calls counts the REST calls of an operation by the origin of their responses.
@@ -118,7 +118,7 @@ func (t *Telemetry) Handler(next http.Handler) http.Handler {
 		}
 		t.inFlight.Add(1)
 		answer := &meteredWriter{ResponseWriter: w, ctx: ctx, status: http.StatusOK, panics: true}
-		defer func() { t.done(ctx, o, answer, span) }()
+		defer func() { t.finish(ctx, o, answer, span) }()
 		next.ServeHTTP(answer, r.WithContext(ctx))
 		answer.panics = false
 	})
@@ -153,21 +153,21 @@ func (t *Telemetry) Apply(e *executor.Executor, client func(context.Context) str
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
 		if o := operationOf(ctx); o != nil && response != nil {
-			o.answered(ctx, response, client(ctx))
+			o.record(ctx, response, client(ctx))
 		}
 		return response
 	})
 }
 
-func (o *operation) answered(ctx context.Context, response *graphql.Response, client string) {
+func (o *operation) record(ctx context.Context, response *graphql.Response, client string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.client = client
-	o.ran = o.ran || response.Data != nil
-	o.useful = o.useful || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
-	o.cut = response.HasNext != nil && *response.HasNext || errors.Is(ctx.Err(), context.Canceled)
+	o.executed = o.executed || response.Data != nil
+	o.hasData = o.hasData || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
+	o.incomplete = response.HasNext != nil && *response.HasNext || errors.Is(ctx.Err(), context.Canceled)
 	for _, err := range response.Errors {
-		o.fail(err)
+		o.countError(err)
 	}
 	if o.document != "" || !graphql.HasOperationContext(ctx) {
 		return
@@ -199,12 +199,12 @@ func hasValue(object []byte) bool {
 	return false
 }
 
-func (o *operation) fail(err *gqlerror.Error) {
-	if o.failed == nil {
-		o.failed = make(map[string]int, 1)
+func (o *operation) countError(err *gqlerror.Error) {
+	if o.errorCounts == nil {
+		o.errorCounts = make(map[string]int, 1)
 	}
 	code, _ := err.Extensions["code"].(string)
-	o.failed[code]++
+	o.errorCounts[code]++
 	limit, _ := err.Extensions["limit"].(string)
 	if limit == "" && code == string(upstream.OverBudget) {
 		limit = "calls"
@@ -221,11 +221,11 @@ func (t *Telemetry) Shared(ctx, by context.Context) {
 		return
 	}
 	other.mu.Lock()
-	same := other.about
-	same.failed, same.limits = maps.Clone(same.failed), slices.Clone(same.limits)
+	same := other.sharedRecord
+	same.errorCounts, same.limits = maps.Clone(same.errorCounts), slices.Clone(same.limits)
 	other.mu.Unlock()
 	o.mu.Lock()
-	o.about, o.shared = same, true
+	o.sharedRecord, o.shared = same, true
 	o.mu.Unlock()
 	if span, made := trace.SpanFromContext(ctx), trace.SpanContextFromContext(by); span.IsRecording() && made.IsSampled() {
 		span.AddLink(trace.Link{SpanContext: made})
@@ -261,29 +261,29 @@ func (t *Telemetry) Observer() upstream.Observer {
 func (o *operation) outcome(answer *meteredWriter) string {
 	switch status := answer.status; {
 	// A client that disconnects after the complete response has been answered.
-	case answer.failed, answer.ctx.Err() != nil && (o.cut || !answer.begun):
+	case answer.failed, answer.ctx.Err() != nil && (o.incomplete || !answer.begun):
 		return "canceled"
-	case answer.panics, status >= http.StatusInternalServerError, !o.ran && o.failed[string(upstream.Internal)] > 0:
+	case answer.panics, status >= http.StatusInternalServerError, !o.executed && o.errorCounts[string(upstream.Internal)] > 0:
 		return "failed"
-	case !o.ran && (status >= http.StatusBadRequest || len(o.failed) > 0), len(o.limits) > 0 && !o.useful:
+	case !o.executed && (status >= http.StatusBadRequest || len(o.errorCounts) > 0), len(o.limits) > 0 && !o.hasData:
 		return "refused"
-	case len(o.failed) == 0:
+	case len(o.errorCounts) == 0:
 		return "ok"
-	case o.useful:
+	case o.hasData:
 		return "partial"
 	}
 	return "failed"
 }
 
-// done reports a finished request.
-func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWriter, span trace.Span) {
+// finish reports a finished request.
+func (t *Telemetry) finish(ctx context.Context, o *operation, answer *meteredWriter, span trace.Span) {
 	defer t.inFlight.Add(-1)
 	took := time.Since(o.began)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	outcome := o.outcome(answer)
 	if t.metrics != nil {
-		t.metrics.done(o, outcome, took, answer)
+		t.metrics.finish(o, outcome, took, answer)
 	}
 	if span != nil {
 		t.trace(o, outcome, answer.status, span)
@@ -303,7 +303,7 @@ func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWrite
 	} else {
 		attrs = append(attrs, slog.Int("calls", o.calls.network), slog.Int("coalesced", o.calls.coalesced), slog.Int("cached", o.calls.cache))
 	}
-	if len(o.failed) > 0 {
+	if len(o.errorCounts) > 0 {
 		attrs = append(attrs, slog.String("errors", o.errors()))
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "operation", attrs...)
@@ -322,8 +322,8 @@ func (o *operation) hash() string {
 // errors lists the error codes with the number of errors of each.
 func (o *operation) errors() string {
 	var all []string
-	for _, code := range slices.Sorted(maps.Keys(o.failed)) {
-		all = append(all, code+":"+strconv.Itoa(o.failed[code]))
+	for _, code := range slices.Sorted(maps.Keys(o.errorCounts)) {
+		all = append(all, code+":"+strconv.Itoa(o.errorCounts[code]))
 	}
 	return strings.Join(all, ",")
 }

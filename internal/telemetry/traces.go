@@ -26,10 +26,10 @@ import (
 // configure (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and a function that sends
 // the remaining spans. The provider is nil if the variables do not enable traces.
 func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(context.Context), error) {
-	if !tracesWanted() {
+	if !tracesEnabled() {
 		return nil, func(context.Context) {}, nil
 	}
-	otel.SetLogger(logr.FromSlogHandler(bare{slog.Default().Handler()}))
+	otel.SetLogger(logr.FromSlogHandler(redactingHandler{slog.Default().Handler()}))
 	exporter, err := newExporter(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -40,10 +40,10 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be used: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("OTEL_TRACES_SAMPLER cannot be used", "error", err) }))
-	provider := sdk.NewTracerProvider(append(sampling(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
-	otel.SetErrorHandler(&quiet{})
+	provider := sdk.NewTracerProvider(append(samplerOptions(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
+	otel.SetErrorHandler(&errorHandler{})
 	return provider, func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, lastSpans)
+		ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 		defer cancel()
 		_ = provider.Shutdown(ctx) // the error handler has logged the error
 	}, nil
@@ -70,45 +70,47 @@ func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	return exporter, nil
 }
 
-// lastSpans is the maximum time for sending the remaining spans at shutdown.
-const lastSpans = 3 * time.Second
+// flushTimeout is the maximum time for sending the remaining spans at shutdown.
+const flushTimeout = 3 * time.Second
 
-// mostTraces is the maximum number of operations per second that are traced, unless the client or
-// the environment decides. It is more than operators look at, and costs next to nothing on a
-// server with thousands of operations per second.
-const mostTraces = 100
+// maxTracesPerSecond is the maximum number of operations per second that are traced, unless the
+// client or the environment decides. It is more than operators look at, and costs next to nothing
+// on a server with thousands of operations per second.
+const maxTracesPerSecond = 100
 
 // samplers are the samplers that the environment can name. With any other name, the library would
 // trace all operations.
 var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
 
-// sampling returns the default sampler, which traces all operations of a quiet server and some of
-// a busy one. It returns no option if the environment names a known sampler.
-func sampling() []sdk.TracerProviderOption {
+// samplerOptions returns the default sampler, which traces all operations of a quiet server and
+// some of a busy one. It returns no option if the environment names a known sampler.
+func samplerOptions() []sdk.TracerProviderOption {
 	if slices.Contains(samplers, strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))) {
 		return nil
 	}
-	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(bounded{rate.NewLimiter(mostTraces, mostTraces)}))}
+	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(rateSampler{rate.NewLimiter(maxTracesPerSecond, maxTracesPerSecond)}))}
 }
 
-// bounded is a [sdk.Sampler] with a maximum number of operations per second.
-type bounded struct{ left *rate.Limiter }
+// rateSampler is a [sdk.Sampler] with a maximum number of operations per second.
+type rateSampler struct{ limiter *rate.Limiter }
 
 // ShouldSample implements [sdk.Sampler].
-func (b bounded) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
+func (b rateSampler) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
 	result := sdk.SamplingResult{Decision: sdk.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
-	if b.left.Allow() {
+	if b.limiter.Allow() {
 		result.Decision = sdk.RecordAndSample
 	}
 	return result
 }
 
 // Description implements [sdk.Sampler].
-func (b bounded) Description() string { return fmt.Sprintf("at most %v a second", b.left.Limit()) }
+func (b rateSampler) Description() string {
+	return fmt.Sprintf("at most %v a second", b.limiter.Limit())
+}
 
-// tracesWanted reports whether the environment enables traces. The library's default is to send
+// tracesEnabled reports whether the environment enables traces. The library's default is to send
 // them to a collector on this machine, which most machines do not have.
-func tracesWanted() bool {
+func tracesEnabled() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
@@ -118,39 +120,41 @@ func tracesWanted() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// bare is a [slog.Handler] that logs the library's errors without their values. The values are
-// environment variables, such as the headers with a collector's token.
-type bare struct{ slog.Handler }
+// redactingHandler is a [slog.Handler] that logs the library's errors without their values. The
+// values are environment variables, such as the headers with a collector's token.
+type redactingHandler struct{ slog.Handler }
 
 // Enabled implements [slog.Handler].
-func (bare) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (redactingHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
 
 // Handle implements [slog.Handler].
-func (h bare) Handle(ctx context.Context, r slog.Record) error {
+func (h redactingHandler) Handle(ctx context.Context, r slog.Record) error {
 	line := slog.NewRecord(r.Time, slog.LevelWarn, "an OpenTelemetry variable cannot be used: check OTEL_EXPORTER_OTLP_…", r.PC)
 	line.AddAttrs(slog.String("step", r.Message))
 	return h.Handler.Handle(ctx, line)
 }
 
 // WithAttrs implements [slog.Handler].
-func (h bare) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h redactingHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 
 // WithGroup implements [slog.Handler].
-func (h bare) WithGroup(string) slog.Handler { return h }
+func (h redactingHandler) WithGroup(string) slog.Handler { return h }
 
-// quiet logs failures to send spans, at most once a minute.
-type quiet struct {
+// errorHandler logs failures to send spans, at most once a minute.
+type errorHandler struct {
 	mu     sync.Mutex
-	spoken time.Time
+	logged time.Time
 }
 
 // Handle implements [otel.ErrorHandler].
-func (q *quiet) Handle(err error) {
+func (q *errorHandler) Handle(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if time.Since(q.spoken) < time.Minute {
+	if time.Since(q.logged) < time.Minute {
 		return
 	}
-	q.spoken = time.Now()
+	q.logged = time.Now()
 	slog.Warn("traces are not sent", "error", err)
 }

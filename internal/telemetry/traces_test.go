@@ -26,9 +26,9 @@ func TestSampling(t *testing.T) {
 		pause         time.Duration   // between operations
 		want          int             // of 500
 	}{
-		{"quiet", "", t.Context(), time.Second / mostTraces, 500},
-		{"twice as many", "", t.Context(), time.Second / mostTraces / 2, mostTraces + 250},
-		{"all at once", "", t.Context(), 0, mostTraces},
+		{"quiet", "", t.Context(), time.Second / maxTracesPerSecond, 500},
+		{"twice as many", "", t.Context(), time.Second / maxTracesPerSecond / 2, maxTracesPerSecond + 250},
+		{"all at once", "", t.Context(), 0, maxTracesPerSecond},
 		{"asked for", "", parent(trace.FlagsSampled), 0, 500},
 		{"not to be", "", parent(0), 0, 0},
 		{"always", "always_on", t.Context(), 0, 500},
@@ -38,12 +38,12 @@ func TestSampling(t *testing.T) {
 		{"parents, or all", "parentbased_always_on", t.Context(), 0, 500},
 		{"parents, or none", "parentbased_always_off", t.Context(), 0, 0},
 		{"parents, or by their ids", "parentbased_traceidratio", t.Context(), 0, 500},
-		{"blank", " ", t.Context(), 0, mostTraces},
-		{"none that there is", "some", t.Context(), 0, mostTraces},
+		{"blank", " ", t.Context(), 0, maxTracesPerSecond},
+		{"none that there is", "some", t.Context(), 0, maxTracesPerSecond},
 	} {
 		t.Setenv("OTEL_TRACES_SAMPLER", test.sampler)
 		synctest.Test(t, func(t *testing.T) {
-			tracer := sdk.NewTracerProvider(sampling()...).Tracer("")
+			tracer := sdk.NewTracerProvider(samplerOptions()...).Tracer("")
 			traced := 0
 			for range 500 {
 				ctx, operation := tracer.Start(test.ctx, "query")
