@@ -188,13 +188,35 @@ func (c *Config) check(all []setting) error {
 	name := func(flag string) setting {
 		return all[slices.IndexFunc(all, func(s setting) bool { return s.Name == flag })]
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
+	for _, check := range []func(*Config, func(string) setting) error{
+		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkDemo,
+	} {
+		if err := check(c, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkServing(name func(string) setting) error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", name("listen"), c.Listen)
 	}
 	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil && c.AdminListen != "" {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:9090 or :9090", name("admin-listen"), c.AdminListen)
 	}
+	if c.MaxBody < 1 {
+		return fmt.Errorf("%s %d must be at least 1, in bytes", name("max-body"), c.MaxBody)
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := checkOrigin(origin); err != nil {
+			return fmt.Errorf("%s %w", name("cors-origin"), err)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkUpstream(name func(string) setting) error {
 	if c.UpstreamURL == "" {
 		return fmt.Errorf("%s cannot be empty: omit it to use its default", name("upstream-url"))
 	}
@@ -210,44 +232,51 @@ func (c *Config) check(all []setting) error {
 	if c.Attempts < 1 {
 		return fmt.Errorf("%s %d must be at least 1, which disables retries", name("max-attempts"), c.Attempts)
 	}
-	if c.RedisURL != "" {
-		if err := redis.Check(c.RedisURL); err != nil {
-			return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
-		}
-		if strings.Contains(c.RedisURL, ":"+secretMask+"@") {
-			return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), secretMask)
-		}
-		if c.CacheTTL > redis.MaxTTL {
-			return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
-		}
-	}
 	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
 		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
 	}
+	return nil
+}
+
+func (c *Config) checkRedis(name func(string) setting) error {
+	if c.RedisURL == "" {
+		return nil
+	}
+	if err := redis.Check(c.RedisURL); err != nil {
+		return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
+	}
+	if strings.Contains(c.RedisURL, ":"+secretMask+"@") {
+		return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), secretMask)
+	}
+	if c.CacheTTL > redis.MaxTTL {
+		return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
+	}
+	return nil
+}
+
+func (c *Config) checkCallers(name func(string) setting) error {
 	if c.TrustedOnly && c.TrustedFile == "" {
 		return fmt.Errorf("%s needs --trusted-documents: there would be nothing to run", name("trusted-documents-only"))
 	}
+	host, _, _ := net.SplitHostPort(c.Listen) // checkServing has reported the error
+	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
+		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: authenticate callers with --access-file, or listen on a loopback address, or unset the token so that callers send their own", name("listen"), c.Listen)
+	}
+	return nil
+}
+
+func (c *Config) checkDemo(name func(string) setting) error {
 	if c.DemoLatency > 0 && !c.Demo {
 		return fmt.Errorf("%s needs --demo: only the simulated API can be made slow", name("demo-latency"))
 	}
-	if c.DemoFaults != "" {
-		if !c.Demo {
-			return fmt.Errorf("%s needs --demo: only the simulated API can be made to fail", name("demo-faults"))
-		}
-		if _, err := demo.ParseFaults(c.DemoFaults); err != nil {
-			return fmt.Errorf("%s: %w", name("demo-faults"), err)
-		}
+	if c.DemoFaults == "" {
+		return nil
 	}
-	if c.MaxBody < 1 {
-		return fmt.Errorf("%s %d must be at least 1, in bytes", name("max-body"), c.MaxBody)
+	if !c.Demo {
+		return fmt.Errorf("%s needs --demo: only the simulated API can be made to fail", name("demo-faults"))
 	}
-	for _, origin := range c.CORSOrigins {
-		if err := checkOrigin(origin); err != nil {
-			return fmt.Errorf("%s %w", name("cors-origin"), err)
-		}
-	}
-	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
-		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: authenticate callers with --access-file, or listen on a loopback address, or unset the token so that callers send their own", name("listen"), c.Listen)
+	if _, err := demo.ParseFaults(c.DemoFaults); err != nil {
+		return fmt.Errorf("%s: %w", name("demo-faults"), err)
 	}
 	return nil
 }

@@ -38,8 +38,8 @@ func writeConfig(t *testing.T, text string) string {
 	return name
 }
 
-// printedConfig returns the output of --print-config with these flags.
-func printedConfig(t *testing.T, args ...string) string {
+// configOutput returns the output of --print-config with these flags.
+func configOutput(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	if _, err := Parse(append([]string{"--print-config"}, args...), &out); !errors.Is(err, ErrHelp) {
@@ -190,7 +190,7 @@ func TestPrintConfig(t *testing.T) {
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
 	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
-	got := printedConfig(t, "--config", writeConfig(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
+	got := configOutput(t, "--config", writeConfig(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
 	for _, want := range []string{
 		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
 		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
@@ -210,8 +210,8 @@ func TestPrintedConfigCanBeLoaded(t *testing.T) {
 	clearEnvironment(t)
 	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
 	for _, args := range [][]string{nil, {"--demo", "--no-introspection", "--cors-origin=https://a.example", "--user-agent", "5 # 'x': \"y\"", "--cache-ttl=1h2m3.5s", "--max-body=0x10", "--limits=measure", "--access-file=true"}} {
-		first := printedConfig(t, args...)
-		if again := printedConfig(t, "--config", writeConfig(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
+		first := configOutput(t, args...)
+		if again := configOutput(t, "--config", writeConfig(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
 			t.Errorf("%v: %s\nis not\n%s", args, again, first)
 		} else if n := strings.Count(again, " # file\n"); n != len(comments.FindAllString(first, -1)) || n < 30 {
 			t.Errorf("%d of\n%s", n, again)

@@ -141,7 +141,7 @@ func TestEveryFlag(t *testing.T) {
 			t.Errorf("--%s needs an env and a group", flag.Name)
 			continue
 		}
-		got := printedConfig(t, "--config", writeConfig(t, flag.Name+": "+value))
+		got := configOutput(t, "--config", writeConfig(t, flag.Name+": "+value))
 		value, _, _ = strings.Cut(value, "\n")
 		value = strings.NewReplacer("[https://a.example, https://b.example]", "['https://a.example', 'https://b.example']").Replace(value)
 		if want := "\n" + flag.Name + ": " + value + " # file\n"; !strings.Contains(got, want) {

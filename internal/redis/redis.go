@@ -156,7 +156,7 @@ func (r *Client) recordFailure() {
 	r.breaker.RecordFailure()
 }
 
-var errUnavailable = errors.New("Redis cannot be reached")
+var errUnavailable = errors.New("no connection to Redis")
 
 // do calls f with a connection, unless the circuit breaker is open.
 func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
