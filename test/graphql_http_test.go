@@ -296,9 +296,9 @@ func TestUnsupportedRequests(t *testing.T) {
 		{"gzip", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
 		{"br", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: br"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
 		{"gzip upon identity", "POST", "/graphql", packed, []string{isJSON, "Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "send the body without Content-Encoding", "Accept-Encoding: identity"},
-		{"a mutation by GET", "GET", get(`mutation { updateTeam(input: {id: "11", name: "x"}) { team { name } } }`), "", nil, 405, "Only queries come by GET", "Allow: POST"},
-		{"PUT", "PUT", "/graphql", ok, []string{isJSON}, 405, "Operations come by POST", "Allow: GET, POST"},
-		{"DELETE", "DELETE", "/graphql", "", nil, 405, "Operations come by POST", "Allow: GET, POST"},
+		{"a mutation by GET", "GET", get(`mutation { updateTeam(input: {id: "11", name: "x"}) { team { name } } }`), "", nil, 405, "Only queries can be sent by GET", "Allow: POST"},
+		{"PUT", "PUT", "/graphql", ok, []string{isJSON}, 405, "Send operations by POST, or queries by GET", "Allow: GET, POST"},
+		{"DELETE", "DELETE", "/graphql", "", nil, 405, "Send operations by POST, or queries by GET", "Allow: GET, POST"},
 	} {
 		status, body, header := e.request(test.method, test.path, test.body, append(test.headers, asDemo)...)
 		var r result
