@@ -25,7 +25,7 @@ type caller struct {
 	timeout  time.Duration // of one attempt, the reading of the answer included
 	maxBody  int64
 	most     int // attempts at a call
-	lanes    *lanes
+	limiters *limiters
 	hosts    hosts
 	observer Observer
 }
@@ -49,7 +49,7 @@ func newCaller(next http.RoundTripper, cfg Config) *caller {
 	return &caller{
 		next: next, observer: cfg.Observer,
 		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: cmp.Or(cfg.Attempts, DefaultAttempts),
-		lanes: newLanes(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
+		limiters: newLimiters(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
 	}
 }
 
@@ -71,12 +71,12 @@ type attempt struct {
 func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (answer, error) {
 	key := hostKey{r.credential, r.host}
 	h := c.hosts.of(key)
-	through, leave := c.lanes.through(key, r.filtered)
+	path, leave := c.limiters.forCall(key, r.filtered)
 	defer leave()
 	h.retries.call()
 	doubtful := false
 	for tried, slow := 1, 0; ; tried++ {
-		a := c.attempt(ctx, r, h, through, until())
+		a := c.attempt(ctx, r, h, path, until())
 		doubtful = doubtful || a.doubtful()
 		a.doubted = doubtful
 		switch {
@@ -112,25 +112,25 @@ func (c *caller) mayRepeat(r *request) bool {
 }
 
 // attempt makes a call once.
-func (c *caller) attempt(ctx context.Context, r *request, h *host, through []*lane, until time.Time) *attempt {
+func (c *caller) attempt(ctx context.Context, r *request, h *host, path []*limiter, until time.Time) *attempt {
 	a := new(attempt)
 	if err := h.dead(); err != nil {
 		a.err = err
 		return a
 	}
 	came := time.Now()
-	for i, l := range through {
-		if a.err = l.enter(ctx, r.allowance, until); a.err != nil {
-			for _, entered := range through[:i] {
-				entered.leave(time.Now(), silent)
+	for i, l := range path {
+		if a.err = l.acquire(ctx, r.allowance, until); a.err != nil {
+			for _, entered := range path[:i] {
+				entered.release(time.Now(), outcomeUnknown)
 			}
 			return a
 		}
 	}
 	began, called := time.Now(), false
 	defer func() {
-		for _, l := range through {
-			l.leave(began, a.outcome())
+		for _, l := range path {
+			l.release(began, a.outcome())
 		}
 	}()
 	if !h.breaker.TryAcquirePermit() {
@@ -151,8 +151,8 @@ func (c *caller) attempt(ctx context.Context, r *request, h *host, through []*la
 	a.waited, a.took = began.Sub(came), time.Since(began)
 	called = true
 	c.report(r, a)
-	if asked := a.asked(); a.outcome() == refused && asked > 0 {
-		through[0].rest(asked)
+	if asked := a.asked(); a.outcome() == outcomeRefused && asked > 0 {
+		path[0].pauseFor(asked)
 	}
 	return a
 }
@@ -282,11 +282,11 @@ func (a *attempt) lost() bool {
 func (a *attempt) outcome() outcome {
 	switch a.status {
 	case 0:
-		return silent
+		return outcomeUnknown
 	case http.StatusTooManyRequests:
-		return refused
+		return outcomeRefused
 	}
-	return answered
+	return outcomeAnswered
 }
 
 // asked is how long ClickFunnels asks to wait, 0 if it does not say.

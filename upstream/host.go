@@ -115,7 +115,7 @@ const (
 	// retryReserve is how many are allowed for beyond that, so that a quiet server
 	// repeats calls as well, and a first burst that is too fast can be refused whole.
 	// They come back by retryRefill a second.
-	retryReserve = firstPace
+	retryReserve = initialLimit
 	retryRefill  = 10
 	// maxRetryTokens bounds what a good time saves up for a bad one.
 	maxRetryTokens = 3 * retryReserve

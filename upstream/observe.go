@@ -52,7 +52,7 @@ type Stats struct {
 
 // Stats returns what all clients that share a configuration are doing.
 func (c *Client) Stats() Stats {
-	s := c.calls.lanes.stats()
+	s := c.calls.limiters.stats()
 	s.Dead = c.calls.hosts.dead()
 	if c.cache != nil {
 		entries, bytes := c.cache.answers.Size()

@@ -86,7 +86,7 @@ type lease struct {
 
 // name is the lane's among replicas. fixed is its limit if that never changes: another
 // one is another lane.
-func (k laneKey) name(fixed int) string {
+func (k limiterKey) name(fixed int) string {
 	sum := digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
 	return hex.EncodeToString(sum[:])
 }
@@ -117,10 +117,10 @@ func (c *census) see(replicas int) {
 }
 
 // keepLease keeps a lease of the lane until ended is closed.
-func (l *lane) keepLease(replicas Replicas, others *census, id string, ended <-chan struct{}) {
+func (l *limiter) keepLease(replicas Replicas, others *census, id string, ended <-chan struct{}) {
 	fixed := 0
-	if l.pace.fixed {
-		fixed = int(l.pace.limit)
+	if l.adaptive.fixed {
+		fixed = int(l.adaptive.limit)
 	}
 	name := l.key.name(fixed)
 	for {
@@ -161,18 +161,18 @@ func (l *lane) keepLease(replicas Replicas, others *census, id string, ended <-c
 }
 
 // ask returns what the lane asks for. l.mu is held.
-func (l *lane) ask() Ask {
+func (l *limiter) ask() Ask {
 	t := l.lease
 	need := l.running + l.waiting
 	want := need + need/2
 	// Until this is answered no more begin than are told: others get what is left.
 	t.calls = min(t.calls, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.pace.first(), Most: maxPace, Ease: 1, Rest: max(0, time.Until(t.rests)), LongestRest: maxRetryAfter,
-		Took: time.Duration(l.pace.recent * float64(time.Second))}
-	if l.pace.fixed {
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.rests)), LongestRest: maxRetryAfter,
+		Took: time.Duration(l.adaptive.recent * float64(time.Second))}
+	if l.adaptive.fixed {
 		return ask
 	}
-	switch limit := l.pace.limit; {
+	switch limit := l.adaptive.limit; {
 	case t.told == 0:
 	case limit < t.told-rounding:
 		ask.Ease = limit / t.told
@@ -183,52 +183,52 @@ func (l *lane) ask() Ask {
 }
 
 // take takes in what the replicas have answered to what was asked. l.mu is held.
-func (l *lane) take(ask Ask, grant Grant, err error) {
+func (l *limiter) take(ask Ask, grant Grant, err error) {
 	t, now := l.lease, time.Now()
 	expected := t.told*ask.Ease + ask.Grow
 	if t.alone = err != nil; t.alone {
 		// It may have been heard all the same: what has been told is not told again.
 		t.told = expected
-		l.wake(now)
+		l.dispatch(now)
 		return
 	}
 	t.calls, t.replicas = grant.Calls, grant.Replicas
 	if t.rests.Sub(now) <= ask.Rest { // else it is longer since it was asked
 		t.rests = time.Time{}
 	}
-	if !l.pace.fixed {
+	if !l.adaptive.fixed {
 		// What has been learnt meanwhile is told the next time.
-		switch limit := l.pace.limit; {
+		switch limit := l.adaptive.limit; {
 		case t.told == 0:
 			limit = grant.Limit
 			fallthrough
 		case limit < expected-rounding:
-			l.pace.limit = grant.Limit * min(1, limit/max(1, expected))
+			l.adaptive.limit = grant.Limit * min(1, limit/max(1, expected))
 		default:
-			l.pace.limit = grant.Limit + max(0, limit-expected)
+			l.adaptive.limit = grant.Limit + max(0, limit-expected)
 		}
-		l.pace.limit = min(maxPace, max(1, l.pace.limit))
+		l.adaptive.limit = min(maxLimit, max(1, l.adaptive.limit))
 		t.told = grant.Limit
-		if at := now.Add(-grant.Eased); at.After(l.pace.eased) {
-			l.pace.eased, l.pace.under = at, 0
+		if at := now.Add(-grant.Eased); at.After(l.adaptive.backedOff) {
+			l.adaptive.backedOff, l.adaptive.backedOffRunning = at, 0
 		}
 	}
 	if grant.Rest > 0 && grant.Rest <= maxRetryAfter { // no replica has stored a longer one
-		l.pause(now.Add(grant.Rest))
+		l.pauseUntil(now.Add(grant.Rest))
 	}
-	l.wake(now)
+	l.dispatch(now)
 }
 
 // capacity is how many calls may be under way. l.mu is held.
-func (l *lane) capacity() int {
-	limit := max(1, int(l.pace.limit))
+func (l *limiter) capacity() int {
+	limit := max(1, int(l.adaptive.limit))
 	switch t := l.lease; {
 	case t == nil:
 		return limit
 	case t.alone:
 		return max(1, limit/max(1, t.replicas))
-	case l.pace.limit < t.told-rounding: // eased, and not yet told
-		return min(t.calls, max(1, int(float64(t.calls)*l.pace.limit/t.told)))
+	case l.adaptive.limit < t.told-rounding: // eased, and not yet told
+		return min(t.calls, max(1, int(float64(t.calls)*l.adaptive.limit/t.told)))
 	default:
 		return t.calls
 	}
@@ -236,15 +236,15 @@ func (l *lane) capacity() int {
 
 // part is how many of the calls that may be under way are this server's, if each has as
 // many. l.mu is held.
-func (l *lane) part() float64 {
+func (l *limiter) part() float64 {
 	if l.lease == nil {
-		return l.pace.limit
+		return l.adaptive.limit
 	}
-	return l.pace.limit / float64(max(1, l.lease.replicas))
+	return l.adaptive.limit / float64(max(1, l.lease.replicas))
 }
 
 // hunger has the lease be renewed at once. l.mu is held.
-func (l *lane) hunger() {
+func (l *limiter) hunger() {
 	if l.lease != nil {
 		select {
 		case l.lease.more <- struct{}{}:

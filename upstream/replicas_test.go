@@ -60,7 +60,7 @@ func TestIdleReplicasLearnNothing(t *testing.T) {
 		time.Sleep(time.Second)
 		known.mu.Lock()
 		defer known.mu.Unlock()
-		if known.limit != firstPace {
+		if known.limit != initialLimit {
 			t.Errorf("the limit is %.0f", known.limit)
 		}
 		if len(known.leases) != 0 {
@@ -84,8 +84,8 @@ func TestReplicasAway(t *testing.T) {
 		known.away = true
 		known.mu.Unlock()
 		api.peak = 0
-		if failed, _ := pages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < firstPace/4 || api.peak > firstPace/3 {
-			t.Errorf("%d failed, %d at a time, want about %d", failed, api.peak, firstPace/4)
+		if failed, _ := pages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
+			t.Errorf("%d failed, %d at a time, want about %d", failed, api.peak, initialLimit/4)
 		}
 	})
 }
@@ -97,9 +97,9 @@ func TestSharedPaceStaysInBounds(t *testing.T) {
 		for _, local := range []float64{1, 33, 100, 512} {
 			for _, granted := range []float64{1, 33, 100, 512} {
 				for _, ask := range []Ask{{Ease: 1}, {Ease: 0.3}, {Ease: 1, Grow: 50}} {
-					l := &lane{pace: pace{limit: local}, lease: &lease{told: told}}
+					l := &limiter{adaptive: adaptiveLimit{limit: local}, lease: &lease{told: told}}
 					l.take(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
-					if limit := l.pace.limit; math.IsNaN(limit) || limit < 1 || limit > maxPace {
+					if limit := l.adaptive.limit; math.IsNaN(limit) || limit < 1 || limit > maxLimit {
 						t.Errorf("told %v, local %v, granted %v after %+v: %v", told, local, granted, ask, limit)
 					}
 					if next := l.ask(); !(next.Ease > 0 && next.Ease <= 1) || !(next.Grow >= 0) {
@@ -114,11 +114,11 @@ func TestSharedPaceStaysInBounds(t *testing.T) {
 // TestFirstCallIsNotSlow has the first of many calls take a while, which is what they
 // take.
 func TestFirstCallIsNotSlow(t *testing.T) {
-	p := pace{limit: firstPace}
+	p := adaptiveLimit{limit: initialLimit}
 	now := time.Now()
 	for range 200 {
-		p.learn(now, now.Add(80*time.Millisecond), firstPace, firstPace, answered)
-		if p.limit < firstPace {
+		p.observe(now, now.Add(80*time.Millisecond), initialLimit, initialLimit, outcomeAnswered)
+		if p.limit < initialLimit {
 			t.Fatalf("the limit is %.0f", p.limit)
 		}
 	}
@@ -127,10 +127,10 @@ func TestFirstCallIsNotSlow(t *testing.T) {
 // TestSharedWaitIsBounded ignores a wait that no replica can have learnt.
 func TestSharedWaitIsBounded(t *testing.T) {
 	for rest, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
-		l := &lane{pace: pace{limit: 100}, lease: new(lease)}
+		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
 		l.take(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
-		if l.hasRoom(time.Now()) == pauses {
-			t.Errorf("%s: the lane pauses until %s", rest, l.resumes)
+		if l.hasCapacity(time.Now()) == pauses {
+			t.Errorf("%s: the lane pauses until %s", rest, l.resumesAt)
 		}
 	}
 }
@@ -139,10 +139,10 @@ func TestSharedWaitIsBounded(t *testing.T) {
 // When they can be again, they are told of what is left of it, and only once.
 func TestOldWaitIsNotToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lane{pace: pace{limit: 100}, lease: new(lease)}
+		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
 		away := errors.New("away")
 		for _, after := range []time.Duration{10 * time.Second, time.Minute} {
-			l.rest(20 * time.Second)
+			l.pauseFor(20 * time.Second)
 			if ask := l.ask(); ask.Rest != 20*time.Second {
 				t.Errorf("at once: told to wait %s", ask.Rest)
 			}

@@ -17,31 +17,31 @@ import (
 const (
 	// firstPace is how many calls may be under way before anything is known: as many
 	// as the rows of the longest list that a query can ask for at once.
-	firstPace = 100
+	initialLimit = 100
 	// maxPace is the transport's own limit for a host.
-	maxPace = maxConnsPerHost
+	maxLimit = maxConnsPerHost
 	// leastPace is what rising latency alone does not go below, since it may have
 	// other reasons.
-	leastPace = 10
+	latencyFloor = 10
 	// eased is what is left of a pace that was too fast.
-	eased = 0.8
+	backoffFactor = 0.8
 	// fewCalls are too few to tell from how many of them are refused how much too fast
 	// they were.
-	fewCalls = 10
+	minRefusalSample = 10
 	// slower is how much longer than usual calls have to take to count as slow, beside
 	// muchLonger.
-	slower     = 2
-	muchLonger = 50 * time.Millisecond
+	slowFactor = 2
+	slowMargin = 50 * time.Millisecond
 
 	// maxWaiting is how many calls may wait in a lane.
-	maxWaiting = 2000
+	maxQueued = 2000
 	// maxLanes bounds the memory for what is known of lanes that nobody is in.
-	maxLanes = 20_000
+	maxIdleLimiters = 20_000
 )
 
 // pace is how many calls may be under way at a time. It grows while calls go well
 // and shrinks when ClickFunnels refuses one (429) or takes longer and longer.
-type pace struct {
+type adaptiveLimit struct {
 	limit float64
 	// fixed has it never change.
 	fixed bool
@@ -52,36 +52,36 @@ type pace struct {
 	// eased is when it last shrank: what began before says nothing about the limit
 	// since, but for how much too fast it was. Of so many calls under way then, so many
 	// have been refused, when the limit was before.
-	eased           time.Time
-	under, refusals int
-	before          float64
+	backedOff                          time.Time
+	backedOffRunning, backedOffRefused int
+	backedOffLimit                     float64
 }
 
 // first is the limit when nothing is known.
-func (p *pace) first() float64 {
+func (p *adaptiveLimit) initial() float64 {
 	if p.fixed {
 		return p.limit
 	}
-	return firstPace
+	return initialLimit
 }
 
 // learn takes in how a call went, when the given number were under way, of which part is
 // the share of the limit.
-func (p *pace) learn(began, now time.Time, running int, part float64, how outcome) {
+func (p *adaptiveLimit) observe(began, now time.Time, running int, part float64, how outcome) {
 	switch {
-	case p.fixed || how == silent:
+	case p.fixed || how == outcomeUnknown:
 		return
-	case how == refused && began.Before(p.eased):
-		if p.under < fewCalls {
+	case how == outcomeRefused && began.Before(p.backedOff):
+		if p.backedOffRunning < minRefusalSample {
 			return // which is also so if it was eased for another reason
 		}
-		p.refusals++
-		p.limit = min(p.limit, max(1, math.Floor(p.before*(1-float64(p.refusals)/float64(p.under)))))
+		p.backedOffRefused++
+		p.limit = min(p.limit, max(1, math.Floor(p.backedOffLimit*(1-float64(p.backedOffRefused)/float64(p.backedOffRunning)))))
 		return
-	case how == refused:
+	case how == outcomeRefused:
 		before := p.limit
-		p.ease(began, now, 1)
-		p.under, p.refusals, p.before = running, 1, before
+		p.backOff(began, now, 1)
+		p.backedOffRunning, p.backedOffRefused, p.backedOffLimit = running, 1, before
 		return
 	}
 	took := now.Sub(began).Seconds()
@@ -89,7 +89,7 @@ func (p *pace) learn(began, now time.Time, running int, part float64, how outcom
 		p.usual = took
 	}
 	p.recent += (took - p.recent) / float64(min(p.samples, 10))
-	slow := p.recent > slower*p.usual+muchLonger.Seconds()
+	slow := p.recent > slowFactor*p.usual+slowMargin.Seconds()
 	memory := 500
 	if slow {
 		memory = 5000 // so that a slow time becomes the usual one in the end, and not at once
@@ -99,21 +99,21 @@ func (p *pace) learn(began, now time.Time, running int, part float64, how outcom
 	case 2*float64(running) < part: // it is not the limit that holds calls back: nothing is learnt of it
 		return
 	case slow:
-		p.ease(began, now, leastPace)
+		p.backOff(began, now, latencyFloor)
 		return
 	}
 	// In the time of one call it grows by this much: little at first where it was too
 	// much a moment ago, so that what is borne is not exceeded again and again.
-	growth := min(math.Sqrt(p.limit), 1+now.Sub(p.eased).Seconds())
-	p.limit = min(maxPace, p.limit+growth/p.limit)
+	growth := min(math.Sqrt(p.limit), 1+now.Sub(p.backedOff).Seconds())
+	p.limit = min(maxLimit, p.limit+growth/p.limit)
 }
 
-func (p *pace) ease(began, now time.Time, least float64) {
-	if began.Before(p.eased) || p.limit <= least {
+func (p *adaptiveLimit) backOff(began, now time.Time, least float64) {
+	if began.Before(p.backedOff) || p.limit <= least {
 		return
 	}
-	p.limit = max(least, math.Floor(p.limit*eased))
-	p.eased, p.under = now, 0
+	p.limit = max(least, math.Floor(p.limit*backoffFactor))
+	p.backedOff, p.backedOffRunning = now, 0
 }
 
 // outcome is how a call went, as far as the pace is concerned.
@@ -121,40 +121,40 @@ type outcome int
 
 const (
 	// answered is any answer but a refusal.
-	answered outcome = iota
+	outcomeAnswered outcome = iota
 	// refused is an answer that the limit is exceeded (429).
-	refused
+	outcomeRefused
 	// silent is what tells nothing: there was no answer, or it was not waited for.
-	silent
+	outcomeUnknown
 )
 
 // lane lets the calls of one credential to one host through at a pace. Those that
 // have to wait do so in one line for each client request, and the lines are served
 // in turn, so that a request with many calls does not hold up one with few. It is
 // safe for concurrent use.
-type lane struct {
-	key   laneKey
+type limiter struct {
+	key   limiterKey
 	users int // guarded by lanes.mu
 
 	// ended, if not nil, has the lease be given back.
-	ended chan struct{}
+	closed chan struct{}
 
-	mu      sync.Mutex
-	pace    pace
-	lease   *lease // nil if there are no replicas
-	running int
-	waiting int
-	lines   linked.List                    // of *line, none empty, in the order in which they are served
-	byOwner map[*Allowance]*linked.Element // of lines
+	mu       sync.Mutex
+	adaptive adaptiveLimit
+	lease    *lease // nil if there are no replicas
+	running  int
+	waiting  int
+	queues   linked.List                    // of *line, none empty, in the order in which they are served
+	byOwner  map[*Allowance]*linked.Element // of lines
 	// resumes is when ClickFunnels has said that it wants to be called again. From then on
 	// the lane is cautious: it lets in one call at a time, the probe, until one is answered.
-	resumes           time.Time
-	alarm             *time.Timer // set for resumes while calls wait for it
-	cautious, probing bool
+	resumesAt          time.Time
+	resumeTimer        *time.Timer // set for resumes while calls wait for it
+	mustProbe, probing bool
 }
 
 // line is what waits for one client request.
-type line struct {
+type ownerQueue struct {
 	owner   *Allowance
 	waiters []*waiter
 }
@@ -167,27 +167,27 @@ type waiter struct {
 // enter waits until a call of a client request may be made. Every call that got in has to leave. It
 // fails with the code RateLimited when too many are waiting, or when the wait would
 // be longer than until, if that is not zero.
-func (l *lane) enter(ctx context.Context, owner *Allowance, until time.Time) error {
+func (l *limiter) acquire(ctx context.Context, owner *Allowance, until time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
-	if l.waiting == 0 && l.hasRoom(now) {
-		l.admit()
+	if l.waiting == 0 && l.hasCapacity(now) {
+		l.start()
 		l.mu.Unlock()
 		return nil
 	}
-	if !until.IsZero() && until.Before(l.resumes) {
-		err := askedToWait(l.resumes.Sub(now))
+	if !until.IsZero() && until.Before(l.resumesAt) {
+		err := pauseError(l.resumesAt.Sub(now))
 		l.mu.Unlock()
 		return err
 	}
 	w := &waiter{owner: owner, ready: make(chan error, 1)}
-	if l.waiting >= maxWaiting && !l.makeRoom(owner) {
-		err := l.full()
+	if l.waiting >= maxQueued && !l.evict(owner) {
+		err := l.queueFull()
 		l.mu.Unlock()
 		return err
 	}
-	l.push(w)
-	l.wake(now)
+	l.enqueue(w)
+	l.dispatch(now)
 	l.hunger()
 	l.mu.Unlock()
 	select {
@@ -196,116 +196,116 @@ func (l *lane) enter(ctx context.Context, owner *Allowance, until time.Time) err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
-	waited := l.remove(w)
+	waited := l.dequeue(w)
 	l.mu.Unlock()
 	if !waited && <-w.ready == nil { // it was let in at the same moment
-		l.leave(time.Now(), silent)
+		l.release(time.Now(), outcomeUnknown)
 	}
 	return context.Cause(ctx)
 }
 
 // leave ends a call that got in.
-func (l *lane) leave(began time.Time, how outcome) {
+func (l *limiter) release(began time.Time, how outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.pace.learn(began, now, l.running, l.part(), how)
+	l.adaptive.observe(began, now, l.running, l.part(), how)
 	l.running--
-	if !began.Before(l.resumes) { // what began before says nothing about the time after
+	if !began.Before(l.resumesAt) { // what began before says nothing about the time after
 		l.probing = false
-		l.cautious = l.cautious && how != answered
+		l.mustProbe = l.mustProbe && how != outcomeAnswered
 	}
-	l.wake(now)
+	l.dispatch(now)
 }
 
 // rest lets no call begin for a while.
-func (l *lane) rest(d time.Duration) {
+func (l *limiter) pauseFor(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pause(time.Now().Add(d)) && l.lease != nil {
-		l.lease.rests = l.resumes
+	if l.pauseUntil(time.Now().Add(d)) && l.lease != nil {
+		l.lease.rests = l.resumesAt
 	}
 }
 
 // pause lets no call begin before a time, and then one at first. It reports whether that
 // is new. l.mu is held, as it is for what follows.
-func (l *lane) pause(until time.Time) bool {
-	if !until.After(l.resumes) {
+func (l *limiter) pauseUntil(until time.Time) bool {
+	if !until.After(l.resumesAt) {
 		return false
 	}
-	l.resumes, l.cautious, l.probing = until, true, false
+	l.resumesAt, l.mustProbe, l.probing = until, true, false
 	return true
 }
 
 // hasRoom reports whether one more call may begin.
-func (l *lane) hasRoom(now time.Time) bool {
-	return l.running < l.capacity() && !now.Before(l.resumes) && !l.probing
+func (l *limiter) hasCapacity(now time.Time) bool {
+	return l.running < l.capacity() && !now.Before(l.resumesAt) && !l.probing
 }
 
 // admit counts a call that begins.
-func (l *lane) admit() {
+func (l *limiter) start() {
 	l.running++
-	l.probing = l.cautious
+	l.probing = l.mustProbe
 }
 
 // wake lets those in that may begin now, one of each line in turn.
-func (l *lane) wake(now time.Time) {
-	for l.waiting > 0 && l.hasRoom(now) {
-		first := l.lines.Front()
-		waits := first.Value.(*line)
-		w := waits.waiters[0]
-		waits.waiters[0] = nil
-		waits.waiters = waits.waiters[1:]
+func (l *limiter) dispatch(now time.Time) {
+	for l.waiting > 0 && l.hasCapacity(now) {
+		first := l.queues.Front()
+		queue := first.Value.(*ownerQueue)
+		w := queue.waiters[0]
+		queue.waiters[0] = nil
+		queue.waiters = queue.waiters[1:]
 		l.waiting--
-		l.admit()
-		if len(waits.waiters) == 0 {
-			l.drop(first)
+		l.start()
+		if len(queue.waiters) == 0 {
+			l.dropQueue(first)
 		} else {
-			l.lines.MoveToBack(first)
+			l.queues.MoveToBack(first)
 		}
 		w.ready <- nil
 	}
-	if l.waiting > 0 && now.Before(l.resumes) && l.alarm == nil {
-		l.alarm = time.AfterFunc(l.resumes.Sub(now), func() {
+	if l.waiting > 0 && now.Before(l.resumesAt) && l.resumeTimer == nil {
+		l.resumeTimer = time.AfterFunc(l.resumesAt.Sub(now), func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.alarm = nil
-			l.wake(time.Now())
+			l.resumeTimer = nil
+			l.dispatch(time.Now())
 		})
 	}
 }
 
-func (l *lane) push(w *waiter) {
+func (l *limiter) enqueue(w *waiter) {
 	at := l.byOwner[w.owner]
 	if at == nil {
-		at = l.lines.PushBack(&line{owner: w.owner})
+		at = l.queues.PushBack(&ownerQueue{owner: w.owner})
 		if l.byOwner == nil {
 			l.byOwner = make(map[*Allowance]*linked.Element)
 		}
 		l.byOwner[w.owner] = at
 	}
-	waits := at.Value.(*line)
-	waits.waiters = append(waits.waiters, w)
+	queue := at.Value.(*ownerQueue)
+	queue.waiters = append(queue.waiters, w)
 	l.waiting++
 }
 
-func (l *lane) drop(at *linked.Element) {
-	delete(l.byOwner, l.lines.Remove(at).(*line).owner)
+func (l *limiter) dropQueue(at *linked.Element) {
+	delete(l.byOwner, l.queues.Remove(at).(*ownerQueue).owner)
 }
 
 // remove takes a waiter out, and reports false if it is not waiting any more.
-func (l *lane) remove(w *waiter) bool {
+func (l *limiter) dequeue(w *waiter) bool {
 	at := l.byOwner[w.owner]
 	if at == nil {
 		return false
 	}
-	waits := at.Value.(*line)
-	for i, other := range waits.waiters {
+	queue := at.Value.(*ownerQueue)
+	for i, other := range queue.waiters {
 		if other == w {
-			waits.waiters = append(waits.waiters[:i:i], waits.waiters[i+1:]...)
+			queue.waiters = append(queue.waiters[:i:i], queue.waiters[i+1:]...)
 			l.waiting--
-			if len(waits.waiters) == 0 {
-				l.drop(at)
+			if len(queue.waiters) == 0 {
+				l.dropQueue(at)
 			}
 			return true
 		}
@@ -315,36 +315,36 @@ func (l *lane) remove(w *waiter) bool {
 
 // makeRoom turns the last call of the longest line away, unless that is the owner's
 // own or no longer than it would be then.
-func (l *lane) makeRoom(owner *Allowance) bool {
+func (l *limiter) evict(owner *Allowance) bool {
 	own := 0
 	if at := l.byOwner[owner]; at != nil {
-		own = len(at.Value.(*line).waiters)
+		own = len(at.Value.(*ownerQueue).waiters)
 	}
-	var longest *line
-	for at := l.lines.Front(); at != nil; at = at.Next() {
-		if waits := at.Value.(*line); longest == nil || len(waits.waiters) > len(longest.waiters) {
-			longest = waits
+	var longest *ownerQueue
+	for at := l.queues.Front(); at != nil; at = at.Next() {
+		if queue := at.Value.(*ownerQueue); longest == nil || len(queue.waiters) > len(longest.waiters) {
+			longest = queue
 		}
 	}
 	if longest == nil || longest.owner == owner || len(longest.waiters) <= own+1 {
 		return false
 	}
 	last := longest.waiters[len(longest.waiters)-1]
-	l.remove(last)
-	last.ready <- l.full()
+	l.dequeue(last)
+	last.ready <- l.queueFull()
 	return true
 }
 
 // full is the error of a call that cannot even wait.
-func (l *lane) full() *Error {
-	wait := time.Duration(float64(l.waiting) / max(1, l.pace.limit) * l.pace.recent * float64(time.Second))
+func (l *limiter) queueFull() *Error {
+	wait := time.Duration(float64(l.waiting) / max(1, l.adaptive.limit) * l.adaptive.recent * float64(time.Second))
 	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already: try again later, or ask for less at a time.")
 	e.Retryable, e.RetryAfter = true, min(max(wait, time.Second), maxRetryAfter)
 	return e
 }
 
 // askedToWait is the error of a call that would have to wait for too long.
-func askedToWait(wait time.Duration) *Error {
+func pauseError(wait time.Duration) *Error {
 	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call: try again then.")
 	e.Retryable, e.RetryAfter = true, wait
 	return e
@@ -355,112 +355,112 @@ func askedToWait(wait time.Duration) *Error {
 const DefaultFilteredReads = 2
 
 // laneKey names a lane. Filtered reads have one of their own, within the other.
-type laneKey struct {
+type limiterKey struct {
 	hostKey
 	filtered bool
 }
 
 // lanes are all lanes. They are bounded in memory and safe for concurrent use.
-type lanes struct {
+type limiters struct {
 	filteredReads int      // negative is any number
 	replicas      Replicas // nil if there are none
 
 	// others is how many replicas there are, as far as is known.
-	others census
+	replicaCount census
 
 	mu     sync.Mutex
 	leases uint64 // how many there have been
 	// used are those that somebody is in.
-	used map[laneKey]*lane
+	active map[limiterKey]*limiter
 	// learnt is what is known of others, where it is more than nothing: of those used
 	// last.
-	learnt *lru.Cache[laneKey, learnt]
+	idle *lru.Cache[limiterKey, limiterState]
 }
 
 // learnt is what is kept of a lane that nobody is in.
-type learnt struct {
-	pace     pace
+type limiterState struct {
+	adaptive adaptiveLimit
 	resumes  time.Time
 	cautious bool
 }
 
-func newLanes(filteredReads int, replicas Replicas) *lanes {
-	known, err := lru.New[laneKey, learnt](maxLanes)
+func newLimiters(filteredReads int, replicas Replicas) *limiters {
+	known, err := lru.New[limiterKey, limiterState](maxIdleLimiters)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
-	return &lanes{filteredReads: filteredReads, replicas: replicas, used: make(map[laneKey]*lane), learnt: known}
+	return &limiters{filteredReads: filteredReads, replicas: replicas, active: make(map[limiterKey]*limiter), idle: known}
 }
 
 // through returns the lanes that a call has to go through, the narrowest first, and
 // what is to be called when it is done with them.
-func (l *lanes) through(of hostKey, filtered bool) (through []*lane, done func()) {
-	key := laneKey{hostKey: of}
+func (l *limiters) forCall(of hostKey, filtered bool) (path []*limiter, done func()) {
+	key := limiterKey{hostKey: of}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if filtered && l.filteredReads >= 0 {
 		narrow := key
 		narrow.filtered = true
-		through = []*lane{l.use(narrow, float64(l.filteredReads), true), l.use(key, firstPace, false)}
+		path = []*limiter{l.retain(narrow, float64(l.filteredReads), true), l.retain(key, initialLimit, false)}
 	} else {
-		through = []*lane{l.use(key, firstPace, false)}
+		path = []*limiter{l.retain(key, initialLimit, false)}
 	}
-	return through, func() {
+	return path, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, lane := range through {
-			l.give(lane)
+		for _, limiter := range path {
+			l.drop(limiter)
 		}
 	}
 }
 
 // stats returns how many calls are under way, wait, and on how many lanes.
-func (l *lanes) stats() (s Stats) {
+func (l *limiters) stats() (s Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key, lane := range l.used {
-		lane.mu.Lock()
-		s.Waiting += lane.waiting
+	for key, limiter := range l.active {
+		limiter.mu.Lock()
+		s.Waiting += limiter.waiting
 		if !key.filtered { // who is in the narrow one is in the other as well, or waits
-			s.InFlight += lane.running
+			s.InFlight += limiter.running
 			s.Lanes++
 		}
-		lane.mu.Unlock()
+		limiter.mu.Unlock()
 	}
 	return s
 }
 
-func (l *lanes) use(key laneKey, limit float64, fixed bool) *lane {
-	known := l.used[key]
+func (l *limiters) retain(key limiterKey, limit float64, fixed bool) *limiter {
+	known := l.active[key]
 	if known == nil {
-		known = &lane{key: key, pace: pace{limit: limit, fixed: fixed}}
-		if before, ok := l.learnt.Get(key); ok {
-			known.pace, known.resumes, known.cautious = before.pace, before.resumes, before.cautious
-			l.learnt.Remove(key)
+		known = &limiter{key: key, adaptive: adaptiveLimit{limit: limit, fixed: fixed}}
+		if before, ok := l.idle.Get(key); ok {
+			known.adaptive, known.resumesAt, known.mustProbe = before.adaptive, before.resumes, before.cautious
+			l.idle.Remove(key)
 		}
 		if l.replicas != nil {
 			l.leases++
-			known.ended = make(chan struct{})
-			known.lease = &lease{replicas: l.others.count(), more: make(chan struct{}, 1)}
-			go known.keepLease(l.replicas, &l.others, strconv.FormatUint(l.leases, 10), known.ended)
+			known.closed = make(chan struct{})
+			known.lease = &lease{replicas: l.replicaCount.count(), more: make(chan struct{}, 1)}
+			go known.keepLease(l.replicas, &l.replicaCount, strconv.FormatUint(l.leases, 10), known.closed)
 		}
-		l.used[key] = known
+		l.active[key] = known
 	}
 	known.users++
 	return known
 }
 
-func (l *lanes) give(lane *lane) {
-	if lane.users--; lane.users > 0 {
+func (l *limiters) drop(lim *limiter) {
+	if lim.users--; lim.users > 0 {
 		return
 	}
-	delete(l.used, lane.key)
-	if lane.ended != nil {
-		close(lane.ended)
+	delete(l.active, lim.key)
+	if lim.closed != nil {
+		close(lim.closed)
 	}
-	lane.mu.Lock()
-	defer lane.mu.Unlock()
-	if lane.pace.limit != firstPace && !lane.pace.fixed || lane.cautious {
-		l.learnt.Add(lane.key, learnt{lane.pace, lane.resumes, lane.cautious})
+	lim.mu.Lock()
+	defer lim.mu.Unlock()
+	if lim.adaptive.limit != initialLimit && !lim.adaptive.fixed || lim.mustProbe {
+		l.idle.Add(lim.key, limiterState{lim.adaptive, lim.resumesAt, lim.mustProbe})
 	}
 }

@@ -150,7 +150,7 @@ func TestPaceSlowsDown(t *testing.T) {
 		api.peak = 0
 		api.mu.Unlock()
 		pages(ofItsOwn(t.Context()), c, 300, Query{})
-		if api.peak > 100 || api.peak < leastPace {
+		if api.peak > 100 || api.peak < latencyFloor {
 			t.Errorf("%d at a time, of an API that gets slow", api.peak)
 		}
 	})
@@ -162,7 +162,7 @@ func TestPaceIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := crowd(t, &crowded{takes: always(time.Second)})
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(ofItsOwn(t.Context()), c, maxWaiting, Query{}) })
+		wait.Go(func() { pages(ofItsOwn(t.Context()), c, maxQueued, Query{}) })
 		synctest.Wait()
 		for range 10 {
 			wait.Go(func() {
@@ -183,7 +183,7 @@ func TestFullLine(t *testing.T) {
 		var wait sync.WaitGroup
 		huge := ofItsOwn(t.Context())
 		var failed int
-		wait.Go(func() { failed, _ = pages(huge, c, maxWaiting+firstPace, Query{}) })
+		wait.Go(func() { failed, _ = pages(huge, c, maxQueued+initialLimit, Query{}) })
 		synctest.Wait()
 		began := time.Now()
 		_, err := c.Contacts(huge, acme, Query{After: "1"})
@@ -206,7 +206,7 @@ func TestWaitingIsGivenUp(t *testing.T) {
 		api := &crowded{takes: always(time.Second)}
 		c := crowd(t, api)
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(ofItsOwn(t.Context()), c, firstPace, Query{}) })
+		wait.Go(func() { pages(ofItsOwn(t.Context()), c, initialLimit, Query{}) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -214,11 +214,11 @@ func TestWaitingIsGivenUp(t *testing.T) {
 			t.Errorf("%d failed after %s", failed, took)
 		}
 		wait.Wait()
-		for key, l := range c.calls.lanes.used {
+		for key, l := range c.calls.limiters.active {
 			t.Errorf("left in lane %+v: %d running, %d waiting", key, l.running, l.waiting)
 		}
-		if api.calls != firstPace {
-			t.Errorf("%d calls, want %d", api.calls, firstPace)
+		if api.calls != initialLimit {
+			t.Errorf("%d calls, want %d", api.calls, initialLimit)
 		}
 	})
 }
