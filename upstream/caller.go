@@ -26,7 +26,7 @@ type caller struct {
 	maxBody  int64
 	most     int // attempts at a call
 	limiters *limiters
-	hosts    hosts
+	health   healthByHost
 	observer Observer
 }
 
@@ -49,7 +49,7 @@ func newCaller(next http.RoundTripper, cfg Config) *caller {
 	return &caller{
 		next: next, observer: cfg.Observer,
 		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: cmp.Or(cfg.Attempts, DefaultAttempts),
-		limiters: newLimiters(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), hosts: newHosts(),
+		limiters: newLimiters(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), health: newHealthByHost(),
 	}
 }
 
@@ -70,10 +70,10 @@ type attempt struct {
 // is doubted.
 func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (answer, error) {
 	key := hostKey{r.credential, r.host}
-	h := c.hosts.of(key)
+	h := c.health.get(key)
 	path, leave := c.limiters.forCall(key, r.filtered)
 	defer leave()
-	h.retries.call()
+	h.retries.deposit()
 	doubtful := false
 	for tried, slow := 1, 0; ; tried++ {
 		a := c.attempt(ctx, r, h, path, until())
@@ -93,7 +93,7 @@ func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (an
 			wait = rand.N(min(maxBackoff, firstBackoff<<min(tried-1, 10))) //nolint:gosec // nothing secret
 		}
 		now := time.Now()
-		if by := until(); !by.IsZero() && now.Add(wait).After(by) || !h.retries.take(now, 1) {
+		if by := until(); !by.IsZero() && now.Add(wait).After(by) || !h.retries.withdraw(now, 1) {
 			return a.answer, a.err
 		}
 		a.free()
@@ -107,14 +107,14 @@ func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (an
 
 // mayRepeat reports whether the client itself may repeat a call, and counts that.
 func (c *caller) mayRepeat(r *request) bool {
-	h := c.hosts.of(hostKey{r.credential, r.host})
-	return c.most > 1 && h.retries.take(time.Now(), 1+retryShare) // do counts it as a first call
+	h := c.health.get(hostKey{r.credential, r.host})
+	return c.most > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do counts it as a first call
 }
 
 // attempt makes a call once.
-func (c *caller) attempt(ctx context.Context, r *request, h *host, path []*limiter, until time.Time) *attempt {
+func (c *caller) attempt(ctx context.Context, r *request, h *hostHealth, path []*limiter, until time.Time) *attempt {
 	a := new(attempt)
-	if err := h.dead(); err != nil {
+	if err := h.openError(); err != nil {
 		a.err = err
 		return a
 	}
@@ -134,7 +134,7 @@ func (c *caller) attempt(ctx context.Context, r *request, h *host, path []*limit
 		}
 	}()
 	if !h.breaker.TryAcquirePermit() {
-		a.err = dead(h.breaker.RemainingDelay())
+		a.err = breakerError(h.breaker.RemainingDelay())
 		return a
 	}
 	defer func() {

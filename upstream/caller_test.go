@@ -313,7 +313,7 @@ func TestOutageIsNotMultiplied(t *testing.T) {
 		s.mu.Lock()
 		s.steps["dead.myclickfunnels.com"] = []step{{status: 200, body: `[]`}}
 		s.mu.Unlock()
-		time.Sleep(probeAfter * 2)
+		time.Sleep(breakerDelay * 2)
 		if failed, _ := ask(dead, 1); failed != 0 {
 			t.Error("it is not noticed that the host is back")
 		}
@@ -328,13 +328,13 @@ func TestOutageIsNotMultiplied(t *testing.T) {
 func TestDeadHostSaysWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := play(t, Config{Attempts: 1}, step{status: 502})
-		for range deadCalls {
+		for range breakerMinCalls {
 			_, _ = c.Team(t.Context(), "1")
 		}
 		before := len(s.calls["accounts.myclickfunnels.com"])
 		_, err := c.Team(t.Context(), "1")
 		failed, _ := errors.AsType[*Error](err)
-		if failed == nil || failed.Code != Unavailable || failed.RetryAfter < time.Second || failed.RetryAfter > 2*probeAfter || len(s.calls["accounts.myclickfunnels.com"]) != before {
+		if failed == nil || failed.Code != Unavailable || failed.RetryAfter < time.Second || failed.RetryAfter > 2*breakerDelay || len(s.calls["accounts.myclickfunnels.com"]) != before {
 			t.Errorf("error %#v after %d calls", err, len(s.calls["accounts.myclickfunnels.com"]))
 		}
 	})
@@ -406,7 +406,7 @@ func TestHangingHostIsDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := play(t, Config{}, step{takes: time.Hour})
 		var wait sync.WaitGroup
-		for i := range 10 * deadCalls {
+		for i := range 10 * breakerMinCalls {
 			wait.Go(func() {
 				time.Sleep(time.Duration(i) * time.Second / 2)
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
@@ -417,7 +417,7 @@ func TestHangingHostIsDead(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls > 5*deadCalls {
+		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls > 5*breakerMinCalls {
 			t.Errorf("%d calls", calls)
 		}
 	})
@@ -441,14 +441,14 @@ func TestPanicIsNotForEver(t *testing.T) {
 			t.Fatal(err)
 		}
 		c = c.WithToken("secret")
-		for range 4 * deadCalls {
+		for range 4 * breakerMinCalls {
 			if _, err := c.Team(t.Context(), "1"); !errors.Is(err, Unavailable) {
 				t.Error(err)
 			}
 			time.Sleep(time.Second)
 		}
 		panics = false
-		time.Sleep(2 * probeAfter)
+		time.Sleep(2 * breakerDelay)
 		if _, err := c.Team(t.Context(), "1"); err != nil {
 			t.Error(err)
 		}

@@ -53,7 +53,7 @@ type Stats struct {
 // Stats returns what all clients that share a configuration are doing.
 func (c *Client) Stats() Stats {
 	s := c.calls.limiters.stats()
-	s.Dead = c.calls.hosts.dead()
+	s.Dead = c.calls.health.countOpen()
 	if c.cache != nil {
 		entries, bytes := c.cache.answers.Size()
 		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative

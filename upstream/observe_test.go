@@ -14,18 +14,18 @@ import (
 // it any more.
 func TestDeadHostsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := newHosts()
+		all := newHealthByHost()
 		for _, who := range []credential{{1}, {2}} { // one host, dead for two credentials
-			h := all.of(hostKey{who, "acme"})
-			for range deadCalls {
+			h := all.get(hostKey{who, "acme"})
+			for range breakerMinCalls {
 				h.breaker.RecordFailure()
 			}
 		}
-		if n := all.dead(); n != 1 {
+		if n := all.countOpen(); n != 1 {
 			t.Errorf("%d are dead", n)
 		}
-		time.Sleep(2 * probeAfter)
-		if n := all.dead(); n != 0 {
+		time.Sleep(2 * breakerDelay)
+		if n := all.countOpen(); n != 0 {
 			t.Errorf("%d are dead after they could be tried", n)
 		}
 	})

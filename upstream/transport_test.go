@@ -113,7 +113,7 @@ func TestSilentHTTP2ConnectionIsReplaced(t *testing.T) {
 	}
 	began := time.Now()
 	var wait sync.WaitGroup
-	for i := range 4 * deadCalls {
+	for i := range 4 * breakerMinCalls {
 		wait.Go(func() {
 			if _, err := c.Team(t.Context(), fmt.Sprint(i+1)); err != nil {
 				t.Error(err)

@@ -66,7 +66,7 @@ func TestErrorsOfOneRecordDoNotKillTheHost(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
 		synctest.Test(t, func(t *testing.T) {
 			c, s := play(t, Config{}, step{status: status})
-			for range 3 * deadCalls {
+			for range 3 * breakerMinCalls {
 				if _, err := c.Team(t.Context(), "1"); err == nil {
 					t.Error("a failing call was answered")
 				}

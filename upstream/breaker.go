@@ -12,7 +12,7 @@ import (
 // Calls to a dead host fail at once, except for a probe now and then. An API can fail for
 // one credential and work for another, so one credential's failures never refuse another's
 // calls. It is safe for concurrent use.
-type host struct {
+type hostHealth struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	retries retryBudget
 }
@@ -20,30 +20,30 @@ type host struct {
 const (
 	// A host is dead when so large a part of at least so many calls fails within the
 	// window. Four in five is far above what a busy day brings.
-	deadRate   = 0.8
-	deadCalls  = 10
-	deadWindow = 10 * time.Second
+	breakerFailureRate = 0.8
+	breakerMinCalls    = 10
+	breakerWindow      = 10 * time.Second
 	// probeAfter is how long a dead host is left alone before one call tries it.
-	probeAfter = 5 * time.Second
+	breakerDelay = 5 * time.Second
 
 	// maxHosts bounds the memory for pairs of credential and host, about 1 KB each. The
 	// least recently used are forgotten.
 	maxHosts = 10_000
 )
 
-func newHost() *host {
-	return &host{
+func newHostHealth() *hostHealth {
+	return &hostHealth{
 		breaker: circuitbreaker.NewBuilder[any]().
-			WithFailureRateThreshold(deadRate, deadCalls, deadWindow).
-			WithDelay(probeAfter).WithJitterFactor(0.2).
+			WithFailureRateThreshold(breakerFailureRate, breakerMinCalls, breakerWindow).
+			WithDelay(breakerDelay).WithJitterFactor(0.2).
 			WithSuccessThreshold(1).
 			Build(),
-		retries: retryBudget{tokens: retryReserve, at: time.Now()},
+		retries: retryBudget{tokens: retryReserve, refilledAt: time.Now()},
 	}
 }
 
 // dead returns the error of a call to the host, if it is dead and not to be tried yet.
-func (h *host) dead() *Error {
+func (h *hostHealth) openError() *Error {
 	if !h.breaker.IsOpen() {
 		return nil
 	}
@@ -51,11 +51,11 @@ func (h *host) dead() *Error {
 	if wait <= 0 {
 		return nil
 	}
-	return dead(wait)
+	return breakerError(wait)
 }
 
 // dead is the error of a call that is not made because its host is dead.
-func dead(wait time.Duration) *Error {
+func breakerError(wait time.Duration) *Error {
 	e := NewError(Unavailable, "ClickFunnels has not been answering here: try again in a few seconds.")
 	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
 	return e
@@ -67,23 +67,23 @@ type hostKey struct {
 }
 
 // hosts is the health of all hosts. It is bounded in memory and safe for concurrent use.
-type hosts struct {
-	known *lru.Cache[hostKey, *host]
+type healthByHost struct {
+	known *lru.Cache[hostKey, *hostHealth]
 }
 
-func newHosts() hosts {
-	known, err := lru.New[hostKey, *host](maxHosts)
+func newHealthByHost() healthByHost {
+	known, err := lru.New[hostKey, *hostHealth](maxHosts)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
-	return hosts{known}
+	return healthByHost{known}
 }
 
-func (h hosts) of(key hostKey) *host {
+func (h healthByHost) get(key hostKey) *hostHealth {
 	if known, ok := h.known.Get(key); ok {
 		return known
 	}
-	made := newHost()
+	made := newHostHealth()
 	if known, ok, _ := h.known.PeekOrAdd(key, made); ok {
 		return known
 	}
@@ -91,22 +91,22 @@ func (h hosts) of(key hostKey) *host {
 }
 
 // dead returns how many hosts are dead for at least one credential.
-func (h hosts) dead() int {
-	dead := make(map[string]bool)
+func (h healthByHost) countOpen() int {
+	open := make(map[string]bool)
 	for _, key := range h.known.Keys() {
-		if known, ok := h.known.Peek(key); ok && known.dead() != nil {
-			dead[key.host] = true
+		if known, ok := h.known.Peek(key); ok && known.openError() != nil {
+			open[key.host] = true
 		}
 	}
-	return len(dead)
+	return len(open)
 }
 
 // retryBudget keeps repeated calls to a share of all, so that an outage is not
 // multiplied. It is safe for concurrent use.
 type retryBudget struct {
-	mu     sync.Mutex
-	tokens float64
-	at     time.Time
+	mu         sync.Mutex
+	tokens     float64
+	refilledAt time.Time
 }
 
 const (
@@ -122,20 +122,20 @@ const (
 )
 
 // call counts a first call.
-func (b *retryBudget) call() {
+func (b *retryBudget) deposit() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens = min(maxRetryTokens, b.tokens+retryShare)
 }
 
 // take takes the tokens of a repetition, and reports whether it may be made.
-func (b *retryBudget) take(now time.Time, tokens float64) bool {
+func (b *retryBudget) withdraw(now time.Time, tokens float64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.tokens < retryReserve {
-		b.tokens = min(retryReserve, b.tokens+retryRefill*now.Sub(b.at).Seconds())
+		b.tokens = min(retryReserve, b.tokens+retryRefill*now.Sub(b.refilledAt).Seconds())
 	}
-	b.at = now
+	b.refilledAt = now
 	if b.tokens < tokens {
 		return false
 	}
