@@ -67,7 +67,7 @@ func (p *adaptiveLimit) initial() float64 {
 
 // learn takes in how a call went, when the given number were under way, of which part is
 // the share of the limit.
-func (p *adaptiveLimit) observe(began, now time.Time, running int, part float64, how outcome) {
+func (p *adaptiveLimit) observe(began, now time.Time, running int, share float64, how outcome) {
 	switch {
 	case p.fixed || how == outcomeUnknown:
 		return
@@ -96,7 +96,7 @@ func (p *adaptiveLimit) observe(began, now time.Time, running int, part float64,
 	}
 	p.usual += (took - p.usual) / float64(min(p.samples, memory))
 	switch {
-	case 2*float64(running) < part: // it is not the limit that holds calls back: nothing is learnt of it
+	case 2*float64(running) < share: // it is not the limit that holds calls back: nothing is learnt of it
 		return
 	case slow:
 		p.backOff(began, now, latencyFloor)
@@ -188,7 +188,7 @@ func (l *limiter) acquire(ctx context.Context, owner *Allowance, until time.Time
 	}
 	l.enqueue(w)
 	l.dispatch(now)
-	l.hunger()
+	l.renewNow()
 	l.mu.Unlock()
 	select {
 	case err := <-w.ready:
@@ -209,7 +209,7 @@ func (l *limiter) release(began time.Time, how outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.adaptive.observe(began, now, l.running, l.part(), how)
+	l.adaptive.observe(began, now, l.running, l.localShare(), how)
 	l.running--
 	if !began.Before(l.resumesAt) { // what began before says nothing about the time after
 		l.probing = false
@@ -223,7 +223,7 @@ func (l *limiter) pauseFor(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pauseUntil(time.Now().Add(d)) && l.lease != nil {
-		l.lease.rests = l.resumesAt
+		l.lease.unreportedPause = l.resumesAt
 	}
 }
 
@@ -366,7 +366,7 @@ type limiters struct {
 	replicas      Replicas // nil if there are none
 
 	// others is how many replicas there are, as far as is known.
-	replicaCount census
+	replicaCount replicaCounter
 
 	mu     sync.Mutex
 	leases uint64 // how many there have been
@@ -441,8 +441,8 @@ func (l *limiters) retain(key limiterKey, limit float64, fixed bool) *limiter {
 		if l.replicas != nil {
 			l.leases++
 			known.closed = make(chan struct{})
-			known.lease = &lease{replicas: l.replicaCount.count(), more: make(chan struct{}, 1)}
-			go known.keepLease(l.replicas, &l.replicaCount, strconv.FormatUint(l.leases, 10), known.closed)
+			known.lease = &lease{replicas: l.replicaCount.count(), renew: make(chan struct{}, 1)}
+			go known.renewLease(l.replicas, &l.replicaCount, strconv.FormatUint(l.leases, 10), known.closed)
 		}
 		l.active[key] = known
 	}

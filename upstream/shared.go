@@ -58,10 +58,10 @@ type Grant struct {
 const (
 	// A lease is renewed so often, the first where calls wait for it. It runs out some
 	// time after (see Replicas).
-	hungryRenewal = 50 * time.Millisecond
-	usualRenewal  = 250 * time.Millisecond
+	urgentRenewal = 50 * time.Millisecond
+	normalRenewal = 250 * time.Millisecond
 	// rounding is no difference between limits.
-	rounding = 1e-6
+	limitEpsilon = 1e-6
 	// fewReplicas can renew as often as that. More do so less often, so that a lane
 	// takes as many renewals altogether.
 	fewReplicas = 64
@@ -71,89 +71,89 @@ const (
 // lane's mutex.
 type lease struct {
 	// calls is how many may be under way here.
-	calls int
+	granted int
 	// alone says that the replicas cannot be reached: of what is known, each then takes
 	// an equal part.
-	alone    bool
-	replicas int
+	standalone bool
+	replicas   int
 	// told is the limit as all know it.
-	told float64
+	sharedLimit float64
 	// rests is until when ClickFunnels has asked to wait, if replicas do not know yet.
-	rests time.Time
+	unreportedPause time.Time
 	// more has the next renewal be made at once.
-	more chan struct{}
+	renew chan struct{}
 }
 
 // name is the lane's among replicas. fixed is its limit if that never changes: another
 // one is another lane.
-func (k limiterKey) name(fixed int) string {
+func (k limiterKey) sharedKey(fixed int) string {
 	sum := digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
 	return hex.EncodeToString(sum[:])
 }
 
 // census is how many replicas have been seen at a time lately. It is safe for concurrent
 // use.
-type census struct {
-	mu   sync.Mutex
-	most int
-	at   time.Time
+type replicaCounter struct {
+	mu     sync.Mutex
+	max    int
+	seenAt time.Time
 }
 
 // censusTTL is how long the most that have been seen count.
-const censusTTL = 10 * time.Minute
+const replicaCountTTL = 10 * time.Minute
 
-func (c *census) count() int {
+func (c *replicaCounter) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return max(1, c.most)
+	return max(1, c.max)
 }
 
-func (c *census) see(replicas int) {
+func (c *replicaCounter) observe(replicas int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); replicas >= c.most || now.Sub(c.at) > censusTTL {
-		c.most, c.at = replicas, now
+	if now := time.Now(); replicas >= c.max || now.Sub(c.seenAt) > replicaCountTTL {
+		c.max, c.seenAt = replicas, now
 	}
 }
 
 // keepLease keeps a lease of the lane until ended is closed.
-func (l *limiter) keepLease(replicas Replicas, others *census, id string, ended <-chan struct{}) {
+func (l *limiter) renewLease(replicas Replicas, counter *replicaCounter, id string, closed <-chan struct{}) {
 	fixed := 0
 	if l.adaptive.fixed {
 		fixed = int(l.adaptive.limit)
 	}
-	name := l.key.name(fixed)
+	name := l.key.sharedKey(fixed)
 	for {
 		l.mu.Lock()
-		ask := l.ask()
+		ask := l.leaseRequest()
 		l.mu.Unlock()
 		grant, err := replicas.Lease(name, id, ask)
 		if err == nil {
-			others.see(grant.Replicas)
+			counter.observe(grant.Replicas)
 		}
 		l.mu.Lock()
-		l.take(ask, grant, err)
-		hungry := l.waiting > 0
-		more := l.lease.more
-		if hungry {
-			more = nil // what there is has just been given
+		l.applyGrant(ask, grant, err)
+		urgent := l.waiting > 0
+		renew := l.lease.renew
+		if urgent {
+			renew = nil // what there is has just been given
 		}
-		renewal := usualRenewal
-		if hungry {
-			renewal = hungryRenewal
+		renewal := normalRenewal
+		if urgent {
+			renewal = urgentRenewal
 		}
 		renewal = renewal * time.Duration(max(fewReplicas, min(l.lease.replicas, 8*fewReplicas))) / fewReplicas
 		l.mu.Unlock()
 		timer := time.NewTimer(renewal)
 		select {
-		case <-ended:
+		case <-closed:
 			timer.Stop()
 			l.mu.Lock()
-			ask := l.ask()
+			ask := l.leaseRequest()
 			l.mu.Unlock()
 			_, _ = replicas.Lease(name, id, Ask{Limit: ask.Limit, Most: ask.Most, Ease: ask.Ease, Grow: ask.Grow, Took: ask.Took, Rest: ask.Rest, LongestRest: ask.LongestRest})
 			return
-		case <-more:
+		case <-renew:
 			timer.Stop()
 		case <-timer.C:
 		}
@@ -161,54 +161,54 @@ func (l *limiter) keepLease(replicas Replicas, others *census, id string, ended 
 }
 
 // ask returns what the lane asks for. l.mu is held.
-func (l *limiter) ask() Ask {
+func (l *limiter) leaseRequest() Ask {
 	t := l.lease
 	need := l.running + l.waiting
 	want := need + need/2
 	// Until this is answered no more begin than are told: others get what is left.
-	t.calls = min(t.calls, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.calls), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.rests)), LongestRest: maxRetryAfter,
+	t.granted = min(t.granted, max(l.running, want))
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.granted), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.unreportedPause)), LongestRest: maxRetryAfter,
 		Took: time.Duration(l.adaptive.recent * float64(time.Second))}
 	if l.adaptive.fixed {
 		return ask
 	}
 	switch limit := l.adaptive.limit; {
-	case t.told == 0:
-	case limit < t.told-rounding:
-		ask.Ease = limit / t.told
+	case t.sharedLimit == 0:
+	case limit < t.sharedLimit-limitEpsilon:
+		ask.Ease = limit / t.sharedLimit
 	default:
-		ask.Grow = max(0, limit-t.told)
+		ask.Grow = max(0, limit-t.sharedLimit)
 	}
 	return ask
 }
 
 // take takes in what the replicas have answered to what was asked. l.mu is held.
-func (l *limiter) take(ask Ask, grant Grant, err error) {
+func (l *limiter) applyGrant(ask Ask, grant Grant, err error) {
 	t, now := l.lease, time.Now()
-	expected := t.told*ask.Ease + ask.Grow
-	if t.alone = err != nil; t.alone {
+	expected := t.sharedLimit*ask.Ease + ask.Grow
+	if t.standalone = err != nil; t.standalone {
 		// It may have been heard all the same: what has been told is not told again.
-		t.told = expected
+		t.sharedLimit = expected
 		l.dispatch(now)
 		return
 	}
-	t.calls, t.replicas = grant.Calls, grant.Replicas
-	if t.rests.Sub(now) <= ask.Rest { // else it is longer since it was asked
-		t.rests = time.Time{}
+	t.granted, t.replicas = grant.Calls, grant.Replicas
+	if t.unreportedPause.Sub(now) <= ask.Rest { // else it is longer since it was asked
+		t.unreportedPause = time.Time{}
 	}
 	if !l.adaptive.fixed {
 		// What has been learnt meanwhile is told the next time.
 		switch limit := l.adaptive.limit; {
-		case t.told == 0:
+		case t.sharedLimit == 0:
 			limit = grant.Limit
 			fallthrough
-		case limit < expected-rounding:
+		case limit < expected-limitEpsilon:
 			l.adaptive.limit = grant.Limit * min(1, limit/max(1, expected))
 		default:
 			l.adaptive.limit = grant.Limit + max(0, limit-expected)
 		}
 		l.adaptive.limit = min(maxLimit, max(1, l.adaptive.limit))
-		t.told = grant.Limit
+		t.sharedLimit = grant.Limit
 		if at := now.Add(-grant.Eased); at.After(l.adaptive.backedOff) {
 			l.adaptive.backedOff, l.adaptive.backedOffRunning = at, 0
 		}
@@ -225,18 +225,18 @@ func (l *limiter) capacity() int {
 	switch t := l.lease; {
 	case t == nil:
 		return limit
-	case t.alone:
+	case t.standalone:
 		return max(1, limit/max(1, t.replicas))
-	case l.adaptive.limit < t.told-rounding: // eased, and not yet told
-		return min(t.calls, max(1, int(float64(t.calls)*l.adaptive.limit/t.told)))
+	case l.adaptive.limit < t.sharedLimit-limitEpsilon: // eased, and not yet told
+		return min(t.granted, max(1, int(float64(t.granted)*l.adaptive.limit/t.sharedLimit)))
 	default:
-		return t.calls
+		return t.granted
 	}
 }
 
 // part is how many of the calls that may be under way are this server's, if each has as
 // many. l.mu is held.
-func (l *limiter) part() float64 {
+func (l *limiter) localShare() float64 {
 	if l.lease == nil {
 		return l.adaptive.limit
 	}
@@ -244,10 +244,10 @@ func (l *limiter) part() float64 {
 }
 
 // hunger has the lease be renewed at once. l.mu is held.
-func (l *limiter) hunger() {
+func (l *limiter) renewNow() {
 	if l.lease != nil {
 		select {
-		case l.lease.more <- struct{}{}:
+		case l.lease.renew <- struct{}{}:
 		default:
 		}
 	}

@@ -97,12 +97,12 @@ func TestSharedPaceStaysInBounds(t *testing.T) {
 		for _, local := range []float64{1, 33, 100, 512} {
 			for _, granted := range []float64{1, 33, 100, 512} {
 				for _, ask := range []Ask{{Ease: 1}, {Ease: 0.3}, {Ease: 1, Grow: 50}} {
-					l := &limiter{adaptive: adaptiveLimit{limit: local}, lease: &lease{told: told}}
-					l.take(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
+					l := &limiter{adaptive: adaptiveLimit{limit: local}, lease: &lease{sharedLimit: told}}
+					l.applyGrant(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
 					if limit := l.adaptive.limit; math.IsNaN(limit) || limit < 1 || limit > maxLimit {
 						t.Errorf("told %v, local %v, granted %v after %+v: %v", told, local, granted, ask, limit)
 					}
-					if next := l.ask(); !(next.Ease > 0 && next.Ease <= 1) || !(next.Grow >= 0) {
+					if next := l.leaseRequest(); !(next.Ease > 0 && next.Ease <= 1) || !(next.Grow >= 0) {
 						t.Errorf("told %v, local %v, granted %v after %+v: it asks %+v", told, local, granted, ask, next)
 					}
 				}
@@ -128,7 +128,7 @@ func TestFirstCallIsNotSlow(t *testing.T) {
 func TestSharedWaitIsBounded(t *testing.T) {
 	for rest, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
-		l.take(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
+		l.applyGrant(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
 		if l.hasCapacity(time.Now()) == pauses {
 			t.Errorf("%s: the lane pauses until %s", rest, l.resumesAt)
 		}
@@ -143,17 +143,17 @@ func TestOldWaitIsNotToldAgain(t *testing.T) {
 		away := errors.New("away")
 		for _, after := range []time.Duration{10 * time.Second, time.Minute} {
 			l.pauseFor(20 * time.Second)
-			if ask := l.ask(); ask.Rest != 20*time.Second {
+			if ask := l.leaseRequest(); ask.Rest != 20*time.Second {
 				t.Errorf("at once: told to wait %s", ask.Rest)
 			}
-			l.take(l.ask(), Grant{}, away)
+			l.applyGrant(l.leaseRequest(), Grant{}, away)
 			time.Sleep(after)
-			ask := l.ask()
+			ask := l.leaseRequest()
 			if want := max(0, 20*time.Second-after); ask.Rest != want {
 				t.Errorf("after %s: told to wait %s, want %s", after, ask.Rest, want)
 			}
-			l.take(ask, Grant{Calls: 10, Limit: 100, Replicas: 2}, nil)
-			if again := l.ask(); again.Rest != 0 {
+			l.applyGrant(ask, Grant{Calls: 10, Limit: 100, Replicas: 2}, nil)
+			if again := l.leaseRequest(); again.Rest != 0 {
 				t.Errorf("told again to wait %s", again.Rest)
 			}
 		}
