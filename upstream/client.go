@@ -46,7 +46,7 @@ type Config struct {
 // Client calls the API with one token. It is safe for concurrent use; make one
 // with [New] and a cheap copy for each token with [Client.WithToken].
 type Client struct {
-	*shared
+	*common
 	token      Token
 	scope      *Scope
 	held       bool // see [Client.Held]
@@ -57,14 +57,14 @@ type Client struct {
 }
 
 // shared is what the clients of all tokens have in common.
-type shared struct {
+type common struct {
 	// send makes the calls: through the cache, if there is one, and the coalescer. There is
 	// no [http.Client] in between: it would follow redirects, which carry the token to a
 	// place that the template does not give.
-	send      func(context.Context, *request) (answer, error)
-	template  urlTemplate
-	userAgent string
-	places    places
+	send           func(context.Context, *request) (answer, error)
+	template       urlTemplate
+	userAgent      string
+	workspaceHosts workspaceHosts
 
 	observer Observer
 	calls    *caller
@@ -88,25 +88,25 @@ func New(cfg Config) (*Client, error) {
 	}
 	calls := newCaller(next, cfg)
 	coalescer := &coalescer{calls: calls}
-	all := &shared{
-		send:      coalescer.do,
-		template:  template,
-		userAgent: agent,
-		places:    newPlaces(maxPlaces),
-		observer:  cfg.Observer,
-		calls:     calls,
+	all := &common{
+		send:           coalescer.do,
+		template:       template,
+		userAgent:      agent,
+		workspaceHosts: newWorkspaceHosts(maxWorkspaceHosts),
+		observer:       cfg.Observer,
+		calls:          calls,
 	}
 	if cfg.CacheTTL > 0 {
 		all.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
 		all.send = all.cache.do
 	}
-	return &Client{shared: all}, nil
+	return &Client{common: all}, nil
 }
 
 // WithToken returns a client that calls with the token and shares all else,
 // connections included, with this one.
 func (c *Client) WithToken(t Token) *Client {
-	return &Client{shared: c.shared, token: t, scope: c.scope, held: c.held, credential: c.scope.credential(t), account: t.credential(), projection: c.projection, header: http.Header{
+	return &Client{common: c.common, token: t, scope: c.scope, held: c.held, credential: c.scope.credential(t), account: t.credential(), projection: c.projection, header: http.Header{
 		"Authorization": {t.authorization()},
 		"User-Agent":    {c.userAgent},
 		"Accept":        {"application/json"},
@@ -273,7 +273,7 @@ func (p Place) segments(segments []string) []string {
 
 // oneIn is [one] on the subdomain of a place.
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments ...string) (*T, error) {
-	return in(ctx, c, p, func(p Place) (*T, error) {
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
 		record, err := one[T, P](ctx, c, p, segments...)
 		// A host can know records of other workspaces (API.md §9, 3): what is not in
 		// the workspace asked for is not found there.
@@ -286,7 +286,7 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments 
 
 // listIn is [list] on the subdomain of a place.
 func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*Page[T], error) {
-	return in(ctx, c, p, func(p Place) (*Page[T], error) {
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*Page[T], error) {
 		return list[T, P](ctx, c, p, q, p.segments(segments)...)
 	})
 }

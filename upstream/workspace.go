@@ -9,7 +9,7 @@ import (
 func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain()} }
 
 // kept remembers the workspaces that have just come.
-func (c *Client) kept(rows ...*Workspace) {
+func (c *Client) rememberAll(rows ...*Workspace) {
 	for _, w := range rows {
 		c.remember(w)
 	}
@@ -21,7 +21,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
 		page, err := list[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
 		if err == nil {
-			c.kept(page.Rows...)
+			c.rememberAll(page.Rows...)
 		}
 		return page, err
 	}
@@ -49,7 +49,7 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	}
 	w, err := one[Workspace](ctx, c, onAccounts, "workspaces", id)
 	if err == nil {
-		c.kept(w)
+		c.rememberAll(w)
 	}
 	return w, err
 }
@@ -65,7 +65,7 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 	}
 	w, _, err := written[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
 	if err == nil {
-		c.kept(w)
+		c.rememberAll(w)
 	}
 	return w, err
 }

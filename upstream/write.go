@@ -64,7 +64,7 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, a
 
 // createdIn creates a record on the subdomain of a place.
 func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, repeatable bool, segments ...string) (row *T, created *bool, err error) {
-	row, err = in(ctx, c, p, func(p Place) (row *T, err error) {
+	row, err = onWorkspaceHost(ctx, c, p, func(p Place) (row *T, err error) {
 		row, created, err = written[T, P](ctx, c, http.MethodPost, p, p.segments(segments), key, attributes, repeatable)
 		return row, err
 	})
@@ -88,7 +88,7 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	if err != nil {
 		return nil, err
 	}
-	return in(ctx, c, p, func(p Place) (*T, error) {
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
 		row, _, err := written[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true)
 		return row, err
 	})
@@ -104,7 +104,7 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 	if err != nil {
 		return err
 	}
-	_, err = in(ctx, c, p, func(p Place) (none struct{}, err error) {
+	_, err = onWorkspaceHost(ctx, c, p, func(p Place) (none struct{}, err error) {
 		return none, c.write(ctx, http.MethodDelete, p.Subdomain, segments, "", nil, false, func(int, bool, []byte) error { return nil })
 	})
 	return err

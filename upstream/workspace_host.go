@@ -21,43 +21,43 @@ type Place struct {
 // A subdomain hardly ever changes (API.md §5, Workspace). When one does, the old one is
 // still tried first for at most an hour (see [in]).
 const (
-	placeTTL  = time.Hour
-	maxPlaces = 100_000
+	workspaceHostTTL  = time.Hour
+	maxWorkspaceHosts = 100_000
 	// lookUpAgain is how long a workspace is not looked up again for calls that belong to
 	// no request.
-	lookUpAgain = time.Second
+	renameCheckInterval = time.Second
 )
 
-type placeKey struct {
+type workspaceHostKey struct {
 	credential credential
 	id         string
 }
 
 // knownPlace is a place and when it was learnt.
-type knownPlace struct {
+type workspaceHost struct {
 	Place
-	at time.Time
+	learntAt time.Time
 }
 
 // places remembers, for each credential, where its workspaces are: what one
 // token can see is never an answer to another. It is bounded and safe for
 // concurrent use. What was used last is kept: a cache that goes by how often
 // would turn away what has just been learnt, which is what is about to be used.
-type places struct {
-	known *lru.Cache[placeKey, knownPlace]
+type workspaceHosts struct {
+	known *lru.Cache[workspaceHostKey, workspaceHost]
 }
 
-func newPlaces(size int) places {
-	known, err := lru.New[placeKey, knownPlace](size)
+func newWorkspaceHosts(size int) workspaceHosts {
+	known, err := lru.New[workspaceHostKey, workspaceHost](size)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
-	return places{known}
+	return workspaceHosts{known}
 }
 
-func (p places) get(key placeKey) (Place, bool) {
+func (p workspaceHosts) get(key workspaceHostKey) (Place, bool) {
 	known, ok := p.known.Get(key)
-	if !ok || time.Since(known.at) > placeTTL {
+	if !ok || time.Since(known.learntAt) > workspaceHostTTL {
 		return Place{}, false
 	}
 	return known.Place, true
@@ -73,10 +73,10 @@ func (c *Client) remember(w *Workspace) {
 	// What is kept are copies: texts of records are parts of larger pieces.
 	place := Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
-		if known, ok := c.places.get(placeKey{c.credential, id}); ok && known == place {
+		if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, id}); ok && known == place {
 			continue // until its time is over
 		}
-		c.places.known.Add(placeKey{c.credential, strings.Clone(id)}, knownPlace{place, time.Now()})
+		c.workspaceHosts.known.Add(workspaceHostKey{c.credential, strings.Clone(id)}, workspaceHost{place, time.Now()})
 	}
 }
 
@@ -88,7 +88,7 @@ func (c *Client) Locate(p Place) (Place, bool) {
 	if p.Subdomain != "" && !c.Scoped() {
 		return p, true
 	}
-	if known, ok := c.places.get(placeKey{c.credential, p.WorkspaceID}); ok {
+	if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, p.WorkspaceID}); ok {
 		return known, true
 	}
 	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID) && !c.Scoped()
@@ -129,12 +129,12 @@ func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 // in makes a call where a workspace's records are found. If they are not found on the
 // subdomain that is remembered, the workspace may have been renamed: it is looked up, and
 // the call is made again if its subdomain is another one now.
-func in[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
+func onWorkspaceHost[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
 	if p, err = c.locate(ctx, p); err != nil {
 		return found, err
 	}
 	found, err = call(p)
-	if to, renamed := c.renamed(ctx, p, err); renamed {
+	if to, renamed := c.checkRenamed(ctx, p, err); renamed {
 		return call(to)
 	}
 	return found, err
@@ -143,25 +143,25 @@ func in[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, err
 // renamed returns the place of a workspace for which a call has failed, and whether it is
 // another one than the call was made for. What has been looked up for this request is not
 // looked up again.
-func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) {
+func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, bool) {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok || !c.template.perWorkspace || failed.Unknown ||
 		failed.Code != NotFound && failed.Status != http.StatusMovedPermanently && failed.Status != http.StatusPermanentRedirect {
 		return p, false
 	}
-	key := placeKey{c.credential, p.WorkspaceID}
-	known, ok := c.places.known.Get(key)
+	key := workspaceHostKey{c.credential, p.WorkspaceID}
+	known, ok := c.workspaceHosts.known.Get(key)
 	if !ok { // the subdomain is the caller's own
 		return p, false
 	}
 	if known.Subdomain != p.Subdomain { // another call has found out
 		return known.Place, true
 	}
-	began := time.Now().Add(-lookUpAgain)
+	began := time.Now().Add(-renameCheckInterval)
 	if a := allowanceOf(ctx); a != nil {
 		began = a.began
 	}
-	if known.at.After(began) {
+	if known.learntAt.After(began) {
 		return p, false
 	}
 	// The call that failed is the one that the request pays for. This one is made once,
@@ -172,7 +172,7 @@ func (c *Client) renamed(ctx context.Context, p Place, err error) (Place, bool) 
 	}
 	to, err := c.PlaceOf(w)
 	if err != nil || to.Subdomain == p.Subdomain {
-		c.places.known.Add(key, knownPlace{known.Place, time.Now()})
+		c.workspaceHosts.known.Add(key, workspaceHost{known.Place, time.Now()})
 		return p, false
 	}
 	return to, true

@@ -17,7 +17,7 @@ func TestPlaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		base.places = newPlaces(100)
+		base.workspaceHosts = newWorkspaceHosts(100)
 		knows := func(c *Client, id string) bool {
 			p, ok := c.Locate(Place{WorkspaceID: id})
 			return ok && p == Place{WorkspaceID: "7", Subdomain: "acme"}
@@ -36,11 +36,11 @@ func TestPlaces(t *testing.T) {
 				t.Fatal("known to another token")
 			}
 		}
-		if known := base.places.known.Len(); known != 100 {
+		if known := base.workspaceHosts.known.Len(); known != 100 {
 			t.Errorf("%d places are kept, want 100", known)
 		}
 		last := base.WithToken("token-999")
-		time.Sleep(placeTTL)
+		time.Sleep(workspaceHostTTL)
 		if !knows(last, "7") {
 			t.Error("forgotten too early")
 		}
