@@ -214,7 +214,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments .
 	if err != nil {
 		return nil, c.Missing(err)
 	}
-	if n, _ := ChainOf(ctx); !c.enter(P(record).row(), at, n) {
+	if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(record).row(), at, n) {
 		return nil, NotThere()
 	}
 	return record, nil
@@ -253,7 +253,7 @@ func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, 
 	}
 	page := &Page[T]{Rows: rows, Next: next}
 	page.Chain, _ = ChainOf(ctx)
-	page.Keep(func(record *T) bool { return c.enter(P(record).row(), at, page.Chain) })
+	page.Keep(func(record *T) bool { return c.checkScopeAndSetWorkspace(P(record).row(), at, page.Chain) })
 	return page, nil
 }
 

@@ -140,10 +140,10 @@ func (r *reader) finish() {
 // member is what is known of a key at one place of the rows of a layout, which mostly have
 // the same keys in the same order.
 type member struct {
-	text     []byte // with its quotes and the colon behind them
-	key      *key   // nil if it is passed over
-	position int
-	below    *layout
+	text        []byte // with its quotes and the colon behind them
+	key         *key   // nil if it is passed over
+	position    int
+	childLayout *layout
 }
 
 // row reads an object.
@@ -170,8 +170,8 @@ func (r *reader) row(row *Row, l *layout) bool {
 			return false
 		case m.key == nil:
 			_, ok = r.value()
-		case m.below != nil:
-			ok = r.below(row, first+m.position, m.key, m.below)
+		case m.childLayout != nil:
+			ok = r.readChildren(row, first+m.position, m.key, m.childLayout)
 		default:
 			ok = r.keep(first+m.position, m.key)
 		}
@@ -204,7 +204,7 @@ func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 	name, _ = textOf('"', name)
 	if m.position, ok = l.positions[string(name)]; ok {
 		if m.key = l.keys[m.position]; m.key.isRow() {
-			m.below = r.projection.layout(m.key.typ)
+			m.childLayout = r.projection.layout(m.key.typ)
 		}
 	}
 	if n < len(*known) {
@@ -216,7 +216,7 @@ func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 }
 
 // below reads the rows below a key of a row.
-func (r *reader) below(row *Row, i int, k *key, l *layout) bool {
+func (r *reader) readChildren(row *Row, i int, k *key, l *layout) bool {
 	first := len(row.children)
 	r.values[i] = span{}
 	child := func() bool {

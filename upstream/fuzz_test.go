@@ -55,7 +55,7 @@ func FuzzLists(f *testing.F) {
 			t.Errorf("%q:\nrows %+v\nwant %+v", body, rows, want)
 		}
 		for _, row := range rows {
-			row.enter("1", namedAlways)
+			row.setWorkspace("1", namedAlways)
 		}
 	})
 }

@@ -29,7 +29,7 @@ func dropTeamForUser(r *Row) {
 // name.
 func identifyNotes(r *Row) {
 	if position, ok := r.position("notes"); ok {
-		for _, note := range r.below(position) {
+		for _, note := range r.childrenAt(position) {
 			note.set("opportunity_id", r.RawID())
 		}
 	}

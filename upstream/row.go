@@ -56,7 +56,7 @@ func ParseRecord[T any](parent, object string) (*T, error) {
 	if _, err := decode([]byte(object), layout, nil, false, func() *Row { return row }); err != nil {
 		return nil, err
 	}
-	row.enter(parent, layout.typ.naming)
+	row.setWorkspace(parent, layout.typ.naming)
 	return record, nil
 }
 
@@ -195,7 +195,7 @@ func (r *Row) any(key string) jsontext.Value { return jsontext.Value(r.json(key)
 // child returns the row that a key holds, nil if there is none.
 func (r *Row) child(key string) *Record {
 	if position, ok := r.position(key); ok {
-		for _, child := range r.below(position) {
+		for _, child := range r.childrenAt(position) {
 			return child
 		}
 	}
@@ -229,7 +229,7 @@ func (r *Row) part(key string) *Record {
 }
 
 // below returns the rows that a value holds; nil for null only.
-func (r *Row) below(position int) []*Record {
+func (r *Row) childrenAt(position int) []*Record {
 	at := r.values[position]
 	switch at.end {
 	case 0:
@@ -247,7 +247,7 @@ func children[T any](r *Row, key string, as func(*Record) *T) []*T {
 		return nil
 	}
 	all := make([]*T, 0, 4)
-	for _, child := range r.below(position) {
+	for _, child := range r.childrenAt(position) {
 		all = append(all, as(child))
 	}
 	return all

@@ -92,7 +92,7 @@ func (k *key) isAlwaysWanted() bool {
 func (k *key) isRow() bool { return k.shape == asRow || k.shape == asRows }
 
 // namingBelow returns whether the rows below name the workspace that they belong to.
-func (k *key) namingBelow() naming {
+func (k *key) childNaming() naming {
 	if k.naming != 0 {
 		return k.naming
 	}
@@ -316,7 +316,7 @@ func (r *Row) Child(f *RowField) *Record {
 // Children returns the rows that a field holds; nil for null. They must not be modified.
 func (r *Row) Children(f *RowField) []*Record {
 	if position, ok := f.find(r); ok {
-		return r.below(position)
+		return r.childrenAt(position)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func written[T any, P keyed[T]](ctx context.Context, c *Client, method string, a
 	if err != nil {
 		return nil, nil, err
 	}
-	if n, _ := ChainOf(ctx); !c.enter(P(row).row(), at, n) {
+	if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(row).row(), at, n) {
 		return nil, nil, anothers()
 	}
 	return row, created, nil

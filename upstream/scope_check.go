@@ -10,19 +10,19 @@ import (
 // enter completes a row of an answer that was asked for at a place, and returns whether it
 // exists for the client. Every record of every answer goes through here before anything
 // else looks at it.
-func (c *Client) enter(r *Row, at Place, chain int) bool {
+func (c *Client) checkScopeAndSetWorkspace(r *Row, at Place, chain int) bool {
 	naming := r.layout.typ.naming
-	if c.scope != nil && !c.scope.admits(r, home{workspace: at.WorkspaceID}, naming) {
+	if c.scope != nil && !c.scope.allows(r, ownership{workspace: at.WorkspaceID}, naming) {
 		return false
 	}
-	r.enter(at.WorkspaceID, naming)
+	r.setWorkspace(at.WorkspaceID, naming)
 	r.chain = chain
 	return true
 }
 
 // enter says which workspace or team the row was found in, and completes the rows below.
 // One below a relation is dropped if it is not the record that the relation's id names.
-func (r *Row) enter(parent string, n naming) {
+func (r *Row) setWorkspace(parent string, n naming) {
 	t := r.layout.typ
 	if t.parent != "" {
 		if r.parent = parent; n == namedAlways {
@@ -40,8 +40,8 @@ func (r *Row) enter(parent string, n naming) {
 		if !k.isRow() {
 			continue
 		}
-		for _, child := range r.below(position) {
-			child.enter(parent, k.namingBelow())
+		for _, child := range r.childrenAt(position) {
+			child.setWorkspace(parent, k.childNaming())
 			if k.id == "" {
 				continue
 			}
@@ -54,12 +54,12 @@ func (r *Row) enter(parent string, n naming) {
 
 // home is where the records of an answer have to belong: to a workspace, or within a
 // team's own record to that team.
-type home struct{ workspace, team string }
+type ownership struct{ workspace, team string }
 
 // admits reports whether a row exists for the client, and takes out of it the rows below
 // that do not. For a scoped client a row does not exist if it names another workspace than
 // the one that it was asked for in, or none where its kind names one.
-func (s *Scope) admits(r *Row, in home, n naming) bool {
+func (s *Scope) allows(r *Row, in ownership, n naming) bool {
 	t := r.layout.typ
 	switch t.kind { //nolint:exhaustive // the others belong to one of these
 	case KindTeam:
@@ -86,8 +86,8 @@ func (s *Scope) admits(r *Row, in home, n naming) bool {
 		if !k.isRow() || at.end == at.begin {
 			continue
 		}
-		below := r.children[at.begin-1 : at.end-1]
-		kept := slices.DeleteFunc(below, func(child *Record) bool { return !s.admits(&child.Row, in, k.namingBelow()) })
+		children := r.children[at.begin-1 : at.end-1]
+		kept := slices.DeleteFunc(children, func(child *Record) bool { return !s.allows(&child.Row, in, k.childNaming()) })
 		if at.end = at.begin + uint32(len(kept)); k.shape == asRow && len(kept) == 0 { //nolint:gosec // fewer than before
 			at = span{}
 		}
