@@ -9,7 +9,7 @@ func createdBelow[O, T any, P interface {
 	Ref() Ref
 }, R keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*O, error), id string, owner func(*T) Ref, segments ...string) (*T, error) {
 	var parent P
-	p, err := c.own(ctx, p, func(p Place) (err error) {
+	p, err := c.locateForWrite(ctx, p, func(p Place) (err error) {
 		parent, err = find(c, ctx, p, id)
 		return err
 	})
@@ -18,7 +18,7 @@ func createdBelow[O, T any, P interface {
 	}
 	row, _, err := createdIn[T, R](ctx, c, p, key, attributes, false, segments...)
 	if err == nil && parent != nil && owner(row).ID != parent.Ref().ID {
-		return nil, anothers()
+		return nil, foreignRecord()
 	}
 	return row, err
 }
@@ -32,7 +32,7 @@ func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, ke
 		return known, err
 	}, segments...)
 	if err == nil && known != nil && owner(row).ID != owner(known).ID {
-		return nil, anothers()
+		return nil, foreignRecord()
 	}
 	return row, err
 }

@@ -43,7 +43,7 @@ type cacheTest struct {
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
 	c := &counter{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(&coalescer{calls: newCaller(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
+	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
 }
 
 // send returns the answer's text, and fails if its header is another's.
@@ -150,14 +150,14 @@ func TestCacheBounds(t *testing.T) {
 	for i := range 1000 {
 		c.send(c.request(http.MethodGet, "acme", fmt.Sprint("/", i), "me"))
 	}
-	_, kept := c.cache.answers.Size()
+	_, kept := c.cache.responses.Size()
 	if kept > size || kept < size/2 {
 		t.Errorf("%d bytes of %d are in use", kept, size)
 	}
 
 	c.want("acme", "/last", "me", "1001")
 	for i := range maxEpochs + 10 {
-		c.cache.empty(t.Context(), fmt.Sprint("w", i))
+		c.cache.invalidate(t.Context(), fmt.Sprint("w", i))
 		if before, now := c.cache.epochs[fmt.Sprint("w", i)], c.cache.epoch(fmt.Sprint("w", i)); before != now || now == 0 {
 			t.Fatalf("epoch %d, then %d", before, now)
 		}

@@ -61,13 +61,13 @@ type common struct {
 	// send makes the calls: through the cache, if there is one, and the coalescer. There is
 	// no [http.Client] in between: it would follow redirects, which carry the token to a
 	// place that the template does not give.
-	send           func(context.Context, *request) (answer, error)
+	send           func(context.Context, *request) (response, error)
 	template       urlTemplate
 	userAgent      string
 	workspaceHosts workspaceHosts
 
 	observer Observer
-	calls    *caller
+	retrier  *retrier
 	cache    *cache // nil if there is none
 }
 
@@ -86,15 +86,15 @@ func New(cfg Config) (*Client, error) {
 	if next == nil {
 		next = NewTransport()
 	}
-	calls := newCaller(next, cfg)
-	coalescer := &coalescer{calls: calls}
+	retrier := newRetrier(next, cfg)
+	coalescer := &coalescer{retrier: retrier}
 	all := &common{
 		send:           coalescer.do,
 		template:       template,
 		userAgent:      agent,
 		workspaceHosts: newWorkspaceHosts(maxWorkspaceHosts),
 		observer:       cfg.Observer,
-		calls:          calls,
+		retrier:        retrier,
 	}
 	if cfg.CacheTTL > 0 {
 		all.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
@@ -133,15 +133,15 @@ const nextHeader = "Pagination-Next"
 // returns the cursor of the next page. An answer that cannot be read is asked for once more, over
 // the network. Every failure is an [*Error], but for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
-	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", repeatable: true, fresh: ctx.Value(freshKey{}) != nil}
-	parse := func(a answer) error {
+	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", idempotent: true, fresh: ctx.Value(freshKey{}) != nil}
+	parse := func(a response) error {
 		if next = integerID(c.token.without(a.header.Get(nextHeader))); len(next) > maxSegmentBytes {
 			return unreadable(errors.New("a cursor that is no id"))
 		}
 		return read(a.body)
 	}
 	err = c.call(ctx, r, parse)
-	if errors.Is(err, errUnreadable) && c.calls.mayRepeat(r) {
+	if errors.Is(err, errUnreadable) && c.retrier.allowRetry(r) {
 		r.fresh = true
 		if again := c.call(ctx, r, parse); !errors.Is(again, OverBudget) {
 			err = again
@@ -151,7 +151,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 }
 
 // call makes one call, and has the answer read if it is a success.
-func (c *Client) call(ctx context.Context, r *request, read func(answer) error) (err error) {
+func (c *Client) call(ctx context.Context, r *request, read func(response) error) (err error) {
 	if c.token == "" {
 		return NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
@@ -167,20 +167,20 @@ func (c *Client) call(ctx context.Context, r *request, read func(answer) error) 
 	if c.template.perWorkspace {
 		r.host = r.subdomain
 	}
-	r.credential, r.header, r.allowance, r.once = c.account, c.header, allowanceOf(ctx), ctx.Value(onceKey{}) != nil
+	r.credential, r.header, r.allowance, r.noRetry = c.account, c.header, allowanceOf(ctx), ctx.Value(withoutRetriesKey{}) != nil
 	if r.body != nil {
 		r.header = c.header.Clone()
 		r.header.Set("Content-Type", "application/json")
 	}
-	a, err := c.watch(ctx, r)
+	a, err := c.observe(ctx, r)
 	defer a.free()
-	r.doubted = a.doubted
+	r.uncertain = a.uncertain
 	if err != nil {
 		return c.callError(ctx, err)
 	}
 	a.body = c.token.redact(a.body)
 	if a.status < 200 || a.status > 299 {
-		failed := c.answerError(a)
+		failed := c.responseError(a)
 		if c.Scoped() && failed.Code == NotFound {
 			failed = NotThere()
 		}
@@ -205,10 +205,10 @@ type keyed[T any] interface {
 var onAccounts = Place{Subdomain: accounts}
 
 // one fetches a record.
-func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
+func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
 	var record *T
 	_, err := c.get(ctx, at.Subdomain, segments, Query{}, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
-		record, err = whole[T, P](body, c.projection)
+		record, err = decodeRecord[T, P](body, c.projection)
 		return err
 	})
 	if err != nil {
@@ -221,7 +221,7 @@ func one[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments .
 }
 
 // whole reads a record, which has to have an id.
-func whole[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
+func decodeRecord[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 	record, err := decodeOne[T, P](body, p)
 	if err == nil && (record == nil || !pathSegment(P(record).row().Key())) {
 		err = unreadable(errors.New("no record"))
@@ -233,14 +233,14 @@ func whole[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 func (c *Client) expanded(t *RowType) []string { return c.projection.layout(t).expand }
 
 // list fetches a page of records.
-func list[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, segments ...string) (*Page[T], error) {
+func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Query, segments ...string) (*Page[T], error) {
 	var rows []*T
 	next, err := c.get(ctx, at.Subdomain, segments, q, c.expanded(TypeOf[T]()), func(body []byte) (err error) {
 		rows, err = decodeList[T, P](body, c.projection)
 		return err
 	})
 	if failed, ok := errors.AsType[*Error](err); ok && q.After != "" && (failed.Code == NotFound || failed.Status == http.StatusUnprocessableEntity) {
-		failed.cause = errors.Join(errCursorRefused, failed.cause)
+		failed.cause = errors.Join(errCursorRejected, failed.cause)
 	}
 	if err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (p Place) segments(segments []string) []string {
 // oneIn is [one] on the subdomain of a place.
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments ...string) (*T, error) {
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
-		record, err := one[T, P](ctx, c, p, segments...)
+		record, err := fetchRecord[T, P](ctx, c, p, segments...)
 		// A host can know records of other workspaces (API.md §9, 3): what is not in
 		// the workspace asked for is not found there.
 		if err == nil && IsRawID(p.WorkspaceID) && P(record).row().parent != p.WorkspaceID {
@@ -287,7 +287,7 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments 
 // listIn is [list] on the subdomain of a place.
 func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query, segments ...string) (*Page[T], error) {
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*Page[T], error) {
-		return list[T, P](ctx, c, p, q, p.segments(segments)...)
+		return fetchPage[T, P](ctx, c, p, q, p.segments(segments)...)
 	})
 }
 
@@ -316,7 +316,7 @@ func (c *Client) callError(caller context.Context, err error) error {
 	case errors.Is(err, errOverBudget):
 		return &Error{Code: OverBudget, Message: "This request has made as many REST calls as it may: ask for less at a time.", cause: err}
 	case errors.Is(err, errBodyTooLarge):
-		return tooLarge(bytesText(c.calls.maxBody), err)
+		return tooLarge(bytesText(c.retrier.maxBody), err)
 	}
 	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: withoutURL(err)}
 }

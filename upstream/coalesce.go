@@ -19,48 +19,48 @@ import (
 // ends the sharing of the calls before it. Each caller can give up without harm to the others;
 // when the last one has, the call is cancelled.
 type coalescer struct {
-	calls *caller
-	group flight.Group[flightKey, result]
+	retrier *retrier
+	group   flight.Group[flightKey, result]
 }
 
 type flightKey struct {
 	credential credential
 	url        string
-	once       bool // attempted once, unlike other calls
+	noRetry    bool // attempted once, unlike other calls
 }
 
 type result struct {
-	answer answer
-	err    error
+	response response
+	err      error
 }
 
 var errPanic = errors.New("panic in a REST call")
 
 // do makes a call, which comes out of the allowance of its client request.
-func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
+func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 	if r.allowance != nil && !r.allowance.spend() {
-		return answer{}, errOverBudget
+		return response{}, errOverBudget
 	}
 	if r.method != http.MethodGet {
 		// A read that begins after a write joins no call from before it.
 		c.forget(r.credential)
 		defer c.forget(r.credential)
-		until, _ := ctx.Deadline()
-		return c.calls.do(ctx, r, func() time.Time { return until })
+		deadline, _ := ctx.Deadline()
+		return c.retrier.do(ctx, r, func() time.Time { return deadline })
 	}
 	if r.span != nil {
 		ctx = trace.ContextWithSpan(ctx, r.span)
 	}
-	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.once})
+	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.noRetry})
 	if began {
-		go f.Run(func(ctx context.Context, until func() time.Time) (made result) {
+		go f.Run(func(ctx context.Context, deadline func() time.Time) (made result) {
 			defer func() {
 				if v := recover(); v != nil {
 					slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
 					made.err = errPanic
 				}
 			}()
-			made.answer, made.err = c.calls.do(ctx, r, until)
+			made.response, made.err = c.retrier.do(ctx, r, deadline)
 			return made
 		})
 	} else {
@@ -71,12 +71,12 @@ func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
 	}
 	made, err := f.Wait(ctx)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if f.Shared() {
-		made.answer.buffer = nil
+		made.response.buffer = nil
 	}
-	return made.answer, made.err
+	return made.response, made.err
 }
 
 // forget lets no call of a credential be joined any more.

@@ -41,7 +41,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // newRequest returns a request for a path of one host, with a token.
 func newRequest(method, path, who string) *request {
 	token := Token(who)
-	return &request{method: method, url: "https://example.com" + path, repeatable: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
+	return &request{method: method, url: "https://example.com" + path, idempotent: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
 }
 
 // flights returns how many calls can be joined.
@@ -55,7 +55,7 @@ func flights(c *coalescer) (n int) {
 func TestCoalescing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for i := range 64 {
 			wait.Go(func() {
@@ -100,7 +100,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := &transport{release: make(chan struct{})}
-			c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+			c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 			const callers = 5
 			errs := make([]error, callers)
 			cancels := make([]context.CancelFunc, callers)
@@ -136,7 +136,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 func TestCoalescingTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
@@ -159,7 +159,7 @@ func TestCoalescingTimeout(t *testing.T) {
 func TestCoalescingWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		calls := func(method, who string, want int) {
 			wait.Go(func() {

@@ -10,7 +10,7 @@ import (
 // raw id. The call is not repeated: the API does not document applying a tag twice.
 func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
 	var carrier *Contact
-	p, err := c.own(ctx, p, func(p Place) (err error) {
+	p, err := c.locateForWrite(ctx, p, func(p Place) (err error) {
 		if carrier, err = c.Contact(ctx, p, contact); err != nil {
 			return err
 		}
@@ -22,7 +22,7 @@ func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag stri
 	}
 	row, _, err := createdIn[AppliedContactTag](ctx, c, p, "contacts_applied_tag", map[string]any{"tag_id": jsontext.Value(tag)}, false, "contacts", contact, "applied_tags")
 	if err == nil && carrier != nil && row.ContactID() != carrier.RawID() { // it is no one else's
-		return nil, anothers()
+		return nil, foreignRecord()
 	}
 	return row, err
 }

@@ -72,7 +72,7 @@ func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) 
 	case !whole() || !r.ended():
 		return 0, unreadable(errors.New("malformed JSON"))
 	case values > maxRows:
-		return 0, tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
+		return 0, tooLarge(fmt.Sprintf("%d rows", maxRows), errDecodeLimits)
 	}
 	r.finish()
 	return n, nil
@@ -92,13 +92,13 @@ type reader struct {
 	projection *Projection
 	block      []byte // values of all rows
 	values     []span // of all rows
-	rows       []unfinished
+	rows       []pendingRow
 	records    []Record // for rows below others
 	known      map[*layout]*[]member
 }
 
 // unfinished is a row whose values stand in the reader from an index.
-type unfinished struct {
+type pendingRow struct {
 	row   *Row
 	first int
 }
@@ -155,7 +155,7 @@ func (r *reader) row(row *Row, l *layout) bool {
 		r.known[l] = known
 	}
 	first := len(r.values)
-	r.rows = append(r.rows, unfinished{row, first})
+	r.rows = append(r.rows, pendingRow{row, first})
 	r.values = append(r.values, make([]span, len(l.keys))...)
 	if !r.take('{') {
 		return false

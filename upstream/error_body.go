@@ -30,7 +30,7 @@ const (
 // and broken JSON say nothing.
 type errorBody struct {
 	// fit makes a text fit to be shown.
-	fit func(string) string
+	sanitize func(string) string
 
 	messages []string
 	// wait is how long to wait before the next attempt: a filtered read's 429 says so.
@@ -38,8 +38,8 @@ type errorBody struct {
 }
 
 // waitIn returns how long an error's body asks to wait, 0 if it does not say.
-func waitIn(body []byte) time.Duration {
-	b := errorBody{fit: func(text string) string { return text }}
+func bodyRetryAfter(body []byte) time.Duration {
+	b := errorBody{sanitize: func(text string) string { return text }}
 	b.read(body, false)
 	return b.wait
 }
@@ -54,7 +54,7 @@ func (b *errorBody) read(body []byte, plain bool) {
 	switch {
 	case err == nil:
 	case plain: // not JSON
-		found = messages{fit: b.fit}
+		found = messages{sanitize: b.sanitize}
 		found.addSplit(string(body[:min(len(body), maxPlainText)]))
 	case whole: // broken JSON
 		found = messages{}
@@ -66,7 +66,7 @@ func (b *errorBody) read(body []byte, plain bool) {
 
 // decode returns the messages of JSON. If that is broken or cut, these are the ones before.
 func (b *errorBody) decode(body []byte) (found messages, err error) {
-	found.fit = b.fit
+	found.sanitize = b.sanitize
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() == '{' {
 		err = b.object(dec, &found, "", 0)
@@ -118,16 +118,16 @@ func (b *errorBody) value(dec *jsontext.Decoder, m *messages, attribute string, 
 
 // told are the members of an object that say all that it has to say, the first before the
 // others. The first two do so in the body itself only.
-var told = []string{"error", "errors", "message", "detail", "title"}
+var messageKeys = []string{"error", "errors", "message", "detail", "title"}
 
 // object is value for an object. Its other members are attributes.
 func (b *errorBody) object(dec *jsontext.Decoder, m *messages, attribute string, depth int) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	found := make([]messages, len(told)+1)
+	found := make([]messages, len(messageKeys)+1)
 	for i := range found {
-		found[i].fit = b.fit
+		found[i].sanitize = b.sanitize
 	}
 	err := b.members(dec, found, attribute, depth)
 	for i := range found {
@@ -146,7 +146,7 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 			return err
 		}
 		name := key.String()
-		i := slices.Index(told, name)
+		i := slices.Index(messageKeys, name)
 		switch {
 		case depth == 0 && name == "retry_after":
 			err = b.readWait(dec)
@@ -155,9 +155,9 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 		case i >= 0 && (depth == 0 && i < 3 || i >= 2 && dec.PeekKind() == '"'):
 			err = b.value(dec, &found[i], attribute, depth+1)
 		case name == "base":
-			err = b.value(dec, &found[len(told)], "", depth+1)
+			err = b.value(dec, &found[len(messageKeys)], "", depth+1)
 		default:
-			err = b.value(dec, &found[len(told)], cut(b.fit(name), maxAttributeBytes), depth+1)
+			err = b.value(dec, &found[len(messageKeys)], truncate(b.sanitize(name), maxAttributeBytes), depth+1)
 		}
 		if err != nil {
 			return err
@@ -185,23 +185,25 @@ func (b *errorBody) readWait(dec *jsontext.Decoder) error {
 
 // messages are texts of a bounded length together.
 type messages struct {
-	fit  func(string) string
-	all  []string
-	size int
+	sanitize func(string) string
+	all      []string
+	size     int
 }
 
 func (m *messages) full() bool { return m.size >= maxMessageBytes }
 
-func (m *messages) add(attribute, text string) { m.addAll([]string{attribute + " " + m.fit(text)}) }
+func (m *messages) add(attribute, text string) {
+	m.addAll([]string{attribute + " " + m.sanitize(text)})
+}
 
 // addSplit adds the messages of a text, which ClickFunnels joins by semicolons.
-func (m *messages) addSplit(text string) { m.addAll(splitMessages(m.fit(text))) }
+func (m *messages) addSplit(text string) { m.addAll(splitMessages(m.sanitize(text))) }
 
 // addAll adds texts that are fit to be shown.
 func (m *messages) addAll(texts []string) {
 	for _, text := range texts {
 		if text = strings.TrimSpace(text); text != "" && !m.full() {
-			text = cut(text, maxMessageBytes-m.size)
+			text = truncate(text, maxMessageBytes-m.size)
 			m.all = append(m.all, text)
 			m.size += len(text) + len("; ")
 		}

@@ -67,7 +67,7 @@ func (e *Error) Messages() []string {
 
 // errCursorRefused is the cause of an [Error] of a list that was asked for with a cursor
 // and answered as if something were missing or wrong.
-var errCursorRefused = errors.New("the list was refused with this cursor")
+var errCursorRejected = errors.New("the list was refused with this cursor")
 
 // NewError returns an error of a class with a message fit for the caller.
 func NewError(code Code, message string) *Error { return &Error{Code: code, Message: message} }
@@ -95,7 +95,7 @@ func withoutURL(err error) error {
 
 // answerError describes an answer that is not a success. It goes by the status;
 // the text is only shown (API.md §4).
-func (c *Client) answerError(a answer) *Error {
+func (c *Client) responseError(a response) *Error {
 	e := &Error{Status: a.status, RetryAfter: retryAfter(a.header.Get("Retry-After"), time.Now())}
 	switch s := a.status; {
 	case s == http.StatusUnauthorized:
@@ -119,7 +119,7 @@ func (c *Client) answerError(a answer) *Error {
 	}
 	// Nothing that ClickFunnels says may carry the token back out, as it is or
 	// with something in it that cleaning takes out.
-	read := errorBody{fit: func(text string) string {
+	read := errorBody{sanitize: func(text string) string {
 		return strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
 	}}
 	// A proxy's plain text is shown where it is about the call, and not about the inside.
@@ -133,7 +133,7 @@ func (c *Client) answerError(a answer) *Error {
 		e.Message = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
 	}
 	if e.Status == http.StatusForbidden {
-		e.Message = advised(e.Message)
+		e.Message = withForbiddenHint(e.Message)
 	}
 	return e
 }
@@ -141,7 +141,7 @@ func (c *Client) answerError(a answer) *Error {
 // advised adds to the text of a 403, which seldom tells the cause, what it can be: API access is a
 // feature of the larger plans, tokens can be narrowed, and the edge refuses calls by their
 // User-Agent (API.md §2).
-func advised(text string) string {
+func withForbiddenHint(text string) string {
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
@@ -172,7 +172,7 @@ func clean(text string) string {
 }
 
 // cut bounds a text to so many bytes.
-func cut(text string, most int) string {
+func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
@@ -188,7 +188,7 @@ const maxRetryAfter = 2 * time.Minute
 // there is nothing to wait for, and at most maxRetryAfter.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
-		return waitOf(seconds, now)
+		return numericWait(seconds, now)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
 		return min(at.Sub(now), maxRetryAfter)
@@ -197,13 +197,13 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // secondsToWait is [retryAfter] for a number, as in the body of an answer.
-func secondsToWait(seconds float64) time.Duration { return waitOf(seconds, time.Now()) }
+func secondsToWait(seconds float64) time.Duration { return numericWait(seconds, time.Now()) }
 
 // Numbers from firstUnix on are Unix times, in seconds (from September 2001) or, from
 // firstUnixMilli on, in milliseconds.
 const firstUnix, firstUnixMilli = 1e9, 1e12
 
-func waitOf(number float64, now time.Time) time.Duration {
+func numericWait(number float64, now time.Time) time.Duration {
 	if number >= firstUnixMilli {
 		number /= 1000
 	}

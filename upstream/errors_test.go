@@ -45,7 +45,7 @@ func TestErrorBodies(t *testing.T) {
 		{`{"error": "a\u0000b\nc\u202ed"}`, "ab cd"},
 		{`{"error": "` + strings.Repeat("é", 600) + `"}`, strings.Repeat("é", 250) + "…"},
 	} {
-		b := errorBody{fit: clean}
+		b := errorBody{sanitize: clean}
 		b.read([]byte(test.body), false)
 		if text := strings.Join(b.messages, "; "); text != test.text {
 			t.Errorf("%.60s: %q, want %q", test.body, text, test.text)
@@ -67,7 +67,7 @@ func TestStatus(t *testing.T) {
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
-		e := c.WithToken("t0ken").answerError(answer{status: status, header: http.Header{}})
+		e := c.WithToken("t0ken").responseError(response{status: status, header: http.Header{}})
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
@@ -86,7 +86,7 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %s, want %s", header, got, want)
 		}
 	}
-	if wait := waitIn([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
+	if wait := bodyRetryAfter([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
 		t.Errorf("in the body: %s", wait)
 	}
 }
@@ -102,7 +102,7 @@ func TestTokenInAnError(t *testing.T) {
 	for before := range 520 {
 		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
 			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
-			e := c.WithToken(token).answerError(answer{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
+			e := c.WithToken(token).responseError(response{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
 			if strings.Contains(e.Message, "s3cret-t") {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}
@@ -124,7 +124,7 @@ func TestErrorMessagesAreSeparate(t *testing.T) {
 		{`{"name": ["is \"a; b\"", "is c; d"]}`, []string{`name is "a; b"`, "name is c; d"}},
 		{`nothing that is JSON; twice`, []string{"ClickFunnels answered 422 Unprocessable Entity."}},
 	} {
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
 		if got := e.Messages(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.body, got, test.want)
 		}
@@ -146,7 +146,7 @@ func TestPlainTextErrors(t *testing.T) {
 		{422, "text/html", "Name is taken", "ClickFunnels answered 422 Unprocessable Entity."},
 		{503, "text/plain", "connect to 10.0.0.7:3000: refused", "ClickFunnels answered 503 Service Unavailable."},
 	} {
-		e := c.answerError(answer{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
+		e := c.responseError(response{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
 		if e.Message != test.want {
 			t.Errorf("%d %s %q: %q, want %q", test.status, test.media, test.body, e.Message, test.want)
 		}
@@ -170,7 +170,7 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 		text := []byte(body)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 			t.Errorf("%s: %d MiB were allocated", name, used>>20)
@@ -179,13 +179,13 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 			t.Errorf("%s: %q", name, e.Message)
 		}
 	}
-	e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
+	e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
 	if e.Message != "name is taken" {
 		t.Errorf("what was read before the end is lost: %q", e.Message)
 	}
 	long := strings.Repeat("Name is taken; ", 5000)
 	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
 			t.Errorf("a long text as %s: %q", media, e.Message)
 		}

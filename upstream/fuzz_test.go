@@ -20,7 +20,7 @@ func FuzzErrorBodies(f *testing.F) {
 	}
 	c := &Client{token: "s3cret"}
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
-		e := c.answerError(answer{status: status, header: http.Header{}, body: body})
+		e := c.responseError(response{status: status, header: http.Header{}, body: body})
 		if e.Message == "" || e.Code == "" || len(e.Message) > maxMessageBytes+len("…") || !utf8.ValidString(e.Message) || strings.Contains(e.Message, "s3cret") || strings.HasPrefix(e.Message, "<") {
 			t.Errorf("%q: %+v", body, e)
 		}

@@ -167,7 +167,7 @@ type waiter struct {
 // enter waits until a call of a client request may be made. Every call that got in has to leave. It
 // fails with the code RateLimited when too many are waiting, or when the wait would
 // be longer than until, if that is not zero.
-func (l *limiter) acquire(ctx context.Context, owner *Allowance, until time.Time) error {
+func (l *limiter) acquire(ctx context.Context, owner *Allowance, deadline time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
 	if l.waiting == 0 && l.hasCapacity(now) {
@@ -175,7 +175,7 @@ func (l *limiter) acquire(ctx context.Context, owner *Allowance, until time.Time
 		l.mu.Unlock()
 		return nil
 	}
-	if !until.IsZero() && until.Before(l.resumesAt) {
+	if !deadline.IsZero() && deadline.Before(l.resumesAt) {
 		err := pauseError(l.resumesAt.Sub(now))
 		l.mu.Unlock()
 		return err

@@ -214,7 +214,7 @@ func TestWaitingIsGivenUp(t *testing.T) {
 			t.Errorf("%d failed after %s", failed, took)
 		}
 		wait.Wait()
-		for key, l := range c.calls.limiters.active {
+		for key, l := range c.retrier.limiters.active {
 			t.Errorf("left in lane %+v: %d running, %d waiting", key, l.running, l.waiting)
 		}
 		if api.calls != initialLimit {

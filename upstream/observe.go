@@ -52,18 +52,18 @@ type Stats struct {
 
 // Stats returns what all clients that share a configuration are doing.
 func (c *Client) Stats() Stats {
-	s := c.calls.limiters.stats()
-	s.Dead = c.calls.health.countOpen()
+	s := c.retrier.limiters.stats()
+	s.Dead = c.retrier.health.countOpen()
 	if c.cache != nil {
-		entries, bytes := c.cache.answers.Size()
+		entries, bytes := c.cache.responses.Size()
 		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative
 	}
 	return s
 }
 
 // watch makes a call, and tells observers of it.
-func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
-	written, chain := TraceOf(ctx), chainClockOf(ctx)
+func (c *Client) observe(ctx context.Context, r *request) (response, error) {
+	recorder, chain := TraceOf(ctx), chainClockOf(ctx)
 	call := Call{
 		Method: r.method, Host: c.template.label(r.subdomain), Accounts: r.subdomain == accounts, Began: time.Now(),
 		segments: r.segments, query: r.query,
@@ -73,9 +73,9 @@ func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
 	}
 	r.origin, r.span = FromNetwork, nil
 	if tracer := c.observer.Tracer; tracer != nil {
-		parent, field := parentOf(ctx, tracer)
+		parent, field := spanParentOf(ctx, tracer)
 		if field != nil { // whose span is the parent, and not the operation's
-			defer field.answered()
+			defer field.endCall()
 		}
 		if trace.SpanFromContext(parent).IsRecording() {
 			_, r.span = tracer.Start(parent, r.method+" "+call.Path(), trace.WithSpanKind(trace.SpanKindClient))
@@ -84,8 +84,8 @@ func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
 	}
 	a, err := c.send(ctx, r)
 	call.Took, call.Status, call.Origin = time.Since(call.Began), a.status, r.origin
-	if written != nil {
-		written.add(call)
+	if recorder != nil {
+		recorder.add(call)
 	}
 	if chain != nil {
 		chain.advance(call.Chain)
@@ -115,11 +115,11 @@ type FieldSpan struct {
 	name      string
 	began     time.Time
 
-	mu    sync.Mutex
-	own   context.Context //nolint:containedctx // with the field's span; nil until there is a call
-	calls int             // under way
-	until time.Time       // when the last object was resolved or the last call answered by now
-	ended bool
+	mu        sync.Mutex
+	own       context.Context //nolint:containedctx // with the field's span; nil until there is a call
+	calls     int             // under way
+	lastEvent time.Time       // when the last object was resolved or the last call answered by now
+	ended     bool
 }
 
 // NewFieldSpan returns the span of a field that begins to be resolved now. The context is one
@@ -133,16 +133,16 @@ func (f *FieldSpan) Resolved() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.own != nil {
-		f.until = time.Now()
+		f.lastEvent = time.Now()
 	}
 }
 
 // answered tells that a call has been answered.
-func (f *FieldSpan) answered() {
+func (f *FieldSpan) endCall() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls--
-	f.until = time.Now()
+	f.lastEvent = time.Now()
 }
 
 // End ends the span as of when it should, or now if a call is under way. What the field still
@@ -155,9 +155,9 @@ func (f *FieldSpan) End() {
 		return
 	}
 	if f.calls > 0 { // and nobody waits for it
-		f.until = time.Now()
+		f.lastEvent = time.Now()
 	}
-	trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.until))
+	trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.lastEvent))
 }
 
 type fieldKey struct{}
@@ -169,9 +169,9 @@ func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
 
 // parentOf returns a context with the span that a call belongs to: that of the field that has
 // asked for it first, with the field, or else that of the operation.
-func parentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *FieldSpan) {
+func spanParentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *FieldSpan) {
 	if f, _ := ctx.Value(fieldKey{}).(*FieldSpan); f != nil {
-		if own := f.asks(tracer); own != nil {
+		if own := f.startCall(tracer); own != nil {
 			return own, f
 		}
 	}
@@ -180,7 +180,7 @@ func parentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *Field
 
 // asks tells that a call begins, and returns a context with the field's span, which begins when
 // the field has; nil if it has ended.
-func (f *FieldSpan) asks(tracer trace.Tracer) context.Context {
+func (f *FieldSpan) startCall(tracer trace.Tracer) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {

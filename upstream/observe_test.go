@@ -43,23 +43,23 @@ func TestFieldSpan(t *testing.T) {
 			calls := AskedBy(ctx, field)
 			began := time.Now()
 			field.Resolved() // of an object that needs no call
-			one, of := parentOf(calls, tracer)
+			one, of := spanParentOf(calls, tracer)
 			if span := trace.SpanFromContext(one); span == operation || !span.IsRecording() || of != field {
 				t.Error("the field has no span of its own")
 			}
 			time.Sleep(time.Second)
-			field.answered()
+			field.endCall()
 			field.Resolved()
-			if late, _ := parentOf(calls, tracer); late != one {
+			if late, _ := spanParentOf(calls, tracer); late != one {
 				t.Error("another call belongs to another span")
 			}
 			time.Sleep(time.Second)
 			if answered {
-				field.answered()
+				field.endCall()
 				time.Sleep(time.Second)
 			}
 			field.End()
-			if after, of := parentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
+			if after, of := spanParentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
 				t.Error("a call belongs to a field that has ended")
 			}
 			got := spans.GetSpans()

@@ -121,16 +121,16 @@ func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context
 		return nil, ended(ctx)
 	}
 	page, err := fetch(ctx, q)
-	if errors.Is(err, errCursorRefused) {
-		return nil, p.stuck(q, err)
+	if errors.Is(err, errCursorRejected) {
+		return nil, p.noProgress(q, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(page.Rows) > 0 && !q.follows(keyOf(page.Rows[0])) {
-		return nil, p.stuck(q, errors.New("the page begins before the cursor"))
+		return nil, p.noProgress(q, errors.New("the page begins before the cursor"))
 	}
-	fresh := p.fresh(page)
+	fresh := p.withoutRepeats(page)
 	if fresh.Next == "" {
 		return fresh, nil
 	}
@@ -139,14 +139,14 @@ func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context
 	}
 	p.cursors[q.After] = true
 	if p.cursors[fresh.Next] || len(page.Rows) > 0 && len(fresh.Rows) == 0 {
-		return nil, p.stuck(q, errors.New("the page leads back"))
+		return nil, p.noProgress(q, errors.New("the page leads back"))
 	}
 	return fresh, nil
 }
 
 // fresh returns the page without the rows that came before. Rows that came with an earlier
 // page are hidden: the page has fewer rows than it could.
-func (p *Pager[T]) fresh(page *Page[T]) *Page[T] {
+func (p *Pager[T]) withoutRepeats(page *Page[T]) *Page[T] {
 	if p.rows == nil {
 		p.rows = make(map[string]int, len(page.Rows))
 	}
@@ -168,7 +168,7 @@ func (p *Pager[T]) fresh(page *Page[T]) *Page[T] {
 }
 
 // stuck is the error of a walk that does not go forward.
-func (p *Pager[T]) stuck(q Query, cause error) error {
+func (p *Pager[T]) noProgress(q Query, cause error) error {
 	if q.After != "" && q.After == p.Cursor {
 		return &Error{Code: BadUserInput, cause: cause, Message: "ClickFunnels does not continue this list after the given cursor: the cursor's row may have been deleted. Start again without a cursor."}
 	}

@@ -70,7 +70,7 @@ func (t Token) escaped(body []byte) bool {
 		if c == 'u' {
 			c, size = 0, 6
 			if code := body[i:min(len(body), i+6)]; len(code) == 6 && string(code[2:4]) == "00" {
-				c = unhex(code[4])<<4 | unhex(code[5])
+				c = hexDigit(code[4])<<4 | hexDigit(code[5])
 			}
 		}
 		// Other escapes stand for control characters, which no token has.
@@ -82,7 +82,7 @@ func (t Token) escaped(body []byte) bool {
 }
 
 // unhex returns what a hexadecimal digit stands for, and 0 for anything else.
-func unhex(c byte) byte {
+func hexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
 		return c - '0'

@@ -29,7 +29,7 @@ func readReference(body []byte) ([]*referenceContact, error) {
 		err = errors.New("null for a list")
 	}
 	if err == nil && len(rows) > maxRows {
-		err = errTooMuch
+		err = errDecodeLimits
 	}
 	return slices.DeleteFunc(rows, func(row *referenceContact) bool { return row == nil }), err
 }

@@ -21,9 +21,9 @@ type request struct {
 	filtered bool
 	// repeatable says that it can be made again, without harm, when it may have been carried
 	// out already (API.md §4).
-	repeatable bool
+	idempotent bool
 	// fresh says that no cache answers it, and once that it is attempted once.
-	fresh, once bool
+	fresh, noRetry bool
 
 	// [Client.call] adds what follows.
 
@@ -39,17 +39,17 @@ type request struct {
 	// origin is where its answer has come from.
 	origin Origin
 	// doubted says that it may have been carried out, though no answer says so.
-	doubted bool
+	uncertain bool
 }
 
 // answer is what a call was answered. Callers share its header and body, which must not be
 // modified.
-type answer struct {
-	status  int // 0 without an answer
-	header  http.Header
-	body    []byte
-	buffer  *bytes.Buffer // that the body is in, if that can be used again
-	doubted bool          // see [request]
+type response struct {
+	status    int // 0 without an answer
+	header    http.Header
+	body      []byte
+	buffer    *bytes.Buffer // that the body is in, if that can be used again
+	uncertain bool          // see [request]
 	// decoded, if not nil, has to be called when the body has been decoded: only such an
 	// answer is worth caching.
 	decoded func()
@@ -62,12 +62,14 @@ func (r *request) authorization() string { return r.header.Get("Authorization") 
 func (r *request) recording() bool { return r.span != nil && r.span.IsRecording() }
 
 type (
-	onceKey  struct{}
-	freshKey struct{}
+	withoutRetriesKey struct{}
+	freshKey          struct{}
 )
 
 // once returns a context whose calls are attempted once.
-func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+func withoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutRetriesKey{}, true)
+}
 
 // Fresh returns a context whose calls are not answered from the cache. Their
 // answers are kept for others.

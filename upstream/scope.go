@@ -81,7 +81,7 @@ func (s *Scope) workspace(id, team string) bool {
 }
 
 // hides reports whether a workspace is outside, as far as its id can tell.
-func (s *Scope) hides(workspaceID string) bool {
+func (s *Scope) excludes(workspaceID string) bool {
 	return s != nil && s.workspaces != nil && IsRawID(workspaceID) && !s.workspaces[workspaceID]
 }
 
@@ -128,7 +128,7 @@ const maxHiddenPages = 500
 // is how many others there can be. The list is walked from its beginning: where it goes on
 // is told by a row that may be seen, so that a cursor cannot be used to ask whether
 // there is another one.
-func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), all int) (*Page[T], error) {
+func visiblePage[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), most int) (*Page[T], error) {
 	after := q.After
 	q.After = ""
 	var pager Pager[T]
@@ -139,7 +139,7 @@ func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context
 			return nil, err
 		}
 		rows = append(rows, page.Rows...)
-		if page.Next == "" || all > 0 && len(rows) >= all {
+		if page.Next == "" || most > 0 && len(rows) >= most {
 			break
 		}
 		q.After = page.Next

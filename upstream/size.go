@@ -51,17 +51,17 @@ func checkSize(body []byte) error {
 		}
 		switch {
 		case list && rows >= maxRows:
-			return tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d rows", maxRows), errDecodeLimits)
 		case objects > maxObjects:
-			return tooLarge(fmt.Sprintf("%d objects", maxObjects), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d objects", maxObjects), errDecodeLimits)
 		case values > maxValues:
-			return tooLarge(fmt.Sprintf("%d values", maxValues), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d values", maxValues), errDecodeLimits)
 		}
 	}
 	return nil
 }
 
-var errTooMuch = errors.New("answer exceeds the limits of decoding")
+var errDecodeLimits = errors.New("answer exceeds the limits of decoding")
 
 // tooLarge is the error of an answer that is larger than is read. The number of rows of a
 // page cannot be chosen, so that ids are the only way to a smaller answer.

@@ -104,7 +104,7 @@ func LongestChain(calls []Call) (longest int) {
 }
 
 // words are the segments of paths that are none of ids.
-var words = func() map[string]bool {
+var pathWords = func() map[string]bool {
 	all := make(map[string]bool)
 	for _, word := range append(resourceWords, "upsert", "gdpr_destroy") {
 		all[word] = true
@@ -113,14 +113,14 @@ var words = func() map[string]bool {
 }()
 
 // usualPath is room for a path's template, in bytes.
-const usualPath = 64
+const pathTemplateSize = 64
 
 // pathTemplate returns a path without its ids.
 func pathTemplate(segments []string) string {
 	var b strings.Builder
-	b.Grow(usualPath)
+	b.Grow(pathTemplateSize)
 	for _, segment := range segments {
-		if !words[segment] {
+		if !pathWords[segment] {
 			segment = "{id}"
 		}
 		b.WriteByte('/')

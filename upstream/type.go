@@ -161,7 +161,7 @@ type part struct {
 
 // presence is the key of members of a part that are not wanted, but decide whether it is
 // null; see [Row.part].
-var presence = &key{shape: asPresence}
+var presenceKey = &key{shape: asPresence}
 
 func (t *RowType) layout(want func(*key) bool) *layout {
 	l := &layout{typ: t, positions: make(map[string]int), bySlot: make([]int, len(t.keys)), parts: make(map[string]part)}
@@ -190,7 +190,7 @@ func (l *layout) addPart(k *key, want func(*key) bool) {
 		member := &k.typ.keys[slot]
 		name := strings.ReplaceAll(member.around, "*", k.name)
 		if !want(member) {
-			member = presence
+			member = presenceKey
 		}
 		p.positions = append(p.positions, l.add(name, member))
 	}
@@ -204,7 +204,7 @@ func (l *layout) add(name string, k *key) int {
 	case !known:
 		position = len(l.keys)
 		l.positions[name], l.keys = position, append(l.keys, k)
-	case k != presence:
+	case k != presenceKey:
 		l.keys[position] = k
 	}
 	return position

@@ -7,7 +7,7 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 	if c.Scoped() {
 		return &Page[User]{}, nil
 	}
-	return list[User](ctx, c, onAccounts, q, "users")
+	return fetchPage[User](ctx, c, onAccounts, q, "users")
 }
 
 // User fetches a user by its raw or public id.
@@ -15,5 +15,5 @@ func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	if c.Scoped() {
 		return nil, NotThere()
 	}
-	return one[User](ctx, c, onAccounts, "users", id)
+	return fetchRecord[User](ctx, c, onAccounts, "users", id)
 }

@@ -256,7 +256,7 @@ func parseTime(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil { // nearly always
-		return utc(t)
+		return inUTC(t)
 	}
 	text = strings.TrimSpace(text)
 	if zoneless, ok := strings.CutSuffix(text, "UTC"); ok {
@@ -267,14 +267,14 @@ func parseTime(text string) (time.Time, bool) {
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {
-			return utc(t)
+			return inUTC(t)
 		}
 	}
 	return time.Time{}, false
 }
 
 // utc returns a time in UTC, and false if its year there has not four digits.
-func utc(t time.Time) (time.Time, bool) {
+func inUTC(t time.Time) (time.Time, bool) {
 	t = t.UTC()
 	return t, t.Year() >= 0 && t.Year() <= 9999
 }

@@ -19,7 +19,7 @@ func (c *Client) rememberAll(rows ...*Workspace) {
 // subdomains are remembered for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
-		page, err := list[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
+		page, err := fetchPage[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
 		if err == nil {
 			c.rememberAll(page.Rows...)
 		}
@@ -38,16 +38,16 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 	if !c.scope.team(team) {
 		return nil, NotThere()
 	}
-	return visible(ctx, q, fetch, len(c.scope.workspaces))
+	return visiblePage(ctx, q, fetch, len(c.scope.workspaces))
 }
 
 // Workspace fetches a workspace by its raw or public id. Its subdomain is
 // remembered for the client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
-	if c.scope.hides(id) {
+	if c.scope.excludes(id) {
 		return nil, NotThere()
 	}
-	w, err := one[Workspace](ctx, c, onAccounts, "workspaces", id)
+	w, err := fetchRecord[Workspace](ctx, c, onAccounts, "workspaces", id)
 	if err == nil {
 		c.rememberAll(w)
 	}
@@ -63,7 +63,7 @@ func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any)
 			return nil, err
 		}
 	}
-	w, _, err := written[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
+	w, _, err := writeRecord[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
 	if err == nil {
 		c.rememberAll(w)
 	}

@@ -166,7 +166,7 @@ func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, b
 	}
 	// The call that failed is the one that the request pays for. This one is made once,
 	// without retries: its failure must not hold up an answer that is there.
-	w, err := c.Workspace(once(Aside(Fresh(ctx))), p.WorkspaceID)
+	w, err := c.Workspace(withoutRetries(Aside(Fresh(ctx))), p.WorkspaceID)
 	if err != nil {
 		return p, false
 	}

@@ -20,14 +20,14 @@ import (
 // caller makes calls, and makes them again where that is safe and may help. It keeps to the pace
 // that ClickFunnels bears, does not call a dead host, and ends when no caller waits any more. It
 // is safe for concurrent use.
-type caller struct {
-	next     http.RoundTripper
-	timeout  time.Duration // of one attempt, the reading of the answer included
-	maxBody  int64
-	most     int // attempts at a call
-	limiters *limiters
-	health   healthByHost
-	observer Observer
+type retrier struct {
+	next        http.RoundTripper
+	timeout     time.Duration // of one attempt, the reading of the answer included
+	maxBody     int64
+	maxAttempts int // attempts at a call
+	limiters    *limiters
+	health      healthByHost
+	observer    Observer
 }
 
 // DefaultAttempts is how often a call is made at most: with one attempt in five
@@ -40,27 +40,27 @@ const (
 	maxBackoff   = 2 * time.Second
 	// A failure that took long, or that is likely to come again, is not repeated as often:
 	// each attempt longer than long or answered 500 counts, those longer than veryLong twice.
-	long     = time.Second
-	veryLong = 5 * time.Second
-	maxLong  = 2
+	slowFailure     = time.Second
+	verySlowFailure = 5 * time.Second
+	maxSlowFailures = 2
 )
 
-func newCaller(next http.RoundTripper, cfg Config) *caller {
-	return &caller{
+func newRetrier(next http.RoundTripper, cfg Config) *retrier {
+	return &retrier{
 		next: next, observer: cfg.Observer,
-		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), most: cmp.Or(cfg.Attempts, DefaultAttempts),
+		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), maxAttempts: cmp.Or(cfg.Attempts, DefaultAttempts),
 		limiters: newLimiters(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), health: newHealthByHost(),
 	}
 }
 
 // attempt is one attempt at a call, and what is made of it.
 type attempt struct {
-	answer
+	response
 	err error
 	// waited is how long it waited for the pace, and took how long it took then.
 	waited, took time.Duration
 	// arrived says that it may have reached ClickFunnels.
-	arrived bool
+	mayHaveArrived bool
 	// reused says that it went over a connection that was used before.
 	reused bool
 }
@@ -68,59 +68,59 @@ type attempt struct {
 // do makes a call and reads the answer to its end. until tells by when it has to be
 // done, which may change; zero is never. With an error, the answer only says whether the call
 // is doubted.
-func (c *caller) do(ctx context.Context, r *request, until func() time.Time) (answer, error) {
+func (c *retrier) do(ctx context.Context, r *request, deadline func() time.Time) (response, error) {
 	key := hostKey{r.credential, r.host}
 	h := c.health.get(key)
 	path, leave := c.limiters.forCall(key, r.filtered)
 	defer leave()
 	h.retries.deposit()
-	doubtful := false
+	uncertain := false
 	for tried, slow := 1, 0; ; tried++ {
-		a := c.attempt(ctx, r, h, path, until())
-		doubtful = doubtful || a.doubtful()
-		a.doubted = doubtful
+		a := c.attempt(ctx, r, h, path, deadline())
+		uncertain = uncertain || a.uncertainOutcome()
+		a.uncertain = uncertain
 		switch {
-		case a.took >= veryLong:
+		case a.took >= verySlowFailure:
 			slow += 2
-		case a.took >= long || a.status == http.StatusInternalServerError:
+		case a.took >= slowFailure || a.status == http.StatusInternalServerError:
 			slow++
 		}
-		if r.once || tried == c.most || slow > maxLong || ctx.Err() != nil || !a.failed() || a.doubtful() && !r.repeatable {
-			return a.answer, a.err
+		if r.noRetry || tried == c.maxAttempts || slow > maxSlowFailures || ctx.Err() != nil || !a.retryable() || a.uncertainOutcome() && !r.idempotent {
+			return a.response, a.err
 		}
-		wait := a.asked()
+		wait := a.requestedWait()
 		if wait == 0 {
 			wait = rand.N(min(maxBackoff, firstBackoff<<min(tried-1, 10))) //nolint:gosec // nothing secret
 		}
 		now := time.Now()
-		if by := until(); !by.IsZero() && now.Add(wait).After(by) || !h.retries.withdraw(now, 1) {
-			return a.answer, a.err
+		if limit := deadline(); !limit.IsZero() && now.Add(wait).After(limit) || !h.retries.withdraw(now, 1) {
+			return a.response, a.err
 		}
 		a.free()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return answer{doubted: doubtful}, context.Cause(ctx)
+			return response{uncertain: uncertain}, context.Cause(ctx)
 		}
 	}
 }
 
 // mayRepeat reports whether the client itself may repeat a call, and counts that.
-func (c *caller) mayRepeat(r *request) bool {
+func (c *retrier) allowRetry(r *request) bool {
 	h := c.health.get(hostKey{r.credential, r.host})
-	return c.most > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do counts it as a first call
+	return c.maxAttempts > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do counts it as a first call
 }
 
 // attempt makes a call once.
-func (c *caller) attempt(ctx context.Context, r *request, h *hostHealth, path []*limiter, until time.Time) *attempt {
+func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path []*limiter, deadline time.Time) *attempt {
 	a := new(attempt)
 	if err := h.openError(); err != nil {
 		a.err = err
 		return a
 	}
-	came := time.Now()
+	queuedAt := time.Now()
 	for i, l := range path {
-		if a.err = l.acquire(ctx, r.allowance, until); a.err != nil {
+		if a.err = l.acquire(ctx, r.allowance, deadline); a.err != nil {
 			for _, entered := range path[:i] {
 				entered.release(time.Now(), outcomeUnknown)
 			}
@@ -139,43 +139,43 @@ func (c *caller) attempt(ctx context.Context, r *request, h *hostHealth, path []
 	}
 	defer func() {
 		// Who gives up early says little of a host; who has waited for long does.
-		given := ctx.Err() != nil && a.took < veryLong
+		gaveUp := ctx.Err() != nil && a.took < verySlowFailure
 		switch {
-		case !called || a.dead() && (h.breaker.IsHalfOpen() || !given && !a.lost()):
+		case !called || a.hostFailure() && (h.breaker.IsHalfOpen() || !gaveUp && !a.connectionLost()):
 			h.breaker.RecordFailure()
-		case !a.dead():
+		case !a.hostFailure():
 			h.breaker.RecordSuccess()
 		}
 	}()
 	a.err = c.exchange(ctx, r, a)
-	a.waited, a.took = began.Sub(came), time.Since(began)
+	a.waited, a.took = began.Sub(queuedAt), time.Since(began)
 	called = true
 	c.report(r, a)
-	if asked := a.asked(); a.outcome() == outcomeRefused && asked > 0 {
-		path[0].pauseFor(asked)
+	if wait := a.requestedWait(); a.outcome() == outcomeRefused && wait > 0 {
+		path[0].pauseFor(wait)
 	}
 	return a
 }
 
 // report tells observers of an attempt.
-func (c *caller) report(r *request, a *attempt) {
+func (c *retrier) report(r *request, a *attempt) {
 	if c.observer.Attempted != nil {
 		c.observer.Attempted(Attempt{Accounts: r.host == accounts, Status: a.status, Waited: a.waited, Took: a.took})
 	}
-	if r.recording() && (a.failed() || a.waited > longWait) {
+	if r.recording() && (a.retryable() || a.waited > minReportedWait) {
 		r.span.AddEvent("attempt", trace.WithAttributes(attribute.Int("http.response.status_code", a.status),
 			attribute.Int64("funnelgraph.waited_ms", a.waited.Milliseconds()), attribute.Int64("funnelgraph.took_ms", a.took.Milliseconds())))
 	}
 }
 
 // longWait is how long a call has to wait for the pace for its span to say so.
-const longWait = time.Millisecond
+const minReportedWait = time.Millisecond
 
 // exchange sends a request and reads the answer.
-func (c *caller) exchange(ctx context.Context, r *request, a *attempt) error {
+func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(conn httptrace.GotConnInfo) {
 		a.reused = conn.Reused
-		a.arrived = true // without a connection nothing can have arrived; with one, nobody knows
+		a.mayHaveArrived = true // without a connection nothing can have arrived; with one, nobody knows
 	}}), c.timeout)
 	defer cancel()
 	var content io.Reader
@@ -192,14 +192,14 @@ func (c *caller) exchange(ctx context.Context, r *request, a *attempt) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a.arrived = true
-	most := c.maxBody + 1
+	a.mayHaveArrived = true
+	limit := c.maxBody + 1
 	if resp.StatusCode > 299 {
-		most = min(most, maxErrorBody+1) // more is not looked at
+		limit = min(limit, maxErrorBody+1) // more is not looked at
 	}
 	b := buffers.Get().(*bytes.Buffer)
 	a.buffer = b
-	if _, err := b.ReadFrom(io.LimitReader(resp.Body, most)); err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(resp.Body, limit)); err != nil {
 		return err
 	}
 	if int64(b.Len()) > c.maxBody {
@@ -217,7 +217,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 const maxBuffer = 1 << 20
 
 // free gives the answer's buffer back, if it has one. Its body must not be used any more.
-func (a *answer) free() {
+func (a *response) free() {
 	if a.buffer != nil && a.buffer.Cap() <= maxBuffer {
 		a.buffer.Reset()
 		buffers.Put(a.buffer)
@@ -228,7 +228,7 @@ func (a *answer) free() {
 var errBodyTooLarge = errors.New("body exceeds the limit")
 
 // failed reports whether the same call may go better another time.
-func (a *attempt) failed() bool {
+func (a *attempt) retryable() bool {
 	if a.err == nil {
 		switch a.status {
 		case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly:
@@ -256,16 +256,16 @@ func (a *attempt) unavailable() bool {
 }
 
 // doubtful reports whether nobody can know if the call has done what it was to do.
-func (a *attempt) doubtful() bool {
+func (a *attempt) uncertainOutcome() bool {
 	if a.err != nil {
-		return a.arrived
+		return a.mayHaveArrived
 	}
 	s := a.status
 	return s >= 500 || s == http.StatusRequestTimeout || s == http.StatusTooEarly
 }
 
 // dead reports whether the attempt says that the host is.
-func (a *attempt) dead() bool {
+func (a *attempt) hostFailure() bool {
 	if a.err == nil {
 		return a.unavailable()
 	}
@@ -275,7 +275,7 @@ func (a *attempt) dead() bool {
 // lost reports whether the connection broke, which can fail many calls at the same moment
 // and says nothing about the host: the next attempts use another connection. A host that
 // breaks new connections, or does not answer in time, is dead all the same.
-func (a *attempt) lost() bool {
+func (a *attempt) connectionLost() bool {
 	return a.err != nil && a.reused && !errors.Is(a.err, context.DeadlineExceeded)
 }
 
@@ -290,12 +290,12 @@ func (a *attempt) outcome() outcome {
 }
 
 // asked is how long ClickFunnels asks to wait, 0 if it does not say.
-func (a *attempt) asked() time.Duration {
+func (a *attempt) requestedWait() time.Duration {
 	if s := a.status; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
 		return 0
 	}
 	if wait := retryAfter(a.header.Get("Retry-After"), time.Now()); wait > 0 {
 		return wait
 	}
-	return waitIn(a.body)
+	return bodyRetryAfter(a.body)
 }
