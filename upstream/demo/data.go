@@ -113,7 +113,7 @@ func exampleData(contactsPerWorkspace []int) []*table {
 		for i := range contactsPerWorkspace[w%len(contactsPerWorkspace)] {
 			// Ids beyond 2³¹, as they can be in the wild.
 			id := int64(3_000_000_001 + len(contacts.rows))
-			contact := person(id, workspace.id(), i)
+			contact := newContact(id, workspace.id(), i)
 			if i > 0 && i%40 == 0 { // an anonymous one, which lists leave out
 				contact["email_address"], contact["anonymous"] = nil, 1
 			}
@@ -129,14 +129,14 @@ func exampleData(contactsPerWorkspace []int) []*table {
 			contacts.rows = append(contacts.rows, contact)
 		}
 	}
-	writable(teams, workspaces, tags, applied, contacts)
+	addWrites(teams, workspaces, tags, applied, contacts)
 	// Contacts come before what embeds them.
 	tables := []*table{teams, users, workspaces, tags, applied, contacts}
-	return slices.Concat(tables, aroundContacts(workspaces, contacts, tables))
+	return slices.Concat(tables, contactFixtures(workspaces, contacts, tables))
 }
 
 // person returns the i-th contact of a workspace.
-func person(id, workspace int64, i int) row {
+func newContact(id, workspace int64, i int) row {
 	first, last := firstNames[i%len(firstNames)], lastNames[(i+int(workspace))%len(lastNames)]
 	r := with(record(id, int64(72+i)), row{
 		"workspace_id": workspace, "anonymous": nil,

@@ -46,7 +46,7 @@ type Server struct {
 	tables []*table
 	// owns says that the data is the server's own: until it is written to, it is the
 	// same for all.
-	owns bool
+	ownsTables bool
 }
 
 // New returns a server with the example data. contacts, if given, says how many
@@ -55,7 +55,7 @@ func New(contacts ...int) *Server {
 	if len(contacts) == 0 {
 		return &Server{contacts: contactsPerWorkspace, tables: example()}
 	}
-	return &Server{contacts: contacts, tables: indexed(exampleData(contacts)), owns: true}
+	return &Server{contacts: contacts, tables: indexed(exampleData(contacts)), ownsTables: true}
 }
 
 // example is the data of all servers that want nothing else; none changes it.

@@ -104,7 +104,7 @@ func (r Resource) hasTable(tables []*table) bool {
 }
 
 // derive makes a table for each resource that has none, from its description.
-func (r *ring) derive(tables []*table) []*table {
+func (r *fixtures) derive(tables []*table) []*table {
 	r.derived = make(map[string]*table)
 	var all []*table
 	for i := range Resources {
@@ -112,11 +112,11 @@ func (r *ring) derive(tables []*table) []*table {
 		if resource.hasTable(tables) {
 			continue
 		}
-		t := r.ofWorkspace(resource.Path, keys(resource.Filters...))
+		t := r.workspaceTable(resource.Path, keys(resource.Filters...))
 		if resource.Parent != "Workspace" {
 			above, _, _ := strings.Cut(resource.List, "/*/")
 			parents := slices.IndexFunc(tables, func(t *table) bool { return t.member == above+"/*" })
-			t = below(tables[parents], resource.ParentKey, resource.List, resource.Path, keys(resource.Filters...))
+			t = childTable(tables[parents], resource.ParentKey, resource.List, resource.Path, keys(resource.Filters...))
 		}
 		t.resource, t.writes = resource, resource.writes(t)
 		r.derived[resource.Path] = t
@@ -129,7 +129,7 @@ func (r *ring) derive(tables []*table) []*table {
 const derivedPerParent = 3
 
 // fill makes records for the derived tables that have none.
-func (r *ring) fill() {
+func (r *fixtures) fillDerived() {
 	for _, resource := range Resources {
 		t := r.derived[resource.Path]
 		if t == nil || len(t.rows) > 0 {
@@ -137,16 +137,16 @@ func (r *ring) fill() {
 		}
 		for _, parent := range t.parents.rows {
 			for range derivedPerParent {
-				t.example(parent, 200_001, nil)
+				t.addExample(parent, 200_001, nil)
 			}
 		}
 	}
 }
 
 // example adds a record with values of the description's types, and some of its own.
-func (t *table) example(parent row, first int64, own row) row {
+func (t *table) addExample(parent row, first int64, own row) row {
 	n := len(t.rows)
-	return t.add(t.next(first, int64(n)), with(with(values(t.resource.Fields, n), row{t.resource.ParentKey: parent.id()}), own))
+	return t.appendRow(t.nextRow(first, int64(n)), with(with(values(t.resource.Fields, n), row{t.resource.ParentKey: parent.id()}), own))
 }
 
 // values returns example values for fields, by their types.
@@ -186,7 +186,7 @@ func (f Field) value(n int) any {
 	case "DateTime":
 		return at(int64(n))
 	}
-	return fmt.Sprintf("%s %d", spoken(f.Key), n+1)
+	return fmt.Sprintf("%s %d", humanized(f.Key), n+1)
 }
 
 // writes are what the description says of changes; nil if it has none.

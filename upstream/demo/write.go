@@ -18,7 +18,7 @@ type writes struct {
 	// attributes are those that are taken; others are passed over.
 	attributes []string
 	// apart are those that changed sets itself.
-	apart []string
+	applied []string
 	// required ones must not be blank, and unique is one that no other row of the
 	// parent may have.
 	required []string
@@ -41,7 +41,7 @@ const maxBody = 1 << 20
 // serveWrite answers a call that changes something. It reports false if there is no such
 // route.
 func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
-	s.own()
+	s.copyOnWrite()
 	for _, t := range s.tables {
 		if t.writes == nil {
 			continue
@@ -80,9 +80,9 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 }
 
 // own gives the server data of its own, which it may change. s.mu is held.
-func (s *Server) own() {
-	if !s.owns {
-		s.tables, s.owns = indexed(exampleData(s.contacts)), true
+func (s *Server) copyOnWrite() {
+	if !s.ownsTables {
+		s.tables, s.ownsTables = indexed(exampleData(s.contacts)), true
 	}
 }
 
@@ -150,20 +150,20 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdom
 func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given map[string]any, status int) {
 	changed := maps.Clone(r)
 	for key, value := range given {
-		if !slices.Contains(t.writes.apart, key) {
+		if !slices.Contains(t.writes.applied, key) {
 			changed[key] = value
 		}
 	}
 	var refusals []string
 	for _, key := range t.writes.required {
 		if text, _ := changed[key].(string); strings.TrimSpace(text) == "" && changed[key] == nil || changed[key] == "" {
-			refusals = append(refusals, spoken(key)+" can't be blank")
+			refusals = append(refusals, humanized(key)+" can't be blank")
 		}
 	}
 	if key := t.writes.unique; key != "" && changed[key] != nil && slices.ContainsFunc(t.children[parent], func(other row) bool {
 		return other.id() != r.id() && other[key] == changed[key] && other["deleted_at"] == nil
 	}) {
-		refusals = append(refusals, spoken(key)+" has already been taken")
+		refusals = append(refusals, humanized(key)+" has already been taken")
 	}
 	if t.writes.changed != nil {
 		if refusal := t.writes.changed(changed, given); refusal != "" {
@@ -199,13 +199,13 @@ func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, do f
 func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // spoken is an attribute as messages begin with it.
-func spoken(key string) string {
+func humanized(key string) string {
 	words := strings.ReplaceAll(key, "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // writable says what can be changed of the example data.
-func writable(teams, workspaces, tags, applied, contacts *table) {
+func addWrites(teams, workspaces, tags, applied, contacts *table) {
 	teams.writes = &writes{key: "team", attributes: []string{"name", "time_zone", "locale"}, required: []string{"name"}}
 	workspaces.writes = &writes{key: "workspace", attributes: []string{"name", "subdomain"}, required: []string{"name", "subdomain"}}
 	tags.writes = &writes{
@@ -222,13 +222,13 @@ func writable(teams, workspaces, tags, applied, contacts *table) {
 		},
 	}
 	contacts.writes = &writes{
-		key: "contact", unique: "email_address", apart: []string{"tag_ids", "custom_attributes"},
+		key: "contact", unique: "email_address", applied: []string{"tag_ids", "custom_attributes"},
 		attributes: []string{
 			"email_address", "first_name", "last_name", "phone_number", "time_zone", "fb_url", "twitter_url", "instagram_url",
 			"linkedin_url", "website_url", "tag_ids", "custom_attributes",
 		},
 		make: func(id int64, workspace row) row {
-			r := person(id, workspace.id(), 0)
+			r := newContact(id, workspace.id(), 0)
 			for key := range r {
 				if slices.Contains([]string{"email_address", "first_name", "last_name", "phone_number", "time_zone", "linkedin_url", "last_notification_email_sent_at"}, key) {
 					r[key] = nil

@@ -8,7 +8,7 @@ import (
 
 // ring is what is around contacts: what a workspace sells, teaches and asks for, and
 // what its contacts have bought, learnt and sent.
-type ring struct {
+type fixtures struct {
 	workspaces, contacts *table
 	site
 	shop
@@ -20,11 +20,11 @@ type ring struct {
 }
 
 // maxAround is how many contacts of a workspace have anything around them.
-const maxAround = 310
+const maxContactsWithFixtures = 310
 
 // aroundContacts makes what is around contacts, beside others.
-func aroundContacts(workspaces, contacts *table, others []*table) []*table {
-	r := &ring{workspaces: workspaces, contacts: contacts}
+func contactFixtures(workspaces, contacts *table, others []*table) []*table {
+	r := &fixtures{workspaces: workspaces, contacts: contacts}
 	r.site = r.newSite()
 	r.shop = r.newShop()
 	r.school = r.newSchool()
@@ -41,7 +41,7 @@ func aroundContacts(workspaces, contacts *table, others []*table) []*table {
 			if contact["workspace_id"] != workspace.id() {
 				continue
 			}
-			if i++; contact["email_address"] == nil || i > maxAround {
+			if i++; contact["email_address"] == nil || i > maxContactsWithFixtures {
 				continue
 			}
 			if i%3 == 1 { // every third has sent a form, and bought something
@@ -59,7 +59,7 @@ func aroundContacts(workspaces, contacts *table, others []*table) []*table {
 			}
 		}
 	}
-	r.fill()
+	r.fillDerived()
 	return slices.Concat(tables, derived)
 }
 
@@ -87,7 +87,7 @@ func keys(names ...string) filters {
 }
 
 // ofWorkspace returns a table of what a workspace has; its path is that of its records.
-func (r *ring) ofWorkspace(path string, f filters) *table {
+func (r *fixtures) workspaceTable(path string, f filters) *table {
 	return &table{
 		list: "workspaces/*/" + path, member: path + "/*", parent: "workspace_id", parents: r.workspaces, filters: f,
 		subdomain: func(row row) string { return subdomainOf(r.workspaces, row["workspace_id"].(int64)) },
@@ -95,7 +95,7 @@ func (r *ring) ofWorkspace(path string, f filters) *table {
 }
 
 // below returns a table of what a record of another table has.
-func below(parents *table, parent, list, member string, f filters) *table {
+func childTable(parents *table, parent, list, member string, f filters) *table {
 	return &table{
 		list: list, member: member + "/*", parent: parent, parents: parents, filters: f,
 		subdomain: func(row row) string {
@@ -106,7 +106,7 @@ func below(parents *table, parent, list, member string, f filters) *table {
 }
 
 // without has a table's rows be sent without a key.
-func (t *table) without(key string) *table {
+func (t *table) omitting(key string) *table {
 	t.complete = func(r row) row {
 		r = maps.Clone(r)
 		delete(r, key)
@@ -116,12 +116,12 @@ func (t *table) without(key string) *table {
 }
 
 // next returns a table's next row, with what every resource has.
-func (t *table) next(first, hours int64) row {
+func (t *table) nextRow(first, hours int64) row {
 	return record(first+int64(len(t.rows)), hours)
 }
 
 // add puts a row at the table's end.
-func (t *table) add(r, more row) row {
+func (t *table) appendRow(r, more row) row {
 	t.rows = append(t.rows, with(r, more))
 	return r
 }
