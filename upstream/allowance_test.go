@@ -12,7 +12,7 @@ import (
 )
 
 // TestAllowance makes as many calls as there may be, and none when the time is up.
-func TestAllowance(t *testing.T) {
+func TestAllowanceBoundsCallsAndTime(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"id": 7, "subdomain": "acme"}`) })
 	cached := a.client(t, func(cfg *upstream.Config) { cfg.CacheTTL = time.Minute })
 	allowance := &upstream.Allowance{Calls: 2}

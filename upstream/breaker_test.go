@@ -12,7 +12,7 @@ import (
 
 // TestFailuresOfOneCredentialStayItsOwn has the API fail every call of one token. Another
 // token's calls to the same host go through, and are still repeated.
-func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
+func TestBreakerIsPerCredential(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		bad  int // status of every answer to the failing token
@@ -24,7 +24,7 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				asked := make(map[string]bool)
-				c, err := New(Config{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				c, err := New(Config{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 					mu.Lock()
 					defer mu.Unlock()
 					resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(teamJSON))}
@@ -62,10 +62,10 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 
 // TestErrorsOfOneRecordDoNotKillTheHost has every call fail for one record. The host is not
 // dead, so calls for other records go through.
-func TestErrorsOfOneRecordDoNotKillTheHost(t *testing.T) {
+func TestErrorsOfOneRecordDoNotOpenBreaker(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
 		synctest.Test(t, func(t *testing.T) {
-			c, s := play(t, Config{}, step{status: status})
+			c, s := scriptedClient(t, Config{}, step{status: status})
 			for range 3 * breakerMinCalls {
 				if _, err := c.Team(t.Context(), "1"); err == nil {
 					t.Error("a failing call was answered")

@@ -12,7 +12,7 @@ import (
 )
 
 // counter is a [http.RoundTripper] whose answers are numbered.
-type counter struct {
+type numberedTransport struct {
 	mu     sync.Mutex
 	calls  int
 	status int
@@ -21,7 +21,7 @@ type counter struct {
 	padding int
 }
 
-func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
+func (c *numberedTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	c.calls++
 	n, status, wait := c.calls, c.status, c.wait
@@ -36,13 +36,13 @@ func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
 // cacheTest asks a cache in front of a counter.
 type cacheTest struct {
 	*testing.T
-	*counter
+	*numberedTransport
 	cache *cache
 }
 
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
-	c := &counter{status: http.StatusOK}
+	c := &numberedTransport{status: http.StatusOK}
 	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
 }
 
@@ -74,7 +74,7 @@ func (c *cacheTest) want(subdomain, path, who, want string) {
 	}
 }
 
-func TestCache(t *testing.T) {
+func TestCacheIsPerCredentialAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
 		c.want("acme", "/a", "me", "1")
@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 
 // TestCacheWrites empties a workspace by a write, for every credential and also
 // for the read that began before it.
-func TestCacheWrites(t *testing.T) {
+func TestWritesInvalidateTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
 		c.want("acme", "/a", "me", "1")
@@ -143,7 +143,7 @@ func TestCacheWrites(t *testing.T) {
 
 // TestCacheBounds holds the memory of what is kept, and of what is known of
 // workspaces that were written to.
-func TestCacheBounds(t *testing.T) {
+func TestCacheMemoryIsBounded(t *testing.T) {
 	const size = 100 << 10
 	c := newCacheTest(t, size)
 	c.padding = 1000

@@ -64,7 +64,7 @@ func sends(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) }
 }
 
-func TestHeaders(t *testing.T) {
+func TestRequestHeaders(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, want := range map[string]string{"Authorization": "Bearer " + token, "User-Agent": "TestSuite", "Accept": "application/json"} {
 			if got := r.Header.Get(name); got != want {
@@ -79,7 +79,7 @@ func TestHeaders(t *testing.T) {
 }
 
 // TestAddresses checks the path and the query of every call.
-func TestAddresses(t *testing.T) {
+func TestRequestPathsAndQueries(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "s") && !strings.Contains(r.URL.Path, "/workspaces/7x") {
 			_, _ = fmt.Fprint(w, "[]")
@@ -126,7 +126,7 @@ func TestAddresses(t *testing.T) {
 
 // TestNowhereElse tries to lead a call to another host or path: no call is made
 // at all.
-func TestNowhereElse(t *testing.T) {
+func TestInvalidSubdomainsAndIDsMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	ctx, c := t.Context(), a.client(t)
 	for _, subdomain := range []string{"evil.example", "a/b", "a b", "..", "-a", "a-", "a@b", "a:1", "é", "a%2e", "a\nb", "{subdomain}", strings.Repeat("a", 64)} {
@@ -145,7 +145,7 @@ func TestNowhereElse(t *testing.T) {
 }
 
 // TestHostileSubdomain has ClickFunnels itself name a subdomain that is none.
-func TestHostileSubdomain(t *testing.T) {
+func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	a := newAPI(t, sends(`{"id": 7, "subdomain": "evil.example/"}`))
 	_, err := a.client(t).Contacts(t.Context(), upstream.Place{WorkspaceID: "7"}, upstream.Query{})
 	if !errors.Is(err, upstream.Unavailable) {
@@ -158,7 +158,7 @@ func TestHostileSubdomain(t *testing.T) {
 
 // TestHostileCursor has ClickFunnels say in every way that it has that a list goes on
 // somewhere else: it goes on at its own address, behind whatever the cursor is.
-func TestHostileCursor(t *testing.T) {
+func TestPaginationStaysOnItsURL(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "<"+other.URL+"/next>; rel=\"next\"")
@@ -185,7 +185,7 @@ func TestHostileCursor(t *testing.T) {
 }
 
 // TestRedirect does not follow one with the token, wherever it leads.
-func TestRedirect(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		a := newAPI(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
@@ -201,7 +201,7 @@ func TestRedirect(t *testing.T) {
 
 // TestSubdomainIsLearntOnce looks a workspace up once for each credential,
 // under each of its ids, and never for another credential.
-func TestSubdomainIsLearntOnce(t *testing.T) {
+func TestSubdomainLookUpIsRememberedPerCredential(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/accounts/") {
 			_, _ = fmt.Fprint(w, `{"id": 7, "public_id": "seven", "subdomain": "acme"}`)
@@ -231,7 +231,7 @@ func TestSubdomainIsLearntOnce(t *testing.T) {
 	}
 }
 
-func TestTemplates(t *testing.T) {
+func TestURLTemplateValidation(t *testing.T) {
 	for template, problem := range map[string]string{
 		upstream.DefaultURLTemplate:                "",
 		"https://api.example.com/v2":               "",
@@ -275,7 +275,7 @@ func TestTemplates(t *testing.T) {
 }
 
 // TestLocalhostNames reaches a name below localhost without a resolver.
-func TestLocalhostNames(t *testing.T) {
+func TestLocalhostSubdomainsNeedNoResolver(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Host, "acme.localhost:") {
 			t.Errorf("host %s", r.Host)
@@ -290,7 +290,7 @@ func TestLocalhostNames(t *testing.T) {
 }
 
 // TestFilterValues refuses what cannot be sent as one value.
-func TestFilterValues(t *testing.T) {
+func TestFilterRefusesUnusableValues(t *testing.T) {
 	for _, value := range []string{"", " ", "a,b", "a\nb", "a\x00"} {
 		if _, err := upstream.Filter("").With("id", value); !errors.Is(err, upstream.BadUserInput) {
 			t.Errorf("%q: %v", value, err)
@@ -298,7 +298,7 @@ func TestFilterValues(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestBodySizeAndCallTimeout(t *testing.T) {
 	a := newAPI(t, sends(`[{"id":1,"name":"`+strings.Repeat("x", 5000)+`"}]`))
 	c := a.client(t, func(cfg *upstream.Config) { cfg.MaxBody = 4096 })
 	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "longer") {
@@ -317,7 +317,7 @@ func TestBounds(t *testing.T) {
 }
 
 // TestUnreachable tells no address, which may hold a caller's values.
-func TestUnreachable(t *testing.T) {
+func TestConnectionErrorsHideTheURL(t *testing.T) {
 	a := newAPI(t, sends(""))
 	c := a.client(t)
 	a.Close()
@@ -349,7 +349,7 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 }
 
 // TestMissingToken makes no call.
-func TestMissingToken(t *testing.T) {
+func TestUnusableTokensMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	for _, token := range []upstream.Token{"", "two words", "a\r\nb", upstream.Token(strings.Repeat("a", 5000))} {
 		if _, err := a.client(t).WithToken(token).Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unauthenticated) {
@@ -362,7 +362,7 @@ func TestMissingToken(t *testing.T) {
 }
 
 // TestManyConnections keeps the connections of a fan-out for the next one.
-func TestManyConnections(t *testing.T) {
+func TestFanOutReusesConnections(t *testing.T) {
 	const fan = 100
 	var opened atomic.Int64
 	var arrived sync.WaitGroup

@@ -52,7 +52,7 @@ func flights(c *coalescer) (n int) {
 
 // TestCoalescing makes one call of identical GETs in flight, and as many as
 // there are of all that is not identical.
-func TestCoalescing(t *testing.T) {
+func TestIdenticalReadsShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
 		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
@@ -96,7 +96,7 @@ func TestCoalescing(t *testing.T) {
 
 // TestCoalescingGivingUp lets callers give up one by one: the others are
 // answered, and when the last has gone the call is cancelled.
-func TestCoalescingGivingUp(t *testing.T) {
+func TestCallIsCancelledWhenLastCallerLeaves(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := &transport{release: make(chan struct{})}
@@ -133,7 +133,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 }
 
 // TestCoalescingTimeout ends a dead call in time, however many join it later.
-func TestCoalescingTimeout(t *testing.T) {
+func TestSharedCallTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
 		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
@@ -156,7 +156,7 @@ func TestCoalescingTimeout(t *testing.T) {
 
 // TestCoalescingWrites begins reads before, during and after a write: none joins
 // a call from before the write, and other credentials go on sharing.
-func TestCoalescingWrites(t *testing.T) {
+func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
 		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}

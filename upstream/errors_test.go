@@ -11,7 +11,7 @@ import (
 )
 
 // TestErrorBodies reads every shape that the API's errors have (API.md §4).
-func TestErrorBodies(t *testing.T) {
+func TestErrorBodyShapes(t *testing.T) {
 	for _, test := range []struct{ body, text string }{
 		{`{"error": "API key missing or invalid"}`, "API key missing or invalid"},
 		{`{"error": "Bad request: HTTP body must be valid JSON"}`, "HTTP body must be valid JSON"},
@@ -53,7 +53,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+func TestStatusToCode(t *testing.T) {
 	c, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterFormats(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
@@ -93,7 +93,7 @@ func TestRetryAfter(t *testing.T) {
 
 // TestTokenInAnError has ClickFunnels echo the token in every place that could
 // let it through.
-func TestTokenInAnError(t *testing.T) {
+func TestErrorMessagesHideTheToken(t *testing.T) {
 	const token = "s3cret-token"
 	c, err := New(Config{})
 	if err != nil {
@@ -111,7 +111,7 @@ func TestTokenInAnError(t *testing.T) {
 }
 
 // TestErrorMessagesAreSeparate keeps what belongs to one message in one.
-func TestErrorMessagesAreSeparate(t *testing.T) {
+func TestErrorMessagesAreSplit(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
 		body string
@@ -132,7 +132,7 @@ func TestErrorMessagesAreSeparate(t *testing.T) {
 }
 
 // TestPlainTextErrors shows text that is called plain, but not a server's own failure.
-func TestPlainTextErrors(t *testing.T) {
+func TestPlainTextErrorMessages(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
 		status      int

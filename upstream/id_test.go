@@ -62,7 +62,7 @@ func TestWholeNumbers(t *testing.T) {
 }
 
 // TestIntsAreExactOrNone reads whole numbers in every form, and nothing else as one.
-func TestIntsAreExactOrNone(t *testing.T) {
+func TestIntegersAreExactOrInvalid(t *testing.T) {
 	for value, want := range map[string]int{
 		`3`: 3, `"3"`: 3, `3.0`: 3, `"3.00"`: 3, `3e2`: 300, `-1`: -1, `2147483648`: 1 << 31, `9223372036854775807`: math.MaxInt64, `9007199254740993`: 9007199254740993,
 		`3.5`: NotInt, `"1,000"`: NotInt, `"x"`: NotInt, `true`: NotInt, `{}`: NotInt, `1e30`: NotInt, `9223372036854775808`: NotInt,

@@ -18,16 +18,16 @@ import (
 
 // crowded is a [http.RoundTripper] that answers a number of calls at a time, refuses
 // those beyond, and takes longer the more there are.
-type crowded struct {
+type limitedAPI struct {
 	capacity int
-	takes    func(running int) time.Duration
+	latency  func(running int) time.Duration
 
 	mu                     sync.Mutex
 	running, peak, refused int
 	calls                  int
 }
 
-func (c *crowded) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *limitedAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	c.running++
 	c.calls++
@@ -47,7 +47,7 @@ func (c *crowded) RoundTrip(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusTooManyRequests, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
 	}
 	select {
-	case <-time.After(c.takes(running)):
+	case <-time.After(c.latency(running)):
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
@@ -59,7 +59,7 @@ func always(d time.Duration) func(int) time.Duration { return func(int) time.Dur
 var acme = Place{WorkspaceID: "101", Subdomain: "acme"}
 
 // crowd returns a client of a crowded API.
-func crowd(t *testing.T, next *crowded) *Client {
+func newLimitedClient(t *testing.T, next *limitedAPI) *Client {
 	t.Helper()
 	c, err := New(Config{Transport: next})
 	if err != nil {
@@ -69,13 +69,13 @@ func crowd(t *testing.T, next *crowded) *Client {
 }
 
 // request returns the context of a client request of its own.
-func ofItsOwn(ctx context.Context) context.Context {
+func withOwnAllowance(ctx context.Context) context.Context {
 	return WithAllowance(ctx, &Allowance{})
 }
 
 // pages reads n different pages at once, and returns how many failed and how long it
 // took.
-func pages(ctx context.Context, c *Client, n int, q Query) (failed int, took time.Duration) {
+func fetchPages(ctx context.Context, c *Client, n int, q Query) (failed int, took time.Duration) {
 	began := time.Now()
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -96,13 +96,13 @@ func pages(ctx context.Context, c *Client, n int, q Query) (failed int, took tim
 
 // TestPaceFindsTheLimit has an API bear twelve calls at a time: after a while hardly
 // any is refused, all are answered, and what it bears is used.
-func TestPaceFindsTheLimit(t *testing.T) {
+func TestLimiterFindsCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &crowded{capacity: 12, takes: always(100 * time.Millisecond)}
-		c := crowd(t, api)
+		api := &limitedAPI{capacity: 12, latency: always(100 * time.Millisecond)}
+		c := newLimitedClient(t, api)
 		for round := range 20 {
 			before := api.refused
-			failed, took := pages(ofItsOwn(t.Context()), c, 100, Query{})
+			failed, took := fetchPages(withOwnAllowance(t.Context()), c, 100, Query{})
 			refused := api.refused - before
 			if round < 10 {
 				continue
@@ -119,7 +119,7 @@ func TestPaceFindsTheLimit(t *testing.T) {
 		api.capacity, api.peak = 1000, 0
 		api.mu.Unlock()
 		for range 20 {
-			pages(ofItsOwn(t.Context()), c, 100, Query{})
+			fetchPages(withOwnAllowance(t.Context()), c, 100, Query{})
 		}
 		if api.peak < 40 {
 			t.Errorf("%d at a time, of an API that bears more", api.peak)
@@ -129,27 +129,27 @@ func TestPaceFindsTheLimit(t *testing.T) {
 
 // TestPaceSlowsDown has an API that refuses nothing, but takes the longer the more
 // calls there are.
-func TestPaceSlowsDown(t *testing.T) {
+func TestLimiterBacksOffOnLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &crowded{takes: always(50 * time.Millisecond)}
-		c := crowd(t, api)
+		api := &limitedAPI{latency: always(50 * time.Millisecond)}
+		c := newLimitedClient(t, api)
 		for range 20 {
-			pages(ofItsOwn(t.Context()), c, 300, Query{})
+			fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
 		}
 		if api.peak < 150 {
 			t.Errorf("%d at a time, of an API that is quick", api.peak)
 		}
 		api.mu.Lock()
 		api.peak = 0
-		api.takes = func(running int) time.Duration { return time.Duration(running) * 20 * time.Millisecond }
+		api.latency = func(running int) time.Duration { return time.Duration(running) * 20 * time.Millisecond }
 		api.mu.Unlock()
 		for range 5 {
-			pages(ofItsOwn(t.Context()), c, 300, Query{})
+			fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
 		}
 		api.mu.Lock()
 		api.peak = 0
 		api.mu.Unlock()
-		pages(ofItsOwn(t.Context()), c, 300, Query{})
+		fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
 		if api.peak > 100 || api.peak < latencyFloor {
 			t.Errorf("%d at a time, of an API that gets slow", api.peak)
 		}
@@ -158,15 +158,15 @@ func TestPaceSlowsDown(t *testing.T) {
 
 // TestPaceIsFair has a huge request take all there is: a small one is answered as soon
 // as a few calls have ended, and not after all of them.
-func TestPaceIsFair(t *testing.T) {
+func TestLimiterIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := crowd(t, &crowded{takes: always(time.Second)})
+		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(ofItsOwn(t.Context()), c, maxQueued, Query{}) })
+		wait.Go(func() { fetchPages(withOwnAllowance(t.Context()), c, maxQueued, Query{}) })
 		synctest.Wait()
 		for range 10 {
 			wait.Go(func() {
-				if failed, took := pages(ofItsOwn(t.Context()), c, 2, Query{}); failed > 0 || took > 3*time.Second {
+				if failed, took := fetchPages(withOwnAllowance(t.Context()), c, 2, Query{}); failed > 0 || took > 3*time.Second {
 					t.Errorf("%d failed, it took %s", failed, took)
 				}
 			})
@@ -177,20 +177,20 @@ func TestPaceIsFair(t *testing.T) {
 
 // TestFullLine has more calls wait than there may be: those beyond fail at once and say
 // when to come again, and a small request gets in all the same.
-func TestFullLine(t *testing.T) {
+func TestFullQueueRefusesCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := crowd(t, &crowded{takes: always(time.Second)})
+		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
 		var wait sync.WaitGroup
-		huge := ofItsOwn(t.Context())
+		huge := withOwnAllowance(t.Context())
 		var failed int
-		wait.Go(func() { failed, _ = pages(huge, c, maxQueued+initialLimit, Query{}) })
+		wait.Go(func() { failed, _ = fetchPages(huge, c, maxQueued+initialLimit, Query{}) })
 		synctest.Wait()
 		began := time.Now()
 		_, err := c.Contacts(huge, acme, Query{After: "1"})
 		if e, _ := errors.AsType[*Error](err); e == nil || e.Code != RateLimited || e.RetryAfter < time.Second || time.Since(began) != 0 {
 			t.Errorf("%#v after %s", err, time.Since(began))
 		}
-		if failed, _ := pages(ofItsOwn(t.Context()), c, 1, Query{}); failed != 0 {
+		if failed, _ := fetchPages(withOwnAllowance(t.Context()), c, 1, Query{}); failed != 0 {
 			t.Error("a small request did not get in")
 		}
 		wait.Wait()
@@ -201,16 +201,16 @@ func TestFullLine(t *testing.T) {
 }
 
 // TestWaitingIsGivenUp lets requests go while their calls wait: nothing of them is left.
-func TestWaitingIsGivenUp(t *testing.T) {
+func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &crowded{takes: always(time.Second)}
-		c := crowd(t, api)
+		api := &limitedAPI{latency: always(time.Second)}
+		c := newLimitedClient(t, api)
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(ofItsOwn(t.Context()), c, initialLimit, Query{}) })
+		wait.Go(func() { fetchPages(withOwnAllowance(t.Context()), c, initialLimit, Query{}) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		if failed, took := pages(ofItsOwn(ctx), c, 100, Query{}); failed != 100 || took != 500*time.Millisecond {
+		if failed, took := fetchPages(withOwnAllowance(ctx), c, 100, Query{}); failed != 100 || took != 500*time.Millisecond {
 			t.Errorf("%d failed after %s", failed, took)
 		}
 		wait.Wait()
@@ -224,24 +224,24 @@ func TestWaitingIsGivenUp(t *testing.T) {
 }
 
 // TestFilteredReads run two at a time for each token and workspace, whatever else does.
-func TestFilteredReads(t *testing.T) {
+func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &crowded{takes: always(100 * time.Millisecond)}
-		c := crowd(t, api)
+		api := &limitedAPI{latency: always(100 * time.Millisecond)}
+		c := newLimitedClient(t, api)
 		filter, _ := Filter("").With("email_address", "a@example.com")
 		filtered := Query{Filter: filter}
-		if failed, took := pages(t.Context(), c, 10, filtered); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
+		if failed, took := fetchPages(t.Context(), c, 10, filtered); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
 			t.Errorf("%d failed, %d at a time, %s", failed, api.peak, took)
 		}
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(t.Context(), c, 10, filtered) })
+		wait.Go(func() { fetchPages(t.Context(), c, 10, filtered) })
 		wait.Go(func() {
-			if _, took := pages(t.Context(), c, 10, Query{}); took != 100*time.Millisecond {
+			if _, took := fetchPages(t.Context(), c, 10, Query{}); took != 100*time.Millisecond {
 				t.Errorf("others waited: %s", took)
 			}
 		})
 		wait.Go(func() {
-			if _, took := pages(t.Context(), c.WithToken("other"), 2, filtered); took != 100*time.Millisecond {
+			if _, took := fetchPages(t.Context(), c.WithToken("other"), 2, filtered); took != 100*time.Millisecond {
 				t.Errorf("another token waited: %s", took)
 			}
 		})
@@ -251,18 +251,18 @@ func TestFilteredReads(t *testing.T) {
 
 // TestRest has ClickFunnels ask to wait: no call of the token begins before, and those
 // that cannot wait for so long fail at once.
-func TestRest(t *testing.T) {
+func TestLimiterHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, good)
+		c, s := scriptedClient(t, Config{}, good)
 		s.steps["acme.myclickfunnels.com"] = []step{{status: 429, retryAfter: "20"}, {status: 200, body: `[]`}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began := time.Now()
 		var wait sync.WaitGroup
-		wait.Go(func() { pages(ctx, c, 1, Query{}) })
+		wait.Go(func() { fetchPages(ctx, c, 1, Query{}) })
 		synctest.Wait()
 		wait.Go(func() {
-			if failed, took := pages(ctx, c, 50, Query{}); failed > 0 || took != 20*time.Second {
+			if failed, took := fetchPages(ctx, c, 50, Query{}); failed > 0 || took != 20*time.Second {
 				t.Errorf("%d failed, it took %s", failed, took)
 			}
 		})
@@ -290,9 +290,9 @@ func TestRest(t *testing.T) {
 
 // TestOneProbeFollowsARest has many calls wait until ClickFunnels wants to be called again.
 // One goes first; while that is refused or not answered, the others wait.
-func TestOneProbeFollowsARest(t *testing.T) {
+func TestOneProbeFollowsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, good)
+		c, s := scriptedClient(t, Config{}, good)
 		s.steps["acme.myclickfunnels.com"] = []step{
 			{status: 429, retryAfter: "20"},
 			{status: 429, retryAfter: "10", takes: time.Second}, // the probe after 20 s
@@ -304,7 +304,7 @@ func TestOneProbeFollowsARest(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 50 {
 			wait.Go(func() {
-				if failed, _ := pages(t.Context(), c, 1, Query{}); failed > 0 {
+				if failed, _ := fetchPages(t.Context(), c, 1, Query{}); failed > 0 {
 					t.Error("a call failed")
 				}
 			})
@@ -315,7 +315,7 @@ func TestOneProbeFollowsARest(t *testing.T) {
 		for _, call := range s.calls["acme.myclickfunnels.com"] {
 			at = append(at, call.Sub(began).Truncate(time.Second))
 		}
-		want := append([]time.Duration{0, 20 * time.Second, 31 * time.Second, 32 * time.Second, 32 * time.Second}, times(49, 35*time.Second)...)
+		want := append([]time.Duration{0, 20 * time.Second, 31 * time.Second, 32 * time.Second, 32 * time.Second}, repeat(49, 35*time.Second)...)
 		if !slices.Equal(at, want) {
 			t.Errorf("calls after %v, want %v", at, want)
 		}
@@ -337,7 +337,7 @@ func TestHugeRetryAfterIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, _ := play(t, Config{}, huge, good)
+				c, _ := scriptedClient(t, Config{}, huge, good)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := c.Team(ctx, "1")
@@ -355,9 +355,9 @@ func TestHugeRetryAfterIsBounded(t *testing.T) {
 
 // TestRestIsRemembered forgets nothing of a lane that nobody is in: the first call after the
 // rest is a probe, and what it has found out is remembered as well.
-func TestRestIsRemembered(t *testing.T) {
+func TestIdleLimiterKeepsItsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{Attempts: 1}, step{status: 429, retryAfter: "20"}, step{status: 200, body: teamJSON, takes: time.Second})
+		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 429, retryAfter: "20"}, step{status: 200, body: teamJSON, takes: time.Second})
 		if _, err := c.Team(t.Context(), "1"); !errors.Is(err, RateLimited) {
 			t.Error(err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // TestDeadHostsAreCounted counts a host for as long as it is left alone, also if nobody calls
 // it any more.
-func TestDeadHostsAreCounted(t *testing.T) {
+func TestStatsCountOpenBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newHealthByHost()
 		for _, who := range []credential{{1}, {2}} { // one host, dead for two credentials
@@ -33,7 +33,7 @@ func TestDeadHostsAreCounted(t *testing.T) {
 
 // TestFieldSpan has a field of two objects ask for a call, and for another that it does not wait
 // for. The span lasts until that is answered, or until the operation ends before.
-func TestFieldSpan(t *testing.T) {
+func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			spans := tracetest.NewInMemoryExporter()

@@ -7,7 +7,7 @@ import (
 )
 
 // TestWalkBehindHiddenPages has the first pages hold nothing that may be seen.
-func TestWalkBehindHiddenPages(t *testing.T) {
+func TestWalkContinuesPastHiddenPages(t *testing.T) {
 	calls := 0
 	fetch := func(_ context.Context, q Query) (*Page[Order], error) {
 		calls++

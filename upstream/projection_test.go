@@ -16,7 +16,7 @@ import (
 
 // TestOnly decodes answers for keys chosen at random: what was wanted is the
 // same as when all is decoded.
-func TestOnly(t *testing.T) {
+func TestProjectionKeepsWantedKeys(t *testing.T) {
 	const lying = `[{"id":"7","public_id":5,"workspace_id":null,"anonymous":1,"email_address":12.5,"first_name":null,"is_active":"true","created_at":"x","unknown":{"a":[1]},
 		"tags":[{"id":1,"name":2}],"custom_attributes":{"a":1},"avatar_image":{"u":[]},"visits":{"first_visit":{"uuid":3}}},{"id":2}]`
 	w := httptest.NewRecorder()
@@ -63,7 +63,7 @@ func TestOnly(t *testing.T) {
 func isWhole(key string) bool { return key != "tags" && key != "visits" && key != "email_engagement" }
 
 // TestOnlyOdd reads answers that have not their usual shape, whatever is wanted.
-func TestOnlyOdd(t *testing.T) {
+func TestProjectionReadsUnusualShapes(t *testing.T) {
 	for _, body := range []string{``, `null`, `{}`, `"x"`, `[null]`, `[5,{"id":1}]`, `[{"id":1}] x`, `[{"id":1}][]`, "[]\x00x", "[{\"id\":1}]\x00", `[{"id":1,"tags":{}}]`, `[{"id":1},`, `[{"id":1,"id":2}]`} {
 		want, wantErr := readReference([]byte(body))
 		for _, p := range []*Projection{nil, {want: func(string) bool { return true }}} {
@@ -77,7 +77,7 @@ func TestOnlyOdd(t *testing.T) {
 
 // TestOnlyBroken breaks answers at random places: rows hold what the reference does, and what
 // that does not accept fails, but for what is within strings that nobody looks at.
-func TestOnlyBroken(t *testing.T) {
+func TestProjectionRejectsBrokenJSON(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	const body = `[{"id":7,"public_id":"aB","workspace_id":-1.5e3,"anonymous":null,"email_address":"a\u00e9\"b","first_name":"é","unknown":{"a":[1,"\\",{}]},

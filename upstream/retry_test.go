@@ -75,13 +75,13 @@ const (
 )
 
 var (
-	good    = step{status: 200, body: teamJSON}
-	broken  = step{err: io.ErrUnexpectedEOF}
-	refusal = step{err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, unconnected: true}
+	good             = step{status: 200, body: teamJSON}
+	brokenConnection = step{err: io.ErrUnexpectedEOF}
+	dialError        = step{err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, unconnected: true}
 )
 
 // play returns a client for whose accounts host the steps are written.
-func play(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
+func scriptedClient(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
 	t.Helper()
 	s := &script{steps: map[string][]step{"accounts.myclickfunnels.com": steps}, calls: make(map[string][]time.Time)}
 	cfg.Transport = s
@@ -92,7 +92,7 @@ func play(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
 	return c.WithToken("secret"), s
 }
 
-func times[T any](n int, v T) []T {
+func repeat[T any](n int, v T) []T {
 	all := make([]T, n)
 	for i := range all {
 		all[i] = v
@@ -102,7 +102,7 @@ func times[T any](n int, v T) []T {
 
 // TestReadsAreRepeated has reads fail in every way: what may go better another time is
 // tried again, and nothing else.
-func TestReadsAreRepeated(t *testing.T) {
+func TestReadsAreRetried(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		steps []step
@@ -119,13 +119,13 @@ func TestReadsAreRepeated(t *testing.T) {
 		{"502 with a page", []step{{status: 502, body: badGateway}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"503", []step{{status: 503}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"504", []step{{status: 504}, good}, 2, "", 0, 50 * time.Millisecond},
-		{"breaks off", []step{broken, good}, 2, "", 0, 50 * time.Millisecond},
-		{"no connection", []step{refusal, good}, 2, "", 0, 50 * time.Millisecond},
+		{"breaks off", []step{brokenConnection, good}, 2, "", 0, 50 * time.Millisecond},
+		{"no connection", []step{dialError, good}, 2, "", 0, 50 * time.Millisecond},
 		{"hangs once", []step{{takes: time.Hour}, good}, 2, "", 4 * time.Second, 4*time.Second + 50*time.Millisecond},
 		{"hangs", []step{{takes: time.Hour}}, 3, Timeout, 12 * time.Second, 13 * time.Second},
 		{"always 429", []step{{status: 429}}, 8, RateLimited, 0, 5 * time.Second},
 		{"always 502", []step{{status: 502}}, 8, Unavailable, 0, 5 * time.Second},
-		{"seven of eight", append(times(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
+		{"seven of eight", append(repeat(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
 		{"500", []step{{status: 500}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"always 500", []step{{status: 500}}, 3, Unavailable, 0, 150 * time.Millisecond},
 		{"408", []step{{status: 408}, good}, 2, "", 0, 50 * time.Millisecond},
@@ -152,7 +152,7 @@ func TestReadsAreRepeated(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, s := play(t, Config{CallTimeout: 4 * time.Second}, test.steps...)
+				c, s := scriptedClient(t, Config{CallTimeout: 4 * time.Second}, test.steps...)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				began := time.Now()
@@ -173,9 +173,9 @@ func TestReadsAreRepeated(t *testing.T) {
 }
 
 // TestVeryLongFailures has a read fail after 20 s: once more is enough.
-func TestVeryLongFailures(t *testing.T) {
+func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 503, takes: 20 * time.Second})
+		c, s := scriptedClient(t, Config{}, step{status: 503, takes: 20 * time.Second})
 		if _, err := c.Team(t.Context(), "1"); !errors.Is(err, Unavailable) {
 			t.Error(err)
 		}
@@ -188,7 +188,7 @@ func TestVeryLongFailures(t *testing.T) {
 // TestWritesAreRepeatedSafely has creates and upserts fail in every way: a create is
 // sent again only if it has certainly not been carried out, and where nobody can know,
 // the error says so.
-func TestWritesAreRepeatedSafely(t *testing.T) {
+func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	created := step{status: 201, body: contactJSON}
 	for _, test := range []struct {
 		name             string
@@ -200,11 +200,11 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 	}{
 		{"at once", []step{created}, 1, 1, "", false, true},
 		{"429", []step{{status: 429}, created}, 2, 2, "", false, true},
-		{"no connection", []step{refusal, created}, 2, 2, "", false, true},
+		{"no connection", []step{dialError, created}, 2, 2, "", false, true},
 		{"502", []step{{status: 502}, created}, 1, 2, Unavailable, true, true},
 		{"503", []step{{status: 503}, created}, 1, 2, Unavailable, true, true},
 		{"504", []step{{status: 504}, created}, 1, 2, Timeout, true, true},
-		{"breaks off", []step{broken, created}, 1, 2, Unavailable, true, true},
+		{"breaks off", []step{brokenConnection, created}, 1, 2, Unavailable, true, true},
 		{"hangs", []step{{takes: time.Hour}, created}, 1, 2, Timeout, true, true},
 		{"500", []step{{status: 500}, created}, 1, 2, Unavailable, true, true},
 		{"408", []step{{status: 408}, created}, 1, 2, Timeout, true, true},
@@ -214,13 +214,13 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 		{"422", []step{{status: 422, body: `{"error":"Request unprocessable: no"}`}, created}, 1, 1, BadUserInput, false, false},
 		{"429, then 502", []step{{status: 429}, {status: 502}, created}, 2, 3, Unavailable, true, true},
 		{"carried out, and cannot be read", []step{{status: 201, body: `{`}, created}, 1, 1, Unavailable, true, false},
-		{"never a connection", []step{refusal}, 8, 8, Unavailable, false, false},
+		{"never a connection", []step{dialError}, 8, 8, Unavailable, false, false},
 		{"always 429", []step{{status: 429}}, 8, 8, RateLimited, false, false},
 	} {
 		for _, upsert := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.name, ", upsert ", upsert), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					c, s := play(t, Config{CallTimeout: 4 * time.Second})
+					c, s := scriptedClient(t, Config{CallTimeout: 4 * time.Second})
 					s.steps["acme.myclickfunnels.com"] = test.steps
 					place := Place{WorkspaceID: "101", Subdomain: "acme"}
 					var row *Contact
@@ -259,9 +259,9 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 // TestOutageIsNotMultiplied has everything fail for a while: calls are repeated for a
 // share of all only, and then the host is left alone but for a probe now and then.
 // Other hosts are not touched, and when it is back it is noticed.
-func TestOutageIsNotMultiplied(t *testing.T) {
+func TestOutageIsNotAmplified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, good)
+		c, s := scriptedClient(t, Config{}, good)
 		s.steps["dead.myclickfunnels.com"] = []step{{status: 502}}
 		s.steps["fine.myclickfunnels.com"] = []step{{status: 200, body: `[]`}}
 		dead, fine := Place{WorkspaceID: "1", Subdomain: "dead"}, Place{WorkspaceID: "2", Subdomain: "fine"}
@@ -325,9 +325,9 @@ func TestOutageIsNotMultiplied(t *testing.T) {
 
 // TestDeadHostSaysWhen has the error of a call that is not made say when it is worth
 // another try.
-func TestDeadHostSaysWhen(t *testing.T) {
+func TestOpenBreakerReportsRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{Attempts: 1}, step{status: 502})
+		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 502})
 		for range breakerMinCalls {
 			_, _ = c.Team(t.Context(), "1")
 		}
@@ -341,9 +341,9 @@ func TestDeadHostSaysWhen(t *testing.T) {
 }
 
 // TestGivingUpEndsRepeating cancels a read while it waits for its next attempt.
-func TestGivingUpEndsRepeating(t *testing.T) {
+func TestCancellationStopsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 429, retryAfter: "30"}, good)
+		c, s := scriptedClient(t, Config{}, step{status: 429, retryAfter: "30"}, good)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		began := time.Now()
@@ -359,16 +359,16 @@ func TestGivingUpEndsRepeating(t *testing.T) {
 
 // TestLastAnswerCounts has the request's time end with the last byte of an answer to a
 // create that was refused before: it was carried out, and that is what is reported.
-func TestLastAnswerCounts(t *testing.T) {
+func TestResponseReadBeforeCancellationCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		calls := 0
-		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		c, err := New(Config{Transport: roundTripFunc(func(*http.Request) (*http.Response, error) {
 			calls++
 			if calls == 1 {
 				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: http.NoBody}, nil
 			}
-			return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: &lastByte{strings.NewReader(contactJSON), cancel}}, nil
+			return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: &notifyingBody{strings.NewReader(contactJSON), cancel}}, nil
 		})})
 		if err != nil {
 			t.Fatal(err)
@@ -380,17 +380,17 @@ func TestLastAnswerCounts(t *testing.T) {
 	})
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
+type roundTripFunc func(*http.Request) (*http.Response, error)
 
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // lastByte is a body that calls something when it has been read.
-type lastByte struct {
+type notifyingBody struct {
 	io.Reader
 	then func()
 }
 
-func (b *lastByte) Read(p []byte) (int, error) {
+func (b *notifyingBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err != nil {
 		b.then()
@@ -398,13 +398,13 @@ func (b *lastByte) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *lastByte) Close() error { return nil }
+func (b *notifyingBody) Close() error { return nil }
 
 // TestHangingHostIsDead has callers give up a host that hangs before a call is over by
 // itself: it is noticed all the same.
-func TestHangingHostIsDead(t *testing.T) {
+func TestHangingHostOpensBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{takes: time.Hour})
+		c, s := scriptedClient(t, Config{}, step{takes: time.Hour})
 		var wait sync.WaitGroup
 		for i := range 10 * breakerMinCalls {
 			wait.Go(func() {
@@ -425,13 +425,13 @@ func TestHangingHostIsDead(t *testing.T) {
 
 // TestPanicIsNotForEver has a call panic, also the one that tries a dead host: it costs
 // itself.
-func TestPanicIsNotForEver(t *testing.T) {
+func TestPanicDoesNotBlockLaterCalls(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	defer slog.SetDefault(before)
 	synctest.Test(t, func(t *testing.T) {
 		panics := true
-		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		c, err := New(Config{Transport: roundTripFunc(func(*http.Request) (*http.Response, error) {
 			if panics {
 				panic("the inside")
 			}

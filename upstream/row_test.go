@@ -51,7 +51,7 @@ func TestAppendField(t *testing.T) {
 }
 
 // TestViewsOfRows reads rows as another type that has the same keys.
-func TestViewsOfRows(t *testing.T) {
+func TestRowsConvertBetweenTypes(t *testing.T) {
 	contact, err := ParseRecord[Contact]("101", `{"id":7,"tags":[{"id":1,"name":"VIP","applied_at":"2025-01-31T10:00:00.000Z"}],"custom_attributes":{"a":1,"b":null,"size_id":"2.0"}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestViewsOfRows(t *testing.T) {
 
 // TestEmbeddedRecordsAreThoseNamed drops embedded records that are not the one which the
 // relation's id names, and takes the id from the embedded record where there is no other.
-func TestEmbeddedRecordsAreThoseNamed(t *testing.T) {
+func TestMismatchedEmbeddedRecordsAreDropped(t *testing.T) {
 	for object, want := range map[string]bool{
 		`{"id":1,"contact_id":7,"contact":{"id":7}}`:                          true,
 		`{"id":1,"contact":{"id":7}}`:                                         true,
@@ -98,7 +98,7 @@ func TestEmbeddedRecordsAreThoseNamed(t *testing.T) {
 }
 
 // TestRowsKeepNothingOfTheBody overwrites a body after its rows were read.
-func TestRowsKeepNothingOfTheBody(t *testing.T) {
+func TestRowsDoNotReferToTheBody(t *testing.T) {
 	body := []byte(`[{"id":1,"email_address":"ada@example.com","tags":[{"name":"VIP"}],"custom_attributes":{"a":"b"}}]`)
 	rows, err := decodeList[Contact](body, nil)
 	if err != nil {
@@ -113,7 +113,7 @@ func TestRowsKeepNothingOfTheBody(t *testing.T) {
 }
 
 // TestParts reads objects that are spread over keys of a row.
-func TestParts(t *testing.T) {
+func TestComposedObjects(t *testing.T) {
 	const body = `[{"id":1,"shipping_address_city":null,"shipping_address_street_one":7,"billing_address_city":null,"city":"x","shipping_address":{"city":"y"}},
 		{"id":2,"billing_address_city":"Berlin","billing_address_country":"\ud800"}]`
 	for name, test := range map[string]struct {
@@ -147,7 +147,7 @@ func TestParts(t *testing.T) {
 }
 
 // TestForms reads amounts and codes, which come in many forms.
-func TestForms(t *testing.T) {
+func TestAmountsAndCodes(t *testing.T) {
 	for _, test := range []struct {
 		shape      shape
 		sent, want string

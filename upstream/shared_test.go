@@ -11,18 +11,18 @@ import (
 )
 
 // fellows are replicas that give what is asked for, and know a limit.
-type fellows struct {
-	mu     sync.Mutex
-	limit  float64
-	count  int
-	away   bool
-	leases map[string]int
+type fakeReplicas struct {
+	mu          sync.Mutex
+	limit       float64
+	count       int
+	unreachable bool
+	leases      map[string]int
 }
 
-func (f *fellows) Lease(lane, id string, ask Ask) (Grant, error) {
+func (f *fakeReplicas) Lease(lane, id string, ask Ask) (Grant, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.away {
+	if f.unreachable {
 		return Grant{}, errors.New("away")
 	}
 	if f.limit == 0 {
@@ -37,25 +37,25 @@ func (f *fellows) Lease(lane, id string, ask Ask) (Grant, error) {
 	}
 	return Grant{Calls: min(ask.Want, int(f.limit)), Limit: f.limit, Eased: time.Hour, Replicas: f.count}, nil
 }
-func (f *fellows) Epoch(context.Context, string) (string, error) { return "0", nil }
-func (f *fellows) Written(context.Context, string)               {}
-func (f *fellows) Answer(context.Context, string) ([]byte, time.Duration, bool) {
+func (f *fakeReplicas) Epoch(context.Context, string) (string, error) { return "0", nil }
+func (f *fakeReplicas) Written(context.Context, string)               {}
+func (f *fakeReplicas) Answer(context.Context, string) ([]byte, time.Duration, bool) {
 	return nil, 0, false
 }
-func (f *fellows) Keep(string, []byte, time.Duration) {}
+func (f *fakeReplicas) Keep(string, []byte, time.Duration) {}
 
 // TestIdleReplicasLearnNothing has a few calls at a time go well for long: that says
 // nothing of how many may be under way.
-func TestIdleReplicasLearnNothing(t *testing.T) {
+func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		known := &fellows{count: 1}
-		c, err := New(Config{Transport: &crowded{takes: always(5 * time.Millisecond)}, Replicas: known})
+		known := &fakeReplicas{count: 1}
+		c, err := New(Config{Transport: &limitedAPI{latency: always(5 * time.Millisecond)}, Replicas: known})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c = c.WithToken("secret")
 		for range 600 {
-			pages(t.Context(), c, 10, Query{})
+			fetchPages(t.Context(), c, 10, Query{})
 		}
 		time.Sleep(time.Second)
 		known.mu.Lock()
@@ -71,20 +71,20 @@ func TestIdleReplicasLearnNothing(t *testing.T) {
 
 // TestReplicasAway has replicas that cannot be reached take an equal part each, also in
 // lanes that are new.
-func TestReplicasAway(t *testing.T) {
+func TestUnreachableReplicasSplitTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		known, api := &fellows{count: 4}, &crowded{takes: always(100 * time.Millisecond)}
+		known, api := &fakeReplicas{count: 4}, &limitedAPI{latency: always(100 * time.Millisecond)}
 		c, err := New(Config{Transport: api, Replicas: known})
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages(t.Context(), c.WithToken("secret"), 10, Query{})
+		fetchPages(t.Context(), c.WithToken("secret"), 10, Query{})
 		time.Sleep(time.Second)
 		known.mu.Lock()
-		known.away = true
+		known.unreachable = true
 		known.mu.Unlock()
 		api.peak = 0
-		if failed, _ := pages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
+		if failed, _ := fetchPages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
 			t.Errorf("%d failed, %d at a time, want about %d", failed, api.peak, initialLimit/4)
 		}
 	})
@@ -92,7 +92,7 @@ func TestReplicasAway(t *testing.T) {
 
 // TestSharedPaceStaysInBounds has what replicas say and what a lane has learnt meanwhile
 // come together in every order.
-func TestSharedPaceStaysInBounds(t *testing.T) {
+func TestSharedLimitStaysInBounds(t *testing.T) {
 	for _, told := range []float64{0, 1, 33, 100, 512} {
 		for _, local := range []float64{1, 33, 100, 512} {
 			for _, granted := range []float64{1, 33, 100, 512} {
@@ -113,7 +113,7 @@ func TestSharedPaceStaysInBounds(t *testing.T) {
 
 // TestFirstCallIsNotSlow has the first of many calls take a while, which is what they
 // take.
-func TestFirstCallIsNotSlow(t *testing.T) {
+func TestFirstCallIsNotCountedAsSlow(t *testing.T) {
 	p := adaptiveLimit{limit: initialLimit}
 	now := time.Now()
 	for range 200 {
@@ -125,7 +125,7 @@ func TestFirstCallIsNotSlow(t *testing.T) {
 }
 
 // TestSharedWaitIsBounded ignores a wait that no replica can have learnt.
-func TestSharedWaitIsBounded(t *testing.T) {
+func TestSharedPauseIsBounded(t *testing.T) {
 	for rest, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
 		l.applyGrant(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
@@ -137,7 +137,7 @@ func TestSharedWaitIsBounded(t *testing.T) {
 
 // TestOldWaitIsNotToldAgain has ClickFunnels ask to wait while replicas cannot be reached.
 // When they can be again, they are told of what is left of it, and only once.
-func TestOldWaitIsNotToldAgain(t *testing.T) {
+func TestPauseIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
 		away := errors.New("away")

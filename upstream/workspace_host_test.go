@@ -11,7 +11,7 @@ import (
 
 // TestPlaces remembers what was learnt last, however much was learnt before, and
 // for a time only.
-func TestPlaces(t *testing.T) {
+func TestWorkspaceHostsAreBoundedAndExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base, err := New(Config{})
 		if err != nil {
@@ -106,7 +106,7 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprint(test.name, ", scoped ", scoped), func(t *testing.T) {
-				c, s := play(t, Config{}, workspace("old"), workspace(test.renamed))
+				c, s := scriptedClient(t, Config{}, workspace("old"), workspace(test.renamed))
 				if scoped {
 					scope, err := NewScope(nil, []string{"101"})
 					if err != nil {
@@ -139,8 +139,8 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 
 // TestWorkspaceIsLookedUpOnceForARequest has many records missing: one look-up tells that
 // the workspace has not been renamed.
-func TestWorkspaceIsLookedUpOnceForARequest(t *testing.T) {
-	c, s := play(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
+func TestRenameLookUpRunsOncePerRequest(t *testing.T) {
+	c, s := scriptedClient(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
 	s.steps["old.myclickfunnels.com"] = []step{{status: 404}}
 	if _, err := c.Workspace(t.Context(), "101"); err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestWorkspaceIsLookedUpOnceForARequest(t *testing.T) {
 
 // TestRepeatedUpsertDoesNotClaimToKnow tells of an upsert whether it has created the
 // contact only if no earlier attempt may have.
-func TestRepeatedUpsertDoesNotClaimToKnow(t *testing.T) {
+func TestRetriedUpsertMayNotKnowWhetherItCreated(t *testing.T) {
 	answer := func(status int) step { return step{status: status, body: `{"id":7,"workspace_id":101}`} }
 	for _, test := range []struct {
 		name  string
@@ -169,13 +169,13 @@ func TestRepeatedUpsertDoesNotClaimToKnow(t *testing.T) {
 		{"changed", []step{answer(200)}, false},
 		{"refused, then changed", []step{{status: 429}, answer(200)}, false},
 		{"502, then changed", []step{{status: 502}, answer(200)}, nil},
-		{"no answer, then changed", []step{broken, answer(200)}, nil},
+		{"no answer, then changed", []step{brokenConnection, answer(200)}, nil},
 		{"502, then created", []step{{status: 502}, answer(201)}, true},
-		{"no connection, then changed", []step{refusal, answer(200)}, false},
+		{"no connection, then changed", []step{dialError, answer(200)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, s := play(t, Config{})
+				c, s := scriptedClient(t, Config{})
 				s.steps["acme.myclickfunnels.com"] = test.steps
 				_, created, err := c.UpsertContact(t.Context(), Place{WorkspaceID: "101", Subdomain: "acme"}, map[string]string{})
 				if err != nil {

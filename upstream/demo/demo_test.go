@@ -10,7 +10,7 @@ import (
 )
 
 // TestStrictness holds the simulated API to the real one's rules.
-func TestStrictness(t *testing.T) {
+func TestServerFollowsAPIRules(t *testing.T) {
 	server := httptest.NewServer(New())
 	defer server.Close()
 	get := func(path string, headers ...string) (int, string, http.Header) {
@@ -97,7 +97,7 @@ func TestStrictness(t *testing.T) {
 }
 
 // TestPublicIDs wants them unique: they find records as raw ids do.
-func TestPublicIDs(t *testing.T) {
+func TestPublicIDsAreUnique(t *testing.T) {
 	for _, table := range example() {
 		seen := make(map[any]bool)
 		for _, r := range table.rows {

@@ -8,7 +8,7 @@ import (
 
 // TestFilters checks that the tables that are written by hand take the filters of the
 // description.
-func TestFilters(t *testing.T) {
+func TestTablesAcceptDeclaredFilters(t *testing.T) {
 	for _, r := range Resources {
 		i := slices.IndexFunc(example(), func(t *table) bool { return t.member == r.Path+"/*" })
 		if i < 0 {
