@@ -8,26 +8,26 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// host is the health of one host, the accounts' or a workspace's own, for one credential.
-// Calls to a dead host fail at once, except for a probe now and then. An API can fail for
-// one credential and work for another, so one credential's failures never refuse another's
-// calls. It is safe for concurrent use.
+// hostHealth is the circuit breaker and the retry budget of one host for one credential. The host
+// is the accounts host or a workspace's host. While the breaker is open, calls fail at once, except
+// for an occasional probe. An API can fail for one credential and work for another, so breakers are
+// per credential. A hostHealth is safe for concurrent use.
 type hostHealth struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	retries retryBudget
 }
 
 const (
-	// A host is dead when so large a part of at least so many calls fails within the
-	// window. Four in five is far above what a busy day brings.
+	// The breaker opens when this rate of failures, among at least this many calls, occurs within
+	// the window. A rate of 0.8 is far above that of a busy day.
 	breakerFailureRate = 0.8
 	breakerMinCalls    = 10
 	breakerWindow      = 10 * time.Second
-	// probeAfter is how long a dead host is left alone before one call tries it.
+	// breakerDelay is how long the breaker stays open before a call probes the host.
 	breakerDelay = 5 * time.Second
 
-	// maxHosts bounds the memory for pairs of credential and host, about 1 KB each. The
-	// least recently used are forgotten.
+	// maxHosts bounds the number of pairs of credential and host, about 1 KB each. The least
+	// recently used are forgotten.
 	maxHosts = 10_000
 )
 
@@ -42,7 +42,7 @@ func newHostHealth() *hostHealth {
 	}
 }
 
-// dead returns the error of a call to the host, if it is dead and not to be tried yet.
+// openError returns the error of a call while the breaker is open, and nil if a call may be made.
 func (h *hostHealth) openError() *Error {
 	if !h.breaker.IsOpen() {
 		return nil
@@ -54,7 +54,7 @@ func (h *hostHealth) openError() *Error {
 	return breakerError(wait)
 }
 
-// dead is the error of a call that is not made because its host is dead.
+// breakerError is the error of a call that an open breaker refuses.
 func breakerError(wait time.Duration) *Error {
 	e := NewError(Unavailable, "ClickFunnels has not been answering here: try again in a few seconds.")
 	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
@@ -66,7 +66,7 @@ type hostKey struct {
 	host       string
 }
 
-// hosts is the health of all hosts. It is bounded in memory and safe for concurrent use.
+// healthByHost holds the health of all hosts. It is bounded in memory and safe for concurrent use.
 type healthByHost struct {
 	known *lru.Cache[hostKey, *hostHealth]
 }
@@ -74,7 +74,7 @@ type healthByHost struct {
 func newHealthByHost() healthByHost {
 	known, err := lru.New[hostKey, *hostHealth](maxHosts)
 	if err != nil {
-		panic(err) // only a size below 1 is an error
+		panic(err) // fails only for a size below 1
 	}
 	return healthByHost{known}
 }
@@ -90,7 +90,7 @@ func (h healthByHost) get(key hostKey) *hostHealth {
 	return made
 }
 
-// dead returns how many hosts are dead for at least one credential.
+// countOpen returns the number of hosts whose breaker is open for at least one credential.
 func (h healthByHost) countOpen() int {
 	open := make(map[string]bool)
 	for _, key := range h.known.Keys() {
@@ -101,8 +101,8 @@ func (h healthByHost) countOpen() int {
 	return len(open)
 }
 
-// retryBudget keeps repeated calls to a share of all, so that an outage is not
-// multiplied. It is safe for concurrent use.
+// retryBudget limits retries to a share of all calls, so that retries do not amplify an outage. It
+// is safe for concurrent use.
 type retryBudget struct {
 	mu         sync.Mutex
 	tokens     float64
@@ -110,25 +110,24 @@ type retryBudget struct {
 }
 
 const (
-	// retryShare is how many repetitions each first call allows for.
+	// retryShare is the number of retries that each first call adds to the budget.
 	retryShare = 0.5
-	// retryReserve is how many are allowed for beyond that, so that a quiet server
-	// repeats calls as well, and a first burst that is too fast can be refused whole.
-	// They come back by retryRefill a second.
+	// retryReserve is the budget beyond that share. It lets a quiet server retry, and covers a
+	// first burst that is refused entirely. It refills by retryRefill tokens a second.
 	retryReserve = initialLimit
 	retryRefill  = 10
-	// maxRetryTokens bounds what a good time saves up for a bad one.
+	// maxRetryTokens bounds the budget that successful calls can build up.
 	maxRetryTokens = 3 * retryReserve
 )
 
-// call counts a first call.
+// deposit counts a first call.
 func (b *retryBudget) deposit() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens = min(maxRetryTokens, b.tokens+retryShare)
 }
 
-// take takes the tokens of a repetition, and reports whether it may be made.
+// withdraw takes the tokens for a retry, and reports whether the budget allows it.
 func (b *retryBudget) withdraw(now time.Time, tokens float64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,54 +15,53 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 )
 
-// cache answers a GET for a while as the same one was answered before. An answer is
-// never given to another credential. Any call that is not a GET empties it
-// for its workspace, for every credential, and for the GETs under way. It is bounded
-// in bytes and safe for concurrent use. Replicas share it, and empty it for each
-// other. An answer is kept once it has been decoded.
+// cache answers repeated GETs from stored responses for a while. A response never reaches another
+// credential. Any call that is not a GET invalidates the responses of its workspace for all
+// credentials, including those of GETs in flight. Replicas share the cache and its invalidations.
+// Responses are stored after they have been decoded. A cache is bounded in bytes and safe for
+// concurrent use.
 type cache struct {
 	next      *coalescer
 	ttl       time.Duration
-	replicas  Replicas // nil if there are none
+	replicas  Replicas // nil without replicas
 	uploads   chan struct{}
 	responses *lru.Cache[cacheKey, cached]
 
 	mu sync.Mutex
-	// epochs count the emptyings of each workspace: what belongs to an earlier
-	// epoch is not found any more, and goes as it ages.
+	// epochs counts the invalidations of each workspace. Responses of earlier epochs are no longer
+	// found, and are evicted as they age.
 	epochs    map[string]uint64
-	baseEpoch uint64 // the epoch of workspaces that are not in the map
+	baseEpoch uint64 // of workspaces that are not in the map
 }
 
 type cacheKey struct {
 	credential credential
 	epoch      uint64
-	// shared is the replicas' epoch.
+	// shared is the epoch that replicas share.
 	shared string
 	url    string
 }
 
-// cached is what is kept of an answer, whose status was 200.
+// cached is a stored response with the status 200.
 type cached struct {
-	next string // the header Pagination-Next
+	next string // header Pagination-Next
 	body []byte
-	// until is when its time is over.
+	// expires is when the response is no longer valid.
 	expires time.Time
 }
 
 const (
-	// entryBytes is about what an entry takes beside its URL and body.
+	// entryBytes is the approximate overhead of an entry beyond its URL and body.
 	entryBytes = 512
-	// maxShared bounds an answer that replicas share, in bytes, and maxSharing how many
-	// are on their way to them.
+	// maxSharedBody is the largest body that replicas share, in bytes. maxUploads is how many
+	// responses may be on their way to the shared state.
 	maxSharedBody = 256 << 10
 	maxUploads    = 64
-	// maxEpochs bounds the memory for workspaces that were written to.
+	// maxEpochs bounds the number of workspaces with an epoch of their own.
 	maxEpochs = 10_000
 )
 
-// newCache returns a cache that keeps answers for ttl, of at most size bytes
-// together.
+// newCache returns a cache that stores responses for ttl, with at most size bytes in total.
 func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas) *cache {
 	return &cache{
 		next: next, ttl: ttl, replicas: replicas, uploads: make(chan struct{}, maxUploads), epochs: make(map[string]uint64),
@@ -72,11 +71,11 @@ func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas
 	}
 }
 
-// do makes a call, or returns what the same one was answered before.
+// do makes a call, or returns the stored response to an identical one.
 func (c *cache) do(ctx context.Context, r *request) (response, error) {
 	if r.method != http.MethodGet {
-		// Once more when it is done: what was read in between may be of either
-		// side.
+		// The cache is invalidated again after the write: responses read in between may be of
+		// either state.
 		c.invalidate(ctx, r.host)
 		defer c.invalidate(ctx, r.host)
 		return c.next.do(ctx, r)
@@ -84,7 +83,7 @@ func (c *cache) do(ctx context.Context, r *request) (response, error) {
 	key := cacheKey{credential: r.credential, epoch: c.epoch(r.host), url: r.url}
 	useShared := false
 	if c.replicas != nil {
-		// Replicas that cannot be reached are replicas that there are not.
+		// If the shared state is unreachable, the server runs standalone.
 		var err error
 		key.shared, err = c.replicas.Epoch(ctx, r.host)
 		useShared = err == nil
@@ -102,7 +101,7 @@ func (c *cache) do(ctx context.Context, r *request) (response, error) {
 	return a, err
 }
 
-// keep keeps an answer, unless one that waited for the same call has kept it.
+// store stores a response, unless another caller of the same call already has.
 func (c *cache) store(key cacheKey, r *request, a response, useShared bool) {
 	if !r.fresh {
 		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.expires) {
@@ -116,8 +115,8 @@ func (c *cache) store(key cacheKey, r *request, a response, useShared bool) {
 	}
 }
 
-// share has replicas know an answer, at some time, if there is not too much of that
-// already.
+// upload sends a response to the shared state in the background. It does nothing if too many
+// uploads are in progress.
 func (c *cache) upload(name string, answer cached, authorization string) {
 	select {
 	case c.uploads <- struct{}{}:
@@ -129,7 +128,7 @@ func (c *cache) upload(name string, answer cached, authorization string) {
 	}
 }
 
-// find returns what is kept, here or by a replica.
+// lookup returns a response stored here or in the shared state.
 func (c *cache) lookup(ctx context.Context, key cacheKey, r *request, useShared bool) (cached, bool) {
 	if known, ok := c.responses.Get(key); ok {
 		if time.Now().Before(known.expires) {
@@ -153,20 +152,20 @@ func (c *cache) lookup(ctx context.Context, key cacheKey, r *request, useShared 
 	return answer, ok
 }
 
-// name is the key's among replicas. It tells nothing of the URL, which can hold what a
-// filter asks for.
+// sharedKey returns the key in the shared state. It is a hash, because the URL can hold filter
+// values.
 func (k cacheKey) sharedKey() string {
 	sum := digest(string(k.credential[:]), k.shared, k.url)
 	return hex.EncodeToString(sum[:])
 }
 
-// sealing returns the cipher for what one credential is answered, so that whoever can
-// read the replicas' store has to know the token to read an answer.
+// sealCipher returns the cipher for the responses of one credential. Reading them in the shared
+// state requires the token.
 func sealCipher(authorization string) cipher.AEAD {
 	key := digest("answers", authorization)
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic(err) // only a key of another length is an error
+		panic(err) // fails only for another key length
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
@@ -175,11 +174,12 @@ func sealCipher(authorization string) cipher.AEAD {
 	return aead
 }
 
+// seal encrypts a response for the shared state. The name is authenticated with it.
 func (a cached) seal(name, authorization string) []byte {
 	return sealCipher(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
 }
 
-// unseal reports false for what was not sealed with the credential, under the name.
+// unseal returns false unless the response was sealed with the credential, under the same name.
 func unseal(sealed []byte, name, authorization string) (cached, bool) {
 	text, err := sealCipher(authorization).Open(nil, nil, sealed, []byte(name))
 	if err != nil {
@@ -198,7 +198,7 @@ func (c *cache) epoch(workspace string) uint64 {
 	return c.baseEpoch
 }
 
-// empty lets nothing be found any more of what a workspace answered.
+// invalidate removes all stored responses of a workspace.
 func (c *cache) invalidate(ctx context.Context, workspace string) {
 	if c.replicas != nil {
 		c.replicas.Written(ctx, workspace)
@@ -206,7 +206,7 @@ func (c *cache) invalidate(ctx context.Context, workspace string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.epochs[workspace]; !known && len(c.epochs) == maxEpochs {
-		// Begin anew, with an epoch that no workspace has had.
+		// Start over with an epoch that no workspace has used.
 		for _, epoch := range c.epochs {
 			c.baseEpoch = max(c.baseEpoch, epoch)
 		}

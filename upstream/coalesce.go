@@ -13,11 +13,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/flight"
 )
 
-// coalescer makes one call of identical GETs in flight, from whichever client requests they
-// come. Calls are identical when the credential and the URL are: what one credential is answered
-// never reaches another. A finished call is not remembered, and a write of the same credential
-// ends the sharing of the calls before it. Each caller can give up without harm to the others;
-// when the last one has, the call is cancelled.
+// coalescer shares one call among identical GETs in flight, across client requests. GETs are
+// identical if they have the same credential and URL, so a response never reaches another
+// credential. Finished calls are not remembered. A write ends the sharing of earlier calls of its
+// credential. Each caller can cancel without affecting the others; the call is cancelled when the
+// last one does.
 type coalescer struct {
 	retrier *retrier
 	group   flight.Group[flightKey, result]
@@ -26,7 +26,7 @@ type coalescer struct {
 type flightKey struct {
 	credential credential
 	url        string
-	noRetry    bool // attempted once, unlike other calls
+	noRetry    bool // attempted once; not shared with other calls
 }
 
 type result struct {
@@ -36,13 +36,13 @@ type result struct {
 
 var errPanic = errors.New("panic in a REST call")
 
-// do makes a call, which comes out of the allowance of its client request.
+// do makes a call, and counts it against the client request's allowance.
 func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 	if r.allowance != nil && !r.allowance.spend() {
 		return response{}, errOverBudget
 	}
 	if r.method != http.MethodGet {
-		// A read that begins after a write joins no call from before it.
+		// A read that begins after a write must not join an earlier call.
 		c.forget(r.credential)
 		defer c.forget(r.credential)
 		deadline, _ := ctx.Deadline()
@@ -79,7 +79,7 @@ func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 	return made.response, made.err
 }
 
-// forget lets no call of a credential be joined any more.
+// forget stops new callers from joining the calls of a credential.
 func (c *coalescer) forget(of credential) {
 	c.group.Forget(func(key flightKey) bool { return key.credential == of })
 }

@@ -11,53 +11,51 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// The limits of ClickFunnels are dynamic, and no numbers are published (API.md §4):
-// how many calls may be under way at a time is found out, for each credential and
-// host.
+// ClickFunnels' rate limits are dynamic and unpublished (API.md §4). The client therefore discovers
+// how many calls may be in flight, for each credential and host.
 const (
-	// firstPace is how many calls may be under way before anything is known: as many
-	// as the rows of the longest list that a query can ask for at once.
+	// initialLimit is the limit before anything is known. It equals the number of rows of the
+	// longest list that a query can request at once.
 	initialLimit = 100
-	// maxPace is the transport's own limit for a host.
+	// maxLimit is the transport's own limit for a host.
 	maxLimit = maxConnsPerHost
-	// leastPace is what rising latency alone does not go below, since it may have
-	// other reasons.
+	// latencyFloor is the lowest limit that rising latency alone can cause, because latency may
+	// rise for other reasons.
 	latencyFloor = 10
-	// eased is what is left of a pace that was too fast.
+	// backoffFactor multiplies a limit that was too high.
 	backoffFactor = 0.8
-	// fewCalls are too few to tell from how many of them are refused how much too fast
-	// they were.
+	// minRefusalSample is the smallest number of calls in flight for which the share of refusals
+	// tells how much too high the limit was.
 	minRefusalSample = 10
-	// slower is how much longer than usual calls have to take to count as slow, beside
-	// muchLonger.
+	// Calls count as slow when they take slowFactor times as long as usual plus slowMargin.
 	slowFactor = 2
 	slowMargin = 50 * time.Millisecond
 
-	// maxWaiting is how many calls may wait in a lane.
+	// maxQueued is how many calls may wait in a limiter.
 	maxQueued = 2000
-	// maxLanes bounds the memory for what is known of lanes that nobody is in.
+	// maxIdleLimiters bounds the memory for the state of limiters that are not in use.
 	maxIdleLimiters = 20_000
 )
 
-// pace is how many calls may be under way at a time. It grows while calls go well
-// and shrinks when ClickFunnels refuses one (429) or takes longer and longer.
+// adaptiveLimit is how many calls may be in flight. It grows while calls succeed. It shrinks when
+// ClickFunnels refuses a call (429) or when latency rises.
 type adaptiveLimit struct {
 	limit float64
-	// fixed has it never change.
+	// fixed keeps the limit constant.
 	fixed bool
-	// recent and usual are how long calls take, in seconds: moving averages, a quick
-	// and a slow one.
+	// recent and usual are moving averages of the duration of calls, in seconds: a fast and a slow
+	// one.
 	recent, usual float64
 	samples       int
-	// eased is when it last shrank: what began before says nothing about the limit
-	// since, but for how much too fast it was. Of so many calls under way then, so many
-	// have been refused, when the limit was before.
+	// backedOff is when the limit last shrank. Calls that began earlier do not back it off again.
+	// They only tell how much too high it was: of backedOffRunning calls in flight,
+	// backedOffRefused were refused, and the limit was backedOffLimit.
 	backedOff                          time.Time
 	backedOffRunning, backedOffRefused int
 	backedOffLimit                     float64
 }
 
-// first is the limit when nothing is known.
+// initial returns the limit before anything is known.
 func (p *adaptiveLimit) initial() float64 {
 	if p.fixed {
 		return p.limit
@@ -65,15 +63,15 @@ func (p *adaptiveLimit) initial() float64 {
 	return initialLimit
 }
 
-// learn takes in how a call went, when the given number were under way, of which part is
-// the share of the limit.
+// observe records the outcome of a call. running is how many calls were in flight, and share is the
+// part of the limit that this server uses.
 func (p *adaptiveLimit) observe(began, now time.Time, running int, share float64, how outcome) {
 	switch {
 	case p.fixed || how == outcomeUnknown:
 		return
 	case how == outcomeRefused && began.Before(p.backedOff):
 		if p.backedOffRunning < minRefusalSample {
-			return // which is also so if it was eased for another reason
+			return // also true after a backoff for another reason
 		}
 		p.backedOffRefused++
 		p.limit = min(p.limit, max(1, math.Floor(p.backedOffLimit*(1-float64(p.backedOffRefused)/float64(p.backedOffRunning)))))
@@ -92,18 +90,18 @@ func (p *adaptiveLimit) observe(began, now time.Time, running int, share float64
 	slow := p.recent > slowFactor*p.usual+slowMargin.Seconds()
 	memory := 500
 	if slow {
-		memory = 5000 // so that a slow time becomes the usual one in the end, and not at once
+		memory = 5000 // a lasting slowdown becomes the usual duration only gradually
 	}
 	p.usual += (took - p.usual) / float64(min(p.samples, memory))
 	switch {
-	case 2*float64(running) < share: // it is not the limit that holds calls back: nothing is learnt of it
+	case 2*float64(running) < share: // calls do not reach the limit, so they say nothing about it
 		return
 	case slow:
 		p.backOff(began, now, latencyFloor)
 		return
 	}
-	// In the time of one call it grows by this much: little at first where it was too
-	// much a moment ago, so that what is borne is not exceeded again and again.
+	// The limit grows by this much in the time of one call. It grows slowly just after a backoff,
+	// so that the same limit is not exceeded again and again.
 	growth := min(math.Sqrt(p.limit), 1+now.Sub(p.backedOff).Seconds())
 	p.limit = min(maxLimit, p.limit+growth/p.limit)
 }
@@ -116,44 +114,44 @@ func (p *adaptiveLimit) backOff(began, now time.Time, least float64) {
 	p.backedOff, p.backedOffRunning = now, 0
 }
 
-// outcome is how a call went, as far as the pace is concerned.
+// outcome is the result of a call as the limit sees it.
 type outcome int
 
 const (
-	// answered is any answer but a refusal.
+	// outcomeAnswered is any response except a refusal.
 	outcomeAnswered outcome = iota
-	// refused is an answer that the limit is exceeded (429).
+	// outcomeRefused is a 429 response: the limit is exceeded.
 	outcomeRefused
-	// silent is what tells nothing: there was no answer, or it was not waited for.
+	// outcomeUnknown says nothing about the limit: there was no response, or the caller did not
+	// wait for it.
 	outcomeUnknown
 )
 
-// lane lets the calls of one credential to one host through at a pace. Those that
-// have to wait do so in one line for each client request, and the lines are served
-// in turn, so that a request with many calls does not hold up one with few. It is
-// safe for concurrent use.
+// limiter is the concurrency limiter for one credential and host. Waiting calls are queued by
+// client request, and the queues are served in turn. A request with many calls therefore does not
+// hold up one with few. A limiter is safe for concurrent use.
 type limiter struct {
 	key   limiterKey
-	users int // guarded by lanes.mu
+	users int // guarded by limiters.mu
 
-	// ended, if not nil, has the lease be given back.
+	// closed, if not nil, is closed to give the lease back.
 	closed chan struct{}
 
 	mu       sync.Mutex
 	adaptive adaptiveLimit
-	lease    *lease // nil if there are no replicas
+	lease    *lease // nil without replicas
 	running  int
 	waiting  int
-	queues   linked.List                    // of *line, none empty, in the order in which they are served
-	byOwner  map[*Allowance]*linked.Element // of lines
-	// resumes is when ClickFunnels has said that it wants to be called again. From then on
-	// the lane is cautious: it lets in one call at a time, the probe, until one is answered.
+	queues   linked.List                    // of *ownerQueue, none empty, in serving order
+	byOwner  map[*Allowance]*linked.Element // elements of queues
+	// resumesAt is when ClickFunnels accepts calls again, after it has asked to wait. From then on
+	// mustProbe is set: one call at a time, the probe, may run until one is answered.
 	resumesAt          time.Time
-	resumeTimer        *time.Timer // set for resumes while calls wait for it
+	resumeTimer        *time.Timer // set for resumesAt while calls wait for it
 	mustProbe, probing bool
 }
 
-// line is what waits for one client request.
+// ownerQueue holds the waiting calls of one client request.
 type ownerQueue struct {
 	owner   *Allowance
 	waiters []*waiter
@@ -164,9 +162,11 @@ type waiter struct {
 	ready chan error // receives once
 }
 
-// enter waits until a call of a client request may be made. Every call that got in has to leave. It
-// fails with the code RateLimited when too many are waiting, or when the wait would
-// be longer than until, if that is not zero.
+// acquire waits until a call of the client request owner may start. Each call that acquires must
+// release.
+//
+// It fails with the code RateLimited when too many calls are waiting, or when the pause would
+// outlast a non-zero deadline.
 func (l *limiter) acquire(ctx context.Context, owner *Allowance, deadline time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
@@ -198,27 +198,27 @@ func (l *limiter) acquire(ctx context.Context, owner *Allowance, deadline time.T
 	l.mu.Lock()
 	waited := l.dequeue(w)
 	l.mu.Unlock()
-	if !waited && <-w.ready == nil { // it was let in at the same moment
+	if !waited && <-w.ready == nil { // it was admitted at the same moment
 		l.release(time.Now(), outcomeUnknown)
 	}
 	return context.Cause(ctx)
 }
 
-// leave ends a call that got in.
+// release ends a call that has acquired.
 func (l *limiter) release(began time.Time, how outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.adaptive.observe(began, now, l.running, l.localShare(), how)
 	l.running--
-	if !began.Before(l.resumesAt) { // what began before says nothing about the time after
+	if !began.Before(l.resumesAt) { // earlier calls say nothing about the time after the pause
 		l.probing = false
 		l.mustProbe = l.mustProbe && how != outcomeAnswered
 	}
 	l.dispatch(now)
 }
 
-// rest lets no call begin for a while.
+// pauseFor starts no calls for the duration d.
 func (l *limiter) pauseFor(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -227,8 +227,8 @@ func (l *limiter) pauseFor(d time.Duration) {
 	}
 }
 
-// pause lets no call begin before a time, and then one at first. It reports whether that
-// is new. l.mu is held, as it is for what follows.
+// pauseUntil starts no calls before the given time, and only a probe then. It reports whether this
+// extends the current pause. The caller holds l.mu, as for all methods below.
 func (l *limiter) pauseUntil(until time.Time) bool {
 	if !until.After(l.resumesAt) {
 		return false
@@ -237,18 +237,18 @@ func (l *limiter) pauseUntil(until time.Time) bool {
 	return true
 }
 
-// hasRoom reports whether one more call may begin.
+// hasCapacity reports whether one more call may start.
 func (l *limiter) hasCapacity(now time.Time) bool {
 	return l.running < l.capacity() && !now.Before(l.resumesAt) && !l.probing
 }
 
-// admit counts a call that begins.
+// start counts a call that starts.
 func (l *limiter) start() {
 	l.running++
 	l.probing = l.mustProbe
 }
 
-// wake lets those in that may begin now, one of each line in turn.
+// dispatch starts as many waiting calls as possible, one from each queue in turn.
 func (l *limiter) dispatch(now time.Time) {
 	for l.waiting > 0 && l.hasCapacity(now) {
 		first := l.queues.Front()
@@ -293,7 +293,7 @@ func (l *limiter) dropQueue(at *linked.Element) {
 	delete(l.byOwner, l.queues.Remove(at).(*ownerQueue).owner)
 }
 
-// remove takes a waiter out, and reports false if it is not waiting any more.
+// dequeue removes a waiter. It returns false if the waiter no longer waits.
 func (l *limiter) dequeue(w *waiter) bool {
 	at := l.byOwner[w.owner]
 	if at == nil {
@@ -313,8 +313,8 @@ func (l *limiter) dequeue(w *waiter) bool {
 	return false
 }
 
-// makeRoom turns the last call of the longest line away, unless that is the owner's
-// own or no longer than it would be then.
+// evict refuses the last call of the longest queue. It returns false if that queue is the owner's
+// own, or if the owner's queue would become as long.
 func (l *limiter) evict(owner *Allowance) bool {
 	own := 0
 	if at := l.byOwner[owner]; at != nil {
@@ -335,7 +335,7 @@ func (l *limiter) evict(owner *Allowance) bool {
 	return true
 }
 
-// full is the error of a call that cannot even wait.
+// queueFull is the error of a call that cannot be queued.
 func (l *limiter) queueFull() *Error {
 	wait := time.Duration(float64(l.waiting) / max(1, l.adaptive.limit) * l.adaptive.recent * float64(time.Second))
 	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already: try again later, or ask for less at a time.")
@@ -343,41 +343,41 @@ func (l *limiter) queueFull() *Error {
 	return e
 }
 
-// askedToWait is the error of a call that would have to wait for too long.
+// pauseError is the error of a call whose deadline is before the end of the pause.
 func pauseError(wait time.Duration) *Error {
 	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call: try again then.")
 	e.Retryable, e.RetryAfter = true, wait
 	return e
 }
 
-// DefaultFilteredReads is how many filtered reads ClickFunnels lets a token run at a
-// time in a workspace (API.md §4).
+// DefaultFilteredReads is how many filtered reads ClickFunnels allows in flight for a token in a
+// workspace (API.md §4).
 const DefaultFilteredReads = 2
 
-// laneKey names a lane. Filtered reads have one of their own, within the other.
+// limiterKey identifies a limiter. Filtered reads also pass through a limiter of their own.
 type limiterKey struct {
 	hostKey
 	filtered bool
 }
 
-// lanes are all lanes. They are bounded in memory and safe for concurrent use.
+// limiters holds all limiters. It is bounded in memory and safe for concurrent use.
 type limiters struct {
-	filteredReads int      // negative is any number
-	replicas      Replicas // nil if there are none
+	filteredReads int      // negative means no limit
+	replicas      Replicas // nil without replicas
 
-	// others is how many replicas there are, as far as is known.
+	// replicaCount is the known number of replicas.
 	replicaCount replicaCounter
 
 	mu     sync.Mutex
-	leases uint64 // how many there have been
-	// used are those that somebody is in.
+	leases uint64 // number of leases so far
+	// active holds the limiters in use.
 	active map[limiterKey]*limiter
-	// learnt is what is known of others, where it is more than nothing: of those used
-	// last.
+	// idle holds the state of the most recently used other limiters, if it differs from the initial
+	// one.
 	idle *lru.Cache[limiterKey, limiterState]
 }
 
-// learnt is what is kept of a lane that nobody is in.
+// limiterState is the retained state of a limiter that is not in use.
 type limiterState struct {
 	adaptive adaptiveLimit
 	resumes  time.Time
@@ -387,13 +387,13 @@ type limiterState struct {
 func newLimiters(filteredReads int, replicas Replicas) *limiters {
 	known, err := lru.New[limiterKey, limiterState](maxIdleLimiters)
 	if err != nil {
-		panic(err) // only a size below 1 is an error
+		panic(err) // fails only for a size below 1
 	}
 	return &limiters{filteredReads: filteredReads, replicas: replicas, active: make(map[limiterKey]*limiter), idle: known}
 }
 
-// through returns the lanes that a call has to go through, the narrowest first, and
-// what is to be called when it is done with them.
+// forCall returns the limiters that a call must acquire, the narrowest first. The caller must call
+// done after it has released them.
 func (l *limiters) forCall(of hostKey, filtered bool) (path []*limiter, done func()) {
 	key := limiterKey{hostKey: of}
 	l.mu.Lock()
@@ -414,14 +414,14 @@ func (l *limiters) forCall(of hostKey, filtered bool) (path []*limiter, done fun
 	}
 }
 
-// stats returns how many calls are under way, wait, and on how many lanes.
+// stats returns the numbers of calls in flight, of waiting calls and of limiters.
 func (l *limiters) stats() (s Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, limiter := range l.active {
 		limiter.mu.Lock()
 		s.Waiting += limiter.waiting
-		if !key.filtered { // who is in the narrow one is in the other as well, or waits
+		if !key.filtered { // calls in the narrow limiter also are in the other one, or wait there
 			s.InFlight += limiter.running
 			s.Lanes++
 		}
@@ -430,6 +430,7 @@ func (l *limiters) stats() (s Stats) {
 	return s
 }
 
+// retain returns the limiter for a key, with one more user. l.mu is held.
 func (l *limiters) retain(key limiterKey, limit float64, fixed bool) *limiter {
 	known := l.active[key]
 	if known == nil {
@@ -450,6 +451,7 @@ func (l *limiters) retain(key limiterKey, limit float64, fixed bool) *limiter {
 	return known
 }
 
+// drop ends one use of a limiter, and keeps the state of an unused one. l.mu is held.
 func (l *limiters) drop(lim *limiter) {
 	if lim.users--; lim.users > 0 {
 		return

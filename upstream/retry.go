@@ -17,29 +17,30 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// caller makes calls, and makes them again where that is safe and may help. It keeps to the pace
-// that ClickFunnels bears, does not call a dead host, and ends when no caller waits any more. It
-// is safe for concurrent use.
+// retrier makes calls, and retries them where that is safe and useful. It respects the concurrency
+// limiters and circuit breakers, and stops when no caller waits any more. It is safe for concurrent
+// use.
 type retrier struct {
 	next        http.RoundTripper
-	timeout     time.Duration // of one attempt, the reading of the answer included
+	timeout     time.Duration // of one attempt, including reading the body
 	maxBody     int64
-	maxAttempts int // attempts at a call
+	maxAttempts int // of one call
 	limiters    *limiters
 	health      healthByHost
 	observer    Observer
 }
 
-// DefaultAttempts is how often a call is made at most: with one attempt in five
-// failing, one call in 400,000 is not answered.
+// DefaultAttempts is the default maximum number of attempts at a call. If one attempt in five
+// fails, one call in 400,000 still fails after eight attempts.
 const DefaultAttempts = 8
 
 const (
-	// The wait before the next attempt is anything up to a bound that doubles.
+	// The backoff before the next attempt is random, below a bound that doubles.
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = 2 * time.Second
-	// A failure that took long, or that is likely to come again, is not repeated as often:
-	// each attempt longer than long or answered 500 counts, those longer than veryLong twice.
+	// Slow failures and statuses that are likely to recur are retried less often. Each attempt that
+	// takes at least slowFailure, or is answered 500, counts once. Each that takes at least
+	// verySlowFailure counts twice. More than maxSlowFailures end the call.
 	slowFailure     = time.Second
 	verySlowFailure = 5 * time.Second
 	maxSlowFailures = 2
@@ -53,21 +54,21 @@ func newRetrier(next http.RoundTripper, cfg Config) *retrier {
 	}
 }
 
-// attempt is one attempt at a call, and what is made of it.
+// attempt is one attempt at a call, with its result.
 type attempt struct {
 	response
 	err error
-	// waited is how long it waited for the pace, and took how long it took then.
+	// waited is the time in the limiters' queues. took is the time after that.
 	waited, took time.Duration
-	// arrived says that it may have reached ClickFunnels.
+	// mayHaveArrived reports whether the request may have reached ClickFunnels.
 	mayHaveArrived bool
-	// reused says that it went over a connection that was used before.
+	// reused reports whether the connection had been used before.
 	reused bool
 }
 
-// do makes a call and reads the answer to its end. until tells by when it has to be
-// done, which may change; zero is never. With an error, the answer only says whether the call
-// is doubted.
+// do makes a call and reads the whole response. deadline returns the time by which the call must
+// end; it may change, and zero means no deadline. With an error, only the field uncertain of the
+// response is valid.
 func (c *retrier) do(ctx context.Context, r *request, deadline func() time.Time) (response, error) {
 	key := hostKey{r.credential, r.host}
 	h := c.health.get(key)
@@ -105,13 +106,14 @@ func (c *retrier) do(ctx context.Context, r *request, deadline func() time.Time)
 	}
 }
 
-// mayRepeat reports whether the client itself may repeat a call, and counts that.
+// allowRetry reports whether the client itself may repeat a call, and takes that from the retry
+// budget.
 func (c *retrier) allowRetry(r *request) bool {
 	h := c.health.get(hostKey{r.credential, r.host})
-	return c.maxAttempts > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do counts it as a first call
+	return c.maxAttempts > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do deposits it as a first call
 }
 
-// attempt makes a call once.
+// attempt makes one attempt at a call.
 func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path []*limiter, deadline time.Time) *attempt {
 	a := new(attempt)
 	if err := h.openError(); err != nil {
@@ -138,7 +140,8 @@ func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path [
 		return a
 	}
 	defer func() {
-		// Who gives up early says little of a host; who has waited for long does.
+		// A caller that cancels early says little about the host. One that has waited for
+		// verySlowFailure does.
 		gaveUp := ctx.Err() != nil && a.took < verySlowFailure
 		switch {
 		case !called || a.hostFailure() && (h.breaker.IsHalfOpen() || !gaveUp && !a.connectionLost()):
@@ -157,7 +160,7 @@ func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path [
 	return a
 }
 
-// report tells observers of an attempt.
+// report notifies the observer of an attempt, and adds an event to the span.
 func (c *retrier) report(r *request, a *attempt) {
 	if c.observer.Attempted != nil {
 		c.observer.Attempted(Attempt{Accounts: r.host == accounts, Status: a.status, Waited: a.waited, Took: a.took})
@@ -168,14 +171,14 @@ func (c *retrier) report(r *request, a *attempt) {
 	}
 }
 
-// longWait is how long a call has to wait for the pace for its span to say so.
+// minReportedWait is the shortest wait in a limiter that a span records.
 const minReportedWait = time.Millisecond
 
-// exchange sends a request and reads the answer.
+// exchange sends a request and reads the response into a.
 func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(conn httptrace.GotConnInfo) {
 		a.reused = conn.Reused
-		a.mayHaveArrived = true // without a connection nothing can have arrived; with one, nobody knows
+		a.mayHaveArrived = true // nothing can arrive without a connection; with one, the request may have
 	}}), c.timeout)
 	defer cancel()
 	var content io.Reader
@@ -195,7 +198,7 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 	a.mayHaveArrived = true
 	limit := c.maxBody + 1
 	if resp.StatusCode > 299 {
-		limit = min(limit, maxErrorBody+1) // more is not looked at
+		limit = min(limit, maxErrorBody+1) // the rest is not read
 	}
 	b := buffers.Get().(*bytes.Buffer)
 	a.buffer = b
@@ -209,14 +212,15 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 	return nil
 }
 
-// buffers hold bodies until they have been decoded, unless several calls share them. Without
-// reuse, an unshared nested query of 16 calls allocates 642 KB instead of 361 KB.
+// buffers pools the buffers of bodies until they are decoded; bodies of shared calls are not
+// returned. Without the pool, an unshared nested query of 16 calls allocates 642 KB instead of 361
+// KB.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxBuffer is the largest buffer that is kept for reuse, in bytes.
+// maxBuffer is the largest pooled buffer, in bytes.
 const maxBuffer = 1 << 20
 
-// free gives the answer's buffer back, if it has one. Its body must not be used any more.
+// free returns the response's buffer, if any, to the pool. The body must not be used afterwards.
 func (a *response) free() {
 	if a.buffer != nil && a.buffer.Cap() <= maxBuffer {
 		a.buffer.Reset()
@@ -227,7 +231,7 @@ func (a *response) free() {
 
 var errBodyTooLarge = errors.New("body exceeds the limit")
 
-// failed reports whether the same call may go better another time.
+// retryable reports whether another attempt at the same call may succeed.
 func (a *attempt) retryable() bool {
 	if a.err == nil {
 		switch a.status {
@@ -243,9 +247,9 @@ func (a *attempt) retryable() bool {
 	return !untrusted
 }
 
-// unavailable reports whether the answer says that the host is out of order (API.md §4):
-// 520–527 and 530 are what Cloudflare answers when it does not reach the host behind it.
-// A 500, 408 or 425 concerns the one call: it can be repeated, but the host is not dead.
+// unavailable reports whether the status says that the host is down (API.md §4). Cloudflare sends
+// 520–527 and 530 when it does not reach the host behind it. A 500, 408 or 425 concerns one call:
+// it can be retried, but does not count against the host.
 func (a *attempt) unavailable() bool {
 	switch s := a.status; s {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 530:
@@ -255,7 +259,7 @@ func (a *attempt) unavailable() bool {
 	}
 }
 
-// doubtful reports whether nobody can know if the call has done what it was to do.
+// uncertainOutcome reports whether ClickFunnels may or may not have carried the call out.
 func (a *attempt) uncertainOutcome() bool {
 	if a.err != nil {
 		return a.mayHaveArrived
@@ -264,7 +268,7 @@ func (a *attempt) uncertainOutcome() bool {
 	return s >= 500 || s == http.StatusRequestTimeout || s == http.StatusTooEarly
 }
 
-// dead reports whether the attempt says that the host is.
+// hostFailure reports whether the attempt says that the host is down.
 func (a *attempt) hostFailure() bool {
 	if a.err == nil {
 		return a.unavailable()
@@ -272,13 +276,14 @@ func (a *attempt) hostFailure() bool {
 	return a.err != errBodyTooLarge //nolint:errorlint // it is never wrapped
 }
 
-// lost reports whether the connection broke, which can fail many calls at the same moment
-// and says nothing about the host: the next attempts use another connection. A host that
-// breaks new connections, or does not answer in time, is dead all the same.
+// connectionLost reports whether a reused connection broke. That can fail many calls at once and
+// says nothing about the host, because the next attempts use another connection. A host that breaks
+// new connections, or does not respond in time, counts as down.
 func (a *attempt) connectionLost() bool {
 	return a.err != nil && a.reused && !errors.Is(a.err, context.DeadlineExceeded)
 }
 
+// outcome returns what the attempt says about the concurrency limit.
 func (a *attempt) outcome() outcome {
 	switch a.status {
 	case 0:
@@ -289,7 +294,7 @@ func (a *attempt) outcome() outcome {
 	return outcomeAnswered
 }
 
-// asked is how long ClickFunnels asks to wait, 0 if it does not say.
+// requestedWait returns how long ClickFunnels asks to wait, 0 if it does not say.
 func (a *attempt) requestedWait() time.Duration {
 	if s := a.status; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
 		return 0

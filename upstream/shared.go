@@ -8,98 +8,96 @@ import (
 	"time"
 )
 
-// Replicas is what servers that run side by side know together. All of it is for the
-// better only: what fails is done as by a server that is alone. It is safe for
-// concurrent use, and bounded in time by itself.
+// Replicas is the state that server replicas share, such as a Redis server. It is optional: if a
+// method fails, the client behaves as a standalone server. Implementations must be safe for
+// concurrent use and must bound the duration of each method themselves.
 type Replicas interface {
-	// Lease asks for a part of what all replicas together may have under way in a lane.
-	// The lease is this one's until it is replaced, given back (with a zero Ask) or not
-	// renewed for a while.
+	// Lease requests a part of the concurrency limit that all replicas share for a limiter. A lease
+	// lasts until it is replaced, given back (with a zero Ask) or not renewed for a while.
 	Lease(lane, id string, ask Ask) (Grant, error)
-	// Epoch returns what changes whenever a workspace is written to.
+	// Epoch returns a value that changes whenever a workspace is written to.
 	Epoch(ctx context.Context, workspace string) (epoch string, err error)
-	// Written changes it, also if the context has ended.
+	// Written changes the epoch of a workspace, even if the context has ended.
 	Written(ctx context.Context, workspace string)
-	// Answer returns what is kept under a key, and for how much longer.
+	// Answer returns the response stored under a key, and how much longer it is valid.
 	Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool)
-	// Keep keeps it, for a while.
+	// Keep stores a response for the duration ttl.
 	Keep(key string, answer []byte, ttl time.Duration)
 }
 
-// Ask is what a replica asks for, and tells, of a lane.
+// Ask is a replica's request for a lease, with what it has observed since the last one.
 type Ask struct {
-	// Need is how many calls are under way and waiting, Want how many there may soon be,
-	// Running how many may be under way until this is answered.
+	// Need is the number of calls in flight or waiting. Want is the number that may follow soon.
+	// Running is how many calls may be in flight until the response arrives.
 	Need, Want, Running int
-	// Limit is that of a lane of which nothing is known, and Most what it never exceeds.
+	// Limit is the initial limit, used if no replica knows the limiter. Most is the upper bound of
+	// the limit.
 	Limit float64
 	Most  int
-	// Ease and Grow are what the replica has learnt since it last asked: the limit is
-	// multiplied by the one, and then the other is added.
+	// Ease and Grow are the replica's changes since its last Ask: the shared limit is multiplied by
+	// Ease, and then Grow is added.
 	Ease, Grow float64
-	// Took is about how long a call takes: limits that are eased by several replicas
-	// within that time are so for the same reason, and once is enough.
+	// Took is the approximate duration of a call. Backoffs of several replicas within that time
+	// have the same cause, so only one of them counts.
 	Took time.Duration
-	// Rest is how long ClickFunnels has asked to wait; 0 for not at all. It is at most
-	// LongestRest: a stored one that is longer is wrong, and has to be ignored.
+	// Rest is how long ClickFunnels has asked to wait; 0 if it has not. It is at most LongestRest.
+	// A longer stored pause is wrong and must be ignored.
 	Rest, LongestRest time.Duration
 }
 
-// Grant is what a replica may have under way in a lane, and what all have learnt.
+// Grant is a replica's lease: how many calls it may have in flight, and the shared state.
 type Grant struct {
 	Calls int
 	Limit float64
-	// Eased is how long ago the limit was eased.
+	// Eased is the time since the shared limit last backed off.
 	Eased    time.Duration
 	Rest     time.Duration
 	Replicas int
 }
 
 const (
-	// A lease is renewed so often, the first where calls wait for it. It runs out some
-	// time after (see Replicas).
+	// Leases are renewed at these intervals; urgentRenewal applies while calls wait. An unrenewed
+	// lease expires some time later (see Replicas).
 	urgentRenewal = 50 * time.Millisecond
 	normalRenewal = 250 * time.Millisecond
-	// rounding is no difference between limits.
+	// limitEpsilon is the smallest difference between limits that counts.
 	limitEpsilon = 1e-6
-	// fewReplicas can renew as often as that. More do so less often, so that a lane
-	// takes as many renewals altogether.
+	// Up to fewReplicas replicas renew at these intervals. More replicas renew less often, so that
+	// the total number of renewals stays the same.
 	fewReplicas = 64
 )
 
-// lease is a lane's part of what all replicas may have under way. It is guarded by the
-// lane's mutex.
+// lease is a limiter's part of the shared limit. The limiter's mutex guards it.
 type lease struct {
-	// calls is how many may be under way here.
+	// granted is how many calls may be in flight on this replica.
 	granted int
-	// alone says that the replicas cannot be reached: of what is known, each then takes
-	// an equal part.
+	// standalone is set while the shared state is unreachable. Each replica then takes an equal
+	// part of the last known limit.
 	standalone bool
 	replicas   int
-	// told is the limit as all know it.
+	// sharedLimit is the limit as all replicas know it.
 	sharedLimit float64
-	// rests is until when ClickFunnels has asked to wait, if replicas do not know yet.
+	// unreportedPause is the end of a requested pause that other replicas do not know about yet.
 	unreportedPause time.Time
-	// more has the next renewal be made at once.
+	// renew triggers the next renewal at once.
 	renew chan struct{}
 }
 
-// name is the lane's among replicas. fixed is its limit if that never changes: another
-// one is another lane.
+// sharedKey returns the limiter's key in the shared state. fixed is its limit if that is constant:
+// limiters with different constant limits have different keys.
 func (k limiterKey) sharedKey(fixed int) string {
 	sum := digest(string(k.credential[:]), k.host, strconv.FormatBool(k.filtered), strconv.Itoa(fixed))
 	return hex.EncodeToString(sum[:])
 }
 
-// census is how many replicas have been seen at a time lately. It is safe for concurrent
-// use.
+// replicaCounter holds the largest number of replicas seen lately. It is safe for concurrent use.
 type replicaCounter struct {
 	mu     sync.Mutex
 	max    int
 	seenAt time.Time
 }
 
-// censusTTL is how long the most that have been seen count.
+// replicaCountTTL is how long the largest number counts.
 const replicaCountTTL = 10 * time.Minute
 
 func (c *replicaCounter) count() int {
@@ -116,7 +114,7 @@ func (c *replicaCounter) observe(replicas int) {
 	}
 }
 
-// keepLease keeps a lease of the lane until ended is closed.
+// renewLease renews the limiter's lease until closed is closed, and then gives it back.
 func (l *limiter) renewLease(replicas Replicas, counter *replicaCounter, id string, closed <-chan struct{}) {
 	fixed := 0
 	if l.adaptive.fixed {
@@ -136,7 +134,7 @@ func (l *limiter) renewLease(replicas Replicas, counter *replicaCounter, id stri
 		urgent := l.waiting > 0
 		renew := l.lease.renew
 		if urgent {
-			renew = nil // what there is has just been given
+			renew = nil // the lease was granted a moment ago
 		}
 		renewal := normalRenewal
 		if urgent {
@@ -160,12 +158,13 @@ func (l *limiter) renewLease(replicas Replicas, counter *replicaCounter, id stri
 	}
 }
 
-// ask returns what the lane asks for. l.mu is held.
+// leaseRequest returns the limiter's next request. l.mu is held.
 func (l *limiter) leaseRequest() Ask {
 	t := l.lease
 	need := l.running + l.waiting
 	want := need + need/2
-	// Until this is answered no more begin than are told: others get what is left.
+	// Until the response arrives, no more calls start than the request states. The other replicas
+	// share the rest.
 	t.granted = min(t.granted, max(l.running, want))
 	ask := Ask{Need: need, Want: want, Running: max(l.running, t.granted), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.unreportedPause)), LongestRest: maxRetryAfter,
 		Took: time.Duration(l.adaptive.recent * float64(time.Second))}
@@ -182,22 +181,23 @@ func (l *limiter) leaseRequest() Ask {
 	return ask
 }
 
-// take takes in what the replicas have answered to what was asked. l.mu is held.
+// applyGrant applies the response to a lease request. l.mu is held.
 func (l *limiter) applyGrant(ask Ask, grant Grant, err error) {
 	t, now := l.lease, time.Now()
 	expected := t.sharedLimit*ask.Ease + ask.Grow
 	if t.standalone = err != nil; t.standalone {
-		// It may have been heard all the same: what has been told is not told again.
+		// The request may have arrived despite the error. Its changes are therefore not reported
+		// again.
 		t.sharedLimit = expected
 		l.dispatch(now)
 		return
 	}
 	t.granted, t.replicas = grant.Calls, grant.Replicas
-	if t.unreportedPause.Sub(now) <= ask.Rest { // else it is longer since it was asked
+	if t.unreportedPause.Sub(now) <= ask.Rest { // otherwise the pause was extended after the request
 		t.unreportedPause = time.Time{}
 	}
 	if !l.adaptive.fixed {
-		// What has been learnt meanwhile is told the next time.
+		// Changes since the request are reported by the next one.
 		switch limit := l.adaptive.limit; {
 		case t.sharedLimit == 0:
 			limit = grant.Limit
@@ -213,13 +213,13 @@ func (l *limiter) applyGrant(ask Ask, grant Grant, err error) {
 			l.adaptive.backedOff, l.adaptive.backedOffRunning = at, 0
 		}
 	}
-	if grant.Rest > 0 && grant.Rest <= maxRetryAfter { // no replica has stored a longer one
+	if grant.Rest > 0 && grant.Rest <= maxRetryAfter { // replicas store no longer pause
 		l.pauseUntil(now.Add(grant.Rest))
 	}
 	l.dispatch(now)
 }
 
-// capacity is how many calls may be under way. l.mu is held.
+// capacity returns how many calls may be in flight. l.mu is held.
 func (l *limiter) capacity() int {
 	limit := max(1, int(l.adaptive.limit))
 	switch t := l.lease; {
@@ -227,15 +227,15 @@ func (l *limiter) capacity() int {
 		return limit
 	case t.standalone:
 		return max(1, limit/max(1, t.replicas))
-	case l.adaptive.limit < t.sharedLimit-limitEpsilon: // eased, and not yet told
+	case l.adaptive.limit < t.sharedLimit-limitEpsilon: // backed off, but not yet reported
 		return min(t.granted, max(1, int(float64(t.granted)*l.adaptive.limit/t.sharedLimit)))
 	default:
 		return t.granted
 	}
 }
 
-// part is how many of the calls that may be under way are this server's, if each has as
-// many. l.mu is held.
+// localShare returns this server's part of the limit if all replicas have equal parts. l.mu is
+// held.
 func (l *limiter) localShare() float64 {
 	if l.lease == nil {
 		return l.adaptive.limit
@@ -243,7 +243,7 @@ func (l *limiter) localShare() float64 {
 	return l.adaptive.limit / float64(max(1, l.lease.replicas))
 }
 
-// hunger has the lease be renewed at once. l.mu is held.
+// renewNow triggers a renewal of the lease at once. l.mu is held.
 func (l *limiter) renewNow() {
 	if l.lease != nil {
 		select {
