@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// enter completes a row of an answer that was asked for at a place, and returns whether it
-// exists for the client. Every record of every answer goes through here before anything
-// else looks at it.
+// checkScopeAndSetWorkspace sets the workspace of a row of a response, and of its child rows. at is
+// where the row was requested, and chain is the number of calls that led to it. It returns false if
+// the row is outside the client's scope. Every record of every response passes through here before
+// any other code sees it.
 func (c *Client) checkScopeAndSetWorkspace(r *Row, at Place, chain int) bool {
 	naming := r.layout.typ.naming
 	if c.scope != nil && !c.scope.allows(r, ownership{workspace: at.WorkspaceID}, naming) {
@@ -20,8 +21,9 @@ func (c *Client) checkScopeAndSetWorkspace(r *Row, at Place, chain int) bool {
 	return true
 }
 
-// enter says which workspace or team the row was found in, and completes the rows below.
-// One below a relation is dropped if it is not the record that the relation's id names.
+// setWorkspace sets the workspace or team in which the row was found, runs the hook of its type,
+// and does the same for its child rows. It drops an embedded record of a relation whose id is not
+// the relation's id.
 func (r *Row) setWorkspace(parent string, n naming) {
 	t := r.layout.typ
 	if t.parent != "" {
@@ -52,13 +54,13 @@ func (r *Row) setWorkspace(parent string, n naming) {
 	}
 }
 
-// home is where the records of an answer have to belong: to a workspace, or within a
-// team's own record to that team.
+// ownership is where the records of a response must belong: to a workspace, or, within a team's own
+// record, to that team.
 type ownership struct{ workspace, team string }
 
-// admits reports whether a row exists for the client, and takes out of it the rows below
-// that do not. For a scoped client a row does not exist if it names another workspace than
-// the one that it was asked for in, or none where its kind names one.
+// allows reports whether a row is within the scope, and removes the child rows that are not. A row
+// is outside if it names another workspace than the one it was requested in. It is also outside if
+// it names none although its kind always does.
 func (s *Scope) allows(r *Row, in ownership, n naming) bool {
 	t := r.layout.typ
 	switch t.kind { //nolint:exhaustive // the others belong to one of these
@@ -96,11 +98,12 @@ func (s *Scope) allows(r *Row, in ownership, n naming) bool {
 	return true
 }
 
-// teamKey is the key by which rows name their team.
+// teamKey is the key of a row's team.
 const teamKey = "team_id"
 
-// Missing returns [NotThere] in place of an error by which ClickFunnels has refused a look-up
-// by id, for a scoped client: the reason would tell whether there is such a record.
+// Missing replaces an error of a look-up by id with [NotThere] for a scoped client, because
+// ClickFunnels' reason would tell whether the record exists. Errors that are about the call and not
+// about the record stay as they are: 401, 408, 425 and 429, and all statuses outside 400–499.
 func (c *Client) Missing(err error) error {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok || !c.Scoped() {
@@ -108,7 +111,7 @@ func (c *Client) Missing(err error) error {
 	}
 	switch failed.Status {
 	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return err // about the call, and not about the record
+		return err // about the call, not the record
 	}
 	if failed.Status >= 400 && failed.Status < 500 {
 		return NotThere()

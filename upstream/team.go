@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Teams lists the teams that the token reaches.
+// Teams lists the teams that the token reaches, within the client's scope.
 func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Team], error) {
 		return fetchPage[Team](ctx, c, onAccounts, q, "teams")
@@ -27,8 +27,8 @@ func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	return fetchRecord[Team](ctx, c, onAccounts, "teams", id)
 }
 
-// UpdateTeam changes a team, given by its raw or public id, with the attributes of the
-// body `team` (API.md §5).
+// UpdateTeam changes a team, given by its raw or public id, with the attributes of the body `team`
+// (API.md §5). Attributes that are absent stay unchanged.
 func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Team, error) {
 	if c.Scoped() {
 		if _, err := c.Team(ctx, id); err != nil {

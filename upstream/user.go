@@ -2,7 +2,7 @@ package upstream
 
 import "context"
 
-// Users lists the users that the token reaches.
+// Users lists the users that the token reaches. A scoped client sees none.
 func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 	if c.Scoped() {
 		return &Page[User]{}, nil
@@ -10,7 +10,7 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 	return fetchPage[User](ctx, c, onAccounts, q, "users")
 }
 
-// User fetches a user by its raw or public id.
+// User fetches a user by its raw or public id. A scoped client finds none.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	if c.Scoped() {
 		return nil, NotThere()

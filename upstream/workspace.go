@@ -8,15 +8,15 @@ import (
 // Place returns where the workspace's own records are found.
 func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain()} }
 
-// kept remembers the workspaces that have just come.
+// rememberAll stores the places of fetched workspaces.
 func (c *Client) rememberAll(rows ...*Workspace) {
 	for _, w := range rows {
 		c.remember(w)
 	}
 }
 
-// Workspaces lists a team's workspaces; team is its raw or public id. The
-// subdomains are remembered for the client's token.
+// Workspaces lists the workspaces of a team, given by its raw or public id, within the client's
+// scope. It remembers their subdomains for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
 		page, err := fetchPage[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
@@ -41,8 +41,8 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 	return visiblePage(ctx, q, fetch, len(c.scope.workspaces))
 }
 
-// Workspace fetches a workspace by its raw or public id. Its subdomain is
-// remembered for the client's token.
+// Workspace fetches a workspace by its raw or public id. It remembers the subdomain for the
+// client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	if c.scope.excludes(id) {
 		return nil, NotThere()
@@ -54,9 +54,9 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	return w, err
 }
 
-// UpdateWorkspace changes a workspace, given by its raw or public id, with the
-// attributes of the body `workspace` (API.md §5). Its subdomain is remembered for the
-// client's token.
+// UpdateWorkspace changes a workspace, given by its raw or public id, with the attributes of the
+// body `workspace` (API.md §5). Attributes that are absent stay unchanged. It remembers the
+// subdomain for the client's token.
 func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any) (*Workspace, error) {
 	if c.Scoped() {
 		if _, err := c.Workspace(ctx, id); err != nil {

@@ -10,21 +10,21 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Place says where a workspace's records are found.
+// Place is where a workspace's records are found.
 type Place struct {
 	// WorkspaceID is the workspace's raw or public id.
 	WorkspaceID string
-	// Subdomain is the workspace's own; empty when the caller does not know it.
+	// Subdomain is the workspace's subdomain; empty if unknown.
 	Subdomain string
 }
 
-// A subdomain hardly ever changes (API.md §5, Workspace). When one does, the old one is
-// still tried first for at most an hour (see [in]).
+// Subdomains hardly ever change (API.md §5, Workspace). After a change, the old one is tried first
+// for at most an hour (see [onWorkspaceHost]).
 const (
 	workspaceHostTTL  = time.Hour
 	maxWorkspaceHosts = 100_000
-	// lookUpAgain is how long a workspace is not looked up again for calls that belong to
-	// no request.
+	// renameCheckInterval is the minimum time between look-ups of the same workspace for calls that
+	// belong to no request.
 	renameCheckInterval = time.Second
 )
 
@@ -33,16 +33,15 @@ type workspaceHostKey struct {
 	id         string
 }
 
-// knownPlace is a place and when it was learnt.
+// workspaceHost is a place and when it was learnt.
 type workspaceHost struct {
 	Place
 	learntAt time.Time
 }
 
-// places remembers, for each credential, where its workspaces are: what one
-// token can see is never an answer to another. It is bounded and safe for
-// concurrent use. What was used last is kept: a cache that goes by how often
-// would turn away what has just been learnt, which is what is about to be used.
+// workspaceHosts remembers the hosts of workspaces for each credential, so that no token learns
+// what another one can see. It is bounded and safe for concurrent use. It evicts the least recently
+// used entries. Eviction by frequency would drop new entries, which are about to be used.
 type workspaceHosts struct {
 	known *lru.Cache[workspaceHostKey, workspaceHost]
 }
@@ -50,7 +49,7 @@ type workspaceHosts struct {
 func newWorkspaceHosts(size int) workspaceHosts {
 	known, err := lru.New[workspaceHostKey, workspaceHost](size)
 	if err != nil {
-		panic(err) // only a size below 1 is an error
+		panic(err) // fails only for a size below 1
 	}
 	return workspaceHosts{known}
 }
@@ -63,27 +62,27 @@ func (p workspaceHosts) get(key workspaceHostKey) (Place, bool) {
 	return known.Place, true
 }
 
-// remember keeps what a workspace's record says of its place. A subdomain that
-// is not one DNS label is not believed, also when ClickFunnels sends it.
+// remember stores the place of a workspace. It ignores a subdomain that is not one DNS label, even
+// if ClickFunnels sent it.
 func (c *Client) remember(w *Workspace) {
 	subdomain, err := ParseSubdomain(w.Subdomain())
 	if err != nil && c.template.perWorkspace || !IsRawID(w.RawID()) || !c.scope.workspace(w.RawID(), w.TeamID()) {
 		return
 	}
-	// What is kept are copies: texts of records are parts of larger pieces.
+	// The strings are cloned, because those of records refer to larger blocks.
 	place := Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}
 	for _, id := range w.IDs() {
 		if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, id}); ok && known == place {
-			continue // until its time is over
+			continue // keep the expiry of the known entry
 		}
 		c.workspaceHosts.known.Add(workspaceHostKey{c.credential, strings.Clone(id)}, workspaceHost{place, time.Now()})
 	}
 }
 
-// Locate completes a place from what the caller gave and the client remembers,
-// with no call. It reports false when the workspace has to be fetched first:
-// its subdomain, or behind a URL template without one its raw id, is unknown, or
-// it is not known yet to be within the client's scope.
+// Locate completes a place from the caller's values and the remembered ones, without a call. It
+// returns false if the workspace must be fetched first. That is the case if its subdomain is
+// unknown or, for a URL template without a placeholder, its raw id. It also is if the workspace is
+// not yet known to be within the client's scope.
 func (c *Client) Locate(p Place) (Place, bool) {
 	if p.Subdomain != "" && !c.Scoped() {
 		return p, true
@@ -94,8 +93,8 @@ func (c *Client) Locate(p Place) (Place, bool) {
 	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID) && !c.Scoped()
 }
 
-// PlaceOf returns where a workspace's records are found. It fails when the
-// workspace, as ClickFunnels sent it, has no usable subdomain.
+// PlaceOf returns the place of a workspace. It fails with the code Unavailable if ClickFunnels sent
+// no usable subdomain.
 func (c *Client) PlaceOf(w *Workspace) (Place, error) {
 	if !c.template.perWorkspace {
 		return Place{WorkspaceID: w.Key()}, nil
@@ -107,8 +106,8 @@ func (c *Client) PlaceOf(w *Workspace) (Place, error) {
 	return Place{WorkspaceID: w.Key(), Subdomain: subdomain}, nil
 }
 
-// locate is [Client.Locate], fetching the workspace where that is needed. Behind
-// a URL template with a placeholder, the place's subdomain has been checked.
+// locate is [Client.Locate], but fetches the workspace if necessary. For a URL template with a
+// placeholder, it also validates the subdomain.
 func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 	found, ok := c.Locate(p)
 	if !ok {
@@ -126,9 +125,9 @@ func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
 	return found, err
 }
 
-// in makes a call where a workspace's records are found. If they are not found on the
-// subdomain that is remembered, the workspace may have been renamed: it is looked up, and
-// the call is made again if its subdomain is another one now.
+// onWorkspaceHost makes a call on a workspace's host. If a remembered subdomain yields 404 or a
+// redirect, the workspace may have been renamed. It then looks the workspace up, and repeats the
+// call if the subdomain has changed.
 func onWorkspaceHost[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
 	if p, err = c.locate(ctx, p); err != nil {
 		return found, err
@@ -140,9 +139,8 @@ func onWorkspaceHost[R any](ctx context.Context, c *Client, p Place, call func(P
 	return found, err
 }
 
-// renamed returns the place of a workspace for which a call has failed, and whether it is
-// another one than the call was made for. What has been looked up for this request is not
-// looked up again.
+// checkRenamed returns the current place of a workspace after a failed call, and whether it has
+// changed. It looks a workspace up at most once for each request.
 func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, bool) {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok || !c.template.perWorkspace || failed.Unknown ||
@@ -151,10 +149,10 @@ func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, b
 	}
 	key := workspaceHostKey{c.credential, p.WorkspaceID}
 	known, ok := c.workspaceHosts.known.Get(key)
-	if !ok { // the subdomain is the caller's own
+	if !ok { // the caller named the subdomain
 		return p, false
 	}
-	if known.Subdomain != p.Subdomain { // another call has found out
+	if known.Subdomain != p.Subdomain { // another call has looked it up
 		return known.Place, true
 	}
 	began := time.Now().Add(-renameCheckInterval)
@@ -164,8 +162,8 @@ func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, b
 	if known.learntAt.After(began) {
 		return p, false
 	}
-	// The call that failed is the one that the request pays for. This one is made once,
-	// without retries: its failure must not hold up an answer that is there.
+	// The request pays only for the failed call. The look-up is not retried, because its failure
+	// must not delay a response that is already there.
 	w, err := c.Workspace(withoutRetries(Aside(Fresh(ctx))), p.WorkspaceID)
 	if err != nil {
 		return p, false

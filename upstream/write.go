@@ -9,11 +9,12 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// write makes one call that changes something, and passes its answer's body to read, with
-// whether an earlier attempt may have been carried out. An error whose outcome is unknown
-// says so ([Error.Unknown]), as does ClickFunnels' refusal ([Error.Refused]). Repeatable calls are made
-// again where that may help; others only where ClickFunnels has certainly not carried
-// them out (API.md §4).
+// write makes one call that changes something. It passes the response body to read, and whether an
+// earlier attempt may have been carried out.
+//
+// An error reports whether the outcome is unknown ([Error.Unknown]) and whether ClickFunnels
+// refused the write itself ([Error.Refused]). Idempotent calls are retried where that is useful.
+// Others are retried only if ClickFunnels has certainly not carried them out (API.md §4).
 func (c *Client) write(ctx context.Context, method, subdomain string, segments []string, query string, body any, idempotent bool, read func(status int, uncertain bool, body []byte) error) error {
 	var text []byte
 	if body != nil {
@@ -40,10 +41,10 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 	return &reported
 }
 
-// written is [Client.write] for a record, which is wrapped in its key and answered with
-// (API.md §5). created tells whether it has come to be; it is nil if nobody can know,
-// because an earlier attempt may have created it. A client that must not see everything is not shown another record, should
-// ClickFunnels answer with that.
+// writeRecord is [Client.write] for a record. The attributes are wrapped in the key, and the
+// response is the record (API.md §5). created reports whether the record was created. It is nil if
+// an earlier attempt may have created it. If the response is another record, a scoped client gets
+// an error instead.
 func writeRecord[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, idempotent bool) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.expanded(TypeOf[T]()))
 	err = c.write(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, idempotent, func(status int, uncertain bool, body []byte) (err error) {
@@ -62,7 +63,7 @@ func writeRecord[T any, P keyed[T]](ctx context.Context, c *Client, method strin
 	return row, created, nil
 }
 
-// createdIn creates a record on the subdomain of a place.
+// createdIn creates a record on a workspace's host.
 func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, idempotent bool, segments ...string) (row *T, created *bool, err error) {
 	row, err = onWorkspaceHost(ctx, c, p, func(p Place) (row *T, err error) {
 		row, created, err = writeRecord[T, P](ctx, c, http.MethodPost, p, p.segments(segments), key, attributes, idempotent)
@@ -71,15 +72,15 @@ func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	return row, created, err
 }
 
-// anothers says that a write was answered with a record that the client must not see.
+// foreignRecord is the error of a write whose response is a record that the client must not see.
 func foreignRecord() *Error {
 	failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
 	failed.Unknown = true
 	return failed
 }
 
-// updatedIn changes a record of a place; find reads it. Updates are partial: what is
-// absent stays, null clears (API.md §4).
+// updatedIn updates a record on a workspace's host. find reads the record. Updates are partial:
+// absent attributes stay unchanged, and null clears one (API.md §4).
 func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, segments[len(segments)-1])
@@ -94,8 +95,8 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	})
 }
 
-// deletedIn deletes a record of a place, or does with it what else a DELETE stands for;
-// find reads the record with the id.
+// deletedIn deletes a record on a workspace's host, or makes another DELETE call for it. find reads
+// the record by its id.
 func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) error {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, id)
@@ -110,9 +111,8 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 	return err
 }
 
-// own locates a place for a write to one of its records. A client that must not see
-// everything first finds the record there: a host can know those of other workspaces
-// (API.md §9, 3).
+// locateForWrite locates a place for a write to one of its records. A scoped client first reads the
+// record there, because a host can return records of other workspaces (API.md §9, 3).
 func (c *Client) locateForWrite(ctx context.Context, p Place, find func(Place) error) (Place, error) {
 	p, err := c.locate(ctx, p)
 	if err == nil && c.Scoped() {
