@@ -19,8 +19,8 @@ import (
 
 const token = "s3cret-token"
 
-// api is a server mounted under a base path, so that an address that is not
-// built from the template shows.
+// api is a test server mounted under a base path. URLs that are not built from the template
+// therefore fail.
 type api struct {
 	*httptest.Server
 	handle http.HandlerFunc
@@ -78,7 +78,7 @@ func TestRequestHeaders(t *testing.T) {
 	}
 }
 
-// TestAddresses checks the path and the query of every call.
+// TestRequestPathsAndQueries checks the path and query of each call.
 func TestRequestPathsAndQueries(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "s") && !strings.Contains(r.URL.Path, "/workspaces/7x") {
@@ -124,8 +124,7 @@ func TestRequestPathsAndQueries(t *testing.T) {
 	}
 }
 
-// TestNowhereElse tries to lead a call to another host or path: no call is made
-// at all.
+// TestInvalidSubdomainsAndIDsMakeNoCall tries to direct a call to another host or path.
 func TestInvalidSubdomainsAndIDsMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	ctx, c := t.Context(), a.client(t)
@@ -144,7 +143,7 @@ func TestInvalidSubdomainsAndIDsMakeNoCall(t *testing.T) {
 	}
 }
 
-// TestHostileSubdomain has ClickFunnels itself name a subdomain that is none.
+// TestInvalidSubdomainFromAPIIsRefused has ClickFunnels send an invalid subdomain.
 func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	a := newAPI(t, sends(`{"id": 7, "subdomain": "evil.example/"}`))
 	_, err := a.client(t).Contacts(t.Context(), upstream.Place{WorkspaceID: "7"}, upstream.Query{})
@@ -156,8 +155,8 @@ func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	}
 }
 
-// TestHostileCursor has ClickFunnels say in every way that it has that a list goes on
-// somewhere else: it goes on at its own address, behind whatever the cursor is.
+// TestPaginationStaysOnItsURL has ClickFunnels point to another URL in each header that could. The
+// client continues at its own URL and escapes the cursor.
 func TestPaginationStaysOnItsURL(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -172,7 +171,7 @@ func TestPaginationStaysOnItsURL(t *testing.T) {
 		return c.Teams(ctx, q)
 	})
 	if !errors.Is(err, upstream.Unavailable) {
-		t.Errorf("want an error of a walk that leads back, got %v", err)
+		t.Errorf("got %v, want the error of a walk without progress", err)
 	}
 	for i, uri := range a.requests() {
 		if want := "/base/accounts/api/v2/teams?after=1%26filter%5Bid%5D%3D2%23%2F..%2F..%3Fx%3D"; i > 0 && !strings.HasPrefix(uri, want) {
@@ -184,7 +183,7 @@ func TestPaginationStaysOnItsURL(t *testing.T) {
 	}
 }
 
-// TestRedirect does not follow one with the token, wherever it leads.
+// TestRedirectsAreNotFollowed checks that no redirect carries the token away.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -199,8 +198,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestSubdomainIsLearntOnce looks a workspace up once for each credential,
-// under each of its ids, and never for another credential.
+// TestSubdomainLookUpIsRememberedPerCredential checks that a workspace is looked up once for each
+// credential, and is then known by each of its ids.
 func TestSubdomainLookUpIsRememberedPerCredential(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/accounts/") {
@@ -269,12 +268,12 @@ func TestURLTemplateValidation(t *testing.T) {
 		case problem == "" && err != nil:
 			t.Errorf("%s: %v", template, err)
 		case problem != "" && (err == nil || !strings.Contains(err.Error(), problem) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "pass@")):
-			t.Errorf("%s: %v, want something of %q", template, err, problem)
+			t.Errorf("%s: %v, want %q in it", template, err, problem)
 		}
 	}
 }
 
-// TestLocalhostNames reaches a name below localhost without a resolver.
+// TestLocalhostSubdomainsNeedNoResolver calls a name below localhost.
 func TestLocalhostSubdomainsNeedNoResolver(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Host, "acme.localhost:") {
@@ -289,7 +288,7 @@ func TestLocalhostSubdomainsNeedNoResolver(t *testing.T) {
 	}
 }
 
-// TestFilterValues refuses what cannot be sent as one value.
+// TestFilterRefusesUnusableValues checks values that cannot be sent as one value.
 func TestFilterRefusesUnusableValues(t *testing.T) {
 	for _, value := range []string{"", " ", "a,b", "a\nb", "a\x00"} {
 		if _, err := upstream.Filter("").With("id", value); !errors.Is(err, upstream.BadUserInput) {
@@ -312,11 +311,12 @@ func TestBodySizeAndCallTimeout(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Teams(ctx, upstream.Query{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("given up: %v", err)
+		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// TestUnreachable tells no address, which may hold a caller's values.
+// TestConnectionErrorsHideTheURL checks that errors omit the URL, which may contain a caller's
+// values.
 func TestConnectionErrorsHideTheURL(t *testing.T) {
 	a := newAPI(t, sends(""))
 	c := a.client(t)
@@ -332,7 +332,7 @@ func TestConnectionErrorsHideTheURL(t *testing.T) {
 	}
 }
 
-// TestTokenIsNeverPrinted formats tokens, and what holds them, in every way.
+// TestTokenIsNeverPrinted formats tokens, and values that contain them, with every verb.
 func TestTokenIsNeverPrinted(t *testing.T) {
 	type holder struct{ Token upstream.Token }
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T%v"} {
@@ -348,7 +348,7 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 	}
 }
 
-// TestMissingToken makes no call.
+// TestUnusableTokensMakeNoCall checks missing and malformed tokens.
 func TestUnusableTokensMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	for _, token := range []upstream.Token{"", "two words", "a\r\nb", upstream.Token(strings.Repeat("a", 5000))} {
@@ -361,7 +361,7 @@ func TestUnusableTokensMakeNoCall(t *testing.T) {
 	}
 }
 
-// TestManyConnections keeps the connections of a fan-out for the next one.
+// TestFanOutReusesConnections checks that the connections of one fan-out serve the next.
 func TestFanOutReusesConnections(t *testing.T) {
 	const fan = 100
 	var opened atomic.Int64

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestErrorBodies reads every shape that the API's errors have (API.md §4).
+// TestErrorBodyShapes reads each shape of the API's error bodies (API.md §4).
 func TestErrorBodyShapes(t *testing.T) {
 	for _, test := range []struct{ body, text string }{
 		{`{"error": "API key missing or invalid"}`, "API key missing or invalid"},
@@ -91,8 +91,8 @@ func TestRetryAfterFormats(t *testing.T) {
 	}
 }
 
-// TestTokenInAnError has ClickFunnels echo the token in every place that could
-// let it through.
+// TestErrorMessagesHideTheToken has ClickFunnels echo the token at every offset and with characters
+// that are removed.
 func TestErrorMessagesHideTheToken(t *testing.T) {
 	const token = "s3cret-token"
 	c, err := New(Config{})
@@ -110,7 +110,7 @@ func TestErrorMessagesHideTheToken(t *testing.T) {
 	}
 }
 
-// TestErrorMessagesAreSeparate keeps what belongs to one message in one.
+// TestErrorMessagesAreSplit checks that a text is split into messages only between them.
 func TestErrorMessagesAreSplit(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
@@ -131,7 +131,7 @@ func TestErrorMessagesAreSplit(t *testing.T) {
 	}
 }
 
-// TestPlainTextErrors shows text that is called plain, but not a server's own failure.
+// TestPlainTextErrorMessages checks that plain text is shown for 4xx but not for 5xx.
 func TestPlainTextErrorMessages(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
@@ -153,13 +153,13 @@ func TestPlainTextErrorMessages(t *testing.T) {
 	}
 }
 
-// TestErrorBodiesAreBounded reads bodies that would become many or long messages.
+// TestErrorBodiesAreBounded reads bodies with many or long messages.
 func TestErrorBodiesAreBounded(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	key := strings.Repeat("k", 50<<10)
 	for name, body := range map[string]string{
 		"a long attribute with many messages": `{"` + key + `":["a"` + strings.Repeat(`,"a"`, 5000) + `]}`,
-		"one of more than is read":            `{"` + key + key + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`,
+		"an attribute longer than the limit":  `{"` + key + key + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`,
 		"many attributes":                     `{"a":"b"` + strings.Repeat(`,"a":"b"`, 2<<20) + `}`,
 		"many objects":                        `[{}` + strings.Repeat(`,{}`, 5<<20) + `]`,
 		"a long message":                      `{"error":"` + strings.Repeat("a", 16<<20) + `"}`,
@@ -181,7 +181,7 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 	}
 	e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
 	if e.Message != "name is taken" {
-		t.Errorf("what was read before the end is lost: %q", e.Message)
+		t.Errorf("a message before the limit is lost: %q", e.Message)
 	}
 	long := strings.Repeat("Name is taken; ", 5000)
 	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {

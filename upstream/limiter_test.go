@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// crowded is a [http.RoundTripper] that answers a number of calls at a time, refuses
-// those beyond, and takes longer the more there are.
+// limitedAPI is a [http.RoundTripper] that refuses calls beyond its capacity. Its latency depends
+// on the number of calls in flight.
 type limitedAPI struct {
 	capacity int
 	latency  func(running int) time.Duration
@@ -58,7 +58,7 @@ func always(d time.Duration) func(int) time.Duration { return func(int) time.Dur
 
 var acme = Place{WorkspaceID: "101", Subdomain: "acme"}
 
-// crowd returns a client of a crowded API.
+// newLimitedClient returns a client of a limitedAPI.
 func newLimitedClient(t *testing.T, next *limitedAPI) *Client {
 	t.Helper()
 	c, err := New(Config{Transport: next})
@@ -68,13 +68,13 @@ func newLimitedClient(t *testing.T, next *limitedAPI) *Client {
 	return c.WithToken("secret")
 }
 
-// request returns the context of a client request of its own.
+// withOwnAllowance returns the context of a new client request.
 func withOwnAllowance(ctx context.Context) context.Context {
 	return WithAllowance(ctx, &Allowance{})
 }
 
-// pages reads n different pages at once, and returns how many failed and how long it
-// took.
+// fetchPages fetches n different pages in parallel. It returns the number of failures and the
+// duration.
 func fetchPages(ctx context.Context, c *Client, n int, q Query) (failed int, took time.Duration) {
 	began := time.Now()
 	var wait sync.WaitGroup
@@ -94,8 +94,8 @@ func fetchPages(ctx context.Context, c *Client, n int, q Query) (failed int, too
 	return failed, time.Since(began)
 }
 
-// TestPaceFindsTheLimit has an API bear twelve calls at a time: after a while hardly
-// any is refused, all are answered, and what it bears is used.
+// TestLimiterFindsCapacity checks that the limiter adapts to an API with a capacity of twelve
+// calls: no call fails, few are refused, and the capacity is used.
 func TestLimiterFindsCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{capacity: 12, latency: always(100 * time.Millisecond)}
@@ -108,13 +108,13 @@ func TestLimiterFindsCapacity(t *testing.T) {
 				continue
 			}
 			if failed > 0 || refused > 20 {
-				t.Errorf("round %d: %d failed, %d were refused", round, failed, refused)
+				t.Errorf("round %d: %d calls failed, %d were refused", round, failed, refused)
 			}
-			if took > 3*time.Second { // 0.84 s if it were known
+			if took > 3*time.Second { // 0.84 s at the exact capacity
 				t.Errorf("round %d took %s", round, took)
 			}
 		}
-		// Now it bears more.
+		// The capacity grows.
 		api.mu.Lock()
 		api.capacity, api.peak = 1000, 0
 		api.mu.Unlock()
@@ -122,13 +122,12 @@ func TestLimiterFindsCapacity(t *testing.T) {
 			fetchPages(withOwnAllowance(t.Context()), c, 100, Query{})
 		}
 		if api.peak < 40 {
-			t.Errorf("%d at a time, of an API that bears more", api.peak)
+			t.Errorf("%d calls in flight, although the capacity has grown", api.peak)
 		}
 	})
 }
 
-// TestPaceSlowsDown has an API that refuses nothing, but takes the longer the more
-// calls there are.
+// TestLimiterBacksOffOnLatency has an API that refuses nothing but slows down with more calls.
 func TestLimiterBacksOffOnLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(50 * time.Millisecond)}
@@ -137,7 +136,7 @@ func TestLimiterBacksOffOnLatency(t *testing.T) {
 			fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
 		}
 		if api.peak < 150 {
-			t.Errorf("%d at a time, of an API that is quick", api.peak)
+			t.Errorf("%d calls in flight, although the API is fast", api.peak)
 		}
 		api.mu.Lock()
 		api.peak = 0
@@ -151,13 +150,13 @@ func TestLimiterBacksOffOnLatency(t *testing.T) {
 		api.mu.Unlock()
 		fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
 		if api.peak > 100 || api.peak < latencyFloor {
-			t.Errorf("%d at a time, of an API that gets slow", api.peak)
+			t.Errorf("%d calls in flight, although the API slows down", api.peak)
 		}
 	})
 }
 
-// TestPaceIsFair has a huge request take all there is: a small one is answered as soon
-// as a few calls have ended, and not after all of them.
+// TestLimiterIsFair has a huge request occupy the limiter. A small request is answered after a few
+// calls and not after all of them.
 func TestLimiterIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
@@ -167,7 +166,7 @@ func TestLimiterIsFair(t *testing.T) {
 		for range 10 {
 			wait.Go(func() {
 				if failed, took := fetchPages(withOwnAllowance(t.Context()), c, 2, Query{}); failed > 0 || took > 3*time.Second {
-					t.Errorf("%d failed, it took %s", failed, took)
+					t.Errorf("%d calls failed, duration %s", failed, took)
 				}
 			})
 		}
@@ -175,8 +174,8 @@ func TestLimiterIsFair(t *testing.T) {
 	})
 }
 
-// TestFullLine has more calls wait than there may be: those beyond fail at once and say
-// when to come again, and a small request gets in all the same.
+// TestFullQueueRefusesCalls fills the queue. Further calls of the huge request fail at once with a
+// retry time, but a small request is still admitted.
 func TestFullQueueRefusesCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
@@ -191,16 +190,16 @@ func TestFullQueueRefusesCalls(t *testing.T) {
 			t.Errorf("%#v after %s", err, time.Since(began))
 		}
 		if failed, _ := fetchPages(withOwnAllowance(t.Context()), c, 1, Query{}); failed != 0 {
-			t.Error("a small request did not get in")
+			t.Error("a small request was refused")
 		}
 		wait.Wait()
 		if failed != 1 {
-			t.Errorf("%d calls of the huge request failed, want the one that made room", failed)
+			t.Errorf("%d calls of the huge request failed, want 1 (evicted)", failed)
 		}
 	})
 }
 
-// TestWaitingIsGivenUp lets requests go while their calls wait: nothing of them is left.
+// TestCancelledCallsLeaveTheQueue cancels requests while their calls wait.
 func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(time.Second)}
@@ -215,7 +214,7 @@ func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 		}
 		wait.Wait()
 		for key, l := range c.retrier.limiters.active {
-			t.Errorf("left in lane %+v: %d running, %d waiting", key, l.running, l.waiting)
+			t.Errorf("left in limiter %+v: %d running, %d waiting", key, l.running, l.waiting)
 		}
 		if api.calls != initialLimit {
 			t.Errorf("%d calls, want %d", api.calls, initialLimit)
@@ -223,7 +222,8 @@ func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 	})
 }
 
-// TestFilteredReads run two at a time for each token and workspace, whatever else does.
+// TestFilteredReadsRunTwoAtATime checks the limit for each token and workspace, independent of
+// other calls.
 func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(100 * time.Millisecond)}
@@ -231,13 +231,13 @@ func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 		filter, _ := Filter("").With("email_address", "a@example.com")
 		filtered := Query{Filter: filter}
 		if failed, took := fetchPages(t.Context(), c, 10, filtered); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
-			t.Errorf("%d failed, %d at a time, %s", failed, api.peak, took)
+			t.Errorf("%d calls failed, %d in flight, duration %s", failed, api.peak, took)
 		}
 		var wait sync.WaitGroup
 		wait.Go(func() { fetchPages(t.Context(), c, 10, filtered) })
 		wait.Go(func() {
 			if _, took := fetchPages(t.Context(), c, 10, Query{}); took != 100*time.Millisecond {
-				t.Errorf("others waited: %s", took)
+				t.Errorf("unfiltered reads waited: %s", took)
 			}
 		})
 		wait.Go(func() {
@@ -249,8 +249,8 @@ func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 	})
 }
 
-// TestRest has ClickFunnels ask to wait: no call of the token begins before, and those
-// that cannot wait for so long fail at once.
+// TestLimiterHonoursRetryAfter has ClickFunnels ask to wait. No call of the token starts earlier,
+// and calls with an earlier deadline fail at once.
 func TestLimiterHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, good)
@@ -263,7 +263,7 @@ func TestLimiterHonoursRetryAfter(t *testing.T) {
 		synctest.Wait()
 		wait.Go(func() {
 			if failed, took := fetchPages(ctx, c, 50, Query{}); failed > 0 || took != 20*time.Second {
-				t.Errorf("%d failed, it took %s", failed, took)
+				t.Errorf("%d calls failed, duration %s", failed, took)
 			}
 		})
 		wait.Go(func() {
@@ -274,7 +274,7 @@ func TestLimiterHonoursRetryAfter(t *testing.T) {
 				t.Errorf("%#v after %s", err, time.Since(began))
 			}
 		})
-		wait.Go(func() { // other hosts are not concerned
+		wait.Go(func() { // other hosts are not affected
 			if _, err := c.Team(ctx, "1"); err != nil || time.Since(began) != 0 {
 				t.Errorf("%v after %s", err, time.Since(began))
 			}
@@ -288,15 +288,15 @@ func TestLimiterHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// TestOneProbeFollowsARest has many calls wait until ClickFunnels wants to be called again.
-// One goes first; while that is refused or not answered, the others wait.
+// TestOneProbeFollowsAPause has many calls wait for the end of a pause. One probe goes first; while
+// probes are refused or unanswered, the others wait.
 func TestOneProbeFollowsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, good)
 		s.steps["acme.myclickfunnels.com"] = []step{
 			{status: 429, retryAfter: "20"},
 			{status: 429, retryAfter: "10", takes: time.Second}, // the probe after 20 s
-			{err: io.ErrUnexpectedEOF, takes: time.Second},      // the one after 31 s
+			{err: io.ErrUnexpectedEOF, takes: time.Second},      // the probe after 31 s
 			{status: 429}, // after 32 s
 			{status: 200, body: `[]`, takes: 3 * time.Second},
 		}
@@ -308,7 +308,7 @@ func TestOneProbeFollowsAPause(t *testing.T) {
 					t.Error("a call failed")
 				}
 			})
-			synctest.Wait() // the first is refused before the others come
+			synctest.Wait() // the first is refused before the others start
 		}
 		wait.Wait()
 		var at []time.Duration
@@ -322,18 +322,18 @@ func TestOneProbeFollowsAPause(t *testing.T) {
 	})
 }
 
-// TestHugeRetryAfterIsBounded has ClickFunnels ask for a day, in every form: calls go
-// through after two minutes, and clients are not told to wait for longer.
+// TestHugeRetryAfterIsBounded has ClickFunnels ask to wait for a day, in every format. Calls
+// succeed after two minutes, and errors report no longer wait.
 func TestHugeRetryAfterIsBounded(t *testing.T) {
 	for name, huge := range map[string]step{
-		"seconds":        {status: 429, retryAfter: "86400"},
-		"a date":         {status: 429, retryAfter: "Sun, 02 Jan 2000 00:00:00 GMT"},
-		"a Unix time":    {status: 429, retryAfter: "1764460800"},
-		"in the body":    {status: 429, body: `{"error":"Too many","retry_after":86400}`},
-		"a Unix body":    {status: 429, body: `{"error":"Too many","retry_after":1764460800}`},
-		"a text body":    {status: 429, body: `{"error":"Too many","retry_after":"86400"}`},
-		"beyond floats":  {status: 429, retryAfter: "1e300"},
-		"a 503, as well": {status: 503, retryAfter: "86400"},
+		"seconds":       {status: 429, retryAfter: "86400"},
+		"a date":        {status: 429, retryAfter: "Sun, 02 Jan 2000 00:00:00 GMT"},
+		"a Unix time":   {status: 429, retryAfter: "1764460800"},
+		"in the body":   {status: 429, body: `{"error":"Too many","retry_after":86400}`},
+		"a Unix body":   {status: 429, body: `{"error":"Too many","retry_after":1764460800}`},
+		"a text body":   {status: 429, body: `{"error":"Too many","retry_after":"86400"}`},
+		"beyond floats": {status: 429, retryAfter: "1e300"},
+		"a 503":         {status: 503, retryAfter: "86400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -353,8 +353,8 @@ func TestHugeRetryAfterIsBounded(t *testing.T) {
 	}
 }
 
-// TestRestIsRemembered forgets nothing of a lane that nobody is in: the first call after the
-// rest is a probe, and what it has found out is remembered as well.
+// TestIdleLimiterKeepsItsPause checks that an unused limiter keeps its state: the first call after
+// the pause is a probe, and the probe's result is kept as well.
 func TestIdleLimiterKeepsItsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 429, retryAfter: "20"}, step{status: 200, body: teamJSON, takes: time.Second})
@@ -376,10 +376,10 @@ func TestIdleLimiterKeepsItsPause(t *testing.T) {
 			return time.Since(began)
 		}
 		if took := ask(); took != 2*time.Second {
-			t.Errorf("after the rest: %s for ten calls of a second, %d calls", took, len(s.calls["accounts.myclickfunnels.com"]))
+			t.Errorf("after the pause: ten calls of 1 s took %s, %d calls", took, len(s.calls["accounts.myclickfunnels.com"]))
 		}
 		if took := ask(); took != time.Second {
-			t.Errorf("after the probe: %s for ten calls of a second", took)
+			t.Errorf("after the probe: ten calls of 1 s took %s", took)
 		}
 	})
 }

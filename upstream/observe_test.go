@@ -10,29 +10,29 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestDeadHostsAreCounted counts a host for as long as it is left alone, also if nobody calls
-// it any more.
+// TestStatsCountOpenBreakers checks that a host is counted while its breaker is open, even without
+// further calls.
 func TestStatsCountOpenBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newHealthByHost()
-		for _, who := range []credential{{1}, {2}} { // one host, dead for two credentials
+		for _, who := range []credential{{1}, {2}} { // one host, failing for two credentials
 			h := all.get(hostKey{who, "acme"})
 			for range breakerMinCalls {
 				h.breaker.RecordFailure()
 			}
 		}
 		if n := all.countOpen(); n != 1 {
-			t.Errorf("%d are dead", n)
+			t.Errorf("%d breakers are open", n)
 		}
 		time.Sleep(2 * breakerDelay)
 		if n := all.countOpen(); n != 0 {
-			t.Errorf("%d are dead after they could be tried", n)
+			t.Errorf("%d breakers are open after the delay", n)
 		}
 	})
 }
 
-// TestFieldSpan has a field of two objects ask for a call, and for another that it does not wait
-// for. The span lasts until that is answered, or until the operation ends before.
+// TestFieldSpanLastsUntilItsLastCall has a field of two objects make a call, and another one
+// without waiting for it. The span lasts until that one returns or the operation ends.
 func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 			field.endCall()
 			field.Resolved()
 			if late, _ := spanParentOf(calls, tracer); late != one {
-				t.Error("another call belongs to another span")
+				t.Error("the second call has another parent span")
 			}
 			time.Sleep(time.Second)
 			if answered {
@@ -60,7 +60,7 @@ func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 			}
 			field.End()
 			if after, of := spanParentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
-				t.Error("a call belongs to a field that has ended")
+				t.Error("a call's parent is a field span that has ended")
 			}
 			got := spans.GetSpans()
 			if len(got) != 1 || !got[0].StartTime.Equal(began) || got[0].EndTime.Sub(began) != 2*time.Second {

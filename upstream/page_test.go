@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestWalkBehindHiddenPages has the first pages hold nothing that may be seen.
+// TestWalkContinuesPastHiddenPages has the rows of the first pages all hidden.
 func TestWalkContinuesPastHiddenPages(t *testing.T) {
 	calls := 0
 	fetch := func(_ context.Context, q Query) (*Page[Order], error) {
@@ -27,7 +27,7 @@ func TestWalkContinuesPastHiddenPages(t *testing.T) {
 			t.Errorf("%d rows: %d, more %t, by %d calls, want %d: %v", limit, len(s.Rows), s.More, calls, want, err)
 		}
 	}
-	// What is hidden for ever ends.
+	// A walk whose pages are all hidden ends.
 	calls = 0
 	s, err := Walk(t.Context(), Query{}, Window{Limit: 5}, func(_ context.Context, q Query) (*Page[Order], error) {
 		calls++

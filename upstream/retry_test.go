@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// script is a [http.RoundTripper] that does for each host what is written, a step for
-// each call, and the last step from then on.
+// script is a [http.RoundTripper] that plays scripted steps for each host, one for each call. The
+// last step repeats.
 type script struct {
 	mu    sync.Mutex
 	steps map[string][]step
@@ -26,14 +26,14 @@ type script struct {
 	sent  []string
 }
 
-// step is what a call comes to.
+// step is the scripted result of a call.
 type step struct {
 	status     int
 	retryAfter string
 	body       string
 	takes      time.Duration
 	err        error
-	// unconnected says that the error is from before there was a connection.
+	// unconnected reports that the error occurs before there is a connection.
 	unconnected bool
 }
 
@@ -80,7 +80,7 @@ var (
 	dialError        = step{err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, unconnected: true}
 )
 
-// play returns a client for whose accounts host the steps are written.
+// scriptedClient returns a client with the given steps for the accounts host.
 func scriptedClient(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
 	t.Helper()
 	s := &script{steps: map[string][]step{"accounts.myclickfunnels.com": steps}, calls: make(map[string][]time.Time)}
@@ -100,8 +100,7 @@ func repeat[T any](n int, v T) []T {
 	return all
 }
 
-// TestReadsAreRepeated has reads fail in every way: what may go better another time is
-// tried again, and nothing else.
+// TestReadsAreRetried has reads fail in many ways. Only failures that may pass are retried.
 func TestReadsAreRetried(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -115,17 +114,17 @@ func TestReadsAreRetried(t *testing.T) {
 		{"429 with seconds", []step{{status: 429, retryAfter: "3"}, good}, 2, "", 3 * time.Second, 3 * time.Second},
 		{"429 with a date", []step{{status: 429, retryAfter: "Sat, 01 Jan 2000 00:00:09 GMT"}, good}, 2, "", 9 * time.Second, 9 * time.Second},
 		{"429 with seconds in the body", []step{{status: 429, body: `{"error":"Too many","retry_after":2}`}, good}, 2, "", 2 * time.Second, 2 * time.Second},
-		{"429 for longer than anybody waits", []step{{status: 429, retryAfter: "61"}, good}, 1, RateLimited, 0, 0},
-		{"502 with a page", []step{{status: 502, body: badGateway}, good}, 2, "", 0, 50 * time.Millisecond},
+		{"429 beyond the deadline", []step{{status: 429, retryAfter: "61"}, good}, 1, RateLimited, 0, 0},
+		{"502 with an HTML page", []step{{status: 502, body: badGateway}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"503", []step{{status: 503}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"504", []step{{status: 504}, good}, 2, "", 0, 50 * time.Millisecond},
-		{"breaks off", []step{brokenConnection, good}, 2, "", 0, 50 * time.Millisecond},
+		{"connection breaks", []step{brokenConnection, good}, 2, "", 0, 50 * time.Millisecond},
 		{"no connection", []step{dialError, good}, 2, "", 0, 50 * time.Millisecond},
 		{"hangs once", []step{{takes: time.Hour}, good}, 2, "", 4 * time.Second, 4*time.Second + 50*time.Millisecond},
 		{"hangs", []step{{takes: time.Hour}}, 3, Timeout, 12 * time.Second, 13 * time.Second},
 		{"always 429", []step{{status: 429}}, 8, RateLimited, 0, 5 * time.Second},
 		{"always 502", []step{{status: 502}}, 8, Unavailable, 0, 5 * time.Second},
-		{"seven of eight", append(repeat(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
+		{"seven failures, then success", append(repeat(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
 		{"500", []step{{status: 500}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"always 500", []step{{status: 500}}, 3, Unavailable, 0, 150 * time.Millisecond},
 		{"408", []step{{status: 408}, good}, 2, "", 0, 50 * time.Millisecond},
@@ -141,14 +140,14 @@ func TestReadsAreRetried(t *testing.T) {
 		{"401", []step{{status: 401}, good}, 1, Unauthenticated, 0, 0},
 		{"404", []step{{status: 404}, good}, 1, NotFound, 0, 0},
 		{"200 with broken JSON", []step{{status: 200, body: `{"id":`}, good}, 2, "", 0, 0},
-		{"200 with a page", []step{{status: 200, body: badGateway}, good}, 2, "", 0, 0},
+		{"200 with an HTML page", []step{{status: 200, body: badGateway}, good}, 2, "", 0, 0},
 		{"200 with another shape", []step{{status: 200, body: `[]`}, good}, 2, "", 0, 0},
 		{"200 without a record", []step{{status: 200, body: `{"error":"maintenance"}`}, good}, 2, "", 0, 0},
 		{"200 without a body", []step{{status: 200}, good}, 2, "", 0, 0},
-		{"always 200 with a page", []step{{status: 200, body: badGateway}}, 2, Unavailable, 0, 0},
-		{"200 with a page, then 502", []step{{status: 200, body: badGateway}, {status: 502}, good}, 3, "", 0, 50 * time.Millisecond},
-		{"a certificate that cannot be trusted", []step{{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, good}, 1, Unavailable, 0, 0},
-		{"503 after its budget of 20 s", []step{{status: 503, takes: 3900 * time.Millisecond}}, 3, Unavailable, 11 * time.Second, 13 * time.Second},
+		{"always 200 with an HTML page", []step{{status: 200, body: badGateway}}, 2, Unavailable, 0, 0},
+		{"200 with an HTML page, then 502", []step{{status: 200, body: badGateway}, {status: 502}, good}, 3, "", 0, 50 * time.Millisecond},
+		{"untrusted certificate", []step{{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, good}, 1, Unavailable, 0, 0},
+		{"slow 503", []step{{status: 503, takes: 3900 * time.Millisecond}}, 3, Unavailable, 11 * time.Second, 13 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -165,14 +164,14 @@ func TestReadsAreRetried(t *testing.T) {
 					t.Errorf("error %v, want %q", err, test.code)
 				}
 				if took < test.least || took > test.most {
-					t.Errorf("it took %s, want %s to %s", took, test.least, test.most)
+					t.Errorf("duration %s, want %s to %s", took, test.least, test.most)
 				}
 			})
 		})
 	}
 }
 
-// TestVeryLongFailures has a read fail after 20 s: once more is enough.
+// TestVerySlowFailureIsRetriedOnce has a read fail after 20 s.
 func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 503, takes: 20 * time.Second})
@@ -185,26 +184,25 @@ func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	})
 }
 
-// TestWritesAreRepeatedSafely has creates and upserts fail in every way: a create is
-// sent again only if it has certainly not been carried out, and where nobody can know,
-// the error says so.
+// TestWritesAreRetriedOnlyWhenSafe has creates and upserts fail in many ways. A create is retried
+// only if it has certainly not been carried out. If the outcome is unknown, the error says so.
 func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	created := step{status: 201, body: contactJSON}
 	for _, test := range []struct {
 		name             string
 		steps            []step
-		creates, upserts int // calls
+		creates, upserts int // number of calls
 		code             Code
 		unknown          bool
-		upserted         bool // although the create fails
+		upserted         bool // succeeds although the create fails
 	}{
-		{"at once", []step{created}, 1, 1, "", false, true},
+		{"success", []step{created}, 1, 1, "", false, true},
 		{"429", []step{{status: 429}, created}, 2, 2, "", false, true},
 		{"no connection", []step{dialError, created}, 2, 2, "", false, true},
 		{"502", []step{{status: 502}, created}, 1, 2, Unavailable, true, true},
 		{"503", []step{{status: 503}, created}, 1, 2, Unavailable, true, true},
 		{"504", []step{{status: 504}, created}, 1, 2, Timeout, true, true},
-		{"breaks off", []step{brokenConnection, created}, 1, 2, Unavailable, true, true},
+		{"connection breaks", []step{brokenConnection, created}, 1, 2, Unavailable, true, true},
 		{"hangs", []step{{takes: time.Hour}, created}, 1, 2, Timeout, true, true},
 		{"500", []step{{status: 500}, created}, 1, 2, Unavailable, true, true},
 		{"408", []step{{status: 408}, created}, 1, 2, Timeout, true, true},
@@ -213,8 +211,8 @@ func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 		{"501", []step{{status: 501}, created}, 1, 1, Unavailable, true, false},
 		{"422", []step{{status: 422, body: `{"error":"Request unprocessable: no"}`}, created}, 1, 1, BadUserInput, false, false},
 		{"429, then 502", []step{{status: 429}, {status: 502}, created}, 2, 3, Unavailable, true, true},
-		{"carried out, and cannot be read", []step{{status: 201, body: `{`}, created}, 1, 1, Unavailable, true, false},
-		{"never a connection", []step{dialError}, 8, 8, Unavailable, false, false},
+		{"unreadable response", []step{{status: 201, body: `{`}, created}, 1, 1, Unavailable, true, false},
+		{"always no connection", []step{dialError}, 8, 8, Unavailable, false, false},
 		{"always 429", []step{{status: 429}}, 8, 8, RateLimited, false, false},
 	} {
 		for _, upsert := range []bool{false, true} {
@@ -256,9 +254,9 @@ func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	}
 }
 
-// TestOutageIsNotMultiplied has everything fail for a while: calls are repeated for a
-// share of all only, and then the host is left alone but for a probe now and then.
-// Other hosts are not touched, and when it is back it is noticed.
+// TestOutageIsNotAmplified has all calls fail for a while. Retries stay within their budget, and
+// then the open breaker allows only occasional probes. Other hosts are unaffected, and recovery is
+// noticed.
 func TestOutageIsNotAmplified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, good)
@@ -291,40 +289,39 @@ func TestOutageIsNotAmplified(t *testing.T) {
 			return len(s.calls[host+".myclickfunnels.com"])
 		}
 		if failed, _ := ask(dead, 40); failed != 40 {
-			t.Errorf("%d failed", failed)
+			t.Errorf("%d calls failed", failed)
 		}
 		if calls := count("dead"); calls > 40+40/2+retryReserve {
-			t.Errorf("%d calls for 40", calls)
+			t.Errorf("%d attempts at 40 calls", calls)
 		}
 		before := count("dead")
 		if failed, fast := ask(dead, 1000); failed != 1000 || fast != 1000 || count("dead") != before {
-			t.Errorf("%d failed, %d of them at once, %d calls", failed, fast, count("dead")-before)
+			t.Errorf("%d calls failed, %d of them at once, %d attempts", failed, fast, count("dead")-before)
 		}
 		if failed, _ := ask(fine, 1000); failed != 0 || count("fine") != 1000 {
-			t.Errorf("%d failed elsewhere, %d calls", failed, count("fine"))
+			t.Errorf("other host: %d calls failed, %d attempts", failed, count("fine"))
 		}
-		for range 60 { // a minute of trying, ten times a second
+		for range 60 { // a minute with ten calls a second
 			ask(dead, 10)
 			time.Sleep(time.Second)
 		}
 		if probes := count("dead") - before; probes < 5 || probes > 40 {
-			t.Errorf("%d calls in a minute", probes)
+			t.Errorf("%d probes in a minute", probes)
 		}
 		s.mu.Lock()
 		s.steps["dead.myclickfunnels.com"] = []step{{status: 200, body: `[]`}}
 		s.mu.Unlock()
 		time.Sleep(breakerDelay * 2)
 		if failed, _ := ask(dead, 1); failed != 0 {
-			t.Error("it is not noticed that the host is back")
+			t.Error("the recovered host is not called")
 		}
 		if failed, _ := ask(dead, 100); failed != 0 {
-			t.Errorf("%d failed of a host that is back", failed)
+			t.Errorf("%d calls to the recovered host failed", failed)
 		}
 	})
 }
 
-// TestDeadHostSaysWhen has the error of a call that is not made say when it is worth
-// another try.
+// TestOpenBreakerReportsRetryAfter checks that a refused call's error tells when to retry.
 func TestOpenBreakerReportsRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 502})
@@ -340,7 +337,7 @@ func TestOpenBreakerReportsRetryAfter(t *testing.T) {
 	})
 }
 
-// TestGivingUpEndsRepeating cancels a read while it waits for its next attempt.
+// TestCancellationStopsRetries cancels a read while it waits for its next attempt.
 func TestCancellationStopsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 429, retryAfter: "30"}, good)
@@ -357,8 +354,8 @@ func TestCancellationStopsRetries(t *testing.T) {
 	})
 }
 
-// TestLastAnswerCounts has the request's time end with the last byte of an answer to a
-// create that was refused before: it was carried out, and that is what is reported.
+// TestResponseReadBeforeCancellationCounts cancels the request at the last byte of a create's
+// response, after an earlier refusal. The create was carried out and is reported as such.
 func TestResponseReadBeforeCancellationCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -384,7 +381,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// lastByte is a body that calls something when it has been read.
+// notifyingBody is a body that calls then at its end.
 type notifyingBody struct {
 	io.Reader
 	then func()
@@ -400,8 +397,7 @@ func (b *notifyingBody) Read(p []byte) (int, error) {
 
 func (b *notifyingBody) Close() error { return nil }
 
-// TestHangingHostIsDead has callers give up a host that hangs before a call is over by
-// itself: it is noticed all the same.
+// TestHangingHostOpensBreaker has callers cancel calls to a hanging host before the calls time out.
 func TestHangingHostOpensBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{takes: time.Hour})
@@ -412,7 +408,7 @@ func TestHangingHostOpensBreaker(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
 				if _, err := c.Team(ctx, fmt.Sprint(i+1)); err == nil {
-					t.Error("answered")
+					t.Error("a call succeeded")
 				}
 			})
 		}
@@ -423,8 +419,8 @@ func TestHangingHostOpensBreaker(t *testing.T) {
 	})
 }
 
-// TestPanicIsNotForEver has a call panic, also the one that tries a dead host: it costs
-// itself.
+// TestPanicDoesNotBlockLaterCalls has calls panic, including the breaker's probe. Each panic fails
+// only its own call.
 func TestPanicDoesNotBlockLaterCalls(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// fellows are replicas that give what is asked for, and know a limit.
+// fakeReplicas is a shared state that grants the requested leases within a limit.
 type fakeReplicas struct {
 	mu          sync.Mutex
 	limit       float64
@@ -23,7 +23,7 @@ func (f *fakeReplicas) Lease(lane, id string, ask Ask) (Grant, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.unreachable {
-		return Grant{}, errors.New("away")
+		return Grant{}, errors.New("unreachable")
 	}
 	if f.limit == 0 {
 		f.limit = ask.Limit
@@ -44,8 +44,8 @@ func (f *fakeReplicas) Answer(context.Context, string) ([]byte, time.Duration, b
 }
 func (f *fakeReplicas) Keep(string, []byte, time.Duration) {}
 
-// TestIdleReplicasLearnNothing has a few calls at a time go well for long: that says
-// nothing of how many may be under way.
+// TestIdleReplicasDoNotRaiseTheLimit has a few calls at a time succeed for long. They do not reach
+// the limit, so it must not grow.
 func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known := &fakeReplicas{count: 1}
@@ -69,8 +69,8 @@ func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 	})
 }
 
-// TestReplicasAway has replicas that cannot be reached take an equal part each, also in
-// lanes that are new.
+// TestUnreachableReplicasSplitTheLimit checks that replicas without the shared state take equal
+// parts of the limit, also for new limiters.
 func TestUnreachableReplicasSplitTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known, api := &fakeReplicas{count: 4}, &limitedAPI{latency: always(100 * time.Millisecond)}
@@ -85,25 +85,24 @@ func TestUnreachableReplicasSplitTheLimit(t *testing.T) {
 		known.mu.Unlock()
 		api.peak = 0
 		if failed, _ := fetchPages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
-			t.Errorf("%d failed, %d at a time, want about %d", failed, api.peak, initialLimit/4)
+			t.Errorf("%d calls failed, %d in flight, want about %d", failed, api.peak, initialLimit/4)
 		}
 	})
 }
 
-// TestSharedPaceStaysInBounds has what replicas say and what a lane has learnt meanwhile
-// come together in every order.
+// TestSharedLimitStaysInBounds combines grants and local changes in many ways.
 func TestSharedLimitStaysInBounds(t *testing.T) {
-	for _, told := range []float64{0, 1, 33, 100, 512} {
+	for _, shared := range []float64{0, 1, 33, 100, 512} {
 		for _, local := range []float64{1, 33, 100, 512} {
 			for _, granted := range []float64{1, 33, 100, 512} {
 				for _, ask := range []Ask{{Ease: 1}, {Ease: 0.3}, {Ease: 1, Grow: 50}} {
-					l := &limiter{adaptive: adaptiveLimit{limit: local}, lease: &lease{sharedLimit: told}}
+					l := &limiter{adaptive: adaptiveLimit{limit: local}, lease: &lease{sharedLimit: shared}}
 					l.applyGrant(ask, Grant{Calls: 10, Limit: granted, Replicas: 2}, nil)
 					if limit := l.adaptive.limit; math.IsNaN(limit) || limit < 1 || limit > maxLimit {
-						t.Errorf("told %v, local %v, granted %v after %+v: %v", told, local, granted, ask, limit)
+						t.Errorf("shared %v, local %v, granted %v after %+v: limit %v", shared, local, granted, ask, limit)
 					}
 					if next := l.leaseRequest(); !(next.Ease > 0 && next.Ease <= 1) || !(next.Grow >= 0) {
-						t.Errorf("told %v, local %v, granted %v after %+v: it asks %+v", told, local, granted, ask, next)
+						t.Errorf("shared %v, local %v, granted %v after %+v: next request %+v", shared, local, granted, ask, next)
 					}
 				}
 			}
@@ -111,8 +110,7 @@ func TestSharedLimitStaysInBounds(t *testing.T) {
 	}
 }
 
-// TestFirstCallIsNotSlow has the first of many calls take a while, which is what they
-// take.
+// TestFirstCallIsNotCountedAsSlow checks that the first calls define the usual duration.
 func TestFirstCallIsNotCountedAsSlow(t *testing.T) {
 	p := adaptiveLimit{limit: initialLimit}
 	now := time.Now()
@@ -124,37 +122,37 @@ func TestFirstCallIsNotCountedAsSlow(t *testing.T) {
 	}
 }
 
-// TestSharedWaitIsBounded ignores a wait that no replica can have learnt.
+// TestSharedPauseIsBounded checks that a pause longer than maxRetryAfter is ignored.
 func TestSharedPauseIsBounded(t *testing.T) {
-	for rest, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
+	for pause, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
-		l.applyGrant(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: rest}, nil)
+		l.applyGrant(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: pause}, nil)
 		if l.hasCapacity(time.Now()) == pauses {
-			t.Errorf("%s: the lane pauses until %s", rest, l.resumesAt)
+			t.Errorf("%s: the limiter is paused until %s", pause, l.resumesAt)
 		}
 	}
 }
 
-// TestOldWaitIsNotToldAgain has ClickFunnels ask to wait while replicas cannot be reached.
-// When they can be again, they are told of what is left of it, and only once.
+// TestPauseIsReportedOnce has ClickFunnels ask to wait while the shared state is unreachable. Once
+// it is reachable, the rest of the pause is reported, and only once.
 func TestPauseIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
-		away := errors.New("away")
+		unreachable := errors.New("unreachable")
 		for _, after := range []time.Duration{10 * time.Second, time.Minute} {
 			l.pauseFor(20 * time.Second)
 			if ask := l.leaseRequest(); ask.Rest != 20*time.Second {
-				t.Errorf("at once: told to wait %s", ask.Rest)
+				t.Errorf("at once: pause of %s", ask.Rest)
 			}
-			l.applyGrant(l.leaseRequest(), Grant{}, away)
+			l.applyGrant(l.leaseRequest(), Grant{}, unreachable)
 			time.Sleep(after)
 			ask := l.leaseRequest()
 			if want := max(0, 20*time.Second-after); ask.Rest != want {
-				t.Errorf("after %s: told to wait %s, want %s", after, ask.Rest, want)
+				t.Errorf("after %s: pause of %s, want %s", after, ask.Rest, want)
 			}
 			l.applyGrant(ask, Grant{Calls: 10, Limit: 100, Replicas: 2}, nil)
 			if again := l.leaseRequest(); again.Rest != 0 {
-				t.Errorf("told again to wait %s", again.Rest)
+				t.Errorf("pause of %s is reported again", again.Rest)
 			}
 		}
 	})

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPagesAreBounded decodes bodies of 16 MiB and less whose records would take many
-// times as much memory.
+// TestDecodingIsBounded decodes bodies of at most 16 MiB whose records would take many times as
+// much memory.
 func TestDecodingIsBounded(t *testing.T) {
 	all := NewProjection(func(string) bool { return true })
 	list := func(item string, n int) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
@@ -43,7 +43,7 @@ func TestDecodingIsBounded(t *testing.T) {
 	}
 }
 
-// TestLargePages decodes pages far larger than any that the API sends.
+// TestLargePagesAreDecoded decodes pages far larger than any that the API sends.
 func TestLargePagesAreDecoded(t *testing.T) {
 	var b strings.Builder
 	for row := range 20 {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestUnreadableAnswersAreNotCached has a list answered with a page, which is not a list. It
-// is never kept, and what follows it is.
+// TestUnreadableResponsesAreNotCached answers a list request with an HTML page. The page is not
+// cached; the response to the retry is.
 func TestUnreadableResponsesAreNotCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := step{status: 200, body: badGateway}
@@ -30,8 +30,8 @@ func TestUnreadableResponsesAreNotCached(t *testing.T) {
 	})
 }
 
-// TestUnreadableAnswerIsRepeatedOnceForAll has many wait for the same call, which is answered
-// with something unreadable: the second call is shared as well.
+// TestRetryOfUnreadableResponseIsShared has many callers share a call with an unreadable response.
+// They also share the retry.
 func TestRetryOfUnreadableResponseIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 200, body: `{`, takes: time.Second}, step{status: 200, body: teamJSON, takes: time.Second})
@@ -50,8 +50,8 @@ func TestRetryOfUnreadableResponseIsShared(t *testing.T) {
 	})
 }
 
-// TestRepetitionsOfUnreadableAnswersAreBounded has every answer be unreadable. Repetitions
-// come out of the request's budget of calls and of the budget of retries.
+// TestRetriesOfUnreadableResponsesAreBounded has every response be unreadable. Retries count
+// against the request's allowance and the retry budget.
 func TestRetriesOfUnreadableResponsesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 200, body: badGateway})
@@ -60,7 +60,7 @@ func TestRetriesOfUnreadableResponsesAreBounded(t *testing.T) {
 			t.Error(err)
 		}
 		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls != 1 {
-			t.Errorf("%d calls, and the request may make one", calls)
+			t.Errorf("%d calls, want 1", calls)
 		}
 		const reads = 10 * retryReserve
 		for range reads {
