@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestStrictness holds the simulated API to the real one's rules.
+// TestServerFollowsAPIRules checks that the simulated API is as strict as the real one.
 func TestServerFollowsAPIRules(t *testing.T) {
 	server := httptest.NewServer(New())
 	defer server.Close()
@@ -75,7 +75,7 @@ func TestServerFollowsAPIRules(t *testing.T) {
 		}
 	}
 
-	// Pages: 20 rows, and a header while there are more.
+	// Pages have 20 rows, and a header while more follow.
 	path, rows, pages := "/sol-cursos/api/v2/workspaces/109/contacts", 0, 0
 	for after := ""; ; pages++ {
 		_, body, header := get(path + "?after=" + after)
@@ -96,7 +96,7 @@ func TestServerFollowsAPIRules(t *testing.T) {
 	}
 }
 
-// TestPublicIDs wants them unique: they find records as raw ids do.
+// TestPublicIDsAreUnique checks that a public id finds only one record.
 func TestPublicIDsAreUnique(t *testing.T) {
 	for _, table := range example() {
 		seen := make(map[any]bool)

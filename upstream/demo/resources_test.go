@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestFilters checks that the tables that are written by hand take the filters of the
-// description.
+// TestTablesAcceptDeclaredFilters checks that each table accepts the filters of the description.
 func TestTablesAcceptDeclaredFilters(t *testing.T) {
 	for _, r := range Resources {
 		i := slices.IndexFunc(example(), func(t *table) bool { return t.member == r.Path+"/*" })

@@ -7,7 +7,7 @@ import (
 
 var stageNames = []string{"New", "Talking", "Won"}
 
-// sales is what could be sold.
+// sales holds the tables of pipelines and opportunities.
 type sales struct{ pipelines, stages, opportunities *table }
 
 func (s sales) tables() []*table { return []*table{s.stages, s.pipelines, s.opportunities} }
@@ -39,7 +39,7 @@ func (r *fixtures) newSales() sales {
 	return s
 }
 
-// addPipeline makes a workspace's pipeline, and returns its stages.
+// addPipeline adds a workspace's pipeline and returns its stages.
 func (r *fixtures) addPipeline(workspace row) []row {
 	pipeline := r.pipelines.appendRow(r.pipelines.nextRow(90_001, 140), row{"workspace_id": workspace.id(), "name": "Coaching", "total_value": 0})
 	all := make([]row, len(stageNames))
@@ -51,6 +51,7 @@ func (r *fixtures) addPipeline(workspace row) []row {
 	return all
 }
 
+// addOpportunity adds an opportunity with a note for a contact.
 func (r *fixtures) addOpportunity(workspace, contact row, stages []row, i int) {
 	stage := stages[i%len(stages)]
 	pipeline := r.pipelines.rows[len(r.pipelines.rows)-1]

@@ -8,7 +8,7 @@ var (
 	lessonTitles  = []string{"Watch", "Do"}
 )
 
-// school is what is taught, and to whom.
+// school holds the tables of courses and enrollments.
 type school struct{ courses, sections, lessons, enrollments *table }
 
 func (s school) tables() []*table {
@@ -24,7 +24,7 @@ func (r *fixtures) newSchool() school {
 	return s
 }
 
-// addCourses makes a workspace's courses, and returns them.
+// addCourses adds a workspace's courses and returns them.
 func (r *fixtures) addCourses(workspace row) []row {
 	all := make([]row, len(courseTitles))
 	for i, title := range courseTitles {
@@ -36,7 +36,7 @@ func (r *fixtures) addCourses(workspace row) []row {
 		}))
 		root := r.addSection(course, nil, "Root", 0)
 		course["root_section_id"] = root.id()
-		for n := range sectionTitles { // the last comes first
+		for n := range sectionTitles { // the last section comes first
 			section := r.addSection(course, root, sectionTitles[n], len(sectionTitles)-1-n)
 			for k, title := range lessonTitles {
 				r.lessons.appendRow(r.lessons.nextRow(83_001, hours+3), row{
@@ -60,7 +60,7 @@ func (r *fixtures) addSection(course, parent row, title string, place int) row {
 	return section
 }
 
-// enroll has a contact take the first course, and every second one the other as well.
+// enroll enrolls a contact in the first course, and every second contact in both.
 func (r *fixtures) enroll(contact row, courses []row, i int) {
 	for _, course := range courses[:1+i%2] {
 		enrollment := r.enrollments.nextRow(85_001, int64(300+i))

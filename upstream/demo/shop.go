@@ -13,7 +13,7 @@ var (
 	orderTagNames   = []string{"Gift", "Call back"}
 )
 
-// shop is what is sold, and what was bought.
+// shop holds the tables of products and orders.
 type shop struct {
 	products, variants, prices, collections, productTags         *table
 	orders, invoices, workspaceInvoices, transactions, orderTags *table
@@ -64,10 +64,10 @@ func (r *fixtures) workspaceOf(record row) row {
 	return workspace
 }
 
-// goods is a product with what it is sold by.
+// goods is a product with its variant and price.
 type goods struct{ product, variant, price row }
 
-// addGoods makes what a workspace sells, and returns it. One has more than a page.
+// addGoods adds a workspace's products and returns them. One workspace has more than a page.
 func (r *fixtures) addGoods(workspace row) []goods {
 	tags := make([]row, len(productTagNames))
 	for i, name := range productTagNames {
@@ -138,7 +138,7 @@ func (r *fixtures) addPrice(product, variant row, i, v int) row {
 	return price
 }
 
-// addOrder makes what a contact has ordered on a page, with what was paid for it.
+// addOrder adds a contact's order from a page, with its payments.
 func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 	id, sold, hours := int64(50_001+len(r.orders.rows)), all[i%len(all)], int64(210+i)
 	tags := []int64{}
@@ -179,7 +179,7 @@ func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 	}
 }
 
-// orderInInvoice are the keys of an order that its invoices carry.
+// orderInInvoice lists the keys of an order that are embedded in its invoices.
 var orderInInvoice = []string{
 	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
 	"billing_status", "service_status", "order_type", "next_charge_at", "trial_end_at", "tag_ids", "activated_at", "canceled_at", "canceled_by", "cancel_reason",
@@ -189,12 +189,12 @@ var orderInInvoice = []string{
 	"billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code",
 }
 
-// addInvoice makes an order's nth invoice, and what was paid for it.
+// addInvoice adds an order's nth invoice with its payment.
 func (r *fixtures) addInvoice(order row, sold goods, i, n int) {
 	hours, amount, status := int64(211+i+700*n), sold.price["amount"], order["billing_status"]
 	kind := []string{"one_time", "initial", "renewal"}[i%2+n]
 	if i%6 == 4 {
-		kind = "goodwill" // newer than any description
+		kind = "goodwill" // unknown to the description
 	}
 	invoice := r.invoices.nextRow(100_001, hours)
 	line := row{

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// funnelNames and their pages: each workspace has these, and a page on its own.
+// Each workspace has the funnels of funnelNames with the pages of stepNames, and one page without a
+// funnel.
 var (
 	funnelNames = []string{"Welcome", "Webinar", "Checkout"}
 	stepNames   = []string{"Opt-in", "Thank you"}
 )
 
-// site is what visitors see, and what they have sent.
+// site holds the tables of funnels, pages and form submissions.
 type site struct{ funnels, pages, submissions *table }
 
 func (s site) tables() []*table { return []*table{s.funnels, s.pages, s.submissions} }
@@ -34,7 +35,7 @@ func (r *fixtures) newSite() site {
 	return s
 }
 
-// addPages makes a workspace's funnels and pages, and returns those of funnels.
+// addPages adds a workspace's funnels and pages, and returns the pages of funnels.
 func (r *fixtures) addPages(workspace row) []row {
 	page := func(name string, funnel row) {
 		path := "/" + strings.ToLower(strings.ReplaceAll(name, " ", "-"))
