@@ -70,4 +70,4 @@ func allowanceOf(ctx context.Context) *Allowance {
 	return a
 }
 
-var errOverBudget = errors.New("the budget of calls is spent")
+var errOverBudget = errors.New("call budget exceeded")

@@ -56,7 +56,7 @@ func (h *hostHealth) openError() *Error {
 
 // breakerError is the error of a call that an open breaker refuses.
 func breakerError(wait time.Duration) *Error {
-	e := NewError(Unavailable, "ClickFunnels has not been answering here: try again in a few seconds.")
+	e := NewError(Unavailable, "ClickFunnels is not responding: try again in a few seconds.")
 	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
 	return e
 }

@@ -138,7 +138,7 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", idempotent: true, fresh: ctx.Value(freshKey{}) != nil}
 	parse := func(a response) error {
 		if next = integerID(c.token.without(a.header.Get(nextHeader))); len(next) > maxSegmentBytes {
-			return unreadable(errors.New("a cursor that is no id"))
+			return unreadable(errors.New("the cursor is not an id"))
 		}
 		return read(a.body)
 	}
@@ -158,7 +158,7 @@ func (c *Client) call(ctx context.Context, r *request, read func(response) error
 		return NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
-		return NewError(Unauthenticated, "The ClickFunnels API token holds characters that no token has.")
+		return NewError(Unauthenticated, "The ClickFunnels API token contains invalid characters.")
 	}
 	if r.url, err = c.template.url(r.subdomain, r.segments, r.query); err != nil {
 		return err
@@ -226,7 +226,7 @@ func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, se
 func decodeRecord[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 	record, err := decodeOne[T, P](body, p)
 	if err == nil && (record == nil || !pathSegment(P(record).row().Key())) {
-		err = unreadable(errors.New("no record"))
+		err = unreadable(errors.New("not a record"))
 	}
 	return record, err
 }
@@ -314,7 +314,7 @@ func (c *Client) callError(caller context.Context, err error) error {
 	case ours:
 		return own
 	case errors.Is(err, errOverBudget):
-		return &Error{Code: OverBudget, Message: "This request has made as many REST calls as it may: ask for less at a time.", cause: err}
+		return &Error{Code: OverBudget, Message: "This request has used up its budget of REST calls: ask for less at a time.", cause: err}
 	case errors.Is(err, errBodyTooLarge):
 		return tooLarge(bytesText(c.retrier.maxBody), err)
 	}

@@ -250,7 +250,7 @@ func TestURLTemplateValidation(t *testing.T) {
 		"https://{subdomain}:443/api":              "whole host",
 		"https://x{subdomain}/api":                 "whole host",
 		"https://x-{subdomain}.example.com/api":    "",
-		"https://example.com:99999/":               "a port",
+		"https://example.com:99999/":               "invalid port",
 		"https://{subdomain}.{subdomain}.com":      "more than once",
 		"https://{workspace}.example.com":          "",
 		"https://user:pass@example.com":            "no user",
@@ -300,7 +300,7 @@ func TestFilterRefusesUnusableValues(t *testing.T) {
 func TestBodySizeAndCallTimeout(t *testing.T) {
 	a := newAPI(t, sends(`[{"id":1,"name":"`+strings.Repeat("x", 5000)+`"}]`))
 	c := a.client(t, func(cfg *upstream.Config) { cfg.MaxBody = 4096 })
-	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "longer") {
+	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "over the limit") {
 		t.Errorf("a long body: %v", err)
 	}
 	a.handle = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

@@ -69,7 +69,7 @@ func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) 
 	isWhole := list && r.next() == '[' || !list && (r.next() == '{' || r.next() == 'n')
 	switch {
 	case !isWhole:
-		return 0, unreadable(errors.New("a value of another shape"))
+		return 0, unreadable(errors.New("unexpected JSON type"))
 	case !whole() || !r.ended():
 		return 0, unreadable(errors.New("malformed JSON"))
 	case values > maxRows:
@@ -80,10 +80,10 @@ func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) 
 }
 
 // errUnreadable is wrapped by every error of a response that cannot be read.
-var errUnreadable = errors.New("unreadable answer")
+var errUnreadable = errors.New("unreadable response")
 
 func unreadable(cause error) error {
-	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent a response that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
 }
 
 // reader decodes rows. The rows own their values; the reader's memory is reused for the next

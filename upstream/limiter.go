@@ -338,7 +338,7 @@ func (l *limiter) evict(owner *Allowance) bool {
 // queueFull is the error of a call that cannot be queued.
 func (l *limiter) queueFull() *Error {
 	wait := time.Duration(float64(l.waiting) / max(1, l.adaptive.limit) * l.adaptive.recent * float64(time.Second))
-	e := NewError(RateLimited, "Too many calls are waiting for ClickFunnels already: try again later, or ask for less at a time.")
+	e := NewError(RateLimited, "Too many calls are already waiting for ClickFunnels: try again later, or ask for less at a time.")
 	e.Retryable, e.RetryAfter = true, min(max(wait, time.Second), maxRetryAfter)
 	return e
 }

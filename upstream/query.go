@@ -125,10 +125,10 @@ func (f Filter) With(key string, values ...string) (Filter, error) {
 	b.WriteString("%5D=")
 	for i, value := range values {
 		if len(value) > maxValueBytes {
-			return "", NewError(BadUserInput, fmt.Sprintf("A value to filter by has %d bytes; it can have %d.", len(value), maxValueBytes))
+			return "", NewError(BadUserInput, fmt.Sprintf("A filter value has %d bytes; the maximum is %d.", len(value), maxValueBytes))
 		}
 		if strings.TrimSpace(value) == "" || strings.ContainsAny(value, ",\x00\r\n") {
-			return "", NewError(BadUserInput, "A value to filter by can be neither blank nor hold a comma or a line break.")
+			return "", NewError(BadUserInput, "A filter value must not be blank or contain a comma or a line break.")
 		}
 		if i > 0 {
 			b.WriteByte(',')

@@ -61,13 +61,13 @@ func checkSize(body []byte) error {
 	return nil
 }
 
-var errDecodeLimits = errors.New("answer exceeds the limits of decoding")
+var errDecodeLimits = errors.New("response exceeds the decoding limits")
 
 // tooLarge is the error of a response that exceeds a limit. It recommends ids, because the number
 // of rows of a page is fixed.
 func tooLarge(most string, cause error) *Error {
-	return &Error{Code: Unavailable, Message: "ClickFunnels sent a longer answer than is read, which is " + most + " at most. " +
-		"Ask for these records by their ids, one or a few in a request.", cause: cause}
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent a response over the limit of " + most + ". " +
+		"Request these records by their ids, one or a few at a time.", cause: cause}
 }
 
 // bytesText returns a number of bytes as text.

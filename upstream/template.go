@@ -75,9 +75,9 @@ func parseTemplate(s string) (urlTemplate, error) {
 	case strings.ContainsAny(u.Path, "{}") || strings.Contains(u.Hostname(), "{"):
 		return none, fmt.Errorf("upstream URL %q may hold one placeholder, %s, and no other", s, placeholder)
 	case u.Port() != "" && !validPort(u.Port()):
-		return none, fmt.Errorf("upstream URL %q has a port that there is not", s)
+		return none, fmt.Errorf("upstream URL %q has an invalid port", s)
 	case strings.Contains(before, "//") && !strings.Contains(before[strings.Index(before, "//")+2:], "/") && perWorkspace && !strings.HasPrefix(after, "."):
-		return none, fmt.Errorf("upstream URL %q leaves the whole host to %s: name the domain behind it", s, placeholder)
+		return none, fmt.Errorf("upstream URL %q must not leave the whole host to %s: add a domain", s, placeholder)
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
 	}
@@ -124,7 +124,7 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 	}
 	for _, segment := range segments {
 		if !pathSegment(segment) {
-			return "", NewError(BadUserInput, "An id is made of letters, digits, \"-\" and \"_\" only.")
+			return "", NewError(BadUserInput, "An id consists of letters, digits, \"-\" and \"_\" only.")
 		}
 		b.WriteByte('/')
 		b.WriteString(segment)

@@ -200,7 +200,7 @@ func parseInt(text string) (int, bool) {
 // into the 32 bits of a GraphQL Int, as [NotInt] does not.
 func AppendInt(b []byte, n int) ([]byte, error) {
 	if n < math.MinInt32 || n > math.MaxInt32 {
-		return b, NewError(Unavailable, "ClickFunnels sent a value that is no whole number of 32 bits.")
+		return b, NewError(Unavailable, "ClickFunnels sent a value that is not a 32-bit integer.")
 	}
 	return strconv.AppendInt(b, int64(n), 10), nil
 }

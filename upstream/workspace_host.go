@@ -101,7 +101,7 @@ func (c *Client) PlaceOf(w *Workspace) (Place, error) {
 	}
 	subdomain, err := ParseSubdomain(w.Subdomain())
 	if err != nil {
-		return Place{}, NewError(Unavailable, "ClickFunnels names no usable subdomain for this workspace.")
+		return Place{}, NewError(Unavailable, "ClickFunnels sent no usable subdomain for this workspace.")
 	}
 	return Place{WorkspaceID: w.Key(), Subdomain: subdomain}, nil
 }

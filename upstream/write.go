@@ -36,7 +36,7 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 	reported := *failed
 	if reported.Refused = reported.Status != 0 && !r.uncertain; r.uncertain {
 		reported.Unknown = true
-		reported.Message = strings.TrimSuffix(reported.Message, ".") + ". It may have been carried out all the same: look before you try again."
+		reported.Message = strings.TrimSuffix(reported.Message, ".") + ". The change may have been made nevertheless: check before you try again."
 	}
 	return &reported
 }
@@ -74,7 +74,7 @@ func createdIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 
 // foreignRecord is the error of a write whose response is a record that the client must not see.
 func foreignRecord() *Error {
-	failed := NewError(Unavailable, "ClickFunnels answered with a record of another workspace: look whether it was carried out.")
+	failed := NewError(Unavailable, "ClickFunnels returned a record of another workspace: check whether the change was made.")
 	failed.Unknown = true
 	return failed
 }
