@@ -1,6 +1,6 @@
--- Sends one operation again and again. Arguments: the body (empty: GET), and
--- "unique" if each request shall have a credential of its own, so that no two
--- may share work. Ends with one line for the caller to read.
+-- Sends one operation repeatedly. Arguments: the body (empty: GET), "unique" to give each
+-- request its own credential, so that no two requests share work, and an id of the run.
+-- Prints the result in one line for the caller.
 local threads = 0
 
 function setup(thread)
@@ -11,7 +11,7 @@ end
 function init(args)
   body, unique, sent = args[1], args[2] == "unique", 0
   method = body == "" and "GET" or "POST"
-  -- No two runs may meet in a cache either.
+  -- The id keeps runs from sharing a cache.
   run = args[3]
 end
 

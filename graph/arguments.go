@@ -24,7 +24,7 @@ func badInput(format string, args ...any) error {
 	return upstream.NewError(upstream.BadUserInput, fmt.Sprintf(format, args...))
 }
 
-// window reads the arguments that every list takes.
+// window validates the paging arguments that every list takes. Its errors are BAD_USER_INPUT.
 func window(first *int, after *string, last *int, before *string) (upstream.Window, error) {
 	w := upstream.Window{Limit: defaultRows}
 	switch {
@@ -59,14 +59,15 @@ func window(first *int, after *string, last *int, before *string) (upstream.Wind
 	return w, nil
 }
 
-// connect loads the part of a list that the arguments of the current field name.
-// The parent of a list that has none is the zero Ref.
+// connect loads the window of a list that the paging arguments select. The parent is the zero Ref
+// for a list without one. It makes no call if no row can match, or if only `__typename` is
+// selected.
 func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	if q.Filter == nothing || onlyTypename(ctx) {
+	if q.Filter == noMatch || onlyTypename(ctx) {
 		return model.NewConnection(upstream.Slice[T]{}, w), nil
 	}
 	s, err := list.From(ctx).Load(parent, q, w)
@@ -76,21 +77,21 @@ func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.R
 	return model.NewConnection(s, w), nil
 }
 
-// nothing is the filter that no record matches. It is never sent.
-const nothing upstream.Filter = "\x00"
+// noMatch is the filter that no record matches. It is never sent.
+const noMatch upstream.Filter = "\x00"
 
-// maxFilterValues keeps a filter's URL far below the 8 KB that servers commonly
-// accept; ClickFunnels does not say (API.md §9, 4).
+// maxFilterValues keeps a filter's URL far below the 8 KB that servers commonly accept.
+// ClickFunnels documents no limit (API.md §9, 4).
 const maxFilterValues = 100
 
-// in narrows a filter to rows whose key is one of the values; nil values leave
-// it as it is, and none at all match nothing.
-func in(f upstream.Filter, key, argument string, values []string) (upstream.Filter, error) {
+// narrow restricts a filter to rows whose key is one of the values. Nil values do not restrict
+// it; an empty list matches no row. It sorts the values in place.
+func narrow(f upstream.Filter, key, argument string, values []string) (upstream.Filter, error) {
 	switch {
-	case f == nothing || values == nil:
+	case f == noMatch || values == nil:
 		return f, nil
 	case len(values) == 0:
-		return nothing, nil
+		return noMatch, nil
 	case len(values) > maxFilterValues:
 		return "", badInput("%s has %d values; it can have %d.", argument, len(values), maxFilterValues)
 	}
@@ -98,19 +99,19 @@ func in(f upstream.Filter, key, argument string, values []string) (upstream.Filt
 	return f.With(key, slices.Compact(values)...)
 }
 
-// criteria are what a list below a workspace is asked for, read argument by argument.
-// What is wrong with one is kept, and the others are passed over.
-type criteria struct {
+// listQuery builds the REST query of a list from the arguments of its field. It keeps the first
+// error and ignores the arguments after it.
+type listQuery struct {
 	ctx       context.Context //nolint:containedctx // a resolver's, for the time of one call
-	workspace string          // its id
+	workspace string          // raw or public id
 	query     upstream.Query
 	err       error
 }
 
-// sorted returns criteria for a list of a workspace, given by its id, that say in which
-// order rows come; sort may be nil.
-func sorted(ctx context.Context, workspace string, sort *model.Sort) *criteria {
-	c := &criteria{ctx: ctx, workspace: workspace}
+// sorted returns the query of a workspace's list in a given order. A nil sort means the order of
+// creation.
+func sorted(ctx context.Context, workspace string, sort *model.Sort) *listQuery {
+	c := &listQuery{ctx: ctx, workspace: workspace}
 	if sort != nil {
 		c.query.Descending = sort.Direction == model.SortDirectionDesc
 		if sort.Property != model.SortPropertyID {
@@ -120,33 +121,33 @@ func sorted(ctx context.Context, workspace string, sort *model.Sort) *criteria {
 	return c
 }
 
-// placed is [sorted] for rows that have a place of their own.
-func placed(ctx context.Context, workspace string, sort *model.PlacedSort) *criteria {
+// sortedByPlace is [sorted] for rows that can also be sorted by position.
+func sortedByPlace(ctx context.Context, workspace string, sort *model.PlacedSort) *listQuery {
 	if sort == nil {
 		return sorted(ctx, workspace, nil)
 	}
 	return sorted(ctx, workspace, &model.Sort{Property: model.SortProperty(sort.Property), Direction: sort.Direction})
 }
 
-// values narrows the list to rows whose key is one of the argument's values.
-func (c *criteria) values(key, argument string, values graphql.Omittable[[]string]) {
+// values restricts the list to rows whose key is one of the argument's values.
+func (c *listQuery) values(key, argument string, values graphql.Omittable[[]string]) {
 	if c.err == nil {
-		c.query.Filter, c.err = in(c.query.Filter, key, argument, slices.Clone(values.Value()))
+		c.query.Filter, c.err = narrow(c.query.Filter, key, argument, slices.Clone(values.Value()))
 	}
 }
 
-// truth narrows the list to rows whose key is the argument's value.
-func (c *criteria) truth(key, argument string, value graphql.Omittable[*bool]) {
+// boolean restricts the list to rows whose key equals the argument's value.
+func (c *listQuery) boolean(key, argument string, value graphql.Omittable[*bool]) {
 	if v := value.Value(); v != nil && c.err == nil {
-		c.query.Filter, c.err = in(c.query.Filter, key, argument, []string{strconv.FormatBool(*v)})
+		c.query.Filter, c.err = narrow(c.query.Filter, key, argument, []string{strconv.FormatBool(*v)})
 	}
 }
 
-// ids narrows the list to rows whose key is the id of one of the records that the
-// argument names, in any form.
-func ids[T any, P keyed[T]](c *criteria, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
+// ids restricts the list to rows whose key is the id of one of the records that the argument
+// names by id, rawId or publicId.
+func ids[T any, P keyed[T]](c *listQuery, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
 	if c.err == nil {
-		c.query.Filter, c.err = inIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
+		c.query.Filter, c.err = narrowByIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
 	}
 }
 
@@ -156,11 +157,10 @@ type keyed[T any] interface {
 	Key() string
 }
 
-// inIDs is [in] for ids in any of their forms. Filters take raw ids only
-// (API.md §1), so public ones are looked up; one that means no record matches
-// nothing, as a raw one would.
-func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
-	if f == nothing || ids == nil {
+// narrowByIDs is [narrow] for ids in any form. Filters take raw ids only (API.md §1), so it looks
+// up public ones. An unknown public id matches nothing, as an unknown raw id does.
+func narrowByIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
+	if f == noMatch || ids == nil {
 		return f, nil
 	}
 	if len(ids) > maxFilterValues {
@@ -188,5 +188,5 @@ func inIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *
 			return "", errs[i]
 		}
 	}
-	return in(f, key, argument, raw)
+	return narrow(f, key, argument, raw)
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // TestFieldsOfRowsAreBound checks that each field of a row is either a value of the row or a
-// resolver, and never both: gqlgen makes a resolver, without a word, of a field whose method
-// has another type.
+// resolver, never both. gqlgen silently creates a resolver for a field whose method has another
+// type.
 func TestFieldsOfRowsAreBound(t *testing.T) {
-	resolvers := make(map[string]bool) // such as contact.tags
+	resolvers := make(map[string]bool) // type and field in lower case, such as contact.tags
 	root := reflect.TypeFor[exec.ResolverRoot]()
 	for i := range root.NumMethod() {
 		of := root.Method(i)

@@ -18,12 +18,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/model"
 )
 
-// gqlparser coerces variables less strictly than the specification: it takes numbers
-// for String, numeric strings for Int and enum values in any case, and refuses 1.0 as
-// an Int. Its errors carry no variable name, and a path that is no response path
-// (https://github.com/vektah/gqlparser/pull/77). So operations reach it without their
-// variable definitions (see newDocument), and this file coerces the variables. Messages
-// are those of graphql-js, which developers know.
+// gqlparser coerces variables less strictly than the specification. It takes numbers for String,
+// numeric strings for Int, and enum values in any case; it refuses 1.0 as an Int. Its errors
+// carry no variable name, and a path that is no response path
+// (https://github.com/vektah/gqlparser/pull/77).
+//
+// Operations therefore reach gqlparser without their variable definitions (see newDocument), and
+// this file coerces the variables. The messages are those of graphql-js, which developers know.
 
 // coercion is the gqlgen extension that coerces variables.
 type coercion struct {
@@ -34,7 +35,7 @@ type coercion struct {
 // rawVariables is the key of an operation's variables as they were sent.
 const rawVariables = "variables"
 
-// maxVariableErrors is how many errors of one operation's variables are reported.
+// maxVariableErrors is how many errors are reported for the variables of an operation.
 const maxVariableErrors = 10
 
 // ExtensionName implements [graphql.HandlerExtension].
@@ -49,8 +50,8 @@ func (coercion) MutateOperationParameters(ctx context.Context, params *graphql.R
 	return nil
 }
 
-// MutateOperationContext implements [graphql.OperationContextMutator]. Several errors
-// come as one that wraps a [gqlerror.List].
+// MutateOperationContext implements [graphql.OperationContextMutator]. It returns several errors
+// as one that wraps a [gqlerror.List].
 func (x coercion) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	given, _ := op.Stats.GetExtension(rawVariables).(map[string]any)
 	c := coercer{coercion: x}
@@ -86,7 +87,7 @@ func (c *coercer) variables(definitions ast.VariableDefinitionList, given map[st
 		v, ok := given[name]
 		switch {
 		case !ok && c.variable.DefaultValue != nil:
-			coerced[name], _ = c.variable.DefaultValue.Value(nil) // it was validated
+			coerced[name], _ = c.variable.DefaultValue.Value(nil) // already validated
 		case !ok && t.NonNull:
 			c.add(fmt.Sprintf(`Variable "$%s" of required type "%s" was not provided.`, name, t))
 		case !ok:
@@ -99,7 +100,7 @@ func (c *coercer) variables(definitions ast.VariableDefinitionList, given map[st
 	return coerced
 }
 
-// coerce returns a value as the type wants it. It may change lists and objects in place.
+// coerce returns a value as a variable of the type. It may change lists and objects in place.
 func (c *coercer) coerce(t *ast.Type, v any) any {
 	if v == nil {
 		if t.NonNull {
@@ -123,12 +124,12 @@ func (c *coercer) coerce(t *ast.Type, v any) any {
 	}
 	leaf, message := coerceLeaf(def, v)
 	if message != "" {
-		c.refuse(v, message, c.suggested("the enum value", v, def)...)
+		c.refuse(v, message, c.suggestNames("the enum value", v, def)...)
 	}
 	return leaf
 }
 
-// object coerces an input object. Defaults are left to gqlgen.
+// object coerces an input object. It leaves defaults to gqlgen.
 func (c *coercer) object(def *ast.Definition, v any) any {
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -144,7 +145,7 @@ func (c *coercer) object(def *ast.Definition, v any) any {
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if def.Fields.ForName(name) == nil {
-			c.refuse(v, fmt.Sprintf(`Field "%s" is not defined by type "%s".`, cut(name), def.Name), c.suggested("", name, def)...)
+			c.refuse(v, fmt.Sprintf(`Field "%s" is not defined by type "%s".`, abbreviate(name), def.Name), c.suggestNames("", name, def)...)
 		}
 	}
 	return object
@@ -157,16 +158,16 @@ func (c *coercer) member(at ast.PathElement, t *ast.Type, v any) any {
 	return c.coerce(t, v)
 }
 
-// suggested returns what suggests names like v, which may be anything.
-func (c *coercer) suggested(what string, v any, def *ast.Definition) []core.ErrorOption {
+// suggestNames returns an option that suggests names similar to v, if v is a short string.
+func (c *coercer) suggestNames(what string, v any, def *ast.Definition) []core.ErrorOption {
 	typed, ok := v.(string)
-	if !ok || !c.suggestions || typed != cut(typed) {
-		return nil // comparing long names takes long
+	if !ok || !c.suggestions || typed != abbreviate(typed) {
+		return nil // comparing long names is slow
 	}
 	return []core.ErrorOption{core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(def))}
 }
 
-// namesOf returns the names of an input object's fields, or an enum's values.
+// namesOf returns the names of an input object's fields, or of an enum's values.
 func namesOf(def *ast.Definition) (names []string) {
 	for _, field := range def.Fields {
 		names = append(names, field.Name)
@@ -184,7 +185,7 @@ func (c *coercer) refuse(v any, message string, suggestions ...core.ErrorOption)
 		at = c.variable.Variable + "." + c.path.String()
 		at = ` at "` + strings.ReplaceAll(at, ".[", "[") + `"`
 	}
-	c.add(fmt.Sprintf(`Variable "$%s" got invalid value %s%s; %s`, c.variable.Variable, shown(v), at, message), suggestions...)
+	c.add(fmt.Sprintf(`Variable "$%s" got invalid value %s%s; %s`, c.variable.Variable, display(v), at, message), suggestions...)
 }
 
 // add adds an error about the current variable.
@@ -199,8 +200,8 @@ func (c *coercer) add(message string, suggestions ...core.ErrorOption) {
 	c.errs = append(c.errs, err)
 }
 
-// coerceLeaf coerces a value that is not null to a scalar or an enum. Where that cannot
-// be, it returns a message that says why. Numbers are [json.Number].
+// coerceLeaf coerces a non-null value to a scalar or an enum. If it cannot, it returns a message
+// with the reason. Numbers in v are [json.Number].
 func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	text, isText := v.(string)
 	number, isNumber := v.(json.Number)
@@ -211,43 +212,43 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	isInteger := isNumber && err == nil && float == math.Trunc(float)
 	switch {
 	case def.Kind == ast.Enum && !isText:
-		return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, shown(v))
+		return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, display(v))
 	case def.Kind == ast.Enum:
 		if def.EnumValues.ForName(text) == nil {
-			return nil, fmt.Sprintf(`Value %s does not exist in "%s" enum.`, shown(v), def.Name)
+			return nil, fmt.Sprintf(`Value %s does not exist in "%s" enum.`, display(v), def.Name)
 		}
 		return v, ""
 	}
 	switch def.Name {
 	case "Int":
 		if !isInteger {
-			return nil, "Int cannot represent non-integer value: " + shown(v)
+			return nil, "Int cannot represent non-integer value: " + display(v)
 		}
 		if float < math.MinInt32 || float > math.MaxInt32 {
-			return nil, "Int cannot represent non 32-bit signed integer value: " + shown(v)
+			return nil, "Int cannot represent non 32-bit signed integer value: " + display(v)
 		}
 		return int64(float), ""
 	case "Float":
 		if !isNumber || err != nil {
-			return nil, "Float cannot represent non numeric value: " + shown(v)
+			return nil, "Float cannot represent non numeric value: " + display(v)
 		}
 		return float, ""
 	case "String":
 		if !isText {
-			return nil, "String cannot represent a non string value: " + shown(v)
+			return nil, "String cannot represent a non string value: " + display(v)
 		}
 	case "Boolean":
 		if _, ok := v.(bool); !ok {
-			return nil, "Boolean cannot represent a non boolean value: " + shown(v)
+			return nil, "Boolean cannot represent a non boolean value: " + display(v)
 		}
 	case "ID":
 		switch {
 		case isInteger && strings.ContainsAny(string(number), ".eE"):
 			return strconv.FormatFloat(float, 'f', -1, 64), ""
 		case isInteger:
-			return string(number), "" // with all its digits
+			return string(number), "" // keeps all digits
 		case !isText:
-			return nil, "ID cannot represent value: " + shown(v)
+			return nil, "ID cannot represent value: " + display(v)
 		}
 	case "DateTime":
 		if _, err := model.UnmarshalDateTime(v); err != nil {
@@ -255,10 +256,10 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		}
 	case "Decimal":
 		if isNumber {
-			text = string(number) // with all its digits
+			text = string(number) // keeps all digits
 		}
 		if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
-			return nil, "Decimal cannot represent a non decimal value: " + shown(v)
+			return nil, "Decimal cannot represent a non decimal value: " + display(v)
 		}
 		return text, ""
 	case "JSON":
@@ -268,8 +269,8 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	return v, ""
 }
 
-// cut returns text as errors show it: it may be long, or a secret.
-func cut(text string) string {
+// abbreviate shortens text for errors: it can be long, or a secret.
+func abbreviate(text string) string {
 	const longest, left = 40, 8
 	if len(text) <= longest {
 		return text
@@ -277,25 +278,25 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:left], "") + "…"
 }
 
-// shown returns a value as errors show it.
-func shown(v any) string {
+// display returns a value as errors show it.
+func display(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
 	case string:
-		return strconv.Quote(cut(v))
+		return strconv.Quote(abbreviate(v))
 	case []any:
 		return "[…]"
 	case map[string]any:
 		return "{…}"
 	default:
-		return cut(fmt.Sprint(v))
+		return abbreviate(fmt.Sprint(v))
 	}
 }
 
-// nullArgument returns an error if a variable gives null to an argument, or to something
-// in it, that must not be null (CoerceArgumentValues of the specification). The variable
-// is nullable and has a default, which holds only where it is not given.
+// nullArgument returns an error if a null variable is used for an argument, or within one, that
+// must not be null (CoerceArgumentValues of the specification). Validation allows a nullable
+// variable with a default there, but an explicit null overrides the default.
 func nullArgument(arguments ast.ArgumentList, variables map[string]any) error {
 	for _, argument := range arguments {
 		switch null := nullIn(argument.Value, variables); null {
@@ -309,7 +310,7 @@ func nullArgument(arguments ast.ArgumentList, variables map[string]any) error {
 	return nil
 }
 
-// nullIn returns the first variable in a value that is null and must not be.
+// nullIn returns the first variable in a value that is null but must not be.
 func nullIn(value *ast.Value, variables map[string]any) *ast.Value {
 	if value.Kind == ast.Variable {
 		if given, ok := variables[value.Raw]; ok && given == nil && value.ExpectedType != nil && value.ExpectedType.NonNull {
@@ -335,8 +336,8 @@ func hasNull(variables map[string]any) bool {
 	return false
 }
 
-// nullDirective returns an error if a variable gives null to an argument of a directive
-// that must not be null. gqlgen panics where @skip or @include get it.
+// nullDirective returns an error if a null variable is used for a non-null argument of a
+// directive. gqlgen panics on a null for @skip or @include.
 func nullDirective(op *graphql.OperationContext) *gqlerror.Error {
 	if !hasNull(op.Variables) {
 		return nil

@@ -7,12 +7,12 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// TestCoerceLeaf pins scalars that no argument of the schema has yet.
-func TestCoerceLeaf(t *testing.T) {
+// TestCoerceLeafScalars pins scalars that no argument of the schema has yet.
+func TestCoerceLeafScalars(t *testing.T) {
 	number := func(text string) any { return json.Number(text) }
 	for _, test := range []struct {
 		scalar  string
-		v, want any // want is nil where it is refused
+		v, want any // want is nil where the value is refused
 	}{
 		{"Float", number("1"), 1.0}, {"Float", number("1.5"), 1.5}, {"Float", number("1e400"), nil}, {"Float", "1.5", nil}, {"Float", true, nil},
 		{"DateTime", "2025-01-31T09:30:00.000Z", "2025-01-31T09:30:00.000Z"}, {"DateTime", "yesterday", nil}, {"DateTime", number("1738315800"), nil},

@@ -11,13 +11,13 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// The writes to contacts that have rules of their own. The description names them.
+// Mutations of contacts that the description in schema/ names as hand-written.
 
-// contactAttributes completes the attributes of a contact: the ids of its tags and its
-// custom attributes.
+// contactAttributes converts the ids of tags and the custom attributes in a contact's body to the
+// form that REST takes.
 func contactAttributes(ctx context.Context, workspace string, body map[string]any) error {
-	// Null clears, as for any other field. ClickFunnels says of the empty list only that it takes
-	// all tags (API.md §8, trap 15). An upsert passes over both.
+	// Null clears, as for any other field. ClickFunnels documents only that the empty list
+	// removes all tags (API.md §8, trap 15). An upsert ignores both.
 	switch ids, given := body["tag_ids"]; ids := ids.(type) {
 	case []string:
 		raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, workspace, ids)
@@ -58,9 +58,9 @@ func redactContact(ctx context.Context, input map[string]any) (*model.RedactCont
 	var id *string
 	err := aboutField("confirm", badInput("Set confirm to true: redacting cannot be undone."))
 	if input["confirm"] == true {
-		id, err = removed(loader.From(ctx), input, loader.Contacts, upstream.KindContact, (*upstream.Client).RedactContact)
+		id, err = deleteRecord(loader.From(ctx), input, loader.Contacts, upstream.KindContact, (*upstream.Client).RedactContact)
 	}
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func applyContactTag(ctx context.Context, input map[string]any) (*model.ApplyCon
 			return c.ApplyContactTag(ctx, p, contact.ID, tag)
 		})
 	}
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil || applied == nil {
 		return &model.ApplyContactTagPayload{UserErrors: refusals}, err
 	}
@@ -96,14 +96,15 @@ func removeContactTag(ctx context.Context, input map[string]any) (*model.RemoveC
 		})
 	}
 	failed := err != nil
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil || failed {
 		return &model.RemoveContactTagPayload{UserErrors: refusals}, err
 	}
 	return &model.RemoveContactTagPayload{RemovedAppliedContactTagID: globalID(applied.Ref()), Contact: payloadContact(ctx, l, contact), UserErrors: refusals}, nil
 }
 
-// appliedTag returns the record that a contact carries a tag.
+// appliedTag returns the record that joins a contact and a tag. Its error is about the field
+// tagId if the contact does not carry the tag.
 func appliedTag(ctx context.Context, contact upstream.Ref, tag string) (*upstream.AppliedContactTag, error) {
 	filter, err := upstream.Filter("").With("tag_id", tag)
 	if err != nil {
@@ -113,7 +114,7 @@ func appliedTag(ctx context.Context, contact upstream.Ref, tag string) (*upstrea
 	if err != nil {
 		return nil, err
 	}
-	// A filter that is not understood is passed over (API.md §3.3).
+	// ClickFunnels ignores a filter that it does not know (API.md §3.3).
 	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID() == tag })
 	if i < 0 {
 		return nil, aboutField("tagId", upstream.NewError(upstream.NotFound, "The contact does not carry this tag."))
@@ -121,8 +122,7 @@ func appliedTag(ctx context.Context, contact upstream.Ref, tag string) (*upstrea
 	return found.Rows[i], nil
 }
 
-// contactAndTag returns the address of a contact and the raw id of a tag of its
-// workspace.
+// contactAndTag returns the ref of a contact and the raw id of a tag of its workspace.
 func contactAndTag(ctx context.Context, l *loader.Loaders, input map[string]any) (contact upstream.Ref, tag string, err error) {
 	if contact, err = refIn(l, upstream.KindContact, optional(input, "workspaceId"), input["contactId"].(string)); err != nil {
 		return contact, "", err
@@ -134,15 +134,15 @@ func contactAndTag(ctx context.Context, l *loader.Loaders, input map[string]any)
 	return contact, string(raw[0]), nil
 }
 
-// payloadContact returns the contact that a payload is asked for, as it is after the
-// change. That it cannot be had is no failure of the change.
+// payloadContact returns the contact for a payload, as it is after the change, or nil if it is
+// not selected. If it cannot be loaded, only that field fails, since the change was made.
 func payloadContact(ctx context.Context, l *loader.Loaders, ref upstream.Ref) *upstream.Contact {
 	op := graphql.GetOperationContext(ctx)
 	for _, field := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
 		if field.Name != "contact" {
 			continue
 		}
-		if only, _ := lightContact.selection(op, field); only && upstream.IsRawID(ref.ID) {
+		if only, _ := contactRefFields.coverage(op, field); only && upstream.IsRawID(ref.ID) {
 			return upstream.NewRecord[upstream.Contact](ref)
 		}
 		contact, err := loader.Contacts.Of(l).Load(ref)

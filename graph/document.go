@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// cachedDocuments is how many parsed and validated documents are kept, and
-	// maxCachedBytes how long each may be: applications have few, and what is
-	// made up to fill the memory is not kept.
+	// cachedDocuments is how many parsed and validated documents are kept. maxCachedBytes is the
+	// size above which a document is not kept. Applications have few and small documents; the
+	// limits bound the memory that made-up ones can fill.
 	cachedDocuments = 500
 	maxCachedBytes  = 8 << 10
 )
 
-// documents keeps documents by their text. It is safe for concurrent use.
-type documents struct{ known graphql.Cache[*document] }
+// documents caches documents by their text. It is safe for concurrent use.
+type documents struct{ cache graphql.Cache[*document] }
 
 func newDocuments() documents {
 	return documents{lru.New[*document](cachedDocuments)}
@@ -29,38 +29,38 @@ func newDocuments() documents {
 
 // Get implements [graphql.Cache].
 func (d documents) Get(ctx context.Context, query string) (*ast.QueryDocument, bool) {
-	known, ok := d.known.Get(ctx, query)
+	found, ok := d.cache.Get(ctx, query)
 	if !ok {
 		return nil, false
 	}
-	known.attach(ctx)
-	return known.parsed, true
+	found.attach(ctx)
+	return found.parsed, true
 }
 
-// Add implements [graphql.Cache]. It is called with every document that is about to
-// be run and was not known.
+// Add implements [graphql.Cache]. gqlgen calls it with every document that is about to run and
+// was not cached.
 func (d documents) Add(ctx context.Context, query string, parsed *ast.QueryDocument) {
 	made := newDocument(parsed)
 	if len(query) <= maxCachedBytes {
-		d.known.Add(ctx, query, made)
+		d.cache.Add(ctx, query, made)
 	}
 	made.attach(ctx)
 }
 
-// deferDirective is what @defer is called in a document that has been validated: gqlgen
-// does not know it by this name, and takes what it marks with the rest.
+// deferDirective is the name of @defer in a validated document. gqlgen does not know the name, so
+// it executes deferred fragments with the rest.
 const deferDirective = "deferred"
 
-// undefer gives @defer that name.
-func undefer(set ast.SelectionSet) {
+// renameDefer renames @defer to deferDirective.
+func renameDefer(set ast.SelectionSet) {
 	for _, selection := range set {
 		var directives ast.DirectiveList
 		switch s := selection.(type) {
 		case *ast.Field:
-			undefer(s.SelectionSet)
+			renameDefer(s.SelectionSet)
 		case *ast.InlineFragment:
 			directives = s.Directives
-			undefer(s.SelectionSet)
+			renameDefer(s.SelectionSet)
 		case *ast.FragmentSpread:
 			directives = s.Directives
 		}
@@ -70,7 +70,7 @@ func undefer(set ast.SelectionSet) {
 	}
 }
 
-// isDeferred reports whether a fragment is marked by @defer.
+// isDeferred reports whether a fragment, or one within it, has @defer.
 func isDeferred(selection ast.Selection) bool {
 	switch s := selection.(type) {
 	case *ast.Field:
@@ -83,22 +83,22 @@ func isDeferred(selection ast.Selection) bool {
 	return false
 }
 
-// document is what a text says of all its executions.
+// document is what all executions of a document share. It is safe for concurrent use.
 type document struct {
 	parsed *ast.QueryDocument
-	keys   keys
-	// projection is to the keys.
+	keys   fieldKeys
+	// projection selects the keys of records to decode.
 	projection *upstream.Projection
-	// plans are the plans of operations, by their definition; nil where directives decide
-	// which fields are answered.
+	// plans holds the plan of each *ast.OperationDefinition. It is nil if directives decide which
+	// fields are selected.
 	plans *sync.Map
-	// variables are the definitions of each operation's variables.
+	// variables are the variable definitions of each operation.
 	variables map[*ast.OperationDefinition]ast.VariableDefinitionList
 }
 
 const attached = "document"
 
-// attach attaches the document to the operation of a context.
+// attach attaches the document to the operation in the context.
 func (d *document) attach(ctx context.Context) {
 	graphql.GetOperationContext(ctx).Stats.SetExtension(attached, d)
 }
@@ -113,25 +113,25 @@ func (d *document) plan(op *graphql.OperationContext, schema *ast.Schema) *selec
 	if d.plans == nil {
 		return newPlan(op, schema, false)
 	}
-	if known, ok := d.plans.Load(op.Operation); ok {
-		return known.(*selection)
+	if plan, ok := d.plans.Load(op.Operation); ok {
+		return plan.(*selection)
 	}
-	known, _ := d.plans.LoadOrStore(op.Operation, newPlan(&graphql.OperationContext{Doc: op.Doc, Operation: op.Operation}, schema, false))
-	return known.(*selection)
+	plan, _ := d.plans.LoadOrStore(op.Operation, newPlan(&graphql.OperationContext{Doc: op.Doc, Operation: op.Operation}, schema, false))
+	return plan.(*selection)
 }
 
-// newDocument prepares a document that has been validated: its operations lose their
-// variable definitions, by which gqlparser would coerce variables.
+// newDocument prepares a validated document. It takes the variable definitions out of the
+// operations, so that gqlparser does not coerce their variables (see [coercion]).
 func newDocument(parsed *ast.QueryDocument) *document {
-	d := &document{parsed: parsed, keys: make(keys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
+	d := &document{parsed: parsed, keys: make(fieldKeys), variables: make(map[*ast.OperationDefinition]ast.VariableDefinitionList)}
 	conditional := false
 	for _, op := range parsed.Operations {
 		d.variables[op], op.VariableDefinitions = op.VariableDefinitions, nil
-		undefer(op.SelectionSet)
+		renameDefer(op.SelectionSet)
 		conditional = d.keys.add(op.SelectionSet) || conditional
 	}
-	for _, fragment := range parsed.Fragments { // each once
-		undefer(fragment.SelectionSet)
+	for _, fragment := range parsed.Fragments { // each once, however often it is spread
+		renameDefer(fragment.SelectionSet)
 		conditional = d.keys.add(fragment.SelectionSet) || conditional
 	}
 	d.projection = upstream.NewProjection(d.keys.want)
@@ -141,33 +141,32 @@ func newDocument(parsed *ast.QueryDocument) *document {
 	return d
 }
 
-// keys are the fields that a document names anywhere, as the keys of records are
-// written (a plain field's name is its key in camelCase).
-type keys map[string]bool
+// fieldKeys are the field names anywhere in a document, as keys of REST records: in snake case.
+type fieldKeys map[string]bool
 
-// add goes through a selection, by names alone, and reports whether directives decide
-// what of it is answered.
-func (k keys) add(set ast.SelectionSet) (conditional bool) {
+// add adds the fields of a selection set. It reports whether directives decide which of them are
+// selected.
+func (k fieldKeys) add(set ast.SelectionSet) (conditional bool) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			k[snakeCase(s.Name)] = true
-			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
+			conditional = k.add(s.SelectionSet) || isConditional(s.Directives) || conditional
 		case *ast.InlineFragment:
-			conditional = k.add(s.SelectionSet) || decide(s.Directives) || conditional
+			conditional = k.add(s.SelectionSet) || isConditional(s.Directives) || conditional
 		case *ast.FragmentSpread:
-			conditional = decide(s.Directives) || conditional
+			conditional = isConditional(s.Directives) || conditional
 		}
 	}
 	return conditional
 }
 
-func decide(directives ast.DirectiveList) bool {
+func isConditional(directives ast.DirectiveList) bool {
 	return slices.ContainsFunc(directives, func(d *ast.Directive) bool { return d.Name != deferDirective })
 }
 
-// want reports whether a key of a record may be looked at.
-func (k keys) want(key string) bool { return k[key] }
+// want reports whether a key of a record may be read.
+func (k fieldKeys) want(key string) bool { return k[key] }
 
 func snakeCase(name string) string {
 	b := make([]byte, 0, len(name)+4)

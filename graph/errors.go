@@ -16,8 +16,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// present is the one place where an error becomes a GraphQL error. Every error
-// has a code; nothing of the inside leaves.
+// present turns an error into a GraphQL error. Every error leaves through here: it has a code,
+// and reveals nothing internal.
 func present(ctx context.Context, err error) *gqlerror.Error {
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
 		e := coded(ctx, failed.Code, failed.Message)
@@ -27,8 +27,8 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if failed.Unknown {
 			e.Extensions["outcome"] = "UNKNOWN"
 		}
-		if told, ok := errors.AsType[*gqlerror.Error](err); ok { // what goes with it
-			maps.Copy(e.Extensions, told.Extensions)
+		if wrapped, ok := errors.AsType[*gqlerror.Error](err); ok { // it adds extensions
+			maps.Copy(e.Extensions, wrapped.Extensions)
 		}
 		return e
 	}
@@ -39,8 +39,8 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if e.Extensions[codeKey] == string(upstream.Internal) {
 			return e // made by recovered
 		}
-		// gqlgen's own: the document, its variables or an argument is wrong.
-		out := coded(ctx, upstream.BadUserInput, bounded(e.Message))
+		// gqlgen's own error: the document, its variables or an argument is wrong.
+		out := coded(ctx, upstream.BadUserInput, truncate(e.Message))
 		if e.Extensions[codeKey] == persistedQueryNotFound {
 			out.Extensions[codeKey] = persistedQueryNotFound
 		}
@@ -52,34 +52,33 @@ func present(ctx context.Context, err error) *gqlerror.Error {
 		if null := nullArgument(field.Field.Arguments, op.Variables); null != nil {
 			err = null
 		}
-		return coded(ctx, upstream.BadUserInput, bounded(err.Error()))
+		return coded(ctx, upstream.BadUserInput, truncate(err.Error()))
 	}
 	slog.ErrorContext(ctx, "a field failed", "error", err, "path", graphql.GetPath(ctx).String())
 	return coded(ctx, upstream.Internal, internalMessage)
 }
 
-// unreadArguments reports whether the current field's arguments could not be
-// read, so that its resolver never ran: the error is about what the client sent.
+// unreadArguments reports whether the current field's arguments could not be read. Its resolver
+// never ran, so the error is about the client's input.
 func unreadArguments(ctx context.Context) bool {
 	field := graphql.GetFieldContext(ctx)
 	return field != nil && field.Args == nil && field.Field.Field != nil && len(field.Field.Arguments) > 0
 }
 
-// persistedQueryNotFound is the code by which clients learn that they have to send
-// a document's text with its hash.
+// persistedQueryNotFound is the code that asks a client to send a document's text with its hash.
 const persistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND"
 
-// maxMessageBytes bounds what an error repeats of a document.
+// maxMessageBytes bounds how much of a document an error repeats.
 const maxMessageBytes = 300
 
-func bounded(message string) string {
+func truncate(message string) string {
 	if len(message) <= maxMessageBytes {
 		return message
 	}
 	return strings.ToValidUTF8(message[:maxMessageBytes], "") + "…"
 }
 
-// codeKey is where clients look for an error's code.
+// codeKey is the extension that holds an error's code.
 const codeKey = "code"
 
 const internalMessage = "Something went wrong inside funnelgraph."
@@ -88,14 +87,13 @@ func coded(ctx context.Context, code upstream.Code, message string) *gqlerror.Er
 	return &gqlerror.Error{Message: message, Path: graphql.GetPath(ctx), Extensions: map[string]any{codeKey: string(code)}}
 }
 
-// maxStackBytes bounds what the log has of a panic's stack.
+// maxStackBytes bounds the stack of a panic in the log.
 const maxStackBytes = 8 << 10
 
-// recovered turns a panic into an error that says nothing of it; the log says
-// where it happened.
+// recovered turns a panic into an error without details. The log has the value and the stack.
 func recovered(ctx context.Context, v any) error {
 	stack := make([]byte, maxStackBytes)
 	stack = stack[:runtime.Stack(stack, false)]
-	slog.ErrorContext(ctx, "panic", "value", bounded(fmt.Sprint(v)), "stack", string(stack))
+	slog.ErrorContext(ctx, "panic", "value", truncate(fmt.Sprint(v)), "stack", string(stack))
 	return coded(ctx, upstream.Internal, internalMessage)
 }

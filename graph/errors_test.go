@@ -18,7 +18,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-func TestPresent(t *testing.T) {
+func TestErrorsHaveCodesAndPublicMessages(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)))
 	refused := upstream.NewError(upstream.Conflict, "It is archived already.")
@@ -40,9 +40,9 @@ func TestPresent(t *testing.T) {
 	}
 }
 
-// TestPresentMore has an error say when to come again, and of a write whether it may have
-// been carried out.
-func TestPresentMore(t *testing.T) {
+// TestErrorExtensionsRetryAfterAndOutcome pins two extensions: when to retry, and whether a write
+// may have been carried out.
+func TestErrorExtensionsRetryAfterAndOutcome(t *testing.T) {
 	e := present(t.Context(), &upstream.Error{Code: upstream.RateLimited, Message: "Wait.", RetryAfter: 1500 * time.Millisecond})
 	if e.Extensions["retryAfter"] != 2 || e.Extensions["outcome"] != nil {
 		t.Errorf("%+v", e.Extensions)
@@ -53,8 +53,8 @@ func TestPresentMore(t *testing.T) {
 	}
 }
 
-// TestPanic answers a panic with an error that says nothing of it.
-func TestPanic(t *testing.T) {
+// TestPanicIsLoggedAndHidden pins that a panic's value reaches the log but not the client.
+func TestPanicIsLoggedAndHidden(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var logged bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
@@ -71,7 +71,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestPanicLogIsBounded cuts what the log has of a panic.
+// TestPanicLogIsBounded pins that a huge panic value and a deep stack are cut in the log.
 func TestPanicLogIsBounded(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var log bytes.Buffer

@@ -13,31 +13,30 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Session is what an operation is run with.
+// Session is what an operation runs with.
 type Session struct {
-	// Client is the REST client of the operation's caller, and Calls the context
-	// for the calls that it makes.
+	// Client is the REST client of the operation's caller. Calls is the context of its calls.
 	Client *upstream.Client
 	Calls  context.Context //nolint:containedctx // the operation's
-	// Objects is how many objects the lists of the answer may have together; 0 is
-	// any number. Records that were fetched once can be asked for again and
-	// again, so that the calls are no bound.
+	// Objects limits the number of list elements in a response; 0 is no limit. The call budget is
+	// no such limit, since a record that was fetched once can be selected any number of times.
 	Objects int
-	// Exceeded, if not nil, is called when there are more, which are then let.
+	// Exceeded, if not nil, is called once when a response exceeds Objects. The response is then
+	// allowed.
 	Exceeded func()
 }
 
-// NewExecutor returns an executor of operations, each with the session of its context.
-// introspection says whether they may ask for the schema; errors suggest names from it
-// only then.
+// NewExecutor returns an executor. It gets the session of each operation from the operation's
+// context. introspection says whether operations may query the schema; only then do errors
+// suggest names from it. The executor is safe for concurrent use.
 func NewExecutor(session func(context.Context) Session, introspection bool) *executor.Executor {
 	return newExecutor(session, introspection, false)
 }
 
-// newExecutor is [NewExecutor]. With oracle, gqlgen executes the operations, by the same
-// resolvers.
+// newExecutor is [NewExecutor]. With oracle, gqlgen's own executor runs the operations, with the
+// same resolvers; tests compare the two.
 func newExecutor(session func(context.Context) Session, introspection, oracle bool) *executor.Executor {
-	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: public()})
+	schema := exec.NewExecutableSchema(exec.Config{Resolvers: &Resolver{}, Schema: publicSchema()})
 	used := schema
 	if !oracle {
 		used = executable{schema}
@@ -56,7 +55,7 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 		op := graphql.GetOperationContext(ctx)
 		with := session(ctx)
 		l := loader.New(with.Calls, with.Client.Only(documentOf(op).projection)) //nolint:contextcheck // made of ctx
-		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objects{Session: &with}, nulls: hasNull(op.Variables)}
+		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
 		op.ResolverMiddleware = x.middleware
 		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))
 	})
@@ -65,10 +64,10 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 
 type executionKey struct{}
 
-// middleware is the [graphql.FieldMiddleware] of what gqlgen executes.
+// middleware is the [graphql.FieldMiddleware] of fields that gqlgen's executor resolves.
 func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any, error) {
 	field := graphql.GetFieldContext(ctx)
-	if x.nulls {
+	if x.hasNullVariable {
 		if err := nullArgument(field.Field.Arguments, graphql.GetOperationContext(ctx).Variables); err != nil {
 			return nil, err
 		}
@@ -77,23 +76,22 @@ func (x *execution) middleware(ctx context.Context, next graphql.Resolver) (any,
 	if err != nil {
 		return v, err
 	}
-	if field.Object == "__Type" && !defined(field) {
+	if field.Object == "__Type" && !isDefined(field) {
 		return nil, nil //nolint:nilnil // null
 	}
 	return v, x.objects.count(v)
 }
 
-// executable executes operations by loading and writing; gqlgen executes what asks for the
-// schema.
+// executable executes operations by loading and writing. Only introspection is left to gqlgen.
 type executable struct{ graphql.ExecutableSchema }
 
 // Exec implements [graphql.ExecutableSchema].
 func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	var plan *selection
-	if ctx.Value(inPartsKey{}) != nil {
-		divided := false
-		if op, divided = divide(op); divided {
+	if ctx.Value(incrementalKey{}) != nil {
+		var hasDeferred bool
+		if op, hasDeferred = markDeferred(op); hasDeferred {
 			plan = newPlan(op, s.Schema(), true)
 		}
 	}
@@ -102,32 +100,32 @@ func (s executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 	x := ctx.Value(executionKey{}).(*execution)
 	x.op, x.relations = op, exec.NewRelations(op, s.ExecutableSchema)
-	rest := func(context.Context) *graphql.Response { return nil }
+	next := func(context.Context) *graphql.Response { return nil }
 	begun := false
 	return func(ctx context.Context) *graphql.Response {
 		if begun {
-			return rest(ctx)
+			return next(ctx)
 		}
 		begun = true
 		x.ctx = graphql.WithOperationContext(ctx, op)
-		response, later := x.answer(plan) //nolint:contextcheck // the operation's
-		if len(later) > 0 {
-			groups := grouped(later)
-			i := &incremental{execution: x, results: make(chan delivery, maxParts), left: len(groups)}
+		response, deferred := x.answer(plan) //nolint:contextcheck // the operation's
+		if len(deferred) > 0 {
+			groups := groupByFragment(deferred)
+			i := &incremental{execution: x, results: make(chan delivery, maxDeferred), outstanding: len(groups)}
 			i.begin(groups) //nolint:contextcheck // the operation's
-			rest = i.next
+			next = i.next
 			response.HasNext = new(true)
 		}
 		return response
 	}
 }
 
-// answer answers an operation but for its deferred fragments.
-func (x *execution) answer(plan *selection) (*graphql.Response, []deferred) {
-	root := x.root(plan)
+// answer loads and writes an operation except for its deferred fragments, which it returns.
+func (x *execution) answer(plan *selection) (*graphql.Response, []deferredResult) {
+	root := x.loadRoot(plan)
 	w := &writer{execution: x}
 	if !w.object(plan, nil, root) {
-		w.b = []byte("null")
+		w.buf = []byte("null")
 	}
-	return &graphql.Response{Data: w.b, Errors: w.errs}, w.rest
+	return &graphql.Response{Data: w.buf, Errors: w.errs}, w.deferred
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// odd makes texts of the simulated API's answers such as the wild has.
-var odd = strings.NewReplacer(
+// oddValues replaces values of the simulated API by odd ones that real APIs send.
+var oddValues = strings.NewReplacer(
 	`"Ada"`, `"A\"d\\a\u0001\u00e9\ud83d\ude00\ud800 \t\n</x>"`,
 	`"Bruno"`, "\"B\xff\u2028\"",
 	`"is_active":true`, `"is_active":"true"`,
@@ -33,9 +33,9 @@ var odd = strings.NewReplacer(
 	`"public_id":`, `"public_id" : `,
 )
 
-// TestAnswersAreGqlgens answers random selections by gqlgen's executor, too, which has to
-// give the same bytes.
-func TestAnswersAreGqlgens(t *testing.T) {
+// TestAnswersEqualGqlgensExecutor runs random queries with gqlgen's executor as well. Both must
+// produce the same bytes.
+func TestAnswersEqualGqlgensExecutor(t *testing.T) {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		demo.New().ServeHTTP(answer, r)
@@ -43,7 +43,7 @@ func TestAnswersAreGqlgens(t *testing.T) {
 			w.Header().Set("Pagination-Next", next)
 		}
 		w.WriteHeader(answer.Code)
-		_, _ = odd.WriteString(w, answer.Body.String())
+		_, _ = oddValues.WriteString(w, answer.Body.String())
 	}))
 	defer api.Close()
 	client, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(api.URL, "http://"))})
@@ -60,7 +60,7 @@ func TestAnswersAreGqlgens(t *testing.T) {
 		rounds = 100
 	}
 	for i := range rounds {
-		q := &querist{Rand: rand.New(rand.NewPCG(seed, uint64(i))), schema: exec.NewExecutableSchema(exec.Config{}).Schema()}
+		q := &queryGenerator{Rand: rand.New(rand.NewPCG(seed, uint64(i))), schema: exec.NewExecutableSchema(exec.Config{}).Schema()}
 		body, err := json.Marshal(map[string]any{"query": q.query(), "variables": map[string]any{"yes": true, "no": false}})
 		if err != nil {
 			t.Fatal(err)
@@ -86,16 +86,16 @@ func answer(t *testing.T, h http.Handler, body []byte) []byte {
 	return w.Body.Bytes()
 }
 
-// querist makes up queries: any fields of the schema, with aliases, fragments of
-// both kinds, @skip and @include, __typename, and the same field twice.
-type querist struct {
+// queryGenerator makes up queries: any fields of the schema, with aliases, both kinds of
+// fragments, @skip and @include, __typename, and repeated fields.
+type queryGenerator struct {
 	*rand.Rand
 	schema    *ast.Schema
 	fragments []string
 	aliases   int
 }
 
-func (q *querist) query() string {
+func (q *queryGenerator) query() string {
 	var b strings.Builder
 	b.WriteString("query($yes: Boolean!, $no: Boolean!) { any: __typename @include(if: $yes) not: __typename @skip(if: $yes) either: __typename @skip(if: $no)\n")
 	for _, root := range []string{
@@ -110,8 +110,8 @@ func (q *querist) query() string {
 	return b.String()
 }
 
-// selection makes up what is asked of an object.
-func (q *querist) selection(typeName string, depth int) string {
+// selection makes up a selection set for an object.
+func (q *queryGenerator) selection(typeName string, depth int) string {
 	definition := q.schema.Types[typeName]
 	var parts []string
 	for range 1 + q.IntN(5) {
@@ -144,7 +144,7 @@ func (q *querist) selection(typeName string, depth int) string {
 		}
 	}
 	parts = append(parts, "__typename")
-	if definition.Fields.ForName("nodes") != nil && q.IntN(2) == 0 { // rows are what it is about
+	if definition.Fields.ForName("nodes") != nil && q.IntN(2) == 0 { // favor rows
 		parts = append(parts, "nodes"+q.selection(definition.Fields.ForName("nodes").Type.Name(), q.IntN(3)))
 	}
 	text := "{ " + strings.Join(parts, " ") + " }"

@@ -10,7 +10,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// row is a record of REST.
+// row is a record decoded from a REST row.
 type row interface {
 	model.Node
 	AppendField(b []byte, f *upstream.RowField) (out []byte, null bool, err error)
@@ -19,8 +19,7 @@ type row interface {
 	Members(f *upstream.RowField, names []string) []*upstream.CustomAttribute
 }
 
-// appendLeaf appends the value of a scalar, an enum or a list of scalars, as it stands in
-// an answer.
+// appendLeaf appends the JSON of a scalar, an enum or a list of scalars.
 func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err error) {
 	switch r := record.(type) {
 	case row:
@@ -31,7 +30,7 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 	case edge:
 		return upstream.AppendQuoted(b, r.rows.CursorOf(r.index)), false, nil
 	}
-	switch v := f.member(record).(type) {
+	switch v := f.structMember(record).(type) {
 	case string:
 		return upstream.AppendQuoted(b, v), false, nil
 	case *string:
@@ -52,8 +51,9 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 	return b, true, nil
 }
 
-// readObject reads a member that is an object or a list of objects: nil, a record, or a
-// [list], whose elements are counted unless they are the rows of a connection.
+// readObject reads a field that is an object or a list of objects. It returns nil, a record, or a
+// [list]. Elements of a list count towards [Session.Objects], except the rows of a connection,
+// which were counted when it was loaded.
 func (f *field) readObject(x *execution, record any) (any, error) {
 	switch r := record.(type) {
 	case row:
@@ -69,7 +69,7 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 	case edge:
 		return r.rows.Row(r.index), nil
 	}
-	v := reflect.ValueOf(f.member(record))
+	v := reflect.ValueOf(f.structMember(record))
 	if v.Kind() == reflect.Slice {
 		return list{v.Len(), func(i int) any { return v.Index(i).Interface() }}, x.objects.add(v.Len())
 	}
@@ -82,7 +82,7 @@ func (f *field) readObject(x *execution, record any) (any, error) {
 func (f *field) readRow(x *execution, r row) (any, error) {
 	switch {
 	case f.column.HasMembers():
-		members := r.Members(f.column, f.keys(x))
+		members := r.Members(f.column, f.memberKeys(x))
 		return list{len(members), func(i int) any { return members[i] }}, x.objects.add(len(members))
 	case f.column.IsList():
 		children := r.Children(f.column)
@@ -97,23 +97,23 @@ func (f *field) readRow(x *execution, r row) (any, error) {
 	return nil, nil //nolint:nilnil // null
 }
 
-// keys returns the argument of a free object's field: the members that are asked for, nil
-// for all.
-func (f *field) keys(x *execution) []string {
+// memberKeys returns the argument `keys` of a field with free-form members: the keys to return,
+// nil for all.
+func (f *field) memberKeys(x *execution) []string {
 	given, ok := f.ArgumentMap(x.op.Variables)["keys"].([]any)
 	if !ok {
 		return nil
 	}
 	keys := []string{}
 	for _, key := range given {
-		keys = append(keys, text(key))
+		keys = append(keys, idText(key))
 	}
 	return keys
 }
 
-// member returns the member of a struct of package model that stands for the field: the
-// one that @goField names, or of the same name.
-func (f *field) member(record any) any {
+// structMember returns the value of a field from a struct of package model. The struct's field is
+// the one that @goField names, or has the field's name.
+func (f *field) structMember(record any) any {
 	name := f.Name
 	if bound := f.Definition.Directives.ForName("goField"); bound != nil && bound.Arguments.ForName("name") != nil {
 		name = bound.Arguments.ForName("name").Value.Raw

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzCursors holds any text against the arguments of lists: a cursor that is
-// accepted is a number and needs no escaping.
+// FuzzCursors pins that a cursor which window accepts is a number and needs no escaping.
 func FuzzCursors(f *testing.F) {
 	for _, cursor := range []string{"", "1", "-1", "1.5", "1&a=b", "18446744073709551616", "1\n", "\u0661", "0x1", "1_0"} {
 		f.Add(cursor, 20, true)

@@ -11,7 +11,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// The resolvers that do not follow from the description, which names them.
+// Resolvers that the description in schema/ names as hand-written.
 
 func contactByIDs(ctx context.Context, id string, workspaceID *string) (*upstream.Contact, error) {
 	return contactIn(ctx, workspaceID, id)
@@ -21,14 +21,14 @@ func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id str
 	return contactByID(ctx, workspace.Key(), id)
 }
 
-// connectContacts is [connect] for contacts. Where the full tags of their applied tags are
-// asked for, these are loaded at once: the contacts name them.
+// connectContacts is [connect] for contacts. If the full tags of their applied tags are selected,
+// it requests these at once, since the contacts name them.
 func connectContacts(ctx context.Context, list *loader.List[upstream.Contact], parent upstream.Ref, q upstream.Query, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Contact], error) {
 	contacts, err := connect(ctx, list, parent, q, first, after, last, before)
 	op := graphql.GetOperationContext(ctx)
 	needsTags := func(applied graphql.CollectedField) bool {
 		return applied.Name == "appliedTags" && slices.ContainsFunc(rowFields(op, applied), func(f graphql.CollectedField) bool {
-			only, _ := embeddedTag.selection(op, f)
+			only, _ := embeddedTag.coverage(op, f)
 			return f.Name == "tag" && !only
 		})
 	}
@@ -45,8 +45,7 @@ func connectContacts(ctx context.Context, list *loader.List[upstream.Contact], p
 	return contacts, nil
 }
 
-// rowFields returns the fields that the rows of a connection are asked for, by nodes or by
-// edges.
+// rowFields returns the fields selected on the rows of a connection, by nodes or by edges.
 func rowFields(op *graphql.OperationContext, connection graphql.CollectedField) []graphql.CollectedField {
 	var fields []graphql.CollectedField
 	for _, field := range graphql.CollectFields(op, connection.Selections, nil) {

@@ -7,8 +7,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/introspection"
 )
 
-// kindsOf are the kinds of types for which a field of __Type is not null, by the
-// specification. gqlgen answers an empty list or false for the others
+// kindsOf lists the kinds of types for which a field of __Type is not null by the specification.
+// For other kinds gqlgen returns an empty list or false
 // (https://github.com/99designs/gqlgen/issues/1867).
 var kindsOf = map[string][]string{
 	"fields":        {"OBJECT", "INTERFACE"},
@@ -19,8 +19,8 @@ var kindsOf = map[string][]string{
 	"isOneOf":       {"INPUT_OBJECT"},
 }
 
-// defined reports whether a field of __Type has a value for the kind of its type.
-func defined(field *graphql.FieldContext) bool {
+// isDefined reports whether a field of __Type has a value for the kind of its type.
+func isDefined(field *graphql.FieldContext) bool {
 	kinds, ok := kindsOf[field.Field.Name]
 	of, isType := field.Parent.Result.(*introspection.Type)
 	return !ok || !isType || slices.Contains(kinds, of.Kind())

@@ -2,37 +2,37 @@
 
 package graph
 
-// Fields that need no more than a reference to their record, or than what another record
-// embeds of it.
+// The field sets of records. Those named …RefFields need only a reference to the record. Those
+// named embedded… need only what another record embeds of it.
 var (
-	lightContact                     = light{"Contact", []string{"id", "rawId", "workspace", "enrollments", "formSubmissions", "orders", "opportunities"}, []string{"appliedTags"}}
-	embeddedAppliedContactTagContact = lightContact.and("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
-	embeddedCourseEnrollmentContact  = lightContact.and("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
-	embeddedOrderContact             = lightContact.and("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
-	embeddedSalesOpportunityContact  = lightContact.and("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
-	lightContactTag                  = light{"ContactTag", []string{"id", "rawId", "workspace"}, []string{}}
-	embeddedAppliedContactTagTag     = lightContactTag.and("publicId", "name", "color")
-	lightCourse                      = light{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
-	lightCourseSection               = light{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
-	lightFunnel                      = light{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
-	embeddedPageFunnel               = lightFunnel.and("publicId", "name")
-	lightFunnelTag                   = light{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
-	embeddedFunnelTags               = lightFunnelTag.and("publicId", "name", "color")
-	lightImage                       = light{"Image", []string{"id", "rawId", "workspace"}, []string{}}
-	lightOrder                       = light{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
-	embeddedOrderInvoiceOrder        = lightOrder.and("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
-	lightOrderTag                    = light{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
-	lightPage                        = light{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{}}
-	embeddedOrderPage                = lightPage.and("publicId", "name")
-	lightProduct                     = light{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
-	lightProductVariant              = light{"ProductVariant", []string{"id", "rawId", "workspace"}, []string{}}
-	lightSalesPipeline               = light{"SalesPipeline", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
-	embeddedSalesOpportunityPipeline = lightSalesPipeline.and("publicId", "name")
-	lightSalesPipelineStage          = light{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
-	embeddedSalesOpportunityStage    = lightSalesPipelineStage.and("publicId", "name")
-	lightSalesOpportunity            = light{"SalesOpportunity", []string{"id", "rawId", "workspace"}, []string{"opportunityNotes"}}
-	lightSalesOpportunityNote        = light{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
-	embeddedSalesOpportunityNotes    = lightSalesOpportunityNote.and("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
-	lightTeam                        = light{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	lightWorkspace                   = light{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "images", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
+	contactRefFields                 = fieldSet{"Contact", []string{"id", "rawId", "workspace", "enrollments", "formSubmissions", "orders", "opportunities"}, []string{"appliedTags"}}
+	embeddedAppliedContactTagContact = contactRefFields.with("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
+	embeddedCourseEnrollmentContact  = contactRefFields.with("publicId", "emailAddress", "firstName", "lastName", "phoneNumber")
+	embeddedOrderContact             = contactRefFields.with("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
+	embeddedSalesOpportunityContact  = contactRefFields.with("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
+	contactTagRefFields              = fieldSet{"ContactTag", []string{"id", "rawId", "workspace"}, []string{}}
+	embeddedAppliedContactTagTag     = contactTagRefFields.with("publicId", "name", "color")
+	courseRefFields                  = fieldSet{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
+	courseSectionRefFields           = fieldSet{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
+	funnelRefFields                  = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
+	embeddedPageFunnel               = funnelRefFields.with("publicId", "name")
+	funnelTagRefFields               = fieldSet{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
+	embeddedFunnelTags               = funnelTagRefFields.with("publicId", "name", "color")
+	imageRefFields                   = fieldSet{"Image", []string{"id", "rawId", "workspace"}, []string{}}
+	orderRefFields                   = fieldSet{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
+	embeddedOrderInvoiceOrder        = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
+	orderTagRefFields                = fieldSet{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}
+	pageRefFields                    = fieldSet{"Page", []string{"id", "rawId", "workspace", "formSubmissions"}, []string{}}
+	embeddedOrderPage                = pageRefFields.with("publicId", "name")
+	productRefFields                 = fieldSet{"Product", []string{"id", "rawId", "workspace"}, []string{"variants", "prices"}}
+	productVariantRefFields          = fieldSet{"ProductVariant", []string{"id", "rawId", "workspace"}, []string{}}
+	salesPipelineRefFields           = fieldSet{"SalesPipeline", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
+	embeddedSalesOpportunityPipeline = salesPipelineRefFields.with("publicId", "name")
+	salesPipelineStageRefFields      = fieldSet{"SalesPipelineStage", []string{"id", "rawId", "workspace", "opportunities"}, []string{}}
+	embeddedSalesOpportunityStage    = salesPipelineStageRefFields.with("publicId", "name")
+	salesOpportunityRefFields        = fieldSet{"SalesOpportunity", []string{"id", "rawId", "workspace"}, []string{"opportunityNotes"}}
+	salesOpportunityNoteRefFields    = fieldSet{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
+	embeddedSalesOpportunityNotes    = salesOpportunityNoteRefFields.with("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
+	teamRefFields                    = fieldSet{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
+	workspaceRefFields               = fieldSet{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "images", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
 )

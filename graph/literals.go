@@ -11,15 +11,15 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// rulesOf returns the rules that documents are validated by. introspection says whether
-// they may ask for the schema; errors suggest names from it only then.
+// rulesOf returns the validation rules for documents. introspection says whether documents may
+// query the schema; only then do errors suggest names from it.
 func rulesOf(introspection bool) *rules.Rules {
 	all := rules.NewDefaultRules()
 	all.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, literals(introspection))
 	if introspection {
 		return all
 	}
-	for name, rule := range map[string]core.Rule{ // the executor sees to the others
+	for name, rule := range map[string]core.Rule{ // SetDisableSuggestion covers the other rules
 		rules.KnownArgumentNamesRule.Name: rules.KnownArgumentNamesRuleWithoutSuggestions,
 		rules.KnownTypeNamesRule.Name:     rules.KnownTypeNamesRuleWithoutSuggestions,
 	} {
@@ -29,7 +29,7 @@ func rulesOf(introspection bool) *rules.Rules {
 	return all
 }
 
-// noIntrospection refuses documents that ask for the schema.
+// noIntrospection refuses documents that query the schema.
 func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnField(func(_ *core.Walker, field *ast.Field) {
 		if field.Name == "__schema" || field.Name == "__type" {
@@ -38,9 +38,9 @@ func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
 	})
 }
 
-// literals returns the rule ValuesOfCorrectType of the specification. gqlparser's own
-// takes {} for every scalar and enum, any 64-bit integer for Int, and no larger one
-// for ID. The rule also corrects literals that gqlparser or gqlgen read wrongly.
+// literals returns the rule ValuesOfCorrectType of the specification. gqlparser's own rule
+// accepts {} for every scalar and enum, accepts any 64-bit integer for Int, and refuses larger
+// ones for ID. The rule also corrects literals that gqlparser or gqlgen read wrongly.
 func literals(suggestions bool) core.RuleFunc {
 	return func(observers *core.Events, addError core.AddErrFunc) {
 		var blocks blockStrings
@@ -55,7 +55,7 @@ func literals(suggestions bool) core.RuleFunc {
 				addError(append(append([]core.ErrorOption{core.Message("%s", message)}, options...), core.At(value.Position))...)
 			}
 			suggest := func(what, typed string) (options []core.ErrorOption) {
-				if suggestions && typed == cut(typed) { // comparing long names takes long
+				if suggestions && typed == abbreviate(typed) { // comparing long names is slow
 					options = append(options, core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(value.Definition)))
 				}
 				return options
@@ -66,10 +66,10 @@ func literals(suggestions bool) core.RuleFunc {
 				if t.NonNull {
 					refuse(fmt.Sprintf(`Expected value of type "%s", found null.`, t))
 				}
-			case value.Kind == ast.ListValue && t.Elem != nil: // its values come for themselves
+			case value.Kind == ast.ListValue && t.Elem != nil: // the walker visits its elements, too
 			case def.Kind == ast.InputObject:
 				if value.Kind != ast.ObjectValue {
-					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, cut(value.String())))
+					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, abbreviate(value.String())))
 					return
 				}
 				for _, field := range def.Fields {
@@ -84,9 +84,9 @@ func literals(suggestions bool) core.RuleFunc {
 				}
 			case def.Kind == ast.Enum:
 				if value.Kind != ast.EnumValue {
-					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, cut(value.String())), suggest("the enum value", value.Raw)...)
+					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, abbreviate(value.String())), suggest("the enum value", value.Raw)...)
 				} else if def.EnumValues.ForName(value.Raw) == nil {
-					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, cut(value.Raw), def.Name), suggest("the enum value", value.Raw)...)
+					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, abbreviate(value.Raw), def.Name), suggest("the enum value", value.Raw)...)
 				}
 			default:
 				if message := scalarLiteral(def, value); message != "" {
@@ -97,7 +97,7 @@ func literals(suggestions bool) core.RuleFunc {
 	}
 }
 
-// scalarLiteral returns what is wrong with a literal for a scalar, nothing if it is right.
+// scalarLiteral returns what is wrong with a literal for a scalar, or "" if it is right.
 func scalarLiteral(def *ast.Definition, value *ast.Value) (message string) {
 	var v any
 	switch value.Kind { //nolint:exhaustive // null and variables are checked elsewhere
@@ -106,7 +106,7 @@ func scalarLiteral(def *ast.Definition, value *ast.Value) (message string) {
 	case ast.FloatValue:
 		v = json.Number(value.Raw)
 		if def.Name == "Int" || def.Name == "ID" {
-			v = float(value.Raw) // 1.0 is an integer as a variable only
+			v = float(value.Raw) // 1.0 is an integer only as a variable
 		}
 	case ast.StringValue, ast.BlockValue:
 		v = value.Raw
@@ -121,7 +121,7 @@ func scalarLiteral(def *ast.Definition, value *ast.Value) (message string) {
 	}
 	_, message = coerceLeaf(def, v)
 	if value.Kind == ast.IntValue && message == "" && def.Name != "Int" && def.Name != "Float" {
-		// gqlgen cannot read one of more than 64 bits.
+		// gqlgen cannot read integers of more than 64 bits.
 		if _, err := strconv.ParseInt(value.Raw, 10, 64); err != nil {
 			value.Kind = ast.StringValue
 		}
@@ -135,10 +135,10 @@ type (
 	enumLiteral string
 )
 
-// blockStrings corrects the block strings of one document: gqlparser counts the first
-// line's indentation with the common one.
+// blockStrings corrects the block strings of one document. gqlparser wrongly includes the first
+// line in the common indentation.
 type blockStrings struct {
-	source []rune // positions count runes
+	source []rune // as runes, which positions count
 	done   map[*ast.Value]bool
 }
 
@@ -157,7 +157,7 @@ func (b *blockStrings) correct(value *ast.Value) {
 			end += len(quotes)
 		}
 		if end++; end >= len(rest) {
-			return // a value that stands elsewhere
+			return // a value from elsewhere, such as a default of the schema
 		}
 	}
 	value.Raw = blockString(string(rest[:end]))

@@ -15,73 +15,84 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// An operation is answered in two steps. Load calls the resolver of each selected relation
-// for all objects that are there at the same time, relations side by side, and keeps the
-// results with the objects. Write then writes the answer from memory. gqlgen's executor
-// would do both for each object, with a goroutine for each row and a context for each field.
+// An operation is answered in two steps: load, then write.
+//
+// Load goes down the plan. It calls the resolver of each selected relation and attaches the
+// results to the objects. A batch resolver gets all objects of a selection that were loaded
+// together; any other resolver is called once per object. Calls run concurrently, and the results
+// of one start the next level at once.
+//
+// Only batches wait. Each call announces the batches that it will join and those that may follow
+// it. The loaders send a batch when none of its announced loads is outstanding.
+//
+// Write (write.go) then produces the JSON from memory. gqlgen's executor would do both steps for
+// each object, with a goroutine per row and a context per field.
 
-// execution answers one operation, or one of its deferred fragments.
+// execution is one operation, or one deferred fragment of it. Its methods are safe for concurrent
+// use, except that write comes after load.
 type execution struct {
-	ctx       context.Context //nolint:containedctx // the operation's
-	op        *graphql.OperationContext
-	schema    graphql.ExecutableSchema
-	relations exec.Relations
-	loaders   *loader.Loaders
-	objects   *objects
-	spans     *spans // nil if the operation is not traced
-	nulls     bool   // whether a variable is null
-	loads     sync.WaitGroup
+	ctx             context.Context //nolint:containedctx // the operation's
+	op              *graphql.OperationContext
+	schema          graphql.ExecutableSchema
+	relations       exec.Relations
+	loaders         *loader.Loaders
+	objects         *objectCount
+	spans           *spans // nil if the operation is not traced
+	hasNullVariable bool   // whether any variable is null
+	loads           sync.WaitGroup
 
-	// later says that this is a deferred fragment. Until it is released, its calls are held.
-	later    bool
-	around   *execution // of a deferred fragment
-	mu       sync.Mutex
-	released bool
-	held     []*call
+	// isDeferred says that this is a deferred fragment. Its calls are held until it is released.
+	isDeferred bool
+	parent     *execution // of a deferred fragment: what contains it
+	mu         sync.Mutex
+	released   bool
+	held       []*resolverCall
 }
 
-// object is a record in the answer, with the results of its selection's loads.
+// object is a record in the response, with the results of its selection's loads.
 type object struct {
-	record  any
-	sel     *selection
-	results []result
+	record    any
+	selection *selection
+	results   []result
 	// workspaces are the ids by which the record's workspace is known.
 	workspaces []string
-	// chain is the length of the chain of calls that brought the object.
+	// chain is the number of sequential REST calls that it took to load the record. It is counted
+	// only if [loader.Loaders.Chained].
 	chain int
-	// later are the objects of the selection's deferred fragments.
-	later []*object
+	// deferred holds one object for each deferred fragment of the selection, in their order.
+	deferred []*object
 }
 
-// result is the result of a load for one object: nil, an *object, or an []*object whose
-// elements may be nil.
+// result is the result of a load for one object. The value is nil, an *object, or an []*object
+// whose elements may be nil.
 type result struct {
 	value any
 	err   error
 }
 
-// list is a list of n records; at may return nil.
+// list is a list of n records. The function at may return nil.
 type list struct {
 	n  int
 	at func(i int) any
 }
 
-// edge is a row of a connection with its cursor.
+// edge is an edge of a connection: a row and its cursor.
 type edge struct {
 	rows  model.Rows
 	index int
 }
 
-// newObject returns an object that came with another one, which may be nil.
+// newObject returns an object for a record. It inherits the workspaces of the object that it was
+// loaded from, which may be nil.
 func (s *selection) newObject(record any, from *object, chain int) *object {
-	o := &object{record: record, sel: s, chain: chain}
-	if n := len(s.loads); n > 0 {
+	o := &object{record: record, selection: s, chain: chain}
+	if n := len(s.loadedFields); n > 0 {
 		o.results = make([]result, n)
 	}
 	if from != nil {
 		o.workspaces, o.chain = from.workspaces, max(from.chain, chain)
 	}
-	if node, ok := record.(model.Node); ok && s.keeps() {
+	if node, ok := record.(model.Node); ok && s.needsObjects() {
 		if id := loader.WorkspaceOf(node.Ref()); id != "" && !slices.Contains(o.workspaces, id) {
 			o.workspaces = append(slices.Clip(o.workspaces), id)
 		}
@@ -89,30 +100,31 @@ func (s *selection) newObject(record any, from *object, chain int) *object {
 	return o
 }
 
-// call is one call of a resolver, for objects of one selection.
-type call struct {
+// resolverCall is one call of a resolver, for one or more objects of a selection.
+type resolverCall struct {
 	*field
 	*execution
 
 	objs       []*object
 	workspaces []string // of the objects
-	// own are the batches that the call is expected to join, and ahead the batches that may
-	// follow it.
-	own, ahead []loader.BatchKey
-	announced  bool // whether own has been
+	// ownBatches are the batches that the call is expected to join. followUpBatches are those
+	// that may follow it.
+	ownBatches, followUpBatches []loader.BatchKey
+	ownAnnounced                bool // whether ownBatches are announced
 }
 
-// start announces the batches of calls and starts them. The last one runs on the caller's
-// goroutine, unless it belongs to a deferred fragment.
-func (x *execution) start(calls []*call) {
+// start announces the batches of calls and starts the calls. All are announced before any starts,
+// so that none sends a batch too early. The last call runs on the caller's goroutine, unless it
+// belongs to a deferred fragment.
+func (x *execution) start(calls []*resolverCall) {
 	for _, c := range calls {
 		c.announce()
 	}
 	x.begin(calls)
 }
 
-// begin starts calls that have been announced.
-func (x *execution) begin(calls []*call) {
+// begin starts calls that are already announced.
+func (x *execution) begin(calls []*resolverCall) {
 	for i, c := range calls {
 		if i == len(calls)-1 && c.execution == x {
 			c.run()
@@ -122,26 +134,27 @@ func (x *execution) begin(calls []*call) {
 	}
 }
 
-// calls returns the calls that objects need next. Each group has objects of one selection.
-func (x *execution) calls(groups [][]*object) []*call {
-	var calls []*call
+// nextCalls returns the calls that the given objects need. Each group holds objects of one
+// selection.
+func (x *execution) nextCalls(groups [][]*object) []*resolverCall {
+	var calls []*resolverCall
 	for _, objs := range groups {
 		if len(objs) == 0 {
 			continue
 		}
-		s := objs[0].sel
-		calls = append(calls, x.deferred(s.parts, objs)...)
-		for _, f := range s.loads {
+		s := objs[0].selection
+		calls = append(calls, x.prepareDeferred(s.deferred, objs)...)
+		for _, f := range s.loadedFields {
 			switch {
-			case s.of == x.schema.Schema().Query:
-				calls = append(calls, x.rootCall(f, objs[0]))
+			case s.def == x.schema.Schema().Query:
+				calls = append(calls, x.newRootCall(f, objs[0]))
 			case f.relation == nil:
-				calls = append(calls, x.calls(x.members(f, objs))...)
+				calls = append(calls, x.nextCalls(x.attachMembers(f, objs))...)
 			case f.relation.Batch:
-				calls = append(calls, x.call(f, objs))
+				calls = append(calls, x.newCall(f, objs))
 			default:
 				for i := range objs {
-					calls = append(calls, x.call(f, objs[i:i+1]))
+					calls = append(calls, x.newCall(f, objs[i:i+1]))
 				}
 			}
 		}
@@ -149,9 +162,9 @@ func (x *execution) calls(groups [][]*object) []*call {
 	return calls
 }
 
-// call returns a call of a relation's resolver.
-func (x *execution) call(f *field, objs []*object) *call {
-	c := &call{field: f, execution: x, objs: objs}
+// newCall returns a call of a relation's resolver for objects.
+func (x *execution) newCall(f *field, objs []*object) *resolverCall {
+	c := &resolverCall{field: f, execution: x, objs: objs}
 	for _, obj := range objs {
 		for _, id := range obj.workspaces {
 			if !slices.Contains(c.workspaces, id) {
@@ -161,33 +174,33 @@ func (x *execution) call(f *field, objs []*object) *call {
 	}
 	for _, id := range c.workspaces {
 		if f.kind != "" {
-			c.own = append(c.own, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.batch})
+			c.ownBatches = append(c.ownBatches, loader.BatchKey{Workspace: id, Kind: f.kind, Level: f.batchLevel})
 		}
-		c.follow(id, f.next)
+		c.addFollowUps(id, f.followUps)
 	}
 	return c
 }
 
-// announce announces the batches of a call.
-func (c *call) announce() {
-	if !c.announced {
-		c.loaders.Expect(c.own...)
+// announce announces the batches that the call will join, and those that may follow it.
+func (c *resolverCall) announce() {
+	if !c.ownAnnounced {
+		c.loaders.Expect(c.ownBatches...)
 	}
-	c.loaders.Expect(c.ahead...)
+	c.loaders.Expect(c.followUpBatches...)
 }
 
-// follow adds batches of a workspace that may follow the call.
-func (c *call) follow(workspace string, next []loader.BatchKey) {
+// addFollowUps adds batches of a workspace that may follow the call.
+func (c *resolverCall) addFollowUps(workspace string, next []loader.BatchKey) {
 	for _, key := range next {
-		key.Workspace, key.Later = workspace, key.Later || c.later
-		c.ahead = append(c.ahead, key)
+		key.Workspace, key.Deferred = workspace, key.Deferred || c.isDeferred
+		c.followUpBatches = append(c.followUpBatches, key)
 	}
 }
 
-// members attaches to objects the members of their records that have loads of their own,
-// and returns these members as groups.
-func (x *execution) members(f *field, objs []*object) [][]*object {
-	sub := f.concrete()
+// attachMembers attaches the value of an object field that needs no resolver but has loaded
+// fields below it. It returns the new objects as one group.
+func (x *execution) attachMembers(f *field, objs []*object) [][]*object {
+	sub := f.objectSelection()
 	var group []*object
 	for _, obj := range objs {
 		r := &obj.results[f.slot]
@@ -215,44 +228,46 @@ func (x *execution) members(f *field, objs []*object) [][]*object {
 	return [][]*object{group}
 }
 
-// run calls a resolver, attaches its results to the objects and loads what these need.
-func (c *call) run() {
+// run calls the resolver, attaches its results to the objects and starts the calls that these
+// need.
+func (c *resolverCall) run() {
 	next := c.hold(c.perform())
 	for _, n := range next {
 		n.announce()
 	}
-	c.loaders.Settle(c.ahead...)
+	c.loaders.Settle(c.followUpBatches...)
 	c.begin(next)
 }
 
-// perform is the part of run that resolvers can make panic.
-func (c *call) perform() (next []*call) {
-	loaders := c.loaders.ForResolver(c.batch, c.workspaces, c.own, c.later)
-	defer loaders.Arrive()
+// perform calls the resolver and attaches the results. It turns a panic into an error of each
+// object.
+func (c *resolverCall) perform() (next []*resolverCall) {
+	loaders := c.loaders.ForResolver(c.batchLevel, c.workspaces, c.ownBatches, c.isDeferred)
+	defer loaders.SettleCall()
 	defer func() {
 		if v := recover(); v != nil {
 			c.fail(recovered(c.ctx, v))
 		}
 	}()
 	values, errs := c.resolve(loaders)
-	return c.calls(c.attach(values, errs))
+	return c.nextCalls(c.attach(values, errs))
 }
 
-func (c *call) fail(err error) {
+func (c *resolverCall) fail(err error) {
 	for _, obj := range c.objs {
 		obj.results[c.slot] = result{err: err}
 	}
 }
 
-// resolve calls the resolver. errs is nil or has an error or nil for each object.
-func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
+// resolve calls the resolver. errs is nil, or has one entry per object, which may be nil.
+func (c *resolverCall) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 	ctx, err := c.arguments()
 	if err != nil {
-		return nil, repeated(err, len(c.objs))
+		return nil, repeatError(err, len(c.objs))
 	}
 	if c.spans != nil {
-		span := c.spans.of(graphql.GetFieldContext(ctx))
-		loaders = loaders.AskedBy(span)
+		span := c.spans.forField(graphql.GetFieldContext(ctx))
+		loaders = loaders.WithFieldSpan(span)
 		defer span.Resolved()
 	}
 	chain := 0
@@ -268,30 +283,30 @@ func (c *call) resolve(loaders *loader.Loaders) (values []any, errs []error) {
 		return values, list
 	}
 	if err != nil {
-		return nil, repeated(err, len(c.objs))
+		return nil, repeatError(err, len(c.objs))
 	}
 	return values, nil
 }
 
-// arguments returns the context for a resolver, with the arguments of its field.
-func (c *call) arguments() (context.Context, error) {
-	if c.nulls {
+// arguments returns the context for the resolver, which carries the arguments of its field.
+func (c *resolverCall) arguments() (context.Context, error) {
+	if c.hasNullVariable {
 		if err := nullArgument(c.Arguments, c.op.Variables); err != nil {
 			return nil, err
 		}
 	}
-	ctx := graphql.WithFreshResponseContext(c.ctx) // gqlgen adds the error, without the field's path
+	ctx := graphql.WithFreshResponseContext(c.ctx) // gqlgen adds argument errors to it, without the field's path
 	field, err := c.relations.Context(ctx, c.relation, c.CollectedField)
 	if err == nil {
 		return graphql.WithFieldContext(c.ctx, field), nil
 	}
-	if told := graphql.GetErrors(ctx); len(told) > 0 {
-		return nil, told[0]
+	if reported := graphql.GetErrors(ctx); len(reported) > 0 {
+		return nil, reported[0]
 	}
 	return nil, err
 }
 
-func repeated(err error, n int) []error {
+func repeatError(err error, n int) []error {
 	errs := make([]error, n)
 	for i := range errs {
 		errs[i] = err
@@ -299,14 +314,14 @@ func repeated(err error, n int) []error {
 	return errs
 }
 
-// attach attaches results to the objects of a call, and returns the new objects as groups
-// of one selection each.
-func (c *call) attach(values []any, errs []error) [][]*object {
+// attach attaches results to the objects of a call. It returns the new objects, one group per
+// selection.
+func (c *resolverCall) attach(values []any, errs []error) [][]*object {
 	if errs == nil && len(values) != len(c.objs) {
 		c.fail(fmt.Errorf("a resolver of %d objects returned %d values", len(c.objs), len(values)))
 		return nil
 	}
-	a := attachment{call: c}
+	a := attachment{resolverCall: c}
 	for i, obj := range c.objs {
 		r := &obj.results[c.slot]
 		if errs != nil && errs[i] != nil {
@@ -322,7 +337,7 @@ func (c *call) attach(values []any, errs []error) [][]*object {
 
 // attachment makes objects of the results of a call.
 type attachment struct {
-	*call
+	*resolverCall
 
 	groups [][]*object
 }
@@ -330,8 +345,8 @@ type attachment struct {
 func (a *attachment) value(v any, from *object) (any, error) {
 	switch v := v.(type) {
 	case model.Rows:
-		sub := a.concrete()
-		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.lists()))
+		sub := a.objectSelection()
+		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.listCount()))
 	case []any:
 		list := make([]*object, len(v))
 		for i, record := range v {
@@ -345,9 +360,9 @@ func (a *attachment) value(v any, from *object) (any, error) {
 }
 
 func (a *attachment) object(record any, from *object) *object {
-	sub := a.concrete()
-	if sub == nil { // of an interface
-		sub = a.sub(typeNameOf(record.(model.Node).Ref().Kind))
+	sub := a.objectSelection()
+	if sub == nil { // the field's type is an interface
+		sub = a.selectionFor(typeNameOf(record.(model.Node).Ref().Kind))
 	}
 	chain := 0
 	if a.loaders.Chained() {
@@ -358,13 +373,13 @@ func (a *attachment) object(record any, from *object) *object {
 	return o
 }
 
-// group adds an object to those of its selection.
+// group adds an object to the group of its selection.
 func (a *attachment) group(sub *selection, o *object) {
-	if !sub.keeps() {
+	if !sub.needsObjects() {
 		return
 	}
 	for i, group := range a.groups {
-		if group[0].sel == sub {
+		if group[0].selection == sub {
 			a.groups[i] = append(group, o)
 			return
 		}
@@ -372,8 +387,8 @@ func (a *attachment) group(sub *selection, o *object) {
 	a.groups = append(a.groups, []*object{o})
 }
 
-// chainOf returns the length of the chain of calls that brought a record; for a connection,
-// the longest one of its rows.
+// chainOf returns the number of sequential REST calls that brought a record; for a connection,
+// the largest number of its rows.
 func chainOf(record any) int {
 	longest := 0
 	switch r := record.(type) {
@@ -387,7 +402,7 @@ func chainOf(record any) int {
 	return longest
 }
 
-// typeNameOf returns the name of the type of a kind: the kind in camel case.
+// typeNameOf returns the GraphQL type of a kind: the kind in upper camel case.
 func typeNameOf(kind upstream.Kind) string {
 	var name []byte
 	upper := true
@@ -406,29 +421,30 @@ func typeNameOf(kind upstream.Kind) string {
 	return string(name)
 }
 
-// root loads a query or a mutation, but for its deferred fragments.
-func (x *execution) root(plan *selection) *object {
+// loadRoot loads a query or a mutation, except for its deferred fragments. It returns the root
+// object when all is loaded. The fields of a mutation run one after another.
+func (x *execution) loadRoot(plan *selection) *object {
 	root := plan.newObject(nil, nil, 0)
 	if x.op.Operation.Operation == ast.Mutation {
-		for _, f := range plan.loads { // one after another
-			x.start([]*call{x.call(f, []*object{root})})
+		for _, f := range plan.loadedFields { // one after another
+			x.start([]*resolverCall{x.newCall(f, []*object{root})})
 			x.loads.Wait()
 		}
 		return root
 	}
-	x.start(x.calls([][]*object{{root}}))
+	x.start(x.nextCalls([][]*object{{root}}))
 	x.loads.Wait()
 	return root
 }
 
-// rootCall is [execution.call] for a field of Query, whose arguments say where its objects
-// are found.
-func (x *execution) rootCall(f *field, root *object) *call {
-	from := *root // which has the same results
-	c := &call{field: f, execution: x, objs: []*object{&from}}
+// newRootCall is [execution.newCall] for a field of Query. Its arguments say in which workspaces
+// its objects are.
+func (x *execution) newRootCall(f *field, root *object) *resolverCall {
+	from := *root // shares root's results
+	c := &resolverCall{field: f, execution: x, objs: []*object{&from}}
 	args := f.ArgumentMap(x.op.Variables)
 	if f.Name == "workspace" {
-		give(x.loaders, args)
+		giveSubdomain(x.loaders, args)
 	}
 	for name, value := range args {
 		values, isList := value.([]any)
@@ -436,35 +452,35 @@ func (x *execution) rootCall(f *field, root *object) *call {
 			values = []any{value}
 		}
 		for _, v := range values {
-			c.expect(name, text(v))
+			c.expectArgument(name, idText(v))
 		}
 	}
 	from.workspaces = c.workspaces
 	return c
 }
 
-// expect takes from an argument the workspace and the kind of the records that it names.
-func (c *call) expect(name, value string) {
+// expectArgument adds the batches for the records that an argument names.
+func (c *resolverCall) expectArgument(name, value string) {
 	ref, ok := model.ParseGlobalID(value)
 	switch {
-	case ok && c.concrete() == nil:
-		c.join(loader.WorkspaceOf(ref), ref.Kind, c.sub(typeNameOf(ref.Kind)).ahead)
+	case ok && c.objectSelection() == nil:
+		c.addBatch(loader.WorkspaceOf(ref), ref.Kind, c.selectionFor(typeNameOf(ref.Kind)).followUps)
 	case ok:
-		c.join(loader.WorkspaceOf(ref), c.kind, c.next)
+		c.addBatch(loader.WorkspaceOf(ref), c.kind, c.followUps)
 	case name == "workspaceId" || name == "id" && c.Definition.Type.Name() == "Workspace":
-		c.join(value, c.kind, c.next)
+		c.addBatch(value, c.kind, c.followUps)
 	}
 }
 
-func (c *call) join(workspace string, kind upstream.Kind, next []loader.BatchKey) {
+func (c *resolverCall) addBatch(workspace string, kind upstream.Kind, next []loader.BatchKey) {
 	if workspace == "" {
 		return
 	}
 	if !slices.Contains(c.workspaces, workspace) {
 		c.workspaces = append(c.workspaces, workspace)
 	}
-	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.batch}); loader.Batches(kind) && !slices.Contains(c.own, own) {
-		c.own = append(c.own, own)
+	if own := (loader.BatchKey{Workspace: workspace, Kind: kind, Level: c.batchLevel}); loader.Batches(kind) && !slices.Contains(c.ownBatches, own) {
+		c.ownBatches = append(c.ownBatches, own)
 	}
-	c.follow(workspace, next)
+	c.addFollowUps(workspace, next)
 }

@@ -10,87 +10,87 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// What a query asks for below a field decides which calls it takes: the
-// functions here read it, fragments, aliases, @skip and @include included.
+// The functions of this file look ahead at the selection set below a field. It decides which REST
+// calls the field needs. Fragments, aliases, @skip and @include are taken into account.
 
-// light are the fields of an object that need no more of its record than what
-// a reference to it holds, mostly its raw id.
-type light struct {
+// fieldSet lists the fields of a type that can be answered without loading the record. They come
+// from a reference to it, or from what another record embeds of it. The generated sets are in
+// light.gen.go.
+type fieldSet struct {
 	typeName string
-	// own come from the reference itself.
-	own []string
-	// calls make a call of their own, which fails if there is no such object.
-	calls []string
+	// free are the fields that need no REST call.
+	free []string
+	// verifying are the fields that make a REST call of their own, which fails if the object does
+	// not exist.
+	verifying []string
 }
 
-// and returns the fields that come with more of the record.
-func (o light) and(fields ...string) light {
-	return light{o.typeName, slices.Concat(o.own, fields), o.calls}
+// with returns the set with more free fields.
+func (o fieldSet) with(fields ...string) fieldSet {
+	return fieldSet{o.typeName, slices.Concat(o.free, fields), o.verifying}
 }
 
 var (
-	// embeddedTag is what a contact or an applied tag carries of a tag.
+	// embeddedTag is the part of a tag that a contact or an applied tag embeds.
 	embeddedTag = embeddedAppliedContactTagTag
-	// fullStage is what a pipeline does not carry of its stages.
+	// fullStage are the fields of a stage that a pipeline does not embed.
 	fullStage = []string{"createdAt", "updatedAt"}
 )
 
-// lightWorkspaceBy is lightWorkspace for a workspace known by this id, which may
-// be its public one.
-func lightWorkspaceBy(id string) light {
+// workspaceRefFieldsBy returns the field set of a workspace that is known by a raw or public id.
+func workspaceRefFieldsBy(id string) fieldSet {
 	if upstream.IsRawID(id) {
-		return lightWorkspace
+		return workspaceRefFields
 	}
-	return light{lightWorkspace.typeName, []string{"publicId"}, lightWorkspace.calls}
+	return fieldSet{workspaceRefFields.typeName, []string{"publicId"}, workspaceRefFields.verifying}
 }
 
-// suffices reports whether the current field's object, which is known to exist,
-// can do without its record: only light fields are asked for.
-func (o light) suffices(ctx context.Context) bool {
-	only, _ := o.selection(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
+// covers reports whether the set covers the selection of the current field, so that its record
+// need not be loaded. The object must be known to exist.
+func (o fieldSet) covers(ctx context.Context) bool {
+	only, _ := o.coverage(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
 	return only
 }
 
-// sufficesUnseen is suffices for an object that may not exist: then one of the
-// fields asked for has to find out.
-func (o light) sufficesUnseen(ctx context.Context) bool {
-	return o.sufficesFor(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
+// coversAndVerifies is [fieldSet.covers] for an object that may not exist. One of the selected
+// fields must then find out.
+func (o fieldSet) coversAndVerifies(ctx context.Context) bool {
+	return o.coversAndVerifiesField(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field)
 }
 
-func (o light) sufficesFor(op *graphql.OperationContext, field graphql.CollectedField) bool {
-	only, calls := o.selection(op, field)
+func (o fieldSet) coversAndVerifiesField(op *graphql.OperationContext, field graphql.CollectedField) bool {
+	only, calls := o.coverage(op, field)
 	return only && calls
 }
 
-func (o light) selection(op *graphql.OperationContext, field graphql.CollectedField) (only, calls bool) {
-	return o.set(op, field.Selections)
+func (o fieldSet) coverage(op *graphql.OperationContext, field graphql.CollectedField) (only, calls bool) {
+	return o.coverageOf(op, field.Selections)
 }
 
-func (o light) set(op *graphql.OperationContext, set ast.SelectionSet) (only, calls bool) {
+func (o fieldSet) coverageOf(op *graphql.OperationContext, set ast.SelectionSet) (only, calls bool) {
 	for _, f := range graphql.CollectFields(op, set, []string{o.typeName, "Node"}) {
 		switch {
-		case slices.Contains(o.calls, f.Name):
+		case slices.Contains(o.verifying, f.Name):
 			calls = true
-		case f.Name != "__typename" && !slices.Contains(o.own, f.Name):
+		case f.Name != "__typename" && !slices.Contains(o.free, f.Name):
 			return false, calls
 		}
 	}
 	return true, calls
 }
 
-// asksFor reports whether the current field's object is asked for a field.
-func asksFor(ctx context.Context, name string) bool {
+// selects reports whether a field is selected directly below the current field.
+func selects(ctx context.Context, name string) bool {
 	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
 	return slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name == name })
 }
 
-// onlyTypename reports whether nothing is asked of the current field's object but
-// what its type is called.
+// onlyTypename reports whether at most `__typename` is selected below the current field.
 func onlyTypename(ctx context.Context) bool {
 	op, field := graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field
 	for _, selection := range field.Selections {
 		if f, ok := selection.(*ast.Field); ok && f.Name != "__typename" && len(f.Directives) == 0 {
-			return false // nearly always
+			return false // the usual case
 		}
 	}
 	return !slices.ContainsFunc(graphql.CollectFields(op, field.Selections, nil), func(f graphql.CollectedField) bool { return f.Name != "__typename" })

@@ -10,20 +10,20 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// teamByID returns a team by its id in any form.
+// teamByID returns a team by its id, rawId or publicId.
 func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 	ref, err := model.ParseID(upstream.KindTeam, "", id)
 	if err != nil {
 		return nil, err
 	}
-	if upstream.IsRawID(ref.ID) && lightTeam.sufficesUnseen(ctx) {
+	if upstream.IsRawID(ref.ID) && teamRefFields.coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Team](ref), nil
 	}
 	return loader.Teams.From(ctx).Load(ref)
 }
 
-// workspaceByID returns a workspace by its id in any form. A caller who knows
-// its subdomain saves the call that finds it out.
+// workspaceByID returns a workspace by its id, rawId or publicId. A given subdomain saves the
+// call to find it.
 func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream.Workspace, error) {
 	l := loader.From(ctx)
 	ref, err := model.ParseID(upstream.KindWorkspace, "", id)
@@ -35,17 +35,16 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 		if err != nil {
 			return nil, err
 		}
-		l.Give(ref.ID, label)
+		l.GiveSubdomain(ref.ID, label)
 	}
-	if l.Located(ref.ID) && lightWorkspaceBy(ref.ID).sufficesUnseen(ctx) {
+	if l.Located(ref.ID) && workspaceRefFieldsBy(ref.ID).coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Workspace](ref), nil
 	}
 	return loader.Workspaces.Of(l).Load(ref)
 }
 
-// contactIn returns a contact by its id in any form. workspace is the id of its
-// workspace, in any form, as an argument gave it; nil if only the contact's id
-// can tell.
+// contactIn returns a contact by its id, rawId or publicId. workspace is an id of its workspace
+// in any form; it may be nil if the contact's id is global.
 func contactIn(ctx context.Context, workspace *string, id string) (*upstream.Contact, error) {
 	if workspace == nil {
 		return contactByID(ctx, "", id)
@@ -57,7 +56,8 @@ func contactIn(ctx context.Context, workspace *string, id string) (*upstream.Con
 	return contactByID(ctx, ref.ID, id)
 }
 
-// contactByID returns a contact of a workspace, given by its raw or public id.
+// contactByID returns a contact by its id in any form. workspace is its workspace's raw or public
+// id, or empty if the contact's id is global.
 func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, error) {
 	ref, err := model.ParseID(upstream.KindContact, workspace, id)
 	if err != nil {
@@ -65,25 +65,25 @@ func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, 
 	}
 	l := loader.From(ctx)
 	if workspace != "" {
-		known, err := l.WorkspaceID(workspace)
+		parent, err := l.WorkspaceID(workspace)
 		if err != nil {
 			return nil, err
 		}
-		if ref, err = model.ParseID(upstream.KindContact, known, id); err != nil {
+		if ref, err = model.ParseID(upstream.KindContact, parent, id); err != nil {
 			return nil, err
 		}
-		ref.Parent = known
+		ref.Parent = parent
 	}
 	if ref.Parent == "" {
 		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
 	}
-	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && lightContact.sufficesUnseen(ctx) {
+	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && contactRefFields.coversAndVerifies(ctx) {
 		return upstream.NewRecord[upstream.Contact](ref), nil
 	}
 	return loader.Contacts.Of(l).Load(ref)
 }
 
-// node returns an object of any kind.
+// node returns the object with a global id.
 func node(ctx context.Context, id string) (model.Node, error) {
 	ref, ok := model.ParseGlobalID(id)
 	if !ok {
@@ -92,8 +92,8 @@ func node(ctx context.Context, id string) (model.Node, error) {
 	return loader.From(ctx).Node(ref)
 }
 
-// nodes returns objects of any kind in the order of their ids, each null with
-// an error of its own where it cannot be had.
+// nodes returns the objects with global ids, in their order. An object that cannot be loaded is
+// null, with an error of its own.
 func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > maxRows {
 		return nil, badInput("ids has %d values; it can have %d.", len(ids), maxRows)
@@ -104,7 +104,7 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 			refs = append(refs, ref)
 		}
 	}
-	loader.From(ctx).RequestNodes(refs) // all before any is waited for
+	loader.From(ctx).RequestNodes(refs) // request all before waiting for any
 	found := make([]model.Node, len(ids))
 	for i, id := range ids {
 		var err error
@@ -116,15 +116,15 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	return found, nil
 }
 
-// give makes known the subdomain that a field's arguments name for a workspace.
-func give(l *loader.Loaders, args map[string]any) {
+// giveSubdomain passes the subdomain in a field's arguments on to the loaders.
+func giveSubdomain(l *loader.Loaders, args map[string]any) {
 	workspace := workspaceID(args["id"])
-	if subdomain, err := upstream.ParseSubdomain(text(args["subdomain"])); err == nil && workspace != "" {
-		l.Give(workspace, subdomain)
+	if subdomain, err := upstream.ParseSubdomain(idText(args["subdomain"])); err == nil && workspace != "" {
+		l.GiveSubdomain(workspace, subdomain)
 	}
 }
 
-func text(v any) string {
+func idText(v any) string {
 	if v == nil {
 		return ""
 	}
@@ -132,10 +132,10 @@ func text(v any) string {
 	return s
 }
 
-// workspaceID returns the raw or public id of a workspace given in any form, and
-// nothing for any other argument.
+// workspaceID returns the raw or public id of a workspace given in any form, or "" for any other
+// value.
 func workspaceID(v any) string {
-	ref, err := model.ParseID(upstream.KindWorkspace, "", text(v))
+	ref, err := model.ParseID(upstream.KindWorkspace, "", idText(v))
 	if err != nil {
 		return ""
 	}

@@ -22,11 +22,12 @@ type inputError struct {
 	error
 }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the error without its field.
 func (e *inputError) Unwrap() error { return e.error }
 
-// aboutField says which field of the input an error is about. Which record or workspace
-// is meant is no such field: one that is not there is an error as it is for reads.
+// aboutField attaches the input field that an error is about. It is not used for the field that
+// names the record or workspace to change: if that is not found, the mutation fails as a query
+// does.
 func aboutField(field string, err error) error {
 	if err == nil {
 		return nil
@@ -34,9 +35,9 @@ func aboutField(field string, err error) error {
 	return &inputError{field, err}
 }
 
-// refused returns ClickFunnels' reasons for refusing an input. It returns any other error
-// as it is, such as the error of a call that prepares the change.
-func refused(ctx context.Context, err error) ([]*model.UserError, error) {
+// userErrors returns ClickFunnels' reasons for refusing an input as user errors. It returns any
+// other error unchanged, such as the error of a call that prepares the change.
+func userErrors(ctx context.Context, err error) ([]*model.UserError, error) {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if err == nil || !ok || failed.Unknown {
 		return []*model.UserError{}, err
@@ -45,7 +46,7 @@ func refused(ctx context.Context, err error) ([]*model.UserError, error) {
 		switch {
 		case failed.Code == upstream.NotFound:
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeNotFound}}, nil
-		case failed.Code == upstream.BadUserInput && failed.Status == 0: // no look-up failed
+		case failed.Code == upstream.BadUserInput && failed.Status == 0: // no failed call
 			return []*model.UserError{{Field: &about.field, Message: failed.Message, Code: model.UserErrorCodeInvalid}}, nil
 		}
 		return nil, err
@@ -68,8 +69,8 @@ func refused(ctx context.Context, err error) ([]*model.UserError, error) {
 	return all, nil
 }
 
-// fieldOf returns the field of the mutation's input that a message begins with, as
-// ClickFunnels writes it: "Email address can't be blank", "email_address is taken".
+// fieldOf returns the input field that a message of ClickFunnels begins with, nil if none.
+// Messages look like "Email address can't be blank" or "email_address is taken".
 func fieldOf(ctx context.Context, message string) *string {
 	input := graphql.GetFieldContext(ctx).Field.Definition.Arguments.ForName("input").Type.Name()
 	var found string
@@ -86,9 +87,8 @@ func fieldOf(ctx context.Context, message string) *string {
 	return &found
 }
 
-// attributes returns what an input says of a record's fields, by the API's own names: what
-// was left out stays out, and null is null. Fields that say which record it is are left
-// away.
+// attributes returns an input as the body of a REST call, with ClickFunnels' names. Absent fields
+// stay absent, and null stays null. The fields in which name the record, and are left out.
 func attributes(input map[string]any, which ...string) map[string]any {
 	body := make(map[string]any, len(input))
 	for name, value := range input {
@@ -99,7 +99,7 @@ func attributes(input map[string]any, which ...string) map[string]any {
 			}
 		case []string:
 			if given == nil {
-				value = nil // which JSON would write as an empty list
+				value = nil // JSON would write an empty list
 			}
 		}
 		if !slices.Contains(which, name) {
@@ -115,11 +115,12 @@ func optional(input map[string]any, name string) *string {
 	return text
 }
 
-// completion completes the attributes of a write to a workspace, given by its raw id.
+// completion completes the body of a write in place. workspace is a raw id.
 type completion func(ctx context.Context, workspace string, body map[string]any) error
 
-// completed returns the attributes of an input that do not say which record it is.
-func completed(ctx context.Context, workspace string, input map[string]any, complete completion, which ...string) (map[string]any, error) {
+// bodyOf returns the completed body for an input, without the fields in which, which name the
+// record.
+func bodyOf(ctx context.Context, workspace string, input map[string]any, complete completion, which ...string) (map[string]any, error) {
 	body := attributes(input, which...)
 	if complete == nil {
 		return body, nil
@@ -127,7 +128,7 @@ func completed(ctx context.Context, workspace string, input map[string]any, comp
 	return body, complete(ctx, workspace, body)
 }
 
-// rawAttributes replaces ids in attributes by the raw ones, which bodies take (API.md §1).
+// rawAttributes returns a completion that replaces ids by raw ids, which bodies take (API.md §1).
 func rawAttributes(fields ...string) completion {
 	return func(_ context.Context, _ string, body map[string]any) error {
 		for _, field := range fields {
@@ -149,11 +150,11 @@ func rawAttributes(fields ...string) completion {
 	}
 }
 
-// maxInputIDs is how many records a field of an input can name.
+// maxInputIDs is how many records one field of an input can name.
 const maxInputIDs = 500
 
-// rawIDs returns the raw ids, which bodies take (API.md §1), of a workspace's records
-// that are given in any form. Those that a caller may not see are not found.
+// rawIDs returns the raw ids of a workspace's records, given in any form. Bodies take raw ids
+// only (API.md §1). A record that the caller may not see is not found.
 func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error) {
 	if len(ids) > maxInputIDs {
 		return nil, badInput("There are %d ids; there can be %d.", len(ids), maxInputIDs)
@@ -191,8 +192,8 @@ func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T],
 	return raw, nil
 }
 
-// refIn returns the address of a record of a workspace, given by its id in any form and
-// that of its workspace, nil if only the record's id can tell.
+// refIn returns the ref of a workspace's record, given by ids in any form. workspace may be nil
+// if the record's id is global.
 func refIn(l *loader.Loaders, kind upstream.Kind, workspace *string, id string) (upstream.Ref, error) {
 	parent := ""
 	if workspace != nil {
@@ -212,7 +213,7 @@ func refIn(l *loader.Loaders, kind upstream.Kind, workspace *string, id string) 
 	return ref, err
 }
 
-// rawWorkspace returns the raw id of a workspace that is given by its id in any form.
+// rawWorkspace returns the raw id of a workspace, given by its id in any form.
 func rawWorkspace(l *loader.Loaders, id string) (string, error) {
 	ref, err := model.ParseID(upstream.KindWorkspace, "", id)
 	if err != nil {
@@ -221,8 +222,8 @@ func rawWorkspace(l *loader.Loaders, id string) (string, error) {
 	return l.WorkspaceID(ref.ID)
 }
 
-// canonical returns the address of a record by its raw id, which is what clients know it
-// by.
+// canonical returns a record's ref with its raw id, which global ids are made of. It loads the
+// record if necessary.
 func canonical[T any, P interface {
 	*T
 	model.Node
@@ -237,7 +238,7 @@ func canonical[T any, P interface {
 	return P(row).Ref(), nil
 }
 
-// globalID returns the id of a record, nil if there is none.
+// globalID returns a record's global id, nil if the ref is empty.
 func globalID(ref upstream.Ref) *string {
 	if ref.ID == "" {
 		return nil
@@ -246,11 +247,11 @@ func globalID(ref upstream.Ref) *string {
 	return &id
 }
 
-// written answers a mutation with the record that do returns. Refusals of ClickFunnels
-// become user errors about fields of the input; any other error is the mutation's own.
-func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
+// writeResult runs a write and returns the payload of its mutation. Refusals of ClickFunnels
+// become user errors; any other error fails the mutation.
+func writeResult[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (*model.Written[T], error) {
 	row, err := do(loader.From(ctx))
-	refusals, err := refused(ctx, err)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -259,12 +260,12 @@ func written[T any](ctx context.Context, do func(*loader.Loaders) (*T, error)) (
 
 // create creates a record of a workspace.
 func create[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		workspace, err := rawWorkspace(l, input["workspaceId"].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, workspace, input, complete, "workspaceId")
+		body, err := bodyOf(ctx, workspace, input, complete, "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -274,14 +275,14 @@ func create[T any](ctx context.Context, input map[string]any, records *loader.Re
 	})
 }
 
-// createBelow creates a record of another one, which the input's field parent names.
+// createBelow creates a record below another one, whose id is in the input field parent.
 func createBelow[O, T any](ctx context.Context, input map[string]any, parents *loader.Resource[O], kind upstream.Kind, parent string, records *loader.Resource[T], by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := target(l, parents, kind, optional(input, "workspaceId"), input[parent].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, ref.Parent, input, complete, parent, "workspaceId")
+		body, err := bodyOf(ctx, ref.Parent, input, complete, parent, "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -293,12 +294,12 @@ func createBelow[O, T any](ctx context.Context, input map[string]any, parents *l
 
 // update changes a record of a workspace.
 func update[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, upstream.Place, string, any) (*T, error), complete completion) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := target(l, records, kind, optional(input, "workspaceId"), input["id"].(string))
 		if err != nil {
 			return nil, err
 		}
-		body, err := completed(ctx, ref.Parent, input, complete, "id", "workspaceId")
+		body, err := bodyOf(ctx, ref.Parent, input, complete, "id", "workspaceId")
 		if err != nil {
 			return nil, err
 		}
@@ -308,9 +309,9 @@ func update[T any](ctx context.Context, input map[string]any, records *loader.Re
 	})
 }
 
-// updateOnAccounts changes a record that belongs to no workspace.
+// updateOnAccounts changes a record of the accounts host.
 func updateOnAccounts[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, string, any) (*T, error)) (*model.Written[T], error) {
-	return written(ctx, func(l *loader.Loaders) (*T, error) {
+	return writeResult(ctx, func(l *loader.Loaders) (*T, error) {
 		ref, err := model.ParseID(kind, "", input["id"].(string))
 		if err != nil {
 			return nil, err
@@ -321,8 +322,8 @@ func updateOnAccounts[T any](ctx context.Context, input map[string]any, records 
 	})
 }
 
-// target returns the address of a record that is to be written to. A caller who may not see
-// everything has to see a record that does not name its workspace.
+// target returns the ref of the record to write. If the record does not name its workspace, a
+// scoped caller must be able to load it.
 func target[T any](l *loader.Loaders, records *loader.Resource[T], kind upstream.Kind, workspace *string, id string) (upstream.Ref, error) {
 	ref, err := refIn(l, kind, workspace, id)
 	if err == nil && l.Scoped() && records.Owned() {
@@ -331,24 +332,24 @@ func target[T any](l *loader.Loaders, records *loader.Resource[T], kind upstream
 	return ref, err
 }
 
-// removal is how a record of a workspace goes.
+// removal is a client's method that deletes a record of a workspace.
 type removal func(*upstream.Client, context.Context, upstream.Place, string) error
 
-// remove deletes a record of a workspace.
+// remove deletes a record of a workspace and returns the payload of its mutation.
 func remove[T any, P interface {
 	*T
 	model.Node
 }](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*model.Deleted, error) {
-	id, err := removed[T, P](loader.From(ctx), input, records, kind, by)
-	refusals, err := refused(ctx, err)
+	id, err := deleteRecord[T, P](loader.From(ctx), input, records, kind, by)
+	refusals, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
 	}
 	return &model.Deleted{ID: id, UserErrors: refusals}, nil
 }
 
-// removed deletes a record of a workspace, and returns its global id.
-func removed[T any, P interface {
+// deleteRecord deletes a record of a workspace and returns its global id.
+func deleteRecord[T any, P interface {
 	*T
 	model.Node
 }](l *loader.Loaders, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by removal) (*string, error) {

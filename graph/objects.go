@@ -9,22 +9,23 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// objects counts what the lists of an answer hold.
-type objects struct {
+// objectCount counts the elements of a response's lists against [Session.Objects]. It is safe for
+// concurrent use.
+type objectCount struct {
 	*Session
 	n atomic.Int64
 }
 
-// count counts a field's value if it is a list. Its error is the field's, whose
-// objects are then left out.
-func (o *objects) count(v any) error {
+// count counts a field's value if it is a list. An error means that the field's objects must be
+// left out.
+func (o *objectCount) count(v any) error {
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Kind() != reflect.Uint8 {
 		return o.add(list.Len())
 	}
 	return nil
 }
 
-func (o *objects) add(n int) error {
+func (o *objectCount) add(n int) error {
 	now := o.n.Add(int64(n))
 	if o.Objects == 0 || now <= int64(o.Objects) {
 		return nil

@@ -13,62 +13,66 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// planner makes the plan of an operation: the fields of each object type in the order of
-// the answer, with fragments merged. A plan is made once for a document, or for an
-// operation whose directives decide which fields are answered.
+// planner makes the plan of an operation. A plan lists the selected fields of each object type in
+// response order, with fragments merged. It also says which batches of REST calls may follow which
+// fields. A batch can therefore wait for the loads that it will get (see [loader.Loaders.Expect]).
+//
+// A document keeps its plans. An operation gets a plan of its own only if its directives decide
+// which fields are selected, or if it has deferred fragments.
 type planner struct {
-	op      *graphql.OperationContext
-	schema  *ast.Schema
-	divided bool // whether fragments are marked to be sent later
+	op          *graphql.OperationContext
+	schema      *ast.Schema
+	hasDeferred bool // whether the operation's deferred fragments are marked
 }
 
-// selection is the part of a plan for the objects of one type at one place of the answer.
-// It is safe for concurrent use.
+// selection is the plan of one selection set for one object type. It is safe for concurrent use.
 type selection struct {
-	planner *planner
-	of      *ast.Definition
-	fields  []*field
-	parts   []*fragment // deferred fragments
+	planner  *planner
+	def      *ast.Definition
+	fields   []*field
+	deferred []*deferredFragment // fragments that are sent later
 	// level is the number of resolvers between the root and the resolvers of these fields.
 	level int
-	// single is the level of the batches that single records by their ids join: below a single
-	// record, those of that one, so that the nesting of ids costs no calls.
-	single int
-	// loads are the fields whose results an object keeps until it is written: relations,
-	// and members of the record that have loads themselves.
-	loads []*field
-	// ahead are the batches that may follow once objects of the selection are there. Their
-	// levels are absolute; they belong to the workspaces of the objects.
-	ahead []loader.BatchKey
+	// lookupLevel is the level of the batches that lookups join. A lookup returns a single record
+	// that an argument names by its id. Lookups below a lookup join the outer one's batches, so
+	// that nesting ids costs no calls.
+	lookupLevel int
+	// loadedFields are the fields whose results an object keeps until it is written: relations,
+	// and members of the record that have loaded fields themselves.
+	loadedFields []*field
+	// followUps are the batches that may follow once objects of the selection are loaded. Their
+	// levels are absolute. Their workspaces are filled in from the objects.
+	followUps []loader.BatchKey
 }
 
-// field is a field of a selection.
+// field is a selected field.
 type field struct {
 	graphql.CollectedField
 
-	key string // as written: quoted, with a colon
-	// relation is nil for a member of the record.
+	jsonKey string // the alias as it is written: quoted, with a colon
+	// relation is nil if the field is part of the record.
 	relation *exec.Relation
-	// kind is the kind of records that the relation batches, empty if it batches none.
+	// kind is the kind of records that the relation loads in batches, empty if it batches none.
 	kind upstream.Kind
-	// next are the batches that may follow once the field's objects are there.
-	next []loader.BatchKey
-	// slot is the index of the field's results in an object, -1 if an object keeps none.
+	// followUps are the batches that may follow once the field's objects are loaded.
+	followUps []loader.BatchKey
+	// slot is the index of the field's result in [object.results], -1 if it has none.
 	slot int
-	// column is the field of a row, nil for other records.
+	// column is the field's column in a row, nil if the record is no row.
 	column *upstream.RowField
 
-	planner *planner
-	isLeaf  bool // whether it is a scalar, an enum, or a list of these
-	level   int  // of the field's own objects
-	batch   int  // the level of the batches that the relation joins
-	mu      sync.Mutex
-	subs    map[string]*selection // by type
+	planner    *planner
+	isLeaf     bool // whether the type is a scalar, an enum, or a list of these
+	level      int  // level of the field's own objects
+	batchLevel int  // level of the batches that the relation joins
+	mu         sync.Mutex
+	selections map[string]*selection // selection sets by object type, guarded by mu
 }
 
-// newPlan returns the plan for the root of an operation.
-func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *selection {
-	p := &planner{op, schema, divided}
+// newPlan returns the plan of an operation, starting at its root. hasDeferred says that deferred
+// fragments are marked (see [markDeferred]).
+func newPlan(op *graphql.OperationContext, schema *ast.Schema, hasDeferred bool) *selection {
+	p := &planner{op, schema, hasDeferred}
 	root := schema.Query
 	if op.Operation.Operation == ast.Mutation {
 		root = schema.Mutation
@@ -76,21 +80,22 @@ func newPlan(op *graphql.OperationContext, schema *ast.Schema, divided bool) *se
 	return p.selection(root, op.Operation.SelectionSet, 0, 0)
 }
 
-// selection plans a selection set of objects of a type.
-func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, single int) *selection {
-	s := &selection{planner: p, of: of, level: level, single: single}
-	satisfies := append([]string{of.Name}, of.Interfaces...)
+// selection plans a selection set for an object type.
+func (p *planner) selection(def *ast.Definition, set ast.SelectionSet, level, lookupLevel int) *selection {
+	s := &selection{planner: p, def: def, level: level, lookupLevel: lookupLevel}
+	satisfies := append([]string{def.Name}, def.Interfaces...)
 	op := p.op
-	if p.divided {
-		s.parts = p.parts(s, set, satisfies)
-		for _, part := range s.parts {
-			for _, key := range part.ahead {
-				key.Later = true
-				s.follow(key)
+	if p.hasDeferred {
+		s.deferred = p.deferredFragments(s, set, satisfies)
+		for _, fragment := range s.deferred {
+			for _, key := range fragment.followUps {
+				key.Deferred = true
+				s.addFollowUps(key)
 			}
 		}
-		// The cache of collected fields goes by the address of the set.
-		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, withoutLater(set)
+		// CollectFields caches by the address of the selection set, so this one needs a cache of
+		// its own.
+		op, set = &graphql.OperationContext{Doc: op.Doc, Variables: op.Variables}, withoutDeferred(set)
 	}
 	for _, collected := range graphql.CollectFields(op, set, satisfies) {
 		if !slices.ContainsFunc(s.fields, func(f *field) bool { return f.Alias == collected.Alias }) {
@@ -101,46 +106,46 @@ func (p *planner) selection(of *ast.Definition, set ast.SelectionSet, level, sin
 }
 
 func (s *selection) add(collected graphql.CollectedField) {
-	f := &field{CollectedField: collected, planner: s.planner, key: `"` + collected.Alias + `":`, slot: -1, level: s.level}
-	f.relation, f.isLeaf = exec.RelationOf(s.of.Name, f.Name), s.planner.schema.Types[f.Definition.Type.Name()].IsLeafType()
-	if rows := upstream.TypeByName(s.of.Name); rows != nil && f.relation == nil {
+	f := &field{CollectedField: collected, planner: s.planner, jsonKey: `"` + collected.Alias + `":`, slot: -1, level: s.level}
+	f.relation, f.isLeaf = exec.RelationOf(s.def.Name, f.Name), s.planner.schema.Types[f.Definition.Type.Name()].IsLeafType()
+	if rows := upstream.TypeByName(s.def.Name); rows != nil && f.relation == nil {
 		f.column = rows.Field(f.Name)
 	}
 	s.fields = append(s.fields, f)
 	if f.relation != nil {
 		f.level++
-		f.kind, f.batch = f.batched(), s.level
-		if f.isSingle() {
-			f.batch = s.single
+		f.kind, f.batchLevel = f.batchedKind(), s.level
+		if f.isLookup() {
+			f.batchLevel = s.lookupLevel
 		}
 	}
-	sub := f.concrete()
-	if f.relation == nil && (sub == nil || !sub.keeps()) {
+	sub := f.objectSelection()
+	if f.relation == nil && (sub == nil || !sub.needsObjects()) {
 		return
 	}
-	f.slot = len(s.loads)
-	s.loads = append(s.loads, f)
+	f.slot = len(s.loadedFields)
+	s.loadedFields = append(s.loadedFields, f)
 	if f.kind != "" {
-		s.follow(loader.BatchKey{Kind: f.kind, Level: f.batch})
+		s.addFollowUps(loader.BatchKey{Kind: f.kind, Level: f.batchLevel})
 	}
-	if sub != nil && sub.of.Name != "Team" { // which leads to other workspaces
-		f.next = sub.ahead
-		s.follow(f.next...)
+	if sub != nil && sub.def.Name != "Team" { // a team leads to other workspaces
+		f.followUps = sub.followUps
+		s.addFollowUps(f.followUps...)
 	}
 }
 
-// follow adds batches that may follow the selection's objects.
-func (s *selection) follow(keys ...loader.BatchKey) {
+// addFollowUps adds batches that may follow the selection's objects.
+func (s *selection) addFollowUps(keys ...loader.BatchKey) {
 	for _, key := range keys {
-		if !slices.Contains(s.ahead, key) {
-			s.ahead = append(s.ahead, key)
+		if !slices.Contains(s.followUps, key) {
+			s.followUps = append(s.followUps, key)
 		}
 	}
 }
 
-// batched returns the kind of records that a relation loads in batches: all that are
-// batched by their resolver, and single records that are given by an id.
-func (f *field) batched() upstream.Kind {
+// batchedKind returns the kind of records that a relation loads in batches, or "" for none.
+// Relations with a batch resolver do, and so do lookups of a kind that REST finds by several ids.
+func (f *field) batchedKind() upstream.Kind {
 	typeName := f.Definition.Type.Name()
 	if row, ok := strings.CutSuffix(typeName, "Connection"); ok {
 		if !f.relation.Batch {
@@ -155,50 +160,50 @@ func (f *field) batched() upstream.Kind {
 	return kind
 }
 
-// isSingle reports whether the relation is a single record that an argument names.
-func (f *field) isSingle() bool {
+// isLookup reports whether the relation is a single record that an argument names.
+func (f *field) isLookup() bool {
 	return f.relation != nil && !f.relation.Batch && !strings.HasSuffix(f.Definition.Type.Name(), "Connection")
 }
 
-// singles returns the level of the batches for single records below the field.
-func (f *field) singles() int {
-	if f.isSingle() {
-		return f.batch
+// lookupLevel returns the level of the batches for lookups below the field.
+func (f *field) lookupLevel() int {
+	if f.isLookup() {
+		return f.batchLevel
 	}
 	return f.level
 }
 
-// concrete returns the selection of the field's objects, nil if it has none or if its type
-// is abstract.
-func (f *field) concrete() *selection {
-	of := f.planner.schema.Types[f.Definition.Type.Name()]
-	if of.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(of.Name, "__") {
+// objectSelection returns the selection of the field's objects. It is nil if the field has no
+// objects or an abstract type.
+func (f *field) objectSelection() *selection {
+	def := f.planner.schema.Types[f.Definition.Type.Name()]
+	if def.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(def.Name, "__") {
 		return nil
 	}
-	return f.sub(of.Name)
+	return f.selectionFor(def.Name)
 }
 
-// sub returns the selection of the field's objects of a type.
-func (f *field) sub(typeName string) *selection {
+// selectionFor returns the selection of the field's objects of one type.
+func (f *field) selectionFor(typeName string) *selection {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := f.subs[typeName]
+	s := f.selections[typeName]
 	if s == nil {
-		s = f.planner.selection(f.planner.schema.Types[typeName], f.Selections, f.level, f.singles())
-		if f.subs == nil {
-			f.subs = make(map[string]*selection, 1)
+		s = f.planner.selection(f.planner.schema.Types[typeName], f.Selections, f.level, f.lookupLevel())
+		if f.selections == nil {
+			f.selections = make(map[string]*selection, 1)
 		}
-		f.subs[typeName] = s
+		f.selections[typeName] = s
 	}
 	return s
 }
 
-// keeps reports whether objects of the selection keep results until they are written, or
-// may have deferred fragments.
-func (s *selection) keeps() bool { return len(s.loads) > 0 || len(s.parts) > 0 }
+// needsObjects reports whether records of the selection need an [object], which keeps the results
+// of loads and the deferred fragments.
+func (s *selection) needsObjects() bool { return len(s.loadedFields) > 0 || len(s.deferred) > 0 }
 
-// lists returns the number of the lists that a connection is asked for.
-func (s *selection) lists() (n int) {
+// listCount returns how many of the lists `nodes` and `edges` are selected on a connection.
+func (s *selection) listCount() (n int) {
 	for _, f := range s.fields {
 		if f.Name == "nodes" || f.Name == "edges" {
 			n++

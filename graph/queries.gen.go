@@ -17,7 +17,7 @@ func contactQuery(ctx context.Context, workspace string, filter *model.ContactFi
 		ids(c, "id", "ids", loader.Contacts, upstream.KindContact, filter.Ids)
 		c.values("email_address", "emailAddresses", filter.EmailAddresses)
 		ids(c, "tag_ids", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
-		c.truth("is_active", "isActive", filter.IsActive)
+		c.boolean("is_active", "isActive", filter.IsActive)
 	}
 	return c.query, c.err
 }
@@ -79,7 +79,7 @@ func orderQuery(ctx context.Context, workspace string, filter *model.OrderFilter
 		ids(c, "id", "ids", loader.Orders, upstream.KindOrder, filter.Ids)
 		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
 		c.values("order_type", "orderTypes", filter.OrderTypes)
-		c.truth("live_mode", "liveMode", filter.LiveMode)
+		c.boolean("live_mode", "liveMode", filter.LiveMode)
 	}
 	return c.query, c.err
 }
@@ -104,7 +104,7 @@ func pageQuery(ctx context.Context, workspace string, filter *model.PageFilter, 
 		ids(c, "id", "ids", loader.Pages, upstream.KindPage, filter.Ids)
 		ids(c, "funnel_ids", "funnelIds", loader.Funnels, upstream.KindFunnel, filter.FunnelIds)
 		c.values("theme_id", "themeIds", filter.ThemeIds)
-		c.truth("funnel_pages", "funnelPages", filter.FunnelPages)
+		c.boolean("funnel_pages", "funnelPages", filter.FunnelPages)
 	}
 	return c.query, c.err
 }
@@ -114,9 +114,9 @@ func productQuery(ctx context.Context, workspace string, filter *model.ProductFi
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.Products, upstream.KindProduct, filter.Ids)
-		c.truth("visible_in_store", "visibleInStore", filter.VisibleInStore)
-		c.truth("visible_in_customer_center", "visibleInCustomerCenter", filter.VisibleInCustomerCenter)
-		c.truth("archived", "archived", filter.Archived)
+		c.boolean("visible_in_store", "visibleInStore", filter.VisibleInStore)
+		c.boolean("visible_in_customer_center", "visibleInCustomerCenter", filter.VisibleInCustomerCenter)
+		c.boolean("archived", "archived", filter.Archived)
 	}
 	return c.query, c.err
 }
@@ -126,9 +126,9 @@ func productVariantQuery(ctx context.Context, workspace string, filter *model.Pr
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.ProductVariants, upstream.KindProductVariant, filter.Ids)
-		c.truth("visible", "visible", filter.Visible)
-		c.truth("archived", "archived", filter.Archived)
-		c.truth("fulfillment_required", "fulfillmentRequired", filter.FulfillmentRequired)
+		c.boolean("visible", "visible", filter.Visible)
+		c.boolean("archived", "archived", filter.Archived)
+		c.boolean("fulfillment_required", "fulfillmentRequired", filter.FulfillmentRequired)
 	}
 	return c.query, c.err
 }
@@ -139,8 +139,8 @@ func productPriceQuery(ctx context.Context, workspace string, filter *model.Prod
 	if filter != nil {
 		ids(c, "id", "ids", loader.ProductPrices, upstream.KindProductPrice, filter.Ids)
 		ids(c, "variant_id", "variantIds", loader.ProductVariants, upstream.KindProductVariant, filter.VariantIds)
-		c.truth("visible", "visible", filter.Visible)
-		c.truth("archived", "archived", filter.Archived)
+		c.boolean("visible", "visible", filter.Visible)
+		c.boolean("archived", "archived", filter.Archived)
 	}
 	return c.query, c.err
 }
@@ -150,8 +150,8 @@ func productCollectionQuery(ctx context.Context, workspace string, filter *model
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.ProductCollections, upstream.KindProductCollection, filter.Ids)
-		c.truth("visible_in_store", "visibleInStore", filter.VisibleInStore)
-		c.truth("archived", "archived", filter.Archived)
+		c.boolean("visible_in_store", "visibleInStore", filter.VisibleInStore)
+		c.boolean("archived", "archived", filter.Archived)
 	}
 	return c.query, c.err
 }
@@ -176,7 +176,7 @@ func salesPipelineQuery(ctx context.Context, workspace string, filter *model.Sal
 
 // salesOpportunityQuery reads the filter and the order of a list of sales opportunities.
 func salesOpportunityQuery(ctx context.Context, workspace string, filter *model.SalesOpportunityFilter, sort *model.PlacedSort) (upstream.Query, error) {
-	c := placed(ctx, workspace, sort)
+	c := sortedByPlace(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.SalesOpportunities, upstream.KindSalesOpportunity, filter.Ids)
 		ids(c, "pipeline_id", "pipelineIds", loader.SalesPipelines, upstream.KindSalesPipeline, filter.PipelineIds)

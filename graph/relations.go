@@ -13,14 +13,14 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// childrenOf returns a connection for each object of a list: the window of what belongs
-// to it, which of says.
+// childrenOf returns a connection for each object: a window of the children whose parent the
+// function of returns. Errors are a [graphql.BatchErrorList], one for each object or nil.
 func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Children[T], of func(*O) loader.Parent, q upstream.Query, first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	exact, nothing := asksFor(ctx, "pageInfo"), onlyTypename(ctx)
+	exact, nothing := selects(ctx, "pageInfo"), onlyTypename(ctx)
 	found, errs := make([]*model.Connection[T], len(objs)), make(graphql.BatchErrorList, len(objs))
 	var parents []loader.Parent
 	var at []int
@@ -43,19 +43,19 @@ func childrenOf[O, T any](ctx context.Context, objs []*O, children *loader.Child
 	return found, errs
 }
 
-// related returns one record for each object of a list, given by its ref. Where only
-// light fields are asked for, stub makes it of the ref alone, or returns nil if it cannot;
-// else it is loaded, all of them together. An empty id is no record.
-func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields light, stub func(upstream.Ref) *T) ([]*T, error) {
-	if stub == nil || !fields.suffices(ctx) {
-		return loaded(objs, records, ref, func(*O) *T { return nil })
+// related returns one record for each object, given by its ref. If fields covers the selection,
+// stub makes the record from the ref alone; it returns nil if it cannot. Other records are loaded
+// in one batch. The record of a ref with an empty ID is nil.
+func related[O, T any](ctx context.Context, objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, fields fieldSet, stub func(upstream.Ref) *T) ([]*T, error) {
+	if stub == nil || !fields.covers(ctx) {
+		return loadMissing(objs, records, ref, func(*O) *T { return nil })
 	}
-	return loaded(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
+	return loadMissing(objs, records, ref, func(o *O) *T { return stub(ref(o)) })
 }
 
-// loaded returns one record for each object of a list: what known has of it, if that is
-// enough, or else the record, all of these together. An empty id is no record.
-func loaded[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, known func(*O) *T) ([]*T, error) {
+// loadMissing returns one record for each object: what available returns, or else the loaded
+// record. All are loaded in one batch. The record of a ref with an empty ID is nil.
+func loadMissing[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstream.Ref, available func(*O) *T) ([]*T, error) {
 	rows, errs := make([]*T, len(objs)), make(graphql.BatchErrorList, len(objs))
 	var refs []upstream.Ref
 	var at []int
@@ -64,7 +64,7 @@ func loaded[O, T any](objs []*O, records *loader.Records[T], ref func(*O) upstre
 		if r.ID == "" {
 			continue
 		}
-		if rows[i] = known(obj); rows[i] == nil {
+		if rows[i] = available(obj); rows[i] == nil {
 			refs, at = append(refs, r), append(at, i)
 		}
 	}
@@ -79,9 +79,9 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 	l := loader.From(ctx)
 	return related(ctx, objs, loader.Teams.Of(l), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindTeam, ID: id(o)}
-	}, lightTeam, func(ref upstream.Ref) *upstream.Team {
+	}, teamRefFields, func(ref upstream.Ref) *upstream.Team {
 		if !l.SeesTeam(ref.ID) {
-			return nil // as if it did not exist
+			return nil // loads it, which fails as if it did not exist
 		}
 		return upstream.NewRecord[upstream.Team](ref)
 	})
@@ -90,33 +90,32 @@ func teamsOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upst
 func workspacesOf[O any](ctx context.Context, objs []*O, id func(*O) string) ([]*upstream.Workspace, error) {
 	return related(ctx, objs, loader.Workspaces.From(ctx), func(o *O) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
-	}, lightWorkspace, upstream.NewRecord[upstream.Workspace])
+	}, workspaceRefFields, upstream.NewRecord[upstream.Workspace])
 }
 
-// told returns the record that another one embeds, or else a record with its address
-// alone.
-func told[T any](embedded *T, ref upstream.Ref) *T {
+// embeddedOrStub returns an embedded record, or else a record that has only its ref.
+func embeddedOrStub[T any](embedded *T, ref upstream.Ref) *T {
 	if embedded != nil {
 		return embedded
 	}
 	return upstream.NewRecord[T](ref)
 }
 
-// part is a record as far as another one carries it.
-type part[T any] interface {
+// embeddedRecord is a record, possibly with only the fields that another record embeds.
+type embeddedRecord[T any] interface {
 	*T
 	Ref() upstream.Ref
 }
 
-// carried returns one record for each object, which may embed some of the record's fields:
-// what it embeds if only these fields are asked for, the address alone if only fields of
-// reference are, or else the record, all of them together.
-func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference light) ([]*T, error) {
-	always, mostly := reference.suffices(ctx), fields.suffices(ctx)
-	return loaded(objs, records.From(ctx), ref, func(o *O) *T {
+// embeddedRecords returns one record for each object. If reference covers the selection, that is
+// the embedded record or one with only its ref. If fields covers it, that is the embedded record
+// if there is one. Other records are loaded in one batch.
+func embeddedRecords[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], embedded func(*O) *T, ref func(*O) upstream.Ref, fields, reference fieldSet) ([]*T, error) {
+	always, mostly := reference.covers(ctx), fields.covers(ctx)
+	return loadMissing(objs, records.From(ctx), ref, func(o *O) *T {
 		switch {
 		case always:
-			return told(embedded(o), ref(o))
+			return embeddedOrStub(embedded(o), ref(o))
 		case mostly:
 			return embedded(o)
 		}
@@ -124,19 +123,19 @@ func carried[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 	})
 }
 
-// orderWorkspaces returns where was ordered: the workspaces come with the orders.
+// orderWorkspaces returns the workspaces of orders, which embed them.
 func orderWorkspaces(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
 	id := func(o *upstream.Order) string { return o.WorkspaceID() }
-	if lightWorkspace.suffices(ctx) {
+	if workspaceRefFields.covers(ctx) {
 		return workspacesOf(ctx, objs, id)
 	}
-	return loaded(objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
+	return loadMissing(objs, loader.Workspaces.From(ctx), func(o *upstream.Order) upstream.Ref {
 		return upstream.Ref{Kind: upstream.KindWorkspace, ID: id(o)}
 	}, func(o *upstream.Order) *upstream.Workspace { return o.Workspace() })
 }
 
-// invoiceContacts returns who pays invoices: the contacts come with the invoices' orders.
-// An order that has not come is loaded for it.
+// invoiceContacts returns the contacts who pay invoices. The invoices embed their orders, which
+// embed the contacts. It loads orders that are not embedded.
 func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
 	var missing []upstream.Ref
 	for _, invoice := range objs {
@@ -155,10 +154,10 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 			found, failed = found[1:], failed[1:]
 		}
 		if orders[i] == nil {
-			orders[i] = new(upstream.Order) // of nobody
+			orders[i] = new(upstream.Order) // without a contact
 		}
 	}
-	contacts, err := carried(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, lightContact)
+	contacts, err := embeddedRecords(ctx, orders, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, contactRefFields)
 	if list, ok := err.(graphql.BatchErrorList); ok { //nolint:errorlint // as loaded returns it
 		for i := range errs {
 			errs[i] = cmp.Or(errs[i], list[i])
@@ -167,8 +166,8 @@ func invoiceContacts(ctx context.Context, objs []*upstream.OrderInvoice) ([]*ups
 	return contacts, errs
 }
 
-// listsOf returns several records for each object, given by their refs. One that is not
-// there any more is left out.
+// listsOf returns several records for each object, given by their refs. It leaves out records
+// that no longer exist. All are loaded in one batch.
 func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], refs func(*O) []upstream.Ref) ([][]*T, error) {
 	var all []upstream.Ref
 	for _, obj := range objs {
@@ -194,14 +193,14 @@ func listsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[
 	return lists, errs
 }
 
-// slicesOf returns a connection for each object, whose rows are given by their raw ids: the
-// window of them is loaded, all together. One that is not there any more is left out.
-func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
+// connectionsOf returns a connection for each object, whose rows are given by their raw ids. It
+// loads the rows of all windows in one batch, and leaves out rows that no longer exist.
+func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource[T], ids func(*O) (kind upstream.Kind, workspace string, ids []string), first *int, after *string, last *int, before *string) ([]*model.Connection[T], error) {
 	w, err := window(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	part := func(o *O) (of []upstream.Ref, more bool) {
+	windowOf := func(o *O) (of []upstream.Ref, more bool) {
 		kind, workspace, all := ids(o)
 		if w.Backward {
 			all = slices.Clone(all)
@@ -212,24 +211,23 @@ func slicesOf[O, T any](ctx context.Context, objs []*O, records *loader.Resource
 		}
 		return refs(kind, workspace, all[:min(len(all), w.Limit)]), len(all) > w.Limit
 	}
-	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := part(o); return of })
+	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := windowOf(o); return of })
 	connections := make([]*model.Connection[T], len(objs))
 	for i, rows := range lists {
 		if rows == nil {
 			continue
 		}
 		if w.Backward {
-			rows = slices.Clone(rows) // others may have it, too
+			rows = slices.Clone(rows) // another object may share it
 			slices.Reverse(rows)
 		}
-		_, more := part(objs[i])
+		_, more := windowOf(objs[i])
 		connections[i] = model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w)
 	}
 	return connections, err
 }
 
-// refs returns the addresses of records of a workspace, given by their raw ids: at most a
-// hundred.
+// refs returns the refs of a workspace's records, given by raw ids. It returns at most maxRows.
 func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
 	var all []upstream.Ref
 	for _, id := range ids[:min(len(ids), maxRows)] {
@@ -240,39 +238,39 @@ func refs(kind upstream.Kind, workspace string, ids []string) []upstream.Ref {
 	return all
 }
 
-// inWorkspace returns a parent whose children its workspace lists.
+// inWorkspace returns the parent of children that the workspace lists.
 func inWorkspace(workspace, id string) loader.Parent {
 	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
 }
 
-// priceVariants returns the variants of prices. Those of one product are found together
-// where the product is known, which the prices themselves do not say.
+// priceVariants returns the variants of prices. Variants of one product are found in one call, if
+// a price names its product.
 func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
 	variants := loader.ProductVariants.From(ctx)
 	var unknown []loader.Parent
 	for _, price := range objs {
-		if _, known, _ := variants.Known(price.Owner()); !known && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
+		if _, cached, _ := variants.Cached(price.Owner()); !cached && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
 			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
 			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
 		}
 	}
-	if len(unknown) > 0 && !lightProductVariant.suffices(ctx) {
-		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // which makes them known
+	if len(unknown) > 0 && !productVariantRefFields.covers(ctx) {
+		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // caches them
 	}
-	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, lightProductVariant, upstream.NewRecord[upstream.ProductVariant])
+	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, productVariantRefFields, upstream.NewRecord[upstream.ProductVariant])
 }
 
-// stagesOf returns the stages of pipelines: they come with them, but for when they were
-// made and changed, for which each pipeline's are listed.
+// stagesOf returns the stages of pipelines, which embed them except for the times of creation and
+// change. If a time is selected, it lists the stages of each pipeline.
 func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstream.SalesPipelineStage, error) {
-	if slices.ContainsFunc(fullStage, func(field string) bool { return asksFor(ctx, field) }) {
+	if slices.ContainsFunc(fullStage, func(field string) bool { return selects(ctx, field) }) {
 		var pipelines []upstream.Ref
 		for _, pipeline := range objs {
 			if len(pipeline.Stages()) > 0 {
 				pipelines = append(pipelines, pipeline.Ref())
 			}
 		}
-		loader.SalesPipelineStageList.From(ctx).Read(pipelines)
+		loader.SalesPipelineStageList.From(ctx).Preload(pipelines)
 		return listsOf(ctx, objs, loader.SalesPipelineStages, func(p *upstream.SalesPipeline) []upstream.Ref {
 			all := make([]upstream.Ref, len(p.Stages()))
 			for i, stage := range p.Stages() {
@@ -288,19 +286,19 @@ func stagesOf(ctx context.Context, objs []*upstream.SalesPipeline) ([][]*upstrea
 	return all, nil
 }
 
-// tagsOf returns the tags that objects embed: as embedded, or in full where a
-// field is asked for that only the full record has.
+// tagsOf returns the tags that objects embed. If a field is selected that only the full record
+// has, it loads the full tags in one batch.
 func tagsOf[O any](ctx context.Context, objs []*O, embedded func(*O) *upstream.ContactTag) ([]*upstream.ContactTag, error) {
 	tags := make([]*upstream.ContactTag, len(objs))
 	for i, obj := range objs {
 		tags[i] = embedded(obj)
 	}
-	if embeddedTag.suffices(ctx) {
+	if embeddedTag.covers(ctx) {
 		return tags, nil
 	}
-	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, light{}, nil)
+	full, err := related(ctx, tags, loader.ContactTags.From(ctx), (*upstream.ContactTag).Ref, fieldSet{}, nil)
 	for i, tag := range tags {
-		if tag.RawID() == "" { // nothing to find it by
+		if tag.RawID() == "" { // no id to load it by
 			full[i] = tag
 		}
 	}

@@ -1,5 +1,5 @@
 package graph
 
-// Resolver is the root of all resolvers. What an operation needs is in its
+// Resolver is the root of all resolvers. It has no state: what an operation needs is in its
 // context (see [NewExecutor]).
 type Resolver struct{}

@@ -41,7 +41,7 @@ func (contactResolver) Orders(ctx context.Context, objs []*upstream.Contact, sor
 }
 
 func (contactResolver) Opportunities(ctx context.Context, objs []*upstream.Contact, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfContact, func(o *upstream.Contact) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
 }
 
 // Workspace implements [exec.ResolverRoot].
@@ -325,11 +325,11 @@ func (*Resolver) AppliedContactTag() exec.AppliedContactTagResolver {
 type appliedContactTagResolver struct{}
 
 func (appliedContactTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.ContactTag, error) {
-	return carried(ctx, objs, loader.ContactTags, (*upstream.AppliedContactTag).Tag, (*upstream.AppliedContactTag).TagRef, embeddedAppliedContactTagTag, lightContactTag)
+	return embeddedRecords(ctx, objs, loader.ContactTags, (*upstream.AppliedContactTag).Tag, (*upstream.AppliedContactTag).TagRef, embeddedAppliedContactTagTag, contactTagRefFields)
 }
 
 func (appliedContactTagResolver) Contact(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Contact, error) {
-	return carried(ctx, objs, loader.Contacts, (*upstream.AppliedContactTag).Contact, (*upstream.AppliedContactTag).ContactRef, embeddedAppliedContactTagContact, lightContact)
+	return embeddedRecords(ctx, objs, loader.Contacts, (*upstream.AppliedContactTag).Contact, (*upstream.AppliedContactTag).ContactRef, embeddedAppliedContactTagContact, contactRefFields)
 }
 
 func (appliedContactTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedContactTag) ([]*upstream.Workspace, error) {
@@ -346,7 +346,7 @@ func (courseResolver) Workspace(ctx context.Context, objs []*upstream.Course) ([
 }
 
 func (courseResolver) Sections(ctx context.Context, obj *upstream.Course, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseSection], error) {
-	return connect(ctx, loader.CourseSectionList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseSectionList, obj.Ref(), sortedByPlace(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 func (courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, filter *model.CourseEnrollmentFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseEnrollment], error) {
@@ -363,7 +363,7 @@ func (*Resolver) CourseSection() exec.CourseSectionResolver { return courseSecti
 type courseSectionResolver struct{}
 
 func (courseSectionResolver) Course(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).CourseRef, lightCourse, upstream.NewRecord[upstream.Course])
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseSection).CourseRef, courseRefFields, upstream.NewRecord[upstream.Course])
 }
 
 func (courseSectionResolver) Workspace(ctx context.Context, objs []*upstream.CourseSection) ([]*upstream.Workspace, error) {
@@ -371,7 +371,7 @@ func (courseSectionResolver) Workspace(ctx context.Context, objs []*upstream.Cou
 }
 
 func (courseSectionResolver) Lessons(ctx context.Context, obj *upstream.CourseSection, sort *model.PlacedSort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLesson], error) {
-	return connect(ctx, loader.CourseLessonList, obj.Ref(), placed(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+	return connect(ctx, loader.CourseLessonList, obj.Ref(), sortedByPlace(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
 }
 
 // CourseLesson implements [exec.ResolverRoot].
@@ -380,7 +380,7 @@ func (*Resolver) CourseLesson() exec.CourseLessonResolver { return courseLessonR
 type courseLessonResolver struct{}
 
 func (courseLessonResolver) Section(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.CourseSection, error) {
-	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).SectionRef, lightCourseSection, upstream.NewRecord[upstream.CourseSection])
+	return related(ctx, objs, loader.CourseSections.From(ctx), (*upstream.CourseLesson).SectionRef, courseSectionRefFields, upstream.NewRecord[upstream.CourseSection])
 }
 
 func (courseLessonResolver) Workspace(ctx context.Context, objs []*upstream.CourseLesson) ([]*upstream.Workspace, error) {
@@ -393,11 +393,11 @@ func (*Resolver) CourseEnrollment() exec.CourseEnrollmentResolver { return cours
 type courseEnrollmentResolver struct{}
 
 func (courseEnrollmentResolver) Contact(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Contact, error) {
-	return carried(ctx, objs, loader.Contacts, (*upstream.CourseEnrollment).Contact, (*upstream.CourseEnrollment).ContactRef, embeddedCourseEnrollmentContact, lightContact)
+	return embeddedRecords(ctx, objs, loader.Contacts, (*upstream.CourseEnrollment).Contact, (*upstream.CourseEnrollment).ContactRef, embeddedCourseEnrollmentContact, contactRefFields)
 }
 
 func (courseEnrollmentResolver) Course(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Course, error) {
-	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).CourseRef, lightCourse, upstream.NewRecord[upstream.Course])
+	return related(ctx, objs, loader.Courses.From(ctx), (*upstream.CourseEnrollment).CourseRef, courseRefFields, upstream.NewRecord[upstream.Course])
 }
 
 func (courseEnrollmentResolver) Workspace(ctx context.Context, objs []*upstream.CourseEnrollment) ([]*upstream.Workspace, error) {
@@ -410,11 +410,11 @@ func (*Resolver) FormSubmission() exec.FormSubmissionResolver { return formSubmi
 type formSubmissionResolver struct{}
 
 func (formSubmissionResolver) Contact(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Contact, error) {
-	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.FormSubmission).ContactRef, lightContact, upstream.NewRecord[upstream.Contact])
+	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.FormSubmission).ContactRef, contactRefFields, upstream.NewRecord[upstream.Contact])
 }
 
 func (formSubmissionResolver) Page(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.WebPage, error) {
-	return related(ctx, objs, loader.Pages.From(ctx), (*upstream.FormSubmission).PageRef, lightPage, upstream.NewRecord[upstream.WebPage])
+	return related(ctx, objs, loader.Pages.From(ctx), (*upstream.FormSubmission).PageRef, pageRefFields, upstream.NewRecord[upstream.WebPage])
 }
 
 func (formSubmissionResolver) Workspace(ctx context.Context, objs []*upstream.FormSubmission) ([]*upstream.Workspace, error) {
@@ -431,7 +431,7 @@ func (pageResolver) FormSubmissions(ctx context.Context, objs []*upstream.WebPag
 }
 
 func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Funnel, error) {
-	return carried(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).FunnelRef, embeddedPageFunnel, lightFunnel)
+	return embeddedRecords(ctx, objs, loader.Funnels, (*upstream.WebPage).Funnel, (*upstream.WebPage).FunnelRef, embeddedPageFunnel, funnelRefFields)
 }
 
 func (pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {
@@ -455,11 +455,11 @@ func (*Resolver) Funnel() exec.FunnelResolver { return funnelResolver{} }
 type funnelResolver struct{}
 
 func (funnelResolver) FaviconImage(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Image, error) {
-	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Funnel).FaviconImageRef, lightImage, upstream.NewRecord[upstream.Image])
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Funnel).FaviconImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
 func (funnelResolver) Tags(ctx context.Context, objs []*upstream.Funnel) ([][]*upstream.FunnelTag, error) {
-	return carriedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
+	return embeddedLists(ctx, objs, loader.FunnelTags, func(o *upstream.Funnel) []*upstream.FunnelTag { return o.Tags() }, embeddedFunnelTags)
 }
 
 func (funnelResolver) Workspace(ctx context.Context, objs []*upstream.Funnel) ([]*upstream.Workspace, error) {
@@ -494,11 +494,11 @@ func (*Resolver) Order() exec.OrderResolver { return orderResolver{} }
 type orderResolver struct{}
 
 func (orderResolver) Contact(ctx context.Context, objs []*upstream.Order) ([]*upstream.Contact, error) {
-	return carried(ctx, objs, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, lightContact)
+	return embeddedRecords(ctx, objs, loader.Contacts, (*upstream.Order).Contact, (*upstream.Order).ContactRef, embeddedOrderContact, contactRefFields)
 }
 
 func (orderResolver) Page(ctx context.Context, objs []*upstream.Order) ([]*upstream.WebPage, error) {
-	return carried(ctx, objs, loader.Pages, (*upstream.Order).Page, (*upstream.Order).PageRef, embeddedOrderPage, lightPage)
+	return embeddedRecords(ctx, objs, loader.Pages, (*upstream.Order).Page, (*upstream.Order).PageRef, embeddedOrderPage, pageRefFields)
 }
 
 func (orderResolver) Workspace(ctx context.Context, objs []*upstream.Order) ([]*upstream.Workspace, error) {
@@ -533,7 +533,7 @@ func (*Resolver) OrderLineItem() exec.OrderLineItemResolver { return orderLineIt
 type orderLineItemResolver struct{}
 
 func (orderLineItemResolver) Product(ctx context.Context, objs []*upstream.OrderLineItem) ([]*upstream.Product, error) {
-	return related(ctx, objs, loader.Products.From(ctx), (*upstream.OrderLineItem).ProductRef, lightProduct, upstream.NewRecord[upstream.Product])
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.OrderLineItem).ProductRef, productRefFields, upstream.NewRecord[upstream.Product])
 }
 
 // OrderInvoice implements [exec.ResolverRoot].
@@ -542,7 +542,7 @@ func (*Resolver) OrderInvoice() exec.OrderInvoiceResolver { return orderInvoiceR
 type orderInvoiceResolver struct{}
 
 func (orderInvoiceResolver) Order(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Order, error) {
-	return carried(ctx, objs, loader.Orders, (*upstream.OrderInvoice).Order, (*upstream.OrderInvoice).OrderRef, embeddedOrderInvoiceOrder, lightOrder)
+	return embeddedRecords(ctx, objs, loader.Orders, (*upstream.OrderInvoice).Order, (*upstream.OrderInvoice).OrderRef, embeddedOrderInvoiceOrder, orderRefFields)
 }
 
 func (orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Contact, error) {
@@ -568,11 +568,11 @@ func (*Resolver) AppliedOrderTag() exec.AppliedOrderTagResolver { return applied
 type appliedOrderTagResolver struct{}
 
 func (appliedOrderTagResolver) Tag(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.OrderTag, error) {
-	return related(ctx, objs, loader.OrderTags.From(ctx), (*upstream.AppliedOrderTag).TagRef, lightOrderTag, upstream.NewRecord[upstream.OrderTag])
+	return related(ctx, objs, loader.OrderTags.From(ctx), (*upstream.AppliedOrderTag).TagRef, orderTagRefFields, upstream.NewRecord[upstream.OrderTag])
 }
 
 func (appliedOrderTagResolver) Order(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).OrderRef, lightOrder, upstream.NewRecord[upstream.Order])
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.AppliedOrderTag).OrderRef, orderRefFields, upstream.NewRecord[upstream.Order])
 }
 
 func (appliedOrderTagResolver) Workspace(ctx context.Context, objs []*upstream.AppliedOrderTag) ([]*upstream.Workspace, error) {
@@ -585,7 +585,7 @@ func (*Resolver) OrderTransaction() exec.OrderTransactionResolver { return order
 type orderTransactionResolver struct{}
 
 func (orderTransactionResolver) Order(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Order, error) {
-	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).OrderRef, lightOrder, upstream.NewRecord[upstream.Order])
+	return related(ctx, objs, loader.Orders.From(ctx), (*upstream.OrderTransaction).OrderRef, orderRefFields, upstream.NewRecord[upstream.Order])
 }
 
 func (orderTransactionResolver) Workspace(ctx context.Context, objs []*upstream.OrderTransaction) ([]*upstream.Workspace, error) {
@@ -598,7 +598,7 @@ func (*Resolver) Product() exec.ProductResolver { return productResolver{} }
 type productResolver struct{}
 
 func (productResolver) DefaultVariant(ctx context.Context, objs []*upstream.Product) ([]*upstream.ProductVariant, error) {
-	return related(ctx, objs, loader.ProductVariants.From(ctx), (*upstream.Product).DefaultVariantRef, lightProductVariant, upstream.NewRecord[upstream.ProductVariant])
+	return related(ctx, objs, loader.ProductVariants.From(ctx), (*upstream.Product).DefaultVariantRef, productVariantRefFields, upstream.NewRecord[upstream.ProductVariant])
 }
 
 func (productResolver) Tags(ctx context.Context, objs []*upstream.Product) ([][]*upstream.ProductTag, error) {
@@ -612,7 +612,7 @@ func (productResolver) Collections(ctx context.Context, objs []*upstream.Product
 }
 
 func (productResolver) Image(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error) {
-	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).ImageRef, lightImage, upstream.NewRecord[upstream.Image])
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).ImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
 func (productResolver) Images(ctx context.Context, objs []*upstream.Product) ([][]*upstream.Image, error) {
@@ -622,7 +622,7 @@ func (productResolver) Images(ctx context.Context, objs []*upstream.Product) ([]
 }
 
 func (productResolver) SeoImage(ctx context.Context, objs []*upstream.Product) ([]*upstream.Image, error) {
-	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).SeoImageRef, lightImage, upstream.NewRecord[upstream.Image])
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Product).SeoImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
 func (productResolver) Workspace(ctx context.Context, objs []*upstream.Product) ([]*upstream.Workspace, error) {
@@ -651,7 +651,7 @@ func (*Resolver) ProductVariant() exec.ProductVariantResolver { return productVa
 type productVariantResolver struct{}
 
 func (productVariantResolver) Product(ctx context.Context, objs []*upstream.ProductVariant) ([]*upstream.Product, error) {
-	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).ProductRef, lightProduct, upstream.NewRecord[upstream.Product])
+	return related(ctx, objs, loader.Products.From(ctx), (*upstream.ProductVariant).ProductRef, productRefFields, upstream.NewRecord[upstream.Product])
 }
 
 func (productVariantResolver) Images(ctx context.Context, objs []*upstream.ProductVariant) ([][]*upstream.Image, error) {
@@ -689,17 +689,17 @@ func (*Resolver) ProductCollection() exec.ProductCollectionResolver {
 type productCollectionResolver struct{}
 
 func (productCollectionResolver) Products(ctx context.Context, objs []*upstream.ProductCollection, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.Product], error) {
-	return slicesOf(ctx, objs, loader.Products, func(o *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
+	return connectionsOf(ctx, objs, loader.Products, func(o *upstream.ProductCollection) (kind upstream.Kind, workspace string, ids []string) {
 		return upstream.KindProduct, o.WorkspaceID(), o.ProductIDs()
 	}, first, after, last, before)
 }
 
 func (productCollectionResolver) Image(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error) {
-	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).ImageRef, lightImage, upstream.NewRecord[upstream.Image])
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).ImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
 func (productCollectionResolver) SocialImage(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Image, error) {
-	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).SocialImageRef, lightImage, upstream.NewRecord[upstream.Image])
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.ProductCollection).SocialImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
 }
 
 func (productCollectionResolver) Workspace(ctx context.Context, objs []*upstream.ProductCollection) ([]*upstream.Workspace, error) {
@@ -729,7 +729,7 @@ func (salesPipelineResolver) Workspace(ctx context.Context, objs []*upstream.Sal
 }
 
 func (salesPipelineResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipeline, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipeline, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipeline, func(o *upstream.SalesPipeline) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
 }
 
 // SalesPipelineStage implements [exec.ResolverRoot].
@@ -740,7 +740,7 @@ func (*Resolver) SalesPipelineStage() exec.SalesPipelineStageResolver {
 type salesPipelineStageResolver struct{}
 
 func (salesPipelineStageResolver) Pipeline(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.SalesPipeline, error) {
-	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).PipelineRef, lightSalesPipeline, upstream.NewRecord[upstream.SalesPipeline])
+	return related(ctx, objs, loader.SalesPipelines.From(ctx), (*upstream.SalesPipelineStage).PipelineRef, salesPipelineRefFields, upstream.NewRecord[upstream.SalesPipeline])
 }
 
 func (salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstream.SalesPipelineStage) ([]*upstream.Workspace, error) {
@@ -748,7 +748,7 @@ func (salesPipelineStageResolver) Workspace(ctx context.Context, objs []*upstrea
 }
 
 func (salesPipelineStageResolver) Opportunities(ctx context.Context, objs []*upstream.SalesPipelineStage, sort *model.PlacedSort, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.SalesOpportunity], error) {
-	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipelineStage, func(o *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, placed(ctx, "", sort).query, first, after, last, before)
+	return childrenOf(ctx, objs, loader.OpportunitiesOfSalesPipelineStage, func(o *upstream.SalesPipelineStage) loader.Parent { return inWorkspace(o.WorkspaceID(), o.RawID()) }, sortedByPlace(ctx, "", sort).query, first, after, last, before)
 }
 
 // SalesOpportunity implements [exec.ResolverRoot].
@@ -757,19 +757,19 @@ func (*Resolver) SalesOpportunity() exec.SalesOpportunityResolver { return sales
 type salesOpportunityResolver struct{}
 
 func (salesOpportunityResolver) Notes(ctx context.Context, objs []*upstream.SalesOpportunity) ([][]*upstream.SalesOpportunityNote, error) {
-	return carriedLists(ctx, objs, loader.SalesOpportunityNotes, func(o *upstream.SalesOpportunity) []*upstream.SalesOpportunityNote { return o.Notes() }, embeddedSalesOpportunityNotes)
+	return embeddedLists(ctx, objs, loader.SalesOpportunityNotes, func(o *upstream.SalesOpportunity) []*upstream.SalesOpportunityNote { return o.Notes() }, embeddedSalesOpportunityNotes)
 }
 
 func (salesOpportunityResolver) Contact(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Contact, error) {
-	return carried(ctx, objs, loader.Contacts, (*upstream.SalesOpportunity).Contact, (*upstream.SalesOpportunity).ContactRef, embeddedSalesOpportunityContact, lightContact)
+	return embeddedRecords(ctx, objs, loader.Contacts, (*upstream.SalesOpportunity).Contact, (*upstream.SalesOpportunity).ContactRef, embeddedSalesOpportunityContact, contactRefFields)
 }
 
 func (salesOpportunityResolver) Pipeline(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipeline, error) {
-	return carried(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, (*upstream.SalesOpportunity).PipelineRef, embeddedSalesOpportunityPipeline, lightSalesPipeline)
+	return embeddedRecords(ctx, objs, loader.SalesPipelines, (*upstream.SalesOpportunity).Pipeline, (*upstream.SalesOpportunity).PipelineRef, embeddedSalesOpportunityPipeline, salesPipelineRefFields)
 }
 
 func (salesOpportunityResolver) Stage(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.SalesPipelineStage, error) {
-	return carried(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).Stage, (*upstream.SalesOpportunity).StageRef, embeddedSalesOpportunityStage, lightSalesPipelineStage)
+	return embeddedRecords(ctx, objs, loader.SalesPipelineStages, (*upstream.SalesOpportunity).Stage, (*upstream.SalesOpportunity).StageRef, embeddedSalesOpportunityStage, salesPipelineStageRefFields)
 }
 
 func (salesOpportunityResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunity) ([]*upstream.Workspace, error) {
@@ -792,7 +792,7 @@ func (*Resolver) SalesOpportunityNote() exec.SalesOpportunityNoteResolver {
 type salesOpportunityNoteResolver struct{}
 
 func (salesOpportunityNoteResolver) Opportunity(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.SalesOpportunity, error) {
-	return related(ctx, objs, loader.SalesOpportunities.From(ctx), (*upstream.SalesOpportunityNote).OpportunityRef, lightSalesOpportunity, upstream.NewRecord[upstream.SalesOpportunity])
+	return related(ctx, objs, loader.SalesOpportunities.From(ctx), (*upstream.SalesOpportunityNote).OpportunityRef, salesOpportunityRefFields, upstream.NewRecord[upstream.SalesOpportunity])
 }
 
 func (salesOpportunityNoteResolver) Workspace(ctx context.Context, objs []*upstream.SalesOpportunityNote) ([]*upstream.Workspace, error) {

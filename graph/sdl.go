@@ -11,21 +11,21 @@ import (
 	"github.com/funnelgraph/funnelgraph/graph/exec"
 )
 
-// public returns the schema as clients see it: the directives that tell gqlgen how to
-// bind types and fields are none of theirs, and @defer is described.
-func public() *ast.Schema {
+// publicSchema returns the schema for clients: without the directives that bind types and fields
+// for gqlgen, and with a description of @defer.
+func publicSchema() *ast.Schema {
 	schema := *exec.NewExecutableSchema(exec.Config{}).Schema()
 	schema.Directives = maps.Clone(schema.Directives)
 	delete(schema.Directives, "goField")
 	delete(schema.Directives, "goModel")
-	schema.Directives["defer"] = described(*schema.Directives["defer"])
+	schema.Directives["defer"] = describeDefer(*schema.Directives["defer"])
 	return &schema
 }
 
-// SDL returns the schema as clients see it, as text: what introspection tells of it,
-// types in the order of their names.
+// SDL returns the schema for clients as text, with types in the order of their names. It shows
+// what introspection shows.
 func SDL() string {
-	schema := public()
+	schema := publicSchema()
 	root := &ast.SchemaDefinition{Description: schema.Description}
 	for _, def := range []*ast.Definition{schema.Query, schema.Mutation, schema.Subscription} {
 		if def != nil {
@@ -35,20 +35,20 @@ func SDL() string {
 	doc := &ast.SchemaDocument{Schema: ast.SchemaDefinitionList{root}}
 	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
 		switch name {
-		case "deprecated", "include", "oneOf", "skip", "specifiedBy": // every tool has them
+		case "deprecated", "include", "oneOf", "skip", "specifiedBy": // built into every tool
 		default:
 			directive := *schema.Directives[name]
-			directive.Position = nil // @defer would be left out as built-in
+			directive.Position = nil // the formatter would leave out @defer as built-in
 			doc.Directives = append(doc.Directives, &directive)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
 		def := *schema.Types[name]
-		def.Directives = known(schema, def.Directives)
+		def.Directives = declaredDirectives(schema, def.Directives)
 		def.Fields = slices.Clone(def.Fields)
 		for i, field := range def.Fields {
 			shown := *field
-			shown.Directives = known(schema, field.Directives)
+			shown.Directives = declaredDirectives(schema, field.Directives)
 			def.Fields[i] = &shown
 		}
 		doc.Definitions = append(doc.Definitions, &def)
@@ -58,13 +58,13 @@ func SDL() string {
 	return text.String()
 }
 
-// known returns the directives that the schema has.
-func known(schema *ast.Schema, all ast.DirectiveList) ast.DirectiveList {
+// declaredDirectives returns the directives that the schema declares.
+func declaredDirectives(schema *ast.Schema, all ast.DirectiveList) ast.DirectiveList {
 	return slices.DeleteFunc(slices.Clone(all), func(d *ast.Directive) bool { return schema.Directives[d.Name] == nil })
 }
 
-// described returns @defer as clients know it.
-func described(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
+// describeDefer returns the definition of @defer with descriptions for clients.
+func describeDefer(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
 	directive.Description = "Sends what the fragment asks for later, so that the rest can be shown first. " +
 		"The request has to accept `multipart/mixed` or `text/event-stream`; otherwise all comes together."
 	directive.Arguments = ast.ArgumentDefinitionList{

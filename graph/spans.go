@@ -10,11 +10,11 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// spans are those of an operation's fields that ask for calls: one for a field of the document,
-// however many objects it is asked of. It is safe for concurrent use.
+// spans holds the trace spans of an operation's fields that make REST calls. A field of the
+// document has one span, however many objects it is resolved for. It is safe for concurrent use.
 type spans struct {
-	ctx   context.Context //nolint:containedctx // the operation's
-	known sync.Map        // of *ast.Field to *upstream.FieldSpan
+	ctx     context.Context //nolint:containedctx // the operation's
+	byField sync.Map        // *ast.Field → *upstream.FieldSpan
 }
 
 // newSpans returns nil if the operation is not traced.
@@ -25,13 +25,13 @@ func newSpans(ctx context.Context) *spans {
 	return &spans{ctx: ctx}
 }
 
-func (s *spans) of(field *graphql.FieldContext) *upstream.FieldSpan {
-	if known, ok := s.known.Load(field.Field.Field); ok {
-		return known.(*upstream.FieldSpan)
+func (s *spans) forField(field *graphql.FieldContext) *upstream.FieldSpan {
+	if span, ok := s.byField.Load(field.Field.Field); ok {
+		return span.(*upstream.FieldSpan)
 	}
 	span := upstream.NewFieldSpan(s.ctx, field.Object+"."+field.Field.Name)
-	known, _ := s.known.LoadOrStore(field.Field.Field, span)
-	return known.(*upstream.FieldSpan)
+	stored, _ := s.byField.LoadOrStore(field.Field.Field, span)
+	return stored.(*upstream.FieldSpan)
 }
 
 // untilEnd ends the spans with the last response.
@@ -50,7 +50,7 @@ func (s *spans) untilEnd(next graphql.ResponseHandler) graphql.ResponseHandler {
 }
 
 func (s *spans) end() {
-	for _, span := range s.known.Range {
+	for _, span := range s.byField.Range {
 		span.(*upstream.FieldSpan).End()
 	}
 }

@@ -9,35 +9,35 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// writer writes an answer from the objects that were loaded. Its methods return false where
-// null stands in a place that must not be null: what is around it is then null.
+// writer writes the JSON of a response from loaded objects. Its methods return false for null in
+// a non-null position; the caller then nulls its own value, up to the next nullable one.
 type writer struct {
 	*execution
 
-	b    []byte
+	buf  []byte
 	path []step
 	errs gqlerror.List
-	// rest are the deferred fragments of the objects that were written.
-	rest []deferred
+	// deferred are the deferred fragments of the objects that were written.
+	deferred []deferredResult
 }
 
-// step is a step of a path: the key of a field, or an index if the key is empty.
+// step is one step of a response path: the alias of a field, or a list index if key is empty.
 type step struct {
 	key   string
 	index int
 }
 
-// mark is a place to which a writer can return.
-type mark struct{ written, rest int }
+// mark is a position to which a writer can go back.
+type mark struct{ written, deferred int }
 
-func (w *writer) mark() mark { return mark{len(w.b), len(w.rest)} }
+func (w *writer) mark() mark { return mark{len(w.buf), len(w.deferred)} }
 
-// null writes null in the place of all that was written since the mark.
+// null replaces everything written since the mark by null.
 func (w *writer) null(m mark) {
-	w.b, w.rest = append(w.b[:m.written], "null"...), w.rest[:m.rest]
+	w.buf, w.deferred = append(w.buf[:m.written], "null"...), w.deferred[:m.deferred]
 }
 
-// responsePath returns the path of the current value in the answer.
+// responsePath returns the path of the current value in the response.
 func (w *writer) responsePath() ast.Path {
 	path := make(ast.Path, len(w.path))
 	for i, s := range w.path {
@@ -48,47 +48,48 @@ func (w *writer) responsePath() ast.Path {
 	return path
 }
 
-// fail adds an error of the current value.
+// fail adds an error at the current path.
 func (w *writer) fail(err error) {
-	told := *present(w.ctx, err)
-	told.Path = w.responsePath()
-	w.errs = append(w.errs, &told)
+	presented := *present(w.ctx, err)
+	presented.Path = w.responsePath()
+	w.errs = append(w.errs, &presented)
 }
 
-// object writes an object of a selection. results are nil if the selection keeps none.
+// object writes an object of a selection. o holds the results of its loads; it is nil if the
+// selection needs none.
 func (w *writer) object(s *selection, record any, o *object) bool {
 	m := w.mark()
-	w.b = append(w.b, '{')
+	w.buf = append(w.buf, '{')
 	for i, f := range s.fields {
 		if i > 0 {
-			w.b = append(w.b, ',')
+			w.buf = append(w.buf, ',')
 		}
-		w.b = append(w.b, f.key...)
+		w.buf = append(w.buf, f.jsonKey...)
 		if !w.field(s, f, record, o) {
-			w.b, w.rest = w.b[:m.written], w.rest[:m.rest]
+			w.buf, w.deferred = w.buf[:m.written], w.deferred[:m.deferred]
 			return false
 		}
 	}
-	w.b = append(w.b, '}')
-	w.deferParts(s, o)
+	w.buf = append(w.buf, '}')
+	w.addDeferred(s, o)
 	return true
 }
 
 func (w *writer) field(s *selection, f *field, record any, o *object) bool {
 	if f.Name == "__typename" {
-		w.b = append(append(append(w.b, '"'), s.of.Name...), '"')
+		w.buf = append(append(append(w.buf, '"'), s.def.Name...), '"')
 		return true
 	}
 	w.path = append(w.path, step{key: f.Alias})
-	ok := w.member(f, record, o)
+	ok := w.fieldOrNull(f, record, o)
 	w.path = w.path[:len(w.path)-1]
 	return ok
 }
 
-// member writes the value of a field, or null for one that failed.
-func (w *writer) member(f *field, record any, o *object) bool {
+// fieldOrNull writes the value of a field. It writes null for a nullable field that failed.
+func (w *writer) fieldOrNull(f *field, record any, o *object) bool {
 	m, failed := w.mark(), len(w.errs)
-	if w.result(f, record, o) {
+	if w.fieldValue(f, record, o) {
 		return true
 	}
 	if !f.Definition.Type.NonNull {
@@ -101,37 +102,37 @@ func (w *writer) member(f *field, record any, o *object) bool {
 	return false
 }
 
-// result writes the value of a field, and returns false for null.
-func (w *writer) result(f *field, record any, o *object) bool {
+// fieldValue writes the value of a field and returns false for null.
+func (w *writer) fieldValue(f *field, record any, o *object) bool {
 	switch {
 	case f.slot < 0 && record == nil:
 		return w.introspection(f)
 	case f.slot < 0:
-		return w.plain(f, f.Definition.Type, record)
+		return w.member(f, f.Definition.Type, record)
 	}
 	r := o.results[f.slot]
 	if r.err != nil {
 		w.fail(r.err)
 		return false
 	}
-	return w.value(f, f.Definition.Type, r.value)
+	return w.objectValue(f, f.Definition.Type, r.value)
 }
 
-// errNull is the error of a null in a place that must not be null.
+// errNull is reported for a null in a non-null position that has no other error.
 var errNull = errors.New("null in a place that must not be null")
 
-// plain writes a member of a record without loads.
-func (w *writer) plain(f *field, t *ast.Type, record any) bool {
+// member writes a field that is part of the record.
+func (w *writer) member(f *field, t *ast.Type, record any) bool {
 	if !f.isLeaf {
 		value, err := f.readObject(w.execution, record)
 		if err != nil {
 			w.fail(err)
 			return false
 		}
-		return w.value(f, t, value)
+		return w.objectValue(f, t, value)
 	}
-	before := len(w.b)
-	b, null, err := f.appendLeaf(w.b, record)
+	before := len(w.buf)
+	b, null, err := f.appendLeaf(w.buf, record)
 	if err == nil && t.Elem != nil {
 		err = w.objects.add(elements(b[before:]))
 	}
@@ -139,12 +140,12 @@ func (w *writer) plain(f *field, t *ast.Type, record any) bool {
 		w.fail(err)
 		return false
 	}
-	w.b = b
+	w.buf = b
 	return !null
 }
 
-// elements returns the number of the elements of a list of scalars, or a larger one if
-// there are commas in them.
+// elements returns the length of a JSON list of scalars. It is an upper bound, since it counts
+// commas within strings, too.
 func elements(list []byte) int {
 	if len(list) <= len("[]") {
 		return 0
@@ -154,10 +155,10 @@ func elements(list []byte) int {
 
 // list writes a list of n values.
 func (w *writer) list(t *ast.Type, n int, item func(i int) bool) bool {
-	w.b = append(w.b, '[')
+	w.buf = append(w.buf, '[')
 	for i := range n {
 		if i > 0 {
-			w.b = append(w.b, ',')
+			w.buf = append(w.buf, ',')
 		}
 		m, failed := w.mark(), len(w.errs)
 		w.path = append(w.path, step{index: i})
@@ -173,12 +174,13 @@ func (w *writer) list(t *ast.Type, n int, item func(i int) bool) bool {
 			w.null(m)
 		}
 	}
-	w.b = append(w.b, ']')
+	w.buf = append(w.buf, ']')
 	return true
 }
 
-// value writes a value of an object type: nil, an object, a record, or a list of them.
-func (w *writer) value(f *field, t *ast.Type, value any) bool {
+// objectValue writes a value of an object type: nil, an *object, a list of these, a record, or a
+// [list] of records.
+func (w *writer) objectValue(f *field, t *ast.Type, value any) bool {
 	switch v := value.(type) {
 	case nil:
 		return false
@@ -186,33 +188,33 @@ func (w *writer) value(f *field, t *ast.Type, value any) bool {
 		if v == nil {
 			return false
 		}
-		return w.object(v.sel, v.record, v)
+		return w.object(v.selection, v.record, v)
 	case []*object:
-		return w.list(t, len(v), func(i int) bool { return w.value(f, t.Elem, v[i]) })
+		return w.list(t, len(v), func(i int) bool { return w.objectValue(f, t.Elem, v[i]) })
 	case list:
-		return w.list(t, v.n, func(i int) bool { return w.value(f, t.Elem, v.at(i)) })
+		return w.list(t, v.n, func(i int) bool { return w.objectValue(f, t.Elem, v.at(i)) })
 	}
-	return w.object(f.concrete(), value, nil)
+	return w.object(f.objectSelection(), value, nil)
 }
 
-// introspection writes `__schema` or `__type`, as gqlgen answers it.
+// introspection writes `__schema` or `__type`, which gqlgen's executor answers.
 func (w *writer) introspection(f *field) bool {
-	only := *w.op.Operation
-	only.SelectionSet = ast.SelectionSet{f.Field}
+	operation := *w.op.Operation
+	operation.SelectionSet = ast.SelectionSet{f.Field}
 	if len(f.Selections) > 0 {
-		whole := *f.Field
-		whole.SelectionSet, whole.Directives = f.Selections, nil
-		only.SelectionSet = ast.SelectionSet{&whole}
+		merged := *f.Field
+		merged.SelectionSet, merged.Directives = f.Selections, nil
+		operation.SelectionSet = ast.SelectionSet{&merged}
 	}
-	response := w.gqlgen(&only)
+	response := w.executeByGqlgen(&operation)
 	w.errs = append(w.errs, response.Errors...)
-	value := response.Data[len(`{`)+len(f.key) : len(response.Data)-len(`}`)]
-	w.b = append(w.b, value...)
+	value := response.Data[len(`{`)+len(f.jsonKey) : len(response.Data)-len(`}`)]
+	w.buf = append(w.buf, value...)
 	return string(value) != "null"
 }
 
-// gqlgen has an operation executed by gqlgen's executor.
-func (x *execution) gqlgen(operation *ast.OperationDefinition) *graphql.Response {
+// executeByGqlgen runs an operation by gqlgen's executor and returns its response.
+func (x *execution) executeByGqlgen(operation *ast.OperationDefinition) *graphql.Response {
 	ctx := graphql.WithFreshResponseContext(graphql.WithOperationContext(x.ctx, withOperation(x.op, operation)))
 	response := x.schema.Exec(ctx)(ctx)
 	response.Errors = append(response.Errors, graphql.GetErrors(ctx)...)

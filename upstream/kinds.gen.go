@@ -36,5 +36,5 @@ const (
 	KindWorkspace            Kind = "workspace"
 )
 
-// resourceWords are the segments of the resources' paths that are no ids.
+// resourceWords are the segments of the resources' paths, without ids.
 var resourceWords = []string{"applied_tags", "collections", "contacts", "courses", "enrollments", "form_submissions", "fulfillments", "funnels", "images", "invoices", "lessons", "locations", "notes", "opportunities", "orders", "pages", "pipelines", "prices", "products", "sales", "sections", "stages", "tags", "teams", "transactions", "users", "variants", "workspaces"}

@@ -166,7 +166,7 @@ var contactType = RowType{name: "Contact", kind: "contact", parent: "workspace_i
 	{name: "tags", shape: asRows, of: "ContactTag", field: "taggings", naming: namedSometimes, also: []string{"applied_tags", "taggings"}},
 }}
 
-// ContactVisits is a row of the graph's type ContactVisits. A contact's visits to a workspace's pages.
+// ContactVisits is a row of the graph's type ContactVisits. Visits of a contact to a workspace's pages.
 type ContactVisits struct{ Row }
 
 func (*ContactVisits) describe() *RowType { return &contactVisitsType }
@@ -181,7 +181,7 @@ var contactVisitsType = RowType{name: "ContactVisits", keys: []key{
 	{name: "last_visit_with_utm", shape: asRow, of: "Visit", field: "lastVisitWithUtm"},
 }}
 
-// Visit is a row of the graph's type Visit. One visit, and where it came from.
+// Visit is a row of the graph's type Visit. A visit and where it came from.
 type Visit struct{ Row }
 
 func (*Visit) describe() *RowType { return &visitType }
@@ -222,7 +222,7 @@ var visitType = RowType{name: "Visit", keys: []key{
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 }}
 
-// EmailEngagement is a row of the graph's type EmailEngagement. When a contact last got an e-mail and what came of it.
+// EmailEngagement is a row of the graph's type EmailEngagement. Times of a contact's last e-mail activity.
 type EmailEngagement struct{ Row }
 
 func (*EmailEngagement) describe() *RowType { return &emailEngagementType }
@@ -269,7 +269,7 @@ var contactTaggingType = RowType{name: "ContactTagging", keys: []key{
 	{name: "applied_at", shape: asTime, field: "appliedAt"},
 }}
 
-// AppliedContactTag is a row of the graph's type AppliedContactTag. The record that a contact carries a tag.
+// AppliedContactTag is a row of the graph's type AppliedContactTag. A tag applied to a contact.
 type AppliedContactTag struct{ Row }
 
 func (*AppliedContactTag) describe() *RowType { return &appliedContactTagType }
@@ -298,7 +298,7 @@ var appliedContactTagType = RowType{name: "AppliedContactTag", kind: "applied_co
 	{name: "contact", shape: asRow, of: "Contact", id: "contact_id"},
 }}
 
-// Course is a row of the graph's type Course. What contacts can learn.
+// Course is a row of the graph's type Course. A course that contacts can enroll in.
 type Course struct{ Row }
 
 func (*Course) describe() *RowType { return &courseType }
@@ -383,7 +383,7 @@ var courseSectionType = RowType{name: "CourseSection", kind: "course_section", p
 	{name: "course_id"},
 }}
 
-// CourseLesson is a row of the graph's type CourseLesson. A lesson of a section of a course.
+// CourseLesson is a row of the graph's type CourseLesson. A lesson in a section of a course.
 type CourseLesson struct{ Row }
 
 func (*CourseLesson) describe() *RowType { return &courseLessonType }
@@ -413,7 +413,7 @@ var courseLessonType = RowType{name: "CourseLesson", kind: "course_lesson", pare
 	{name: "section_id"},
 }}
 
-// CourseEnrollment is a row of the graph's type CourseEnrollment. The fact that a contact takes a course.
+// CourseEnrollment is a row of the graph's type CourseEnrollment. An enrollment of a contact in a course.
 type CourseEnrollment struct{ Row }
 
 func (*CourseEnrollment) describe() *RowType { return &courseEnrollmentType }
@@ -452,7 +452,7 @@ var courseEnrollmentType = RowType{name: "CourseEnrollment", kind: "course_enrol
 	{name: "course_id"},
 }}
 
-// FormSubmission is a row of the graph's type FormSubmission. What a visitor has sent by a form of a page.
+// FormSubmission is a row of the graph's type FormSubmission. A form that a visitor submitted on a page.
 type FormSubmission struct{ Row }
 
 func (*FormSubmission) describe() *RowType { return &formSubmissionType }
@@ -510,7 +510,7 @@ var fulfillmentLocationType = RowType{name: "FulfillmentLocation", kind: "fulfil
 	{name: "address", shape: asRow, of: "LocationAddress", field: "address"},
 }}
 
-// LocationAddress is a row of the graph's type LocationAddress. Address of a location.
+// LocationAddress is a row of the graph's type LocationAddress. Address of a fulfillment location.
 type LocationAddress struct{ Row }
 
 func (*LocationAddress) describe() *RowType { return &locationAddressType }
@@ -531,7 +531,7 @@ var locationAddressType = RowType{name: "LocationAddress", keys: []key{
 	{name: "postal_code", field: "postalCode"},
 }}
 
-// Funnel is a row of the graph's type Funnel. A funnel: pages that a visitor goes through.
+// Funnel is a row of the graph's type Funnel. A funnel: pages that visitors go through.
 type Funnel struct{ Row }
 
 func (*Funnel) describe() *RowType { return &funnelType }
@@ -586,7 +586,7 @@ var funnelTagType = RowType{name: "FunnelTag", kind: "funnel_tag", parent: "work
 	{name: "color", field: "color", required: true},
 }}
 
-// Image is a row of the graph's type Image. A picture of a workspace.
+// Image is a row of the graph's type Image. An image of a workspace.
 type Image struct{ Row }
 
 func (*Image) describe() *RowType { return &imageType }
@@ -607,7 +607,7 @@ var imageType = RowType{name: "Image", kind: "image", parent: "workspace_id", na
 	{name: "name", field: "name"},
 }}
 
-// Order is a row of the graph's type Order. What a contact has bought, or subscribed to.
+// Order is a row of the graph's type Order. A purchase or subscription of a contact.
 type Order struct{ Row }
 
 func (*Order) describe() *RowType { return &orderType }
@@ -722,7 +722,7 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "workspace", shape: asRow, of: "Workspace"},
 }}
 
-// OrderLineItem is a row of the graph's type OrderLineItem. A position of an order.
+// OrderLineItem is a row of the graph's type OrderLineItem. A line item of an order.
 type OrderLineItem struct{ Row }
 
 func (*OrderLineItem) describe() *RowType { return &orderLineItemType }
@@ -755,7 +755,7 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
-// OrderPrice is a row of the graph's type OrderPrice. The price of a position of an order.
+// OrderPrice is a row of the graph's type OrderPrice. The price of a line item.
 type OrderPrice struct{ Row }
 
 func (*OrderPrice) describe() *RowType { return &orderPriceType }
@@ -778,7 +778,7 @@ var orderPriceType = RowType{name: "OrderPrice", parent: "workspace_id", naming:
 	{name: "interval_count", field: "intervalCount"},
 }}
 
-// OrderVariant is a row of the graph's type OrderVariant. The variant of a product in a position of an order.
+// OrderVariant is a row of the graph's type OrderVariant. The product variant in a line item of an order.
 type OrderVariant struct{ Row }
 
 func (*OrderVariant) describe() *RowType { return &orderVariantType }
@@ -797,7 +797,7 @@ var orderVariantType = RowType{name: "OrderVariant", parent: "workspace_id", nam
 	{name: "sku", field: "sku"},
 }}
 
-// NamedRecord is a row of the graph's type NamedRecord. A record with its ids and name only.
+// NamedRecord is a row of the graph's type NamedRecord. A record with only its ids and name.
 type NamedRecord struct{ Row }
 
 func (*NamedRecord) describe() *RowType { return &namedRecordType }
@@ -812,7 +812,7 @@ var namedRecordType = RowType{name: "NamedRecord", parent: "workspace_id", namin
 	{name: "name", field: "name"},
 }}
 
-// OrderAffiliate is a row of the graph's type OrderAffiliate. Who is paid for having brought a customer.
+// OrderAffiliate is a row of the graph's type OrderAffiliate. An affiliate who is paid for referring a customer.
 type OrderAffiliate struct{ Row }
 
 func (*OrderAffiliate) describe() *RowType { return &orderAffiliateType }
@@ -825,7 +825,7 @@ var orderAffiliateType = RowType{name: "OrderAffiliate", keys: []key{
 	{name: "email", field: "email"},
 }}
 
-// OrderReferralCode is a row of the graph's type OrderReferralCode. A code by which a customer was brought.
+// OrderReferralCode is a row of the graph's type OrderReferralCode. A referral code that brought a customer.
 type OrderReferralCode struct{ Row }
 
 func (*OrderReferralCode) describe() *RowType { return &orderReferralCodeType }
@@ -838,7 +838,7 @@ var orderReferralCodeType = RowType{name: "OrderReferralCode", keys: []key{
 	{name: "default", shape: asBoolean, field: "default"},
 }}
 
-// OrderInvoice is a row of the graph's type OrderInvoice. A bill for an order.
+// OrderInvoice is a row of the graph's type OrderInvoice. An invoice for an order.
 type OrderInvoice struct{ Row }
 
 func (*OrderInvoice) describe() *RowType { return &orderInvoiceType }
@@ -901,7 +901,7 @@ var orderInvoiceType = RowType{name: "OrderInvoice", kind: "order_invoice", pare
 	{name: "contact_id"},
 }}
 
-// OrderInvoiceLineItem is a row of the graph's type OrderInvoiceLineItem. A position of an invoice.
+// OrderInvoiceLineItem is a row of the graph's type OrderInvoiceLineItem. A line item of an invoice.
 type OrderInvoiceLineItem struct{ Row }
 
 func (*OrderInvoiceLineItem) describe() *RowType { return &orderInvoiceLineItemType }
@@ -976,7 +976,7 @@ var orderInvoiceLineItemType = RowType{name: "OrderInvoiceLineItem", parent: "wo
 	{name: "products_variant", shape: asRow, of: "OrderInvoiceVariant", field: "variant", also: []string{"variant"}},
 }}
 
-// OrderInvoiceVariant is a row of the graph's type OrderInvoiceVariant. The variant of a product in a position of an invoice.
+// OrderInvoiceVariant is a row of the graph's type OrderInvoiceVariant. The product variant in a line item of an invoice.
 type OrderInvoiceVariant struct{ Row }
 
 func (*OrderInvoiceVariant) describe() *RowType { return &orderInvoiceVariantType }
@@ -1043,7 +1043,7 @@ var appliedOrderTagType = RowType{name: "AppliedOrderTag", kind: "applied_order_
 	{name: "order_id"},
 }}
 
-// OrderTransaction is a row of the graph's type OrderTransaction. A payment for an order, or one that was given back.
+// OrderTransaction is a row of the graph's type OrderTransaction. A payment or refund of an order.
 type OrderTransaction struct{ Row }
 
 func (*OrderTransaction) describe() *RowType { return &orderTransactionType }
@@ -1095,7 +1095,7 @@ var orderTransactionType = RowType{name: "OrderTransaction", kind: "order_transa
 	{name: "order_id"},
 }}
 
-// WebPage is a row of the graph's type Page. A page of a workspace, in a funnel or on its own.
+// WebPage is a row of the graph's type Page. A page of a workspace, in a funnel or standalone.
 type WebPage struct{ Row }
 
 func (*WebPage) describe() *RowType { return &webPageType }
@@ -1139,7 +1139,7 @@ var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", na
 	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes, also: []string{"pages"}},
 }}
 
-// Product is a row of the graph's type Product. What a workspace sells. It has variants, and those have prices.
+// Product is a row of the graph's type Product. A product of a workspace. Its variants have prices.
 type Product struct{ Row }
 
 func (*Product) describe() *RowType { return &productType }
@@ -1285,7 +1285,7 @@ var productVariantType = RowType{name: "ProductVariant", kind: "product_variant"
 	{name: "product_id"},
 }}
 
-// ProductPropertyValue is a row of the graph's type ProductPropertyValue. What a variant is in one of the things that variants differ in.
+// ProductPropertyValue is a row of the graph's type ProductPropertyValue. The value of a property of a variant.
 type ProductPropertyValue struct{ Row }
 
 func (*ProductPropertyValue) describe() *RowType { return &productPropertyValueType }
@@ -1310,7 +1310,7 @@ var platformApplicationType = RowType{name: "PlatformApplication", keys: []key{
 	{name: "trusted_skus", shape: asTexts, field: "trustedSkus"},
 }}
 
-// ProductPrice is a row of the graph's type ProductPrice. What a variant of a product costs, and how it is paid.
+// ProductPrice is a row of the graph's type ProductPrice. A price of a product variant, and how it is paid.
 type ProductPrice struct{ Row }
 
 func (*ProductPrice) describe() *RowType { return &productPriceType }
@@ -1438,7 +1438,7 @@ var productTagType = RowType{name: "ProductTag", kind: "product_tag", parent: "w
 	{name: "color", field: "color", required: true},
 }}
 
-// SalesPipeline is a row of the graph's type SalesPipeline. The stages that opportunities go through.
+// SalesPipeline is a row of the graph's type SalesPipeline. A sales pipeline: stages that opportunities go through.
 type SalesPipeline struct{ Row }
 
 func (*SalesPipeline) describe() *RowType { return &salesPipelineType }
@@ -1492,7 +1492,7 @@ var salesPipelineStageType = RowType{name: "SalesPipelineStage", kind: "sales_pi
 	{name: "pipeline_id"},
 }}
 
-// SalesOpportunity is a row of the graph's type SalesOpportunity. Something that could be sold to a contact.
+// SalesOpportunity is a row of the graph's type SalesOpportunity. A possible sale to a contact.
 type SalesOpportunity struct{ Row }
 
 func (*SalesOpportunity) describe() *RowType { return &salesOpportunityType }
@@ -1572,7 +1572,7 @@ var salesOpportunityNoteType = RowType{name: "SalesOpportunityNote", kind: "sale
 	{name: "opportunity_id"},
 }}
 
-// Team is a row of the graph's type Team. A team owns workspaces and is what a person subscribes to ClickFunnels with.
+// Team is a row of the graph's type Team. A team, which owns workspaces and subscribes to ClickFunnels.
 type Team struct{ Row }
 
 func (*Team) describe() *RowType { return &teamType }
@@ -1599,7 +1599,7 @@ var teamType = RowType{name: "Team", kind: "team", keys: []key{
 	{name: "billing_subscriptions", shape: asRows, of: "BillingSubscription", field: "billingSubscriptions", also: []string{"node", "nodes"}},
 }}
 
-// Membership is a row of the graph's type Membership. A person's place in a team.
+// Membership is a row of the graph's type Membership. A person's membership in a team.
 type Membership struct{ Row }
 
 func (*Membership) describe() *RowType { return &membershipType }
@@ -1633,7 +1633,7 @@ var membershipType = RowType{name: "Membership", kind: "membership", parent: "te
 	{name: "user", shape: asRow, of: "User", field: "user"},
 }}
 
-// BillingSubscription is a row of the graph's type BillingSubscription. A team's plan with ClickFunnels.
+// BillingSubscription is a row of the graph's type BillingSubscription. A team's subscription to ClickFunnels.
 type BillingSubscription struct{ Row }
 
 func (*BillingSubscription) describe() *RowType { return &billingSubscriptionType }
@@ -1657,7 +1657,7 @@ var billingSubscriptionType = RowType{name: "BillingSubscription", kind: "billin
 	{name: "included_prices", shape: asRows, of: "IncludedPrice", field: "includedPrices"},
 }}
 
-// IncludedPrice is a row of the graph's type IncludedPrice. One price of a subscription.
+// IncludedPrice is a row of the graph's type IncludedPrice. A price of a subscription.
 type IncludedPrice struct{ Row }
 
 func (*IncludedPrice) describe() *RowType { return &includedPriceType }
@@ -1675,7 +1675,7 @@ var includedPriceType = RowType{name: "IncludedPrice", parent: "workspace_id", n
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 }}
 
-// User is a row of the graph's type User. An account.
+// User is a row of the graph's type User. A user account.
 type User struct{ Row }
 
 func (*User) describe() *RowType { return &userType }
@@ -1698,7 +1698,7 @@ var userType = RowType{name: "User", kind: "user", keys: []key{
 	{name: "locale", field: "locale"},
 }}
 
-// Workspace is a row of the graph's type Workspace. A workspace holds contacts and all that is around them, and has a subdomain of its own.
+// Workspace is a row of the graph's type Workspace. A workspace, which holds contacts and their data and has its own subdomain.
 type Workspace struct{ Row }
 
 func (*Workspace) describe() *RowType { return &workspaceType }

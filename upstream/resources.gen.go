@@ -17,13 +17,13 @@ func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, err
 }
 
 // CreateContact creates a contact with the attributes of the body `contact` (API.md §5). It is sent
-// once, and again only if it has certainly not been carried out.
+// again only if it was certainly not carried out.
 func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
 	row, _, err := createdIn[Contact](ctx, c, p, "contact", attributes, false, "workspaces", thisWorkspace, "contacts")
 	return row, err
 }
 
-// UpdateContact changes a contact, given by its raw or public id. Attributes that are absent stay.
+// UpdateContact changes a contact, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContact(ctx context.Context, p Place, id string, attributes any) (*Contact, error) {
 	return updatedIn(ctx, c, p, "contact", attributes, (*Client).Contact, "contacts", id)
 }
@@ -44,13 +44,13 @@ func (c *Client) ContactTag(ctx context.Context, p Place, id string) (*ContactTa
 }
 
 // CreateContactTag creates a contact tag with the attributes of the body `contacts_tag` (API.md §5). It is sent
-// once, and again only if it has certainly not been carried out.
+// again only if it was certainly not carried out.
 func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) (*ContactTag, error) {
 	row, _, err := createdIn[ContactTag](ctx, c, p, "contacts_tag", attributes, false, "workspaces", thisWorkspace, "contacts", "tags")
 	return row, err
 }
 
-// UpdateContactTag changes a contact tag, given by its raw or public id. Attributes that are absent stay.
+// UpdateContactTag changes a contact tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateContactTag(ctx context.Context, p Place, id string, attributes any) (*ContactTag, error) {
 	return updatedIn(ctx, c, p, "contacts_tag", attributes, (*Client).ContactTag, "contacts", "tags", id)
 }
@@ -60,7 +60,7 @@ func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error
 	return deletedIn(ctx, c, p, id, (*Client).ContactTag, "contacts", "tags", id)
 }
 
-// Owner returns the address of the contact that the applied contact tag belongs to.
+// Owner returns the ref of the contact that the applied contact tag belongs to.
 func (r *AppliedContactTag) Owner() Ref { return r.ContactRef() }
 
 // AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id.
@@ -83,7 +83,7 @@ func (c *Client) Course(ctx context.Context, p Place, id string) (*Course, error
 	return oneIn[Course](ctx, c, p, "courses", id)
 }
 
-// Owner returns the address of the course that the section belongs to.
+// Owner returns the ref of the course that the section belongs to.
 func (r *CourseSection) Owner() Ref { return r.CourseRef() }
 
 // CourseSections lists the sections of a course, given by its raw or public id.
@@ -96,7 +96,7 @@ func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*Course
 	return oneIn[CourseSection](ctx, c, p, "courses", "sections", id)
 }
 
-// Owner returns the address of the section that the lesson belongs to.
+// Owner returns the ref of the section that the lesson belongs to.
 func (r *CourseLesson) Owner() Ref { return r.SectionRef() }
 
 // CourseLessons lists the lessons of a section, given by its raw or public id.
@@ -109,7 +109,7 @@ func (c *Client) CourseLesson(ctx context.Context, p Place, id string) (*CourseL
 	return oneIn[CourseLesson](ctx, c, p, "courses", "lessons", id)
 }
 
-// Owner returns the address of the course that the enrollment belongs to.
+// Owner returns the ref of the course that the enrollment belongs to.
 func (r *CourseEnrollment) Owner() Ref { return r.CourseRef() }
 
 // CourseEnrollments lists the enrollments of a course, given by its raw or public id. Filter keys: id, contact_id.
@@ -143,13 +143,13 @@ func (c *Client) FulfillmentLocation(ctx context.Context, p Place, id string) (*
 }
 
 // CreateFulfillmentLocation creates a location with the attributes of the body `fulfillments_location` (API.md §5). It is sent
-// once, and again only if it has certainly not been carried out.
+// again only if it was certainly not carried out.
 func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attributes any) (*FulfillmentLocation, error) {
 	row, _, err := createdIn[FulfillmentLocation](ctx, c, p, "fulfillments_location", attributes, false, "workspaces", thisWorkspace, "fulfillments", "locations")
 	return row, err
 }
 
-// UpdateFulfillmentLocation changes a location, given by its raw or public id. Attributes that are absent stay.
+// UpdateFulfillmentLocation changes a location, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFulfillmentLocation(ctx context.Context, p Place, id string, attributes any) (*FulfillmentLocation, error) {
 	return updatedIn(ctx, c, p, "fulfillments_location", attributes, (*Client).FulfillmentLocation, "fulfillments", "locations", id)
 }
@@ -180,13 +180,13 @@ func (c *Client) FunnelTag(ctx context.Context, p Place, id string) (*FunnelTag,
 }
 
 // CreateFunnelTag creates a funnel tag with the attributes of the body `funnels_tag` (API.md §5). It is sent
-// once, and again only if it has certainly not been carried out.
+// again only if it was certainly not carried out.
 func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (*FunnelTag, error) {
 	row, _, err := createdIn[FunnelTag](ctx, c, p, "funnels_tag", attributes, false, "workspaces", thisWorkspace, "funnels", "tags")
 	return row, err
 }
 
-// UpdateFunnelTag changes a funnel tag, given by its raw or public id. Attributes that are absent stay.
+// UpdateFunnelTag changes a funnel tag, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateFunnelTag(ctx context.Context, p Place, id string, attributes any) (*FunnelTag, error) {
 	return updatedIn(ctx, c, p, "funnels_tag", attributes, (*Client).FunnelTag, "funnels", "tags", id)
 }
@@ -216,7 +216,7 @@ func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) 
 	return oneIn[Order](ctx, c, p, "orders", id)
 }
 
-// Owner returns the address of the order that the invoice belongs to.
+// Owner returns the ref of the order that the invoice belongs to.
 func (r *OrderInvoice) Owner() Ref { return r.OrderRef() }
 
 // WorkspaceOrderInvoices lists the invoices of a workspace. Filter keys: id, status, invoice_type, invoice_number, external_id.
@@ -244,7 +244,7 @@ func (c *Client) OrderTag(ctx context.Context, p Place, id string) (*OrderTag, e
 	return oneIn[OrderTag](ctx, c, p, "orders", "tags", id)
 }
 
-// Owner returns the address of the order that the applied order tag belongs to.
+// Owner returns the ref of the order that the applied order tag belongs to.
 func (r *AppliedOrderTag) Owner() Ref { return r.OrderRef() }
 
 // AppliedOrderTags lists the applied order tags of an order, given by its raw or public id.
@@ -257,7 +257,7 @@ func (c *Client) AppliedOrderTag(ctx context.Context, p Place, id string) (*Appl
 	return oneIn[AppliedOrderTag](ctx, c, p, "orders", "applied_tags", id)
 }
 
-// Owner returns the address of the order that the transaction belongs to.
+// Owner returns the ref of the order that the transaction belongs to.
 func (r *OrderTransaction) Owner() Ref { return r.OrderRef() }
 
 // OrderTransactions lists the transactions of an order, given by its raw or public id.
@@ -290,7 +290,7 @@ func (c *Client) Product(ctx context.Context, p Place, id string) (*Product, err
 	return oneIn[Product](ctx, c, p, "products", id)
 }
 
-// Owner returns the address of the product that the variant belongs to.
+// Owner returns the ref of the product that the variant belongs to.
 func (r *ProductVariant) Owner() Ref { return r.ProductRef() }
 
 // ProductVariants lists the variants of a product, given by its raw or public id. Filter keys: id, visible, archived, fulfillment_required.
@@ -303,7 +303,7 @@ func (c *Client) ProductVariant(ctx context.Context, p Place, id string) (*Produ
 	return oneIn[ProductVariant](ctx, c, p, "products", "variants", id)
 }
 
-// Owner returns the address of the variant that the price belongs to.
+// Owner returns the ref of the variant that the price belongs to.
 func (r *ProductPrice) Owner() Ref { return r.VariantRef() }
 
 // ProductPrice fetches a price by its raw or public id.
@@ -341,7 +341,7 @@ func (c *Client) SalesPipeline(ctx context.Context, p Place, id string) (*SalesP
 	return oneIn[SalesPipeline](ctx, c, p, "sales", "pipelines", id)
 }
 
-// Owner returns the address of the sales pipeline that the pipeline stage belongs to.
+// Owner returns the ref of the sales pipeline that the pipeline stage belongs to.
 func (r *SalesPipelineStage) Owner() Ref { return r.PipelineRef() }
 
 // SalesPipelineStages lists the pipeline stages of a sales pipeline, given by its raw or public id.
@@ -364,7 +364,7 @@ func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*Sal
 	return oneIn[SalesOpportunity](ctx, c, p, "sales", "opportunities", id)
 }
 
-// Owner returns the address of the sales opportunity that the note belongs to.
+// Owner returns the ref of the sales opportunity that the note belongs to.
 func (r *SalesOpportunityNote) Owner() Ref { return r.OpportunityRef() }
 
 // SalesOpportunityNotes lists the notes of a sales opportunity, given by its raw or public id. Filter keys: id, created_by_id.
@@ -378,12 +378,12 @@ func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (
 }
 
 // CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
-// body `sales_opportunities_note` (API.md §5). It is sent once, and again only if it has certainly not been carried out.
+// body `sales_opportunities_note` (API.md §5). It is sent again only if it was certainly not carried out.
 func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
 	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
 }
 
-// UpdateSalesOpportunityNote changes a note, given by its raw or public id. Attributes that are absent stay.
+// UpdateSalesOpportunityNote changes a note, given by its raw or public id. Absent attributes stay unchanged.
 func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunityNote, error) {
 	return updatedBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunityNote, (*SalesOpportunityNote).Owner, "sales", "opportunities", "notes", id)
 }

@@ -1,5 +1,5 @@
-// The benchmarks' first two queries served by Apollo Server, with a schema and
-// resolvers written by hand.
+// Serves the benchmarks' first two queries with Apollo Server, a hand-written schema and
+// hand-written resolvers.
 import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -59,11 +59,11 @@ const resolvers = {
   },
 };
 
-// Connections are kept alive, as many as were in use at a time.
+// The pool keeps connections alive, as many as were in use at a time.
 const pool = new Pool(upstream);
 
-// The API has no calls for several parents at a time: a batch is fetched side by
-// side, and nothing twice in a request.
+// The API has no batched calls: the calls of a batch run in parallel. The loader makes each
+// call once per request.
 const loader = (fetch, options) =>
   new DataLoader((keys) => Promise.all(keys.map((key) => fetch(key).catch((error) => error))), options);
 

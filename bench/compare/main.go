@@ -1,5 +1,5 @@
-// Command compare measures servers in turn, several rounds, and prints the
-// medians as a Markdown table. bench/run builds what it starts.
+// Command compare measures servers in turn, for several rounds, and prints the medians as a
+// Markdown table. bench/run builds the programs that it starts.
 package main
 
 import (
@@ -24,14 +24,14 @@ import (
 	"time"
 )
 
-// server is one way to answer the queries.
+// server is one implementation of the queries.
 type server struct {
 	name      string
 	command   func(upstream, address string) *exec.Cmd
-	nested    operation // Q1: teams, their workspaces, 20 contacts of each
+	nested    operation // Q1: teams, their workspaces, 20 contacts of each workspace
 	flat      operation // Q2: 20 contacts of one workspace
-	relations operation // Q3: Q1 with edges, relations, orders and products; empty if not served
-	// group has it measured only where that is asked for.
+	relations operation // Q3: Q1 with edges, relations, orders and products; empty if unsupported
+	// group selects the flag that enables the server. Servers of the usual group are always measured.
 	group group
 }
 
@@ -44,7 +44,7 @@ const (
 	telemetry
 )
 
-// operation is an HTTP request: a GET without a body.
+// operation is an HTTP request: a POST, or a GET if the body is empty.
 type operation struct{ path, body string }
 
 func graphql(query string) operation {
@@ -55,7 +55,7 @@ func program(name string, arguments ...string) *exec.Cmd {
 	return exec.Command(name, arguments...) //nolint:gosec,noctx // ended by their pid
 }
 
-// inFolder starts a peer, which is told by its environment where to listen.
+// inFolder starts a peer by its run script, which reads the addresses from the environment.
 func inFolder(name string, environment ...string) func(upstream, address string) *exec.Cmd {
 	return func(upstream, address string) *exec.Cmd {
 		_, port, _ := net.SplitHostPort(address)
@@ -71,7 +71,7 @@ func restProgram(binary string) func(upstream, address string) *exec.Cmd {
 	}
 }
 
-// The names that each server's schema gives to the same data.
+// The same operations, in the naming of each server's schema.
 var (
 	camelCase = [2]operation{
 		graphql(`{ teams { id name workspaces { id name subdomain contacts { id emailAddress firstName lastName } } } }`),
@@ -84,7 +84,7 @@ var (
 	byPath = [3]operation{{"/nested", ""}, {"/contacts", ""}, {"/relations", ""}}
 )
 
-// funnelgraph is the server with flags beside the usual ones.
+// funnelgraph returns a funnelgraph server. command adds flags and environment variables.
 func funnelgraph(name string, of group, command func(c *exec.Cmd)) server {
 	return server{
 		name: name, group: of,
@@ -103,12 +103,12 @@ func funnelgraph(name string, of group, command func(c *exec.Cmd)) server {
 	}
 }
 
-// traced has a server send its traces to a collector that throws them away.
+// traced makes a server send its traces to a collector that discards them.
 func traced(c *exec.Cmd, sampler ...string) {
 	c.Env = append(append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+collector(), "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"), sampler...)
 }
 
-// collector returns where spans can be sent to.
+// collector starts the collector once, and returns its address.
 var collector = sync.OnceValue(func() string {
 	address := freeAddress()
 	sink := &http.Server{Addr: address, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -119,7 +119,7 @@ var collector = sync.OnceValue(func() string {
 })
 
 var servers = []server{
-	// The others write no line for a request either.
+	// The other servers do not log requests either.
 	funnelgraph("funnelgraph", usual, func(c *exec.Cmd) { c.Args = append(c.Args, "--log-level", "warn") }),
 	funnelgraph("funnelgraph, a log line each", telemetry, func(*exec.Cmd) {}),
 	funnelgraph("funnelgraph, log and metrics", telemetry, func(c *exec.Cmd) {
@@ -141,12 +141,12 @@ var servers = []server{
 	{name: "Apollo Server", command: inFolder("apollo"), nested: camelCase[0], flat: camelCase[1], group: peers},
 }
 
-// figures are what is measured of a server, one value for each round.
+// figures are the measurements of a server by column key, one value for each round.
 type figures map[string][]float64
 
 type column struct{ key, title, format string }
 
-// The columns of the table; those without a figure are left out.
+// The columns of the table; columns without a figure are left out.
 var columns = []column{
 	{"q1", "Q1 req/s", "%.0f"},
 	{"q1 share", "Q1 of the first's", "%.3f"},
@@ -174,14 +174,13 @@ type bench struct {
 	warm       int
 	wanted     []string // figures
 	runs       int
-	// together has all servers running all the time, each of them measured in its turn.
-	// None has to be started and warmed again, so that turns can be short, and many of them
-	// tell apart what differs by little.
+	// together keeps all servers running, and measures them in turn. Since servers are not started
+	// and warmed again, turns can be short. Many short turns reveal small differences.
 	together bool
 	alive    map[string]*alive
 }
 
-// alive is a server that is running.
+// alive is a running server.
 type alive struct {
 	pid int
 	url string
@@ -213,8 +212,8 @@ func main() {
 	}
 }
 
-// compare returns the table of what could be measured, and an error for all that
-// could not: a server that fails costs its own figures.
+// compare returns the table of the successful measurements, and an error that joins all failures.
+// A failing server loses only its own results.
 func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool) (string, error) {
 	var end func()
 	var err error
@@ -240,7 +239,7 @@ func compare(ctx context.Context, rounds int, b *bench, wanted func(server) bool
 	all := make(map[string]figures)
 	var failed []error
 	for round := range rounds {
-		// Another one is the first each time: a processor that has rested is quicker.
+		// Each round starts with another server: a rested processor is faster.
 		first := round % len(chosen)
 		measured := make(map[string]figures)
 		for _, s := range slices.Concat(chosen[first:], chosen[:first]) {
@@ -280,8 +279,8 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 			{"q1", s.nested, 240, false, 32},
 			{"q1u", s.nested, 240, true, 32},
 			{"q2", s.flat, 20, false, 32},
-			// The requests in flight at the end cost CPU time and are not counted as
-			// answered. Few connections keep that share small for a slow query.
+			// Requests in flight at the end cost CPU time but do not count as answered. Few
+			// connections keep their share small for a slow query.
 			{"q3u", s.relations, 240, true, 4},
 		} {
 			if !slices.Contains(b.wanted, m.key) || m.op == (operation{}) {
@@ -325,15 +324,14 @@ func (b *bench) measure(ctx context.Context, s server, f figures) error {
 
 func (f figures) add(key string, v float64) { f[key] = append(f[key], v) }
 
-// take adds the figures of a round.
+// take appends the figures of a round.
 func (f figures) take(round figures) {
 	for key, values := range round {
 		f[key] = append(f[key], values...)
 	}
 }
 
-// compare adds what share of the other's requests were answered, to the figures of a round in
-// which both could be measured.
+// compare adds the throughput relative to the other server, if the round has figures of both.
 func (f figures) compare(other figures) {
 	for _, key := range []string{"q1", "q1u", "q2", "q3u"} {
 		if len(f[key]) > 0 && len(other[key]) > 0 {
@@ -342,8 +340,8 @@ func (f figures) compare(other figures) {
 	}
 }
 
-// running has a server running for the time of do, or until the end, and tells for how many
-// seconds it is to be warmed. One that fails is started again the next time.
+// running calls do with a running server and the seconds to warm it. If together is set, the server
+// keeps running until the end of the comparison; if do fails, the next round starts it again.
 func (b *bench) running(s server, do func(pid int, url string, warm int) error) error {
 	a, warm := b.alive[s.name], 0
 	if a == nil {
@@ -374,7 +372,8 @@ func start(s server, upstream string) (*alive, error) {
 	return &alive{command.Process.Pid, "http://" + address, end}, nil
 }
 
-// begin starts a process and waits until it listens.
+// begin starts a process and waits until it listens, for a minute at most. end stops it with SIGTERM,
+// and after five seconds with SIGKILL.
 func begin(c *exec.Cmd, address string) (end func(), err error) {
 	output, err := os.CreateTemp("", "server")
 	if err != nil {
@@ -421,7 +420,7 @@ func begin(c *exec.Cmd, address string) (end func(), err error) {
 // result is what wrk reports.
 type result struct{ requests, seconds, median float64 }
 
-// load sends an operation for some seconds.
+// load sends an operation for the given number of seconds. It fails if any request failed.
 func (b *bench) load(ctx context.Context, url string, op operation, unique bool, connections, seconds int) (r result, err error) {
 	b.runs++
 	arguments := []string{
@@ -446,7 +445,8 @@ func (b *bench) load(ctx context.Context, url string, op operation, unique bool,
 	return result{requests, micros / 1e6, median / 1e3}, nil
 }
 
-// check makes sure that the answer is whole: every row has one address.
+// check sends an operation once and checks that the response is complete: each row has one e-mail
+// address.
 func check(ctx context.Context, url, body string, rows int) error {
 	method := http.MethodPost
 	if body == "" {
@@ -470,7 +470,7 @@ func check(ctx context.Context, url, body string, rows int) error {
 	return err
 }
 
-// calls returns how many REST calls the simulated API has had.
+// calls returns the number of REST calls that the simulated API has received.
 func (b *bench) calls() float64 {
 	resp, err := http.Get("http://" + b.fast + "/calls") //nolint:noctx // our own
 	if err != nil {
@@ -482,8 +482,8 @@ func (b *bench) calls() float64 {
 	return n
 }
 
-// processorTime returns the seconds of CPU that a process has used: fields 14
-// and 15 of its stat, in hundredths.
+// processorTime returns the CPU seconds that a process has used: fields 14 and 15 of its stat file,
+// in hundredths of a second.
 func processorTime(pid int) float64 {
 	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
@@ -495,7 +495,7 @@ func processorTime(pid int) float64 {
 	return (user + system) / 100
 }
 
-// peakMemory returns the most memory that a process has had, in megabytes.
+// peakMemory returns the peak resident memory of a process, in MiB.
 func peakMemory(pid int) float64 {
 	status, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	_, line, _ := strings.Cut(string(status), "VmHWM:")
@@ -513,7 +513,7 @@ func freeAddress() string {
 	return l.Addr().String()
 }
 
-// markdown returns the medians as a table, in the servers' order.
+// markdown returns the medians as a table, in the order of servers.
 func markdown(all map[string]figures) string {
 	columns := slices.DeleteFunc(slices.Clone(columns), func(c column) bool {
 		for _, f := range all {

@@ -1,5 +1,5 @@
-// All else is at its defaults: no telemetry, and neither caches nor
-// deduplication of what other requests have asked for.
+// Everything else has its default: no telemetry, no caches, and no deduplication across
+// requests.
 import { defineConfig } from '@graphql-hive/gateway';
 
 export const gatewayConfig = defineConfig({

@@ -1,5 +1,5 @@
-// The part of the REST API that the benchmarks' first two queries need, as a subgraph, and how
-// its types lead to each other.
+// Defines the part of the REST API that the benchmarks' first two queries need as a subgraph,
+// and the relations between its types.
 import { defineConfig } from '@graphql-mesh/compose-cli';
 import { loadJSONSchemaSubgraph } from '@omnigraph/json-schema';
 
@@ -10,7 +10,7 @@ export const composeConfig = defineConfig({
   subgraphs: [
     {
       sourceHandler: loadJSONSchemaSubgraph('api', {
-        endpoint: '{env.UPSTREAM}', // known when it is served
+        endpoint: '{env.UPSTREAM}', // set when the gateway runs
         operationHeaders: { Authorization: '{context.headers.authorization}' },
         operations: [
           {
@@ -22,8 +22,8 @@ export const composeConfig = defineConfig({
           },
           {
             type: 'Query',
-            // Not "workspaces": by its name and its one argument that would be taken for
-            // the way to fetch workspaces by their own ids.
+            // Not "workspaces": the gateway would take a field with that name and a single
+            // argument for a lookup of workspaces by id.
             field: 'teamWorkspaces',
             path: '/accounts/api/v2/teams/{args.teamId}/workspaces',
             method: 'GET',

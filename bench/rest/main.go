@@ -1,6 +1,6 @@
-// Command rest makes the REST calls of the benchmarks' queries by hand,
-// without any GraphQL: what a team would write that has just this one screen.
-// Built with GOEXPERIMENT=jsonv2 it is the same program on encoding/json v2.
+// Command rest makes the REST calls of the benchmarks' queries in hand-written code, without
+// GraphQL, as a team would for a single screen. Built with GOEXPERIMENT=jsonv2, it uses
+// encoding/json v2.
 package main
 
 import (
@@ -36,7 +36,7 @@ type contact struct {
 	LastName     *string `json:"last_name"`
 }
 
-// The records of the query with relations.
+// Records of the query with relations.
 type (
 	shopTeam struct {
 		ID         int64  `json:"id"`
@@ -62,7 +62,7 @@ type (
 		Orders           []order           `json:"orders"`
 	}
 
-	// place is the name of a contact's workspace and of its team.
+	// place holds the names of a contact's workspace and team.
 	place struct {
 		Name string `json:"name"`
 		Team string `json:"team"`
@@ -91,7 +91,7 @@ type (
 	}
 )
 
-// api calls the REST API with one caller's bearer.
+// api calls the REST API with one caller's bearer token, for one request.
 type api struct {
 	ctx           context.Context //nolint:containedctx // a request's
 	client        *http.Client
@@ -104,7 +104,7 @@ func (a *api) get(subdomain, path string, into any) error {
 	return err
 }
 
-// page is get for a page of a list. It returns the cursor of the next page, or "".
+// page gets a page of a list. It returns the cursor of the next page, or "" on the last page.
 func (a *api) page(subdomain, path string, into any) (next string, err error) {
 	req, err := http.NewRequestWithContext(a.ctx, http.MethodGet, strings.Replace(a.template, "{subdomain}", subdomain, 1)+path, nil)
 	if err != nil {
@@ -123,8 +123,8 @@ func (a *api) page(subdomain, path string, into any) (next string, err error) {
 	return resp.Header.Get("Pagination-Next"), json.NewDecoder(resp.Body).Decode(into)
 }
 
-// nested fetches teams, their workspaces and the first page of contacts of
-// each, side by side.
+// nested fetches teams, their workspaces, and the first page of contacts of each workspace, in
+// parallel.
 func (a *api) nested() (teams []team, err error) {
 	if err := a.get("accounts", "/teams", &teams); err != nil {
 		return nil, err
@@ -142,8 +142,8 @@ func (a *api) contacts(w *workspace) error {
 	return a.get(w.Subdomain, fmt.Sprintf("/workspaces/%d/contacts", w.ID), &w.Contacts)
 }
 
-// withRelations fetches teams and their workspaces. For each workspace it fetches
-// the first page of contacts with three orders each, of orders and of products.
+// withRelations fetches teams and their workspaces. For each workspace it fetches the first pages
+// of contacts, with three orders each, of orders, and of products.
 func (a *api) withRelations() (teams []shopTeam, err error) {
 	if err := a.get("accounts", "/teams", &teams); err != nil {
 		return nil, err
@@ -166,8 +166,8 @@ func (a *api) shop(s *shop, team string) error {
 	}, func(f *func() error) error { return (*f)() })
 }
 
-// customers fetches the first page of contacts, and then their orders. It
-// keeps three orders of each.
+// customers fetches the first page of contacts, and then their orders. It keeps three orders of
+// each contact.
 func (a *api) customers(s *shop, team string) error {
 	path := fmt.Sprintf("/workspaces/%d/", s.ID)
 	if err := a.get(s.Subdomain, path+"contacts", &s.Contacts); err != nil {
@@ -203,7 +203,7 @@ func (a *api) customers(s *shop, team string) error {
 	}
 }
 
-// each runs f for all, side by side, and returns an error if any did.
+// each runs f for all elements in parallel. It returns the first element's error, in order of all.
 func each[T any](all []T, f func(*T) error) error {
 	errs := make([]error, len(all))
 	var wait sync.WaitGroup

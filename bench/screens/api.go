@@ -11,18 +11,18 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// API is the simulated REST API, which compresses its answers as a server on the internet
-// does, and takes its time.
+// API is the simulated REST API with a delay for each call. It compresses its responses, as servers
+// on the internet do.
 type API struct {
 	demo  *demo.Server
 	takes time.Duration
 	calls atomic.Int64
 }
 
-// NewAPI returns an API that takes as long for each call.
+// NewAPI returns an API in which each call takes the given time.
 func NewAPI(takes time.Duration) *API { return &API{demo: demo.New(), takes: takes} }
 
-// Calls returns how many calls came in.
+// Calls returns the number of calls so far.
 func (a *API) Calls() int { return int(a.calls.Load()) }
 
 // ServeHTTP implements [http.Handler].

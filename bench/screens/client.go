@@ -15,22 +15,22 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// accounts is the subdomain of what belongs to no workspace.
+// accounts is the subdomain of records that belong to no workspace.
 const accounts = "accounts"
 
-// client is an application's, with connections that stay open.
+// client is the HTTP client of an application. It keeps its connections open.
 type client struct {
 	http *http.Client
 }
 
-// newClient returns a client of a server, over a line.
+// newClient returns a client that reaches the server at address over a line.
 func newClient(line *Line, address string) *client {
 	return &client{&http.Client{Transport: &http.Transport{DialContext: line.Dial(address), MaxIdleConnsPerHost: 64}}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// do sends a request, and decodes its answer.
+// do sends a request, and decodes the JSON response into into. Statuses other than 200 are errors.
 func (c *client) do(req *http.Request, into any) (http.Header, error) {
 	req.Header.Set("Authorization", "Bearer "+demo.Token)
 	req.Header.Set("User-Agent", "AcmeApp/1.0")
@@ -43,14 +43,14 @@ func (c *client) do(req *http.Request, into any) (http.Header, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: status %d", req.URL, resp.StatusCode)
 	}
-	body, err := io.ReadAll(resp.Body) // to the last byte, so that it is counted
+	body, err := io.ReadAll(resp.Body) // reads all bytes, so that they are counted
 	if err != nil {
 		return nil, err
 	}
 	return resp.Header, json.Unmarshal(body, into)
 }
 
-// get makes a REST call. The header is put into header unless that is nil.
+// get makes a REST call. It stores the response header in header unless that is nil.
 func (c *client) get(ctx context.Context, subdomain, path string, into any, header *http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+subdomain+".myclickfunnels.com"+demo.BasePath+path, nil)
 	if err != nil {
@@ -63,14 +63,14 @@ func (c *client) get(ctx context.Context, subdomain, path string, into any, head
 	return err
 }
 
-// page gets the first page of a list, and reports whether there are more.
+// page gets the first page of a list, and reports whether there are more pages.
 func page[T any](ctx context.Context, c *client, subdomain, path string) (rows []T, more bool, err error) {
 	var header http.Header
 	err = c.get(ctx, subdomain, path, &rows, &header)
 	return rows, header.Get("Pagination-Next") != "", err
 }
 
-// list gets a whole list, which has to be one page: those of the screens are.
+// list gets a list that fits on one page, as those of the screens do. Longer lists are errors.
 func list[T any](ctx context.Context, c *client, subdomain, path string) ([]T, error) {
 	rows, more, err := page[T](ctx, c, subdomain, path)
 	if more {
@@ -79,7 +79,7 @@ func list[T any](ctx context.Context, c *client, subdomain, path string) ([]T, e
 	return rows, err
 }
 
-// ask sends an operation.
+// ask sends a GraphQL operation. Errors in the response are errors.
 func (c *client) ask(ctx context.Context, query string, variables map[string]any) (d data, err error) {
 	params := map[string]any{"query": query}
 	if variables != nil {
@@ -107,7 +107,7 @@ func (c *client) ask(ctx context.Context, query string, variables map[string]any
 	return answer.Data, nil
 }
 
-// together runs all side by side, and returns their errors.
+// together runs all functions in parallel, and joins their errors.
 func together(all ...func() error) error {
 	errs := make([]error, len(all))
 	var wait sync.WaitGroup
@@ -118,7 +118,7 @@ func together(all ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// each is f for all, side by side, in their order.
+// each calls f for all elements in parallel, and returns the results in the order of all.
 func each[T, R any](all []T, f func(T) (R, error)) ([]R, error) {
 	results := make([]R, len(all))
 	calls := make([]func() error, len(all))
@@ -133,7 +133,7 @@ func each[T, R any](all []T, f func(T) (R, error)) ([]R, error) {
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-// What REST answers, as far as the screens show it.
+// The fields of REST responses that the screens show.
 type (
 	team struct {
 		ID   int64  `json:"id"`
@@ -172,7 +172,7 @@ type (
 	enrollment struct{}
 )
 
-// rows is a GraphQL list.
+// rows is a GraphQL connection.
 type rows[T any] struct {
 	Nodes    []T `json:"nodes"`
 	PageInfo struct {
@@ -180,7 +180,7 @@ type rows[T any] struct {
 	} `json:"pageInfo"`
 }
 
-// data is what the operations answer.
+// data is the data of the operations' responses.
 type data struct {
 	Teams rows[struct {
 		Name       string `json:"name"`
@@ -197,7 +197,7 @@ type data struct {
 	} `json:"workspace"`
 }
 
-// graphRow is a contact.
+// graphRow is a contact in a GraphQL response.
 type graphRow struct {
 	FirstName        string `json:"firstName"`
 	LastName         string `json:"lastName"`

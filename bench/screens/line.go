@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// Line is a phone's line: what goes over it takes its time, each way, whatever number of
-// connections share it. There is no loss and no slow start, and a connection is open at
-// once. The zero Line only counts. It is safe for concurrent use.
+// Line simulates a mobile connection. All of its connections share the latency and the bandwidth
+// in each direction. It has no packet loss and no slow start, and connections open without delay.
+// The zero Line only counts bytes. A Line is safe for concurrent use.
 type Line struct {
-	// RoundTrip is the way there and back, and Bits are the bits a second that go each way; 0
-	// is no limit.
+	// RoundTrip is the round-trip time. Bits is the bandwidth in each direction, in bits a second;
+	// 0 is no limit.
 	RoundTrip time.Duration
 	Bits      int
 
 	up, down direction
 }
 
-// direction is one way of a line.
+// direction is one direction of a line.
 type direction struct {
 	mu    sync.Mutex
-	free  time.Time // when what is on its way has been sent
+	free  time.Time // when the line has sent all earlier bytes
 	bytes int
 }
 
-// packet is what is sent at a time, in bytes.
+// packet is the size of a packet, in bytes.
 const packet = 1460
 
-// Dial returns what connects to an address over the line, whichever one is asked for.
+// Dial returns a dial function that connects to address over the line, and ignores the address that
+// it is called with.
 func (l *Line) Dial(address string) func(ctx context.Context, network, _ string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		server, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -42,13 +43,13 @@ func (l *Line) Dial(address string) func(ctx context.Context, network, _ string)
 	}
 }
 
-// join carries bytes between a phone and a server until one of them ends the connection.
+// join carries bytes between a phone and a server until one of them closes the connection.
 func (l *Line) join(phone, server net.Conn) {
 	go l.carry(server, phone, &l.up)
 	go l.carry(phone, server, &l.down)
 }
 
-// Bytes returns how many bytes have gone up and down.
+// Bytes returns the number of bytes sent to the server (up) and to the phone (down).
 func (l *Line) Bytes() (up, down int) { return l.up.count(), l.down.count() }
 
 func (l *Line) carry(to, from net.Conn, way *direction) {
@@ -72,12 +73,12 @@ func (l *Line) carry(to, from net.Conn, way *direction) {
 	}()
 	for p := range flying {
 		time.Sleep(time.Until(p.arrive))
-		_, _ = to.Write(p.bytes) // an end is noticed by the reader of the other way
+		_, _ = to.Write(p.bytes) // the reader of the other direction notices a closed connection
 	}
 	_ = to.Close()
 }
 
-// send returns when that many bytes have been sent.
+// send queues n bytes, and returns the time at which the line has sent them.
 func (d *direction) send(n, bits int) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestLine sends 25,000 bytes over 1 Mbit/s in two connections at once, which is 200 ms,
-// and half a round trip.
+// TestLine sends 25,000 bytes over 1 Mbit/s in two concurrent connections. That takes 200 ms, plus
+// half a round trip.
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		line := &Line{RoundTrip: 300 * time.Millisecond, Bits: 1_000_000}

@@ -8,33 +8,34 @@ import (
 	"time"
 )
 
-// Way is what it took to show a screen in one of the ways.
+// Way is the cost of showing a screen in one of the two ways.
 type Way struct {
-	// Requests are those that went over the phone's line, and Calls those that reached the
-	// API.
+	// Requests is the number of requests over the mobile connection, and Calls the number of calls
+	// that reached the API.
 	Requests, Calls int
-	// Up and Down are the bytes that went over the line, headers included.
+	// Up and Down are the bytes sent over the connection in each direction, with headers.
 	Up, Down int
-	// Took is how long it took; the median of several rounds.
+	// Took is the duration; the median of several rounds.
 	Took time.Duration
 }
 
-// Row is a screen in both ways.
+// Row has the costs of a screen in both ways.
 type Row struct {
 	Screen            string
 	REST, Funnelgraph Way
 }
 
-// Servers are where the two ways lead.
+// Servers are the servers of the two ways.
 type Servers struct {
-	// API is the REST API, which listens on APIAddress, and GraphAddress is where
-	// funnelgraph, which calls that API, listens.
+	// API is the REST API. It listens on APIAddress. funnelgraph listens on GraphAddress and calls
+	// that API.
 	API                      *API
 	APIAddress, GraphAddress string
 }
 
-// Measure shows each screen as often, both ways, each time with a client of its own on a line
-// like that. It fails if the two ways do not show the same.
+// Measure shows each screen in both ways, for the given number of rounds. Each time it uses a new
+// client on a new line with the given round-trip time and bits a second. It fails if the two ways
+// show different texts.
 func (s Servers) Measure(ctx context.Context, roundTrip time.Duration, bits, rounds int) ([]Row, error) {
 	var table []Row
 	for _, screen := range Screens {
@@ -87,7 +88,8 @@ func (s Servers) measure(address string, line *Line, show func(*client) error) (
 	return way, err
 }
 
-// median returns the median of the times; the rest has to be the same each time.
+// median returns the round with the median duration. The other figures must be the same in all
+// rounds.
 func median(all []Way) (Way, error) {
 	slices.SortFunc(all, func(a, b Way) int { return int(a.Took - b.Took) })
 	middle := all[len(all)/2]
@@ -99,7 +101,7 @@ func median(all []Way) (Way, error) {
 	return middle, nil
 }
 
-// Head begins the table.
+// Head is the head of the table.
 const Head = `| screen | REST: calls | KB up | KB down | ms | funnelgraph: requests | REST calls behind it | KB up | KB down | ms |
 |---|---|---|---|---|---|---|---|---|---|
 `
@@ -116,5 +118,5 @@ func Markdown(table []Row) string {
 	return b.String()
 }
 
-// kilobytes are thousands of bytes, to a hundredth.
+// kilobytes formats bytes in kB (1,000 bytes), with two decimals.
 func kilobytes(n int) string { return fmt.Sprintf("%.2f", float64(n)/1000) }

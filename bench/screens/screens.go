@@ -1,6 +1,6 @@
-// Package screens shows five screens of an application in two ways, with the REST calls
-// that a careful client makes and with one GraphQL operation, and measures both on a
-// phone's line. docs/screens.md has its table.
+// Package screens loads five screens of an application in two ways: with the REST calls of a
+// careful client, and with one GraphQL operation. It measures both on a simulated mobile
+// connection. docs/screens.md has the results.
 package screens
 
 import (
@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// Screen is a screen, and how its data is got.
+// Screen is a screen, and the two ways to load it.
 type Screen struct {
 	Name string
-	// Query is the operation as it stands in docs/screens.md, and Variables are its
-	// variables.
+	// Query is the operation, as printed in docs/screens.md, and Variables are its variables.
 	Query     string
 	Variables map[string]any
-	// rest gets the same by REST. Both return the texts that the screen shows.
+	// rest loads the screen by REST, and show reads the response to Query. Both return the texts
+	// that the screen shows.
 	rest func(ctx context.Context, c *client) ([]string, error)
 	show func(d data) []string
 }
 
-// What the screens are of.
+// Ids and texts of the demo's records that the screens show.
 const (
 	workspaceID = "101"
 	subdomain   = "acme-academy"
@@ -30,7 +30,7 @@ const (
 	searched    = "ada.becker.276@example.com"
 )
 
-// Screens are the screens.
+// Screens are the screens, in the order of the table.
 var Screens = []Screen{
 	{
 		Name: "workspace switcher",
@@ -180,7 +180,8 @@ var Screens = []Screen{
 	},
 }
 
-// contactDetail gets all that can be had at once at once, and then what takes the courses.
+// contactDetail makes all independent calls in parallel. The enrollments follow the courses, which
+// they need.
 func contactDetail(ctx context.Context, c *client) ([]string, error) {
 	var (
 		of            contact
@@ -231,7 +232,7 @@ func contactDetail(ctx context.Context, c *client) ([]string, error) {
 	return shown, nil
 }
 
-// search looks into all workspaces of all teams.
+// search searches all workspaces of all teams.
 func search(ctx context.Context, c *client) (shown []string, err error) {
 	teams, err := list[team](ctx, c, accounts, "/teams")
 	if err != nil {
@@ -254,7 +255,7 @@ func search(ctx context.Context, c *client) (shown []string, err error) {
 	return flat(found), err
 }
 
-// names are the names of tags, on one line.
+// names returns the names of tags on one line.
 func names(tags []tag) string {
 	all := make([]string, len(tags))
 	for i, t := range tags {

@@ -1,10 +1,9 @@
-// Command upstream is the simulated ClickFunnels API as a process of its own,
-// for measurements: 3 teams, 4 workspaces each, 20 contacts each. Every answer
-// is made once and then sent from memory, in one write and without net/http, so
-// that what is measured is the server in front of it. Any bearer is accepted,
-// so that clients can have credentials of their own.
+// Command upstream runs the simulated ClickFunnels API in its own process, for benchmarks: 3 teams,
+// 4 workspaces each, 20 contacts each. It creates each response once and then sends it from memory,
+// in one write and without net/http, so that its own cost hardly affects the measurement. It accepts
+// any bearer token, so that clients can have their own credentials.
 //
-// GET /calls answers how many REST calls came in.
+// GET /calls returns the number of REST calls so far.
 package main
 
 import (
@@ -46,7 +45,7 @@ func main() {
 	}
 }
 
-// api sends what the simulated API answered to the same URL before.
+// api caches the simulated API's responses by URL.
 type api struct {
 	demo    http.Handler
 	latency time.Duration
@@ -54,7 +53,7 @@ type api struct {
 	calls   atomic.Int64
 }
 
-// serve answers the GET requests of a connection until it ends.
+// serve handles the GET requests of a connection until it ends.
 func (a *api) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
@@ -100,7 +99,7 @@ func (a *api) answer(url string, authorized bool) []byte {
 	if !ok {
 		r := httptest.NewRequest(http.MethodGet, url, nil) //nolint:noctx // made up
 		r.Header.Set("Authorization", "Bearer "+demo.Token)
-		r.Header.Set("User-Agent", "bench") // some of the servers send none
+		r.Header.Set("User-Agent", "bench") // some of the measured servers send none
 		w := httptest.NewRecorder()
 		a.demo.ServeHTTP(w, r)
 		known, _ = a.answers.LoadOrStore(url, response(w.Code, w.Header(), w.Body.Bytes()))
@@ -108,7 +107,7 @@ func (a *api) answer(url string, authorized bool) []byte {
 	return known.([]byte)
 }
 
-// response returns an answer as it goes over the wire.
+// response returns the bytes of an HTTP response.
 func response(status int, header http.Header, body []byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))

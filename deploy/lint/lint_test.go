@@ -1,6 +1,6 @@
-// Package lint checks what the server is shipped with, without a network, a cluster or a
-// container: the Dockerfile, the Kubernetes manifests and the release. It is a module of
-// its own, so that its dependencies are not the server's.
+// Package lint checks the Dockerfile, the Kubernetes manifests and the release configuration,
+// without a network, a cluster or a container. It is a separate module, so that its dependencies
+// are not the server's.
 package lint
 
 import (
@@ -37,8 +37,8 @@ func read(t *testing.T, name string) []byte {
 	return text
 }
 
-// TestDockerfile has BuildKit read it and say what it finds, and wants the image to be
-// what the comments promise.
+// TestDockerfile parses and lints the Dockerfile with BuildKit. It checks the base image, the
+// user and the entry point.
 func TestDockerfile(t *testing.T) {
 	file, err := parser.Parse(bytes.NewReader(read(t, "../Dockerfile")))
 	if err != nil {
@@ -73,8 +73,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// manifests are what kustomize makes of the folder, each read into its own type, in which
-// every key has to be known.
+// manifests are the resources that kustomize builds from the folder. Each is decoded strictly into
+// its own type: unknown keys are errors.
 type manifests struct {
 	deployment apps.Deployment
 	service    core.Service
@@ -116,7 +116,7 @@ func build(t *testing.T) (m manifests) {
 	return m
 }
 
-// TestKubernetes wants the manifests to fit together.
+// TestKubernetes checks that the manifests are consistent with each other.
 func TestKubernetes(t *testing.T) {
 	m := build(t)
 	pod := m.deployment.Spec.Template
@@ -176,8 +176,8 @@ func seconds(t *testing.T, text string) int64 {
 	return int64(d.Seconds())
 }
 
-// TestRelease has goreleaser's own types read its configuration, in which every key has to
-// be known, and wants it to build what deploy/build builds.
+// TestRelease decodes goreleaser's configuration strictly with its own types, and checks that it
+// builds the same binary as deploy/build.
 func TestRelease(t *testing.T) {
 	project, err := release.Load("../../.goreleaser.yaml")
 	if err != nil {

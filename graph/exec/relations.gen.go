@@ -11,7 +11,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Relation is a field that a resolver answers.
+// Relation is a field with a resolver.
 type Relation struct {
 	// Batch reports whether the resolver takes all objects of a list at once.
 	Batch bool
@@ -20,7 +20,7 @@ type Relation struct {
 	resolve func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error)
 }
 
-// RelationOf returns the relation of a field, nil if the field is part of its object.
+// RelationOf returns the relation of a field, nil if the field has no resolver.
 func RelationOf(typeName, fieldName string) *Relation { return relations[typeName+"."+fieldName] }
 
 // Relations resolves the relations of one operation. It is safe for concurrent use.
@@ -31,20 +31,21 @@ func NewRelations(op *graphql.OperationContext, schema graphql.ExecutableSchema)
 	return Relations{newExecutionContext(op, schema.(*executableSchema), nil)}
 }
 
-// Context returns the context of a field with its arguments. Errors of arguments are added to the
-// response of ctx.
+// Context returns the context of a field with its arguments. It adds errors of arguments to the
+// response in ctx.
 func (r Relations) Context(ctx context.Context, relation *Relation, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	return relation.context(r.ec, ctx, field)
 }
 
-// Resolve calls the resolver with the arguments of the field's context, and returns one value for each
-// object, in their order: nil, a pointer, a model.Node, or a slice of them as []any. The resolver of a
-// relation without Batch takes one object, or none below Query and Mutation.
+// Resolve calls the resolver with the arguments of the field's context. It returns one value for
+// each object, in their order: nil, a pointer, a model.Node, or a slice of them as []any. The
+// resolver of a relation without Batch takes one object, or none on Query and Mutation. The error
+// of a batch resolver may be a [graphql.BatchErrorList], with one entry for each object.
 func (r Relations) Resolve(ctx context.Context, relation *Relation, objs []any) ([]any, error) {
 	return relation.resolve(ctx, r.ec.Resolvers, graphql.GetFieldContext(ctx).Args, objs)
 }
 
-// typed returns records with their type; as converts a record that another one embeds.
+// typed returns records by their type. The function as converts embedded records.
 func typed[T any](objs []any, as func(*upstream.Record) *T) []*T {
 	all := make([]*T, len(objs))
 	for i, obj := range objs {
@@ -57,10 +58,10 @@ func typed[T any](objs []any, as func(*upstream.Record) *T) []*T {
 	return all
 }
 
-// one returns the result of a resolver of one object.
+// one returns the result of a resolver for one object.
 func one[T comparable](value T, err error) ([]any, error) { return each([]T{value}, err) }
 
-// each returns the results of a resolver of several objects, which are pointers or interfaces.
+// each returns the results of a batch resolver, which are pointers or interfaces.
 func each[T comparable](values []T, err error) ([]any, error) {
 	var null T
 	all := make([]any, len(values))
@@ -72,7 +73,7 @@ func each[T comparable](values []T, err error) ([]any, error) {
 	return all, err
 }
 
-// lists returns the results of a resolver of several objects, which are lists.
+// lists returns the results of a batch resolver, which are lists.
 func lists[T comparable](values [][]T, err error) ([]any, error) {
 	all := make([]any, len(values))
 	for i, value := range values {

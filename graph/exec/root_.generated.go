@@ -266,7 +266,7 @@ A person known to a workspace.
 """
 type Contact implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -281,102 +281,102 @@ type Contact implements Node {
   publicId: String
 
   """
-  Whether the person has not been identified yet.
+  Whether the contact is still unidentified.
   """
   anonymous: Boolean
 
   """
-  The e-mail address.
+  E-mail address of the contact.
   """
   emailAddress: String
 
   """
-  The first name.
+  First name of the contact.
   """
   firstName: String
 
   """
-  The last name.
+  Last name of the contact.
   """
   lastName: String
 
   """
-  The phone number as it was entered.
+  Phone number of the contact, as it was entered.
   """
   phoneNumber: String
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  A UUID of the contact.
+  UUID of the contact.
   """
   uuid: String!
 
   """
-  When the contact unsubscribed from e-mails.
+  Time when the contact unsubscribed from e-mails.
   """
   unsubscribedAt: DateTime
 
   """
-  When the last notification e-mail was sent.
+  Time of the last notification e-mail.
   """
   lastNotificationEmailSentAt: DateTime
 
   """
-  The Facebook profile.
+  URL of the contact's Facebook profile.
   """
   fbUrl: String
 
   """
-  The Twitter profile.
+  URL of the contact's Twitter profile.
   """
   twitterUrl: String
 
   """
-  The Instagram profile.
+  URL of the contact's Instagram profile.
   """
   instagramUrl: String
 
   """
-  The LinkedIn profile.
+  URL of the contact's LinkedIn profile.
   """
   linkedinUrl: String
 
   """
-  The contact's own website.
+  URL of the contact's website.
   """
   websiteUrl: String
 
   """
-  The contact's picture. Workspaces of today no longer have it.
+  Avatar image of the contact. Current workspaces no longer have it.
   """
   avatarImage: JSON
 
   """
-  Why the contact gets no e-mails, if so.
+  Reason why the contact gets no e-mails; null if there is none.
   """
   emailSuppressionReason: String
 
   """
-  Whether the contact is active. Not the same as not deleted.
+  Whether the contact is active. Inactive does not mean deleted.
   """
   isActive: Boolean
 
   """
-  When the contact was deleted: it is then left out of lists, and still found by its id.
+  Time of deletion. Lists leave out deleted contacts; their ids still find them.
   """
   deletedAt: DateTime
 
   """
-  The contact's visits to the workspace's pages.
+  First and last visits of the contact to the workspace's pages.
   """
   visits: ContactVisits
 
   """
-  When e-mails were sent to the contact, opened and clicked. ClickFunnels works it out on demand, so ask only where you show it.
+  Times when e-mails were last sent, opened and clicked. ClickFunnels computes them on demand: select them only where you show them.
   """
   emailEngagement: EmailEngagement
 
@@ -391,33 +391,33 @@ type Contact implements Node {
   updatedAt: DateTime
 
   """
-  The contact's free fields, by default all.
+  Custom attributes of the contact, by default all.
   """
   customAttributes(
     """
-    Only these, where the contact has them.
+    Keys of the attributes to return. Keys that the contact lacks are left out.
     """
     keys: [String!]
   ): [CustomAttribute!]!
 
   """
-  Tags of the contact. They come with the contact: no REST call, unless a tag's ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for.
+  Tags of the contact. Cost: none, or 1 REST call per 20 contact tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
   """
   tags: [ContactTag!] @goField(batch: true, forceResolver: true)
 
   """
-  Tags of the contact, each with the time when it was applied. They come with the contact: no REST call.
+  Tags of the contact, each with the time when it was applied. Cost: none.
   """
   taggings: [ContactTagging!]
 
   """
-  Workspace of the contact. Cost: none where it is known, else 1 REST call.
+  Workspace of the contact. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of contacts.
+Page of contacts, as a Relay connection.
 """
 type ContactConnection {
   """
@@ -431,13 +431,13 @@ type ContactConnection {
   edges: [ContactEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of contacts.
+Row of a page of contacts, with its cursor.
 """
 type ContactEdge {
   """
@@ -452,81 +452,81 @@ type ContactEdge {
 }
 
 """
-Conditions for contacts: a row meets all of them. An empty list of values matches nothing.
+Conditions for contacts. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ContactFilter {
   """
-  Any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these contacts, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Any of these values of ` + "`" + `emailAddress` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `emailAddress` + "`" + `; at most 100.
   """
   emailAddresses: [String!]
 
   """
-  Value of ` + "`" + `isActive` + "`" + `.
+  Only rows with this value of ` + "`" + `isActive` + "`" + `.
   """
   isActive: Boolean
 }
 
 """
-Contact to create.
+Input of ` + "`" + `createContact` + "`" + `.
 """
 input CreateContactInput @goModel(model: "map[string]any") {
   """
-  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   workspaceId: ID!
 
   """
-  The e-mail address.
+  E-mail address of the contact.
   """
   emailAddress: String
 
   """
-  The first name.
+  First name of the contact.
   """
   firstName: String
 
   """
-  The last name.
+  Last name of the contact.
   """
   lastName: String
 
   """
-  The phone number as it was entered.
+  Phone number of the contact, as it was entered.
   """
   phoneNumber: String
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The Facebook profile.
+  URL of the contact's Facebook profile.
   """
   fbUrl: String
 
   """
-  The Twitter profile.
+  URL of the contact's Twitter profile.
   """
   twitterUrl: String
 
   """
-  The Instagram profile.
+  URL of the contact's Instagram profile.
   """
   instagramUrl: String
 
   """
-  The LinkedIn profile.
+  URL of the contact's LinkedIn profile.
   """
   linkedinUrl: String
 
   """
-  The contact's own website.
+  URL of the contact's website.
   """
   websiteUrl: String
 }
@@ -536,77 +536,77 @@ Result of ` + "`" + `createContact` + "`" + `.
 """
 type CreateContactPayload {
   """
-  Contact as it is now; null if ClickFunnels refused.
+  Contact after the change; null if ClickFunnels refused.
   """
   contact: Contact @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Changes of a contact.
+Input of ` + "`" + `updateContact` + "`" + `.
 """
 input UpdateContactInput @goModel(model: "map[string]any") {
   """
-  Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the contact, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
   """
-  The e-mail address.
+  E-mail address of the contact.
   """
   emailAddress: String
 
   """
-  The first name.
+  First name of the contact.
   """
   firstName: String
 
   """
-  The last name.
+  Last name of the contact.
   """
   lastName: String
 
   """
-  The phone number as it was entered.
+  Phone number of the contact, as it was entered.
   """
   phoneNumber: String
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The Facebook profile.
+  URL of the contact's Facebook profile.
   """
   fbUrl: String
 
   """
-  The Twitter profile.
+  URL of the contact's Twitter profile.
   """
   twitterUrl: String
 
   """
-  The Instagram profile.
+  URL of the contact's Instagram profile.
   """
   instagramUrl: String
 
   """
-  The LinkedIn profile.
+  URL of the contact's LinkedIn profile.
   """
   linkedinUrl: String
 
   """
-  The contact's own website.
+  URL of the contact's website.
   """
   websiteUrl: String
 }
@@ -616,27 +616,27 @@ Result of ` + "`" + `updateContact` + "`" + `.
 """
 type UpdateContactPayload {
   """
-  Contact as it is now; null if ClickFunnels refused.
+  Contact after the change; null if ClickFunnels refused.
   """
   contact: Contact @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Contact to delete.
+Input of ` + "`" + `deleteContact` + "`" + `.
 """
 input DeleteContactInput @goModel(model: "map[string]any") {
   """
-  Contact, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the contact, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
@@ -651,303 +651,303 @@ type DeleteContactPayload {
   deletedContactId: ID @goField(name: "ID")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-One free field of a contact.
+A custom attribute of a contact.
 """
 type CustomAttribute {
   """
-  The field's name, in snake_case.
+  Key of the attribute, in snake_case.
   """
   key: String!
 
   """
-  The field's value. Null, or no value, makes it an empty text.
+  Value of the attribute. An attribute set to null or without a value is an empty string.
   """
   value: String
 }
 
 """
-A contact's visits to a workspace's pages.
+Visits of a contact to a workspace's pages.
 """
 type ContactVisits {
   """
-  The first one.
+  First visit.
   """
   firstVisit: Visit
 
   """
-  The last one.
+  Last visit.
   """
   lastVisit: Visit
 
   """
-  The last one that came with UTM parameters.
+  Last visit with UTM parameters.
   """
   lastVisitWithUtm: Visit
 }
 
 """
-One visit, and where it came from.
+A visit and where it came from.
 """
 type Visit {
   """
-  A UUID of the visit.
+  UUID of the visit.
   """
   uuid: String!
 
   """
-  The ` + "`" + `utm_source` + "`" + ` it came with.
+  UTM parameter ` + "`" + `utm_source` + "`" + `.
   """
   utmSource: String
 
   """
-  The ` + "`" + `utm_medium` + "`" + ` it came with.
+  UTM parameter ` + "`" + `utm_medium` + "`" + `.
   """
   utmMedium: String
 
   """
-  The ` + "`" + `utm_campaign` + "`" + ` it came with.
+  UTM parameter ` + "`" + `utm_campaign` + "`" + `.
   """
   utmCampaign: String
 
   """
-  The ` + "`" + `utm_term` + "`" + ` it came with.
+  UTM parameter ` + "`" + `utm_term` + "`" + `.
   """
   utmTerm: String
 
   """
-  The ` + "`" + `utm_content` + "`" + ` it came with.
+  UTM parameter ` + "`" + `utm_content` + "`" + `.
   """
   utmContent: String
 
   """
-  The visitor's IP address.
+  IP address of the visitor.
   """
   ip: String
 
   """
-  The browser's User-Agent header.
+  User-Agent header of the browser.
   """
   userAgent: String
 
   """
-  The page that led here.
+  URL of the page that linked here.
   """
   referrer: String
 
   """
-  The domain that led here.
+  Domain of the page that linked here.
   """
   referringDomain: String
 
   """
-  The page first seen.
+  First page that the visitor saw.
   """
   landingPage: String
 
   """
-  The browser's name.
+  Name of the browser.
   """
   browser: String
 
   """
-  The operating system.
+  Operating system of the visitor.
   """
   os: String
 
   """
-  The kind of device, such as ` + "`" + `Desktop` + "`" + `.
+  Type of device, such as ` + "`" + `Desktop` + "`" + `.
   """
   deviceType: String
 
   """
-  When the visit began.
+  Time when the visit began.
   """
   startedAt: DateTime
 
   """
-  When the visit was recorded.
+  Time when the visit was recorded.
   """
   createdAt: DateTime
 
   """
-  When the record was last changed.
+  Time of the last change.
   """
   updatedAt: DateTime
 }
 
 """
-When a contact last got an e-mail and what came of it.
+Times of a contact's last e-mail activity.
 """
 type EmailEngagement {
   """
-  When the last e-mail was sent.
+  Time when an e-mail was last sent.
   """
   lastEmailSentAt: DateTime
 
   """
-  When an e-mail was last opened.
+  Time when an e-mail was last opened.
   """
   lastEmailOpenedAt: DateTime
 
   """
-  When a link in an e-mail was last clicked.
+  Time when a link in an e-mail was last clicked.
   """
   lastEmailClickedAt: DateTime
 }
 
 """
-A contact as it is to be, found by its e-mail address.
+Input of ` + "`" + `upsertContact` + "`" + `.
 """
 input UpsertContactInput @goModel(model: "map[string]any") {
   """
-  The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   workspaceId: ID!
 
   """
-  The e-mail address, by which the contact is found.
+  E-mail address by which the contact is found.
   """
   emailAddress: String!
 
   """
-  The first name.
+  First name of the contact.
   """
   firstName: String
 
   """
-  The last name.
+  Last name of the contact.
   """
   lastName: String
 
   """
-  The phone number.
+  Phone number of the contact.
   """
   phoneNumber: String
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The Facebook profile.
+  URL of the contact's Facebook profile.
   """
   fbUrl: String
 
   """
-  The Twitter profile.
+  URL of the contact's Twitter profile.
   """
   twitterUrl: String
 
   """
-  The Instagram profile.
+  URL of the contact's Instagram profile.
   """
   instagramUrl: String
 
   """
-  The LinkedIn profile.
+  URL of the contact's LinkedIn profile.
   """
   linkedinUrl: String
 
   """
-  The contact's own website.
+  URL of the contact's website.
   """
   websiteUrl: String
 
   """
-  All the tags that it is to carry from now on, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `: others are taken away. Null and ` + "`" + `[]` + "`" + ` are passed over.
+  New list of all tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Other tags are removed; null and ` + "`" + `[]` + "`" + ` are ignored. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Custom attributes, merged key by key with the existing ones. ClickFunnels converts keys to snake_case. ` + "`" + `[]` + "`" + ` or null changes nothing.
   """
   customAttributes: [CustomAttributeInput!]
 }
 
 """
-A contact whose personal data is to go for good.
+Input of ` + "`" + `redactContact` + "`" + `.
 """
 input RedactContactInput @goModel(model: "map[string]any") {
   """
-  The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace; needed unless ` + "`" + `id` + "`" + ` is an ` + "`" + `id` + "`" + ` that this API gave.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
   """
-  Has to be true: this cannot be undone.
+  Confirmation, which must be true: redacting cannot be undone.
   """
   confirm: Boolean!
 }
 
 """
-One free field of a contact.
+A custom attribute of a contact.
 """
 input CustomAttributeInput @goModel(model: "map[string]any") {
   """
-  The field's name, in snake_case.
+  Key of the attribute, in snake_case.
   """
   key: String!
 
   """
-  The field's value. Null, or no value, makes it an empty text.
+  Value of the attribute. Null or no value sets an empty string.
   """
   value: String
 }
 
 """
-What has come of making or changing a contact.
+Result of ` + "`" + `upsertContact` + "`" + `.
 """
 type UpsertContactPayload {
   """
-  The contact as it is now; null if it was refused.
+  Contact after the change; null if ClickFunnels refused.
   """
   contact: Contact
 
   """
-  Whether the contact was created, rather than changed. Null if the change was refused, or if nobody can tell because the call had to be repeated.
+  Whether the contact was created, not updated. Null if ClickFunnels refused, or if a repeated call made it unclear.
   """
   created: Boolean
 
   """
-  Why ClickFunnels has refused; empty if it has not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-What has come of redacting a contact.
+Result of ` + "`" + `redactContact` + "`" + `.
 """
 type RedactContactPayload {
   """
-  The ` + "`" + `id` + "`" + ` of what was redacted; null if it was refused.
+  Global id of the redacted contact; null if ClickFunnels refused.
   """
   redactedContactId: ID
 
   """
-  Why ClickFunnels has refused; empty if it has not.
+  Reasons for the refusal; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 extend type Workspace {
   """
-  Contacts of the workspace. Anonymous, redacted and deleted contacts are left out; ` + "`" + `contact` + "`" + ` finds them. Cost: 1 REST call per 20 contacts.
+  Contacts of the workspace. The list leaves out anonymous, redacted and deleted contacts; ` + "`" + `contact` + "`" + ` finds them. Cost: 1 REST call per 20 contacts.
   """
   contacts(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ContactFilter
 
@@ -957,22 +957,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ContactConnection @semanticNonNull
@@ -980,31 +980,31 @@ extend type Workspace {
 
 extend type Mutation {
   """
-  Creates a contact. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  Creates a contact. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createContact(
     """
-    Contact to create.
+    Input of ` + "`" + `createContact` + "`" + `.
     """
     input: CreateContactInput!
   ): CreateContactPayload
 
   """
-  Changes a contact: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a contact. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateContact(
     """
-    Changes of a contact.
+    Input of ` + "`" + `updateContact` + "`" + `.
     """
     input: UpdateContactInput!
   ): UpdateContactPayload
 
   """
-  Deletes a contact. Cost: 1 REST call.
+  Deletes a contact. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   deleteContact(
     """
-    Contact to delete.
+    Input of ` + "`" + `deleteContact` + "`" + `.
     """
     input: DeleteContactInput!
   ): DeleteContactPayload
@@ -1012,17 +1012,16 @@ extend type Mutation {
 
 extend type Query {
   """
-  One contact, also an anonymous or deleted one that lists leave out. Several of
-  one workspace in the same request share a REST call for each 20.
+  Contact by its id. It also finds anonymous, redacted and deleted contacts, which lists leave out. Cost: 1 REST call per 20 contacts of one workspace.
   """
   contact(
     """
-    The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
     """
     id: ID!
 
     """
-    The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace; needed unless ` + "`" + `id` + "`" + ` is an ` + "`" + `id` + "`" + ` that this API gave.
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
     """
     workspaceId: ID
   ): Contact
@@ -1030,21 +1029,21 @@ extend type Query {
 
 extend type Mutation {
   """
-  Makes the contact with this e-mail address, or changes the one that has it. It never clears anything: null and an empty list are passed over. One REST call.
+  Creates a contact, or updates the one with the same e-mail address. Null and empty lists are ignored, so it never clears a value. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   upsertContact(
     """
-    The contact, and where it is to be.
+    Input of ` + "`" + `upsertContact` + "`" + `.
     """
     input: UpsertContactInput!
   ): UpsertContactPayload
 
   """
-  Takes the personal data out of a contact for good (GDPR). The row stays, with its tags and custom attributes. One REST call.
+  Permanently erases a contact's personal data (GDPR). The contact remains, with its tags and custom attributes. A refusal, such as for a missing confirmation, is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   redactContact(
     """
-    Which contact, and that it is meant.
+    Input of ` + "`" + `redactContact` + "`" + `.
     """
     input: RedactContactInput!
   ): RedactContactPayload
@@ -1052,31 +1051,31 @@ extend type Mutation {
 
 extend input ContactFilter {
   """
-  Carrying any of these tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only contacts with any of these tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 }
 
 extend input CreateContactInput {
   """
-  The tags that it is to carry, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; ` + "`" + `[]` + "`" + ` or null is none. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up.
+  Tags of the contact, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. ` + "`" + `[]` + "`" + ` or null is no tags. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Custom attributes, merged key by key with the existing ones. ClickFunnels converts keys to snake_case. ` + "`" + `[]` + "`" + ` or null changes nothing.
   """
   customAttributes: [CustomAttributeInput!]
 }
 
 extend input UpdateContactInput {
   """
-  All the tags that it is to carry from now on, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `: others are taken away, and ` + "`" + `[]` + "`" + ` or null takes all. To add or take one, use ` + "`" + `applyContactTag` + "`" + ` and ` + "`" + `removeContactTag` + "`" + `.
+  New list of all tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Other tags are removed; ` + "`" + `[]` + "`" + ` or null removes all. For single tags, use ` + "`" + `applyContactTag` + "`" + ` and ` + "`" + `removeContactTag` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 
   """
-  Free fields, merged key by key into the contact's own. ClickFunnels turns keys into snake_case. ` + "`" + `[]` + "`" + ` or null changes none.
+  Custom attributes, merged key by key with the existing ones. ClickFunnels converts keys to snake_case. ` + "`" + `[]` + "`" + ` or null changes nothing.
   """
   customAttributes: [CustomAttributeInput!]
 }
@@ -1088,7 +1087,7 @@ A tag for contacts.
 """
 type ContactTag implements Tag & Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1123,13 +1122,13 @@ type ContactTag implements Tag & Node {
   updatedAt: DateTime
 
   """
-  Workspace of the contact tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the contact tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of contact tags.
+Page of contact tags, as a Relay connection.
 """
 type ContactTagConnection {
   """
@@ -1143,13 +1142,13 @@ type ContactTagConnection {
   edges: [ContactTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of contact tags.
+Row of a page of contact tags, with its cursor.
 """
 type ContactTagEdge {
   """
@@ -1164,26 +1163,26 @@ type ContactTagEdge {
 }
 
 """
-Conditions for contact tags: a row meets all of them. An empty list of values matches nothing.
+Conditions for contact tags. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ContactTagFilter {
   """
-  Any of these contact tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these contact tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Any of these values of ` + "`" + `name` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `name` + "`" + `; at most 100.
   """
   names: [String!]
 }
 
 """
-Contact tag to create.
+Input of ` + "`" + `createContactTag` + "`" + `.
 """
 input CreateContactTagInput @goModel(model: "map[string]any") {
   """
-  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   workspaceId: ID!
 
@@ -1203,27 +1202,27 @@ Result of ` + "`" + `createContactTag` + "`" + `.
 """
 type CreateContactTagPayload {
   """
-  Contact tag as it is now; null if ClickFunnels refused.
+  Contact tag after the change; null if ClickFunnels refused.
   """
   contactTag: ContactTag @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Changes of a contact tag.
+Input of ` + "`" + `updateContactTag` + "`" + `.
 """
 input UpdateContactTagInput @goModel(model: "map[string]any") {
   """
-  Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the contact tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
@@ -1243,27 +1242,27 @@ Result of ` + "`" + `updateContactTag` + "`" + `.
 """
 type UpdateContactTagPayload {
   """
-  Contact tag as it is now; null if ClickFunnels refused.
+  Contact tag after the change; null if ClickFunnels refused.
   """
   contactTag: ContactTag @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Contact tag to delete.
+Input of ` + "`" + `deleteContactTag` + "`" + `.
 """
 input DeleteContactTagInput @goModel(model: "map[string]any") {
   """
-  Contact tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the contact tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
@@ -1278,7 +1277,7 @@ type DeleteContactTagPayload {
   deletedContactTagId: ID @goField(name: "ID")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
@@ -1288,22 +1287,22 @@ A tag of a contact, with the time when it was applied.
 """
 type ContactTagging {
   """
-  When the tag was applied to the contact.
+  Time when the tag was applied to the contact.
   """
   appliedAt: DateTime
 
   """
-  The tag.
+  Tag that was applied. Cost: none, or 1 REST call per 20 contact tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
   """
   tag: ContactTag! @goField(batch: true, forceResolver: true)
 }
 
 """
-The record that a contact carries a tag.
+A tag applied to a contact.
 """
 type AppliedContactTag implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1328,23 +1327,23 @@ type AppliedContactTag implements Node {
   updatedAt: DateTime
 
   """
-  The tag that was applied. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, ` + "`" + `color` + "`" + `, else 1 REST call per 20 contact tags.
+  Tag that was applied. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, ` + "`" + `color` + "`" + `, else 1 REST call per 20 contact tags.
   """
   tag: ContactTag @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The contact that carries the tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
+  Contact that has the tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the applied contact tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the applied contact tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of applied contact tags.
+Page of applied contact tags, as a Relay connection.
 """
 type AppliedContactTagConnection {
   """
@@ -1358,13 +1357,13 @@ type AppliedContactTagConnection {
   edges: [AppliedContactTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of applied contact tags.
+Row of a page of applied contact tags, with its cursor.
 """
 type AppliedContactTagEdge {
   """
@@ -1379,81 +1378,81 @@ type AppliedContactTagEdge {
 }
 
 """
-A tag that a contact is to carry.
+Input of ` + "`" + `applyContactTag` + "`" + `.
 """
 input ApplyContactTagInput @goModel(model: "map[string]any") {
   """
-  The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   contactId: ID!
 
   """
-  The tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the tag. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
   """
   tagId: ID!
 
   """
-  The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of their workspace; needed unless ` + "`" + `contactId` + "`" + ` is an ` + "`" + `id` + "`" + ` that this API gave.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `contactId` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
 
 """
-A tag that a contact is to carry no more.
+Input of ` + "`" + `removeContactTag` + "`" + `.
 """
 input RemoveContactTagInput @goModel(model: "map[string]any") {
   """
-  The contact's ` + "`" + `id` + "`" + `, which is enough, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Contact's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   contactId: ID!
 
   """
-  The tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. A ` + "`" + `publicId` + "`" + ` takes a REST call to look up.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the tag. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
   """
   tagId: ID!
 
   """
-  The ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of their workspace; needed unless ` + "`" + `contactId` + "`" + ` is an ` + "`" + `id` + "`" + ` that this API gave.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `contactId` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
 
 """
-What has come of applying a tag.
+Result of ` + "`" + `applyContactTag` + "`" + `.
 """
 type ApplyContactTagPayload {
   """
-  The record that the contact carries the tag; null if it was refused.
+  Applied tag that was created; null if ClickFunnels refused.
   """
   appliedContactTag: AppliedContactTag
 
   """
-  The contact as it is now; null if it was refused.
+  Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
   """
   contact: Contact
 
   """
-  Why ClickFunnels has refused; empty if it has not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-What has come of taking a tag away.
+Result of ` + "`" + `removeContactTag` + "`" + `.
 """
 type RemoveContactTagPayload {
   """
-  The ` + "`" + `id` + "`" + ` of the record that the contact carried the tag; null if it was refused.
+  Global id of the applied tag that was removed; null if ClickFunnels refused.
   """
   removedAppliedContactTagId: ID
 
   """
-  The contact as it is now; null if it was refused.
+  Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
   """
   contact: Contact
 
   """
-  Why ClickFunnels has refused; empty if it has not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
@@ -1464,27 +1463,27 @@ extend type Workspace {
   """
   contactTags(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ContactTagFilter
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ContactTagConnection @semanticNonNull
@@ -1492,31 +1491,31 @@ extend type Workspace {
 
 extend type Mutation {
   """
-  Creates a contact tag. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  Creates a contact tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createContactTag(
     """
-    Contact tag to create.
+    Input of ` + "`" + `createContactTag` + "`" + `.
     """
     input: CreateContactTagInput!
   ): CreateContactTagPayload
 
   """
-  Changes a contact tag: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a contact tag. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateContactTag(
     """
-    Changes of a contact tag.
+    Input of ` + "`" + `updateContactTag` + "`" + `.
     """
     input: UpdateContactTagInput!
   ): UpdateContactTagPayload
 
   """
-  Deletes a contact tag. Cost: 1 REST call.
+  Deletes a contact tag. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   deleteContactTag(
     """
-    Contact tag to delete.
+    Input of ` + "`" + `deleteContactTag` + "`" + `.
     """
     input: DeleteContactTagInput!
   ): DeleteContactTagPayload
@@ -1524,26 +1523,26 @@ extend type Mutation {
 
 extend type Contact {
   """
-  Applied contact tags of the contact. Cost: 1 REST call per contact and 20 applied contact tags.
+  Applied contact tags of the contact. Cost: 1 REST call per 20 applied contact tags of each contact.
   """
   appliedTags(
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): AppliedContactTagConnection @semanticNonNull
@@ -1551,21 +1550,21 @@ extend type Contact {
 
 extend type Mutation {
   """
-  Has a contact carry a tag, beside those that it carries. One REST call, and one more if the payload's ` + "`" + `contact` + "`" + ` is asked for.
+  Adds a tag to a contact, which keeps its other tags. A tag that does not exist is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call, or 2 with the payload's ` + "`" + `contact` + "`" + `.
   """
   applyContactTag(
     """
-    Which contact and which tag.
+    Input of ` + "`" + `applyContactTag` + "`" + `.
     """
     input: ApplyContactTagInput!
   ): ApplyContactTagPayload
 
   """
-  Takes a tag from a contact. Two REST calls, the first to find the record that it carries it, and one more if the payload's ` + "`" + `contact` + "`" + ` is asked for.
+  Removes a tag from a contact: one call finds the applied tag, another deletes it. A tag that the contact lacks is reported in ` + "`" + `userErrors` + "`" + `. Cost: 2 REST calls, or 3 with the payload's ` + "`" + `contact` + "`" + `.
   """
   removeContactTag(
     """
-    Which contact and which tag.
+    Input of ` + "`" + `removeContactTag` + "`" + `.
     """
     input: RemoveContactTagInput!
   ): RemoveContactTagPayload
@@ -1574,11 +1573,11 @@ extend type Mutation {
 	{Name: "../sdl/course.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-What contacts can learn.
+A course that contacts can enroll in.
 """
 type Course implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1593,37 +1592,37 @@ type Course implements Node {
   publicId: String
 
   """
-  The title.
+  Title of the course.
   """
   title: String!
 
   """
-  What it is about.
+  Description of the course.
   """
   description: String
 
   """
-  When it was published; null if it was not.
+  Time of publication; null if the course is not published.
   """
   publishedAt: DateTime
 
   """
-  The path at which it is reached.
+  URL path of the course.
   """
   currentPath: String
 
   """
-  The address of its picture.
+  URL of the course's image.
   """
   imageUrl: String
 
   """
-  Whether the community shows it.
+  Whether the community shows the course.
   """
   showInCommunity: Boolean
 
   """
-  Whether those see it who are not enrolled.
+  Whether people who are not enrolled see the course.
   """
   showToNonMembers: Boolean
 
@@ -1633,27 +1632,27 @@ type Course implements Node {
   commentsEnabled: Boolean
 
   """
-  Where those are sent who want more.
+  URL for people who want to upgrade.
   """
   upgradeUrl: String
 
   """
-  Whether learners are sent to the whole course.
+  Whether learners are redirected to the full course.
   """
   redirectToFullCourse: Boolean
 
   """
-  Where those are sent who may not see it.
+  URL that people without access are redirected to.
   """
   unauthorizedRedirectUrl: String
 
   """
-  What tells the course when it is shared.
+  Fingerprint that identifies the course when it is shared.
   """
   sharingFingerprint: String
 
   """
-  The raw id of the hidden section that holds all others.
+  Raw id of the hidden root section, which contains all other sections.
   """
   rootSectionId: ID
 
@@ -1668,13 +1667,13 @@ type Course implements Node {
   updatedAt: DateTime
 
   """
-  Workspace of the course. Cost: none where it is known, else 1 REST call.
+  Workspace of the course. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of courses.
+Page of courses, as a Relay connection.
 """
 type CourseConnection {
   """
@@ -1688,13 +1687,13 @@ type CourseConnection {
   edges: [CourseEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of courses.
+Row of a page of courses, with its cursor.
 """
 type CourseEdge {
   """
@@ -1713,7 +1712,7 @@ A section of a course.
 """
 type CourseSection implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1728,57 +1727,57 @@ type CourseSection implements Node {
   publicId: String
 
   """
-  The title.
+  Title of the section.
   """
   title: String!
 
   """
-  What it is about.
+  Description of the section.
   """
   description: String
 
   """
-  When it was published; null if it was not.
+  Time of publication; null if the section is not published.
   """
   publishedAt: DateTime
 
   """
-  Its place among the sections of its parent, from 0.
+  Position among the sections of its parent, from 0.
   """
   sortOrder: Int
 
   """
-  How many days after enrolment it opens.
+  Number of days from enrollment until the section opens.
   """
   daysTillDripAccess: Int
 
   """
-  Whether it is hidden from those who are not enrolled.
+  Whether the section is hidden from people who are not enrolled.
   """
   isHiddenFromNonMembers: Boolean
 
   """
-  The path at which it is reached.
+  URL path of the section.
   """
   currentPath: String
 
   """
-  Where those are sent who want more.
+  URL for people who want to upgrade.
   """
   upgradeUrl: String
 
   """
-  The raw id of the section that holds it; null for the root.
+  Raw id of the parent section; null for the root section.
   """
   parentId: ID
 
   """
-  The raw id of the section that has to be completed before.
+  Raw id of the section that learners must complete first.
   """
   blockerSectionId: ID
 
   """
-  The raw id of the lesson that has to be completed before.
+  Raw id of the lesson that learners must complete first.
   """
   blockerLessonId: ID
 
@@ -1793,18 +1792,18 @@ type CourseSection implements Node {
   updatedAt: DateTime
 
   """
-  The course that it is a section of. Cost: none where it is known, else 1 REST call.
+  Course that contains the section. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per course.
   """
   course: Course @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the section. Cost: none where it is known, else 1 REST call.
+  Workspace of the section. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of sections.
+Page of sections, as a Relay connection.
 """
 type CourseSectionConnection {
   """
@@ -1818,13 +1817,13 @@ type CourseSectionConnection {
   edges: [CourseSectionEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of sections.
+Row of a page of sections, with its cursor.
 """
 type CourseSectionEdge {
   """
@@ -1839,11 +1838,11 @@ type CourseSectionEdge {
 }
 
 """
-A lesson of a section of a course.
+A lesson in a section of a course.
 """
 type CourseLesson implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1858,27 +1857,27 @@ type CourseLesson implements Node {
   publicId: String
 
   """
-  The title.
+  Title of the lesson.
   """
   title: String!
 
   """
-  The content.
+  Content of the lesson.
   """
   body: String
 
   """
-  When it was published; null if it was not.
+  Time of publication; null if the lesson is not published.
   """
   publishedAt: DateTime
 
   """
-  Its place in the section.
+  Position in the section.
   """
   sortOrder: Int
 
   """
-  The path at which it is reached.
+  URL path of the lesson.
   """
   currentPath: String
 
@@ -1893,18 +1892,18 @@ type CourseLesson implements Node {
   updatedAt: DateTime
 
   """
-  The section that it is a lesson of. Cost: none where it is known, else 1 REST call.
+  Section that contains the lesson. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per section.
   """
   section: CourseSection @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the lesson. Cost: none where it is known, else 1 REST call.
+  Workspace of the lesson. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of lessons.
+Page of lessons, as a Relay connection.
 """
 type CourseLessonConnection {
   """
@@ -1918,13 +1917,13 @@ type CourseLessonConnection {
   edges: [CourseLessonEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of lessons.
+Row of a page of lessons, with its cursor.
 """
 type CourseLessonEdge {
   """
@@ -1939,11 +1938,11 @@ type CourseLessonEdge {
 }
 
 """
-The fact that a contact takes a course.
+An enrollment of a contact in a course.
 """
 type CourseEnrollment implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -1958,27 +1957,27 @@ type CourseEnrollment implements Node {
   publicId: String
 
   """
-  Whether the course is closed to the learner for now.
+  Whether the learner's access is suspended.
   """
   suspended: Boolean
 
   """
-  Why it is.
+  Reason for the suspension.
   """
   suspensionReason: String
 
   """
-  The path at which it is reached.
+  URL path of the enrollment.
   """
   currentPath: String
 
   """
-  What kind of thing the enrolment came by.
+  Type of the record that the enrollment came from.
   """
   originationSourceType: String
 
   """
-  The raw id of what the enrolment came by.
+  Raw id of the record that the enrollment came from.
   """
   originationSourceId: ID
 
@@ -1993,23 +1992,23 @@ type CourseEnrollment implements Node {
   updatedAt: DateTime
 
   """
-  Who is enrolled. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
+  Contact who is enrolled. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `emailAddress` + "`" + `, ` + "`" + `firstName` + "`" + `, ` + "`" + `lastName` + "`" + `, ` + "`" + `phoneNumber` + "`" + `, else 1 REST call per 20 contacts.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The course. Cost: none where it is known, else 1 REST call.
+  Course that the contact is enrolled in. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per course.
   """
   course: Course @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the enrollment. Cost: none where it is known, else 1 REST call.
+  Workspace of the enrollment. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of enrollments.
+Page of enrollments, as a Relay connection.
 """
 type CourseEnrollmentConnection {
   """
@@ -2023,13 +2022,13 @@ type CourseEnrollmentConnection {
   edges: [CourseEnrollmentEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of enrollments.
+Row of a page of enrollments, with its cursor.
 """
 type CourseEnrollmentEdge {
   """
@@ -2044,16 +2043,16 @@ type CourseEnrollmentEdge {
 }
 
 """
-Conditions for enrollments: a row meets all of them. An empty list of values matches nothing.
+Conditions for enrollments. Rows must meet all of them. An empty list of values matches no rows.
 """
 input CourseEnrollmentFilter {
   """
-  Any of these enrollments, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these enrollments, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Of any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only enrollments of these contacts, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   contactIds: [ID!]
 }
@@ -2069,22 +2068,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): CourseConnection @semanticNonNull
@@ -2092,7 +2091,7 @@ extend type Workspace {
 
 extend type Course {
   """
-  Sections of the course. They include the hidden root section that holds all others. Cost: 1 REST call per course and 20 sections.
+  Sections of the course. The list includes the hidden root section, which contains all others. Cost: 1 REST call per 20 sections of each course.
   """
   sections(
     """
@@ -2101,32 +2100,32 @@ extend type Course {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): CourseSectionConnection @semanticNonNull
 
   """
-  Enrollments of the course. Cost: 1 REST call per course and 20 enrollments.
+  Enrollments of the course. Cost: 1 REST call per 20 enrollments of each course.
   """
   enrollments(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: CourseEnrollmentFilter
 
@@ -2136,22 +2135,22 @@ extend type Course {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): CourseEnrollmentConnection @semanticNonNull
@@ -2159,7 +2158,7 @@ extend type Course {
 
 extend type CourseSection {
   """
-  Lessons of the section. Cost: 1 REST call per section and 20 lessons.
+  Lessons of the section. Cost: 1 REST call per 20 lessons of each section.
   """
   lessons(
     """
@@ -2168,22 +2167,22 @@ extend type CourseSection {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): CourseLessonConnection @semanticNonNull
@@ -2191,26 +2190,26 @@ extend type CourseSection {
 
 extend type Contact {
   """
-  Enrollments of the contact. Cost: 1 REST call for the courses and 1 for each of them, for any number of contacts.
+  Enrollments of the contact. Cost: 1 REST call per 20 courses and 1 for each of them, for any number of contacts.
   """
   enrollments(
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): CourseEnrollmentConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -2219,11 +2218,11 @@ extend type Contact {
 	{Name: "../sdl/form_submission.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-What a visitor has sent by a form of a page.
+A form that a visitor submitted on a page.
 """
 type FormSubmission implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -2238,7 +2237,7 @@ type FormSubmission implements Node {
   publicId: String
 
   """
-  What was filled in.
+  Submitted values, one per form field.
   """
   data: [FormAnswer!]!
 
@@ -2253,23 +2252,23 @@ type FormSubmission implements Node {
   updatedAt: DateTime
 
   """
-  Who has sent it, if that is known. Cost: none where it is known, else 1 REST call per 20 contacts.
+  Contact who submitted the form; null if unknown. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 contacts.
   """
   contact: Contact @goField(batch: true, forceResolver: true)
 
   """
-  The page that the form is on. Cost: none where it is known, else 1 REST call per 20 pages.
+  Page that contains the form. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 pages.
   """
   page: Page @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the form submission. Cost: none where it is known, else 1 REST call.
+  Workspace of the form submission. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of form submissions.
+Page of form submissions, as a Relay connection.
 """
 type FormSubmissionConnection {
   """
@@ -2283,13 +2282,13 @@ type FormSubmissionConnection {
   edges: [FormSubmissionEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of form submissions.
+Row of a page of form submissions, with its cursor.
 """
 type FormSubmissionEdge {
   """
@@ -2304,36 +2303,36 @@ type FormSubmissionEdge {
 }
 
 """
-Conditions for form submissions: a row meets all of them. An empty list of values matches nothing.
+Conditions for form submissions. Rows must meet all of them. An empty list of values matches no rows.
 """
 input FormSubmissionFilter {
   """
-  Any of these form submissions, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these form submissions, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Submitted by any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only submissions by these contacts, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   contactIds: [ID!]
 
   """
-  Submitted on any of these pages, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only submissions on these pages, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   pageIds: [ID!]
 }
 
 """
-A field of a form, and what was filled in.
+A field of a submitted form.
 """
 type FormAnswer {
   """
-  The field's name.
+  Name of the field.
   """
   key: String!
 
   """
-  What was filled in.
+  Submitted value.
   """
   value: String
 }
@@ -2344,7 +2343,7 @@ extend type Workspace {
   """
   formSubmissions(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: FormSubmissionFilter
 
@@ -2354,22 +2353,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FormSubmissionConnection @semanticNonNull
@@ -2386,22 +2385,22 @@ extend type Contact {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FormSubmissionConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -2418,22 +2417,22 @@ extend type Page {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FormSubmissionConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -2446,7 +2445,7 @@ A place that products are sent from.
 """
 type FulfillmentLocation implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -2511,13 +2510,13 @@ type FulfillmentLocation implements Node {
   updatedAt: DateTime
 
   """
-  Workspace of the location. Cost: none where it is known, else 1 REST call.
+  Workspace of the location. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of locations.
+Page of locations, as a Relay connection.
 """
 type FulfillmentLocationConnection {
   """
@@ -2531,13 +2530,13 @@ type FulfillmentLocationConnection {
   edges: [FulfillmentLocationEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of locations.
+Row of a page of locations, with its cursor.
 """
 type FulfillmentLocationEdge {
   """
@@ -2552,16 +2551,16 @@ type FulfillmentLocationEdge {
 }
 
 """
-Address of a location.
+Address of a fulfillment location.
 """
 input LocationAddressInput @goModel(model: "map[string]any") {
   """
-  First line.
+  First line of the street.
   """
   addressOne: String
 
   """
-  Second line.
+  Second line of the street.
   """
   addressTwo: String
 
@@ -2587,11 +2586,11 @@ input LocationAddressInput @goModel(model: "map[string]any") {
 }
 
 """
-Location to create.
+Input of ` + "`" + `createFulfillmentLocation` + "`" + `.
 """
 input CreateFulfillmentLocationInput @goModel(model: "map[string]any") {
   """
-  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   workspaceId: ID!
 
@@ -2636,27 +2635,27 @@ Result of ` + "`" + `createFulfillmentLocation` + "`" + `.
 """
 type CreateFulfillmentLocationPayload {
   """
-  Location as it is now; null if ClickFunnels refused.
+  Location after the change; null if ClickFunnels refused.
   """
   fulfillmentLocation: FulfillmentLocation @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Changes of a location.
+Input of ` + "`" + `updateFulfillmentLocation` + "`" + `.
 """
 input UpdateFulfillmentLocationInput @goModel(model: "map[string]any") {
   """
-  Location, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Location's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the location, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the location's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
@@ -2701,27 +2700,27 @@ Result of ` + "`" + `updateFulfillmentLocation` + "`" + `.
 """
 type UpdateFulfillmentLocationPayload {
   """
-  Location as it is now; null if ClickFunnels refused.
+  Location after the change; null if ClickFunnels refused.
   """
   fulfillmentLocation: FulfillmentLocation @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Location to delete.
+Input of ` + "`" + `deleteFulfillmentLocation` + "`" + `.
 """
 input DeleteFulfillmentLocationInput @goModel(model: "map[string]any") {
   """
-  Location, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Location's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the location, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the location's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
@@ -2736,22 +2735,22 @@ type DeleteFulfillmentLocationPayload {
   deletedFulfillmentLocationId: ID @goField(name: "ID")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Address of a location.
+Address of a fulfillment location.
 """
 type LocationAddress {
   """
-  First line.
+  First line of the street.
   """
   addressOne: String
 
   """
-  Second line.
+  Second line of the street.
   """
   addressTwo: String
 
@@ -2787,22 +2786,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FulfillmentLocationConnection @semanticNonNull
@@ -2810,31 +2809,31 @@ extend type Workspace {
 
 extend type Mutation {
   """
-  Creates a location. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  Creates a location. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createFulfillmentLocation(
     """
-    Location to create.
+    Input of ` + "`" + `createFulfillmentLocation` + "`" + `.
     """
     input: CreateFulfillmentLocationInput!
   ): CreateFulfillmentLocationPayload
 
   """
-  Changes a location: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a location. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateFulfillmentLocation(
     """
-    Changes of a location.
+    Input of ` + "`" + `updateFulfillmentLocation` + "`" + `.
     """
     input: UpdateFulfillmentLocationInput!
   ): UpdateFulfillmentLocationPayload
 
   """
-  Deletes a location. Cost: 1 REST call.
+  Deletes a location. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   deleteFulfillmentLocation(
     """
-    Location to delete.
+    Input of ` + "`" + `deleteFulfillmentLocation` + "`" + `.
     """
     input: DeleteFulfillmentLocationInput!
   ): DeleteFulfillmentLocationPayload
@@ -2843,11 +2842,11 @@ extend type Mutation {
 	{Name: "../sdl/funnel.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A funnel: pages that a visitor goes through.
+A funnel: pages that visitors go through.
 """
 type Funnel implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -2862,27 +2861,27 @@ type Funnel implements Node {
   publicId: String
 
   """
-  The funnel's name.
+  Name of the funnel.
   """
   name: String!
 
   """
-  Whether it has been put away.
+  Whether the funnel is archived.
   """
   archived: Boolean
 
   """
-  The path at which it is reached.
+  URL path of the funnel.
   """
   currentPath: String!
 
   """
-  Whether it takes real payments.
+  Whether the funnel takes real payments.
   """
   liveMode: Boolean
 
   """
-  The raw id of its favicon.
+  Raw id of the favicon.
   """
   faviconImageId: ID
 
@@ -2897,33 +2896,33 @@ type Funnel implements Node {
   updatedAt: DateTime
 
   """
-  Favicon. Cost: none where it is known, else 1 REST call.
+  Favicon. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
   """
   faviconImage: Image @goField(batch: true, forceResolver: true)
 
   """
-  Tags of the funnel. Cost: none, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is selected; then 1 REST call per 20 funnel tags.
+  Tags of the funnel. Cost: none, or 1 REST call per 20 funnel tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
   """
   tags: [FunnelTag!] @goField(batch: true, forceResolver: true)
 
   """
-  The HTML that goes into the head of its pages. Asked for only where you name it.
+  HTML for the head of the funnel's pages. ClickFunnels sends it only if it is selected.
   """
   headCode: String
 
   """
-  The HTML that goes to the end of its pages. Asked for only where you name it.
+  HTML for the end of the funnel's pages. ClickFunnels sends it only if it is selected.
   """
   footerCode: String
 
   """
-  Workspace of the funnel. Cost: none where it is known, else 1 REST call.
+  Workspace of the funnel. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of funnels.
+Page of funnels, as a Relay connection.
 """
 type FunnelConnection {
   """
@@ -2937,13 +2936,13 @@ type FunnelConnection {
   edges: [FunnelEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of funnels.
+Row of a page of funnels, with its cursor.
 """
 type FunnelEdge {
   """
@@ -2958,11 +2957,11 @@ type FunnelEdge {
 }
 
 """
-Conditions for funnels: a row meets all of them. An empty list of values matches nothing.
+Conditions for funnels. Rows must meet all of them. An empty list of values matches no rows.
 """
 input FunnelFilter {
   """
-  Any of these funnels, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these funnels, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 }
@@ -2972,7 +2971,7 @@ A tag for funnels.
 """
 type FunnelTag implements Tag & Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -3007,13 +3006,13 @@ type FunnelTag implements Tag & Node {
   updatedAt: DateTime
 
   """
-  Workspace of the funnel tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the funnel tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of funnel tags.
+Page of funnel tags, as a Relay connection.
 """
 type FunnelTagConnection {
   """
@@ -3027,13 +3026,13 @@ type FunnelTagConnection {
   edges: [FunnelTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of funnel tags.
+Row of a page of funnel tags, with its cursor.
 """
 type FunnelTagEdge {
   """
@@ -3048,26 +3047,26 @@ type FunnelTagEdge {
 }
 
 """
-Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+Conditions for funnel tags. Rows must meet all of them. An empty list of values matches no rows.
 """
 input FunnelTagFilter {
   """
-  Any of these funnel tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these funnel tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Any of these values of ` + "`" + `name` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `name` + "`" + `; at most 100.
   """
   names: [String!]
 }
 
 """
-Funnel tag to create.
+Input of ` + "`" + `createFunnelTag` + "`" + `.
 """
 input CreateFunnelTagInput @goModel(model: "map[string]any") {
   """
-  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   workspaceId: ID!
 
@@ -3087,27 +3086,27 @@ Result of ` + "`" + `createFunnelTag` + "`" + `.
 """
 type CreateFunnelTagPayload {
   """
-  Funnel tag as it is now; null if ClickFunnels refused.
+  Funnel tag after the change; null if ClickFunnels refused.
   """
   funnelTag: FunnelTag @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Changes of a funnel tag.
+Input of ` + "`" + `updateFunnelTag` + "`" + `.
 """
 input UpdateFunnelTagInput @goModel(model: "map[string]any") {
   """
-  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Funnel tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the funnel tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
@@ -3127,27 +3126,27 @@ Result of ` + "`" + `updateFunnelTag` + "`" + `.
 """
 type UpdateFunnelTagPayload {
   """
-  Funnel tag as it is now; null if ClickFunnels refused.
+  Funnel tag after the change; null if ClickFunnels refused.
   """
   funnelTag: FunnelTag @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Funnel tag to delete.
+Input of ` + "`" + `deleteFunnelTag` + "`" + `.
 """
 input DeleteFunnelTagInput @goModel(model: "map[string]any") {
   """
-  Funnel tag, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Funnel tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the funnel tag, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the funnel tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
@@ -3162,7 +3161,7 @@ type DeleteFunnelTagPayload {
   deletedFunnelTagId: ID @goField(name: "ID")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
@@ -3173,7 +3172,7 @@ extend type Workspace {
   """
   funnels(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: FunnelFilter
 
@@ -3183,22 +3182,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FunnelConnection @semanticNonNull
@@ -3208,7 +3207,7 @@ extend type Workspace {
   """
   funnelTags(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: FunnelTagFilter
 
@@ -3218,22 +3217,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): FunnelTagConnection @semanticNonNull
@@ -3241,31 +3240,31 @@ extend type Workspace {
 
 extend type Mutation {
   """
-  Creates a funnel tag. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  Creates a funnel tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createFunnelTag(
     """
-    Funnel tag to create.
+    Input of ` + "`" + `createFunnelTag` + "`" + `.
     """
     input: CreateFunnelTagInput!
   ): CreateFunnelTagPayload
 
   """
-  Changes a funnel tag: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a funnel tag. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateFunnelTag(
     """
-    Changes of a funnel tag.
+    Input of ` + "`" + `updateFunnelTag` + "`" + `.
     """
     input: UpdateFunnelTagInput!
   ): UpdateFunnelTagPayload
 
   """
-  Deletes a funnel tag. Cost: 1 REST call.
+  Deletes a funnel tag. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   deleteFunnelTag(
     """
-    Funnel tag to delete.
+    Input of ` + "`" + `deleteFunnelTag` + "`" + `.
     """
     input: DeleteFunnelTagInput!
   ): DeleteFunnelTagPayload
@@ -3274,11 +3273,11 @@ extend type Mutation {
 	{Name: "../sdl/image.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A picture of a workspace.
+An image of a workspace.
 """
 type Image implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -3293,7 +3292,7 @@ type Image implements Node {
   publicId: String
 
   """
-  Address of the picture.
+  URL of the image.
   """
   url: String!
 
@@ -3303,7 +3302,7 @@ type Image implements Node {
   altText: String
 
   """
-  Name of the picture.
+  Name of the image.
   """
   name: String
 
@@ -3318,13 +3317,13 @@ type Image implements Node {
   updatedAt: DateTime
 
   """
-  Workspace of the image. Cost: none where it is known, else 1 REST call.
+  Workspace of the image. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of images.
+Page of images, as a Relay connection.
 """
 type ImageConnection {
   """
@@ -3338,13 +3337,13 @@ type ImageConnection {
   edges: [ImageEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of images.
+Row of a page of images, with its cursor.
 """
 type ImageEdge {
   """
@@ -3369,22 +3368,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ImageConnection @semanticNonNull
@@ -3393,11 +3392,11 @@ extend type Workspace {
 	{Name: "../sdl/order.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-What a contact has bought, or subscribed to.
+A purchase or subscription of a contact.
 """
 type Order implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -3412,42 +3411,42 @@ type Order implements Node {
   publicId: String
 
   """
-  The number that the customer sees.
+  Order number that the customer sees.
   """
   orderNumber: String
 
   """
-  Whether it was paid for real.
+  Whether the payment is real, not a test.
   """
   liveMode: Boolean
 
   """
-  ` + "`" + `one-time-order` + "`" + ` or ` + "`" + `subscription-order` + "`" + `. New ones can come.
+  Type of the order: ` + "`" + `one-time-order` + "`" + ` or ` + "`" + `subscription-order` + "`" + `. ClickFunnels may add values.
   """
   orderType: String
 
   """
-  How far the payment is, such as ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. New ones can come.
+  State of the payment, such as ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
   """
   billingStatus: String
 
   """
-  How far the service is, such as ` + "`" + `active` + "`" + `, ` + "`" + `canceled` + "`" + `, ` + "`" + `churned` + "`" + ` or ` + "`" + `completed` + "`" + `. New ones can come.
+  State of the service, such as ` + "`" + `active` + "`" + `, ` + "`" + `canceled` + "`" + `, ` + "`" + `churned` + "`" + ` or ` + "`" + `completed` + "`" + `. ClickFunnels may add values.
   """
   serviceStatus: String
 
   """
-  What it comes to, in ` + "`" + `currency` + "`" + `.
+  Total amount, in ` + "`" + `currency` + "`" + `.
   """
   totalAmount: Decimal
 
   """
-  The taxes in it, in ` + "`" + `currency` + "`" + `.
+  Taxes included in the total, in ` + "`" + `currency` + "`" + `.
   """
   taxAmount: Decimal
 
   """
-  The currency as its three-letter code; ClickFunnels sends it in either case.
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
   """
   currency: String!
 
@@ -3457,112 +3456,112 @@ type Order implements Node {
   inTrial: Boolean
 
   """
-  When the trial ends.
+  Time when the trial ends.
   """
   trialEndAt: DateTime
 
   """
-  When the customer is charged next.
+  Time of the next charge.
   """
   nextChargeAt: DateTime
 
   """
-  When the service began.
+  Time when the service began.
   """
   activatedAt: DateTime
 
   """
-  When it was cancelled.
+  Time of the cancellation.
   """
   canceledAt: DateTime
 
   """
-  Who has cancelled it.
+  Person or system that cancelled the order.
   """
   canceledBy: String
 
   """
-  Why it was cancelled.
+  Reason for the cancellation.
   """
   cancelReason: String
 
   """
-  Why it was cancelled, in more words.
+  Detailed reason for the cancellation.
   """
   cancelDescription: String
 
   """
-  When the customer was lost.
+  Time when the customer churned.
   """
   churnedAt: DateTime
 
   """
-  Until when it is paid.
+  Time until which the order is paid.
   """
   paidUntil: DateTime
 
   """
-  How many of its recurring invoices are paid.
+  Number of paid recurring invoices.
   """
   recurringInvoicesPaidCount: Int
 
   """
-  Notes of the team.
+  Notes of the team about the order.
   """
   notes: String
 
   """
-  The phone number that was given with it.
+  Phone number given with the order.
   """
   phoneNumber: String
 
   """
-  The name of the funnel it came by.
+  Name of the funnel that the order came from.
   """
   funnelName: String
 
   """
-  The name of the page it came by.
+  Name of the page that the order came from.
   """
   pageName: String
 
   """
-  The raw id of what it came by.
+  Raw id of the channel that the order came from.
   """
   originationChannelId: ID
 
   """
-  What kind of thing it came by.
+  Type of the channel that the order came from.
   """
   originationChannelType: String
 
   """
-  The name of what it came by.
+  Name of the channel that the order came from.
   """
   originationChannelName: String
 
   """
-  Who takes the payment, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. New ones can come.
+  Payment processor, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. ClickFunnels may add values.
   """
   paymentProcessor: String
 
   """
-  The id of the payment method.
+  Id of the payment method.
   """
   billingPaymentMethodId: ID
 
   """
-  Its id in another system.
+  Id of the order in another system.
   """
   externalId: String
 
   """
-  The id of the sharing by which it came to this workspace.
+  Id of the sharing that brought the order to this workspace.
   """
   workspaceSharingId: ID
 
   """
-  What it had been before a change.
+  Previous line item, before a change.
   """
   previousLineItem: String
 
@@ -3572,42 +3571,42 @@ type Order implements Node {
   shippingAddress: Address
 
   """
-  Billing address. ClickFunnels sends neither names nor a phone number for it.
+  Billing address. ClickFunnels sends no names or phone number for it.
   """
   billingAddress: Address
 
   """
-  The raw ids of its tags.
+  Raw ids of the order's tags.
   """
   tagIds: [ID!]
 
   """
-  The raw ids of the discounts in it.
+  Raw ids of the order's discounts.
   """
   discountIds: [ID!]
 
   """
-  What was bought. It comes with the order: no REST call.
+  Line items of the order. Cost: none.
   """
   lineItems: [OrderLineItem!]
 
   """
-  The groups that the contact was in. They come with the order: no REST call.
+  Groups that the contact was in. Cost: none.
   """
   contactGroups: [NamedRecord!]
 
   """
-  The segments that it belongs to. They come with the order: no REST call.
+  Segments that the order belongs to. Cost: none.
   """
   segments: [NamedRecord!]
 
   """
-  Who is paid for having brought the customer.
+  Affiliate who is paid for referring the customer.
   """
   affiliate: OrderAffiliate
 
   """
-  The code by which the customer was brought.
+  Referral code that brought the customer.
   """
   referralCode: OrderReferralCode
 
@@ -3622,23 +3621,23 @@ type Order implements Node {
   updatedAt: DateTime
 
   """
-  Who has ordered. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
+  Contact who placed the order. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The page it came by. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 pages.
+  Page that the order came from. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 pages.
   """
   page: Page @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the order. Cost: none where it is known, else 1 REST call.
+  Workspace of the order. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of orders.
+Page of orders, as a Relay connection.
 """
 type OrderConnection {
   """
@@ -3652,13 +3651,13 @@ type OrderConnection {
   edges: [OrderEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of orders.
+Row of a page of orders, with its cursor.
 """
 type OrderEdge {
   """
@@ -3673,201 +3672,201 @@ type OrderEdge {
 }
 
 """
-Conditions for orders: a row meets all of them. An empty list of values matches nothing.
+Conditions for orders. Rows must meet all of them. An empty list of values matches no rows.
 """
 input OrderFilter {
   """
-  Any of these orders, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these orders, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Ordered by any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only orders of these contacts, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   contactIds: [ID!]
 
   """
-  Any of these values of ` + "`" + `orderType` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `orderType` + "`" + `; at most 100.
   """
   orderTypes: [String!]
 
   """
-  Value of ` + "`" + `liveMode` + "`" + `.
+  Only rows with this value of ` + "`" + `liveMode` + "`" + `.
   """
   liveMode: Boolean
 }
 
 """
-A position of an order.
+A line item of an order.
 """
 type OrderLineItem {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  How many.
+  Quantity bought.
   """
   quantity: Int
 
   """
-  How it was prorated.
+  Proration of the line item.
   """
   prorated: String
 
   """
-  When the position was made.
+  Time of creation.
   """
   createdAt: DateTime
 
   """
-  When the position was last changed.
+  Time of the last change.
   """
   updatedAt: DateTime
 
   """
-  The product as it was then.
+  Product as it was when it was ordered.
   """
   originalProduct: NamedRecord
 
   """
-  The product as it is now. Cost: none where it is known, else 1 REST call per 20 products.
+  Product as it is now. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 products.
   """
   product: Product @goField(batch: true, forceResolver: true)
 
   """
-  The price it was bought for.
+  Price at which the product was bought.
   """
   price: OrderPrice
 
   """
-  The variant of the product.
+  Variant of the product.
   """
   variant: OrderVariant
 }
 
 """
-The price of a position of an order.
+The price of a line item.
 """
 type OrderPrice {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  How much, in ` + "`" + `currency` + "`" + `.
+  Amount, in ` + "`" + `currency` + "`" + `.
   """
   amount: Decimal
 
   """
-  The currency as its three-letter code; ClickFunnels sends it in either case.
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
   """
   currency: String
 
   """
-  How long it is paid for.
+  Duration of the payments.
   """
   duration: String
 
   """
-  The unit of the time between payments.
+  Unit of the time between payments.
   """
   interval: String
 
   """
-  How many of these units are between payments.
+  Number of ` + "`" + `interval` + "`" + ` units between payments.
   """
   intervalCount: String
 }
 
 """
-The variant of a product in a position of an order.
+The product variant in a line item of an order.
 """
 type OrderVariant {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  The variant's name.
+  Name of the variant.
   """
   name: String
 
   """
-  What it is.
+  Description of the variant.
   """
   description: String
 
   """
-  The stock keeping unit.
+  Stock keeping unit (SKU).
   """
   sku: String
 }
 
 """
-A record with its ids and name only.
+A record with only its ids and name.
 """
 type NamedRecord {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  The name.
+  Name of the record.
   """
   name: String
 }
 
 """
-Who is paid for having brought a customer.
+An affiliate who is paid for referring a customer.
 """
 type OrderAffiliate {
   """
-  The name.
+  Name of the affiliate.
   """
   name: String
 
   """
-  The e-mail address.
+  E-mail address of the affiliate.
   """
   email: String
 }
 
 """
-A code by which a customer was brought.
+A referral code that brought a customer.
 """
 type OrderReferralCode {
   """
-  The code.
+  Text of the code.
   """
   code: String
 
   """
-  Whether it is the affiliate's own.
+  Whether it is the affiliate's default code.
   """
   default: Boolean
 }
@@ -3878,7 +3877,7 @@ extend type Workspace {
   """
   orders(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: OrderFilter
 
@@ -3888,22 +3887,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderConnection @semanticNonNull
@@ -3920,22 +3919,22 @@ extend type Contact {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -3944,11 +3943,11 @@ extend type Contact {
 	{Name: "../sdl/order_invoice.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A bill for an order.
+An invoice for an order.
 """
 type OrderInvoice implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -3963,92 +3962,92 @@ type OrderInvoice implements Node {
   publicId: String
 
   """
-  The number that the customer sees.
+  Invoice number that the customer sees.
   """
   invoiceNumber: String
 
   """
-  How far the payment is, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. New ones can come.
+  State of the payment, such as ` + "`" + `draft` + "`" + `, ` + "`" + `paid` + "`" + `, ` + "`" + `unpaid` + "`" + `, ` + "`" + `past-due` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
   """
   status: String
 
   """
-  What it is for.
+  Type of the invoice.
   """
   invoiceType: OrderInvoiceType
 
   """
-  What is still to be paid, in ` + "`" + `currency` + "`" + `.
+  Amount that is still due, in ` + "`" + `currency` + "`" + `.
   """
   dueAmount: Decimal
 
   """
-  What it comes to, in ` + "`" + `currency` + "`" + `.
+  Total amount, in ` + "`" + `currency` + "`" + `.
   """
   totalAmount: Decimal
 
   """
-  What it comes to without taxes, shipping and discounts, in ` + "`" + `currency` + "`" + `.
+  Amount without taxes, shipping and discounts, in ` + "`" + `currency` + "`" + `.
   """
   subtotalAmount: Decimal
 
   """
-  The taxes in it, in ` + "`" + `currency` + "`" + `.
+  Taxes included in the total, in ` + "`" + `currency` + "`" + `.
   """
   taxAmount: Decimal
 
   """
-  The shipping in it, in ` + "`" + `currency` + "`" + `.
+  Shipping included in the total, in ` + "`" + `currency` + "`" + `.
   """
   shippingAmount: Decimal
 
   """
-  What was taken off, in ` + "`" + `currency` + "`" + `.
+  Amount of the discounts, in ` + "`" + `currency` + "`" + `.
   """
   discountAmount: Decimal
 
   """
-  The currency as its three-letter code; ClickFunnels sends it in either case.
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
   """
   currency: String
 
   """
-  When it was issued.
+  Time when the invoice was issued.
   """
   issuedAt: DateTime
 
   """
-  When it is to be paid.
+  Time when the payment is due.
   """
   dueAt: DateTime
 
   """
-  When it was paid.
+  Time of the payment.
   """
   paidAt: DateTime
 
   """
-  How far it is fulfilled, such as ` + "`" + `unfulfilled` + "`" + `, ` + "`" + `partial` + "`" + ` or ` + "`" + `complete` + "`" + `. New ones can come.
+  State of the fulfillment, such as ` + "`" + `unfulfilled` + "`" + `, ` + "`" + `partial` + "`" + ` or ` + "`" + `complete` + "`" + `. ClickFunnels may add values.
   """
   fulfillmentStatus: String
 
   """
-  Whether it can be fulfilled.
+  Whether the invoice can be fulfilled.
   """
   eligibleForFulfillment: Boolean
 
   """
-  Who takes the payment, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. New ones can come.
+  Payment processor, such as ` + "`" + `payments_ai` + "`" + `, ` + "`" + `stripe` + "`" + ` or ` + "`" + `external` + "`" + `. ClickFunnels may add values.
   """
   paymentProcessor: String
 
   """
-  Its id in another system.
+  Id of the invoice in another system.
   """
   externalId: String
 
   """
-  Its positions. They come with it: no REST call.
+  Line items of the invoice. Cost: none.
   """
   lineItems: [OrderInvoiceLineItem!]
 
@@ -4063,28 +4062,28 @@ type OrderInvoice implements Node {
   updatedAt: DateTime
 
   """
-  The order that it is for. Cost: none, unless it asks for ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `; then 1 REST call per 20 orders.
+  Order that the invoice is for. Cost: none, or 1 REST call per 20 orders for fields that invoices lack, such as ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `.
   """
   order: Order @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Who pays. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
+  Contact who pays the invoice. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
   """
   contact: Contact @goField(batch: true, forceResolver: true)
 
   """
-  ` + "`" + `invoiceType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
+  ` + "`" + `invoiceType` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
   """
   rawInvoiceType: String @goField(name: "InvoiceType")
 
   """
-  Workspace of the invoice. Cost: none where it is known, else 1 REST call.
+  Workspace of the invoice. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of invoices.
+Page of invoices, as a Relay connection.
 """
 type OrderInvoiceConnection {
   """
@@ -4098,13 +4097,13 @@ type OrderInvoiceConnection {
   edges: [OrderInvoiceEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of invoices.
+Row of a page of invoices, with its cursor.
 """
 type OrderInvoiceEdge {
   """
@@ -4119,51 +4118,51 @@ type OrderInvoiceEdge {
 }
 
 """
-Conditions for invoices: a row meets all of them. An empty list of values matches nothing.
+Conditions for invoices. Rows must meet all of them. An empty list of values matches no rows.
 """
 input OrderInvoiceFilter {
   """
-  Any of these invoices, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these invoices, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Any of these values of ` + "`" + `status` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `status` + "`" + `; at most 100.
   """
   statuses: [String!]
 
   """
-  Any of these values of ` + "`" + `invoiceType` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `invoiceType` + "`" + `; at most 100.
   """
   invoiceTypes: [OrderInvoiceType!]
 
   """
-  Any of these values of ` + "`" + `invoiceNumber` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `invoiceNumber` + "`" + `; at most 100.
   """
   invoiceNumbers: [String!]
 
   """
-  Any of these values of ` + "`" + `externalId` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `externalId` + "`" + `; at most 100.
   """
   externalIds: [String!]
 }
 
 """
-What an invoice is for.
+The type of an invoice.
 """
 enum OrderInvoiceType {
   """
-  The beginning of a subscription.
+  The start of a subscription.
   """
   INITIAL
 
   """
-  A subscription's next period.
+  The next period of a subscription.
   """
   RENEWAL
 
   """
-  Something between two periods.
+  A change between two periods.
   """
   INTERIM
 
@@ -4173,12 +4172,12 @@ enum OrderInvoiceType {
   CANCELLATION
 
   """
-  Something that is paid once.
+  A one-time payment.
   """
   ONE_TIME
 
   """
-  Money that is given back.
+  A refund.
   """
   REFUND
 
@@ -4188,237 +4187,237 @@ enum OrderInvoiceType {
   CHARGE
 
   """
-  A sale that is paid once.
+  A one-time sale.
   """
   ONE_TIME_SALE
 
   """
-  A word that this schema does not know: the field's ` + "`" + `raw…` + "`" + ` twin has it.
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
   """
   UNKNOWN
 }
 
 """
-A position of an invoice.
+A line item of an invoice.
 """
 type OrderInvoiceLineItem {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  Its id in another system.
+  Id of the line item in another system.
   """
   externalId: String
 
   """
-  How it is paid, such as ` + "`" + `one_time` + "`" + `. New ones can come.
+  Type of payment, such as ` + "`" + `one_time` + "`" + `. ClickFunnels may add values.
   """
   paymentType: String
 
   """
-  What it is.
+  Description of the line item.
   """
   description: String
 
   """
-  How many.
+  Quantity invoiced.
   """
   quantity: Int
 
   """
-  How much, in the invoice's currency.
+  Amount, in the invoice's currency.
   """
   amount: Decimal
 
   """
-  How far it is fulfilled.
+  State of the fulfillment.
   """
   fulfillmentStatus: OrderInvoiceLineItemFulfillmentStatus
 
   """
-  The id of the product in another system.
+  Id of the product in another system.
   """
   externalProductId: String
 
   """
-  What was taken off.
+  Amount of the discount.
   """
   discountAmount: Decimal
 
   """
-  The tax of the state.
+  Amount of the state tax.
   """
   stateTaxAmount: Decimal
 
   """
-  The tax of the county.
+  Amount of the county tax.
   """
   countyTaxAmount: Decimal
 
   """
-  The tax of the city.
+  Amount of the city tax.
   """
   cityTaxAmount: Decimal
 
   """
-  The tax of the district.
+  Amount of the district tax.
   """
   districtTaxAmount: Decimal
 
   """
-  The rate of the tax of the state.
+  Rate of the state tax.
   """
   stateTaxRate: Decimal
 
   """
-  The rate of the tax of the county.
+  Rate of the county tax.
   """
   countyTaxRate: Decimal
 
   """
-  The rate of the tax of the city.
+  Rate of the city tax.
   """
   cityTaxRate: Decimal
 
   """
-  The rate of the tax of the district.
+  Rate of the district tax.
   """
   districtTaxRate: Decimal
 
   """
-  Whose tax the country's is.
+  Jurisdiction of the country tax.
   """
   countryTaxJurisdiction: String
 
   """
-  Whose tax the state's is.
+  Jurisdiction of the state tax.
   """
   stateTaxJurisdiction: String
 
   """
-  Whose tax the county's is.
+  Jurisdiction of the county tax.
   """
   countyTaxJurisdiction: String
 
   """
-  Whose tax the city's is.
+  Jurisdiction of the city tax.
   """
   cityTaxJurisdiction: String
 
   """
-  When the period begins that it is for.
+  Time when the invoiced period begins.
   """
   periodStartAt: DateTime
 
   """
-  When that period ends.
+  Time when the invoiced period ends.
   """
   periodEndAt: DateTime
 
   """
-  The number of that period.
+  Number of the invoiced period.
   """
   periodNumber: String
 
   """
-  When the position was made.
+  Time of creation.
   """
   createdAt: DateTime
 
   """
-  When the position was last changed.
+  Time of the last change.
   """
   updatedAt: DateTime
 
   """
-  The price it was bought for.
+  Price at which the product was bought.
   """
   price: OrderPrice
 
   """
-  The variant of the product.
+  Variant of the product.
   """
   variant: OrderInvoiceVariant
 
   """
-  ` + "`" + `fulfillmentStatus` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
+  ` + "`" + `fulfillmentStatus` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
   """
   rawFulfillmentStatus: String @goField(name: "FulfillmentStatus")
 }
 
 """
-How far a position of an invoice is fulfilled.
+The state of the fulfillment of an invoice's line item.
 """
 enum OrderInvoiceLineItemFulfillmentStatus {
   """
-  Not yet.
+  Not fulfilled yet.
   """
   UNFULFILLED
 
   """
-  In part.
+  Fulfilled in part.
   """
   PARTIALLY_FULFILLED
 
   """
-  Wholly.
+  Completely fulfilled.
   """
   COMPLETE
 
   """
-  It does not matter.
+  Ignored for fulfillment.
   """
   IGNORED
 
   """
-  A word that this schema does not know: the field's ` + "`" + `raw…` + "`" + ` twin has it.
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
   """
   UNKNOWN
 }
 
 """
-The variant of a product in a position of an invoice.
+The product variant in a line item of an invoice.
 """
 type OrderInvoiceVariant {
   """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
   """
   rawId: ID!
 
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  The raw id of the product.
+  Raw id of the product.
   """
   productId: ID
 
   """
-  The variant's name.
+  Name of the variant.
   """
   name: String
 
   """
-  What it is.
+  Description of the variant.
   """
   description: String
 
   """
-  The stock keeping unit.
+  Stock keeping unit (SKU).
   """
   sku: String
 
   """
-  Whether it has to be sent.
+  Whether the variant must be shipped.
   """
   fulfillmentRequired: Boolean
 }
@@ -4429,7 +4428,7 @@ extend type Workspace {
   """
   orderInvoices(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: OrderInvoiceFilter
 
@@ -4439,22 +4438,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderInvoiceConnection @semanticNonNull
@@ -4462,11 +4461,11 @@ extend type Workspace {
 
 extend type Order {
   """
-  Invoices of the order. Cost: 1 REST call per order and 20 invoices.
+  Invoices of the order. Cost: 1 REST call per 20 invoices of each order.
   """
   invoices(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: OrderInvoiceFilter
 
@@ -4476,22 +4475,22 @@ extend type Order {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderInvoiceConnection @semanticNonNull
@@ -4504,7 +4503,7 @@ A tag for orders.
 """
 type OrderTag implements Tag & Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -4539,13 +4538,13 @@ type OrderTag implements Tag & Node {
   updatedAt: DateTime
 
   """
-  Workspace of the order tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the order tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of order tags.
+Page of order tags, as a Relay connection.
 """
 type OrderTagConnection {
   """
@@ -4559,13 +4558,13 @@ type OrderTagConnection {
   edges: [OrderTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of order tags.
+Row of a page of order tags, with its cursor.
 """
 type OrderTagEdge {
   """
@@ -4584,7 +4583,7 @@ A tag applied to an order.
 """
 type AppliedOrderTag implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -4609,23 +4608,23 @@ type AppliedOrderTag implements Node {
   updatedAt: DateTime
 
   """
-  The tag that was applied. Cost: none where it is known, else 1 REST call.
+  Tag that was applied. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per order tag.
   """
   tag: OrderTag @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The order. Cost: none where it is known, else 1 REST call per 20 orders.
+  Order that has the tag. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 orders.
   """
   order: Order @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the applied order tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the applied order tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of applied order tags.
+Page of applied order tags, as a Relay connection.
 """
 type AppliedOrderTagConnection {
   """
@@ -4639,13 +4638,13 @@ type AppliedOrderTagConnection {
   edges: [AppliedOrderTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of applied order tags.
+Row of a page of applied order tags, with its cursor.
 """
 type AppliedOrderTagEdge {
   """
@@ -4670,22 +4669,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderTagConnection @semanticNonNull
@@ -4693,7 +4692,7 @@ extend type Workspace {
 
 extend type Order {
   """
-  Applied order tags of the order. Cost: 1 REST call per order and 20 applied order tags.
+  Applied order tags of the order. Cost: 1 REST call per 20 applied order tags of each order.
   """
   appliedTags(
     """
@@ -4702,22 +4701,22 @@ extend type Order {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): AppliedOrderTagConnection @semanticNonNull
@@ -4725,7 +4724,7 @@ extend type Order {
 
 extend type Order {
   """
-  Tags of the order. The workspace's tags are read for it, once for all orders: one REST call for each 20.
+  Tags of the order. Cost: 1 REST call per 20 order tags of the workspace, for any number of orders.
   """
   tags: [OrderTag!] @goField(batch: true, forceResolver: true)
 }
@@ -4733,11 +4732,11 @@ extend type Order {
 	{Name: "../sdl/order_transaction.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A payment for an order, or one that was given back.
+A payment or refund of an order.
 """
 type OrderTransaction implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -4752,67 +4751,67 @@ type OrderTransaction implements Node {
   publicId: String
 
   """
-  How far it is, such as ` + "`" + `completed` + "`" + ` or ` + "`" + `refunded` + "`" + `. New ones can come.
+  State of the transaction, such as ` + "`" + `completed` + "`" + ` or ` + "`" + `refunded` + "`" + `. ClickFunnels may add values.
   """
   status: String
 
   """
-  What came of it, such as ` + "`" + `approved` + "`" + `. New ones can come.
+  Result of the transaction, such as ` + "`" + `approved` + "`" + `. ClickFunnels may add values.
   """
   result: String
 
   """
-  How much, in ` + "`" + `currency` + "`" + `.
+  Amount, in ` + "`" + `currency` + "`" + `.
   """
   amount: Decimal
 
   """
-  The currency as its three-letter code; ClickFunnels sends it in either case.
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
   """
   currency: String
 
   """
-  Why it was made.
+  Reason for the transaction.
   """
   reason: String
 
   """
-  What the payment processor calls it, such as ` + "`" + `sale` + "`" + ` or ` + "`" + `capture` + "`" + `. New ones can come.
+  Type of the transaction at the payment processor, such as ` + "`" + `sale` + "`" + ` or ` + "`" + `capture` + "`" + `. ClickFunnels may add values.
   """
   externalType: String
 
   """
-  Its id at the payment processor.
+  Id of the transaction at the payment processor.
   """
   externalId: String
 
   """
-  The acquirer reference number.
+  Acquirer reference number (ARN).
   """
   arn: String
 
   """
-  Whether it is one of a series.
+  Whether the transaction is one of a recurring series.
   """
   isRebill: Boolean
 
   """
-  Its number in the series.
+  Number of the transaction in the series.
   """
   rebillNumber: String
 
   """
-  The raw id of the transaction that it corrects.
+  Raw id of the transaction that this one adjusts.
   """
   adjustedTransactionId: ID
 
   """
-  The id of how it was paid.
+  Id of the payment instruction.
   """
   billingPaymentInstructionId: ID
 
   """
-  What kind of thing it was paid by.
+  Type of the payment instruction.
   """
   billingPaymentInstructionType: String
 
@@ -4827,18 +4826,18 @@ type OrderTransaction implements Node {
   updatedAt: DateTime
 
   """
-  The order that it is for. Cost: none where it is known, else 1 REST call per 20 orders.
+  Order that the transaction is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 orders.
   """
   order: Order @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the transaction. Cost: none where it is known, else 1 REST call.
+  Workspace of the transaction. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of transactions.
+Page of transactions, as a Relay connection.
 """
 type OrderTransactionConnection {
   """
@@ -4852,13 +4851,13 @@ type OrderTransactionConnection {
   edges: [OrderTransactionEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of transactions.
+Row of a page of transactions, with its cursor.
 """
 type OrderTransactionEdge {
   """
@@ -4874,7 +4873,7 @@ type OrderTransactionEdge {
 
 extend type Order {
   """
-  Transactions of the order. Cost: 1 REST call per order and 20 transactions.
+  Transactions of the order. Cost: 1 REST call per 20 transactions of each order.
   """
   transactions(
     """
@@ -4883,22 +4882,22 @@ extend type Order {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): OrderTransactionConnection @semanticNonNull
@@ -4907,11 +4906,11 @@ extend type Order {
 	{Name: "../sdl/page.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A page of a workspace, in a funnel or on its own.
+A page of a workspace, in a funnel or standalone.
 """
 type Page implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -4926,62 +4925,62 @@ type Page implements Node {
   publicId: String
 
   """
-  The page's name.
+  Name of the page.
   """
   name: String!
 
   """
-  The kind of page, such as ` + "`" + `funnel_page` + "`" + ` or ` + "`" + `landing_page` + "`" + `. New ones can come.
+  Type of the page, such as ` + "`" + `funnel_page` + "`" + ` or ` + "`" + `landing_page` + "`" + `. ClickFunnels may add values.
   """
   type: String
 
   """
-  Its address.
+  URL of the page.
   """
   url: String
 
   """
-  The path at which it is reached.
+  URL path of the page.
   """
   currentPath: String
 
   """
-  What it is about.
+  Description of the page.
   """
   description: String
 
   """
-  The title that search engines show.
+  Title for search engines.
   """
   seoTitle: String
 
   """
-  The description that search engines show.
+  Description for search engines.
   """
   seoDescription: String
 
   """
-  Whether search engines may list it.
+  Whether search engines may index the page.
   """
   seoIndex: Boolean
 
   """
-  The raw id of its theme.
+  Raw id of the theme.
   """
   themeId: ID
 
   """
-  The HTML that goes into its head. Asked for only where you name it.
+  HTML for the head of the page. ClickFunnels sends it only if it is selected.
   """
   headCode: String
 
   """
-  The HTML that goes to its end. Asked for only where you name it.
+  HTML for the end of the page. ClickFunnels sends it only if it is selected.
   """
   footerCode: String
 
   """
-  Its content as markup. Asked for only where you name it.
+  Content of the page as markup. ClickFunnels sends it only if it is selected.
   """
   markup: String
 
@@ -4996,18 +4995,18 @@ type Page implements Node {
   updatedAt: DateTime
 
   """
-  The funnel that it is a part of; null for a page on its own. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 funnels.
+  Funnel that contains the page; null for a standalone page. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 funnels.
   """
   funnel: Funnel @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the page. Cost: none where it is known, else 1 REST call.
+  Workspace of the page. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of pages.
+Page of pages, as a Relay connection.
 """
 type PageConnection {
   """
@@ -5021,13 +5020,13 @@ type PageConnection {
   edges: [PageEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of pages.
+Row of a page of pages, with its cursor.
 """
 type PageEdge {
   """
@@ -5042,21 +5041,21 @@ type PageEdge {
 }
 
 """
-Conditions for pages: a row meets all of them. An empty list of values matches nothing.
+Conditions for pages. Rows must meet all of them. An empty list of values matches no rows.
 """
 input PageFilter {
   """
-  Any of these pages, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these pages, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  In any of these funnels, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only pages of these funnels, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   funnelIds: [ID!]
 
   """
-  Any of these values of ` + "`" + `themeId` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `themeId` + "`" + `; at most 100.
   """
   themeIds: [ID!]
 }
@@ -5067,7 +5066,7 @@ extend type Workspace {
   """
   pages(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: PageFilter
 
@@ -5077,22 +5076,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): PageConnection @semanticNonNull
@@ -5109,22 +5108,22 @@ extend type Funnel {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): PageConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -5132,7 +5131,7 @@ extend type Funnel {
 
 extend input PageFilter {
   """
-  Only pages of funnels, or only those on their own.
+  Whether to return pages of funnels (true) or standalone pages (false).
   """
   funnelPages: Boolean
 }
@@ -5140,11 +5139,11 @@ extend input PageFilter {
 	{Name: "../sdl/product.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-What a workspace sells. It has variants, and those have prices.
+A product of a workspace. Its variants have prices.
 """
 type Product implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -5159,92 +5158,92 @@ type Product implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the product.
   """
   name: String!
 
   """
-  The path at which it is reached.
+  URL path of the product.
   """
   currentPath: String
 
   """
-  Whether it was put away.
+  Whether the product is archived.
   """
   archived: Boolean
 
   """
-  Whether the store shows it.
+  Whether the store shows the product.
   """
   visibleInStore: Boolean
 
   """
-  Whether the customer centre shows it.
+  Whether the customer center shows the product.
   """
   visibleInCustomerCenter: Boolean
 
   """
-  The title that search engines show.
+  Title for search engines.
   """
   seoTitle: String
 
   """
-  The description that search engines show.
+  Description for search engines.
   """
   seoDescription: String
 
   """
-  Whether affiliates are paid for selling it.
+  Whether affiliates earn a commission on the product.
   """
   commissionable: Boolean
 
   """
-  Where customers are sent who cancel.
+  URL that customers are sent to when they cancel.
   """
   cancellationFunnelUrl: String
 
   """
-  The raw id of its picture.
+  Raw id of the main image.
   """
   imageId: ID
 
   """
-  The raw ids of all its pictures.
+  Raw ids of all images.
   """
   imageIds: [ID!]
 
   """
-  The raw id of the picture that search engines show.
+  Raw id of the image for search engines.
   """
   seoImageId: ID
 
   """
-  The raw id of the funnel to which its address leads.
+  Raw id of the funnel that the product's URL redirects to.
   """
   redirectFunnelId: ID
 
   """
-  The raw ids of its variants.
+  Raw ids of the product's variants.
   """
   variantIds: [ID!]
 
   """
-  The raw ids of its prices.
+  Raw ids of the product's prices.
   """
   priceIds: [ID!]
 
   """
-  The raw ids of its tags.
+  Raw ids of the product's tags.
   """
   tagIds: [ID!]
 
   """
-  The raw id of the variant that is sold if none is chosen.
+  Raw id of the variant that is sold if none is chosen.
   """
   defaultVariantId: ID
 
   """
-  What its variants differ in, such as a colour.
+  Properties that distinguish the variants, such as a colour.
   """
   variantProperties: [NamedRecord!]
 
@@ -5259,17 +5258,17 @@ type Product implements Node {
   updatedAt: DateTime
 
   """
-  The variant that is sold if none is chosen. Cost: none where it is known, else 1 REST call per 20 variants.
+  Variant that is sold if none is chosen. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per variant.
   """
   defaultVariant: ProductVariant @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Tags of the product. One REST call for each 20 of all products' tags.
+  Tags of the product. Cost: 1 REST call per 20 product tags, for any number of products.
   """
   tags: [ProductTag!] @goField(batch: true, forceResolver: true)
 
   """
-  The collections that it is in. The workspace's collections are read for it, once for all products: one REST call for each 20 collections.
+  Collections that contain the product. Cost: 1 REST call per 20 product collections of the workspace, for any number of products.
   """
   collections(
     """
@@ -5278,49 +5277,49 @@ type Product implements Node {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductCollectionConnection @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Main picture. Cost: none where it is known, else 1 REST call.
+  Main image of the product. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
   """
   image: Image @goField(batch: true, forceResolver: true)
 
   """
-  All pictures. Cost: 1 REST call per 20 images of the workspace, or 1 per image if that is less.
+  All images of the product. Cost: 1 REST call per 20 images of the workspace, or 1 per image if that is less.
   """
   images: [Image!] @goField(batch: true, forceResolver: true)
 
   """
-  Picture that search engines show. Cost: none where it is known, else 1 REST call.
+  Image for search engines. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
   """
   seoImage: Image @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the product. Cost: none where it is known, else 1 REST call.
+  Workspace of the product. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of products.
+Page of products, as a Relay connection.
 """
 type ProductConnection {
   """
@@ -5334,13 +5333,13 @@ type ProductConnection {
   edges: [ProductEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of products.
+Row of a page of products, with its cursor.
 """
 type ProductEdge {
   """
@@ -5355,26 +5354,26 @@ type ProductEdge {
 }
 
 """
-Conditions for products: a row meets all of them. An empty list of values matches nothing.
+Conditions for products. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ProductFilter {
   """
-  Any of these products, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these products, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Value of ` + "`" + `visibleInStore` + "`" + `.
+  Only rows with this value of ` + "`" + `visibleInStore` + "`" + `.
   """
   visibleInStore: Boolean
 
   """
-  Value of ` + "`" + `visibleInCustomerCenter` + "`" + `.
+  Only rows with this value of ` + "`" + `visibleInCustomerCenter` + "`" + `.
   """
   visibleInCustomerCenter: Boolean
 
   """
-  Value of ` + "`" + `archived` + "`" + `.
+  Only rows with this value of ` + "`" + `archived` + "`" + `.
   """
   archived: Boolean
 }
@@ -5384,7 +5383,7 @@ A variant of a product, such as one of its sizes.
 """
 type ProductVariant implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -5399,142 +5398,142 @@ type ProductVariant implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the variant.
   """
   name: String!
 
   """
-  What it is.
+  Description of the variant.
   """
   description: String
 
   """
-  The stock keeping unit.
+  Stock keeping unit (SKU).
   """
   sku: String
 
   """
-  What kind of thing it is, such as ` + "`" + `digital` + "`" + ` or ` + "`" + `physical` + "`" + `. New ones can come.
+  Type of the product, such as ` + "`" + `digital` + "`" + ` or ` + "`" + `physical` + "`" + `. ClickFunnels may add values.
   """
   productType: String
 
   """
-  Whether it is the one that is sold if none is chosen.
+  Whether it is the default variant, which is sold if none is chosen.
   """
   default: Boolean
 
   """
-  Whether customers see it.
+  Whether customers see the variant.
   """
   visible: Boolean
 
   """
-  Whether it was put away.
+  Whether the variant is archived.
   """
   archived: Boolean
 
   """
-  How many are in stock.
+  Quantity in stock.
   """
   quantity: Int
 
   """
-  Whether the stock is counted.
+  Whether the stock is tracked.
   """
   trackQuantity: Boolean
 
   """
-  Whether it is sold when there is none.
+  Whether the variant is sold when it is out of stock.
   """
   outOfStockSales: String
 
   """
-  Whether it has to be sent.
+  Whether the variant must be shipped.
   """
   fulfillmentRequired: Boolean
 
   """
-  How heavy it is, in ` + "`" + `weightUnit` + "`" + `.
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
   """
   weight: Decimal
 
   """
-  The unit of the weight.
+  Unit of the weight.
   """
   weightUnit: String
 
   """
-  How high it is, in ` + "`" + `dimensionsUnit` + "`" + `.
+  Height, in ` + "`" + `dimensionsUnit` + "`" + `.
   """
   height: Decimal
 
   """
-  How wide it is, in ` + "`" + `dimensionsUnit` + "`" + `.
+  Width, in ` + "`" + `dimensionsUnit` + "`" + `.
   """
   width: Decimal
 
   """
-  How long it is, in ` + "`" + `dimensionsUnit` + "`" + `.
+  Length, in ` + "`" + `dimensionsUnit` + "`" + `.
   """
   length: Decimal
 
   """
-  The unit of the measures.
+  Unit of height, width and length.
   """
   dimensionsUnit: String
 
   """
-  Whether it is taxed.
+  Whether the variant is taxed.
   """
   taxable: String
 
   """
-  The id of its tax category.
+  Id of the tax category.
   """
   taxCategoryId: ID
 
   """
-  The id of the country where it is made.
+  Id of the country of manufacture.
   """
   countryOfManufactureId: ID
 
   """
-  The raw ids of the values that it stands for.
+  Raw ids of the variant's property values.
   """
   propertiesValueIds: [ID!]
 
   """
-  The raw ids of its tags.
+  Raw ids of the variant's tags.
   """
   tagIds: [ID!]
 
   """
-  The raw ids of the files that are delivered.
+  Raw ids of the files that are delivered.
   """
   assetIds: [ID!]
 
   """
-  The raw ids of its prices.
+  Raw ids of the variant's prices.
   """
   priceIds: [ID!]
 
   """
-  The raw ids of its pictures.
+  Raw ids of the variant's images.
   """
   imageIds: [ID!]
 
   """
-  The raw ids of the places that it is sent from.
+  Raw ids of the locations that the variant is sent from.
   """
   fulfillmentsLocationIds: [ID!]
 
   """
-  What it is among the variants, such as blue.
+  Values of the variant's properties, such as blue.
   """
   propertiesValues: [ProductPropertyValue!]
 
   """
-  The application that has made it.
+  Application that created the variant.
   """
   createdByPlatformApplication: PlatformApplication
 
@@ -5549,23 +5548,23 @@ type ProductVariant implements Node {
   updatedAt: DateTime
 
   """
-  What it is a variant of. Cost: none where it is known, else 1 REST call per 20 products.
+  Product of the variant. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 products.
   """
   product: Product @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Pictures. Cost: 1 REST call per 20 images of the workspace, or 1 per image if that is less.
+  Images of the variant. Cost: 1 REST call per 20 images of the workspace, or 1 per image if that is less.
   """
   images: [Image!] @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the variant. Cost: none where it is known, else 1 REST call.
+  Workspace of the variant. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of variants.
+Page of variants, as a Relay connection.
 """
 type ProductVariantConnection {
   """
@@ -5579,13 +5578,13 @@ type ProductVariantConnection {
   edges: [ProductVariantEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of variants.
+Row of a page of variants, with its cursor.
 """
 type ProductVariantEdge {
   """
@@ -5600,41 +5599,41 @@ type ProductVariantEdge {
 }
 
 """
-Conditions for variants: a row meets all of them. An empty list of values matches nothing.
+Conditions for variants. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ProductVariantFilter {
   """
-  Any of these variants, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these variants, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Value of ` + "`" + `visible` + "`" + `.
+  Only rows with this value of ` + "`" + `visible` + "`" + `.
   """
   visible: Boolean
 
   """
-  Value of ` + "`" + `archived` + "`" + `.
+  Only rows with this value of ` + "`" + `archived` + "`" + `.
   """
   archived: Boolean
 
   """
-  Value of ` + "`" + `fulfillmentRequired` + "`" + `.
+  Only rows with this value of ` + "`" + `fulfillmentRequired` + "`" + `.
   """
   fulfillmentRequired: Boolean
 }
 
 """
-What a variant is in one of the things that variants differ in.
+The value of a property of a variant.
 """
 type ProductPropertyValue {
   """
-  The raw id of what variants differ in; see ` + "`" + `Product.variantProperties` + "`" + `.
+  Raw id of the property; see ` + "`" + `Product.variantProperties` + "`" + `.
   """
   propertyId: ID
 
   """
-  What this variant is, such as blue.
+  Value of the property, such as blue.
   """
   value: String
 }
@@ -5644,22 +5643,22 @@ An application that works with ClickFunnels.
 """
 type PlatformApplication {
   """
-  ClickFunnels' short public id.
+  Short public id.
   """
   publicId: String
 
   """
-  The stock keeping units that it is trusted with.
+  Stock keeping units (SKUs) that the application is trusted with.
   """
   trustedSkus: [String!]
 }
 
 """
-What a variant of a product costs, and how it is paid.
+A price of a product variant, and how it is paid.
 """
 type ProductPrice implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -5674,102 +5673,102 @@ type ProductPrice implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the price.
   """
   name: String
 
   """
-  How much, in ` + "`" + `currency` + "`" + `.
+  Amount, in ` + "`" + `currency` + "`" + `.
   """
   amount: Decimal
 
   """
-  The currency as its three-letter code; ClickFunnels sends it in either case.
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
   """
   currency: String
 
   """
-  What it costs the seller, in ` + "`" + `currency` + "`" + `.
+  Cost to the seller, in ` + "`" + `currency` + "`" + `.
   """
   cost: Decimal
 
   """
-  The price it is compared with, in ` + "`" + `currency` + "`" + `.
+  Amount that the price is compared with, in ` + "`" + `currency` + "`" + `.
   """
   compareAtAmount: Decimal
 
   """
-  What is paid once in the beginning, in ` + "`" + `currency` + "`" + `.
+  One-time amount at the start, in ` + "`" + `currency` + "`" + `.
   """
   setupAmount: Decimal
 
   """
-  How it is paid.
+  How the price is paid.
   """
   paymentType: ProductPricePaymentType
 
   """
-  How many times, or how long, it is paid.
+  Number or duration of the payments.
   """
   duration: String
 
   """
-  The unit of the time between payments, such as ` + "`" + `months` + "`" + `.
+  Unit of the time between payments, such as ` + "`" + `months` + "`" + `.
   """
   interval: String
 
   """
-  How many of these units are between payments.
+  Number of ` + "`" + `interval` + "`" + ` units between payments.
   """
   intervalCount: String
 
   """
-  The unit of the trial.
+  Unit of the trial's duration.
   """
   trialInterval: String
 
   """
-  How many of these units the trial lasts.
+  Duration of the trial, in ` + "`" + `trialInterval` + "`" + ` units.
   """
   trialDuration: String
 
   """
-  What the trial costs, in ` + "`" + `currency` + "`" + `.
+  Price of the trial, in ` + "`" + `currency` + "`" + `.
   """
   trialAmount: Decimal
 
   """
-  Whether customers can cancel it themselves.
+  Whether customers can cancel by themselves.
   """
   selfCancel: Boolean
 
   """
-  Whether customers can move up from it themselves.
+  Whether customers can upgrade by themselves.
   """
   selfUpgrade: Boolean
 
   """
-  Whether customers can move down from it themselves.
+  Whether customers can downgrade by themselves.
   """
   selfDowngrade: Boolean
 
   """
-  Whether customers can take it up again themselves.
+  Whether customers can reactivate by themselves.
   """
   selfReactivate: Boolean
 
   """
-  Whether customers see it.
+  Whether customers see the price.
   """
   visible: Boolean
 
   """
-  Whether it was put away.
+  Whether the price is archived.
   """
   archived: Boolean
 
   """
-  The key by which programs know it.
+  Key that identifies the price in programs.
   """
   key: String @goField(name: "Code")
 
@@ -5784,23 +5783,23 @@ type ProductPrice implements Node {
   updatedAt: DateTime
 
   """
-  The variant that it is the price of. Cost: none where it is known, else 1 REST call per 20 variants.
+  Variant that the price is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per variant.
   """
   variant: ProductVariant @goField(batch: true, forceResolver: true)
 
   """
-  ` + "`" + `paymentType` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
+  ` + "`" + `paymentType` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
   """
   rawPaymentType: String @goField(name: "PaymentType")
 
   """
-  Workspace of the price. Cost: none where it is known, else 1 REST call.
+  Workspace of the price. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of prices.
+Page of prices, as a Relay connection.
 """
 type ProductPriceConnection {
   """
@@ -5814,13 +5813,13 @@ type ProductPriceConnection {
   edges: [ProductPriceEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of prices.
+Row of a page of prices, with its cursor.
 """
 type ProductPriceEdge {
   """
@@ -5835,51 +5834,51 @@ type ProductPriceEdge {
 }
 
 """
-Conditions for prices: a row meets all of them. An empty list of values matches nothing.
+Conditions for prices. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ProductPriceFilter {
   """
-  Any of these prices, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these prices, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Of any of these variants, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only prices of these variants, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   variantIds: [ID!]
 
   """
-  Value of ` + "`" + `visible` + "`" + `.
+  Only rows with this value of ` + "`" + `visible` + "`" + `.
   """
   visible: Boolean
 
   """
-  Value of ` + "`" + `archived` + "`" + `.
+  Only rows with this value of ` + "`" + `archived` + "`" + `.
   """
   archived: Boolean
 }
 
 """
-How a price is paid.
+The way a price is paid.
 """
 enum ProductPricePaymentType {
   """
-  Once.
+  Paid once.
   """
   ONE_TIME
 
   """
-  Again and again.
+  Paid repeatedly.
   """
   SUBSCRIPTION
 
   """
-  In parts.
+  Paid in instalments.
   """
   PAYMENT_PLAN
 
   """
-  A word that this schema does not know: the field's ` + "`" + `raw…` + "`" + ` twin has it.
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
   """
   UNKNOWN
 }
@@ -5889,7 +5888,7 @@ A collection of products.
 """
 type ProductCollection implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -5904,67 +5903,67 @@ type ProductCollection implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the collection.
   """
   name: String!
 
   """
-  What it is.
+  Description of the collection.
   """
   description: String
 
   """
-  What kind of collection it is, such as ` + "`" + `manual` + "`" + `. New ones can come.
+  Type of the collection, such as ` + "`" + `manual` + "`" + `. ClickFunnels may add values.
   """
   collectionType: String
 
   """
-  In which order its products are shown.
+  Order in which the products are shown.
   """
   sortMethod: ProductCollectionSortMethod
 
   """
-  Whether it was put away.
+  Whether the collection is archived.
   """
   archived: Boolean
 
   """
-  Whether the store shows it.
+  Whether the store shows the collection.
   """
   visibleInStore: Boolean
 
   """
-  The path at which it is reached.
+  URL path of the collection.
   """
   currentPath: String
 
   """
-  The title that search engines show.
+  Title for search engines.
   """
   seoTitle: String
 
   """
-  The description that search engines show.
+  Description for search engines.
   """
   seoDescription: String
 
   """
-  Whether search engines may list it.
+  Whether search engines may index the collection.
   """
   seoIndexable: String
 
   """
-  The raw id of its picture.
+  Raw id of the image.
   """
   imageId: ID
 
   """
-  The raw id of the picture for social media.
+  Raw id of the image for social media.
   """
   socialImageId: ID
 
   """
-  The raw ids of its products.
+  Raw ids of the collection's products.
   """
   productIds: [ID!]
 
@@ -5979,53 +5978,53 @@ type ProductCollection implements Node {
   updatedAt: DateTime
 
   """
-  Its products, in the order in which they stand in it. One REST call for each 20 of all collections' products.
+  Products of the collection, in the collection's order. Cost: 1 REST call per 20 products, for any number of collections.
   """
   products(
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductConnection @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Picture. Cost: none where it is known, else 1 REST call.
+  Image of the collection. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
   """
   image: Image @goField(batch: true, forceResolver: true)
 
   """
-  Picture for social media. Cost: none where it is known, else 1 REST call.
+  Image for social media. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
   """
   socialImage: Image @goField(batch: true, forceResolver: true)
 
   """
-  ` + "`" + `sortMethod` + "`" + ` in ClickFunnels' own word, also where the enum lacks it.
+  ` + "`" + `sortMethod` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
   """
   rawSortMethod: String @goField(name: "SortMethod")
 
   """
-  Workspace of the product collection. Cost: none where it is known, else 1 REST call.
+  Workspace of the product collection. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of product collections.
+Page of product collections, as a Relay connection.
 """
 type ProductCollectionConnection {
   """
@@ -6039,13 +6038,13 @@ type ProductCollectionConnection {
   edges: [ProductCollectionEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of product collections.
+Row of a page of product collections, with its cursor.
 """
 type ProductCollectionEdge {
   """
@@ -6060,76 +6059,76 @@ type ProductCollectionEdge {
 }
 
 """
-Conditions for product collections: a row meets all of them. An empty list of values matches nothing.
+Conditions for product collections. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ProductCollectionFilter {
   """
-  Any of these product collections, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these product collections, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Value of ` + "`" + `visibleInStore` + "`" + `.
+  Only rows with this value of ` + "`" + `visibleInStore` + "`" + `.
   """
   visibleInStore: Boolean
 
   """
-  Value of ` + "`" + `archived` + "`" + `.
+  Only rows with this value of ` + "`" + `archived` + "`" + `.
   """
   archived: Boolean
 }
 
 """
-In which order a collection's products are shown.
+The order in which a collection's products are shown.
 """
 enum ProductCollectionSortMethod {
   """
-  As they were put.
+  In the order that people chose.
   """
   MANUALLY
 
   """
-  By name.
+  By name, ascending.
   """
   NAME_ASC
 
   """
-  By name, from the end.
+  By name, descending.
   """
   NAME_DESC
 
   """
-  The most expensive first.
+  By price, highest first.
   """
   PRICE_DESC
 
   """
-  The cheapest first.
+  By price, lowest first.
   """
   PRICE_ASC
 
   """
-  What was added last comes first.
+  By time of addition to the collection, newest first.
   """
   ADDED_AT_DESC
 
   """
-  What was added first comes first.
+  By time of addition to the collection, oldest first.
   """
   ADDED_AT_ASC
 
   """
-  The newest first.
+  By time of creation, newest first.
   """
   CREATED_AT_DESC
 
   """
-  The oldest first.
+  By time of creation, oldest first.
   """
   CREATED_AT_ASC
 
   """
-  A word that this schema does not know: the field's ` + "`" + `raw…` + "`" + ` twin has it.
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
   """
   UNKNOWN
 }
@@ -6139,7 +6138,7 @@ A tag for products.
 """
 type ProductTag implements Tag & Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -6174,13 +6173,13 @@ type ProductTag implements Tag & Node {
   updatedAt: DateTime
 
   """
-  Workspace of the product tag. Cost: none where it is known, else 1 REST call.
+  Workspace of the product tag. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of product tags.
+Page of product tags, as a Relay connection.
 """
 type ProductTagConnection {
   """
@@ -6194,13 +6193,13 @@ type ProductTagConnection {
   edges: [ProductTagEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of product tags.
+Row of a page of product tags, with its cursor.
 """
 type ProductTagEdge {
   """
@@ -6215,11 +6214,11 @@ type ProductTagEdge {
 }
 
 """
-Conditions for product tags: a row meets all of them. An empty list of values matches nothing.
+Conditions for product tags. Rows must meet all of them. An empty list of values matches no rows.
 """
 input ProductTagFilter {
   """
-  Any of these product tags, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these product tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 }
@@ -6230,7 +6229,7 @@ extend type Workspace {
   """
   products(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ProductFilter
 
@@ -6240,22 +6239,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductConnection @semanticNonNull
@@ -6265,7 +6264,7 @@ extend type Workspace {
   """
   productCollections(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ProductCollectionFilter
 
@@ -6275,22 +6274,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductCollectionConnection @semanticNonNull
@@ -6300,7 +6299,7 @@ extend type Workspace {
   """
   productTags(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ProductTagFilter
 
@@ -6310,22 +6309,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductTagConnection @semanticNonNull
@@ -6333,11 +6332,11 @@ extend type Workspace {
 
 extend type Product {
   """
-  Variants of the product. Cost: 1 REST call per product and 20 variants.
+  Variants of the product. Cost: 1 REST call per 20 variants of each product.
   """
   variants(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ProductVariantFilter
 
@@ -6347,32 +6346,32 @@ extend type Product {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductVariantConnection @semanticNonNull
 
   """
-  Prices of the product. Cost: 1 REST call per product and 20 prices.
+  Prices of the product. Cost: 1 REST call per 20 prices of each product.
   """
   prices(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: ProductPriceFilter
 
@@ -6382,22 +6381,22 @@ extend type Product {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductPriceConnection @semanticNonNull
@@ -6405,7 +6404,7 @@ extend type Product {
 
 extend type ProductVariant {
   """
-  Prices of the variant. Cost: 1 REST call per 20 prices, for any number of variants.
+  Prices of the variant. Cost: 1 REST call per 20 prices, for any number of variants of the same product.
   """
   prices(
     """
@@ -6414,22 +6413,22 @@ extend type ProductVariant {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): ProductPriceConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -6438,11 +6437,11 @@ extend type ProductVariant {
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-The stages that opportunities go through.
+A sales pipeline: stages that opportunities go through.
 """
 type SalesPipeline implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -6457,12 +6456,12 @@ type SalesPipeline implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the pipeline.
   """
   name: String!
 
   """
-  What its opportunities are worth together.
+  Total value of the pipeline's opportunities.
   """
   totalValue: Decimal
 
@@ -6477,18 +6476,18 @@ type SalesPipeline implements Node {
   updatedAt: DateTime
 
   """
-  Its stages. They come with it: no REST call, unless ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + ` is asked for, which takes one for each pipeline.
+  Stages of the pipeline. Cost: none, or 1 REST call per pipeline for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
   """
   stages: [SalesPipelineStage!] @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the sales pipeline. Cost: none where it is known, else 1 REST call.
+  Workspace of the sales pipeline. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of sales pipelines.
+Page of sales pipelines, as a Relay connection.
 """
 type SalesPipelineConnection {
   """
@@ -6502,13 +6501,13 @@ type SalesPipelineConnection {
   edges: [SalesPipelineEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of sales pipelines.
+Row of a page of sales pipelines, with its cursor.
 """
 type SalesPipelineEdge {
   """
@@ -6523,11 +6522,11 @@ type SalesPipelineEdge {
 }
 
 """
-Conditions for sales pipelines: a row meets all of them. An empty list of values matches nothing.
+Conditions for sales pipelines. Rows must meet all of them. An empty list of values matches no rows.
 """
 input SalesPipelineFilter {
   """
-  Any of these sales pipelines, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these sales pipelines, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 }
@@ -6537,7 +6536,7 @@ A stage of a pipeline.
 """
 type SalesPipelineStage implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -6552,32 +6551,32 @@ type SalesPipelineStage implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the stage.
   """
   name: String!
 
   """
-  Its place in the pipeline.
+  Position in the pipeline.
   """
   sortOrder: Int
 
   """
-  How likely its opportunities are won, in percent.
+  Probability that opportunities of the stage are won, in percent.
   """
   closeProbability: Decimal
 
   """
-  What its opportunities are worth together.
+  Total value of the stage's opportunities.
   """
   totalValue: Decimal
 
   """
-  What they are worth by their likelihood.
+  Value of the stage's opportunities, weighted by their probability.
   """
   weightedValue: Decimal
 
   """
-  The raw ids of its opportunities.
+  Raw ids of the stage's opportunities.
   """
   opportunityIds: [ID!]
 
@@ -6592,22 +6591,22 @@ type SalesPipelineStage implements Node {
   updatedAt: DateTime
 
   """
-  The pipeline that it is a stage of. Cost: none where it is known, else 1 REST call per 20 sales pipelines.
+  Pipeline that contains the stage. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 sales pipelines.
   """
   pipeline: SalesPipeline @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the pipeline stage. Cost: none where it is known, else 1 REST call.
+  Workspace of the pipeline stage. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Something that could be sold to a contact.
+A possible sale to a contact.
 """
 type SalesOpportunity implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -6622,27 +6621,27 @@ type SalesOpportunity implements Node {
   publicId: String
 
   """
-  The name.
+  Name of the opportunity.
   """
   name: String!
 
   """
-  What it is worth.
+  Value of the opportunity.
   """
   value: Decimal
 
   """
-  Its place in the stage.
+  Position in the stage.
   """
   sortOrder: Int
 
   """
-  When it was closed; null if it is open.
+  Time when the opportunity was closed; null if it is open.
   """
   closedAt: DateTime
 
   """
-  The raw id of the membership of who cares for it.
+  Raw id of the membership that the opportunity is assigned to.
   """
   assigneeId: ID
 
@@ -6657,33 +6656,33 @@ type SalesOpportunity implements Node {
   updatedAt: DateTime
 
   """
-  Notes about the opportunity. They come with it: no REST call.
+  Notes about the opportunity. Cost: none.
   """
   notes: [SalesOpportunityNote!] @goField(batch: true, forceResolver: true)
 
   """
-  To whom it could be sold, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, unless ` + "`" + `emailEngagement` + "`" + ` is selected.
+  Contact of the possible sale, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The pipeline that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 sales pipelines.
+  Pipeline that the opportunity is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per 20 sales pipelines.
   """
   pipeline: SalesPipeline @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  The stage that it is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call.
+  Stage that the opportunity is in. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + `, ` + "`" + `publicId` + "`" + `, ` + "`" + `name` + "`" + `, else 1 REST call per pipeline stage.
   """
   stage: SalesPipelineStage @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the sales opportunity. Cost: none where it is known, else 1 REST call.
+  Workspace of the sales opportunity. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of sales opportunities.
+Page of sales opportunities, as a Relay connection.
 """
 type SalesOpportunityConnection {
   """
@@ -6697,13 +6696,13 @@ type SalesOpportunityConnection {
   edges: [SalesOpportunityEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of sales opportunities.
+Row of a page of sales opportunities, with its cursor.
 """
 type SalesOpportunityEdge {
   """
@@ -6718,31 +6717,31 @@ type SalesOpportunityEdge {
 }
 
 """
-Conditions for sales opportunities: a row meets all of them. An empty list of values matches nothing.
+Conditions for sales opportunities. Rows must meet all of them. An empty list of values matches no rows.
 """
 input SalesOpportunityFilter {
   """
-  Any of these sales opportunities, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these sales opportunities, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  In any of these pipelines, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only opportunities in these pipelines, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   pipelineIds: [ID!]
 
   """
-  In any of these stages, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only opportunities in these stages, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   stageIds: [ID!]
 
   """
-  For any of these contacts, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only opportunities of these contacts, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   contactIds: [ID!]
 
   """
-  Any of these values of ` + "`" + `assigneeId` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `assigneeId` + "`" + `; at most 100.
   """
   assigneeIds: [ID!]
 }
@@ -6752,7 +6751,7 @@ A note about an opportunity.
 """
 type SalesOpportunityNote implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -6787,18 +6786,18 @@ type SalesOpportunityNote implements Node {
   updatedAt: DateTime
 
   """
-  Opportunity that the note is about. Cost: none where it is known, else 1 REST call per 20 sales opportunities.
+  Opportunity that the note is about. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 sales opportunities.
   """
   opportunity: SalesOpportunity @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Workspace of the note. Cost: none where it is known, else 1 REST call.
+  Workspace of the note. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
 """
-Page of a list of notes.
+Page of notes, as a Relay connection.
 """
 type SalesOpportunityNoteConnection {
   """
@@ -6812,13 +6811,13 @@ type SalesOpportunityNoteConnection {
   edges: [SalesOpportunityNoteEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of notes.
+Row of a page of notes, with its cursor.
 """
 type SalesOpportunityNoteEdge {
   """
@@ -6833,31 +6832,31 @@ type SalesOpportunityNoteEdge {
 }
 
 """
-Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+Conditions for notes. Rows must meet all of them. An empty list of values matches no rows.
 """
 input SalesOpportunityNoteFilter {
   """
-  Any of these notes, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Only these notes, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
 
   """
-  Any of these values of ` + "`" + `createdById` + "`" + `, compared exactly; at most 100.
+  Only rows with exactly one of these values of ` + "`" + `createdById` + "`" + `; at most 100.
   """
   createdByIds: [ID!]
 }
 
 """
-Note to create.
+Input of ` + "`" + `createSalesOpportunityNote` + "`" + `.
 """
 input CreateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
   """
-  Sales opportunity, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Sales opportunity's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   salesOpportunityId: ID!
 
   """
-  Workspace of the sales opportunity, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the sales opportunity's workspace. Required unless ` + "`" + `salesOpportunityId` + "`" + ` is a global id.
   """
   workspaceId: ID
 
@@ -6877,27 +6876,27 @@ Result of ` + "`" + `createSalesOpportunityNote` + "`" + `.
 """
 type CreateSalesOpportunityNotePayload {
   """
-  Note as it is now; null if ClickFunnels refused.
+  Note after the change; null if ClickFunnels refused.
   """
   salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Changes of a note.
+Input of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
 """
 input UpdateSalesOpportunityNoteInput @goModel(model: "map[string]any") {
   """
-  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Note's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the note's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 
@@ -6917,27 +6916,27 @@ Result of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
 """
 type UpdateSalesOpportunityNotePayload {
   """
-  Note as it is now; null if ClickFunnels refused.
+  Note after the change; null if ClickFunnels refused.
   """
   salesOpportunityNote: SalesOpportunityNote @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-Note to delete.
+Input of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
 """
 input DeleteSalesOpportunityNoteInput @goModel(model: "map[string]any") {
   """
-  Note, by ` + "`" + `id` + "`" + `; or by ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  Note's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
   """
   id: ID!
 
   """
-  Workspace of the note, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; not needed with an ` + "`" + `id` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the note's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
   """
   workspaceId: ID
 }
@@ -6952,7 +6951,7 @@ type DeleteSalesOpportunityNotePayload {
   deletedSalesOpportunityNoteId: ID @goField(name: "ID")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
@@ -6963,7 +6962,7 @@ extend type Workspace {
   """
   salesPipelines(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: SalesPipelineFilter
 
@@ -6973,22 +6972,22 @@ extend type Workspace {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesPipelineConnection @semanticNonNull
@@ -6998,7 +6997,7 @@ extend type Workspace {
   """
   salesOpportunities(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: SalesOpportunityFilter
 
@@ -7008,22 +7007,22 @@ extend type Workspace {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull
@@ -7040,22 +7039,22 @@ extend type Contact {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -7072,22 +7071,22 @@ extend type SalesPipeline {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -7104,22 +7103,22 @@ extend type SalesPipelineStage {
     sort: PlacedSort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull @goField(batch: true, forceResolver: true)
@@ -7127,11 +7126,11 @@ extend type SalesPipelineStage {
 
 extend type SalesOpportunity {
   """
-  Notes of the sales opportunity. Cost: 1 REST call per sales opportunity and 20 notes.
+  Notes of the sales opportunity. Cost: 1 REST call per 20 notes of each sales opportunity.
   """
   opportunityNotes(
     """
-    Conditions that every row meets.
+    Conditions that rows must meet.
     """
     filter: SalesOpportunityNoteFilter
 
@@ -7141,22 +7140,22 @@ extend type SalesOpportunity {
     sort: Sort
 
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): SalesOpportunityNoteConnection @semanticNonNull
@@ -7164,31 +7163,31 @@ extend type SalesOpportunity {
 
 extend type Mutation {
   """
-  Creates a note. It is never created twice: where the outcome is ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Cost: 1 REST call.
+  Creates a note. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createSalesOpportunityNote(
     """
-    Note to create.
+    Input of ` + "`" + `createSalesOpportunityNote` + "`" + `.
     """
     input: CreateSalesOpportunityNoteInput!
   ): CreateSalesOpportunityNotePayload
 
   """
-  Changes a note: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a note. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateSalesOpportunityNote(
     """
-    Changes of a note.
+    Input of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
     """
     input: UpdateSalesOpportunityNoteInput!
   ): UpdateSalesOpportunityNotePayload
 
   """
-  Deletes a note. Cost: 1 REST call.
+  Deletes a note. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   deleteSalesOpportunityNote(
     """
-    Note to delete.
+    Input of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
     """
     input: DeleteSalesOpportunityNoteInput!
   ): DeleteSalesOpportunityNotePayload
@@ -7197,11 +7196,15 @@ extend type Mutation {
 	{Name: "../sdl/schema.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-One GraphQL endpoint in front of the ClickFunnels 2.0 API: teams, their
-workspaces, and the contacts in them, nested as deep as a screen needs.
+One GraphQL endpoint in front of the ClickFunnels 2.0 API. Teams, their workspaces, and
+the contacts and other records in them can be nested as deep as a screen needs.
 
-A part that fails costs only its own field: it is null, and ` + "`" + `errors` + "`" + ` says where
-and why, with a ` + "`" + `code` + "`" + ` in its ` + "`" + `extensions` + "`" + `.
+A field that fails is null, and the other fields still arrive. ` + "`" + `errors` + "`" + ` says where it
+failed and why, with a ` + "`" + `code` + "`" + ` in its ` + "`" + `extensions` + "`" + `.
+
+Descriptions of fields end with their REST calls, such as ` + "`" + `Cost: 1 REST call per 20
+contacts.` + "`" + ` Fields without this note cost none. Each record is loaded once per request,
+however often it is selected.
 """
 schema {
   query: Query
@@ -7209,11 +7212,11 @@ schema {
 }
 
 """
-The field is null only if it failed: then an error has its path.
+Marks a field that is null only if it failed. An error then has its path.
 """
 directive @semanticNonNull(
   """
-  Levels of a list that the directive is about.
+  List levels that the directive applies to.
   """
   levels: [Int!]! = [0]
 ) on FIELD_DEFINITION
@@ -7223,121 +7226,117 @@ directive @goModel(model: String) on OBJECT | INPUT_OBJECT
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean, type: String, batch: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 
 """
-Where every query begins.
+The root of all queries.
 """
 type Query {
   """
-  Any object by its ` + "`" + `id` + "`" + `, whatever its type. Null, with an error, when it does
-  not exist or your token may not see it. One REST call.
+  Object of any type by its global ` + "`" + `id` + "`" + `. Null, with an error, if it does not exist or the token may not see it. Cost: 1 REST call.
   """
   node(
     """
-    The ` + "`" + `id` + "`" + ` of an object, as this API gave it. Raw and public ids do not tell a type: use the type's own field for those.
+    Global ` + "`" + `id` + "`" + ` of the object. Raw and public ids name no type: use the type's own field for them.
     """
     id: ID!
   ): Node
 
   """
-  Many objects by their ` + "`" + `id` + "`" + `, in the order asked for. One that cannot be had is
-  null, with an error, and the others still arrive. Contacts of one workspace are
-  fetched 20 to a REST call.
+  Objects of any types by their global ids, in the given order. An object that cannot be fetched is null, with an error. Cost: 1 REST call per 20 contacts of one workspace, at most 1 per other object.
   """
   nodes(
     """
-    Up to 100 ids of objects, of any types.
+    Global ids of the objects; at most 100.
     """
     ids: [ID!]!
   ): [Node]!
 }
 
 """
-Where everything that changes something begins. Fields are carried out one after
-another, and each sees what those before it have done.
+The root of all mutations. Fields run one after another, and each sees the changes of
+the previous ones.
 
-What ClickFunnels refuses is in the payload's ` + "`" + `userErrors` + "`" + `, and then nothing has
-changed. Anything else that fails is in ` + "`" + `errors` + "`" + `; with ` + "`" + `outcome: "UNKNOWN"` + "`" + ` in its
-` + "`" + `extensions` + "`" + `, ClickFunnels may have done it all the same: look before you try
-again.
+If ClickFunnels refuses a change, the payload's ` + "`" + `userErrors` + "`" + ` has the reasons, and nothing has
+changed. All other failures are in ` + "`" + `errors` + "`" + `. If one has ` + "`" + `outcome: "UNKNOWN"` + "`" + ` in its ` + "`" + `extensions` + "`" + `, the
+change may still have happened: check before you try again.
 """
 type Mutation
 
 """
-Why ClickFunnels has refused to do what was asked.
+A reason why ClickFunnels refused a change.
 """
 type UserError {
   """
-  The field of the input that it is about, such as ` + "`" + `emailAddress` + "`" + `; null if it is about the whole or nobody can tell.
+  Input field that the error is about, such as ` + "`" + `emailAddress` + "`" + `. Null if it concerns the whole input, or if the field is unknown.
   """
   field: String
 
   """
-  What is wrong, in ClickFunnels' own words.
+  Message that says what is wrong, in ClickFunnels' words.
   """
   message: String!
 
   """
-  The class of the refusal.
+  Code of the refusal.
   """
   code: UserErrorCode!
 }
 
 """
-The classes of refusals.
+The kinds of refusals.
 """
 enum UserErrorCode {
   """
-  A value is missing or not accepted.
+  A value is missing or invalid.
   """
   INVALID
 
   """
-  It is in that state already, or another state forbids it.
+  The record is already in that state, or another state forbids the change.
   """
   CONFLICT
 
   """
-  Something that the input names does not exist.
+  A record that the input names does not exist.
   """
   NOT_FOUND
 }
 
 """
-An object with an ` + "`" + `id` + "`" + ` by which ` + "`" + `node` + "`" + ` finds it again.
+An object that ` + "`" + `node` + "`" + ` finds by its ` + "`" + `id` + "`" + `.
 """
 interface Node {
   """
-  Opaque, globally unique, and the same in every answer: the key for a client's cache.
+  Opaque, globally unique id, the same in every response. Client caches can use it as the key.
   """
   id: ID!
 }
 
 """
-Where a list's slice begins and ends, and whether there is more.
+The bounds of a page of rows, and whether there are more.
 """
 type PageInfo {
   """
-  Whether more rows follow the last one of this slice. When paging backward it is true if ` + "`" + `before` + "`" + ` was given.
+  Whether more rows follow this page. When paging backward: whether ` + "`" + `before` + "`" + ` was given.
   """
   hasNextPage: Boolean!
 
   """
-  Whether rows stand before the first one of this slice. When paging forward it is true if ` + "`" + `after` + "`" + ` was given.
+  Whether rows precede this page. When paging forward: whether ` + "`" + `after` + "`" + ` was given.
   """
   hasPreviousPage: Boolean!
 
   """
-  The first row's cursor, to be given as ` + "`" + `before` + "`" + `. Null in an empty slice.
+  Cursor of the first row, for ` + "`" + `before` + "`" + `. Null on an empty page.
   """
   startCursor: String
 
   """
-  The last row's cursor, to be given as ` + "`" + `after` + "`" + `. Null in an empty slice.
+  Cursor of the last row, for ` + "`" + `after` + "`" + `. Null on an empty page.
   """
   endCursor: String
 }
 
 """
-Which way a list runs.
+The direction of an order.
 """
 enum SortDirection {
   """
@@ -7352,77 +7351,77 @@ enum SortDirection {
 }
 
 """
-In which order rows come.
+The order of rows.
 """
 input Sort {
   """
-  What to sort by; equal rows come in the order of creation.
+  Property to sort by. Rows with equal values are in the order of creation.
   """
   property: SortProperty! = ID
 
   """
-  Which way the list runs.
+  Direction of the order.
   """
   direction: SortDirection! = ASC
 }
 
 """
-What rows can be sorted by.
+The properties that rows can be sorted by.
 """
 enum SortProperty {
   """
-  The numeric id, which is the order of creation.
+  Numeric id, which is the order of creation.
   """
   ID
 
   """
-  The time of the last change.
+  Time of the last change.
   """
   UPDATED_AT
 }
 
 """
-In which order rows come that have a place of their own.
+The order of rows that have a position.
 """
 input PlacedSort {
   """
-  What to sort by; equal rows come in the order of creation.
+  Property to sort by. Rows with equal values are in the order of creation.
   """
   property: PlacedSortProperty! = ID
 
   """
-  Which way the list runs.
+  Direction of the order.
   """
   direction: SortDirection! = ASC
 }
 
 """
-What rows can be sorted by that have a place of their own.
+The properties that rows with a position can be sorted by.
 """
 enum PlacedSortProperty {
   """
-  The numeric id, which is the order of creation.
+  Numeric id, which is the order of creation.
   """
   ID
 
   """
-  The time of the last change.
+  Time of the last change.
   """
   UPDATED_AT
 
   """
-  The place, in which people see them.
+  Position of the row, as people see it.
   """
   SORT_ORDER
 }
 
 """
-A moment in UTC as ISO 8601 text with milliseconds, such as ` + "`" + `2025-01-31T09:30:00.000Z` + "`" + `.
+Time in UTC as an ISO 8601 string with milliseconds, such as ` + "`" + `2025-01-31T09:30:00.000Z` + "`" + `.
 """
 scalar DateTime @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc3339")
 
 """
-An exact decimal number as text, such as ` + "`" + `"97.00"` + "`" + `: money is never a float.
+Exact decimal number as a string, such as ` + "`" + `"97.00"` + "`" + `. Money is never a float.
 """
 scalar Decimal
 
@@ -7438,7 +7437,7 @@ A tag of any kind of record.
 """
 interface Tag implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID!
 
@@ -7456,11 +7455,11 @@ interface Tag implements Node {
 	{Name: "../sdl/team.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A team owns workspaces and is what a person subscribes to ClickFunnels with.
+A team, which owns workspaces and subscribes to ClickFunnels.
 """
 type Team implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -7475,27 +7474,27 @@ type Team implements Node {
   publicId: String
 
   """
-  The team's name.
+  Name of the team.
   """
   name: String!
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The language that new websites are made in: ` + "`" + `en` + "`" + `, ` + "`" + `es` + "`" + `, ` + "`" + `ja` + "`" + ` or ` + "`" + `pt` + "`" + `, and perhaps others later.
+  Language of new websites: ` + "`" + `en` + "`" + `, ` + "`" + `es` + "`" + `, ` + "`" + `ja` + "`" + ` or ` + "`" + `pt` + "`" + `. ClickFunnels may add values.
   """
   locale: String!
 
   """
-  The team's people. They come with the team: no further REST call.
+  People in the team. Cost: none.
   """
   memberships: [Membership!]
 
   """
-  The team's plans with ClickFunnels, if your token may see them. They come with the team: no further REST call.
+  ClickFunnels subscriptions of the team, if the token may see them. Cost: none.
   """
   billingSubscriptions: [BillingSubscription!]
 
@@ -7511,7 +7510,7 @@ type Team implements Node {
 }
 
 """
-Page of a list of teams.
+Page of teams, as a Relay connection.
 """
 type TeamConnection {
   """
@@ -7525,13 +7524,13 @@ type TeamConnection {
   edges: [TeamEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of teams.
+Row of a page of teams, with its cursor.
 """
 type TeamEdge {
   """
@@ -7546,26 +7545,26 @@ type TeamEdge {
 }
 
 """
-Changes of a team.
+Input of ` + "`" + `updateTeam` + "`" + `.
 """
 input UpdateTeamInput @goModel(model: "map[string]any") {
   """
-  Team, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the team.
   """
   id: ID!
 
   """
-  The team's name.
+  Name of the team.
   """
   name: String
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The language that new websites are made in: ` + "`" + `en` + "`" + `, ` + "`" + `es` + "`" + `, ` + "`" + `ja` + "`" + ` or ` + "`" + `pt` + "`" + `, and perhaps others later.
+  Language of new websites: ` + "`" + `en` + "`" + `, ` + "`" + `es` + "`" + `, ` + "`" + `ja` + "`" + ` or ` + "`" + `pt` + "`" + `. ClickFunnels may add values.
   """
   locale: String
 }
@@ -7575,235 +7574,22 @@ Result of ` + "`" + `updateTeam` + "`" + `.
 """
 type UpdateTeamPayload {
   """
-  Team as it is now; null if ClickFunnels refused.
+  Team after the change; null if ClickFunnels refused.
   """
   team: Team @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 """
-A person's place in a team.
+A person's membership in a team.
 """
 type Membership implements Node {
   """
-  Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the membership by it.
-  """
-  id: ID! @goField(name: "Ref")
-
-  """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
-  """
-  rawId: ID!
-
-  """
-  ClickFunnels' short public id, as seen in its URLs.
-  """
-  publicId: String
-
-  """
-  The ` + "`" + `rawId` + "`" + ` of the person's user account.
-  """
-  userId: ID
-
-  """
-  The person's first name.
-  """
-  userFirstName: String
-
-  """
-  The person's last name.
-  """
-  userLastName: String
-
-  """
-  The ` + "`" + `rawId` + "`" + ` of the person's picture.
-  """
-  userProfilePhotoId: ID
-
-  """
-  The person's e-mail address.
-  """
-  userEmail: String
-
-  """
-  The ` + "`" + `rawId` + "`" + ` of the user who added this person.
-  """
-  addedById: ID
-
-  """
-  The ` + "`" + `rawId` + "`" + ` of the platform application that this member acts for, if it is not a person.
-  """
-  platformAgentOfId: ID
-
-  """
-  What the person may do, such as ` + "`" + `admin` + "`" + `.
-  """
-  roleIds: [String!]
-
-  """
-  When the person joined.
-  """
-  createdAt: DateTime
-
-  """
-  When the membership was last changed.
-  """
-  updatedAt: DateTime
-
-  """
-  The person's account. It comes with the membership: no further REST call.
-  """
-  user: User
-
-  """
-  The team. Cost: none where it is known, else 1 REST call.
-  """
-  team: Team @goField(batch: true, forceResolver: true)
-}
-
-"""
-A team's plan with ClickFunnels.
-"""
-type BillingSubscription implements Node {
-  """
-  Opaque and globally unique; ` + "`" + `node` + "`" + ` finds the subscription by it.
-  """
-  id: ID! @goField(name: "Ref")
-
-  """
-  ClickFunnels' numeric id, as text since it can be larger than an ` + "`" + `Int` + "`" + `.
-  """
-  rawId: ID!
-
-  """
-  ClickFunnels' short public id, as seen in its URLs.
-  """
-  publicId: String
-
-  """
-  Where the subscription stands, such as ` + "`" + `active` + "`" + `. New words may come.
-  """
-  status: String!
-
-  """
-  When the running billing cycle ends.
-  """
-  cycleEndsAt: DateTime
-
-  """
-  When the subscription was made.
-  """
-  createdAt: DateTime
-
-  """
-  When the subscription was last changed.
-  """
-  updatedAt: DateTime
-
-  """
-  What is paid for.
-  """
-  includedPrices: [IncludedPrice!]
-
-  """
-  The team. Cost: none where it is known, else 1 REST call.
-  """
-  team: Team @goField(batch: true, forceResolver: true)
-}
-
-"""
-One price of a subscription.
-"""
-type IncludedPrice {
-  """
-  ClickFunnels' numeric id of this entry.
-  """
-  rawId: ID!
-
-  """
-  The plan's key, such as ` + "`" + `pro_monthly` + "`" + `.
-  """
-  priceId: String!
-
-  """
-  How many times it is paid for.
-  """
-  quantity: Int
-
-  """
-  When the entry was made.
-  """
-  createdAt: DateTime
-
-  """
-  When the entry was last changed.
-  """
-  updatedAt: DateTime
-}
-
-extend type Query {
-  """
-  Teams that the token reaches. Cost: 1 REST call per 20 teams.
-  """
-  teams(
-    """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
-    """
-    first: Int
-
-    """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
-    """
-    after: String
-
-    """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
-    """
-    last: Int
-
-    """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
-    """
-    before: String
-  ): TeamConnection @semanticNonNull
-}
-
-extend type Mutation {
-  """
-  Changes a team: fields that are left out stay, null clears. Cost: 1 REST call.
-  """
-  updateTeam(
-    """
-    Changes of a team.
-    """
-    input: UpdateTeamInput!
-  ): UpdateTeamPayload
-}
-
-extend type Query {
-  """
-  One team. One REST call.
-  """
-  team(
-    """
-    The team's ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
-    """
-    id: ID!
-  ): Team
-}
-`, BuiltIn: false},
-	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
-
-"""
-An account.
-"""
-type User implements Node {
-  """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the membership.
   """
   id: ID! @goField(name: "Ref")
 
@@ -7818,27 +7604,240 @@ type User implements Node {
   publicId: String
 
   """
-  The e-mail address to log in with.
+  Raw id of the person's user account.
+  """
+  userId: ID
+
+  """
+  First name of the person.
+  """
+  userFirstName: String
+
+  """
+  Last name of the person.
+  """
+  userLastName: String
+
+  """
+  Raw id of the person's profile photo.
+  """
+  userProfilePhotoId: ID
+
+  """
+  E-mail address of the person.
+  """
+  userEmail: String
+
+  """
+  Raw id of the user who added this person.
+  """
+  addedById: ID
+
+  """
+  Raw id of the platform application that the member acts for; null for a person.
+  """
+  platformAgentOfId: ID
+
+  """
+  Roles of the person, such as ` + "`" + `admin` + "`" + `.
+  """
+  roleIds: [String!]
+
+  """
+  Time when the person joined.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  User account of the person. Cost: none.
+  """
+  user: User
+
+  """
+  Team of the membership. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per team.
+  """
+  team: Team @goField(batch: true, forceResolver: true)
+}
+
+"""
+A team's subscription to ClickFunnels.
+"""
+type BillingSubscription implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the subscription.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  State of the subscription, such as ` + "`" + `active` + "`" + `. ClickFunnels may add values.
+  """
+  status: String!
+
+  """
+  Time when the current billing cycle ends.
+  """
+  cycleEndsAt: DateTime
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Prices that the subscription includes. Cost: none.
+  """
+  includedPrices: [IncludedPrice!]
+
+  """
+  Team that subscribes. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per team.
+  """
+  team: Team @goField(batch: true, forceResolver: true)
+}
+
+"""
+A price of a subscription.
+"""
+type IncludedPrice {
+  """
+  ClickFunnels' numeric id of the entry.
+  """
+  rawId: ID!
+
+  """
+  Key of the plan, such as ` + "`" + `pro_monthly` + "`" + `.
+  """
+  priceId: String!
+
+  """
+  Quantity paid for.
+  """
+  quantity: Int
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+}
+
+extend type Query {
+  """
+  Teams that the token may see. Cost: 1 REST call per 20 teams.
+  """
+  teams(
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): TeamConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Changes a team. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateTeam(
+    """
+    Input of ` + "`" + `updateTeam` + "`" + `.
+    """
+    input: UpdateTeamInput!
+  ): UpdateTeamPayload
+}
+
+extend type Query {
+  """
+  Team by its id. Cost: 1 REST call.
+  """
+  team(
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the team.
+    """
+    id: ID!
+  ): Team
+}
+`, BuiltIn: false},
+	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A user account.
+"""
+type User implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  E-mail address to log in with.
   """
   email: String!
 
   """
-  The first name.
+  First name of the user.
   """
   firstName: String!
 
   """
-  The last name.
+  Last name of the user.
   """
   lastName: String!
 
   """
-  The time zone's display name, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `; not an IANA name.
+  Display name of the time zone, such as ` + "`" + `Eastern Time (US & Canada)` + "`" + `. It is not an IANA name.
   """
   timeZone: String
 
   """
-  The language, such as ` + "`" + `en` + "`" + `.
+  Language of the user, such as ` + "`" + `en` + "`" + `.
   """
   locale: String
 
@@ -7854,7 +7853,7 @@ type User implements Node {
 }
 
 """
-Page of a list of users.
+Page of users, as a Relay connection.
 """
 type UserConnection {
   """
@@ -7868,13 +7867,13 @@ type UserConnection {
   edges: [UserEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of users.
+Row of a page of users, with its cursor.
 """
 type UserEdge {
   """
@@ -7890,26 +7889,26 @@ type UserEdge {
 
 extend type Query {
   """
-  Users that the token reaches. Usually this is the agent that the token acts as; the people of a team are its ` + "`" + `memberships` + "`" + `. Cost: 1 REST call per 20 users.
+  Users that the token may see. Usually this is only the agent that the token acts as. For the people of a team, use its ` + "`" + `memberships` + "`" + `. Cost: 1 REST call per 20 users.
   """
   users(
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): UserConnection @semanticNonNull
@@ -7918,11 +7917,11 @@ extend type Query {
 	{Name: "../sdl/workspace.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
-A workspace holds contacts and all that is around them, and has a subdomain of its own.
+A workspace, which holds contacts and their data and has its own subdomain.
 """
 type Workspace implements Node {
   """
-  Global id: opaque, and found again by ` + "`" + `node` + "`" + `.
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
   """
   id: ID! @goField(name: "Ref")
 
@@ -7937,12 +7936,12 @@ type Workspace implements Node {
   publicId: String
 
   """
-  The workspace's name.
+  Name of the workspace.
   """
   name: String!
 
   """
-  The bare label, such as ` + "`" + `acme` + "`" + ` of ` + "`" + `acme.myclickfunnels.com` + "`" + `.
+  Subdomain without the domain, such as ` + "`" + `acme` + "`" + ` of ` + "`" + `acme.myclickfunnels.com` + "`" + `.
   """
   subdomain: String!
 
@@ -7957,23 +7956,23 @@ type Workspace implements Node {
   updatedAt: DateTime
 
   """
-  The team that owns it. Cost: none where it is known, else 1 REST call.
+  Team that owns the workspace. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per team.
   """
   team: Team @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  One contact of this workspace. Asked for several in one request, they share a REST call for each 20.
+  Contact of the workspace by its id. Cost: 1 REST call per 20 contacts.
   """
   contact(
     """
-    The contact's ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the contact.
     """
     id: ID!
   ): Contact
 }
 
 """
-Page of a list of workspaces.
+Page of workspaces, as a Relay connection.
 """
 type WorkspaceConnection {
   """
@@ -7987,13 +7986,13 @@ type WorkspaceConnection {
   edges: [WorkspaceEdge!]!
 
   """
-  Where the page begins and ends, and whether more rows follow.
+  Cursors of the page, and whether there are more rows.
   """
   pageInfo: PageInfo!
 }
 
 """
-Row of a list of workspaces.
+Row of a page of workspaces, with its cursor.
 """
 type WorkspaceEdge {
   """
@@ -8008,21 +8007,21 @@ type WorkspaceEdge {
 }
 
 """
-Changes of a workspace.
+Input of ` + "`" + `updateWorkspace` + "`" + `.
 """
 input UpdateWorkspaceInput @goModel(model: "map[string]any") {
   """
-  Workspace, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
   """
   id: ID!
 
   """
-  The workspace's name.
+  Name of the workspace.
   """
   name: String
 
   """
-  The bare label, such as ` + "`" + `acme` + "`" + ` of ` + "`" + `acme.myclickfunnels.com` + "`" + `.
+  Subdomain without the domain, such as ` + "`" + `acme` + "`" + ` of ` + "`" + `acme.myclickfunnels.com` + "`" + `.
   """
   subdomain: String
 }
@@ -8032,38 +8031,38 @@ Result of ` + "`" + `updateWorkspace` + "`" + `.
 """
 type UpdateWorkspacePayload {
   """
-  Workspace as it is now; null if ClickFunnels refused.
+  Workspace after the change; null if ClickFunnels refused.
   """
   workspace: Workspace @goField(name: "Record")
 
   """
-  Reasons why ClickFunnels refused; empty if it did not.
+  Reasons why ClickFunnels refused; empty on success.
   """
   userErrors: [UserError!]!
 }
 
 extend type Team {
   """
-  Workspaces of the team. Cost: 1 REST call per team and 20 workspaces.
+  Workspaces of the team. Cost: 1 REST call per 20 workspaces of each team.
   """
   workspaces(
     """
-    Number of rows from the start, or after ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another.
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
     first: Int
 
     """
-    Cursor of the row before the first one; goes with ` + "`" + `first` + "`" + `.
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
     """
     after: String
 
     """
-    Number of rows from the end, or before ` + "`" + `before` + "`" + `: 1 to 100.
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
     """
     last: Int
 
     """
-    Cursor of the row after the last one; goes with ` + "`" + `last` + "`" + `.
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
     """
     before: String
   ): WorkspaceConnection @semanticNonNull
@@ -8071,11 +8070,11 @@ extend type Team {
 
 extend type Mutation {
   """
-  Changes a workspace: fields that are left out stay, null clears. Cost: 1 REST call.
+  Changes a workspace. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   updateWorkspace(
     """
-    Changes of a workspace.
+    Input of ` + "`" + `updateWorkspace` + "`" + `.
     """
     input: UpdateWorkspaceInput!
   ): UpdateWorkspacePayload
@@ -8083,17 +8082,16 @@ extend type Mutation {
 
 extend type Query {
   """
-  One workspace. One REST call; none if only what is in it is asked for and its
-  subdomain is given, or known from before.
+  Workspace by its id. Cost: none if only its lists or records are selected and its subdomain is given or already known, else 1 REST call.
   """
   workspace(
     """
-    The workspace's ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `.
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
     """
     id: ID!
 
     """
-    The workspace's subdomain, such as ` + "`" + `acme` + "`" + `, if you know it: it saves the call that finds it out.
+    Subdomain of the workspace, such as ` + "`" + `acme` + "`" + `, if you know it. It saves the REST call that looks it up.
     """
     subdomain: String
   ): Workspace

@@ -11,42 +11,48 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// BatchKey names a batch: loads of one kind of record, in one workspace, at one level of
-// the query share their calls.
+// BatchKey identifies a batch: loads of one kind of record, in one workspace, at one level of the
+// query, share their REST calls.
 type BatchKey struct {
-	Workspace string // its raw or public id
+	Workspace string // raw or public id
 	Kind      upstream.Kind
 	Level     int
-	// Later says that a deferred fragment loads, for which nothing else has to wait.
-	Later bool
+	// Deferred says that the load belongs to a deferred fragment. Batches of other loads do not
+	// wait for it.
+	Deferred bool
 }
 
-// expectations are the loads that an operation is still to make. A batch is sent when no
-// more loads are expected for it, so that no timer has to guess when it is full. They are
-// safe for concurrent use.
+// expectations counts the loads that an operation has announced and not yet made, by their batch.
+// A batch is sent when none of its announced loads is outstanding. No timer guesses when a batch
+// is full.
+//
+// A load is announced with [Loaders.Expect] before its resolver runs, and settled with
+// [Loaders.Settle] when it has joined its batch or will not be made. expectations is safe for
+// concurrent use.
 type expectations struct {
 	mu      sync.Mutex
 	count   map[BatchKey]int
-	waiting []pending
-	watched bool // whether waiting batches are sent when the operation ends
+	waiting []pendingBatch
+	watched bool // whether end runs when the operation's context ends
 }
 
-// pending is a batch that is not yet sent, and the keys under which loads may join it.
-type pending struct {
-	keys  []BatchKey
-	later bool // whether a deferred fragment waits for it
-	send  func()
+// pendingBatch is a batch that is not sent yet, and the keys under which loads may join it.
+type pendingBatch struct {
+	keys     []BatchKey
+	deferred bool // whether a deferred fragment waits for it
+	send     func()
 }
 
-// Expect announces loads. Each key has to be given to [Loaders.Settle] once.
+// Expect announces loads. Each key must be passed to [Loaders.Settle] once.
 func (l *Loaders) Expect(keys ...BatchKey) {
 	l.expected.mu.Lock()
 	defer l.expected.mu.Unlock()
 	l.expected.add(keys)
 }
 
-// ExpectMore is [Loaders.Expect] if other loads are expected for one of the keys, or if a
-// batch for it waits, deferred fragments aside. It reports whether it announced the loads.
+// ExpectMore announces loads if one of their batches is needed anyway: another load is expected
+// for it, or it is pending. Batches that only deferred fragments wait for do not count. It
+// reports whether it announced the loads; only then must they be settled.
 func (l *Loaders) ExpectMore(keys ...BatchKey) bool {
 	e := &l.expected
 	e.mu.Lock()
@@ -68,13 +74,13 @@ func (e *expectations) add(keys []BatchKey) {
 }
 
 func (e *expectations) isOpen(key BatchKey) bool {
-	return e.count[key] > 0 || slices.ContainsFunc(e.waiting, func(p pending) bool {
-		return !p.later && slices.Contains(p.keys, key)
+	return e.count[key] > 0 || slices.ContainsFunc(e.waiting, func(p pendingBatch) bool {
+		return !p.deferred && slices.Contains(p.keys, key)
 	})
 }
 
-// Settle withdraws announced loads: they have joined their batches, or will not be made.
-// It sends the batches that are complete.
+// Settle withdraws announced loads: they have joined their batches, or will not be made. It sends
+// the batches that are now complete.
 func (l *Loaders) Settle(keys ...BatchKey) {
 	e := &l.expected
 	e.mu.Lock()
@@ -92,9 +98,9 @@ func (l *Loaders) Settle(keys ...BatchKey) {
 	}
 }
 
-// join sends a batch as soon as no more loads are expected for any of the keys, or when
-// the operation's context ends.
-func (e *expectations) join(ctx context.Context, p pending) {
+// join sends a batch as soon as no load is expected for any of its keys, or when the operation's
+// context ends.
+func (e *expectations) join(ctx context.Context, p pendingBatch) {
 	e.mu.Lock()
 	e.waiting = append(e.waiting, p)
 	complete := e.complete()
@@ -108,7 +114,8 @@ func (e *expectations) join(ctx context.Context, p pending) {
 	}
 }
 
-// end sends all waiting batches, whose calls fail, and expects no more loads.
+// end sends all pending batches, whose calls then fail with the context, and forgets all expected
+// loads.
 func (e *expectations) end() {
 	e.mu.Lock()
 	waiting := e.waiting
@@ -120,9 +127,9 @@ func (e *expectations) end() {
 }
 
 // complete removes the batches that can be sent and returns them.
-func (e *expectations) complete() []pending {
-	var complete []pending
-	e.waiting = slices.DeleteFunc(e.waiting, func(p pending) bool {
+func (e *expectations) complete() []pendingBatch {
+	var complete []pendingBatch
+	e.waiting = slices.DeleteFunc(e.waiting, func(p pendingBatch) bool {
 		expected := slices.ContainsFunc(p.keys, func(key BatchKey) bool { return e.count[key] > 0 })
 		if !expected {
 			complete = append(complete, p)
@@ -132,63 +139,65 @@ func (e *expectations) complete() []pending {
 	return complete
 }
 
-// turn is one call of a resolver.
-type turn struct {
+// resolverCall is one call of a resolver, as the loaders see it.
+type resolverCall struct {
 	level      int
 	workspaces []string
 	expected   []BatchKey
-	later      bool
+	deferred   bool
 	settled    sync.Once
 }
 
 // ForResolver returns the same loaders for one call of a resolver at a level of the query.
-// workspaces are the ids of the workspaces that its objects belong to, as far as they are
-// known. expected are the batches that the call is expected to join; it joins none after
-// it has waited for one. later says that it belongs to a deferred fragment.
-func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey, later bool) *Loaders {
-	return &Loaders{l.operation, l.ctx, &turn{level: level, workspaces: workspaces, expected: expected, later: later}}
+// workspaces are the known ids of the workspaces of its objects. expected are the batches that
+// the call was announced for; they are settled when the call first waits for a load, or with
+// [Loaders.SettleCall]. deferred says that the call belongs to a deferred fragment.
+func (l *Loaders) ForResolver(level int, workspaces []string, expected []BatchKey, deferred bool) *Loaders {
+	return &Loaders{l.operation, l.ctx, &resolverCall{level: level, workspaces: workspaces, expected: expected, deferred: deferred}}
 }
 
-// Arrive settles what the resolver was expected to load. It may be called more than once.
-func (l *Loaders) Arrive() {
-	if l.turn != nil {
-		l.turn.settled.Do(func() { l.Settle(l.turn.expected...) })
+// SettleCall settles the batches that the resolver call was announced for. Only the first call
+// has an effect.
+func (l *Loaders) SettleCall() {
+	if l.call != nil {
+		l.call.settled.Do(func() { l.Settle(l.call.expected...) })
 	}
 }
 
-// join sends a batch of records of a workspace when it is complete, at once if no
-// resolver's level says what may follow.
+// join sends a batch of one kind of record of a workspace when it is complete. Outside a resolver
+// call it sends the batch at once.
 func (l *Loaders) join(workspace string, kind upstream.Kind, send func()) {
-	if l.turn == nil {
+	if l.call == nil {
 		send()
 		return
 	}
 	var keys []BatchKey
-	for _, id := range append([]string{workspace}, l.turn.workspaces...) {
-		keys = append(keys, BatchKey{Workspace: id, Kind: kind, Level: l.turn.level})
-		if l.turn.later {
-			keys = append(keys, BatchKey{id, kind, l.turn.level, true})
+	for _, id := range append([]string{workspace}, l.call.workspaces...) {
+		keys = append(keys, BatchKey{Workspace: id, Kind: kind, Level: l.call.level})
+		if l.call.deferred {
+			keys = append(keys, BatchKey{id, kind, l.call.level, true})
 		}
 	}
-	l.expected.join(l.ctx, pending{keys, l.turn.later, send})
+	l.expected.join(l.ctx, pendingBatch{keys, l.call.deferred, send})
 }
 
-// never is for dataloader's own timer, which is not used.
+// never is the wait of dataloader's own timer, which is not used.
 const never = time.Hour
 
-// batcher is a dataloader whose batches are sent by [batcher.send] alone. Its values are
-// records or lists of one type: a dataloader for each type would take 4 s of CPU to
-// compile. It is safe for concurrent use.
+// batcher is a dataloader that sends a batch only on [batcher.send]. Its values are records or
+// lists of one type. The dataloader is instantiated once for all of them, because one instance
+// per type takes 4 s of CPU to compile. It is safe for concurrent use.
 type batcher struct {
 	ctx    context.Context //nolint:containedctx // the operation's
 	cache  *dataloader.InMemoryCache[upstream.Ref, any]
 	loader *dataloader.Loader[upstream.Ref, any]
-	// batches reports whether keys are fetched together, and not each by itself at once.
+	// batches says that keys are fetched together. Otherwise each key is fetched at once, by
+	// itself.
 	batches bool
 
-	// mu keeps a batch from being sent while keys are added.
+	// mu prevents a batch from being sent while keys are added.
 	mu sync.Mutex
-	// open are the keys of the open batch.
+	// open holds the keys of the open batch.
 	open map[upstream.Ref]bool
 }
 
@@ -208,19 +217,21 @@ func newBatcher(ctx context.Context, fetch dataloader.BatchFunc[upstream.Ref, an
 	return b
 }
 
-// prime makes a value known, unless its key is already.
+// prime caches a value, unless its key is cached already.
 func (b *batcher) prime(key upstream.Ref, value any) { b.loader.Prime(b.ctx, key, value) }
 
-// add adds the keys of the indices to the open batch, sets their thunks, and reports
-// whether the batch has to be sent: it holds one of the keys, which others may have added.
-// It is fetched on the context of the first caller to add to it, which is to be made of
-// the operation's.
+// add adds keys[i] to the open batch for each of the indices, and sets thunks[i]. It reports
+// whether the caller must have the batch sent: the batch holds one of the keys, added now or
+// before.
+//
+// The batch is fetched on the context of the first caller to add to it, so ctx must derive from
+// the operation's context.
 func (b *batcher) add(ctx context.Context, keys []upstream.Ref, indices []int, thunks []thunk) bool {
 	waits := false
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, i := range indices {
-		if _, known := b.cache.Get(ctx, keys[i]); !known && b.batches {
+		if _, cached := b.cache.Get(ctx, keys[i]); !cached && b.batches {
 			if b.open == nil {
 				b.open = make(map[upstream.Ref]bool)
 			}

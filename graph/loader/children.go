@@ -11,60 +11,60 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Children are the rows of a list that belong to records of a workspace, such as the
-// orders of contacts. REST lists them for any number of parents at once, not grouped
-// (API.md §6). It is the same for all operations.
+// Children loads the rows of a list by the records that they belong to, such as the orders of
+// contacts. REST lists the rows of any number of parents at once, not grouped (API.md §6). It is
+// shared by all operations.
 type Children[T any] struct {
 	list *List[T]
-	// key is the filter by which REST finds them; empty where there is none, and the
-	// list is walked.
+	// key is the filter that finds rows by their parents. It is empty if REST has none; then the
+	// whole list is walked.
 	key string
-	// parents returns the raw ids of the parents that a row belongs to.
-	parents func(*T) []string
-	// lists returns the records below which the rows are listed, if that is not the
-	// one that is asked for.
-	lists func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)
+	// parentsOf returns the raw ids of the parents that a row belongs to.
+	parentsOf func(*T) []string
+	// listsOf, if not nil, returns the records that the rows are listed below, given the record
+	// in [Parent.List].
+	listsOf func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)
 
 	cursor func(*T) string
 }
 
-// byKey returns the rows of a list that a filter finds by their one parent.
+// byKey returns children that a filter finds. Each row has one parent.
 func byKey[T any, P row[T]](list *List[T], key string, parent func(*T) string) *Children[T] {
-	return &Children[T]{list: list, key: key, parents: func(t *T) []string { return []string{parent(t)} }, cursor: cursor[T, P]}
+	return &Children[T]{list: list, key: key, parentsOf: func(t *T) []string { return []string{parent(t)} }, cursor: cursor[T, P]}
 }
 
-// byWalk returns the rows of a list that no filter finds.
+// byWalk returns children that no filter finds. A row may have several parents.
 func byWalk[T any, P row[T]](list *List[T], parents func(*T) []string) *Children[T] {
-	return &Children[T]{list: list, parents: parents, cursor: cursor[T, P]}
+	return &Children[T]{list: list, parentsOf: parents, cursor: cursor[T, P]}
 }
 
-// across has the rows be those of several lists, put together in the order of their ids.
+// across makes the rows those of several lists, merged by id.
 func (c *Children[T]) across(lists func(l *Loaders, parent upstream.Ref) ([]upstream.Ref, error)) *Children[T] {
-	c.lists = lists
+	c.listsOf = lists
 	return c
 }
 
 func cursor[T any, P row[T]](t *T) string { return P(t).Ref().ID }
 
-// family says which children of many parents are wanted alike.
-type family struct {
-	of     any // *Children
-	list   upstream.Ref
-	query  upstream.Query
-	window upstream.Window
-	exact  bool
+// childrenKey identifies a batch of parents: the same children, list, query and window.
+type childrenKey struct {
+	children any // *Children
+	list     upstream.Ref
+	query    upstream.Query
+	window   upstream.Window
+	exact    bool
 }
 
-// Parent is what children are asked for of: the record below which they are listed, and
-// the raw id of the one they belong to.
+// Parent identifies the children of one record: the record that they are listed below, and the
+// raw id of the record that they belong to.
 type Parent struct {
 	List upstream.Ref
 	ID   string
 }
 
-// Of returns the windows of the children of the parents in their order, each with its
-// own error or nil. What is asked for alike at about the same time is fetched together;
-// exact says that [upstream.Slice.More] is looked at, which can take a page more.
+// Of returns a window of each parent's children, in the order of the parents. Each has its own
+// error or nil. Parents of the same list, query and window share a batch. exact says that
+// [upstream.Slice.More] is used, which can take one more page.
 func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query, w upstream.Window, exact bool) ([]upstream.Slice[T], []error) {
 	l := From(ctx)
 	ids, thunks := make([]upstream.Ref, len(parents)), make([]thunk, len(parents))
@@ -74,17 +74,17 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 		byList[p.List] = append(byList[p.List], i)
 	}
 	for list, indices := range byList {
-		f := family{c, list, q, w, exact}
-		b := loaderOf(l, f, func() *batcher {
+		key := childrenKey{c, list, q, w, exact}
+		b := getOrCreate(l, key, func() *batcher {
 			return newBatcher(l.ctx, func(ctx context.Context, ids []upstream.Ref) []*loaded {
-				return c.batch(l.alone(ctx), f, ids) //nolint:contextcheck // each branch has one of its own
+				return c.batch(l.forBatch(ctx), key, ids) //nolint:contextcheck // each branch has one of its own
 			}, true)
 		})
 		if b.add(l.branch().ctx, ids, indices, thunks) { //nolint:contextcheck // the operation's
 			l.join(WorkspaceOf(list), c.list.rows.kind, b.send)
 		}
 	}
-	l.Arrive()
+	l.SettleCall()
 	found, errs := make([]upstream.Slice[T], len(parents)), make([]error, len(parents))
 	for i, thunk := range thunks {
 		value, err := thunk()
@@ -93,13 +93,13 @@ func (c *Children[T]) Of(ctx context.Context, parents []Parent, q upstream.Query
 		}
 		found[i] = value.(upstream.Slice[T])
 		for _, t := range found[i].Rows {
-			l.await(t)
+			l.awaitChain(t)
 		}
 	}
 	return found, errs
 }
 
-// WorkspaceOf returns the id of the workspace of a record, or of a workspace itself.
+// WorkspaceOf returns the workspace id of a record, which may be a workspace itself.
 func WorkspaceOf(ref upstream.Ref) string {
 	if ref.Kind == upstream.KindWorkspace {
 		return ref.ID
@@ -107,22 +107,22 @@ func WorkspaceOf(ref upstream.Ref) string {
 	return ref.Parent
 }
 
-// maxParents keeps a filter's URL far below the 8 KB that servers commonly accept;
-// ClickFunnels does not say (API.md §9, 4).
+// maxParents keeps a filter's URL far below the 8 KB that servers commonly accept. ClickFunnels
+// documents no limit (API.md §9, 4).
 const maxParents = 100
 
-func (c *Children[T]) batch(l *Loaders, f family, parents []upstream.Ref) []*loaded {
+func (c *Children[T]) batch(l *Loaders, key childrenKey, parents []upstream.Ref) []*loaded {
 	results, ids := make([]*loaded, len(parents)), make([]string, len(parents))
 	for i, parent := range parents {
 		ids[i] = parent.ID
 	}
-	parts := slices.Collect(slices.Chunk(ids, maxParents))
-	_ = sideBySide(l, len(parts), func(l *Loaders, i int) error { // each result has its own error
-		found, err := c.fetch(l, f, parts[i])
-		for k, id := range parts[i] {
+	chunks := slices.Collect(slices.Chunk(ids, maxParents))
+	_ = concurrently(l, len(chunks), func(l *Loaders, i int) error { // each result has its own error
+		found, err := c.fetch(l, key, chunks[i])
+		for k, id := range chunks[i] {
 			result := &loaded{Error: err}
 			if err == nil {
-				result.Data = found[id].slice(f.window)
+				result.Data = found[id].toSlice(key.window)
 			}
 			results[i*maxParents+k] = result
 		}
@@ -136,39 +136,40 @@ func (c *Children[T]) batch(l *Loaders, f family, parents []upstream.Ref) []*loa
 	return results
 }
 
-func (c *Children[T]) fetch(l *Loaders, f family, parents []string) (map[string]*kin[T], error) {
-	if c.lists == nil {
-		return c.walk(l, f, parents)
+func (c *Children[T]) fetch(l *Loaders, key childrenKey, parents []string) (map[string]*childRows[T], error) {
+	if c.listsOf == nil {
+		return c.walk(l, key, parents)
 	}
-	lists, err := c.lists(l, f.list)
+	lists, err := c.listsOf(l, key.list)
 	if err != nil {
 		return nil, err
 	}
-	// Where each list's window begins cannot be known: all of each is fetched.
-	all := f
-	all.window = upstream.Window{Limit: math.MaxInt}
-	found := make([]map[string]*kin[T], len(lists))
-	if err := sideBySide(l, len(lists), func(l *Loaders, i int) (err error) {
-		of := all
-		of.list = lists[i]
-		found[i], err = c.walk(l, of, parents)
+	// The window can begin anywhere in each list, so all of each list is fetched.
+	whole := key
+	whole.window = upstream.Window{Limit: math.MaxInt}
+	found := make([]map[string]*childRows[T], len(lists))
+	if err := concurrently(l, len(lists), func(l *Loaders, i int) (err error) {
+		one := whole
+		one.list = lists[i]
+		found[i], err = c.walk(l, one, parents)
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	merged := make(map[string]*kin[T], len(parents))
+	merged := make(map[string]*childRows[T], len(parents))
 	for _, id := range parents {
-		m := &kin[T]{}
-		for _, each := range found {
-			m.rows = append(m.rows, each[id].rows...)
+		m := &childRows[T]{}
+		for _, rows := range found {
+			m.rows = append(m.rows, rows[id].rows...)
 		}
-		merged[id] = m.cut(f.window, c.cursor)
+		merged[id] = m.window(key.window, c.cursor)
 	}
 	return merged, nil
 }
 
-// sideBySide runs f for 0 to n-1 and returns an error of one of them, if any fails.
-func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
+// concurrently runs f for 0 to n-1 concurrently, each with loaders of its own, and waits for all.
+// It returns one of their errors, if any. A panic of f is an error.
+func concurrently(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	errs := make([]error, n)
 	var calls sync.WaitGroup
 	branches := make([]*Loaders, n)
@@ -193,15 +194,15 @@ func sideBySide(l *Loaders, n int, f func(l *Loaders, i int) error) error {
 	return nil
 }
 
-// kin are the rows of one parent, in the direction of the walk.
-type kin[T any] struct {
+// childRows are the rows of one parent, in the direction of the walk.
+type childRows[T any] struct {
 	rows []*T
 	more bool
-	last int // the number of the last row among all
+	last int // index of the last row among all rows of the walk
 }
 
-func (k *kin[T]) slice(w upstream.Window) upstream.Slice[T] {
-	s := upstream.Slice[T]{Rows: k.rows, More: k.more}
+func (r *childRows[T]) toSlice(w upstream.Window) upstream.Slice[T] {
+	s := upstream.Slice[T]{Rows: r.rows, More: r.more}
 	if len(s.Rows) > w.Limit {
 		s.Rows, s.More = s.Rows[:w.Limit], true
 	}
@@ -211,47 +212,46 @@ func (k *kin[T]) slice(w upstream.Window) upstream.Slice[T] {
 	return s
 }
 
-// cut leaves the rows of the window, from rows that are in no order.
-func (k *kin[T]) cut(w upstream.Window, cursor func(*T) string) *kin[T] {
+// window sorts the rows and drops those outside the window's cursor.
+func (r *childRows[T]) window(w upstream.Window, cursor func(*T) string) *childRows[T] {
 	number := func(t *T) uint64 {
 		n, _ := strconv.ParseUint(cursor(t), 10, 64)
 		return n
 	}
-	slices.SortFunc(k.rows, func(a, b *T) int {
+	slices.SortFunc(r.rows, func(a, b *T) int {
 		if w.Backward {
 			a, b = b, a
 		}
 		return cmp.Compare(number(a), number(b))
 	})
 	if from, err := strconv.ParseUint(w.Cursor, 10, 64); err == nil {
-		k.rows = slices.DeleteFunc(k.rows, func(t *T) bool {
+		r.rows = slices.DeleteFunc(r.rows, func(t *T) bool {
 			return w.Backward && number(t) >= from || !w.Backward && number(t) <= from
 		})
 	}
-	return k
+	return r
 }
 
-// walk turns the pages of a list until each parent has enough. Parents that have are
-// left out of the filter from then on, so that one with very many rows costs the others
-// nothing; the walk goes on behind the last row of those that have not, so that it skips
-// and repeats none.
-func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*kin[T], error) {
-	found := make(map[string]*kin[T], len(parents))
+// walk pages through a list until each parent has enough rows. A parent that has enough is
+// dropped from the filter, so that one with very many rows costs the others nothing. The walk
+// then resumes after the last row of the remaining parents, so that it skips and repeats none.
+func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[string]*childRows[T], error) {
+	found := make(map[string]*childRows[T], len(parents))
 	for _, id := range parents {
-		found[id] = &kin[T]{last: -1}
+		found[id] = &childRows[T]{last: -1}
 	}
-	q := f.query
-	if f.window.Backward {
+	q := key.query
+	if key.window.Backward {
 		q.Descending = !q.Descending
 	}
-	q.After = f.window.Cursor
+	q.After = key.window.Cursor
 	pending := slices.Clone(parents)
-	// Each page but the last serves at least one parent.
-	pages := len(parents) * (2 + f.window.Limit/upstream.PageSize)
-	if c.key == "" || f.window.Limit == math.MaxInt {
-		pages = -1 // to the list's end
+	// Each page except the last adds rows of at least one parent.
+	pages := len(parents) * (2 + key.window.Limit/upstream.PageSize)
+	if c.key == "" || key.window.Limit == math.MaxInt {
+		pages = -1 // to the end of the list
 	}
-	pager := upstream.Pager[T]{Cursor: f.window.Cursor}
+	pager := upstream.Pager[T]{Cursor: key.window.Cursor}
 	for seen := 0; len(pending) > 0; pages-- {
 		if pages == 0 {
 			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sends rows that were not asked for.")
@@ -264,12 +264,12 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 				return nil, err
 			}
 		}
-		page, err := pager.Turn(l.ctx, asked, c.list.Of(l).pagesOf(f.list))
+		page, err := pager.Turn(l.ctx, asked, c.list.Of(l).pageFetcher(key.list))
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range page.Rows {
-			for _, id := range c.parents(t) {
+			for _, id := range c.parentsOf(t) {
 				if k := found[id]; k != nil && slices.Contains(pending, id) {
 					k.rows, k.last = append(k.rows, t), seen
 				}
@@ -280,17 +280,17 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 			return found, nil
 		}
 		if page.Hidden {
-			pages++ // which serves nobody, perhaps
+			pages++ // it may have no row that counts
 		}
 		before := len(pending)
-		only := len(pending) == 1 && c.key != "" // then the rows that follow are its own
+		only := len(pending) == 1 && c.key != "" // then all rows that follow are its own
 		pending = slices.DeleteFunc(pending, func(id string) bool {
-			k, enough := found[id], f.window.Limit
+			k, enough := found[id], key.window.Limit
 			if only && len(k.rows) >= enough {
 				k.more = true
 				return true
 			}
-			if f.exact && enough < math.MaxInt {
+			if key.exact && enough < math.MaxInt {
 				enough++
 			}
 			return len(k.rows) >= enough
@@ -300,18 +300,18 @@ func (c *Children[T]) walk(l *Loaders, f family, parents []string) (map[string]*
 			q.After = page.Next
 		case len(pending) > 0:
 			pager.Restart()
-			if last := c.lastOf(found, pending); last != "" {
+			if last := c.resumeCursor(found, pending); last != "" {
 				q.After = last
 			} else {
-				q.After = f.window.Cursor
+				q.After = key.window.Cursor
 			}
 		}
 	}
 	return found, nil
 }
 
-// lastOf returns the cursor of the last row of any of the parents.
-func (c *Children[T]) lastOf(found map[string]*kin[T], parents []string) string {
+// resumeCursor returns the cursor of the last row that belongs to any of the parents, or "".
+func (c *Children[T]) resumeCursor(found map[string]*childRows[T], parents []string) string {
 	last := slices.MaxFunc(parents, func(a, b string) int { return cmp.Compare(found[a].last, found[b].last) })
 	if k := found[last]; k.last >= 0 {
 		return c.cursor(k.rows[len(k.rows)-1])

@@ -14,15 +14,15 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// ledger is a list of orders, by whom, which is as strict as it can be: a cursor has to
-// be a row that the filter lets through (API.md §9, 8).
-type ledger struct {
+// orderList is a list of orders of contacts. It is as strict as ClickFunnels can be: a cursor
+// must be a row that passes the filter (API.md §9, 8).
+type orderList struct {
 	t     *testing.T
 	rows  []*upstream.Order
 	calls int
 }
 
-func (s *ledger) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Order], error) {
+func (s *orderList) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.Page[upstream.Order], error) {
 	s.calls++
 	rows := slices.Clone(s.rows)
 	if q.Filter != "" {
@@ -51,8 +51,8 @@ func (s *ledger) fetch(_ *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.
 	return page, nil
 }
 
-// of returns what a parent's window is, the plain way.
-func (s *ledger) of(id string, w upstream.Window) (rows []string, more bool) {
+// expected returns a parent's window by plain slicing.
+func (s *orderList) expected(id string, w upstream.Window) (rows []string, more bool) {
 	for _, o := range s.rows {
 		if o.ContactID() == id {
 			rows = append(rows, o.RawID())
@@ -65,18 +65,18 @@ func (s *ledger) of(id string, w upstream.Window) (rows []string, more bool) {
 	return rows[:min(len(rows), w.Limit)], len(rows) > w.Limit
 }
 
-// TestChildren compares what many parents get together with what each has, for lists and
-// windows of all kinds, and counts the calls.
-func TestChildren(t *testing.T) {
+// TestChildrenBatchMatchesSingleParents compares the windows of a batch of parents with those of
+// each parent alone, for random lists and windows. It also bounds the number of calls.
+func TestChildrenBatchMatchesSingleParents(t *testing.T) {
 	for seed := range uint64(400) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
-			s := &ledger{t: t}
+			s := &orderList{t: t}
 			parents := 1 + r.IntN(30)
 			for i := range r.IntN(400) {
-				who := r.IntN(parents + 3) // some are nobody's that is asked for
+				who := r.IntN(parents + 3) // some belong to no requested parent
 				if r.IntN(3) == 0 {
-					who = 0 // who has very many
+					who = 0 // one parent has very many
 				}
 				s.rows = append(s.rows, order(strconv.Itoa(1000+i), strconv.Itoa(1+who)))
 			}
@@ -94,7 +94,7 @@ func TestChildren(t *testing.T) {
 				if errs[i] != nil {
 					t.Fatal(errs[i])
 				}
-				want, more := s.of(p.ID, w)
+				want, more := s.expected(p.ID, w)
 				var rows []string
 				for _, o := range got[i].Rows {
 					rows = append(rows, o.RawID())
@@ -114,11 +114,11 @@ func TestChildren(t *testing.T) {
 	}
 }
 
-// TestChildrenLeaveOutWhoHasEnough has one parent with a thousand rows in front of those
-// of others: it costs them nothing.
-func TestChildrenLeaveOutWhoHasEnough(t *testing.T) {
+// TestChildrenDropCompleteParentsFromTheFilter puts one parent's thousand rows before those of
+// others. The others must cost no calls for them.
+func TestChildrenDropCompleteParentsFromTheFilter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &ledger{t: t}
+		s := &orderList{t: t}
 		for i := range 1_000 {
 			s.rows = append(s.rows, order(strconv.Itoa(10_000+i), "1"))
 		}
@@ -143,9 +143,9 @@ func TestChildrenLeaveOutWhoHasEnough(t *testing.T) {
 	})
 }
 
-// TestChildrenOfAnUnheededFilter has ClickFunnels answer with rows that were not asked
-// for, on and on: the walk ends.
-func TestChildrenOfAnUnheededFilter(t *testing.T) {
+// TestChildrenStopWhenTheFilterIsIgnored lets ClickFunnels send endless rows that do not match
+// the filter. The walk must end with an error.
+func TestChildrenStopWhenTheFilterIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		children := byKey(newList(newResource[upstream.Order](nil, nil), func(*Loaders, upstream.Ref, upstream.Query) (*upstream.Page[upstream.Order], error) {
@@ -160,11 +160,10 @@ func TestChildrenOfAnUnheededFilter(t *testing.T) {
 	})
 }
 
-// TestChildrenBehindHiddenPages has pages of which nothing may be seen in front of what
-// may: the walk goes on.
-func TestChildrenBehindHiddenPages(t *testing.T) {
+// TestChildrenContinuePastHiddenPages hides all rows of the first pages. The walk must continue.
+func TestChildrenContinuePastHiddenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &ledger{t: t}
+		s := &orderList{t: t}
 		for i := range 200 {
 			s.rows = append(s.rows, order(strconv.Itoa(1000+i), "1"))
 		}

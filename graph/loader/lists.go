@@ -11,35 +11,35 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// pageKey says which page of which list.
+// pageKey identifies a page of a list.
 type pageKey struct {
 	parent upstream.Ref
 	query  upstream.Query
 }
 
-// List is a list of records and how its pages are fetched. It is the same for all
-// operations.
+// List says how the pages of a list are fetched. It is shared by all operations.
 type List[T any] struct {
 	rows  *Resource[T]
-	fetch pages[T]
+	fetch fetchPage[T]
 }
 
-func newList[T any](rows *Resource[T], fetch pages[T]) *List[T] { return &List[T]{rows, fetch} }
+func newList[T any](rows *Resource[T], fetch fetchPage[T]) *List[T] { return &List[T]{rows, fetch} }
 
-// wholeList is a window that holds all of any list; the budget of calls bounds it.
+// wholeList is the size of a window that holds any list. The call budget bounds such a walk.
 const wholeList = 1 << 30
 
-// findsAll has the list be where records are found by their ids, several at a time, since
-// REST has no filter for them (API.md §6): it is walked until all are found, as long as
-// that is not more calls than asking for each. A record that does not say where it
-// belongs is there only if it is on the list, so that a caller who must not see
-// everything is not shown it by its id alone.
-func findsAll[T any](list *List[T]) *List[T] {
+// findByWalk makes the list the way to find its records by id, since REST has no filter for them
+// (API.md §6). For several ids it walks the list until all are found, but makes no more calls
+// than one per id.
+//
+// For a scoped client it walks the list for a single id, too: such a record does not name its
+// workspace, so only the list proves that it belongs there.
+func findByWalk[T any](list *List[T]) *List[T] {
 	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
 		q := upstream.Query{}
 		var pager upstream.Pager[T]
 		for range most {
-			page, err := pager.Turn(l.ctx, q, list.Of(l).pagesOf(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
+			page, err := pager.Turn(l.ctx, q, list.Of(l).pageFetcher(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
 			if err != nil {
 				return err
 			}
@@ -50,15 +50,15 @@ func findsAll[T any](list *List[T]) *List[T] {
 		}
 		return nil
 	}
-	byMember := list.rows.one
-	list.rows.one = func(l *Loaders, ref upstream.Ref) (*T, error) {
+	byMember := list.rows.fetchOne
+	list.rows.fetchOne = func(l *Loaders, ref upstream.Ref) (*T, error) {
 		if !l.client.Scoped() {
 			return byMember(l, ref)
 		}
 		var found *T
 		err := walk(l, ref.Parent, wholeList, func(rows []*T) bool {
 			i := slices.IndexFunc(rows, func(t *T) bool {
-				_, ids := list.rows.address(t)
+				_, ids := list.rows.addressOf(t)
 				return slices.Contains(ids, ref.ID)
 			})
 			if i >= 0 {
@@ -71,11 +71,11 @@ func findsAll[T any](list *List[T]) *List[T] {
 		}
 		return found, err
 	}
-	list.rows.many = func(l *Loaders, workspace string, ids []string) ([]*T, error) {
+	list.rows.fetchMany = func(l *Loaders, workspace string, ids []string) ([]*T, error) {
 		var found []*T
 		err := walk(l, workspace, len(ids), func(rows []*T) bool {
 			for _, t := range rows {
-				if ref, _ := list.rows.address(t); slices.Contains(ids, ref.ID) {
+				if ref, _ := list.rows.addressOf(t); slices.Contains(ids, ref.ID) {
 					found = append(found, t)
 				}
 			}
@@ -86,74 +86,73 @@ func findsAll[T any](list *List[T]) *List[T] {
 	return list
 }
 
-// From returns the lists of the operation that the context belongs to.
+// From returns the lists of the context's operation.
 func (list *List[T]) From(ctx context.Context) *Lists[T] { return list.Of(From(ctx)) }
 
-// Of returns the lists of an operation.
+// Of returns the lists of the loaders' operation.
 func (list *List[T]) Of(l *Loaders) *Lists[T] {
-	return &Lists[T]{list, l, loaderOf(l, list, func() *turned[T] { return new(turned[T]) })}
+	return &Lists[T]{list, l, getOrCreate(l, list, func() *pageCache[T] { return new(pageCache[T]) })}
 }
 
-// Lists fetches the lists of one kind for an operation, each page once, however
-// many fields, aliases or windows want it. REST cannot batch them, so that nothing
-// waits and a dataloader would have nothing to do. The records seen are made
-// known to the loaders by id. It is safe for concurrent use.
+// Lists loads the lists of one kind for an operation. Each page is fetched once, however many
+// fields, aliases or windows use it. It needs no dataloader, since REST cannot batch pages and no
+// load waits. The rows are primed for loads by id. It is safe for concurrent use.
 type Lists[T any] struct {
 	list    *List[T]
 	loaders *Loaders
-	*turned[T]
+	*pageCache[T]
 }
 
-// turned are the pages that an operation has turned to.
-type turned[T any] struct {
+// pageCache holds the pages that an operation has loaded.
+type pageCache[T any] struct {
 	mu    sync.Mutex
 	pages map[pageKey]*page[T]
 }
 
-// page is one page of a list, which is fetched once.
+// page is one page of a list, fetched once.
 type page[T any] struct {
 	once sync.Once
 	rows *upstream.Page[T]
 	err  error
 }
 
-// Load returns the window of a parent's list. The parent of a list that has
-// none is the zero Ref.
+// Load returns a window of a parent's list. The parent is the zero Ref for a list without one. A
+// filter that is too long for one URL is split into several calls, whose rows are merged by id.
 func (l *Lists[T]) Load(parent upstream.Ref, q upstream.Query, w upstream.Window) (upstream.Slice[T], error) {
 	if parent.Kind != "" && parent.ID == "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.Unavailable, "ClickFunnels sent no id by which this could be found.")
 	}
 	filters := q.Filter.Split()
 	if len(filters) == 1 {
-		return upstream.Walk(l.loaders.ctx, q, w, l.pagesOf(parent))
+		return upstream.Walk(l.loaders.ctx, q, w, l.pageFetcher(parent))
 	}
 	if q.SortProperty != "" {
 		return upstream.Slice[T]{}, upstream.NewError(upstream.BadUserInput, "So long a filter takes several calls, whose rows can be sorted by ID only: leave the sort out, or filter by fewer values.")
 	}
-	parts := make([]upstream.Slice[T], len(filters))
-	err := sideBySide(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
+	windows := make([]upstream.Slice[T], len(filters))
+	err := concurrently(l.loaders, len(filters), func(on *Loaders, i int) (err error) {
 		q := q
 		q.Filter = filters[i]
-		parts[i], err = upstream.Walk(on.ctx, q, w, l.list.Of(on).pagesOf(parent))
+		windows[i], err = upstream.Walk(on.ctx, q, w, l.list.Of(on).pageFetcher(parent))
 		return err
 	})
 	if err != nil {
 		return upstream.Slice[T]{}, err
 	}
-	return l.merge(parts, q.Descending, w), nil
+	return l.merge(windows, q.Descending, w), nil
 }
 
-// merge returns the window of several windows of one list, sorted by id.
-func (l *Lists[T]) merge(parts []upstream.Slice[T], descending bool, w upstream.Window) upstream.Slice[T] {
+// merge merges the same window of several filters, sorted by id and without duplicates.
+func (l *Lists[T]) merge(windows []upstream.Slice[T], descending bool, w upstream.Window) upstream.Slice[T] {
 	number := func(t *T) uint64 {
-		ref, _ := l.list.rows.address(t)
+		ref, _ := l.list.rows.addressOf(t)
 		n, _ := strconv.ParseUint(ref.ID, 10, 64)
 		return n
 	}
 	var s upstream.Slice[T]
-	for _, part := range parts {
-		s.Rows = append(s.Rows, part.Rows...)
-		s.More = s.More || part.More
+	for _, window := range windows {
+		s.Rows = append(s.Rows, window.Rows...)
+		s.More = s.More || window.More
 	}
 	slices.SortFunc(s.Rows, func(a, b *T) int {
 		if descending {
@@ -173,24 +172,24 @@ func (l *Lists[T]) merge(parts []upstream.Slice[T], descending bool, w upstream.
 	return s
 }
 
-// pagesOf returns what fetches a page of a parent's list, for a walk.
-func (l *Lists[T]) pagesOf(parent upstream.Ref) func(context.Context, upstream.Query) (*upstream.Page[T], error) {
+// pageFetcher returns the function that fetches a page of a parent's list, for a walk.
+func (l *Lists[T]) pageFetcher(parent upstream.Ref) func(context.Context, upstream.Query) (*upstream.Page[T], error) {
 	return func(_ context.Context, q upstream.Query) (*upstream.Page[T], error) {
-		return l.load(pageKey{parent, q})
+		return l.loadPage(pageKey{parent, q})
 	}
 }
 
-// Read fetches the whole lists of parents, side by side, so that their rows are known by
-// their ids. What cannot be read is not.
-func (l *Lists[T]) Read(parents []upstream.Ref) {
-	_ = sideBySide(l.loaders, len(parents), func(on *Loaders, i int) error {
+// Preload fetches the whole lists of parents concurrently, so that their rows can be loaded by
+// id. It ignores errors: loads of rows that are missing then fetch them.
+func (l *Lists[T]) Preload(parents []upstream.Ref) {
+	_ = concurrently(l.loaders, len(parents), func(on *Loaders, i int) error {
 		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
 		return err
 	})
 }
 
-// load returns a page, and fetches it if nobody has before.
-func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
+// loadPage returns a page, which the first caller fetches.
+func (l *Lists[T]) loadPage(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Lock()
 	p, ok := l.pages[key]
 	if !ok {
@@ -203,13 +202,14 @@ func (l *Lists[T]) load(key pageKey) (*upstream.Page[T], error) {
 	l.mu.Unlock()
 	before, _ := upstream.ChainOf(l.loaders.ctx)
 	p.once.Do(func() {
-		p.err = errPanic // which others find if this one panics
-		if p.rows, p.err = l.list.fetch(l.loaders.alone(l.loaders.ctx), key.parent, key.query); p.err == nil {
-			l.list.rows.Of(l.loaders).Know(p.rows.Rows)
+		p.err = errPanic // for other callers, if this one panics
+		if p.rows, p.err = l.list.fetch(l.loaders.forBatch(l.loaders.ctx), key.parent, key.query); p.err == nil {
+			l.list.rows.Of(l.loaders).Prime(p.rows.Rows)
 		}
 	})
 	if p.err == nil {
-		// Whoever fetched the page, it is one call after what came before.
+		// The page is one call after the caller's previous calls, even if another caller fetched
+		// it.
 		upstream.AwaitChain(l.loaders.ctx, min(p.rows.Chain, before+1))
 	}
 	return p.rows, p.err

@@ -14,7 +14,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// store is a source of contacts that writes down how it is asked.
+// store is a source of contacts that records its calls.
 type store struct {
 	mu     sync.Mutex
 	asked  []string
@@ -95,7 +95,7 @@ func (s *store) check(t *testing.T, want ...string) {
 	s.asked = nil
 }
 
-func TestRecords(t *testing.T) {
+func TestRecordsBatchAndDeduplicate(t *testing.T) {
 	s := &store{hidden: "7", broken: "-"}
 	r := s.resource().Of(New(t.Context(), nil))
 	all := append(refs("1", 1, 45), refs("2", 1, 2)...)
@@ -107,7 +107,7 @@ func TestRecords(t *testing.T) {
 	}
 	s.check(t, "many 1/20", "many 1/20", "many 1/5", "many 2/2", "one 1/7")
 
-	// Known under each id by now, hidden ones too.
+	// All are cached by each of their ids, the hidden one too.
 	for _, id := range []string{"1", "p1", "7", "p7", "45"} {
 		if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "1", ID: id}); err != nil || row.RawID() != strings.TrimPrefix(id, "p") {
 			t.Errorf("%s: %v", id, err)
@@ -115,8 +115,8 @@ func TestRecords(t *testing.T) {
 	}
 	s.check(t)
 
-	// A single one goes by its member path, and so does a public id.
-	r.Know([]*upstream.Contact{contact("3", "5")})
+	// A single record uses its member path, and so does a public id.
+	r.Prime([]*upstream.Contact{contact("3", "5")})
 	r.Request(refs("3", 5, 6)...)
 	if row, err := r.Load(upstream.Ref{Kind: upstream.KindContact, Parent: "3", ID: "p8"}); err != nil || row.RawID() != "8" {
 		t.Error(err)
@@ -130,9 +130,9 @@ func TestRecords(t *testing.T) {
 	s.check(t, "one 3/404", "one 3/6", "one 3/p8")
 }
 
-// TestExpectedLoadsShareCalls has resolvers load one record each, one after another: the
-// batch is sent when the last one that is expected has come.
-func TestExpectedLoadsShareCalls(t *testing.T) {
+// TestBatchWaitsForExpectedLoads lets resolvers load one record each, a minute apart. The batch
+// must be sent when the last expected load has joined.
+func TestBatchWaitsForExpectedLoads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
 		l := New(t.Context(), nil)
@@ -145,9 +145,9 @@ func TestExpectedLoadsShareCalls(t *testing.T) {
 		for i, ref := range refs("1", 1, 40) {
 			wait.Go(func() {
 				time.Sleep(time.Duration(i) * time.Minute)
-				turn := l.ForResolver(2, []string{"1"}, []BatchKey{key}, false)
-				defer turn.Arrive()
-				if _, err := records.Of(turn).Load(ref); err != nil {
+				call := l.ForResolver(2, []string{"1"}, []BatchKey{key}, false)
+				defer call.SettleCall()
+				if _, err := records.Of(call).Load(ref); err != nil {
 					t.Error(err)
 				}
 			})
@@ -157,14 +157,14 @@ func TestExpectedLoadsShareCalls(t *testing.T) {
 	})
 }
 
-// TestBatchesAreSent has a load wait for what is expected of its batch only: not for other
-// workspaces, kinds or levels, nor for a resolver that returned without a load.
-func TestBatchesAreSent(t *testing.T) {
+// TestBatchWaitsForItsOwnKeyOnly announces loads of other workspaces, kinds and levels, which a
+// batch must not wait for. Nor must it wait for a resolver that returned without a load.
+func TestBatchWaitsForItsOwnKeyOnly(t *testing.T) {
 	for name, expected := range map[string]BatchKey{
 		"another workspace": {Workspace: "2", Kind: upstream.KindContact, Level: 2},
 		"another kind":      {Workspace: "1", Kind: upstream.KindOrder, Level: 2},
 		"another level":     {Workspace: "1", Kind: upstream.KindContact, Level: 3},
-		"deferred":          {Workspace: "1", Kind: upstream.KindContact, Level: 2, Later: true},
+		"deferred":          {Workspace: "1", Kind: upstream.KindContact, Level: 2, Deferred: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := New(t.Context(), nil)
@@ -187,7 +187,7 @@ func TestBatchesAreSent(t *testing.T) {
 		if sent {
 			t.Error("a batch was sent though another load was expected by the public id of its workspace")
 		}
-		l.ForResolver(2, nil, []BatchKey{key}, false).Arrive()
+		l.ForResolver(2, nil, []BatchKey{key}, false).SettleCall()
 		synctest.Wait()
 		if !sent {
 			t.Error("a batch waits for a resolver that has returned")
@@ -195,8 +195,8 @@ func TestBatchesAreSent(t *testing.T) {
 	})
 }
 
-// TestRecordsPanic keeps a panic to the keys of its call.
-func TestRecordsPanic(t *testing.T) {
+// TestPanicFailsOnlyTheKeysOfItsCall pins that other calls of a batch succeed.
+func TestPanicFailsOnlyTheKeysOfItsCall(t *testing.T) {
 	s := &store{broken: "3"}
 	r := s.resource().Of(New(t.Context(), nil))
 	rows, errs := r.LoadAll(append(refs("1", 1, 3), refs("2", 1, 2)...))
@@ -210,20 +210,20 @@ func TestRecordsPanic(t *testing.T) {
 	}
 }
 
-// TestRecordsAlone are of a kind that REST cannot batch: each is a call.
-func TestRecordsAlone(t *testing.T) {
+// TestKindsWithoutBatchingCallOncePerRecord pins that duplicate loads share a call all the same.
+func TestKindsWithoutBatchingCallOncePerRecord(t *testing.T) {
 	s := &store{}
-	alone := s.resource()
-	alone.many = nil
-	r := alone.Of(New(t.Context(), nil))
+	records := s.resource()
+	records.fetchMany = nil
+	r := records.Of(New(t.Context(), nil))
 	if _, errs := r.LoadAll(append(refs("1", 1, 3), refs("1", 1, 3)...)); slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		t.Error(errs)
 	}
 	s.check(t, "one 1/1", "one 1/2", "one 1/3")
 }
 
-// TestRecordsContext runs calls on the operation's context, whoever asks first.
-func TestRecordsContext(t *testing.T) {
+// TestCallsRunOnTheOperationsContext pins that a call does not run on the first field's context.
+func TestCallsRunOnTheOperationsContext(t *testing.T) {
 	operation := context.WithValue(t.Context(), contextKey{}, "operation")
 	r := newResource(func(l *Loaders, ref upstream.Ref) (*upstream.Contact, error) {
 		if l.ctx.Value(contextKey{}) != "operation" {
@@ -236,10 +236,10 @@ func TestRecordsContext(t *testing.T) {
 	}
 }
 
-// TestPendingKeysAreSent has a resolver near the root load a record that a deeper one has
-// added to a batch. The batch waits for what is expected at the deeper level, which depends
-// on the resolver near the root.
-func TestPendingKeysAreSent(t *testing.T) {
+// TestShallowLoadSendsABatchOfADeeperLevel lets a shallow resolver load a record that a deeper
+// one has already added to a batch. The batch waits for expected loads of the deeper level, which
+// depend on the shallow resolver. Its load must send the batch.
+func TestShallowLoadSendsABatchOfADeeperLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(t.Context(), nil)
 		records := (&store{}).resource()
@@ -261,9 +261,9 @@ func TestPendingKeysAreSent(t *testing.T) {
 	})
 }
 
-// TestEndedOperationsDoNotWait ends an operation whose batch waits for a load that never
-// comes.
-func TestEndedOperationsDoNotWait(t *testing.T) {
+// TestEndedOperationSendsWaitingBatches cancels an operation whose batch waits for a load that is
+// never made.
+func TestEndedOperationSendsWaitingBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		l := New(ctx, nil)

@@ -9,35 +9,35 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// The resources of the accounts host, and the lists of what belongs to other records. The
-// rest of the table is generated.
+// The resources of the accounts host, and the lists that the generated table (resources.gen.go)
+// lacks.
 var (
 	Teams      = newResource(onAccounts((*upstream.Client).Team), nil)
 	Users      = newResource(onAccounts((*upstream.Client).User), nil)
 	Workspaces = newResource(workspace, nil)
 
-	TeamList      = newList(Teams, ofToken((*upstream.Client).Teams))
-	UserList      = newList(Users, ofToken((*upstream.Client).Users))
-	WorkspaceList = newList(Workspaces, ofTeam((*upstream.Client).Workspaces))
+	TeamList      = newList(Teams, listOfToken((*upstream.Client).Teams))
+	UserList      = newList(Users, listOfToken((*upstream.Client).Users))
+	WorkspaceList = newList(Workspaces, listOfTeam((*upstream.Client).Workspaces))
 
 	ProductVariantsByID = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
 )
 
-// kinds are where the records of each kind are found that have global ids.
-var kinds = func() map[upstream.Kind]kind {
+// kinds says how the records of each kind with global ids are loaded.
+var kinds = func() map[upstream.Kind]nodeSource {
 	all := maps.Clone(resourceKinds)
 	all[upstream.KindTeam], all[upstream.KindUser], all[upstream.KindWorkspace] = Teams, Users, Workspaces
-	all[upstream.KindMembership] = within[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships() })
-	all[upstream.KindSubscription] = within[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions() })
+	all[upstream.KindMembership] = embeddedInTeam[*upstream.Membership](func(t *upstream.Team) []*upstream.Membership { return t.Memberships() })
+	all[upstream.KindSubscription] = embeddedInTeam[*upstream.BillingSubscription](func(t *upstream.Team) []*upstream.BillingSubscription { return t.BillingSubscriptions() })
 	return all
 }()
 
 // Owned reports whether the records do not name their workspace.
-func (r *Resource[T]) Owned() bool { return r.owner != nil }
+func (r *Resource[T]) Owned() bool { return r.ownerOf != nil }
 
-// kind is where the records of a kind are found.
-type kind interface {
-	in(l *Loaders) nodes
+// nodeSource loads the records of one kind.
+type nodeSource interface {
+	nodeLoader(l *Loaders) nodeLoader
 	// batches reports whether REST finds several records by their ids in one call.
 	batches() bool
 }
@@ -45,81 +45,81 @@ type kind interface {
 // Batches reports whether REST finds several records of a kind by their ids in one call.
 func Batches(k upstream.Kind) bool { return kinds[k] != nil && kinds[k].batches() }
 
-// owned returns the record that something belongs to which does not name its
-// workspace, if the caller may not see everything: a host can know records of other
-// workspaces (API.md §9, 3). It fails if that is not this workspace's; others are not
-// asked, and get nil.
-func (l *Loaders) owned(owner upstream.Ref) (Node, error) {
+// verifiedOwner returns the owner of records that do not name their workspace. It fails if the
+// owner does not belong to this workspace: a host can return records of other workspaces (API.md
+// §9, 3). Clients that may see everything need no such check and get nil.
+func (l *Loaders) verifiedOwner(owner upstream.Ref) (Node, error) {
 	if !l.client.Scoped() {
 		return nil, nil //nolint:nilnil // nothing to be asked
 	}
 	node, err := l.owner(owner)
 	if errors.Is(err, upstream.Timeout) || errors.Is(err, upstream.OverBudget) {
-		return nil, upstream.NotThere() // nobody knows whose it is
+		return nil, upstream.NotThere() // whose it is remains unknown
 	}
 	return node, err
 }
 
-// owner returns an owner: the record that the operation has, or else one that is fetched
-// beside it. What that takes depends on whose the record is and on what was asked for
-// before, so that it has a budget of its own: who asks for a record pays the same for it
-// wherever it belongs ([batch.one]).
+// owner returns an owner: the operation's own record if it was loaded, else a record loaded
+// aside. The number of calls for the latter depends on whose the record is and on earlier loads.
+// They therefore have a budget of their own, and every record costs the caller the same, wherever
+// it belongs (see [batch.fetchOne]).
 func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 	kind, ok := l.kinds[ref.Kind]
 	if !ok || ref.ID == "" {
 		return nil, upstream.NotThere()
 	}
-	if node, known, err := kind.in(l).Known(ref); known {
+	if node, cached, err := kind.nodeLoader(l).Cached(ref); cached {
 		return node, err
 	}
-	return l.beside().Node(ref)
+	return l.aside().Node(ref)
 }
 
-// beside are the loaders of what is asked beside the operation.
-func (l *Loaders) beside() *Loaders {
+// aside returns the loaders for owner checks. They share nothing with the operation's own loads
+// or call budget.
+func (l *Loaders) aside() *Loaders {
 	type key struct{}
-	return loaderOf(l, key{}, func() *Loaders { return New(upstream.Aside(l.ctx), l.client) })
+	return getOrCreate(l, key{}, func() *Loaders { return New(upstream.Aside(l.ctx), l.client) })
 }
 
-// The ways to fetch, each for methods of the client.
+// The functions below adapt methods of the client to fetch functions.
 
 // onAccounts fetches a record from the accounts host.
 func onAccounts[T any](one func(*upstream.Client, context.Context, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
 	return func(l *Loaders, ref upstream.Ref) (*T, error) { return one(l.client, l.ctx, ref.ID) }
 }
 
-// workspace fetches a workspace. Whether it was located before decides on what its records' calls
-// depend.
+// workspace fetches a workspace. If its subdomain was unknown before, calls for its records
+// depend on this call.
 func workspace(l *Loaders, ref upstream.Ref) (*upstream.Workspace, error) {
 	located := l.Located(ref.ID)
 	w, err := l.client.Workspace(l.ctx, ref.ID)
 	if err == nil && !located && l.Chained() {
 		for _, id := range w.IDs() {
-			l.located.LoadOrStore(id, w.Chain())
+			l.locateChains.LoadOrStore(id, w.Chain())
 		}
 	}
 	return w, err
 }
 
-// inPlace fetches a record from its workspace's subdomain.
-func inPlace[T any, P row[T]](one func(*upstream.Client, context.Context, upstream.Place, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
+// fromWorkspace fetches a record from its workspace's subdomain.
+func fromWorkspace[T any, P row[T]](one func(*upstream.Client, context.Context, upstream.Place, string) (*T, error)) func(*Loaders, upstream.Ref) (*T, error) {
 	return func(l *Loaders, ref upstream.Ref) (*T, error) {
-		p, err := placeFor[T](l, ref.Parent)
+		p, err := hostFor[T](l, ref.Parent)
 		if err != nil {
 			return nil, err
 		}
 		t, err := one(l.client, l.ctx, p, ref.ID)
 		if err == nil {
-			l.learn(p, P(t).Ref().Parent)
+			l.learnSubdomain(p, P(t).Ref().Parent)
 		}
 		return t, err
 	}
 }
 
-// placeFor returns where a workspace's records of a kind are found. Those that do not name
-// their workspace take its raw id from there, by which their own ids are made.
-func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
-	p, err := l.place(workspace)
+// hostFor returns the host of a workspace for records of a kind. Records that do not name their
+// workspace take its raw id from the host, for their own ids.
+func hostFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
+	p, err := l.host(workspace)
 	if err != nil || upstream.TypeOf[T]().NamesWorkspace() || upstream.IsRawID(p.WorkspaceID) {
 		return p, err
 	}
@@ -133,7 +133,7 @@ func placeFor[T any](l *Loaders, workspace string) (upstream.Place, error) {
 
 // byFilter fetches a page of a workspace's records with filter[id].
 func byFilter[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) func(*Loaders, string, []string) ([]*T, error) {
-	fetch := ofWorkspace[T, P](list)
+	fetch := listOfWorkspace[T, P](list)
 	return func(l *Loaders, workspace string, ids []string) ([]*T, error) {
 		filter, err := upstream.Filter("").With("id", ids...)
 		if err != nil {
@@ -147,72 +147,72 @@ func byFilter[T any, P row[T]](list func(*upstream.Client, context.Context, upst
 	}
 }
 
-// pages fetches a page of a parent's list.
-type pages[T any] func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error)
+// fetchPage fetches a page of a parent's list.
+type fetchPage[T any] func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error)
 
-// ofToken lists all that the token reaches; there is no parent.
-func ofToken[T any](list func(*upstream.Client, context.Context, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+// listOfToken lists everything that the token reaches. There is no parent.
+func listOfToken[T any](list func(*upstream.Client, context.Context, upstream.Query) (*upstream.Page[T], error)) fetchPage[T] {
 	return func(l *Loaders, _ upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		return list(l.client, l.ctx, q)
 	}
 }
 
-// ofTeam lists what a team has.
-func ofTeam[T any](list func(*upstream.Client, context.Context, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+// listOfTeam lists the rows of a team.
+func listOfTeam[T any](list func(*upstream.Client, context.Context, string, upstream.Query) (*upstream.Page[T], error)) fetchPage[T] {
 	return func(l *Loaders, team upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		return list(l.client, l.ctx, team.ID, q)
 	}
 }
 
-// ofWorkspace lists what a workspace has, from its subdomain.
-func ofWorkspace[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+// listOfWorkspace lists the rows of a workspace, from its subdomain.
+func listOfWorkspace[T any, P row[T]](list func(*upstream.Client, context.Context, upstream.Place, upstream.Query) (*upstream.Page[T], error)) fetchPage[T] {
 	return func(l *Loaders, workspace upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
-		p, err := placeFor[T](l, workspace.ID)
+		p, err := hostFor[T](l, workspace.ID)
 		if err != nil {
 			return nil, err
 		}
 		page, err := list(l.client, l.ctx, p, q)
 		if err == nil && len(page.Rows) > 0 {
-			l.learn(p, P(page.Rows[0]).Ref().Parent)
+			l.learnSubdomain(p, P(page.Rows[0]).Ref().Parent)
 		}
 		return page, err
 	}
 }
 
-// ofRecord lists what a record of a workspace has, from the workspace's subdomain.
-func ofRecord[T any](list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
+// listOfRecord lists the rows of a workspace's record, from the workspace's subdomain.
+func listOfRecord[T any](list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) fetchPage[T] {
 	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
-		p, err := l.place(parent.Parent)
+		p, err := l.host(parent.Parent)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := l.owned(parent); err != nil {
+		if _, err := l.verifiedOwner(parent); err != nil {
 			return nil, err
 		}
 		return list(l.client, l.ctx, p, parent.ID, q)
 	}
 }
 
-// below is [ofRecord] for rows of which that record is the owner. Who must not see
-// everything gets nothing else, whatever ClickFunnels answers with.
-func below[T any](rows *Resource[T], list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) pages[T] {
-	fetch := ofRecord(list)
+// listOfOwner is [listOfRecord] for rows whose owner is that record. For scoped clients it drops
+// rows of other owners, which ClickFunnels might send.
+func listOfOwner[T any](rows *Resource[T], list func(*upstream.Client, context.Context, upstream.Place, string, upstream.Query) (*upstream.Page[T], error)) fetchPage[T] {
+	fetch := listOfRecord(list)
 	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		page, err := fetch(l, parent, q)
 		if err == nil && l.client.Scoped() {
-			owner, err := l.owned(parent)
+			owner, err := l.verifiedOwner(parent)
 			if err != nil {
 				return nil, err
 			}
-			page.Keep(func(t *T) bool { return rows.owner(t) == owner.Ref() })
+			page.Keep(func(t *T) bool { return rows.ownerOf(t) == owner.Ref() })
 		}
 		return page, err
 	}
 }
 
-// ownedRows leaves of a list for whoever must not see everything what is the workspace's own,
-// where that has to be asked for each row's owner.
-func ownedRows[T any](rows *Resource[T], fetch pages[T]) pages[T] {
+// onlyOwned drops rows of other workspaces for scoped clients. It loads the owner of each row to
+// find out.
+func onlyOwned[T any](rows *Resource[T], fetch fetchPage[T]) fetchPage[T] {
 	return func(l *Loaders, parent upstream.Ref, q upstream.Query) (*upstream.Page[T], error) {
 		page, err := fetch(l, parent, q)
 		if err != nil || !l.client.Scoped() {
@@ -220,12 +220,12 @@ func ownedRows[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 		}
 		owners := make([]upstream.Ref, len(page.Rows))
 		for i, t := range page.Rows {
-			owners[i] = rows.owner(t)
+			owners[i] = rows.ownerOf(t)
 		}
-		l.beside().RequestNodes(owners) // all before any is waited for
-		var failed error                // which is nobody's in particular
+		l.aside().RequestNodes(owners) // request all before waiting for any
+		var failed error               // an error of the check, not of a certain row
 		page.Keep(func(t *T) bool {
-			_, err := l.owner(rows.owner(t))
+			_, err := l.owner(rows.ownerOf(t))
 			if err != nil && !errors.Is(err, upstream.NotFound) {
 				failed = err
 			}
@@ -238,8 +238,8 @@ func ownedRows[T any](rows *Resource[T], fetch pages[T]) pages[T] {
 	}
 }
 
-// everyOf returns all records of a workspace's list.
-func everyOf[T any, P row[T]](list *List[T]) func(*Loaders, upstream.Ref) ([]upstream.Ref, error) {
+// allRowsOf returns the refs of all records of a workspace's list.
+func allRowsOf[T any, P row[T]](list *List[T]) func(*Loaders, upstream.Ref) ([]upstream.Ref, error) {
 	return func(l *Loaders, workspace upstream.Ref) ([]upstream.Ref, error) {
 		all, err := list.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: wholeList})
 		refs := make([]upstream.Ref, len(all.Rows))
@@ -250,17 +250,17 @@ func everyOf[T any, P row[T]](list *List[T]) func(*Loaders, upstream.Ref) ([]ups
 	}
 }
 
-// Node returns any record.
+// Node returns a record of any kind. Its error is [upstream.BadUserInput] for an unknown kind.
 func (l *Loaders) Node(ref upstream.Ref) (Node, error) {
 	kind, ok := l.kinds[ref.Kind]
 	if !ok {
 		return nil, upstream.NewError(upstream.BadUserInput, "There is no such kind of object.")
 	}
-	return kind.in(l).Node(ref)
+	return kind.nodeLoader(l).Node(ref)
 }
 
-// RequestNodes asks for records of any kinds without waiting for them, so that
-// those that can share a call do.
+// RequestNodes requests records of any kinds without waiting for them, so that they can share
+// calls.
 func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 	byKind := make(map[upstream.Kind][]upstream.Ref)
 	for _, ref := range refs {
@@ -268,45 +268,45 @@ func (l *Loaders) RequestNodes(refs []upstream.Ref) {
 	}
 	for kind, refs := range byKind {
 		if records, ok := l.kinds[kind]; ok {
-			records.in(l).Request(refs...)
+			records.nodeLoader(l).Request(refs...)
 		}
 	}
 }
 
-// within finds records that have no path of their own and come within their team.
-type within[T Node] func(*upstream.Team) []T
+// embeddedInTeam finds records that have no path of their own but come within their team.
+type embeddedInTeam[T Node] func(*upstream.Team) []T
 
-func (w within[T]) batches() bool { return false }
+func (w embeddedInTeam[T]) batches() bool { return false }
 
-func (w within[T]) in(l *Loaders) nodes { return part[T]{l, w} }
+func (w embeddedInTeam[T]) nodeLoader(l *Loaders) nodeLoader { return teamNodes[T]{l, w} }
 
-// part are those records for an operation.
-type part[T Node] struct {
+// teamNodes loads these records for an operation.
+type teamNodes[T Node] struct {
 	loaders *Loaders
-	of      within[T]
+	source  embeddedInTeam[T]
 }
 
-func (p part[T]) team(ref upstream.Ref) upstream.Ref {
+func (p teamNodes[T]) team(ref upstream.Ref) upstream.Ref {
 	return upstream.Ref{Kind: upstream.KindTeam, ID: ref.Parent}
 }
 
-// Request implements nodes.
-func (p part[T]) Request(refs ...upstream.Ref) {
+// Request implements nodeLoader.
+func (p teamNodes[T]) Request(refs ...upstream.Ref) {
 	for _, ref := range refs {
 		Teams.Of(p.loaders).Request(p.team(ref))
 	}
 }
 
-// Known implements nodes: none of these is another's owner.
-func (p part[T]) Known(upstream.Ref) (Node, bool, error) { return nil, false, nil }
+// Cached implements nodeLoader. These records never own others, so none is needed.
+func (p teamNodes[T]) Cached(upstream.Ref) (Node, bool, error) { return nil, false, nil }
 
-// Node implements nodes.
-func (p part[T]) Node(ref upstream.Ref) (Node, error) {
+// Node implements nodeLoader.
+func (p teamNodes[T]) Node(ref upstream.Ref) (Node, error) {
 	team, err := Teams.Of(p.loaders).Load(p.team(ref))
 	if err != nil {
 		return nil, err
 	}
-	all := p.of(team)
+	all := p.source(team)
 	i := slices.IndexFunc(all, func(t T) bool { return t.Ref() == ref })
 	if i < 0 {
 		return nil, upstream.NotThere()

@@ -2,15 +2,15 @@ package model
 
 import "github.com/funnelgraph/funnelgraph/upstream"
 
-// Row is what a list is made of.
+// Row is an element of a list.
 type Row interface{ Cursor() string }
 
-// Connection is a slice of a list, for every type of row (the GraphQL Cursor
-// Connections Specification).
+// Connection is a page of a list, for every type of row (GraphQL Cursor Connections
+// Specification).
 type Connection[T any] struct {
 	Nodes []*T
 
-	more, cursor, backward bool // of the window
+	hasMore, hasCursor, backward bool // of the window
 }
 
 // Edge is a row and its cursor.
@@ -19,7 +19,7 @@ type Edge[T any] struct {
 	Node   *T
 }
 
-// PageInfo says where a slice lies in its list.
+// PageInfo says where a page lies in its list.
 type PageInfo struct {
 	HasNextPage     bool
 	HasPreviousPage bool
@@ -27,23 +27,22 @@ type PageInfo struct {
 	EndCursor       *string
 }
 
-// NewConnection returns the connection of a slice that was fetched for the
-// window. The rows are [Row]s.
+// NewConnection returns the connection of a slice that was loaded for the window. T must
+// implement [Row].
 func NewConnection[T any](s upstream.Slice[T], w upstream.Window) *Connection[T] {
-	c := &Connection[T]{Nodes: s.Rows, more: s.More, cursor: w.Cursor != "", backward: w.Backward}
+	c := &Connection[T]{Nodes: s.Rows, hasMore: s.More, hasCursor: w.Cursor != "", backward: w.Backward}
 	if c.Nodes == nil {
 		c.Nodes = []*T{}
 	}
 	return c
 }
 
-// PageInfo returns where the slice lies. ClickFunnels tells of rows in the
-// direction of the walk; in the other one there is at least the row whose cursor
-// was given.
+// PageInfo returns where the page lies. ClickFunnels says whether rows follow in the direction of
+// the walk. In the other direction there is at least the row of the given cursor.
 func (c *Connection[T]) PageInfo() PageInfo {
-	info := PageInfo{HasNextPage: c.more, HasPreviousPage: c.cursor}
+	info := PageInfo{HasNextPage: c.hasMore, HasPreviousPage: c.hasCursor}
 	if c.backward {
-		info.HasNextPage, info.HasPreviousPage = c.cursor, c.more
+		info.HasNextPage, info.HasPreviousPage = c.hasCursor, c.hasMore
 	}
 	if n := len(c.Nodes); n > 0 {
 		first, last := c.CursorOf(0), c.CursorOf(n-1)
@@ -61,12 +60,12 @@ func (c *Connection[T]) Edges() []*Edge[T] {
 	return edges
 }
 
-// Rows is what a connection of any type of row can tell.
+// Rows is a connection of any type of row.
 type Rows interface {
-	// Type is the row's type.
+	// Type is the type of the rows.
 	Type() *upstream.RowType
 	Len() int
-	// Row returns a pointer to the ith row.
+	// Row returns a pointer to row i.
 	Row(i int) any
 	CursorOf(i int) string
 	PageInfo() PageInfo

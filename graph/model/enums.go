@@ -10,9 +10,9 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// enum is a closed set of words that ClickFunnels may extend, in its own spelling (API.md
-// §5). A word that is newer than the schema is UNKNOWN, and stands as it came in a field of
-// its own, so that it breaks no query.
+// enum lists the values of an enum that ClickFunnels may extend, in ClickFunnels' spelling
+// (API.md §5). A value that is newer than the schema becomes UNKNOWN, so that it breaks no query.
+// A `raw…` field returns it as it came.
 type enum []string
 
 const unknown = "UNKNOWN"
@@ -25,8 +25,8 @@ func (e enum) marshal(value string) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(name)) })
 }
 
-// unmarshal reads an argument, which has been held against the schema. ClickFunnels has no
-// word for UNKNOWN.
+// unmarshal reads an argument that was validated against the schema. It refuses UNKNOWN, for
+// which ClickFunnels has no value.
 func (enum) unmarshal(v any) (string, error) {
 	name, _ := v.(string)
 	if name == unknown {

@@ -9,7 +9,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-func TestGlobalIDs(t *testing.T) {
+func TestGlobalIDsRoundTripAndNeverChange(t *testing.T) {
 	for kind, k := range kinds {
 		ref := upstream.Ref{Kind: kind, ID: "9007199254740993"}
 		if k {
@@ -26,7 +26,7 @@ func TestGlobalIDs(t *testing.T) {
 			t.Errorf("%s needs escaping", id)
 		}
 	}
-	// Clients keep ids: they never change.
+	// Clients keep ids, so they must never change.
 	for id, ref := range map[string]upstream.Ref{
 		"MTp0ZWFtOjEx":                     {Kind: upstream.KindTeam, ID: "11"},
 		"MTpjb250YWN0OjEwMTozMDAwMDAwMDAx": {Kind: upstream.KindContact, Parent: "101", ID: "3000000001"},
@@ -37,8 +37,8 @@ func TestGlobalIDs(t *testing.T) {
 	}
 }
 
-// TestNoGlobalID holds crafted ids against the parser.
-func TestNoGlobalID(t *testing.T) {
+// TestParseGlobalIDRefusesCraftedIDs feeds crafted ids to the parser.
+func TestParseGlobalIDRefusesCraftedIDs(t *testing.T) {
 	for _, text := range []string{
 		"", "1", "1:", "1:team", "1:team:", "1:team:1:2", "2:team:1", ":team:1", "1:nope:1", "1:contact:1", "1:contact::1", "1:contact:1:", "1:contact:1:2:3",
 		"1:team:../users", "1:team:1/2", "1:team:a b", "1:team:é", "1:contact:a/b:1", "1:team:" + strings.Repeat("1", 65), "1:TEAM:1", "1:team:1\n",
@@ -54,7 +54,7 @@ func TestNoGlobalID(t *testing.T) {
 	}
 }
 
-func TestParseID(t *testing.T) {
+func TestParseIDAcceptsAllForms(t *testing.T) {
 	contact := GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "42", ID: "7"})
 	for _, test := range []struct {
 		parent, id string

@@ -12,249 +12,249 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// What has come of applying a tag.
+// Result of `applyContactTag`.
 type ApplyContactTagPayload struct {
-	// The record that the contact carries the tag; null if it was refused.
+	// Applied tag that was created; null if ClickFunnels refused.
 	AppliedContactTag *upstream.AppliedContactTag `json:"appliedContactTag,omitzero"`
-	// The contact as it is now; null if it was refused.
+	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for contacts: a row meets all of them. An empty list of values matches nothing.
+// Conditions for contacts. Rows must meet all of them. An empty list of values matches no rows.
 type ContactFilter struct {
-	// Any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these values of `emailAddress`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `emailAddress`; at most 100.
 	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
-	// Value of `isActive`.
+	// Only rows with this value of `isActive`.
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
-	// Carrying any of these tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only contacts with any of these tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
 }
 
-// Conditions for contact tags: a row meets all of them. An empty list of values matches nothing.
+// Conditions for contact tags. Rows must meet all of them. An empty list of values matches no rows.
 type ContactTagFilter struct {
-	// Any of these contact tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these values of `name`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `name`; at most 100.
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for enrollments: a row meets all of them. An empty list of values matches nothing.
+// Conditions for enrollments. Rows must meet all of them. An empty list of values matches no rows.
 type CourseEnrollmentFilter struct {
-	// Any of these enrollments, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Of any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only enrollments of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 }
 
-// Conditions for form submissions: a row meets all of them. An empty list of values matches nothing.
+// Conditions for form submissions. Rows must meet all of them. An empty list of values matches no rows.
 type FormSubmissionFilter struct {
-	// Any of these form submissions, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these form submissions, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Submitted by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only submissions by these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Submitted on any of these pages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only submissions on these pages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PageIds graphql.Omittable[[]string] `json:"pageIds,omitzero"`
 }
 
-// Conditions for funnels: a row meets all of them. An empty list of values matches nothing.
+// Conditions for funnels. Rows must meet all of them. An empty list of values matches no rows.
 type FunnelFilter struct {
-	// Any of these funnels, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these funnels, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for funnel tags: a row meets all of them. An empty list of values matches nothing.
+// Conditions for funnel tags. Rows must meet all of them. An empty list of values matches no rows.
 type FunnelTagFilter struct {
-	// Any of these funnel tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these funnel tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these values of `name`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `name`; at most 100.
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for orders: a row meets all of them. An empty list of values matches nothing.
+// Conditions for orders. Rows must meet all of them. An empty list of values matches no rows.
 type OrderFilter struct {
-	// Any of these orders, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these orders, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Ordered by any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only orders of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Any of these values of `orderType`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `orderType`; at most 100.
 	OrderTypes graphql.Omittable[[]string] `json:"orderTypes,omitzero"`
-	// Value of `liveMode`.
+	// Only rows with this value of `liveMode`.
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
 }
 
-// Conditions for invoices: a row meets all of them. An empty list of values matches nothing.
+// Conditions for invoices. Rows must meet all of them. An empty list of values matches no rows.
 type OrderInvoiceFilter struct {
-	// Any of these invoices, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these invoices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these values of `status`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `status`; at most 100.
 	Statuses graphql.Omittable[[]string] `json:"statuses,omitzero"`
-	// Any of these values of `invoiceType`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `invoiceType`; at most 100.
 	InvoiceTypes graphql.Omittable[[]string] `json:"invoiceTypes,omitzero"`
-	// Any of these values of `invoiceNumber`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `invoiceNumber`; at most 100.
 	InvoiceNumbers graphql.Omittable[[]string] `json:"invoiceNumbers,omitzero"`
-	// Any of these values of `externalId`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `externalId`; at most 100.
 	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
 }
 
-// Conditions for pages: a row meets all of them. An empty list of values matches nothing.
+// Conditions for pages. Rows must meet all of them. An empty list of values matches no rows.
 type PageFilter struct {
-	// Any of these pages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these pages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// In any of these funnels, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only pages of these funnels, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	FunnelIds graphql.Omittable[[]string] `json:"funnelIds,omitzero"`
-	// Any of these values of `themeId`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `themeId`; at most 100.
 	ThemeIds graphql.Omittable[[]string] `json:"themeIds,omitzero"`
-	// Only pages of funnels, or only those on their own.
+	// Whether to return pages of funnels (true) or standalone pages (false).
 	FunnelPages graphql.Omittable[*bool] `json:"funnelPages,omitzero"`
 }
 
-// In which order rows come that have a place of their own.
+// The order of rows that have a position.
 type PlacedSort struct {
-	// What to sort by; equal rows come in the order of creation.
+	// Property to sort by. Rows with equal values are in the order of creation.
 	Property PlacedSortProperty `json:"property"`
-	// Which way the list runs.
+	// Direction of the order.
 	Direction SortDirection `json:"direction"`
 }
 
-// Conditions for product collections: a row meets all of them. An empty list of values matches nothing.
+// Conditions for product collections. Rows must meet all of them. An empty list of values matches no rows.
 type ProductCollectionFilter struct {
-	// Any of these product collections, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these product collections, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Value of `visibleInStore`.
+	// Only rows with this value of `visibleInStore`.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Value of `archived`.
+	// Only rows with this value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for products: a row meets all of them. An empty list of values matches nothing.
+// Conditions for products. Rows must meet all of them. An empty list of values matches no rows.
 type ProductFilter struct {
-	// Any of these products, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these products, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Value of `visibleInStore`.
+	// Only rows with this value of `visibleInStore`.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Value of `visibleInCustomerCenter`.
+	// Only rows with this value of `visibleInCustomerCenter`.
 	VisibleInCustomerCenter graphql.Omittable[*bool] `json:"visibleInCustomerCenter,omitzero"`
-	// Value of `archived`.
+	// Only rows with this value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for prices: a row meets all of them. An empty list of values matches nothing.
+// Conditions for prices. Rows must meet all of them. An empty list of values matches no rows.
 type ProductPriceFilter struct {
-	// Any of these prices, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these prices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Of any of these variants, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only prices of these variants, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	VariantIds graphql.Omittable[[]string] `json:"variantIds,omitzero"`
-	// Value of `visible`.
+	// Only rows with this value of `visible`.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Value of `archived`.
+	// Only rows with this value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for product tags: a row meets all of them. An empty list of values matches nothing.
+// Conditions for product tags. Rows must meet all of them. An empty list of values matches no rows.
 type ProductTagFilter struct {
-	// Any of these product tags, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these product tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for variants: a row meets all of them. An empty list of values matches nothing.
+// Conditions for variants. Rows must meet all of them. An empty list of values matches no rows.
 type ProductVariantFilter struct {
-	// Any of these variants, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these variants, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Value of `visible`.
+	// Only rows with this value of `visible`.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Value of `archived`.
+	// Only rows with this value of `archived`.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
-	// Value of `fulfillmentRequired`.
+	// Only rows with this value of `fulfillmentRequired`.
 	FulfillmentRequired graphql.Omittable[*bool] `json:"fulfillmentRequired,omitzero"`
 }
 
-// What has come of redacting a contact.
+// Result of `redactContact`.
 type RedactContactPayload struct {
-	// The `id` of what was redacted; null if it was refused.
+	// Global id of the redacted contact; null if ClickFunnels refused.
 	RedactedContactID *string `json:"redactedContactId,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons for the refusal; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What has come of taking a tag away.
+// Result of `removeContactTag`.
 type RemoveContactTagPayload struct {
-	// The `id` of the record that the contact carried the tag; null if it was refused.
+	// Global id of the applied tag that was removed; null if ClickFunnels refused.
 	RemovedAppliedContactTagID *string `json:"removedAppliedContactTagId,omitzero"`
-	// The contact as it is now; null if it was refused.
+	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for sales opportunities: a row meets all of them. An empty list of values matches nothing.
+// Conditions for sales opportunities. Rows must meet all of them. An empty list of values matches no rows.
 type SalesOpportunityFilter struct {
-	// Any of these sales opportunities, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these sales opportunities, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// In any of these pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities in these pipelines, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	PipelineIds graphql.Omittable[[]string] `json:"pipelineIds,omitzero"`
-	// In any of these stages, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities in these stages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	StageIds graphql.Omittable[[]string] `json:"stageIds,omitzero"`
-	// For any of these contacts, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Any of these values of `assigneeId`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `assigneeId`; at most 100.
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
-// Conditions for notes: a row meets all of them. An empty list of values matches nothing.
+// Conditions for notes. Rows must meet all of them. An empty list of values matches no rows.
 type SalesOpportunityNoteFilter struct {
-	// Any of these notes, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these notes, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Any of these values of `createdById`, compared exactly; at most 100.
+	// Only rows with exactly one of these values of `createdById`; at most 100.
 	CreatedByIds graphql.Omittable[[]string] `json:"createdByIds,omitzero"`
 }
 
-// Conditions for sales pipelines: a row meets all of them. An empty list of values matches nothing.
+// Conditions for sales pipelines. Rows must meet all of them. An empty list of values matches no rows.
 type SalesPipelineFilter struct {
-	// Any of these sales pipelines, by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these sales pipelines, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// In which order rows come.
+// The order of rows.
 type Sort struct {
-	// What to sort by; equal rows come in the order of creation.
+	// Property to sort by. Rows with equal values are in the order of creation.
 	Property SortProperty `json:"property"`
-	// Which way the list runs.
+	// Direction of the order.
 	Direction SortDirection `json:"direction"`
 }
 
-// What has come of making or changing a contact.
+// Result of `upsertContact`.
 type UpsertContactPayload struct {
-	// The contact as it is now; null if it was refused.
+	// Contact after the change; null if ClickFunnels refused.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Whether the contact was created, rather than changed. Null if the change was refused, or if nobody can tell because the call had to be repeated.
+	// Whether the contact was created, not updated. Null if ClickFunnels refused, or if a repeated call made it unclear.
 	Created *bool `json:"created,omitzero"`
-	// Why ClickFunnels has refused; empty if it has not.
+	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Why ClickFunnels has refused to do what was asked.
+// A reason why ClickFunnels refused a change.
 type UserError struct {
-	// The field of the input that it is about, such as `emailAddress`; null if it is about the whole or nobody can tell.
+	// Input field that the error is about, such as `emailAddress`. Null if it concerns the whole input, or if the field is unknown.
 	Field *string `json:"field,omitzero"`
-	// What is wrong, in ClickFunnels' own words.
+	// Message that says what is wrong, in ClickFunnels' words.
 	Message string `json:"message"`
-	// The class of the refusal.
+	// Code of the refusal.
 	Code UserErrorCode `json:"code"`
 }
 
-// What rows can be sorted by that have a place of their own.
+// The properties that rows with a position can be sorted by.
 type PlacedSortProperty string
 
 const (
-	// The numeric id, which is the order of creation.
+	// Numeric id, which is the order of creation.
 	PlacedSortPropertyID PlacedSortProperty = "ID"
-	// The time of the last change.
+	// Time of the last change.
 	PlacedSortPropertyUpdatedAt PlacedSortProperty = "UPDATED_AT"
-	// The place, in which people see them.
+	// Position of the row, as people see it.
 	PlacedSortPropertySortOrder PlacedSortProperty = "SORT_ORDER"
 )
 
@@ -307,7 +307,7 @@ func (e PlacedSortProperty) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Which way a list runs.
+// The direction of an order.
 type SortDirection string
 
 const (
@@ -365,13 +365,13 @@ func (e SortDirection) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// What rows can be sorted by.
+// The properties that rows can be sorted by.
 type SortProperty string
 
 const (
-	// The numeric id, which is the order of creation.
+	// Numeric id, which is the order of creation.
 	SortPropertyID SortProperty = "ID"
-	// The time of the last change.
+	// Time of the last change.
 	SortPropertyUpdatedAt SortProperty = "UPDATED_AT"
 )
 
@@ -423,15 +423,15 @@ func (e SortProperty) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// The classes of refusals.
+// The kinds of refusals.
 type UserErrorCode string
 
 const (
-	// A value is missing or not accepted.
+	// A value is missing or invalid.
 	UserErrorCodeInvalid UserErrorCode = "INVALID"
-	// It is in that state already, or another state forbids it.
+	// The record is already in that state, or another state forbids the change.
 	UserErrorCodeConflict UserErrorCode = "CONFLICT"
-	// Something that the input names does not exist.
+	// A record that the input names does not exist.
 	UserErrorCodeNotFound UserErrorCode = "NOT_FOUND"
 )
 

@@ -1,6 +1,7 @@
 package model
 
-// Written is the payload of a mutation that answers with a record.
+// Written is the payload of a mutation that returns a record, which is nil if ClickFunnels
+// refused.
 type Written[T any] struct {
 	Record     *T
 	UserErrors []*UserError

@@ -17,7 +17,7 @@ func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(upstream.AppendTime(nil, t)) })
 }
 
-// UnmarshalDateTime reads an argument of the type DateTime.
+// UnmarshalDateTime reads an argument of the type DateTime. The result is in UTC.
 func UnmarshalDateTime(v any) (time.Time, error) {
 	s, _ := v.(string)
 	t, err := time.Parse(time.RFC3339Nano, s)
@@ -27,7 +27,7 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// MarshalJSON writes a value of the scalar JSON as it was received.
+// MarshalJSON writes a value of the scalar JSON as ClickFunnels sent it.
 func MarshalJSON(v jsontext.Value) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
 		if len(v) == 0 {
@@ -37,14 +37,14 @@ func MarshalJSON(v jsontext.Value) graphql.Marshaler {
 	})
 }
 
-// UnmarshalJSON exists since gqlgen wants both directions; no argument has the
+// UnmarshalJSON exists because gqlgen needs both directions. It always fails: no argument has the
 // type JSON.
 func UnmarshalJSON(any) (jsontext.Value, error) {
 	return nil, errors.New("JSON is not accepted as an argument")
 }
 
-// MarshalInt writes a number that ClickFunnels has sent as the scalar Int, which has 32
-// bits. Any other is null with an error.
+// MarshalInt writes a number from ClickFunnels as the scalar Int. A number of more than 32 bits
+// becomes null with an error.
 func MarshalInt(n int) graphql.ContextMarshaler {
 	return graphql.ContextWriterFunc(func(_ context.Context, w io.Writer) error {
 		text, err := upstream.AppendInt(nil, n)

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// TestAddedResource adds the description of a resource that does not exist to a copy of the
-// project, generates and builds the copy, and asks its demo for the resource.
+// TestAddedResource adds the description of a new resource to a copy of the project. It generates
+// and builds the copy, and queries the resource in its demo.
 func TestAddedResource(t *testing.T) {
 	root := copyOfProject(t)
 	text, err := os.ReadFile("testdata/gadget.graphqls")
@@ -55,7 +55,7 @@ func TestAddedResource(t *testing.T) {
 	}
 }
 
-// copyOfProject copies the folders that the server is built of.
+// copyOfProject copies the folders that the server is built from.
 func copyOfProject(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -99,7 +99,7 @@ func demoOf(t *testing.T, program string) func(query string) string {
 		t.Fatal("the server did not say where it listens")
 	}
 	go func() {
-		for lines.Scan() { // so that the server can go on
+		for lines.Scan() { // keep the server's log from blocking
 		}
 	}()
 	client := &http.Client{Timeout: time.Minute}

@@ -7,8 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// writeDemo writes what the simulated API and the tests have to know of the resources of
-// workspaces.
+// writeDemo writes the table of workspace resources for the simulated API and the tests.
 func (d *Description) writeDemo(c *code) error {
 	c.begin("demo", nil, nil)
 	c.line("// Resources are the resources of workspaces.\nvar Resources = []Resource{")
@@ -36,8 +35,8 @@ func (d *Description) writeDemo(c *code) error {
 	return nil
 }
 
-// writeDemoFields writes the fields of a type that REST sends as they are, and its
-// relations. object is the key of an object of the type.
+// writeDemoFields writes the fields of a type that REST sends as values, and its relations.
+// object is the key that holds an object of the type, empty for a record.
 func (d *Description) writeDemoFields(c *code, definition *ast.Definition, object string) {
 	for _, f := range definition.Fields {
 		input := arguments{f.Directives.ForName("input")}

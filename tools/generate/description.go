@@ -12,10 +12,10 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Description is the hand-written part of the schema: types, their documentation, and
-// directives for what REST knows about them.
+// Description is the hand-written description in schema/: types with documentation, and
+// directives for the facts about REST.
 type Description struct {
-	// Files are the documents of the description in the order of their names.
+	// Files are the documents in the order of their names.
 	Files []*File
 	// Types are all definitions by name.
 	Types map[string]*ast.Definition
@@ -24,7 +24,7 @@ type Description struct {
 
 	resolvers  []resolver
 	directives map[string]*ast.DirectiveDefinition
-	enums      map[string][]string // of the directives' arguments
+	enums      map[string][]string // enums of the directives' arguments
 }
 
 // File is one file of the description.
@@ -33,33 +33,34 @@ type File struct {
 	Document *ast.SchemaDocument
 }
 
-// Resource is one type with @resource.
+// Resource is a type with @resource.
 type Resource struct {
 	Type *ast.Definition
 	File *File
 
 	Path         []string
-	Record       string // the Go type of its records
-	Owner        string // the relation that tells its workspace; empty if the record does
+	Record       string // Go type of the records
+	Owner        string // relation to the record that names the workspace; empty if this record does
 	Naming       string // ALWAYS, SOMETIMES or IGNORED
 	Noun, Plural string
-	Note         string // ends the description of its lists
-	Accounts     bool   // on the host of accounts
+	Note         string // appended to the description of its lists
+	Accounts     bool   // whether it is on the accounts host
 	Lists        []List
 	Filters      []string
-	Field        string // of the parent, which holds its lists; empty for the usual one
+	Field        string // field of the parent that holds its lists; empty for the default name
 	Sort         string // NONE, CHANGE or POSITION
 	Body         string
 	Write        []string
 	Relations    []*Relation
 
-	// Functions of package graph, empty for the usual ones.
+	// Workspace, Connect and Attributes name functions of package graph. They are empty or
+	// default for most resources.
 	Workspace, Connect, Attributes string
 }
 
 // List is one path that lists a resource.
 type List struct {
-	// Parent is the type whose records have the list; empty for the host's own.
+	// Parent is the type whose records have the list, or Query for a list of the accounts host.
 	Parent string
 	// Field is the field of the parent that holds the list.
 	Field string
@@ -69,21 +70,20 @@ type List struct {
 // Relation is a field with @belongsTo.
 type Relation struct {
 	Field     *ast.FieldDefinition
-	To        string // a resource's type
+	To        string // type of a resource
 	Key       string
 	FilterKey string
 	Embeds    []string
 	Lacks     []string // if not nil, the row embeds all other fields
 	Inverse   string   // a field of To
-	Across    string   // the lists that the inverse is collected from
+	Across    string   // path of the lists that the inverse is collected from
 	Filter    string
 }
 
-// directivesFile defines the directives. It is no part of the schema.
+// directivesFile defines the directives. It is not part of the schema.
 const directivesFile = "directives.graphqls"
 
-// Describe reads a description. A mistake is an error with the file and line where it
-// stands.
+// Describe parses a description. An error names the file and line of the mistake.
 func Describe(sources []*ast.Source) (*Description, error) {
 	d := &Description{
 		Types: make(map[string]*ast.Definition), Resources: make(map[string]*Resource),
@@ -119,13 +119,12 @@ func (d *Description) define(document *ast.SchemaDocument) {
 	}
 }
 
-// readTypes collects the definitions. gqlparser creates the type of an extension that
-// names none, so a misspelt name would go unnoticed.
+// readTypes collects the definitions and refuses duplicates.
 func (d *Description) readTypes() error {
 	for _, file := range d.Files {
 		for _, definition := range file.Document.Definitions {
 			if d.Types[definition.Name] != nil {
-				return at(definition.Position, "the type %s is defined twice", definition.Name)
+				return errorAt(definition.Position, "the type %s is defined twice", definition.Name)
 			}
 			d.Types[definition.Name] = definition
 		}
@@ -136,14 +135,15 @@ func (d *Description) readTypes() error {
 	return nil
 }
 
-// inherit gives types the fields of their interfaces that the description does not repeat.
+// inherit copies fields of interfaces to the types that implement them and do not repeat the
+// fields.
 func (d *Description) inherit() error {
 	for _, file := range d.Files {
 		for _, definition := range file.Document.Definitions {
 			for _, name := range definition.Interfaces {
 				of := d.Types[name]
 				if of == nil || of.Kind != ast.Interface {
-					return at(definition.Position, "there is no interface %s", name)
+					return errorAt(definition.Position, "there is no interface %s", name)
 				}
 				inherited := slices.DeleteFunc(slices.Clone(of.Fields), func(f *ast.FieldDefinition) bool {
 					return definition.Fields.ForName(f.Name) != nil || slices.Contains(recordFields, f.Name)
@@ -182,12 +182,12 @@ func (d *Description) check(directives ast.DirectiveList) error {
 		}
 		definition := d.directives[use.Name]
 		if definition == nil {
-			return at(use.Position, "there is no directive @%s", use.Name)
+			return errorAt(use.Position, "there is no directive @%s", use.Name)
 		}
 		for _, argument := range use.Arguments {
 			declared := definition.Arguments.ForName(argument.Name)
 			if declared == nil {
-				return at(argument.Position, "@%s has no argument %s", use.Name, argument.Name)
+				return errorAt(argument.Position, "@%s has no argument %s", use.Name, argument.Name)
 			}
 			if err := d.checkValue(declared.Type, argument.Value, "@"+use.Name+"("+argument.Name+":)"); err != nil {
 				return err
@@ -195,7 +195,7 @@ func (d *Description) check(directives ast.DirectiveList) error {
 		}
 		for _, declared := range definition.Arguments {
 			if declared.Type.NonNull && declared.DefaultValue == nil && use.Arguments.ForName(declared.Name) == nil {
-				return at(use.Position, "@%s lacks the argument %s", use.Name, declared.Name)
+				return errorAt(use.Position, "@%s lacks the argument %s", use.Name, declared.Name)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func (d *Description) check(directives ast.DirectiveList) error {
 func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) error {
 	if t.Elem != nil {
 		if value.Kind != ast.ListValue {
-			return at(value.Position, "%s is a list", where)
+			return errorAt(value.Position, "%s is a list", where)
 		}
 		for _, child := range value.Children {
 			if err := d.checkValue(t.Elem, child.Value, where); err != nil {
@@ -217,10 +217,10 @@ func (d *Description) checkValue(t *ast.Type, value *ast.Value, where string) er
 	kinds := map[string][]ast.ValueKind{"String": {ast.StringValue, ast.BlockValue}, "Boolean": {ast.BooleanValue}}
 	if words := d.enums[t.NamedType]; words != nil {
 		if value.Kind != ast.EnumValue || !slices.Contains(words, value.Raw) {
-			return at(value.Position, "%s is one of %s", where, strings.Join(words, ", "))
+			return errorAt(value.Position, "%s is one of %s", where, strings.Join(words, ", "))
 		}
 	} else if !slices.Contains(kinds[t.NamedType], value.Kind) {
-		return at(value.Position, "%s is a %s", where, t.NamedType)
+		return errorAt(value.Position, "%s is a %s", where, t.NamedType)
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func (d *Description) readResources() error {
 	return nil
 }
 
-// semanticNonNull is the directive of fields that are null only if they failed.
+// semanticNonNull is the directive of fields that are null only on error.
 const semanticNonNull = "semanticNonNull"
 
 // readRelations reads the fields with @belongsTo.
@@ -273,7 +273,7 @@ func (d *Description) readRelations() error {
 		}
 		to := field.Type.Name()
 		if d.Resources[to] == nil {
-			return at(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, typeName, field.Name)
+			return errorAt(field.Position, "%s is no resource, so %s.%s cannot belong to it", to, typeName, field.Name)
 		}
 		args := arguments{directive}
 		relation := &Relation{
@@ -282,33 +282,33 @@ func (d *Description) readRelations() error {
 			Lacks: args.texts("lacks"),
 		}
 		relation.FilterKey = args.text("filterKey", relation.Key)
-		if name := d.Resources[to].lacks(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
-			return at(directive.Position, "%s has no field %s", to, name)
+		if name := d.Resources[to].missingField(slices.Concat(relation.Embeds, relation.Lacks)); name != "" {
+			return errorAt(directive.Position, "%s has no field %s", to, name)
 		}
 		if relation.Embeds != nil && field.Directives.ForName("key") == nil {
-			return at(directive.Position, "a relation that rows embed has @key")
+			return errorAt(directive.Position, "a relation that rows embed has @key")
 		}
-		if field.Type.NonNull { // the expanded field is nullable, since a call for it can fail
+		if field.Type.NonNull { // the expanded field is nullable, since its call can fail
 			field.Type = &ast.Type{NamedType: to}
 			field.Directives = append(field.Directives, &ast.Directive{Name: semanticNonNull})
 		}
 		r := d.Resources[typeName]
 		if r == nil {
-			continue // a part of a record, which has no lists of its own
+			continue // not a resource, so it has no lists
 		}
-		if relation.Across != "" && d.at(relation.Across) == nil {
-			return at(directive.Position, "no resource has the path %s", relation.Across)
+		if relation.Across != "" && d.resourceAt(relation.Across) == nil {
+			return errorAt(directive.Position, "no resource has the path %s", relation.Across)
 		}
 		if relation.Inverse != "" && !slices.Contains(r.Filters, relation.FilterKey) {
-			return at(directive.Position, "%s has no filter %s, which the inverse needs", typeName, relation.FilterKey)
+			return errorAt(directive.Position, "%s has no filter %s, which the inverse needs", typeName, relation.FilterKey)
 		}
 		r.Relations = append(r.Relations, relation)
 	}
 	return nil
 }
 
-// at returns the resource with a path, nil if there is none.
-func (d *Description) at(path string) *Resource {
+// resourceAt returns the resource with a path, nil if there is none.
+func (d *Description) resourceAt(path string) *Resource {
 	for _, r := range d.Resources {
 		if strings.Join(r.Path, "/") == path {
 			return r
@@ -326,7 +326,7 @@ func (d *Description) readLists() error {
 				continue
 			}
 			for i := range r.Lists {
-				if err := d.place(r, &r.Lists[i]); err != nil {
+				if err := d.findParent(r, &r.Lists[i]); err != nil {
 					return err
 				}
 			}
@@ -335,8 +335,8 @@ func (d *Description) readLists() error {
 	return nil
 }
 
-// checkOwners makes sure that every owner is a relation of the resource, and that the
-// owners end with a record that names its workspace.
+// checkOwners checks that every owner is a relation of its resource, and that the chain of owners
+// ends with a record that names its workspace.
 func (d *Description) checkOwners() error {
 	for _, r := range d.inOrder() {
 		at := r
@@ -346,19 +346,19 @@ func (d *Description) checkOwners() error {
 			}
 			relation := at.relation(at.Owner)
 			if relation == nil {
-				return atResource(at, "%s has no relation %s, which is to be its owner", at.Type.Name, at.Owner)
+				return errorAtResource(at, "%s has no relation %s, which is to be its owner", at.Type.Name, at.Owner)
 			}
 			at = d.Resources[relation.To]
 		}
 		if at.Owner != "" {
-			return atResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
+			return errorAtResource(r, "the owners of %s lead to no record that names its workspace", r.Type.Name)
 		}
 	}
 	return nil
 }
 
-// lacks returns the first of the names that is no field of the resource; empty if all are.
-func (r *Resource) lacks(names []string) string {
+// missingField returns the first name that is no field of the resource, or "".
+func (r *Resource) missingField(names []string) string {
 	for _, name := range names {
 		if r.Type.Fields.ForName(name) == nil && !slices.Contains(recordFields, name) {
 			return name
@@ -367,7 +367,7 @@ func (r *Resource) lacks(names []string) string {
 	return ""
 }
 
-// checkMany makes sure that every relation to several records says where their ids are.
+// checkMany checks that every @hasMany says where the ids of its records are.
 func (d *Description) checkMany() error {
 	for typeName, f := range d.fields() {
 		directive := f.Directives.ForName("hasMany")
@@ -378,19 +378,19 @@ func (d *Description) checkMany() error {
 		key, walk := args.text("key", ""), args.text("walk", "")
 		switch {
 		case to == nil:
-			return at(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), typeName)
+			return errorAt(f.Position, "%s is no resource, so %s cannot have many", f.Type.Name(), typeName)
 		case (key == "") == (walk == ""):
-			return at(directive.Position, "@hasMany has either key or walk")
-		case to.lacks(args.texts("embeds")) != "":
-			return at(directive.Position, "%s has no field %s", to.Type.Name, to.lacks(args.texts("embeds")))
+			return errorAt(directive.Position, "@hasMany has either key or walk")
+		case to.missingField(args.texts("embeds")) != "":
+			return errorAt(directive.Position, "%s has no field %s", to.Type.Name, to.missingField(args.texts("embeds")))
 		case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
-			return at(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+			return errorAt(directive.Position, "%s has no field for %s", to.Type.Name, walk)
 		}
 	}
 	return nil
 }
 
-// fields returns the fields of all types and extensions, each with the name of its type.
+// fields yields the fields of all types and extensions, each with the name of its type.
 func (d *Description) fields() iter.Seq2[string, *ast.FieldDefinition] {
 	return func(yield func(string, *ast.FieldDefinition) bool) {
 		for _, file := range d.Files {
@@ -405,8 +405,8 @@ func (d *Description) fields() iter.Seq2[string, *ast.FieldDefinition] {
 	}
 }
 
-// owners returns how many owners stand between a resource and its workspace.
-func (d *Description) owners(r *Resource) int {
+// ownerDepth returns how many owners are between a resource and its workspace.
+func (d *Description) ownerDepth(r *Resource) int {
 	n := 0
 	for ; r.Owner != ""; n++ {
 		r = d.Resources[r.relation(r.Owner).To]
@@ -424,8 +424,8 @@ func (r *Resource) relation(field string) *Relation {
 	return nil
 }
 
-// place finds the parent of a list: the resource whose path comes before the id.
-func (d *Description) place(r *Resource, list *List) error {
+// findParent finds the parent of a list: the resource whose path precedes the id.
+func (d *Description) findParent(r *Resource, list *List) error {
 	i := slices.IndexFunc(list.Path, func(segment string) bool { return strings.HasPrefix(segment, "{") })
 	if i < 0 {
 		list.Parent, list.Field = "Query", lowerFirst(plural(r.Type.Name))
@@ -442,10 +442,10 @@ func (d *Description) place(r *Resource, list *List) error {
 		list.Field = cmp.Or(r.Field, list.Field)
 		return nil
 	}
-	return atResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
+	return errorAtResource(r, "no resource has the path %s, below which %s is listed", strings.Join(list.Path[:i], "/"), r.Type.Name)
 }
 
-// arguments are the arguments of a directive that was checked.
+// arguments are the arguments of a directive. They were checked.
 type arguments struct{ directive *ast.Directive }
 
 func (a arguments) text(name, otherwise string) string {
@@ -469,13 +469,13 @@ func (a arguments) texts(name string) []string {
 	return all
 }
 
-// atResource returns an error at the directive of a resource.
-func atResource(r *Resource, format string, args ...any) error {
-	return at(r.Type.Directives.ForName("resource").Position, format, args...)
+// errorAtResource returns an error at the @resource directive of a resource.
+func errorAtResource(r *Resource, format string, args ...any) error {
+	return errorAt(r.Type.Directives.ForName("resource").Position, format, args...)
 }
 
-// at returns an error at a place of the description.
-func at(p *ast.Position, format string, args ...any) error {
+// errorAt returns an error at a position of the description.
+func errorAt(p *ast.Position, format string, args ...any) error {
 	return gqlerror.ErrorPosf(p, format, args...)
 }
 

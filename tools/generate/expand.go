@@ -7,8 +7,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Expand returns the schema that the description stands for, one document for each of
-// its files, in the same order.
+// Expand returns the schema that follows from the description. It has one document per file of
+// the description, in the same order. It also records the resolvers, which [Description.Go]
+// writes.
 func (d *Description) Expand() ([]*File, error) {
 	var files []*File
 	for _, file := range d.Files {
@@ -27,8 +28,8 @@ func (d *Description) Expand() ([]*File, error) {
 	return files, checkNames(files)
 }
 
-// checkNames reports the first name of the description that means no type. gqlparser
-// would create the type of an extension, and report other names in the expanded files.
+// checkNames reports the first name without a type. gqlparser would silently create the type of a
+// misspelt extension. It would report other names at positions in the expanded files.
 func checkNames(files []*File) error {
 	defined := map[string]bool{"Int": true, "Float": true, "String": true, "Boolean": true, "ID": true}
 	for _, file := range files {
@@ -39,17 +40,17 @@ func checkNames(files []*File) error {
 	for _, file := range files {
 		for _, extension := range file.Document.Extensions {
 			if !defined[extension.Name] {
-				return at(extension.Position, "there is no type %s to extend", extension.Name)
+				return errorAt(extension.Position, "there is no type %s to extend", extension.Name)
 			}
 		}
 		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
 			for _, f := range definition.Fields {
 				if !defined[f.Type.Name()] {
-					return at(f.Position, "there is no type %s", f.Type.Name())
+					return errorAt(f.Position, "there is no type %s", f.Type.Name())
 				}
 				for _, argument := range f.Arguments {
 					if !defined[argument.Type.Name()] {
-						return at(argument.Position, "there is no type %s", argument.Type.Name())
+						return errorAt(argument.Position, "there is no type %s", argument.Type.Name())
 					}
 				}
 			}
@@ -79,7 +80,7 @@ func (e *expansion) definition(definition *ast.Definition) error {
 		e.add(openEnum(definition))
 	case definition.Kind == ast.Object || definition.Kind == ast.Interface:
 		own := *definition
-		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, ofTypes...)
+		own.Fields, own.Directives = e.fields(definition.Name, definition.Fields), without(definition.Directives, typeDirectives...)
 		e.add(&own)
 	default:
 		e.add(definition)
@@ -87,8 +88,8 @@ func (e *expansion) definition(definition *ast.Definition) error {
 	return nil
 }
 
-// ofTypes are the directives of the description that stand at types.
-var ofTypes = []string{"resource", "key", "members", "composed"}
+// typeDirectives are the description's directives for types, which gqlgen must not see.
+var typeDirectives = []string{"resource", "key", "members", "composed"}
 
 // extension copies an extension of the description.
 func (e *expansion) extension(extension *ast.Definition) {
@@ -101,7 +102,7 @@ func (e *expansion) add(definitions ...*ast.Definition) {
 	e.out.Definitions = append(e.out.Definitions, definitions...)
 }
 
-// extend adds a field to a type of any file.
+// extend adds a field to a type that any file defines.
 func (e *expansion) extend(typeName string, field *ast.FieldDefinition) {
 	for _, extension := range e.out.Extensions {
 		if extension.Name == typeName {
@@ -115,13 +116,13 @@ func (e *expansion) extend(typeName string, field *ast.FieldDefinition) {
 // recordFields are the fields that every record has.
 var recordFields = []string{"id", "rawId", "publicId", "createdAt", "updatedAt"}
 
-// resource adds a resource's type and all that follows from it.
+// resource adds a resource's type and everything that follows from it.
 func (e *expansion) resource(r *Resource) error {
 	own := *r.Type
-	own.Directives = without(r.Type.Directives, ofTypes...)
+	own.Directives = without(r.Type.Directives, typeDirectives...)
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
-		bound(field("id", "ID!", "Global id: opaque, and found again by `node`."), "Ref"),
+		bound(field("id", "ID!", "Opaque global id, by which `node` finds the object."), "Ref"),
 		field("rawId", "ID!", "ClickFunnels' numeric id, as a string because it can exceed 32 bits."),
 		field("publicId", "String", "Short public id, as in ClickFunnels' URLs."),
 	}
@@ -137,9 +138,9 @@ func (e *expansion) resource(r *Resource) error {
 	)
 	own.Fields = append(own.Fields, fields[relations:]...)
 	if !r.Accounts {
-		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none where it is known, else 1 REST call.")))
+		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none for `id`, `rawId` and lists, else 1 REST call.")))
 		own.Fields = append(own.Fields, workspace)
-		e.resolves(r.Type.Name, workspace, workspaceBody(r))
+		e.addResolver(r.Type.Name, workspace, workspaceBody(r))
 	}
 	e.add(&own)
 	if e.isListed(r) {
@@ -156,21 +157,21 @@ func (e *expansion) resource(r *Resource) error {
 		}
 		f := e.list(r, list)
 		e.extend(list.Parent, f)
-		e.resolves(list.Parent, f, e.listBody(r, list))
+		e.addResolver(list.Parent, f, e.listBody(r, list))
 	}
 	for _, relation := range r.Relations {
 		if relation.Inverse != "" {
 			f := e.inverse(r, relation)
 			e.extend(relation.To, f)
-			e.resolves(relation.To, f, e.inverseBody(r, relation))
+			e.addResolver(relation.To, f, e.inverseBody(r, relation))
 		}
 	}
 	e.writes(r)
 	return nil
 }
 
-// comesWithParent reports whether a list needs no field, since the parent's type describes
-// it by hand: its rows come with the parent.
+// comesWithParent reports whether the parent's type already describes the list by hand, since its
+// rows come with the parent. Such a list needs no generated field.
 func (d *Description) comesWithParent(list List) bool {
 	return d.Types[list.Parent].Fields.ForName(list.Field) != nil
 }
@@ -181,14 +182,14 @@ func (e *expansion) isListed(r *Resource) bool {
 		slices.ContainsFunc(r.Relations, func(relation *Relation) bool { return relation.Inverse != "" })
 }
 
-// isRelation reports whether a field comes behind the times of a record: it holds other
+// isRelation reports whether a field comes after the timestamps of a record: it holds other
 // records.
 func (e *expansion) isRelation(field *ast.FieldDefinition) bool {
 	return e.Resources[field.Type.Name()] != nil || len(field.Arguments) > 0
 }
 
-// fields returns the fields of a type without the directives of the description. A field
-// of an open enum is followed by one with ClickFunnels' own word.
+// fields returns the fields of a type without the description's directives. Each field of an open
+// enum gets a `raw…` field with ClickFunnels' own value, after all other fields.
 func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList {
 	var all, raw ast.FieldList
 	for _, f := range fields {
@@ -210,27 +211,27 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			own = *batched(&own)
 		}
 		all = append(all, &own)
-		if body := e.body(typeName, f, &own); body != "" {
-			e.resolves(typeName, &own, body)
+		if body := e.resolverBody(typeName, f, &own); body != "" {
+			e.addResolver(typeName, &own, body)
 		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
-			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` in ClickFunnels' own word, also where the enum lacks it."), accessor(f)))
+			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` as ClickFunnels sent it, also if the enum lacks the value."), accessor(f)))
 		}
 	}
 	return append(all, raw...)
 }
 
-// cost returns what a relation to one record costs.
+// cost returns the cost note of a relation to one record.
 func (e *expansion) cost(f *ast.FieldDefinition) string {
 	args, to := arguments{f.Directives.ForName("belongsTo")}, e.Resources[f.Type.Name()]
 	if cost := args.text("cost", ""); cost != "" {
 		return "Cost: " + cost
 	}
-	without, call := "where it is known", "1 REST call"
+	without, call := "for `id` and `rawId`", "1 REST call per "+to.Noun
 	if embeds := args.texts("embeds"); len(embeds) > 0 {
 		without = "for `" + strings.Join(append([]string{"id", "rawId"}, embeds...), "`, `") + "`"
 	}
-	if slices.Contains(to.Filters, "id") {
+	if to.isBatched() {
 		call = "1 REST call per 20 " + to.Plural
 	}
 	return "Cost: none " + without + ", else " + call + "."
@@ -238,30 +239,33 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 
 // list returns the field that holds a list of a resource.
 func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
-	of, cost := "that the token reaches", "1 REST call per 20 "+r.Plural
+	of, cost := "that the token may see", "1 REST call per 20 "+r.Plural
 	if parent := e.Resources[list.Parent]; parent != nil {
 		of = "of the " + parent.Noun
 		if list.Parent != "Workspace" {
-			cost = "1 REST call per " + parent.Noun + " and 20 " + r.Plural
+			cost += " of each " + parent.Noun
 		}
 	}
 	f := field(list.Field, r.Type.Name+"Connection", strings.Join(strings.Fields(upperFirst(r.Plural)+" "+of+". "+r.Note+" Cost: "+cost+"."), " "))
 	if len(r.Filters) > 0 {
-		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that every row meets."))
+		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that rows must meet."))
 	}
 	f.Arguments = append(f.Arguments, window(r.Sort)...)
 	return unlessFailed(f)
 }
 
-// inverse returns the field of another type that lists the rows that belong to it.
+// inverse returns the field of the related type that lists the rows that belong to it.
 func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinition {
-	to := e.Resources[relation.To]
+	to, of := e.Resources[relation.To], ""
+	if parent := e.Resources[r.Lists[0].Parent]; r.Lists[0].Parent != "Workspace" {
+		of = " of the same " + parent.Noun
+	}
 	f := field(relation.Inverse, r.Type.Name+"Connection",
-		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+".")
+		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+of+".")
 	f.Arguments = window(r.Sort)
 	if relation.Across != "" {
 		f.Arguments = window("NONE") // several lists are merged by id
-		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call for the " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
+		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call per 20 " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
 	}
 	return batched(unlessFailed(f))
 }
@@ -276,31 +280,31 @@ func window(sort string) ast.ArgumentDefinitionList {
 		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default, the order of creation."))
 	}
 	return append(arguments,
-		argument("first", "Int", "Number of rows from the start, or after `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, one after another."),
-		argument("after", "String", "Cursor of the row before the first one; goes with `first`."),
-		argument("last", "Int", "Number of rows from the end, or before `before`: 1 to 100."),
-		argument("before", "String", "Cursor of the row after the last one; goes with `last`."),
+		argument("first", "Int", "Number of rows from the start, or after the cursor `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence."),
+		argument("after", "String", "Cursor that the page starts after. Use it with `first`."),
+		argument("last", "Int", "Number of rows from the end, or before the cursor `before`: 1 to 100."),
+		argument("before", "String", "Cursor that the page ends before. Use it with `last`."),
 	)
 }
 
 func connection(r *Resource) *ast.Definition {
 	name := r.Type.Name
-	return object(name+"Connection", "Page of a list of "+r.Plural+".",
+	return object(name+"Connection", "Page of "+r.Plural+", as a Relay connection.",
 		field("nodes", "["+name+"!]!", "Rows of the page."),
 		field("edges", "["+name+"Edge!]!", "Rows of the page, each with its cursor."),
-		field("pageInfo", "PageInfo!", "Where the page begins and ends, and whether more rows follow."),
+		field("pageInfo", "PageInfo!", "Cursors of the page, and whether there are more rows."),
 	)
 }
 
 func edge(r *Resource) *ast.Definition {
-	return object(r.Type.Name+"Edge", "Row of a list of "+r.Plural+".",
+	return object(r.Type.Name+"Edge", "Row of a page of "+r.Plural+", with its cursor.",
 		field("cursor", "String!", "Cursor of the row, for `after` and `before`."),
 		field("node", r.Type.Name+"!", "The "+r.Noun+"."),
 	)
 }
 
 // byID ends the description of an argument that takes the ids of records.
-const byID = ", by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
+const byID = ", given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
 
 // filter returns the input type of a resource's filter, nil if it has none.
 func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
@@ -308,7 +312,7 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 		return nil, nil //nolint:nilnil // see above
 	}
 	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
-		Description: "Conditions for " + r.Plural + ": a row meets all of them. An empty list of values matches nothing."}
+		Description: "Conditions for " + r.Plural + ". Rows must meet all of them. An empty list of values matches no rows."}
 	for _, key := range r.Filters {
 		condition, err := e.condition(r, key)
 		if err != nil {
@@ -321,17 +325,17 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 	return input, nil
 }
 
-// condition returns the field of a filter for a REST key, nil if an extension of the input
-// describes it by hand.
+// condition returns the filter's field for a REST key. It is nil if an extension of the input
+// describes the condition by hand.
 func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, error) {
 	if key == "id" {
-		return field("ids", "[ID!]", "Any of these "+r.Plural+byID), nil
+		return field("ids", "[ID!]", "Only these "+r.Plural+byID), nil
 	}
 	for _, relation := range r.Relations {
 		if relation.FilterKey == key {
 			words := relation.Filter
 			if words == "" {
-				words = "Of any of these " + e.Resources[relation.To].Plural
+				words = "Only " + r.Plural + " of these " + e.Resources[relation.To].Plural
 			}
 			return field(relation.Field.Name+"Ids", "[ID!]", words+byID), nil
 		}
@@ -342,9 +346,9 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 		}
 		switch t := f.Type.Name(); t {
 		case "Boolean":
-			return field(f.Name, t, "Value of `"+f.Name+"`."), nil
+			return field(f.Name, t, "Only rows with this value of `"+f.Name+"`."), nil
 		default:
-			return field(plural(f.Name), "["+t+"!]", "Any of these values of `"+f.Name+"`, compared exactly; at most 100."), nil
+			return field(plural(f.Name), "["+t+"!]", "Only rows with exactly one of these values of `"+f.Name+"`; at most 100."), nil
 		}
 	}
 	for _, f := range e.filterFields(r) {
@@ -352,7 +356,7 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 			return nil, nil //nolint:nilnil // see above
 		}
 	}
-	return nil, atResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
+	return nil, errorAtResource(r, "the filter %s of %s is the key of no field and of no relation: describe it by `extend input %sFilter`", key, r.Type.Name, r.Type.Name)
 }
 
 // openEnum returns an enum with a value for words that are newer than it.
@@ -360,12 +364,12 @@ func openEnum(definition *ast.Definition) *ast.Definition {
 	own := *definition
 	own.Directives = without(definition.Directives, "open")
 	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
-		Name: "UNKNOWN", Description: "A word that this schema does not know: the field's `raw…` twin has it.",
+		Name: "UNKNOWN", Description: "Value that this schema does not know. The `raw…` field has it.",
 	})
 	return &own
 }
 
-// The parts of a schema.
+// Constructors for parts of a schema.
 
 func object(name, description string, fields ...*ast.FieldDefinition) *ast.Definition {
 	return &ast.Definition{Kind: ast.Object, Name: name, Description: description, Fields: fields}
@@ -383,7 +387,7 @@ func argument(name, typeText, description string) *ast.ArgumentDefinition {
 	return &ast.ArgumentDefinition{Name: name, Type: typeOf(typeText), Description: description}
 }
 
-// typeOf reads a type such as [ID!]!.
+// typeOf parses a type such as [ID!]!.
 func typeOf(text string) *ast.Type {
 	inner, nonNull := strings.CutSuffix(text, "!")
 	if strings.HasPrefix(inner, "[") {
@@ -392,13 +396,13 @@ func typeOf(text string) *ast.Type {
 	return &ast.Type{NamedType: inner, NonNull: nonNull}
 }
 
-// unlessFailed marks a field that is null only if it failed.
+// unlessFailed marks a field that is null only on error. It changes the field in place.
 func unlessFailed(f *ast.FieldDefinition) *ast.FieldDefinition {
 	f.Directives = append(f.Directives, &ast.Directive{Name: semanticNonNull})
 	return f
 }
 
-// batched marks a field whose resolver takes the rows of a whole list.
+// batched marks a field whose resolver takes all rows of a list.
 func batched(f *ast.FieldDefinition) *ast.FieldDefinition {
 	yes := &ast.Value{Kind: ast.BooleanValue, Raw: "true"}
 	return goField(f, &ast.Argument{Name: "batch", Value: yes}, &ast.Argument{Name: "forceResolver", Value: yes})

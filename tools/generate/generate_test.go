@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// garden returns a small description after it has been changed, and the directives.
-func garden(t *testing.T, replacements ...string) []*ast.Source {
+// gardenSources returns a small description with replacements applied, and the directives.
+func gardenSources(t *testing.T, replacements ...string) []*ast.Source {
 	t.Helper()
 	text := func(name string) string {
 		b, err := os.ReadFile(name)
@@ -33,14 +33,14 @@ func garden(t *testing.T, replacements ...string) []*ast.Source {
 	return []*ast.Source{{Name: directivesFile, Input: text("../../schema/" + directivesFile)}, {Name: "garden.graphqls", Input: description}}
 }
 
-// TestGolden compares the expanded form of a small description with the golden files.
+// TestGolden compares the expansion of a small description with the golden files.
 func TestGolden(t *testing.T) {
-	files, code, err := generate(garden(t))
+	files, code, err := generate(gardenSources(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range code {
-		files[strings.ReplaceAll(name, "/", "_")+".golden"] = text // which Go does not compile
+		files[strings.ReplaceAll(name, "/", "_")+".golden"] = text // a name that Go does not compile
 	}
 	for name, text := range files {
 		golden := filepath.Join("testdata/expanded", name)
@@ -81,7 +81,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestMistakes checks that each mistake of a description is reported at its line.
+// TestMistakes checks that each mistake in a description is reported at its line.
 func TestMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ old, new, want string }{
 		"misspelt extension":          {"extend input PlantFilter", "extend type Gradens { trees: Int }\nextend input PlantFilter", "there is no type Gradens to extend"},
@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := generate(garden(t, test.old, test.new))
+			_, _, err := generate(gardenSources(t, test.old, test.new))
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "garden.graphqls:") {
 				t.Errorf("want an error at a line of garden.graphqls: %s; got: %v", test.want, err)
 			}

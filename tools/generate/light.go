@@ -6,37 +6,37 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// writeLight writes which fields of a record can do without the record, for every resource
-// that relations lead to.
-func (d *Description) writeLight(c *code) error {
+// writeFieldSets writes the field sets of every resource that a relation leads to: the fields
+// that can be answered without loading the record.
+func (d *Description) writeFieldSets(c *code) error {
 	c.begin("graph", nil, nil)
-	c.line("// Fields that need no more than a reference to their record, or than what another record\n// embeds of it.\nvar (")
+	c.line("// The field sets of records. Those named …RefFields need only a reference to the record. Those\n// named embedded… need only what another record embeds of it.\nvar (")
 	relations := d.relations()
 	for _, r := range d.inOrder() {
-		to := slices.DeleteFunc(slices.Clone(relations), func(each described) bool { return each.field.Type.Name() != r.Type.Name })
+		to := slices.DeleteFunc(slices.Clone(relations), func(each relationUse) bool { return each.field.Type.Name() != r.Type.Name })
 		if len(to) == 0 && r.Type.Name != "Workspace" {
 			continue
 		}
-		own, calls := d.light(r)
-		c.line("light%s = light{%q, []string{%s}, []string{%s}}", r.Type.Name, r.Type.Name, quoted(own), quoted(calls))
+		free, verifying := d.refFields(r)
+		c.line("%sRefFields = fieldSet{%q, []string{%s}, []string{%s}}", lowerFirst(r.Type.Name), r.Type.Name, quoted(free), quoted(verifying))
 		for _, each := range to {
 			args := arguments{each.directive}
 			embeds := args.texts("embeds")
 			if lacks := args.texts("lacks"); lacks != nil {
-				embeds = d.allBut(r, lacks)
+				embeds = d.fieldsExcept(r, lacks)
 			}
 			if embeds == nil {
 				continue
 			}
-			c.line("embedded%s%s = light%s.and(%s)", each.typeName, upperFirst(each.field.Name), r.Type.Name, quoted(embeds))
+			c.line("embedded%s%s = %sRefFields.with(%s)", each.typeName, upperFirst(each.field.Name), lowerFirst(r.Type.Name), quoted(embeds))
 		}
 	}
 	c.line(")")
 	return nil
 }
 
-// described is a field of a type of the description.
-type described struct {
+// relationUse is a field that leads to records, and its directive.
+type relationUse struct {
 	typeName  string
 	field     *ast.FieldDefinition
 	directive *ast.Directive
@@ -44,48 +44,49 @@ type described struct {
 
 // relations returns all fields with @belongsTo, and those with @hasMany whose records are
 // embedded.
-func (d *Description) relations() []described {
-	var all []described
+func (d *Description) relations() []relationUse {
+	var all []relationUse
 	for typeName, f := range d.fields() {
 		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
-			all = append(all, described{typeName, f, belongsTo})
+			all = append(all, relationUse{typeName, f, belongsTo})
 		}
 		if many := f.Directives.ForName("hasMany"); many != nil && (arguments{many}).texts("embeds") != nil {
-			all = append(all, described{typeName, f, many})
+			all = append(all, relationUse{typeName, f, many})
 		}
 	}
 	return all
 }
 
-// light returns the fields of a resource that need no more than its id: own come from the
-// id itself, and calls make a call of their own, which fails if there is no such record.
-func (d *Description) light(r *Resource) (own, calls []string) {
-	own = []string{"id", "rawId"}
+// refFields returns the fields of a resource that can be answered from its id. Those in free need
+// no REST call. Those in verifying make a call of their own, which fails if there is no such
+// record.
+func (d *Description) refFields(r *Resource) (free, verifying []string) {
+	free = []string{"id", "rawId"}
 	if !r.Accounts {
-		own = append(own, "workspace")
+		free = append(free, "workspace")
 	}
 	for _, other := range d.inOrder() {
 		for _, relation := range other.Relations {
 			if relation.To == r.Type.Name && relation.Inverse != "" && d.inWorkspace(other, relation) {
-				own = append(own, relation.Inverse)
+				free = append(free, relation.Inverse)
 			}
 		}
 		for _, list := range other.Lists {
 			if list.Parent == r.Type.Name && !d.comesWithParent(list) {
-				calls = append(calls, list.Field)
+				verifying = append(verifying, list.Field)
 			}
 		}
 	}
 	for _, f := range r.Type.Fields {
 		if directive := f.Directives.ForName("resolve"); directive != nil && (arguments{directive}).text("byID", "") == "true" {
-			calls = append(calls, f.Name)
+			verifying = append(verifying, f.Name)
 		}
 	}
-	return own, calls
+	return free, verifying
 }
 
-// allBut returns the fields of a resource that come with its record, but for some.
-func (d *Description) allBut(r *Resource, some []string) []string {
+// fieldsExcept returns the fields that come with a resource's record, except for some.
+func (d *Description) fieldsExcept(r *Resource, some []string) []string {
 	all := slices.Clone(recordFields[2:])
 	for typeName, f := range d.fields() {
 		if typeName == r.Type.Name {
@@ -95,7 +96,7 @@ func (d *Description) allBut(r *Resource, some []string) []string {
 	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(some, name) })
 }
 
-// writeChildren writes the lists of what belongs to other records.
+// writeChildren writes the loaders of rows that belong to other records.
 func (d *Description) writeChildren(c *code) {
 	for _, r := range d.inOrder() {
 		for _, relation := range r.Relations {
@@ -104,10 +105,10 @@ func (d *Description) writeChildren(c *code) {
 			}
 			across := ""
 			if relation.Across != "" {
-				across = ".across(everyOf(" + d.at(relation.Across).Type.Name + "List))"
+				across = ".across(allRowsOf(" + d.resourceAt(relation.Across).Type.Name + "List))"
 			}
 			c.line("%s = byKey(%s, %q, func(o *upstream.%s) string { return %s })%s", childrenName(relation.Inverse, relation.To),
-				listName(r, r.Lists[0]), relation.FilterKey, r.Record, access("o", relation.Key), across)
+				listName(r, r.Lists[0]), relation.FilterKey, r.Record, accessExpr("o", relation.Key), across)
 		}
 	}
 	for typeName, f := range d.fields() {
@@ -117,6 +118,6 @@ func (d *Description) writeChildren(c *code) {
 		}
 		of := d.Resources[f.Type.Name()]
 		c.line("%s = byWalk(%s, func(o *upstream.%s) []string { return %s })", childrenName(f.Name, typeName),
-			listName(of, of.Lists[0]), of.Record, access("o", arguments{directive}.text("walk", "")))
+			listName(of, of.Lists[0]), of.Record, accessExpr("o", arguments{directive}.text("walk", "")))
 	}
 }

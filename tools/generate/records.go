@@ -8,11 +8,11 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// rowType is a type of the graph whose objects are rows of REST, or parts of one.
+// rowType is a type of the schema whose objects are rows of REST, or parts of rows.
 type rowType struct {
 	definition *ast.Definition
 	record     string // its Go type
-	kind       string // empty for parts
+	kind       string // empty for parts of rows
 	parent     string // key that names its workspace or team; empty if there is none
 	naming     string
 	keys       []*rowKey
@@ -20,7 +20,7 @@ type rowType struct {
 	methods    []string // declarations
 }
 
-// rowKey is a key of a row.
+// rowKey is a key of a row. Its fields are those of the type key in package upstream.
 type rowKey struct {
 	name, shape, of, field, raw, words, id, naming, around string
 	kind, parent                                           string // of a type
@@ -28,7 +28,7 @@ type rowKey struct {
 	also                                                   []string
 }
 
-// writeRecords writes the types of records, with what upstream knows of each.
+// writeRecords writes the Go types of records, with the keys that upstream decodes.
 func (d *Description) writeRecords(c *code) error {
 	rows, err := d.rowTypes()
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Description) writeRecords(c *code) error {
 	return nil
 }
 
-// writeWords writes the words of the enums.
+// writeWords writes the values of the enums.
 func (d *Description) writeWords(c *code) {
 	for _, file := range d.Files {
 		for _, definition := range file.Document.Definitions {
@@ -130,8 +130,8 @@ func (k *rowKey) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// rowTypes returns the types that are rows in the order of the description: the resources,
-// and the types of what their rows hold.
+// rowTypes returns the types that are rows, in the order of the description: the resources, and
+// the types of objects within their rows.
 func (d *Description) rowTypes() ([]*rowType, error) {
 	isRow := make(map[string]bool)
 	var mark func(name string)
@@ -164,8 +164,8 @@ func (d *Description) rowTypes() ([]*rowType, error) {
 	return all, nil
 }
 
-// rowFields returns the fields of a type and of its extensions that rows hold the value
-// of, and the relations.
+// rowFields returns the fields of a type and of its extensions that rows hold a value for, and
+// its relations.
 func (d *Description) rowFields(definition *ast.Definition) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
 	add := func(fields ast.FieldList) {
@@ -193,7 +193,7 @@ func (d *Description) isMembers(f *ast.FieldDefinition) bool {
 	return definition != nil && definition.Directives.ForName("members") != nil
 }
 
-// rowType returns what is known of the rows of a type.
+// rowType returns the keys and methods of a type's rows.
 func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 	t := &rowType{definition: definition, record: d.record(definition.Name), composed: isComposed(definition)}
 	fields := d.rowFields(definition)
@@ -203,7 +203,7 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 		t.kind = kindOf(r)
 	case r != nil:
 		t.kind, t.parent, t.naming = kindOf(r), "workspace_id", r.Naming
-	case slices.Contains(definition.Interfaces, "Node"): // which comes with what it belongs to
+	case slices.Contains(definition.Interfaces, "Node"): // embedded in the record that it belongs to
 		t.kind, t.naming = snake(lowerFirst(definition.Name)), "SOMETIMES"
 		for _, f := range fields {
 			if relation := f.Directives.ForName("belongsTo"); relation != nil {
@@ -230,7 +230,7 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 		args := arguments{directive}
 		f := field(camel(args.text("name", "")), args.text("type", "ID!"), "")
 		if args.text("name", "") == "" {
-			return nil, at(directive.Position, "@key lacks the argument name")
+			return nil, errorAt(directive.Position, "@key lacks the argument name")
 		}
 		f.Position, f.Directives = directive.Position, ast.DirectiveList{directive}
 		if err := d.rowField(t, f); err != nil {
@@ -241,8 +241,8 @@ func (d *Description) rowType(definition *ast.Definition) (*rowType, error) {
 	return t, nil
 }
 
-// key adds a key. If a field has the same one, the rows below are of the type of a
-// resource, which may hold more.
+// key adds a key. If another field has the same key, the two are merged; objects then have the
+// type of the resource, which may have more fields.
 func (t *rowType) key(k *rowKey) {
 	i := slices.IndexFunc(t.keys, func(other *rowKey) bool { return other.name == k.name })
 	if i < 0 {
@@ -259,11 +259,11 @@ func (t *rowType) key(k *rowKey) {
 	}
 }
 
-// inRow are the methods that all rows have.
-var inRow = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
+// rowMethods are the accessors that all rows have.
+var rowMethods = []string{"RawID", "PublicID", "CreatedAt", "UpdatedAt"}
 
-// taken are the methods of rows that are no fields.
-var taken = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
+// reservedMethods are the methods of rows that are not accessors.
+var reservedMethods = []string{"Key", "Ref", "Cursor", "IDs", "Chain", "Child", "Children", "Members", "AppendField", "Owner"}
 
 // accessor returns the name of the method for a field.
 func accessor(f *ast.FieldDefinition) string {
@@ -290,15 +290,15 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	if t.composed {
 		k.around, k.name = around(f), snake(f.Name)
 		if scalar, ok := scalars[f.Type.Name()]; !ok || f.Type.Elem != nil || scalar.shape == "asJSON" {
-			return at(f.Position, "the fields of a composed type are scalars")
+			return errorAt(f.Position, "the fields of a composed type are scalars")
 		}
 	}
 	if isComposed(d.Types[f.Type.Name()]) && (f.Type.Elem != nil || f.Directives.ForName("input") != nil) {
-		return at(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
+		return errorAt(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
 	}
 	method := accessor(f)
-	if slices.Contains(taken, method) {
-		return at(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
+	if slices.Contains(reservedMethods, method) {
+		return errorAt(f.Position, "rows have a method %s: name another one for %s by @goField", method, f.Name)
 	}
 	if key := snake(f.Name); key != k.name && k.name != "id" {
 		k.also = append(k.also, key)
@@ -313,18 +313,18 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 	return d.value(t, f, k, method)
 }
 
-// isComposed reports whether the objects of a type are made of keys of the row around them.
+// isComposed reports whether a type's objects are made of keys of the row that contains them.
 func isComposed(definition *ast.Definition) bool {
 	return definition != nil && definition.Directives.ForName("composed") != nil
 }
 
-// around returns the key of the row around an object of a composed type that holds a field's
-// value; a star in it stands for the key of the object.
+// around returns the key that holds the value of a composed type's field, in the row that
+// contains the object. A star stands for the key of the object.
 func around(f *ast.FieldDefinition) string {
 	return arguments{f.Directives.ForName("key")}.text("name", "*_"+snake(f.Name))
 }
 
-// relation adds the key and the methods for the address of a related record.
+// relation adds the key and the methods for the ref of a related record.
 func (d *Description) relation(t *rowType, f *ast.FieldDefinition, k *rowKey, embedded bool) {
 	below, to := "", d.Resources[f.Type.Name()]
 	if embedded {
@@ -352,7 +352,7 @@ func (t *rowType) has(method string) bool {
 	return slices.ContainsFunc(t.methods, func(declaration string) bool { return strings.HasPrefix(declaration, method+"(") })
 }
 
-// value adds the key of a value, and the method that returns it.
+// value adds the key of a value and the method that returns it.
 func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, method string) error {
 	name, isList := f.Type.Name(), f.Type.Elem != nil
 	k.required = f.Type.NonNull
@@ -388,12 +388,12 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 	default:
 		scalar, ok := scalars[name]
 		if !ok {
-			return at(f.Position, "rows hold no %s", name)
+			return errorAt(f.Position, "rows hold no %s", name)
 		}
 		k.shape, result, read = scalar.shape, scalar.result, fmt.Sprintf(scalar.read, k.name)
 		if as := (arguments{f.Directives.ForName("key")}).text("as", ""); as != "" {
 			if k.shape != "" {
-				return at(f.Position, "@key(as:) is for texts")
+				return errorAt(f.Position, "@key(as:) is for texts")
 			}
 			k.shape = "as" + upperFirst(strings.ToLower(as))
 		}
@@ -402,13 +402,13 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		}
 	}
 	t.key(k)
-	if !slices.Contains(inRow, method) && !t.has(method) {
+	if !slices.Contains(rowMethods, method) && !t.has(method) {
 		t.method(method+"() "+result, read)
 	}
 	return nil
 }
 
-// scalars are how the scalars of the graph are read.
+// scalars says how values of each scalar are read.
 var scalars = map[string]struct{ shape, result, read string }{
 	"ID":       {"", "*string", "r.textOrNil(%q)"},
 	"String":   {"", "*string", "r.textOrNil(%q)"},

@@ -15,20 +15,20 @@ type resolver struct {
 	body     string
 }
 
-// resolves adds the resolver of a field.
-func (d *Description) resolves(typeName string, f *ast.FieldDefinition, body string) {
+// addResolver adds the resolver of a field.
+func (d *Description) addResolver(typeName string, f *ast.FieldDefinition, body string) {
 	d.resolvers = append(d.resolvers, resolver{typeName, f, body})
 }
 
-// access returns the expression for what a record has at a REST key.
-func access(record, key string) string {
+// accessExpr returns the expression for a record's value at a REST key.
+func accessExpr(record, key string) string {
 	if key == "id" {
 		key = "raw_id"
 	}
 	return record + "." + goName(key) + "()"
 }
 
-// writeResolvers writes the resolvers of all fields, which gqlgen declares.
+// writeResolvers writes the resolvers that gqlgen declares.
 func (d *Description) writeResolvers(c *code) error {
 	c.begin("graph", []string{"context"}, []string{"graph/exec", "graph/loader", "graph/model", "upstream"})
 	var types []string
@@ -62,7 +62,7 @@ func (d *Description) writeResolver(c *code, r resolver) {
 	c.line("func (%sResolver) %s(%s) (%s, error) {\n%s\n}\n", lowerFirst(r.typeName), upperFirst(r.field.Name), strings.Join(parameters, ", "), result, r.body)
 }
 
-// parameters returns the names and the types of what a resolver takes.
+// parameters returns the names and types of a resolver's parameters.
 func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names, types []string) {
 	names, types = []string{"ctx"}, []string{"context.Context"}
 	switch {
@@ -78,7 +78,7 @@ func (d *Description) parameters(typeName string, f *ast.FieldDefinition) (names
 	return names, types
 }
 
-// record returns the Go type of the objects of a type.
+// record returns the Go type of a type's objects.
 func (d *Description) record(typeName string) string {
 	if r := d.Resources[typeName]; r != nil {
 		return r.Record
@@ -86,7 +86,7 @@ func (d *Description) record(typeName string) string {
 	return typeName
 }
 
-// goType returns the Go type that gqlgen has for a type of the expanded schema.
+// goType returns the Go type that gqlgen uses for a type of the expanded schema.
 func (d *Description) goType(t *ast.Type) string {
 	if t.Elem != nil {
 		return "[]" + d.goType(t.Elem)
@@ -119,9 +119,9 @@ func isBatched(f *ast.FieldDefinition) bool {
 	return directive != nil && directive.Arguments.ForName("batch") != nil
 }
 
-// body returns the body of the resolver of a described field, empty for one that needs no
-// resolver. expanded is the field in the expanded schema.
-func (d *Description) body(typeName string, f, expanded *ast.FieldDefinition) string {
+// resolverBody returns the body of the resolver of a described field, or "" if the field needs
+// none. expanded is the field in the expanded schema.
+func (d *Description) resolverBody(typeName string, f, expanded *ast.FieldDefinition) string {
 	if directive := f.Directives.ForName("resolve"); directive != nil {
 		names, _ := d.parameters(typeName, expanded)
 		return "return " + arguments{directive}.text("with", "") + "(" + strings.Join(names, ", ") + ")"
@@ -135,19 +135,19 @@ func (d *Description) body(typeName string, f, expanded *ast.FieldDefinition) st
 	return ""
 }
 
-// windowed ends the arguments of the functions that return connections.
+// windowed is the end of the argument list of functions that return connections.
 const windowed = "first, after, last, before)"
 
 func workspaceBody(r *Resource) string {
 	if r.Workspace != "" {
 		return "return " + r.Workspace + "(ctx, objs)"
 	}
-	return fmt.Sprintf("return workspacesOf(ctx, objs, func(o *upstream.%s) string { return %s })", r.Record, access("o", "workspace_id"))
+	return fmt.Sprintf("return workspacesOf(ctx, objs, func(o *upstream.%s) string { return %s })", r.Record, accessExpr("o", "workspace_id"))
 }
 
-// listBody resolves the list of a resource below its parent.
+// listBody returns the resolver's body for a list of a resource below its parent.
 func (d *Description) listBody(r *Resource, list List) string {
-	parent, workspace := "obj.Ref()", access("obj", "workspace_id")
+	parent, workspace := "obj.Ref()", accessExpr("obj", "workspace_id")
 	switch list.Parent {
 	case "Query":
 		parent, workspace = "upstream.Ref{}", `""`
@@ -162,18 +162,18 @@ func (d *Description) listBody(r *Resource, list List) string {
 	return fmt.Sprintf("q, err := %sQuery(ctx, %s, filter%s)\nif err != nil {\nreturn nil, err\n}\n%s, q, %s", lowerFirst(r.Type.Name), workspace, sort, connect, windowed)
 }
 
-// queryOf returns the query of a list without a filter.
+// queryOf returns the expression for the query of a list without a filter.
 func queryOf(sort, workspace string) string {
 	switch sort {
 	case "CHANGE":
 		return "sorted(ctx, " + workspace + ", sort).query"
 	case "POSITION":
-		return "placed(ctx, " + workspace + ", sort).query"
+		return "sortedByPlace(ctx, " + workspace + ", sort).query"
 	}
 	return "upstream.Query{}"
 }
 
-// inverseBody resolves the rows that belong to a record.
+// inverseBody returns the resolver's body for the rows that belong to a record.
 func (d *Description) inverseBody(r *Resource, relation *Relation) string {
 	query := queryOf(r.Sort, `""`)
 	if relation.Across != "" {
@@ -182,54 +182,54 @@ func (d *Description) inverseBody(r *Resource, relation *Relation) string {
 	return d.childrenBody(d.Resources[relation.To], childrenName(relation.Inverse, relation.To), !d.inWorkspace(r, relation), query)
 }
 
-// childrenName returns the loader of the children of records.
+// childrenName returns the name of the loader of a record's children.
 func childrenName(field, of string) string { return upperFirst(field) + "Of" + of }
 
-// childrenBody resolves children of records: those of the workspace, or those below the
-// records' owner.
+// childrenBody returns the resolver's body for children, which are listed below the workspace or
+// below the owner of the records.
 func (d *Description) childrenBody(parent *Resource, children string, belowOwner bool, query string) string {
-	of := fmt.Sprintf("inWorkspace(%s, %s)", access("o", "workspace_id"), access("o", "id"))
+	of := fmt.Sprintf("inWorkspace(%s, %s)", accessExpr("o", "workspace_id"), accessExpr("o", "id"))
 	if belowOwner {
-		of = "loader.Parent{List: o.Owner(), ID: " + access("o", "id") + "}"
+		of = "loader.Parent{List: o.Owner(), ID: " + accessExpr("o", "id") + "}"
 	}
 	return fmt.Sprintf("return childrenOf(ctx, objs, loader.%s, func(o *upstream.%s) loader.Parent { return %s }, %s, %s", children, parent.Record, of, query, windowed)
 }
 
-// inWorkspace reports whether the rows of a relation's inverse are found in their
-// workspace, by its list or by several.
+// inWorkspace reports whether a workspace lists the rows of a relation's inverse, in one list or
+// several.
 func (d *Description) inWorkspace(r *Resource, relation *Relation) bool {
 	return relation.Across != "" || slices.ContainsFunc(r.Lists, func(list List) bool { return list.Parent == "Workspace" })
 }
 
-// relationBody resolves a relation to one record.
+// relationBody returns the resolver's body for a relation to one record.
 func (d *Description) relationBody(typeName string, f *ast.FieldDefinition, args arguments) string {
 	record, to, key := d.record(typeName), d.Resources[f.Type.Name()], args.text("key", "")
 	if to.Type.Name == "Team" {
-		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, access("o", key))
+		return fmt.Sprintf("return teamsOf(ctx, objs, func(o *upstream.%s) string { return %s })", record, accessExpr("o", key))
 	}
 	name := to.Type.Name
 	ref := fmt.Sprintf("(*upstream.%s).%sRef", record, goName(snake(f.Name)))
 	if args.texts("embeds") != nil || args.texts("lacks") != nil {
-		return fmt.Sprintf("return carried(ctx, objs, loader.%s, (*upstream.%s).%s, %s, embedded%s%s, light%s)",
-			plural(name), record, goName(snake(f.Name)), ref, typeName, upperFirst(f.Name), name)
+		return fmt.Sprintf("return embeddedRecords(ctx, objs, loader.%s, (*upstream.%s).%s, %s, embedded%s%s, %sRefFields)",
+			plural(name), record, goName(snake(f.Name)), ref, typeName, upperFirst(f.Name), lowerFirst(name))
 	}
-	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, light%s, upstream.NewRecord[upstream.%s])", plural(name), ref, name, to.Record)
+	return fmt.Sprintf("return related(ctx, objs, loader.%s.From(ctx), %s, %sRefFields, upstream.NewRecord[upstream.%s])", plural(name), ref, lowerFirst(name), to.Record)
 }
 
-// manyBody resolves a relation to several records.
+// manyBody returns the resolver's body for a relation to several records.
 func (d *Description) manyBody(typeName string, f *ast.FieldDefinition, args arguments) string {
 	from, to, list := d.Resources[typeName], d.Resources[f.Type.Name()], f.Directives.ForName("list")
 	if walk := args.text("walk", ""); walk != "" {
 		return d.childrenBody(from, childrenName(f.Name, typeName), false, queryOf(arguments{list}.text("sort", "CHANGE"), `""`))
 	}
 	if args.texts("embeds") != nil {
-		return fmt.Sprintf("return carriedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
-			plural(to.Type.Name), from.Record, to.Record, access("o", args.text("key", "")), typeName, upperFirst(f.Name))
+		return fmt.Sprintf("return embeddedLists(ctx, objs, loader.%s, func(o *upstream.%s) []*upstream.%s { return %s }, embedded%s%s)",
+			plural(to.Type.Name), from.Record, to.Record, accessExpr("o", args.text("key", "")), typeName, upperFirst(f.Name))
 	}
-	kind, workspace, ids := "upstream.Kind"+to.Type.Name, access("o", "workspace_id"), access("o", args.text("key", ""))
+	kind, workspace, ids := "upstream.Kind"+to.Type.Name, accessExpr("o", "workspace_id"), accessExpr("o", args.text("key", ""))
 	if list == nil {
 		return fmt.Sprintf("return listsOf(ctx, objs, loader.%s, func(o *upstream.%s) []upstream.Ref { return refs(%s, %s, %s) })", plural(to.Type.Name), from.Record, kind, workspace, ids)
 	}
-	return fmt.Sprintf("return slicesOf(ctx, objs, loader.%s, func(o *upstream.%s) (kind upstream.Kind, workspace string, ids []string) {\nreturn %s, %s, %s\n}, %s",
+	return fmt.Sprintf("return connectionsOf(ctx, objs, loader.%s, func(o *upstream.%s) (kind upstream.Kind, workspace string, ids []string) {\nreturn %s, %s, %s\n}, %s",
 		plural(to.Type.Name), from.Record, kind, workspace, ids, windowed)
 }

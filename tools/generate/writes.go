@@ -12,31 +12,31 @@ func (e *expansion) writes(r *Resource) {
 	for _, write := range r.Write {
 		switch write {
 		case "CREATE":
-			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: where the outcome is `UNKNOWN`, look for it before you try again. Cost: 1 REST call.",
-				input("Create"+r.Type.Name+"Input", upperFirst(r.Noun)+" to create.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
+			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: after an error with the outcome `UNKNOWN`, look for it before you try again. Refused values are reported in `userErrors`. Cost: 1 REST call.",
+				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
 				record(r, "create"))
 		case "UPDATE":
-			e.mutation(r, "update", "Changes "+article(r.Noun)+": fields that are left out stay, null clears. Cost: 1 REST call.",
-				input("Update"+r.Type.Name+"Input", "Changes of "+article(r.Noun)+".", append(e.target(r), e.inputs(r, "update")...)...),
+			e.mutation(r, "update", "Changes "+article(r.Noun)+". Omitted fields keep their values; null clears them. Refused values are reported in `userErrors`. Cost: 1 REST call.",
+				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
 				record(r, "update"))
 		case "DELETE":
-			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". Cost: 1 REST call.",
-				input("Delete"+r.Type.Name+"Input", upperFirst(r.Noun)+" to delete.", e.target(r)...),
+			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
+				input("Delete"+r.Type.Name+"Input", "Input of `delete"+r.Type.Name+"`.", e.target(r)...),
 				payload(r, "delete", bound(field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused."), "ID")))
 		}
 	}
 }
 
-// mutation adds a mutation by its verb.
+// mutation adds the mutation for a verb: create, update or delete.
 func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast.Definition) {
 	f := field(verb+r.Type.Name, out.Name, description)
 	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
 	e.extend("Mutation", f)
 	e.add(modelled(in, "map[string]any"), out)
-	e.resolves("Mutation", f, e.mutationBody(r, verb))
+	e.addResolver("Mutation", f, e.mutationBody(r, verb))
 }
 
-// mutationBody resolves a mutation by its verb.
+// mutationBody returns the resolver's body of the mutation for a verb.
 func (e *expansion) mutationBody(r *Resource, verb string) string {
 	name, complete := r.Type.Name, e.completion(r, verb)
 	loader, client := "loader."+plural(name), "(*upstream.Client)."+upperFirst(verb)+name
@@ -53,8 +53,8 @@ func (e *expansion) mutationBody(r *Resource, verb string) string {
 	return fmt.Sprintf("return remove(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
 }
 
-// completion returns what completes the attributes of a write: a function of the
-// description, or one that replaces ids by raw ids, as bodies take them.
+// completion returns the expression for the function that completes the body of a write. It is a
+// function that the description names, or one that replaces ids by the raw ids that bodies take.
 func (e *expansion) completion(r *Resource, verb string) string {
 	if r.Attributes != "nil" {
 		return r.Attributes
@@ -71,32 +71,32 @@ func (e *expansion) completion(r *Resource, verb string) string {
 	return "rawAttributes(" + strings.Join(ids, ", ") + ")"
 }
 
-// placeOfNew returns the fields that say where a record is created: in a workspace, or
+// placeOfNew returns the input fields that say where a record is created: in a workspace, or
 // below the record that lists its kind.
 func (e *expansion) placeOfNew(r *Resource) []*ast.FieldDefinition {
 	parent := r.Lists[0].Parent
 	if parent == "Query" || parent == "Workspace" {
-		return []*ast.FieldDefinition{field("workspaceId", "ID!", "Workspace, by `id`, `rawId` or `publicId`.")}
+		return []*ast.FieldDefinition{field("workspaceId", "ID!", "`id`, `rawId` or `publicId` of the workspace.")}
 	}
 	noun := e.Resources[parent].Noun
 	return []*ast.FieldDefinition{
-		field(lowerFirst(parent)+"Id", "ID!", upperFirst(noun)+", by `id`; or by `rawId` or `publicId` together with `workspaceId`."),
-		field("workspaceId", "ID", "Workspace of the "+noun+", by `id`, `rawId` or `publicId`; not needed with an `id`."),
+		field(lowerFirst(parent)+"Id", "ID!", upperFirst(noun)+"'s global `id`, or its `rawId` or `publicId` together with `workspaceId`."),
+		field("workspaceId", "ID", "`id`, `rawId` or `publicId` of the "+noun+"'s workspace. Required unless `"+lowerFirst(parent)+"Id` is a global id."),
 	}
 }
 
-// target returns the fields that name an existing record.
+// target returns the input fields that name an existing record.
 func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 	if r.Accounts {
-		return []*ast.FieldDefinition{field("id", "ID!", upperFirst(r.Noun)+", by `id`, `rawId` or `publicId`.")}
+		return []*ast.FieldDefinition{field("id", "ID!", "`id`, `rawId` or `publicId` of the "+r.Noun+".")}
 	}
 	return []*ast.FieldDefinition{
-		field("id", "ID!", upperFirst(r.Noun)+", by `id`; or by `rawId` or `publicId` together with `workspaceId`."),
-		field("workspaceId", "ID", "Workspace of the "+r.Noun+", by `id`, `rawId` or `publicId`; not needed with an `id`."),
+		field("id", "ID!", upperFirst(r.Noun)+"'s global `id`, or its `rawId` or `publicId` together with `workspaceId`."),
+		field("workspaceId", "ID", "`id`, `rawId` or `publicId` of the "+r.Noun+"'s workspace. Required unless `id` is a global id."),
 	}
 }
 
-// inputs returns the fields that a mutation takes, described as those of the type are.
+// inputs returns the input fields of a mutation, with the descriptions of the type's fields.
 func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
 	for _, f := range r.Type.Fields {
@@ -118,7 +118,7 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	return all
 }
 
-// partInput adds the input for an object within a record, and returns its name.
+// partInput adds the input type for an object within a record, and returns its name.
 func (e *expansion) partInput(object *ast.Definition) string {
 	name := object.Name + "Input"
 	if e.out.Definitions.ForName(name) == nil {
@@ -133,12 +133,12 @@ func (e *expansion) partInput(object *ast.Definition) string {
 	return name
 }
 
-// record returns the payload of a mutation that answers with the record.
+// record returns the payload of a mutation that returns the record.
 func record(r *Resource, verb string) *ast.Definition {
-	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" as it is now; null if ClickFunnels refused."), "Record"))
+	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change; null if ClickFunnels refused."), "Record"))
 }
 
 func payload(r *Resource, verb string, result *ast.FieldDefinition) *ast.Definition {
 	return object(upperFirst(verb)+r.Type.Name+"Payload", "Result of `"+verb+r.Type.Name+"`.", result,
-		field("userErrors", "[UserError!]!", "Reasons why ClickFunnels refused; empty if it did not."))
+		field("userErrors", "[UserError!]!", "Reasons why ClickFunnels refused; empty on success."))
 }

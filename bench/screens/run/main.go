@@ -1,5 +1,5 @@
-// Command run measures the screens of bench/screens on a simulated phone's line, and prints
-// the table of docs/screens.md. It needs Go only, and loopback addresses only.
+// Command run measures the screens of bench/screens on a simulated mobile connection, and prints
+// the table of docs/screens.md. It needs only Go and loopback addresses.
 package main
 
 import (
@@ -54,7 +54,8 @@ func measure(ctx context.Context, roundTrip time.Duration, bits int, takes time.
 
 var ready = regexp.MustCompile(`GraphQL on http://(\S+)/graphql`)
 
-// funnelgraph builds and starts the server, and returns where it listens.
+// funnelgraph builds and starts the server. It returns the server's address, and a function that
+// stops the server.
 func funnelgraph(ctx context.Context, upstream string) (address string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "screens")
 	if err != nil {

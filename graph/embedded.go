@@ -7,14 +7,14 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// carriedLists returns the records that objects carry parts of: the parts if only embedded
-// fields are asked for, or else the records, all of them together.
-func carriedLists[O, T any, P part[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded light) ([][]*T, error) {
+// embeddedLists returns the lists of records that objects embed. It returns them as embedded if
+// that covers the selection, else it loads the full records, all in one batch.
+func embeddedLists[O, T any, P embeddedRecord[T]](ctx context.Context, objs []*O, records *loader.Resource[T], of func(*O) []*T, embedded fieldSet) ([][]*T, error) {
 	lists := make([][]*T, len(objs))
 	for i, obj := range objs {
 		lists[i] = of(obj)
 	}
-	if embedded.suffices(ctx) {
+	if embedded.covers(ctx) {
 		return lists, nil
 	}
 	full, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref {
@@ -26,7 +26,7 @@ func carriedLists[O, T any, P part[T]](ctx context.Context, objs []*O, records *
 	})
 	for i, list := range lists {
 		if list == nil && full != nil {
-			full[i] = nil // nothing was sent
+			full[i] = nil // ClickFunnels sent no list
 		}
 	}
 	return full, err
