@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 )
 
-// TestBreakerIsPerCredential has the API fail every call of one token. Calls of another token to
-// the same host succeed and are still retried.
+// TestBreakerIsPerCredential fails every call of one token. Calls of another token to the same host
+// succeed and are still retried.
 func TestBreakerIsPerCredential(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -60,8 +60,8 @@ func TestBreakerIsPerCredential(t *testing.T) {
 	}
 }
 
-// TestErrorsOfOneRecordDoNotOpenBreaker has every call for one record fail. The host's breaker
-// stays closed, so calls for other records are made.
+// TestErrorsOfOneRecordDoNotOpenBreaker fails every call for one record. The host's breaker stays
+// closed, so calls for other records are made.
 func TestErrorsOfOneRecordDoNotOpenBreaker(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
 		synctest.Test(t, func(t *testing.T) {

@@ -143,7 +143,7 @@ func TestInvalidSubdomainsAndIDsMakeNoCall(t *testing.T) {
 	}
 }
 
-// TestInvalidSubdomainFromAPIIsRefused has ClickFunnels send an invalid subdomain.
+// TestInvalidSubdomainFromAPIIsRefused sends a workspace with an invalid subdomain.
 func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	a := newAPI(t, sends(`{"id": 7, "subdomain": "evil.example/"}`))
 	_, err := a.client(t).Contacts(t.Context(), upstream.Place{WorkspaceID: "7"}, upstream.Query{})
@@ -155,8 +155,8 @@ func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	}
 }
 
-// TestPaginationStaysOnItsURL has ClickFunnels point to another URL in each header that could. The
-// client continues at its own URL and escapes the cursor.
+// TestPaginationStaysOnItsURL sends another URL in each header that could redirect. The client
+// continues at its own URL and escapes the cursor.
 func TestPaginationStaysOnItsURL(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {

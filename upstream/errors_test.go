@@ -91,8 +91,8 @@ func TestRetryAfterFormats(t *testing.T) {
 	}
 }
 
-// TestErrorMessagesHideTheToken has ClickFunnels echo the token at every offset and with characters
-// that are removed.
+// TestErrorMessagesHideTheToken echoes the token at every offset, and with characters that clean
+// removes.
 func TestErrorMessagesHideTheToken(t *testing.T) {
 	const token = "s3cret-token"
 	c, err := New(Config{})

@@ -17,8 +17,8 @@ func identifyTag(r *Row) {
 	}
 }
 
-// dropTeamForUser drops the user of a membership if it is a team: the key can hold either (API.md
-// §5, User).
+// dropTeamForUser drops the user of a membership if it is a team: the key can hold either
+// (API.md §5, User).
 func dropTeamForUser(r *Row) {
 	if user := r.child("user"); user != nil && user.text("email") == "" {
 		r.drop("user")

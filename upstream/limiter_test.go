@@ -127,7 +127,7 @@ func TestLimiterFindsCapacity(t *testing.T) {
 	})
 }
 
-// TestLimiterBacksOffOnLatency has an API that refuses nothing but slows down with more calls.
+// TestLimiterBacksOffOnLatency calls an API that refuses nothing but slows down with more calls.
 func TestLimiterBacksOffOnLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(50 * time.Millisecond)}
@@ -155,8 +155,8 @@ func TestLimiterBacksOffOnLatency(t *testing.T) {
 	})
 }
 
-// TestLimiterIsFair has a huge request occupy the limiter. A small request is answered after a few
-// calls and not after all of them.
+// TestLimiterIsFair fills the limiter with one huge request. A small request is answered after a
+// few calls and not after all of them.
 func TestLimiterIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
@@ -249,7 +249,7 @@ func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 	})
 }
 
-// TestLimiterHonoursRetryAfter has ClickFunnels ask to wait. No call of the token starts earlier,
+// TestLimiterHonoursRetryAfter sends a 429 with Retry-After. No call of the token starts earlier,
 // and calls with an earlier deadline fail at once.
 func TestLimiterHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -288,8 +288,8 @@ func TestLimiterHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// TestOneProbeFollowsAPause has many calls wait for the end of a pause. One probe goes first; while
-// probes are refused or unanswered, the others wait.
+// TestOneProbeFollowsAPause queues many calls during a pause. One probe goes first; while probes
+// are refused or unanswered, the others wait.
 func TestOneProbeFollowsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, good)
@@ -322,8 +322,8 @@ func TestOneProbeFollowsAPause(t *testing.T) {
 	})
 }
 
-// TestHugeRetryAfterIsBounded has ClickFunnels ask to wait for a day, in every format. Calls
-// succeed after two minutes, and errors report no longer wait.
+// TestHugeRetryAfterIsBounded sends a wait of a day, in every format. Calls succeed after two
+// minutes, and errors report no longer wait.
 func TestHugeRetryAfterIsBounded(t *testing.T) {
 	for name, huge := range map[string]step{
 		"seconds":       {status: 429, retryAfter: "86400"},

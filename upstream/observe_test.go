@@ -31,8 +31,8 @@ func TestStatsCountOpenBreakers(t *testing.T) {
 	})
 }
 
-// TestFieldSpanLastsUntilItsLastCall has a field of two objects make a call, and another one
-// without waiting for it. The span lasts until that one returns or the operation ends.
+// TestFieldSpanLastsUntilItsLastCall resolves a field of two objects, with one call that is awaited
+// and one that is not. The span lasts until the latter returns or the operation ends.
 func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

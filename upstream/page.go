@@ -47,8 +47,8 @@ type Slice[T any] struct {
 
 // Walk fetches the pages of a window. It fetches them one after another, because each page holds
 // the cursor of the next. It makes no extra call, because a header states whether rows follow.
-// Backward windows walk the list in descending order, the only way that the API offers (API.md
-// §3.1).
+// Backward windows walk the list in descending order, the only way that the API offers
+// (API.md §3.1).
 //
 // fetch is usually a method of [Client]; a caller can wrap it to cache pages. The walk ends
 // whatever fetch returns; see [Pager]. An error of fetch ends it.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestWalkContinuesPastHiddenPages has the rows of the first pages all hidden.
+// TestWalkContinuesPastHiddenPages hides all rows of the first pages.
 func TestWalkContinuesPastHiddenPages(t *testing.T) {
 	calls := 0
 	fetch := func(_ context.Context, q Query) (*Page[Order], error) {

@@ -21,8 +21,8 @@ type Query struct {
 	Filter       Filter
 }
 
-// encode returns the query string. expand lists the keys that are sent only on request (API.md
-// §3.5).
+// encode returns the query string. expand lists the keys that are sent only on request
+// (API.md §3.5).
 func (q Query) encode(expand []string) string {
 	var b strings.Builder
 	add := func(key, value string) {

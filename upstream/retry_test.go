@@ -100,7 +100,7 @@ func repeat[T any](n int, v T) []T {
 	return all
 }
 
-// TestReadsAreRetried has reads fail in many ways. Only failures that may pass are retried.
+// TestReadsAreRetried fails reads in many ways. Only failures that may pass are retried.
 func TestReadsAreRetried(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -171,7 +171,7 @@ func TestReadsAreRetried(t *testing.T) {
 	}
 }
 
-// TestVerySlowFailureIsRetriedOnce has a read fail after 20 s.
+// TestVerySlowFailureIsRetriedOnce fails a read after 20 s.
 func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 503, takes: 20 * time.Second})
@@ -184,8 +184,8 @@ func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	})
 }
 
-// TestWritesAreRetriedOnlyWhenSafe has creates and upserts fail in many ways. A create is retried
-// only if it has certainly not been carried out. If the outcome is unknown, the error says so.
+// TestWritesAreRetriedOnlyWhenSafe fails creates and upserts in many ways. A create is retried only
+// if it has certainly not been carried out. If the outcome is unknown, the error says so.
 func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	created := step{status: 201, body: contactJSON}
 	for _, test := range []struct {
@@ -254,8 +254,8 @@ func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	}
 }
 
-// TestOutageIsNotAmplified has all calls fail for a while. Retries stay within their budget, and
-// then the open breaker allows only occasional probes. Other hosts are unaffected, and recovery is
+// TestOutageIsNotAmplified fails all calls for a while. Retries stay within their budget, and then
+// the open breaker allows only occasional probes. Other hosts are unaffected, and recovery is
 // noticed.
 func TestOutageIsNotAmplified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -397,7 +397,7 @@ func (b *notifyingBody) Read(p []byte) (int, error) {
 
 func (b *notifyingBody) Close() error { return nil }
 
-// TestHangingHostOpensBreaker has callers cancel calls to a hanging host before the calls time out.
+// TestHangingHostOpensBreaker cancels calls to a hanging host before they time out.
 func TestHangingHostOpensBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{takes: time.Hour})
@@ -419,7 +419,7 @@ func TestHangingHostOpensBreaker(t *testing.T) {
 	})
 }
 
-// TestPanicDoesNotBlockLaterCalls has calls panic, including the breaker's probe. Each panic fails
+// TestPanicDoesNotBlockLaterCalls panics in calls, including the breaker's probe. Each panic fails
 // only its own call.
 func TestPanicDoesNotBlockLaterCalls(t *testing.T) {
 	before := slog.Default()

@@ -44,8 +44,8 @@ func (f *fakeReplicas) Answer(context.Context, string) ([]byte, time.Duration, b
 }
 func (f *fakeReplicas) Keep(string, []byte, time.Duration) {}
 
-// TestIdleReplicasDoNotRaiseTheLimit has a few calls at a time succeed for long. They do not reach
-// the limit, so it must not grow.
+// TestIdleReplicasDoNotRaiseTheLimit makes a few calls at a time for long. They do not reach the
+// limit, so it must not grow.
 func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known := &fakeReplicas{count: 1}
@@ -133,8 +133,8 @@ func TestSharedPauseIsBounded(t *testing.T) {
 	}
 }
 
-// TestPauseIsReportedOnce has ClickFunnels ask to wait while the shared state is unreachable. Once
-// it is reachable, the rest of the pause is reported, and only once.
+// TestPauseIsReportedOnce starts a pause while the shared state is unreachable. Once it is
+// reachable, the rest of the pause is reported, and only once.
 func TestPauseIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}

@@ -30,8 +30,8 @@ func TestUnreadableResponsesAreNotCached(t *testing.T) {
 	})
 }
 
-// TestRetryOfUnreadableResponseIsShared has many callers share a call with an unreadable response.
-// They also share the retry.
+// TestRetryOfUnreadableResponseIsShared starts many callers of one call with an unreadable
+// response. They also share the retry.
 func TestRetryOfUnreadableResponseIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := scriptedClient(t, Config{}, step{status: 200, body: `{`, takes: time.Second}, step{status: 200, body: teamJSON, takes: time.Second})
@@ -50,7 +50,7 @@ func TestRetryOfUnreadableResponseIsShared(t *testing.T) {
 	})
 }
 
-// TestRetriesOfUnreadableResponsesAreBounded has every response be unreadable. Retries count
+// TestRetriesOfUnreadableResponsesAreBounded makes every response unreadable. Retries count
 // against the request's allowance and the retry budget.
 func TestRetriesOfUnreadableResponsesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

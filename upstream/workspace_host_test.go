@@ -55,7 +55,7 @@ func TestWorkspaceHostsAreBoundedAndExpire(t *testing.T) {
 	})
 }
 
-// TestRenamedWorkspaceIsLookedUp has a workspace move to another subdomain than the remembered one.
+// TestRenamedWorkspaceIsLookedUp moves a workspace away from its remembered subdomain.
 func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	const (
 		old, renamed = "old.myclickfunnels.com", "new.myclickfunnels.com"
