@@ -204,35 +204,18 @@ func (c *coercer) add(message string, suggestions ...core.ErrorOption) {
 // with the reason. Numbers in v are [json.Number].
 func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 	text, isText := v.(string)
-	number, isNumber := v.(json.Number)
-	float, err := 0.0, error(nil)
-	if isNumber {
-		float, err = strconv.ParseFloat(string(number), 64)
-	}
-	isInteger := isNumber && err == nil && float == math.Trunc(float)
-	switch {
-	case def.Kind == ast.Enum && !isText:
-		return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, display(v))
-	case def.Kind == ast.Enum:
-		if def.EnumValues.ForName(text) == nil {
+	if def.Kind == ast.Enum {
+		switch {
+		case !isText:
+			return nil, fmt.Sprintf(`Enum "%s" cannot represent non-string value: %s.`, def.Name, display(v))
+		case def.EnumValues.ForName(text) == nil:
 			return nil, fmt.Sprintf(`Value %s does not exist in "%s" enum.`, display(v), def.Name)
 		}
 		return v, ""
 	}
 	switch def.Name {
-	case "Int":
-		if !isInteger {
-			return nil, "Int cannot represent non-integer value: " + display(v)
-		}
-		if float < math.MinInt32 || float > math.MaxInt32 {
-			return nil, "Int cannot represent non 32-bit signed integer value: " + display(v)
-		}
-		return int64(float), ""
-	case "Float":
-		if !isNumber || err != nil {
-			return nil, "Float cannot represent non numeric value: " + display(v)
-		}
-		return float, ""
+	case "Int", "Float", "ID", "Decimal":
+		return coerceNumber(def.Name, v)
 	case "String":
 		if !isText {
 			return nil, "String cannot represent a non string value: " + display(v)
@@ -241,32 +224,51 @@ func coerceLeaf(def *ast.Definition, v any) (coerced any, message string) {
 		if _, ok := v.(bool); !ok {
 			return nil, "Boolean cannot represent a non boolean value: " + display(v)
 		}
-	case "ID":
-		switch {
-		case isInteger && strings.ContainsAny(string(number), ".eE"):
-			return strconv.FormatFloat(float, 'f', -1, 64), ""
-		case isInteger:
-			return string(number), "" // keeps all digits
-		case !isText:
-			return nil, "ID cannot represent value: " + display(v)
-		}
 	case "DateTime":
 		if _, err := model.UnmarshalDateTime(v); err != nil {
 			return nil, `Expected type "DateTime". ` + err.Error()
 		}
-	case "Decimal":
-		if isNumber {
-			text = string(number) // keeps all digits
-		}
-		if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
-			return nil, "Decimal cannot represent a non decimal value: " + display(v)
-		}
-		return text, ""
 	case "JSON":
 		_, err := model.UnmarshalJSON(v)
 		return nil, err.Error()
 	}
 	return v, ""
+}
+
+// coerceNumber coerces a value to a scalar that accepts numbers: Int, Float, ID or Decimal.
+func coerceNumber(scalar string, v any) (coerced any, message string) {
+	text, isText := v.(string)
+	number, isNumber := v.(json.Number)
+	float, err := strconv.ParseFloat(string(number), 64)
+	isFloat := isNumber && err == nil
+	isInteger := isFloat && float == math.Trunc(float)
+	switch {
+	case scalar == "Float" && isFloat:
+		return float, ""
+	case scalar == "Float":
+		return nil, "Float cannot represent non numeric value: " + display(v)
+	case scalar == "Int" && !isInteger:
+		return nil, "Int cannot represent non-integer value: " + display(v)
+	case scalar == "Int" && (float < math.MinInt32 || float > math.MaxInt32):
+		return nil, "Int cannot represent non 32-bit signed integer value: " + display(v)
+	case scalar == "Int":
+		return int64(float), ""
+	case scalar == "ID" && isInteger && strings.ContainsAny(string(number), ".eE"):
+		return strconv.FormatFloat(float, 'f', -1, 64), ""
+	case scalar == "ID" && isInteger:
+		return string(number), "" // keeps all digits
+	case scalar == "ID" && !isText:
+		return nil, "ID cannot represent value: " + display(v)
+	case scalar == "ID":
+		return v, ""
+	}
+	if isNumber {
+		text = string(number) // keeps all digits
+	}
+	if !json.Valid([]byte(text)) || strings.Trim(text, "-.0123456789eE") != "" {
+		return nil, "Decimal cannot represent a non decimal value: " + display(v)
+	}
+	return text, ""
 }
 
 // abbreviate shortens text for errors: it can be long, or a secret.

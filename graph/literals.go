@@ -48,53 +48,75 @@ func literals(suggestions bool) core.RuleFunc {
 			if value.Kind == ast.BlockValue {
 				blocks.correct(value)
 			}
-			if value.Definition == nil || value.ExpectedType == nil || value.Kind == ast.Variable {
-				return
-			}
-			refuse := func(message string, options ...core.ErrorOption) {
-				addError(append(append([]core.ErrorOption{core.Message("%s", message)}, options...), core.At(value.Position))...)
-			}
-			suggest := func(what, typed string) (options []core.ErrorOption) {
-				if suggestions && typed == abbreviate(typed) { // comparing long names is slow
-					options = append(options, core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(value.Definition)))
-				}
-				return options
-			}
-			t, def := value.ExpectedType, value.Definition
-			switch {
-			case value.Kind == ast.NullValue:
-				if t.NonNull {
-					refuse(fmt.Sprintf(`Expected value of type "%s", found null.`, t))
-				}
-			case value.Kind == ast.ListValue && t.Elem != nil: // the walker visits its elements, too
-			case def.Kind == ast.InputObject:
-				if value.Kind != ast.ObjectValue {
-					refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, t, abbreviate(value.String())))
-					return
-				}
-				for _, field := range def.Fields {
-					if field.Type.NonNull && field.DefaultValue == nil && value.Children.ForName(field.Name) == nil {
-						refuse(fmt.Sprintf(`Field "%s.%s" of required type "%s" was not provided.`, def.Name, field.Name, field.Type))
-					}
-				}
-				for _, child := range value.Children {
-					if def.Fields.ForName(child.Name) == nil {
-						refuse(fmt.Sprintf(`Field "%s" is not defined by type "%s".`, child.Name, def.Name), suggest("", child.Name)...)
-					}
-				}
-			case def.Kind == ast.Enum:
-				if value.Kind != ast.EnumValue {
-					refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, def.Name, abbreviate(value.String())), suggest("the enum value", value.Raw)...)
-				} else if def.EnumValues.ForName(value.Raw) == nil {
-					refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, abbreviate(value.Raw), def.Name), suggest("the enum value", value.Raw)...)
-				}
-			default:
-				if message := scalarLiteral(def, value); message != "" {
-					refuse(message)
-				}
+			if value.Definition != nil && value.ExpectedType != nil && value.Kind != ast.Variable {
+				(&literal{value, suggestions, addError}).check()
 			}
 		})
 	}
+}
+
+// literal checks a value that is not a variable.
+type literal struct {
+	*ast.Value
+
+	suggestions bool
+	addError    core.AddErrFunc
+}
+
+func (l *literal) check() {
+	switch t := l.ExpectedType; {
+	case l.Kind == ast.NullValue:
+		if t.NonNull {
+			l.refuse(fmt.Sprintf(`Expected value of type "%s", found null.`, t))
+		}
+	case l.Kind == ast.ListValue && t.Elem != nil: // the walker visits its elements, too
+	case l.Definition.Kind == ast.InputObject:
+		l.checkObject()
+	case l.Definition.Kind == ast.Enum:
+		l.checkEnum()
+	default:
+		if message := scalarLiteral(l.Definition, l.Value); message != "" {
+			l.refuse(message)
+		}
+	}
+}
+
+func (l *literal) checkObject() {
+	def := l.Definition
+	if l.Kind != ast.ObjectValue {
+		l.refuse(fmt.Sprintf(`Expected value of type "%s", found %s.`, l.ExpectedType, abbreviate(l.String())))
+		return
+	}
+	for _, field := range def.Fields {
+		if field.Type.NonNull && field.DefaultValue == nil && l.Children.ForName(field.Name) == nil {
+			l.refuse(fmt.Sprintf(`Field "%s.%s" of required type "%s" was not provided.`, def.Name, field.Name, field.Type))
+		}
+	}
+	for _, child := range l.Children {
+		if def.Fields.ForName(child.Name) == nil {
+			l.refuse(fmt.Sprintf(`Field "%s" is not defined by type "%s".`, child.Name, def.Name), l.suggest("", child.Name)...)
+		}
+	}
+}
+
+func (l *literal) checkEnum() {
+	if l.Kind != ast.EnumValue {
+		l.refuse(fmt.Sprintf(`Enum "%s" cannot represent non-enum value: %s.`, l.Definition.Name, abbreviate(l.String())), l.suggest("the enum value", l.Raw)...)
+	} else if l.Definition.EnumValues.ForName(l.Raw) == nil {
+		l.refuse(fmt.Sprintf(`Value "%s" does not exist in "%s" enum.`, abbreviate(l.Raw), l.Definition.Name), l.suggest("the enum value", l.Raw)...)
+	}
+}
+
+func (l *literal) refuse(message string, options ...core.ErrorOption) {
+	l.addError(append(append([]core.ErrorOption{core.Message("%s", message)}, options...), core.At(l.Position))...)
+}
+
+// suggest returns the names that are similar to a misspelt one.
+func (l *literal) suggest(what, typed string) (options []core.ErrorOption) {
+	if l.suggestions && typed == abbreviate(typed) { // comparing long names is slow
+		options = append(options, core.SuggestListQuoted(strings.TrimSpace("Did you mean "+what), typed, namesOf(l.Definition)))
+	}
+	return options
 }
 
 // scalarLiteral returns what is wrong with a literal for a scalar, or "" if it is right.

@@ -236,85 +236,108 @@ func (r *childRows[T]) window(w upstream.Window, cursor func(*T) string) *childR
 // dropped from the filter, so that one with very many rows costs the others nothing. The walk
 // then resumes after the last row of the remaining parents, so that it skips and repeats none.
 func (c *Children[T]) walk(l *Loaders, key childrenKey, parents []string) (map[string]*childRows[T], error) {
-	found := make(map[string]*childRows[T], len(parents))
+	w := &childWalk[T]{
+		children: c, key: key, query: key.query, pager: upstream.Pager[T]{Cursor: key.window.Cursor},
+		pending: slices.Clone(parents), found: make(map[string]*childRows[T], len(parents)),
+	}
+	w.query.Descending = key.query.Descending != key.window.Backward
+	w.query.After = key.window.Cursor
 	for _, id := range parents {
-		found[id] = &childRows[T]{last: -1}
+		w.found[id] = &childRows[T]{last: -1}
 	}
-	q := key.query
-	if key.window.Backward {
-		q.Descending = !q.Descending
-	}
-	q.After = key.window.Cursor
-	pending := slices.Clone(parents)
 	// Each page except the last adds rows of at least one parent.
 	pages := len(parents) * (2 + key.window.Limit/upstream.PageSize)
 	if c.key == "" || key.window.Limit == math.MaxInt {
 		pages = -1 // to the end of the list
 	}
-	pager := upstream.Pager[T]{Cursor: key.window.Cursor}
-	for seen := 0; len(pending) > 0; pages-- {
+	for ; len(w.pending) > 0; pages-- {
 		if pages == 0 {
 			return nil, upstream.NewError(upstream.Unavailable, "ClickFunnels sends rows that were not asked for.")
 		}
-		asked := q
-		if c.key != "" {
-			var err error
-			slices.Sort(pending)
-			if asked.Filter, err = q.Filter.With(c.key, pending...); err != nil {
-				return nil, err
-			}
-		}
-		page, err := pager.Turn(l.ctx, asked, c.list.Of(l).pageFetcher(key.list))
+		page, err := w.turn(l)
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range page.Rows {
-			for _, id := range c.parentsOf(t) {
-				if k := found[id]; k != nil && slices.Contains(pending, id) {
-					k.rows, k.last = append(k.rows, t), seen
-				}
-			}
-			seen++
-		}
+		w.collect(page.Rows)
 		if page.Next == "" {
-			return found, nil
+			break
 		}
 		if page.Hidden {
 			pages++ // it may have no row that counts
 		}
-		before := len(pending)
-		only := len(pending) == 1 && c.key != "" // then all rows that follow are its own
-		pending = slices.DeleteFunc(pending, func(id string) bool {
-			k, enough := found[id], key.window.Limit
-			if only && len(k.rows) >= enough {
-				k.more = true
-				return true
-			}
-			if key.exact && enough < math.MaxInt {
-				enough++
-			}
-			return len(k.rows) >= enough
-		})
-		switch {
-		case len(pending) == before || c.key == "":
-			q.After = page.Next
-		case len(pending) > 0:
-			pager.Restart()
-			if last := c.resumeCursor(found, pending); last != "" {
-				q.After = last
-			} else {
-				q.After = key.window.Cursor
-			}
-		}
+		w.advance(page.Next)
 	}
-	return found, nil
+	return w.found, nil
 }
 
-// resumeCursor returns the cursor of the last row that belongs to any of the parents, or "".
-func (c *Children[T]) resumeCursor(found map[string]*childRows[T], parents []string) string {
-	last := slices.MaxFunc(parents, func(a, b string) int { return cmp.Compare(found[a].last, found[b].last) })
-	if k := found[last]; k.last >= 0 {
-		return c.cursor(k.rows[len(k.rows)-1])
+// childWalk is one run of [Children.walk].
+type childWalk[T any] struct {
+	children *Children[T]
+	key      childrenKey
+	query    upstream.Query // for the next page, without the parents
+	pager    upstream.Pager[T]
+	pending  []string // parents that do not have enough rows
+	found    map[string]*childRows[T]
+	seen     int // number of rows
+}
+
+// turn fetches the next page.
+func (w *childWalk[T]) turn(l *Loaders) (*upstream.Page[T], error) {
+	q := w.query
+	if key := w.children.key; key != "" {
+		var err error
+		slices.Sort(w.pending)
+		if q.Filter, err = q.Filter.With(key, w.pending...); err != nil {
+			return nil, err
+		}
+	}
+	return w.pager.Turn(l.ctx, q, w.children.list.Of(l).pageFetcher(w.key.list))
+}
+
+// collect adds the rows of a page to their parents.
+func (w *childWalk[T]) collect(rows []*T) {
+	for _, t := range rows {
+		for _, id := range w.children.parentsOf(t) {
+			if found := w.found[id]; found != nil && slices.Contains(w.pending, id) {
+				found.rows, found.last = append(found.rows, t), w.seen
+			}
+		}
+		w.seen++
+	}
+}
+
+// advance drops the parents that have enough rows, and sets the cursor of the next page.
+func (w *childWalk[T]) advance(next string) {
+	before, filtered := len(w.pending), w.children.key != ""
+	only := before == 1 && filtered // then all rows that follow are its own
+	w.pending = slices.DeleteFunc(w.pending, func(id string) bool { return w.hasEnough(w.found[id], only) })
+	switch {
+	case len(w.pending) == before || !filtered:
+		w.query.After = next
+	case len(w.pending) > 0:
+		w.pager.Restart()
+		w.query.After = cmp.Or(w.resumeCursor(), w.key.window.Cursor)
+	}
+}
+
+func (w *childWalk[T]) hasEnough(rows *childRows[T], only bool) bool {
+	enough := w.key.window.Limit
+	if only && len(rows.rows) >= enough {
+		rows.more = true
+		return true
+	}
+	if w.key.exact && enough < math.MaxInt {
+		enough++
+	}
+	return len(rows.rows) >= enough
+}
+
+// resumeCursor returns the cursor of the last row of any of the pending parents, or "" if they
+// have no rows.
+func (w *childWalk[T]) resumeCursor() string {
+	last := slices.MaxFunc(w.pending, func(a, b string) int { return cmp.Compare(w.found[a].last, w.found[b].last) })
+	if rows := w.found[last]; rows.last >= 0 {
+		return w.children.cursor(rows.rows[len(rows.rows)-1])
 	}
 	return ""
 }

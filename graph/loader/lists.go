@@ -35,28 +35,13 @@ const wholeList = 1 << 30
 // For a scoped client it walks the list for a single id, too: such a record does not name its
 // workspace, so only the list proves that it belongs there.
 func findByWalk[T any](list *List[T]) *List[T] {
-	walk := func(l *Loaders, workspace string, most int, until func([]*T) bool) error {
-		q := upstream.Query{}
-		var pager upstream.Pager[T]
-		for range most {
-			page, err := pager.Turn(l.ctx, q, list.Of(l).pageFetcher(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
-			if err != nil {
-				return err
-			}
-			if until(page.Rows) || page.Next == "" {
-				return nil
-			}
-			q.After = page.Next
-		}
-		return nil
-	}
 	byMember := list.rows.fetchOne
 	list.rows.fetchOne = func(l *Loaders, ref upstream.Ref) (*T, error) {
 		if !l.client.Scoped() {
 			return byMember(l, ref)
 		}
 		var found *T
-		err := walk(l, ref.Parent, wholeList, func(rows []*T) bool {
+		err := pageThrough(l, list, ref.Parent, wholeList, func(rows []*T) bool {
 			i := slices.IndexFunc(rows, func(t *T) bool {
 				_, ids := list.rows.addressOf(t)
 				return slices.Contains(ids, ref.ID)
@@ -73,7 +58,7 @@ func findByWalk[T any](list *List[T]) *List[T] {
 	}
 	list.rows.fetchMany = func(l *Loaders, workspace string, ids []string) ([]*T, error) {
 		var found []*T
-		err := walk(l, workspace, len(ids), func(rows []*T) bool {
+		err := pageThrough(l, list, workspace, len(ids), func(rows []*T) bool {
 			for _, t := range rows {
 				if ref, _ := list.rows.addressOf(t); slices.Contains(ids, ref.ID) {
 					found = append(found, t)
@@ -84,6 +69,24 @@ func findByWalk[T any](list *List[T]) *List[T] {
 		return found, err
 	}
 	return list
+}
+
+// pageThrough passes the pages of a workspace's list to until, which returns true to stop. It
+// fetches at most the given number of pages.
+func pageThrough[T any](l *Loaders, list *List[T], workspace string, most int, until func([]*T) bool) error {
+	q := upstream.Query{}
+	var pager upstream.Pager[T]
+	for range most {
+		page, err := pager.Turn(l.ctx, q, list.Of(l).pageFetcher(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
+		if err != nil {
+			return err
+		}
+		if until(page.Rows) || page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+	return nil
 }
 
 // From returns the lists of the context's operation.

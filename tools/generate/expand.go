@@ -45,15 +45,23 @@ func checkNames(files []*File) error {
 		}
 		for _, definition := range slices.Concat(file.Document.Definitions, file.Document.Extensions) {
 			for _, f := range definition.Fields {
-				if !defined[f.Type.Name()] {
-					return errorAt(f.Position, "there is no type %s", f.Type.Name())
-				}
-				for _, argument := range f.Arguments {
-					if !defined[argument.Type.Name()] {
-						return errorAt(argument.Position, "there is no type %s", argument.Type.Name())
-					}
+				if err := checkTypes(f, defined); err != nil {
+					return err
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// checkTypes reports a type of a field or of its arguments that is not defined.
+func checkTypes(f *ast.FieldDefinition, defined map[string]bool) error {
+	if !defined[f.Type.Name()] {
+		return errorAt(f.Position, "there is no type %s", f.Type.Name())
+	}
+	for _, argument := range f.Arguments {
+		if !defined[argument.Type.Name()] {
+			return errorAt(argument.Position, "there is no type %s", argument.Type.Name())
 		}
 	}
 	return nil

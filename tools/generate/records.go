@@ -386,19 +386,9 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 	case isList:
 		k.shape, result, read = "asTexts", "[]string", fmt.Sprintf("r.texts(%q)", k.name)
 	default:
-		scalar, ok := scalars[name]
-		if !ok {
-			return errorAt(f.Position, "rows hold no %s", name)
-		}
-		k.shape, result, read = scalar.shape, scalar.result, fmt.Sprintf(scalar.read, k.name)
-		if as := (arguments{f.Directives.ForName("key")}).text("as", ""); as != "" {
-			if k.shape != "" {
-				return errorAt(f.Position, "@key(as:) is for texts")
-			}
-			k.shape = "as" + upperFirst(strings.ToLower(as))
-		}
-		if scalar.shape == "" && f.Type.NonNull {
-			result, read = "string", fmt.Sprintf("r.text(%q)", k.name)
+		var err error
+		if result, read, err = k.scalar(f); err != nil {
+			return err
 		}
 	}
 	t.key(k)
@@ -406,6 +396,26 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		t.method(method+"() "+result, read)
 	}
 	return nil
+}
+
+// scalar sets the shape of a scalar, and returns its Go type and the expression that reads it.
+func (k *rowKey) scalar(f *ast.FieldDefinition) (result, read string, err error) {
+	scalar, ok := scalars[f.Type.Name()]
+	as := arguments{f.Directives.ForName("key")}.text("as", "")
+	switch {
+	case !ok:
+		return "", "", errorAt(f.Position, "rows hold no %s", f.Type.Name())
+	case as != "" && scalar.shape != "":
+		return "", "", errorAt(f.Position, "@key(as:) is for texts")
+	case as != "":
+		k.shape = "as" + upperFirst(strings.ToLower(as))
+	default:
+		k.shape = scalar.shape
+	}
+	if scalar.shape == "" && f.Type.NonNull {
+		return "string", fmt.Sprintf("r.text(%q)", k.name), nil
+	}
+	return scalar.result, fmt.Sprintf(scalar.read, k.name), nil
 }
 
 // scalars says how values of each scalar are read.
