@@ -51,10 +51,10 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	return context.WithValue(ctx, allowanceKey{}, a)
 }
 
-// Aside returns a context for calls that do not count against the request's allowance, because
-// their number would reveal hidden records to its caller. They have an allowance of the same size
-// and deadline.
-func Aside(ctx context.Context) context.Context {
+// WithSeparateAllowance returns a context for calls that do not count against the request's
+// allowance, because their number would reveal hidden records to its caller. They have an allowance
+// of the same size and deadline.
+func WithSeparateAllowance(ctx context.Context) context.Context {
 	aside := new(Allowance)
 	if a := allowanceOf(ctx); a != nil {
 		aside.Calls, aside.Until = a.Calls, a.Until

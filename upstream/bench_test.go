@@ -28,8 +28,8 @@ func BenchmarkContacts(b *testing.B) {
 	c, place := base.WithToken(demo.Token), upstream.Place{WorkspaceID: "101", Subdomain: "acme-academy"}
 	for name, c := range map[string]*upstream.Client{
 		"all keys":     c,
-		"one key":      c.Only(upstream.NewProjection(func(key string) bool { return key == "email_address" })),
-		"all, by name": c.Only(upstream.NewProjection(func(string) bool { return true })),
+		"one key":      c.WithProjection(upstream.NewProjection(func(key string) bool { return key == "email_address" })),
+		"all, by name": c.WithProjection(upstream.NewProjection(func(string) bool { return true })),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

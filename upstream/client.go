@@ -122,8 +122,8 @@ func (c *Client) Held() *Client {
 	return &held
 }
 
-// BelievesCaller reports whether the client may call a subdomain that the caller names.
-func (c *Client) BelievesCaller() bool { return !c.held && !c.Scoped() }
+// TrustsCaller reports whether the client may call a subdomain that the caller names.
+func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 
 // nextHeader holds the cursor of the next page, if there is one (API.md §3.1).
 const nextHeader = "Pagination-Next"
@@ -184,7 +184,7 @@ func (c *Client) call(ctx context.Context, r *request, read func(response) error
 	if a.status < 200 || a.status > 299 {
 		failed := c.responseError(a)
 		if c.Scoped() && failed.Code == NotFound {
-			failed = NotThere()
+			failed = RecordNotFound()
 		}
 		return failed
 	}
@@ -214,10 +214,10 @@ func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, se
 		return err
 	})
 	if err != nil {
-		return nil, c.Missing(err)
+		return nil, c.ConcealRefusal(err)
 	}
 	if n, _ := ChainOf(ctx); !c.checkScopeAndSetWorkspace(P(record).row(), at, n) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
 	return record, nil
 }
@@ -278,7 +278,7 @@ func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments 
 		// A host can return records of other workspaces (API.md §9, 3). Records outside the
 		// requested workspace count as not found.
 		if err == nil && IsRawID(p.WorkspaceID) && P(record).row().parent != p.WorkspaceID {
-			return nil, NotThere()
+			return nil, RecordNotFound()
 		}
 		return record, err
 	})

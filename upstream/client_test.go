@@ -97,7 +97,7 @@ func TestRequestPathsAndQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := upstream.Query{After: "9", SortProperty: "updated_at", Descending: true, Filter: filter}
-	expanding := c.Only(upstream.NewProjection(func(string) bool { return true }))
+	expanding := c.WithProjection(upstream.NewProjection(func(string) bool { return true }))
 	for _, test := range []struct {
 		call func() error
 		want string

@@ -160,8 +160,8 @@ func (f *FieldSpan) End() {
 
 type fieldKey struct{}
 
-// AskedBy returns a context for the calls of a field.
-func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
+// WithFieldSpan returns a context for the calls of a field.
+func WithFieldSpan(ctx context.Context, f *FieldSpan) context.Context {
 	return context.WithValue(ctx, fieldKey{}, f)
 }
 

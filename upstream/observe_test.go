@@ -40,7 +40,7 @@ func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 			tracer := sdk.NewTracerProvider(sdk.WithSyncer(spans)).Tracer("")
 			ctx, operation := tracer.Start(t.Context(), "query")
 			field := NewFieldSpan(ctx, "Query.teams")
-			calls := AskedBy(ctx, field)
+			calls := WithFieldSpan(ctx, field)
 			began := time.Now()
 			field.Resolved() // of an object that needs no call
 			one, of := spanParentOf(calls, tracer)

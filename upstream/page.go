@@ -63,7 +63,7 @@ func Walk[T any](ctx context.Context, q Query, w Window, fetch func(context.Cont
 	// therefore known.
 	short := 0
 	for pages := 0; pages < (w.Limit+PageSize-1)/PageSize; pages++ {
-		page, err := pager.Turn(ctx, q, fetch)
+		page, err := pager.Next(ctx, q, fetch)
 		if err != nil {
 			return Slice[T]{}, err
 		}
@@ -102,7 +102,7 @@ type Pager[T any] struct {
 // Restart allows the walk to return to an earlier cursor, for rows that a filter excluded before.
 func (p *Pager[T]) Restart() { clear(p.cursors) }
 
-// Turn fetches the page of a query and removes rows of earlier pages; it then marks the page as
+// Next fetches the page of a query and removes rows of earlier pages; it then marks the page as
 // [Page.Hidden]. It fails if the context has ended, and if the walk would not end:
 //
 //   - The first row of a list sorted by id is at or before the cursor.
@@ -112,7 +112,7 @@ func (p *Pager[T]) Restart() { clear(p.cursors) }
 // At the caller's own cursor, the error has the code BadUserInput: the cursor's row may have been
 // deleted. How ClickFunnels responds in that case is unknown (API.md §9, 8). Elsewhere the error is
 // retryable.
-func (p *Pager[T]) Turn(ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error)) (*Page[T], error) {
+func (p *Pager[T]) Next(ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error)) (*Page[T], error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx)
 	}

@@ -108,7 +108,7 @@ type referenceVisit struct {
 }
 
 // referenceEngagement holds when a contact last got, opened and clicked an e-mail. It is sent only
-// on request (see [Client.Only]).
+// on request (see [Client.WithProjection]).
 type referenceEngagement struct {
 	LastEmailSentAt    *time.Time `json:"last_email_sent_at"`
 	LastEmailOpenedAt  *time.Time `json:"last_email_opened_at"`

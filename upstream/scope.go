@@ -112,13 +112,13 @@ func (c *Client) Scoped() bool { return c.scope != nil }
 // SeesTeam reports whether the client may see the team with this raw id. The team need not exist.
 func (c *Client) SeesTeam(id string) bool { return c.scope.team(id) }
 
-// NotThere returns the error for records that do not exist or that the client must not see. Both
-// look the same to a caller.
-func NotThere() *Error { return NewError(NotFound, "There is no such record.") }
+// RecordNotFound returns the error for records that do not exist or that the client must not see.
+// Both look the same to a caller.
+func RecordNotFound() *Error { return NewError(NotFound, "There is no such record.") }
 
-// Forgo counts a call that is not made against a scoped client's allowance. A record of another
-// owner then costs as many calls as one that does not exist.
-func (c *Client) Forgo(ctx context.Context) {
+// CountSkippedCall counts a call that is not made against a scoped client's allowance. A record of
+// another owner then costs as many calls as one that does not exist.
+func (c *Client) CountSkippedCall(ctx context.Context) {
 	if a := allowanceOf(ctx); a != nil && c.Scoped() {
 		a.spend()
 	}
@@ -136,7 +136,7 @@ func visiblePage[T any, P keyed[T]](ctx context.Context, q Query, fetch func(con
 	var pager Pager[T]
 	var rows []*T
 	for range maxHiddenPages {
-		page, err := pager.Turn(ctx, q, fetch)
+		page, err := pager.Next(ctx, q, fetch)
 		if err != nil {
 			return nil, err
 		}

@@ -101,10 +101,11 @@ func (s *Scope) allows(r *Row, in ownership, n naming) bool {
 // teamKey is the key of a row's team.
 const teamKey = "team_id"
 
-// Missing replaces an error of a look-up by id with [NotThere] for a scoped client, because
-// ClickFunnels' reason would tell whether the record exists. Errors that are about the call and not
-// about the record stay as they are: 401, 408, 425 and 429, and all statuses outside 400–499.
-func (c *Client) Missing(err error) error {
+// ConcealRefusal replaces an error of a look-up by id with [RecordNotFound] for a scoped client,
+// because ClickFunnels' reason would tell whether the record exists. Errors that are about the call
+// and not about the record stay as they are: 401, 408, 425 and 429, and all statuses outside
+// 400–499.
+func (c *Client) ConcealRefusal(err error) error {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok || !c.Scoped() {
 		return err
@@ -114,7 +115,7 @@ func (c *Client) Missing(err error) error {
 		return err // about the call, not the record
 	}
 	if failed.Status >= 400 && failed.Status < 500 {
-		return NotThere()
+		return RecordNotFound()
 	}
 	return err
 }

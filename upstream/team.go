@@ -22,7 +22,7 @@ func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 // Team fetches a team by its raw or public id.
 func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	if IsRawID(id) && !c.scope.team(id) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
 	return fetchRecord[Team](ctx, c, onAccounts, "teams", id)
 }

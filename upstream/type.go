@@ -222,10 +222,10 @@ type Projection struct {
 // few times for each key of each record type, and must be safe for concurrent use.
 func NewProjection(want func(key string) bool) *Projection { return &Projection{want: want} }
 
-// Only returns a client that decodes only the wanted keys of records. It always decodes ids and
-// subdomains. Wanted keys that are sent only on request (API.md §3.5) are requested. Without a
-// projection, they never are.
-func (c *Client) Only(p *Projection) *Client {
+// WithProjection returns a client that decodes only the wanted keys of records. It always decodes
+// ids and subdomains. Wanted keys that are sent only on request (API.md §3.5) are requested.
+// Without a projection, they never are.
+func (c *Client) WithProjection(p *Projection) *Client {
 	only := *c
 	only.projection = p
 	return &only

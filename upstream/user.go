@@ -13,7 +13,7 @@ func (c *Client) Users(ctx context.Context, q Query) (*Page[User], error) {
 // User fetches a user by its raw or public id. A scoped client finds none.
 func (c *Client) User(ctx context.Context, id string) (*User, error) {
 	if c.Scoped() {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
 	return fetchRecord[User](ctx, c, onAccounts, "users", id)
 }

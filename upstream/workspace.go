@@ -36,7 +36,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 		team = t.RawID()
 	}
 	if !c.scope.team(team) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
 	return visiblePage(ctx, q, fetch, len(c.scope.workspaces))
 }
@@ -45,7 +45,7 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 // client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 	if c.scope.excludes(id) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
 	w, err := fetchRecord[Workspace](ctx, c, onAccounts, "workspaces", id)
 	if err == nil {

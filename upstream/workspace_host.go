@@ -164,7 +164,7 @@ func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, b
 	}
 	// The request pays only for the failed call. The look-up is not retried, because its failure
 	// must not delay a response that is already there.
-	w, err := c.Workspace(withoutRetries(Aside(Fresh(ctx))), p.WorkspaceID)
+	w, err := c.Workspace(withoutRetries(WithSeparateAllowance(Fresh(ctx))), p.WorkspaceID)
 	if err != nil {
 		return p, false
 	}
