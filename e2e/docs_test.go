@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/manual"
+	"github.com/funnelgraph/funnelgraph/internal/docstest"
 )
 
 var (
@@ -27,7 +27,7 @@ var (
 //
 // test/docs_test.go runs the other blocks.
 func TestDocsJavaScriptRuns(t *testing.T) {
-	pages, err := manual.Read("..")
+	pages, err := docstest.Read("..")
 	if err != nil {
 		t.Fatal(err)
 	}

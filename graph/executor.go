@@ -54,7 +54,7 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
 		with := session(ctx)
-		l := loader.New(with.Calls, with.Client.Only(documentOf(op).projection)) //nolint:contextcheck // made of ctx
+		l := loader.New(with.Calls, with.Client.WithProjection(documentOf(op).projection)) //nolint:contextcheck // made of ctx
 		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
 		op.ResolverMiddleware = x.middleware
 		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))

@@ -31,10 +31,10 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/access"
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/docstest"
 	"github.com/funnelgraph/funnelgraph/internal/documents"
 	"github.com/funnelgraph/funnelgraph/internal/explain"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
-	"github.com/funnelgraph/funnelgraph/internal/manual"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
@@ -61,7 +61,7 @@ import (
 //   - log quotes lines of the log, whose messages must be in the code.
 //   - js runs in e2e/docs_test.go, and text holds drawings.
 func TestDocsExamplesRun(t *testing.T) {
-	pages, err := manual.Read(".")
+	pages, err := docstest.Read(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestDocsExamplesRun(t *testing.T) {
 
 // TestDocsLinksResolve follows the links within the project.
 func TestDocsLinksResolve(t *testing.T) {
-	pages, err := manual.Read(".")
+	pages, err := docstest.Read(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestDocsLinksResolve(t *testing.T) {
 // docReader runs the blocks of a page.
 type docReader struct {
 	t       *testing.T
-	page    manual.Page
+	page    docstest.Page
 	root    string
 	sources map[string]string
 	e       *env
@@ -167,18 +167,18 @@ func (r *docReader) start(cfg config.Config) {
 }
 
 // block runs the first block, and returns how many blocks it has used.
-func (r *docReader) block(blocks []manual.Block) (used int) {
+func (r *docReader) block(blocks []docstest.Block) (used int) {
 	b := blocks[0]
 	r.line = b.Line
-	following := func(i int) manual.Block {
+	following := func(i int) docstest.Block {
 		if i < len(blocks) {
 			return blocks[i]
 		}
-		return manual.Block{}
+		return docstest.Block{}
 	}
 	switch kind := kindOf(b); kind {
 	case "graphql", "json variables":
-		operation, variables := b, manual.Block{Text: "null"}
+		operation, variables := b, docstest.Block{Text: "null"}
 		used = 1
 		if kind == "json variables" {
 			operation, variables, used = following(1), b, 2
@@ -239,7 +239,7 @@ func (r *docReader) block(blocks []manual.Block) (used int) {
 }
 
 // kindOf returns the kind of a block: its language, refined by its title.
-func kindOf(b manual.Block) string {
+func kindOf(b docstest.Block) string {
 	switch title := filepath.Ext(b.Title); {
 	case (b.Language == "go" || b.Language == "graphqls") && b.Title == "", b.Title == "gqlgen.yml":
 		return "source"
@@ -252,7 +252,7 @@ func kindOf(b manual.Block) string {
 }
 
 // quoted expects all lines of a block in one of the project's files.
-func (r *docReader) quoted(b manual.Block) {
+func (r *docReader) quoted(b docstest.Block) {
 	for _, source := range r.sources {
 		missing := slices.ContainsFunc(strings.Split(strings.TrimSpace(b.Text), "\n"), func(line string) bool {
 			return !strings.Contains(source, spaced(line))

@@ -24,12 +24,12 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 		{"502 with a page", answer(502, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels answered 502 Bad Gateway."},
 		{"503 with a text", answer(503, "application/json", `{"error":"This request ran out of its 20s budget"}`), "UPSTREAM_UNAVAILABLE", "This request ran out of its 20s budget"},
 		{"no response", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "UPSTREAM_TIMEOUT", "ClickFunnels did not answer in time."},
-		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"text for a list", answer(200, "application/json", `"hello"`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"null for a list", answer(200, "application/json", `null`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"an empty body", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
-		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent an answer that cannot be read."},
+		{"broken JSON", answer(200, "application/json", `[{"id": 1, "email_address": "a@`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
+		{"an object for a list", answer(200, "application/json", `{"contacts": []}`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
+		{"text for a list", answer(200, "application/json", `"hello"`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
+		{"null for a list", answer(200, "application/json", `null`), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
+		{"an empty body", answer(200, "application/json", ``), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
+		{"a page for a list", answer(200, "text/html", badGateway), "UPSTREAM_UNAVAILABLE", "ClickFunnels sent a response that cannot be read."},
 		{"a truncated response", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = fmt.Fprint(w, "[")

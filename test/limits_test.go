@@ -20,16 +20,16 @@ func TestLimitsRefuseLargerRequests(t *testing.T) {
 		value, most  int
 		text         string
 	}{
-		"tokens":          {func(l *limits.Limits) { l.Tokens = 7 }, `{ teams { __typename } }`, `{ teams { __typename a: __typename } }`, 8, 7, "The document has 8 or more words and signs; it can have 7."},
-		"depth":           {func(l *limits.Limits) { l.Depth = 3 }, `{ teams { nodes { name } } }`, `{ teams { ...F } } fragment F on TeamConnection { nodes { ... on Team { memberships { id } } } }`, 4, 3, "The document nests fields 4 deep; it can nest them 3 deep."},
-		"aliases":         {func(l *limits.Limits) { l.Aliases = 2 }, `{ a: __typename b: __typename }`, `{ a: __typename b: __typename ...F } fragment F on Query { c: __typename }`, 3, 2, "The document has 3 aliases; it can have 2."},
-		"directives":      {func(l *limits.Limits) { l.Directives = 1 }, `{ __typename @skip(if: false) }`, `{ __typename @skip(if: false) ... @include(if: true) { a: __typename } }`, 2, 1, "The document has 2 directives; it can have 1."},
-		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation begins with 3 fields; it can begin with 2."},
-		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "A list is asked for 11 rows; it can be asked for 10."},
-		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "A list is asked for 20 rows; it can be asked for 10."},
+		"tokens":          {func(l *limits.Limits) { l.Tokens = 7 }, `{ teams { __typename } }`, `{ teams { __typename a: __typename } }`, 8, 7, "The document has at least 8 lexical tokens; the limit is 7."},
+		"depth":           {func(l *limits.Limits) { l.Depth = 3 }, `{ teams { nodes { name } } }`, `{ teams { ...F } } fragment F on TeamConnection { nodes { ... on Team { memberships { id } } } }`, 4, 3, "The document nests fields 4 deep; the limit is 3."},
+		"aliases":         {func(l *limits.Limits) { l.Aliases = 2 }, `{ a: __typename b: __typename }`, `{ a: __typename b: __typename ...F } fragment F on Query { c: __typename }`, 3, 2, "The document has 3 aliases; the limit is 2."},
+		"directives":      {func(l *limits.Limits) { l.Directives = 1 }, `{ __typename @skip(if: false) }`, `{ __typename @skip(if: false) ... @include(if: true) { a: __typename } }`, 2, 1, "The document has 2 directives; the limit is 1."},
+		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation has 3 root fields; the limit is 2."},
+		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "The operation requests 11 rows of a list; the limit is 10."},
+		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "The operation requests 20 rows of a list; the limit is 10."},
 		// teams, then nodes, name and workspaces for each of 10, then nodes and name for each
 		// of 5
-		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The answer could have 132 fields; it can have 131. Ask for fewer rows, or in several requests."},
+		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The response could have 132 fields; the limit is 131. Request fewer rows, or send several requests."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := captureLog(t)

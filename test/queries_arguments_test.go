@@ -76,8 +76,8 @@ func TestBadArgumentsMakeNoCall(t *testing.T) {
 		{`workspace(id: "101", subdomain: "evil.example.com/") { name }`, "workspace", "BAD_USER_INPUT", `A subdomain is one DNS label, such as "acme": letters, digits and inner hyphens, at most 63 of them.`},
 		{`workspace(id: "101", subdomain: "a@b") { contacts { nodes { id } } }`, "workspace", "BAD_USER_INPUT", `A subdomain is one DNS label, such as "acme": letters, digits and inner hyphens, at most 63 of them.`},
 		{`workspace(id: "101", subdomain: "") { contacts { nodes { id } } }`, "workspace", "BAD_USER_INPUT", `A subdomain is one DNS label, such as "acme": letters, digits and inner hyphens, at most 63 of them.`},
-		{`workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: ["a,b"] }) { nodes { id } } }`, "workspace.contacts", "BAD_USER_INPUT", "A value to filter by can be neither blank nor hold a comma or a line break."},
-		{`workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: [" "] }) { nodes { id } } }`, "workspace.contacts", "BAD_USER_INPUT", "A value to filter by can be neither blank nor hold a comma or a line break."},
+		{`workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: ["a,b"] }) { nodes { id } } }`, "workspace.contacts", "BAD_USER_INPUT", "A filter value must not be blank or contain a comma or a line break."},
+		{`workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { emailAddresses: [" "] }) { nodes { id } } }`, "workspace.contacts", "BAD_USER_INPUT", "A filter value must not be blank or contain a comma or a line break."},
 		{`workspace(id: "101", subdomain: "acme-academy") { contacts(filter: { ids: ["a b"] }) { nodes { id } } }`, "workspace.contacts", "BAD_USER_INPUT", "This is not the id of a contact: give its id, rawId or publicId."},
 	} {
 		e.forget()

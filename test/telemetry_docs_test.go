@@ -18,9 +18,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
+	"github.com/funnelgraph/funnelgraph/internal/docstest"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
-	"github.com/funnelgraph/funnelgraph/internal/manual"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/server"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 )
@@ -77,7 +77,7 @@ func scrapeOfWork(t *testing.T) string {
 	}
 	e.waitForTelemetry() // until the log has the client that disconnected during its call
 	hold.Unlock()
-	status, text := e.admin(w, new(replicas.Redis).Metrics()...)(http.MethodGet, "/metrics", "")
+	status, text := e.admin(w, new(redis.Client).Metrics()...)(http.MethodGet, "/metrics", "")
 	if status != http.StatusOK {
 		t.Fatalf("want the metrics, got %d: %s", status, text)
 	}
@@ -347,8 +347,8 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 	}
 
 	var recorded []string
-	pages := make(map[string]manual.Page)
-	read, err := manual.Read(".")
+	pages := make(map[string]docstest.Page)
+	read, err := docstest.Read(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,11 +400,11 @@ func TestMetricsMatchAlertsDashboardAndDocs(t *testing.T) {
 // TestDocsObservabilityShowsTheRealLogLine compares the log line of docs/observability.md with
 // the line of its query.
 func TestDocsObservabilityShowsTheRealLogLine(t *testing.T) {
-	pages, err := manual.Read(".")
+	pages, err := docstest.Read(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(pages, func(p manual.Page) bool { return p.Name == "docs/observability.md" })
+	at := slices.IndexFunc(pages, func(p docstest.Page) bool { return p.Name == "docs/observability.md" })
 	var query, want string
 	for _, b := range pages[at].Blocks {
 		switch {

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Allowance is what the calls made for one request may come to. It is safe for
-// concurrent use; make one for each request.
+// Allowance limits the calls made for one client request. It is safe for concurrent use. Each
+// request needs its own.
 type Allowance struct {
-	// Calls is how many may be made; 0 is any number. What is answered from the
-	// cache is not counted. Calls beyond it fail with the code [OverBudget].
+	// Calls is the maximum number of calls; 0 means no limit. Responses from the cache are not
+	// counted. Further calls fail with the code [OverBudget].
 	Calls int
-	// Exceeded, if not nil, is called when one call more than that is about to be
-	// made; it and those behind it are then made all the same.
+	// Exceeded, if not nil, is called once, before the first call beyond the limit. Calls beyond
+	// the limit are then made and do not fail.
 	Exceeded func()
-	// Until is when they have to be done; zero is never. What is not done by then
-	// fails with the code [Timeout].
+	// Until is the deadline of the calls; zero means none. Calls that have not finished by then
+	// fail with the code [Timeout].
 	Until time.Time
 
 	made  atomic.Int64
 	began time.Time
-	// release gives up waiting for Until. It need not be called: the context that
-	// the calls' is made from ends with the request.
+	// release stops the timer for Until. Calling it is optional, because the parent context ends
+	// with the request.
 	release context.CancelFunc
 }
 
@@ -41,9 +41,8 @@ func (a *Allowance) spend() bool {
 
 type allowanceKey struct{}
 
-// WithAllowance returns a context for the calls of a request, which come out of the
-// allowance. It ends with the request's own or when the allowance does, and is used
-// once for each allowance.
+// WithAllowance returns a context whose calls count against the allowance. It ends when ctx ends or
+// the deadline passes. Use it once for each allowance.
 func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	a.began = time.Now()
 	if !a.Until.IsZero() {
@@ -52,14 +51,14 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	return context.WithValue(ctx, allowanceKey{}, a)
 }
 
-// Aside returns a context for calls that a request does not pay for, since their number
-// would tell its caller what it must not see. They have an allowance of their own, as
-// large as the request's, and end with it.
-func Aside(ctx context.Context) context.Context {
+// WithSeparateAllowance returns a context for calls that do not count against the request's
+// allowance, because their number would reveal hidden records to its caller. They have an allowance
+// of the same size and deadline.
+func WithSeparateAllowance(ctx context.Context) context.Context {
 	aside := new(Allowance)
 	if a := allowanceOf(ctx); a != nil {
 		aside.Calls, aside.Until = a.Calls, a.Until
-		if a.Exceeded != nil { // and reports it for its own calls
+		if a.Exceeded != nil { // only the request's own calls are reported
 			aside.Exceeded = func() {}
 		}
 	}
@@ -71,4 +70,4 @@ func allowanceOf(ctx context.Context) *Allowance {
 	return a
 }
 
-var errOverBudget = errors.New("the budget of calls is spent")
+var errOverBudget = errors.New("call budget exceeded")

@@ -9,7 +9,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// direct is a transport that leads straight to a handler.
+// direct is a transport that calls a handler directly.
 type direct struct{ http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -18,8 +18,8 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// BenchmarkContacts measures a page of 20 contacts without the network: the
-// call, the decoding, and the simulated API's part.
+// BenchmarkContacts measures a page of 20 contacts without the network: the client, the decoding
+// and the simulated API.
 func BenchmarkContacts(b *testing.B) {
 	base, err := upstream.New(upstream.Config{URLTemplate: "http://localhost/{subdomain}" + demo.BasePath, Transport: direct{demo.New()}})
 	if err != nil {
@@ -28,8 +28,8 @@ func BenchmarkContacts(b *testing.B) {
 	c, place := base.WithToken(demo.Token), upstream.Place{WorkspaceID: "101", Subdomain: "acme-academy"}
 	for name, c := range map[string]*upstream.Client{
 		"all keys":     c,
-		"one key":      c.Only(upstream.NewProjection(func(key string) bool { return key == "email_address" })),
-		"all, by name": c.Only(upstream.NewProjection(func(string) bool { return true })),
+		"one key":      c.WithProjection(upstream.NewProjection(func(key string) bool { return key == "email_address" })),
+		"all, by name": c.WithProjection(upstream.NewProjection(func(string) bool { return true })),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -15,158 +15,157 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 )
 
-// cache answers a GET for a while as the same one was answered before. An answer is
-// never given to another credential. Any call that is not a GET empties it
-// for its workspace, for every credential, and for the GETs under way. It is bounded
-// in bytes and safe for concurrent use. Replicas share it, and empty it for each
-// other. An answer is kept once it has been decoded.
+// cache answers repeated GETs from stored responses for a while. A response never reaches another
+// credential. Any call that is not a GET invalidates the responses of its workspace for all
+// credentials, including those of GETs in flight. Replicas share the cache and its invalidations.
+// Responses are stored after they have been decoded. A cache is bounded in bytes and safe for
+// concurrent use.
 type cache struct {
-	next     *coalescer
-	ttl      time.Duration
-	replicas Replicas // nil if there are none
-	sharing  chan struct{}
-	answers  *lru.Cache[cacheKey, cached]
+	next      *coalescer
+	ttl       time.Duration
+	replicas  Replicas // nil without replicas
+	uploads   chan struct{}
+	responses *lru.Cache[cacheKey, cached]
 
 	mu sync.Mutex
-	// epochs count the emptyings of each workspace: what belongs to an earlier
-	// epoch is not found any more, and goes as it ages.
-	epochs map[string]uint64
-	past   uint64 // the epoch of workspaces that are not in the map
+	// epochs counts the invalidations of each workspace. Responses of earlier epochs are no longer
+	// found, and are evicted as they age.
+	epochs    map[string]uint64
+	baseEpoch uint64 // of workspaces that are not in the map
 }
 
 type cacheKey struct {
 	credential credential
 	epoch      uint64
-	// shared is the replicas' epoch.
+	// shared is the epoch that replicas share.
 	shared string
 	url    string
 }
 
-// cached is what is kept of an answer, whose status was 200.
+// cached is a stored response with the status 200.
 type cached struct {
-	next string // the header Pagination-Next
+	next string // header Pagination-Next
 	body []byte
-	// until is when its time is over.
-	until time.Time
+	// expires is when the response is no longer valid.
+	expires time.Time
 }
 
 const (
-	// entryBytes is about what an entry takes beside its URL and body.
+	// entryBytes is the approximate overhead of an entry beyond its URL and body.
 	entryBytes = 512
-	// maxShared bounds an answer that replicas share, in bytes, and maxSharing how many
-	// are on their way to them.
-	maxShared  = 256 << 10
-	maxSharing = 64
-	// maxEpochs bounds the memory for workspaces that were written to.
+	// maxSharedBody is the largest body that replicas share, in bytes. maxUploads is how many
+	// responses may be on their way to the shared state.
+	maxSharedBody = 256 << 10
+	maxUploads    = 64
+	// maxEpochs bounds the number of workspaces with an epoch of their own.
 	maxEpochs = 10_000
 )
 
-// newCache returns a cache that keeps answers for ttl, of at most size bytes
-// together.
+// newCache returns a cache that stores responses for ttl, with at most size bytes in total.
 func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas) *cache {
 	return &cache{
-		next: next, ttl: ttl, replicas: replicas, sharing: make(chan struct{}, maxSharing), epochs: make(map[string]uint64),
-		answers: lru.New(int(min(size, math.MaxInt)), func(key cacheKey, answer cached) int {
+		next: next, ttl: ttl, replicas: replicas, uploads: make(chan struct{}, maxUploads), epochs: make(map[string]uint64),
+		responses: lru.New(int(min(size, math.MaxInt)), func(key cacheKey, answer cached) int {
 			return entryBytes + len(key.url) + len(answer.next) + len(answer.body)
 		}),
 	}
 }
 
-// do makes a call, or returns what the same one was answered before.
-func (c *cache) do(ctx context.Context, r *request) (answer, error) {
+// do makes a call, or returns the stored response to an identical one.
+func (c *cache) do(ctx context.Context, r *request) (response, error) {
 	if r.method != http.MethodGet {
-		// Once more when it is done: what was read in between may be of either
-		// side.
-		c.empty(ctx, r.host)
-		defer c.empty(ctx, r.host)
+		// The cache is invalidated again after the write: responses read in between may be of
+		// either state.
+		c.invalidate(ctx, r.host)
+		defer c.invalidate(ctx, r.host)
 		return c.next.do(ctx, r)
 	}
 	key := cacheKey{credential: r.credential, epoch: c.epoch(r.host), url: r.url}
-	together := false
+	useShared := false
 	if c.replicas != nil {
-		// Replicas that cannot be reached are replicas that there are not.
+		// If the shared state is unreachable, the server runs standalone.
 		var err error
 		key.shared, err = c.replicas.Epoch(ctx, r.host)
-		together = err == nil
+		useShared = err == nil
 	}
 	if !r.fresh {
-		if known, ok := c.find(ctx, key, r, together); ok {
+		if known, ok := c.lookup(ctx, key, r, useShared); ok {
 			r.origin = FromCache
-			return answer{status: http.StatusOK, header: http.Header{nextHeader: {known.next}}, body: known.body}, nil
+			return response{status: http.StatusOK, header: http.Header{nextHeader: {known.next}}, body: known.body}, nil
 		}
 	}
 	a, err := c.next.do(ctx, r)
 	if err == nil && a.status == http.StatusOK {
-		a.decoded = func() { c.keep(key, r, a, together) }
+		a.decoded = func() { c.store(key, r, a, useShared) }
 	}
 	return a, err
 }
 
-// keep keeps an answer, unless one that waited for the same call has kept it.
-func (c *cache) keep(key cacheKey, r *request, a answer, together bool) {
+// store stores a response, unless another caller of the same call already has.
+func (c *cache) store(key cacheKey, r *request, a response, useShared bool) {
 	if !r.fresh {
-		if known, ok := c.answers.Get(key); ok && time.Now().Before(known.until) {
+		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.expires) {
 			return
 		}
 	}
 	known := cached{a.header.Get(nextHeader), bytes.Clone(a.body), time.Now().Add(c.ttl)}
-	c.answers.Set(key, known)
-	if together && len(known.body) <= maxShared {
-		c.share(key.name(), known, r.authorization())
+	c.responses.Set(key, known)
+	if useShared && len(known.body) <= maxSharedBody {
+		c.upload(key.sharedKey(), known, r.authorization())
 	}
 }
 
-// share has replicas know an answer, at some time, if there is not too much of that
-// already.
-func (c *cache) share(name string, answer cached, authorization string) {
+// upload sends a response to the shared state in the background. It does nothing if too many
+// uploads are in progress.
+func (c *cache) upload(name string, answer cached, authorization string) {
 	select {
-	case c.sharing <- struct{}{}:
+	case c.uploads <- struct{}{}:
 		go func() {
-			defer func() { <-c.sharing }()
+			defer func() { <-c.uploads }()
 			c.replicas.Keep(name, answer.seal(name, authorization), c.ttl)
 		}()
 	default:
 	}
 }
 
-// find returns what is kept, here or by a replica.
-func (c *cache) find(ctx context.Context, key cacheKey, r *request, together bool) (cached, bool) {
-	if known, ok := c.answers.Get(key); ok {
-		if time.Now().Before(known.until) {
+// lookup returns a response stored here or in the shared state.
+func (c *cache) lookup(ctx context.Context, key cacheKey, r *request, useShared bool) (cached, bool) {
+	if known, ok := c.responses.Get(key); ok {
+		if time.Now().Before(known.expires) {
 			return known, true
 		}
-		c.answers.Remove(key)
+		c.responses.Remove(key)
 	}
-	if !together {
+	if !useShared {
 		return cached{}, false
 	}
-	name := key.name()
+	name := key.sharedKey()
 	sealed, rest, ok := c.replicas.Answer(ctx, name)
 	if !ok {
 		return cached{}, false
 	}
 	answer, ok := unseal(sealed, name, r.authorization())
 	if ok {
-		answer.until = time.Now().Add(min(rest, c.ttl))
-		c.answers.Set(key, answer)
+		answer.expires = time.Now().Add(min(rest, c.ttl))
+		c.responses.Set(key, answer)
 	}
 	return answer, ok
 }
 
-// name is the key's among replicas. It tells nothing of the URL, which can hold what a
-// filter asks for.
-func (k cacheKey) name() string {
+// sharedKey returns the key in the shared state. It is a hash, because the URL can hold filter
+// values.
+func (k cacheKey) sharedKey() string {
 	sum := digest(string(k.credential[:]), k.shared, k.url)
 	return hex.EncodeToString(sum[:])
 }
 
-// sealing returns the cipher for what one credential is answered, so that whoever can
-// read the replicas' store has to know the token to read an answer.
-func sealing(authorization string) cipher.AEAD {
+// sealCipher returns the cipher for the responses of one credential. Reading them in the shared
+// state requires the token.
+func sealCipher(authorization string) cipher.AEAD {
 	key := digest("answers", authorization)
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic(err) // only a key of another length is an error
+		panic(err) // fails only for another key length
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
@@ -175,13 +174,14 @@ func sealing(authorization string) cipher.AEAD {
 	return aead
 }
 
+// seal encrypts a response for the shared state. The name is authenticated with it.
 func (a cached) seal(name, authorization string) []byte {
-	return sealing(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
+	return sealCipher(authorization).Seal(nil, nil, slices.Concat([]byte(a.next), []byte{'\n'}, a.body), []byte(name)) //nolint:gosec // the nonce is its own
 }
 
-// unseal reports false for what was not sealed with the credential, under the name.
+// unseal returns false unless the response was sealed with the credential, under the same name.
 func unseal(sealed []byte, name, authorization string) (cached, bool) {
-	text, err := sealing(authorization).Open(nil, nil, sealed, []byte(name))
+	text, err := sealCipher(authorization).Open(nil, nil, sealed, []byte(name))
 	if err != nil {
 		return cached{}, false
 	}
@@ -195,27 +195,27 @@ func (c *cache) epoch(workspace string) uint64 {
 	if epoch, ok := c.epochs[workspace]; ok {
 		return epoch
 	}
-	return c.past
+	return c.baseEpoch
 }
 
-// empty lets nothing be found any more of what a workspace answered.
-func (c *cache) empty(ctx context.Context, workspace string) {
+// invalidate removes all stored responses of a workspace.
+func (c *cache) invalidate(ctx context.Context, workspace string) {
 	if c.replicas != nil {
 		c.replicas.Written(ctx, workspace)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.epochs[workspace]; !known && len(c.epochs) == maxEpochs {
-		// Begin anew, with an epoch that no workspace has had.
+		// Start over with an epoch that no workspace has used.
 		for _, epoch := range c.epochs {
-			c.past = max(c.past, epoch)
+			c.baseEpoch = max(c.baseEpoch, epoch)
 		}
-		c.past++
+		c.baseEpoch++
 		clear(c.epochs)
 	}
 	epoch, known := c.epochs[workspace]
 	if !known {
-		epoch = c.past
+		epoch = c.baseEpoch
 	}
 	c.epochs[workspace] = epoch + 1
 }

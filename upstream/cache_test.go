@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// counter is a [http.RoundTripper] whose answers are numbered.
-type counter struct {
+// numberedTransport is a [http.RoundTripper] that numbers its responses.
+type numberedTransport struct {
 	mu     sync.Mutex
 	calls  int
 	status int
-	wait   chan struct{} // of the next call
+	wait   chan struct{} // blocks the next call
 	// padding makes the cursor longer.
 	padding int
 }
 
-func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
+func (c *numberedTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	c.calls++
 	n, status, wait := c.calls, c.status, c.wait
@@ -33,20 +33,20 @@ func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{nextHeader: {strings.Repeat("0", c.padding) + fmt.Sprint("next", n)}}, Body: io.NopCloser(strings.NewReader(fmt.Sprint("answer ", n)))}, nil
 }
 
-// cacheTest asks a cache in front of a counter.
+// cacheTest sends requests to a cache in front of a numberedTransport.
 type cacheTest struct {
 	*testing.T
-	*counter
+	*numberedTransport
 	cache *cache
 }
 
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
-	c := &counter{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(&coalescer{calls: newCaller(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
+	c := &numberedTransport{status: http.StatusOK}
+	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
 }
 
-// send returns the answer's text, and fails if its header is another's.
+// send returns the response's text. It fails if the header belongs to another response.
 func (c *cacheTest) send(r *request) string {
 	a, err := c.cache.do(c.Context(), r)
 	if err != nil {
@@ -74,21 +74,21 @@ func (c *cacheTest) want(subdomain, path, who, want string) {
 	}
 }
 
-func TestCache(t *testing.T) {
+func TestCacheIsPerCredentialAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
 		c.want("acme", "/a", "me", "1")
 		c.want("acme", "/a", "me", "1")
 		c.want("acme", "/b", "me", "2")
-		c.want("acme", "/a", "you", "3") // nobody gets what another was answered
+		c.want("acme", "/a", "you", "3") // another credential has its own responses
 		c.want("other", "/a", "me", "4")
 		time.Sleep(20 * time.Second)
 		c.want("acme", "/a", "me", "1")
-		time.Sleep(11 * time.Second) // hits do not make it last longer
+		time.Sleep(11 * time.Second) // hits do not extend the lifetime
 		c.want("acme", "/a", "me", "5")
 		c.want("acme", "/a", "me", "5")
 
-		// Whoever wants it fresh gets it, and so does the next.
+		// A fresh request bypasses the cache and replaces the stored response.
 		req := c.request(http.MethodGet, "acme", "/a", "me")
 		req.fresh = true
 		if got := c.send(req); got != "answer 6" {
@@ -96,16 +96,16 @@ func TestCache(t *testing.T) {
 		}
 		c.want("acme", "/a", "me", "6")
 
-		// What has failed is not kept.
+		// Failures are not stored.
 		c.status = http.StatusNotImplemented
 		c.want("acme", "/failing", "me", "7")
 		c.want("acme", "/failing", "me", "8")
 	})
 }
 
-// TestCacheWrites empties a workspace by a write, for every credential and also
-// for the read that began before it.
-func TestCacheWrites(t *testing.T) {
+// TestWritesInvalidateTheCache checks that a write invalidates its workspace for all credentials,
+// including the response to a read that began before it.
+func TestWritesInvalidateTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCacheTest(t, 1<<20)
 		c.want("acme", "/a", "me", "1")
@@ -129,7 +129,7 @@ func TestCacheWrites(t *testing.T) {
 		c.want("acme", "/a", "you", "8")
 		c.want("other", "/a", "me", "3")
 
-		// A read between the beginning and the end of a write.
+		// This read starts during a write.
 		slow = make(chan struct{})
 		c.wait = slow
 		wait.Go(func() { c.send(c.request(http.MethodDelete, "acme", "/a", "me")) })
@@ -141,23 +141,22 @@ func TestCacheWrites(t *testing.T) {
 	})
 }
 
-// TestCacheBounds holds the memory of what is kept, and of what is known of
-// workspaces that were written to.
-func TestCacheBounds(t *testing.T) {
+// TestCacheMemoryIsBounded fills the cache, and the map of epochs of workspaces.
+func TestCacheMemoryIsBounded(t *testing.T) {
 	const size = 100 << 10
 	c := newCacheTest(t, size)
 	c.padding = 1000
 	for i := range 1000 {
 		c.send(c.request(http.MethodGet, "acme", fmt.Sprint("/", i), "me"))
 	}
-	_, kept := c.cache.answers.Size()
+	_, kept := c.cache.responses.Size()
 	if kept > size || kept < size/2 {
 		t.Errorf("%d bytes of %d are in use", kept, size)
 	}
 
 	c.want("acme", "/last", "me", "1001")
 	for i := range maxEpochs + 10 {
-		c.cache.empty(t.Context(), fmt.Sprint("w", i))
+		c.cache.invalidate(t.Context(), fmt.Sprint("w", i))
 		if before, now := c.cache.epochs[fmt.Sprint("w", i)], c.cache.epoch(fmt.Sprint("w", i)); before != now || now == 0 {
 			t.Fatalf("epoch %d, then %d", before, now)
 		}
@@ -165,5 +164,5 @@ func TestCacheBounds(t *testing.T) {
 	if len(c.cache.epochs) > maxEpochs {
 		t.Errorf("%d epochs are kept", len(c.cache.epochs))
 	}
-	c.want("acme", "/last", "me", "1002") // forgotten rather than wrong
+	c.want("acme", "/last", "me", "1002") // reset epochs invalidate more than necessary, never less
 }

@@ -19,8 +19,8 @@ import (
 
 const token = "s3cret-token"
 
-// api is a server mounted under a base path, so that an address that is not
-// built from the template shows.
+// api is a test server mounted under a base path. URLs that are not built from the template
+// therefore fail.
 type api struct {
 	*httptest.Server
 	handle http.HandlerFunc
@@ -64,7 +64,7 @@ func sends(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) }
 }
 
-func TestHeaders(t *testing.T) {
+func TestRequestHeaders(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, want := range map[string]string{"Authorization": "Bearer " + token, "User-Agent": "TestSuite", "Accept": "application/json"} {
 			if got := r.Header.Get(name); got != want {
@@ -78,8 +78,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestAddresses checks the path and the query of every call.
-func TestAddresses(t *testing.T) {
+// TestRequestPathsAndQueries checks the path and query of each call.
+func TestRequestPathsAndQueries(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "s") && !strings.Contains(r.URL.Path, "/workspaces/7x") {
 			_, _ = fmt.Fprint(w, "[]")
@@ -97,7 +97,7 @@ func TestAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := upstream.Query{After: "9", SortProperty: "updated_at", Descending: true, Filter: filter}
-	expanding := c.Only(upstream.NewProjection(func(string) bool { return true }))
+	expanding := c.WithProjection(upstream.NewProjection(func(string) bool { return true }))
 	for _, test := range []struct {
 		call func() error
 		want string
@@ -124,9 +124,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestNowhereElse tries to lead a call to another host or path: no call is made
-// at all.
-func TestNowhereElse(t *testing.T) {
+// TestInvalidSubdomainsAndIDsMakeNoCall tries to direct a call to another host or path.
+func TestInvalidSubdomainsAndIDsMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	ctx, c := t.Context(), a.client(t)
 	for _, subdomain := range []string{"evil.example", "a/b", "a b", "..", "-a", "a-", "a@b", "a:1", "é", "a%2e", "a\nb", "{subdomain}", strings.Repeat("a", 64)} {
@@ -144,8 +143,8 @@ func TestNowhereElse(t *testing.T) {
 	}
 }
 
-// TestHostileSubdomain has ClickFunnels itself name a subdomain that is none.
-func TestHostileSubdomain(t *testing.T) {
+// TestInvalidSubdomainFromAPIIsRefused sends a workspace with an invalid subdomain.
+func TestInvalidSubdomainFromAPIIsRefused(t *testing.T) {
 	a := newAPI(t, sends(`{"id": 7, "subdomain": "evil.example/"}`))
 	_, err := a.client(t).Contacts(t.Context(), upstream.Place{WorkspaceID: "7"}, upstream.Query{})
 	if !errors.Is(err, upstream.Unavailable) {
@@ -156,9 +155,9 @@ func TestHostileSubdomain(t *testing.T) {
 	}
 }
 
-// TestHostileCursor has ClickFunnels say in every way that it has that a list goes on
-// somewhere else: it goes on at its own address, behind whatever the cursor is.
-func TestHostileCursor(t *testing.T) {
+// TestPaginationStaysOnItsURL sends another URL in each header that could redirect. The client
+// continues at its own URL and escapes the cursor.
+func TestPaginationStaysOnItsURL(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "<"+other.URL+"/next>; rel=\"next\"")
@@ -172,7 +171,7 @@ func TestHostileCursor(t *testing.T) {
 		return c.Teams(ctx, q)
 	})
 	if !errors.Is(err, upstream.Unavailable) {
-		t.Errorf("want an error of a walk that leads back, got %v", err)
+		t.Errorf("got %v, want the error of a walk without progress", err)
 	}
 	for i, uri := range a.requests() {
 		if want := "/base/accounts/api/v2/teams?after=1%26filter%5Bid%5D%3D2%23%2F..%2F..%3Fx%3D"; i > 0 && !strings.HasPrefix(uri, want) {
@@ -184,8 +183,8 @@ func TestHostileCursor(t *testing.T) {
 	}
 }
 
-// TestRedirect does not follow one with the token, wherever it leads.
-func TestRedirect(t *testing.T) {
+// TestRedirectsAreNotFollowed checks that no redirect carries the token away.
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := newAPI(t, sends("[]"))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		a := newAPI(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
@@ -199,9 +198,9 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestSubdomainIsLearntOnce looks a workspace up once for each credential,
-// under each of its ids, and never for another credential.
-func TestSubdomainIsLearntOnce(t *testing.T) {
+// TestSubdomainLookUpIsRememberedPerCredential checks that a workspace is looked up once for each
+// credential, and is then known by each of its ids.
+func TestSubdomainLookUpIsRememberedPerCredential(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/accounts/") {
 			_, _ = fmt.Fprint(w, `{"id": 7, "public_id": "seven", "subdomain": "acme"}`)
@@ -231,7 +230,7 @@ func TestSubdomainIsLearntOnce(t *testing.T) {
 	}
 }
 
-func TestTemplates(t *testing.T) {
+func TestURLTemplateValidation(t *testing.T) {
 	for template, problem := range map[string]string{
 		upstream.DefaultURLTemplate:                "",
 		"https://api.example.com/v2":               "",
@@ -251,7 +250,7 @@ func TestTemplates(t *testing.T) {
 		"https://{subdomain}:443/api":              "whole host",
 		"https://x{subdomain}/api":                 "whole host",
 		"https://x-{subdomain}.example.com/api":    "",
-		"https://example.com:99999/":               "a port",
+		"https://example.com:99999/":               "invalid port",
 		"https://{subdomain}.{subdomain}.com":      "more than once",
 		"https://{workspace}.example.com":          "",
 		"https://user:pass@example.com":            "no user",
@@ -269,13 +268,13 @@ func TestTemplates(t *testing.T) {
 		case problem == "" && err != nil:
 			t.Errorf("%s: %v", template, err)
 		case problem != "" && (err == nil || !strings.Contains(err.Error(), problem) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "pass@")):
-			t.Errorf("%s: %v, want something of %q", template, err, problem)
+			t.Errorf("%s: %v, want %q in it", template, err, problem)
 		}
 	}
 }
 
-// TestLocalhostNames reaches a name below localhost without a resolver.
-func TestLocalhostNames(t *testing.T) {
+// TestLocalhostSubdomainsNeedNoResolver calls a name below localhost.
+func TestLocalhostSubdomainsNeedNoResolver(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Host, "acme.localhost:") {
 			t.Errorf("host %s", r.Host)
@@ -289,8 +288,8 @@ func TestLocalhostNames(t *testing.T) {
 	}
 }
 
-// TestFilterValues refuses what cannot be sent as one value.
-func TestFilterValues(t *testing.T) {
+// TestFilterRefusesUnusableValues checks values that cannot be sent as one value.
+func TestFilterRefusesUnusableValues(t *testing.T) {
 	for _, value := range []string{"", " ", "a,b", "a\nb", "a\x00"} {
 		if _, err := upstream.Filter("").With("id", value); !errors.Is(err, upstream.BadUserInput) {
 			t.Errorf("%q: %v", value, err)
@@ -298,10 +297,10 @@ func TestFilterValues(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestBodySizeAndCallTimeout(t *testing.T) {
 	a := newAPI(t, sends(`[{"id":1,"name":"`+strings.Repeat("x", 5000)+`"}]`))
 	c := a.client(t, func(cfg *upstream.Config) { cfg.MaxBody = 4096 })
-	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "longer") {
+	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "over the limit") {
 		t.Errorf("a long body: %v", err)
 	}
 	a.handle = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -312,12 +311,13 @@ func TestBounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Teams(ctx, upstream.Query{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("given up: %v", err)
+		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// TestUnreachable tells no address, which may hold a caller's values.
-func TestUnreachable(t *testing.T) {
+// TestConnectionErrorsHideTheURL checks that errors omit the URL, which may contain a caller's
+// values.
+func TestConnectionErrorsHideTheURL(t *testing.T) {
 	a := newAPI(t, sends(""))
 	c := a.client(t)
 	a.Close()
@@ -332,7 +332,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestTokenIsNeverPrinted formats tokens, and what holds them, in every way.
+// TestTokenIsNeverPrinted formats tokens, and values that contain them, with every verb.
 func TestTokenIsNeverPrinted(t *testing.T) {
 	type holder struct{ Token upstream.Token }
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T%v"} {
@@ -348,8 +348,8 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 	}
 }
 
-// TestMissingToken makes no call.
-func TestMissingToken(t *testing.T) {
+// TestUnusableTokensMakeNoCall checks missing and malformed tokens.
+func TestUnusableTokensMakeNoCall(t *testing.T) {
 	a := newAPI(t, sends("[]"))
 	for _, token := range []upstream.Token{"", "two words", "a\r\nb", upstream.Token(strings.Repeat("a", 5000))} {
 		if _, err := a.client(t).WithToken(token).Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unauthenticated) {
@@ -361,8 +361,8 @@ func TestMissingToken(t *testing.T) {
 	}
 }
 
-// TestManyConnections keeps the connections of a fan-out for the next one.
-func TestManyConnections(t *testing.T) {
+// TestFanOutReusesConnections checks that the connections of one fan-out serve the next.
+func TestFanOutReusesConnections(t *testing.T) {
 	const fan = 100
 	var opened atomic.Int64
 	var arrived sync.WaitGroup

@@ -13,54 +13,54 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/flight"
 )
 
-// coalescer makes one call of identical GETs in flight, from whichever client requests they
-// come. Calls are identical when the credential and the URL are: what one credential is answered
-// never reaches another. A finished call is not remembered, and a write of the same credential
-// ends the sharing of the calls before it. Each caller can give up without harm to the others;
-// when the last one has, the call is cancelled.
+// coalescer shares one call among identical GETs in flight, across client requests. GETs are
+// identical if they have the same credential and URL, so a response never reaches another
+// credential. Finished calls are not remembered. A write ends the sharing of earlier calls of its
+// credential. Each caller can cancel without affecting the others; the call is cancelled when the
+// last one does.
 type coalescer struct {
-	calls *caller
-	group flight.Group[flightKey, result]
+	retrier *retrier
+	group   flight.Group[flightKey, result]
 }
 
 type flightKey struct {
 	credential credential
 	url        string
-	once       bool // attempted once, unlike other calls
+	noRetry    bool // attempted once; not shared with other calls
 }
 
 type result struct {
-	answer answer
-	err    error
+	response response
+	err      error
 }
 
 var errPanic = errors.New("panic in a REST call")
 
-// do makes a call, which comes out of the allowance of its client request.
-func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
+// do makes a call, and counts it against the client request's allowance.
+func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 	if r.allowance != nil && !r.allowance.spend() {
-		return answer{}, errOverBudget
+		return response{}, errOverBudget
 	}
 	if r.method != http.MethodGet {
-		// A read that begins after a write joins no call from before it.
+		// A read that begins after a write must not join an earlier call.
 		c.forget(r.credential)
 		defer c.forget(r.credential)
-		until, _ := ctx.Deadline()
-		return c.calls.do(ctx, r, func() time.Time { return until })
+		deadline, _ := ctx.Deadline()
+		return c.retrier.do(ctx, r, func() time.Time { return deadline })
 	}
 	if r.span != nil {
 		ctx = trace.ContextWithSpan(ctx, r.span)
 	}
-	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.once})
+	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.noRetry})
 	if began {
-		go f.Run(func(ctx context.Context, until func() time.Time) (made result) {
+		go f.Run(func(ctx context.Context, deadline func() time.Time) (made result) {
 			defer func() {
 				if v := recover(); v != nil {
 					slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
 					made.err = errPanic
 				}
 			}()
-			made.answer, made.err = c.calls.do(ctx, r, until)
+			made.response, made.err = c.retrier.do(ctx, r, deadline)
 			return made
 		})
 	} else {
@@ -71,15 +71,15 @@ func (c *coalescer) do(ctx context.Context, r *request) (answer, error) {
 	}
 	made, err := f.Wait(ctx)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if f.Shared() {
-		made.answer.buffer = nil
+		made.response.buffer = nil
 	}
-	return made.answer, made.err
+	return made.response, made.err
 }
 
-// forget lets no call of a credential be joined any more.
+// forget stops new callers from joining the calls of a credential.
 func (c *coalescer) forget(of credential) {
 	c.group.Forget(func(key flightKey) bool { return key.credential == of })
 }

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// transport is a [http.RoundTripper] whose calls last until they are released
-// or cancelled.
+// transport is a [http.RoundTripper] whose calls last until they are released or cancelled.
 type transport struct {
 	mu       sync.Mutex
 	calls    int
@@ -41,21 +40,21 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // newRequest returns a request for a path of one host, with a token.
 func newRequest(method, path, who string) *request {
 	token := Token(who)
-	return &request{method: method, url: "https://example.com" + path, repeatable: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
+	return &request{method: method, url: "https://example.com" + path, idempotent: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
 }
 
-// flights returns how many calls can be joined.
+// flights returns the number of calls that can be joined.
 func flights(c *coalescer) (n int) {
 	c.group.Forget(func(flightKey) bool { n++; return false })
 	return n
 }
 
-// TestCoalescing makes one call of identical GETs in flight, and as many as
-// there are of all that is not identical.
-func TestCoalescing(t *testing.T) {
+// TestIdenticalReadsShareOneCall checks that identical GETs in flight share a call, and that other
+// calls do not.
+func TestIdenticalReadsShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for i := range 64 {
 			wait.Go(func() {
@@ -73,13 +72,13 @@ func TestCoalescing(t *testing.T) {
 		synctest.Wait()
 		close(next.release)
 		wait.Wait()
-		if next.calls != 4 { // i%4 tells i%2
+		if next.calls != 4 { // i%4 determines i%2
 			t.Errorf("%d calls, want 4", next.calls)
 		}
 		if kept := flights(c); kept != 0 {
 			t.Errorf("%d flights are kept", kept)
 		}
-		// What has ended is not joined.
+		// Finished calls are not joined.
 		if _, err := c.do(t.Context(), newRequest(http.MethodGet, "/path0", "who0")); err != nil || next.calls != 5 {
 			t.Errorf("%v after %d calls", err, next.calls)
 		}
@@ -94,13 +93,13 @@ func TestCoalescing(t *testing.T) {
 	})
 }
 
-// TestCoalescingGivingUp lets callers give up one by one: the others are
-// answered, and when the last has gone the call is cancelled.
-func TestCoalescingGivingUp(t *testing.T) {
+// TestCallIsCancelledWhenLastCallerLeaves cancels callers one by one. The others get a response;
+// the call is cancelled with the last one.
+func TestCallIsCancelledWhenLastCallerLeaves(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			next := &transport{release: make(chan struct{})}
-			c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+			c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 			const callers = 5
 			errs := make([]error, callers)
 			cancels := make([]context.CancelFunc, callers)
@@ -109,7 +108,7 @@ func TestCoalescingGivingUp(t *testing.T) {
 				var ctx context.Context
 				ctx, cancels[i] = context.WithCancel(t.Context())
 				wait.Go(func() { _, errs[i] = c.do(ctx, newRequest(http.MethodGet, "/", "me")) })
-				synctest.Wait() // the first is the one that began the call
+				synctest.Wait() // the first caller starts the call
 			}
 			for i := range callers {
 				if i < callers-1 || all {
@@ -118,12 +117,12 @@ func TestCoalescingGivingUp(t *testing.T) {
 			}
 			synctest.Wait()
 			if all != (next.canceled == 1) {
-				t.Errorf("all gone %v, cancelled %d", all, next.canceled)
+				t.Errorf("all cancelled %v: %d calls cancelled", all, next.canceled)
 			}
 			close(next.release)
 			wait.Wait()
 			if (errs[callers-1] == nil) == all || !errors.Is(errs[0], context.Canceled) || next.calls != 1 {
-				t.Errorf("all gone %v: %d calls, errors %v", all, next.calls, errs)
+				t.Errorf("all cancelled %v: %d calls, errors %v", all, next.calls, errs)
 			}
 			for _, cancel := range cancels {
 				cancel()
@@ -132,11 +131,12 @@ func TestCoalescingGivingUp(t *testing.T) {
 	}
 }
 
-// TestCoalescingTimeout ends a dead call in time, however many join it later.
-func TestCoalescingTimeout(t *testing.T) {
+// TestSharedCallTimesOut checks that a call without a response ends in time, however many callers
+// join it later.
+func TestSharedCallTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
@@ -148,18 +148,18 @@ func TestCoalescingTimeout(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}
 		wait.Wait()
-		if next.calls != 2 || next.canceled != 2 { // what takes so long is tried once more
+		if next.calls != 2 || next.canceled != 2 { // a slow failure is retried once
 			t.Errorf("%d calls, %d cancelled", next.calls, next.canceled)
 		}
 	})
 }
 
-// TestCoalescingWrites begins reads before, during and after a write: none joins
-// a call from before the write, and other credentials go on sharing.
-func TestCoalescingWrites(t *testing.T) {
+// TestReadsAfterWriteJoinNoEarlierCall starts reads before, during and after a write. None joins a
+// call from before the write. Other credentials keep sharing calls.
+func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &transport{release: make(chan struct{})}
-		c := &coalescer{calls: newCaller(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
 		var wait sync.WaitGroup
 		calls := func(method, who string, want int) {
 			wait.Go(func() {
@@ -182,7 +182,7 @@ func TestCoalescingWrites(t *testing.T) {
 		calls(http.MethodGet, "you", 4)
 		before := next.release
 		next.mu.Lock()
-		next.release = make(chan struct{}) // what begins from here on lasts longer
+		next.release = make(chan struct{}) // later calls last longer
 		next.mu.Unlock()
 		calls(http.MethodGet, "me", 4)
 		close(before)

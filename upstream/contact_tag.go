@@ -6,11 +6,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ApplyContactTag has a contact, given by its raw or public id, carry a tag, given by its
-// raw id. The call is not repeated: the API does not document applying a tag twice.
+// ApplyContactTag applies a tag, given by its raw id, to a contact, given by its raw or public id.
+// The call is not retried once it may have been carried out, because the API does not document
+// applying a tag twice.
 func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag string) (*AppliedContactTag, error) {
 	var carrier *Contact
-	p, err := c.own(ctx, p, func(p Place) (err error) {
+	p, err := c.locateForWrite(ctx, p, func(p Place) (err error) {
 		if carrier, err = c.Contact(ctx, p, contact); err != nil {
 			return err
 		}
@@ -21,17 +22,17 @@ func (c *Client) ApplyContactTag(ctx context.Context, p Place, contact, tag stri
 		return nil, err
 	}
 	row, _, err := createdIn[AppliedContactTag](ctx, c, p, "contacts_applied_tag", map[string]any{"tag_id": jsontext.Value(tag)}, false, "contacts", contact, "applied_tags")
-	if err == nil && carrier != nil && row.ContactID() != carrier.RawID() { // it is no one else's
-		return nil, anothers()
+	if err == nil && carrier != nil && row.ContactID() != carrier.RawID() { // it belongs to another contact
+		return nil, foreignRecord()
 	}
 	return row, err
 }
 
-// RemoveAppliedContactTag takes a tag from the contact that carries it, by the applied
-// tag's id. A scoped client has found the id by the contact.
+// RemoveAppliedContactTag removes a tag from a contact, given the id of the applied tag. With a
+// scoped client, the id must come from the contact's own applied tags.
 func (c *Client) RemoveAppliedContactTag(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).AppliedContactTag, "contacts", "applied_tags", id)
 }
 
-// Tag returns the tag, without the times that only the full record has.
+// Tag returns the tag. It lacks the times that only the full record has.
 func (t *ContactTagging) Tag() *ContactTag { return (*ContactTag)(t) }

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// decodeList reads a list of records. p, which may be nil, says which keys are needed.
-// Values that are no records are left out.
+// decodeList decodes a list of records. p, which may be nil, selects the needed keys. Elements that
+// are not objects are skipped.
 func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
 	rows, block := make([]*T, 0, PageSize), []T(nil)
 	_, err := decode(body, p.layout(TypeOf[T]()), p, true, func() *Row {
@@ -26,7 +26,7 @@ func decodeList[T any, P keyed[T]](body []byte, p *Projection) ([]*T, error) {
 	return rows, nil
 }
 
-// decodeOne reads a record, as [decodeList] does; nil is a null.
+// decodeOne decodes one record as [decodeList] does. It returns nil for null.
 func decodeOne[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 	row := new(T)
 	n, err := decode(body, p.layout(TypeOf[T]()), p, false, P(row).row)
@@ -36,12 +36,13 @@ func decodeOne[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 	return row, nil
 }
 
-// decode reads rows, which next makes, from a list or a single record, and returns their
-// number. Types in the wild differ from what is declared (API.md §8, traps 9–12): a number
-// may come as a string and a string as a number, a null where none is declared, a key that
-// nobody described. None of these fails; a value that makes no sense at all in its place
-// is taken for null. Only text that is not JSON, or a whole of the wrong shape, is an
-// error. Nothing of the body is kept.
+// decode decodes rows from a list or a single record, and returns their number. next allocates each
+// row.
+//
+// Actual types differ from the declared ones (API.md §8, traps 9–12): numbers arrive as strings and
+// strings as numbers, undeclared nulls and unknown keys occur. None of these is an error. A value
+// that cannot be interpreted becomes null. Only text that is not JSON, or a body that is not a list
+// or record as expected, is an error. Rows do not refer to the body.
 func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) (n int, err error) {
 	body = withoutBOM(body)
 	if err := checkSize(body); err != nil {
@@ -68,37 +69,37 @@ func decode(body []byte, l *layout, p *Projection, list bool, next func() *Row) 
 	isWhole := list && r.next() == '[' || !list && (r.next() == '{' || r.next() == 'n')
 	switch {
 	case !isWhole:
-		return 0, unreadable(errors.New("a value of another shape"))
+		return 0, unreadable(errors.New("unexpected JSON type"))
 	case !whole() || !r.ended():
 		return 0, unreadable(errors.New("malformed JSON"))
 	case values > maxRows:
-		return 0, tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
+		return 0, tooLarge(fmt.Sprintf("%d rows", maxRows), errDecodeLimits)
 	}
 	r.finish()
 	return n, nil
 }
 
-// errUnreadable is what every error of an answer that cannot be read wraps.
-var errUnreadable = errors.New("unreadable answer")
+// errUnreadable is wrapped by every error of a response that cannot be read.
+var errUnreadable = errors.New("unreadable response")
 
 func unreadable(cause error) error {
-	return &Error{Code: Unavailable, Message: "ClickFunnels sent an answer that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent a response that cannot be read.", Retryable: true, cause: fmt.Errorf("%w: %w", errUnreadable, cause)}
 }
 
-// reader reads rows from what it scans. Rows own their values; the reader's memory serves
-// the next answer.
+// reader decodes rows. The rows own their values; the reader's memory is reused for the next
+// response.
 type reader struct {
 	scanner
 	projection *Projection
 	block      []byte // values of all rows
 	values     []span // of all rows
-	rows       []unfinished
-	records    []Record // for rows below others
+	rows       []pendingRow
+	records    []Record // allocated for child rows
 	known      map[*layout]*[]member
 }
 
-// unfinished is a row whose values stand in the reader from an index.
-type unfinished struct {
+// pendingRow is a row whose values are still in the reader, from the index first.
+type pendingRow struct {
 	row   *Row
 	first int
 }
@@ -106,9 +107,9 @@ type unfinished struct {
 var readers = sync.Pool{New: func() any { return &reader{known: make(map[*layout]*[]member)} }}
 
 const (
-	// maxPooled is the most memory that a reader keeps for the next answer, in bytes.
+	// maxPooled is the largest block that a reader keeps for the next response, in bytes.
 	maxPooled = 1 << 20
-	// maxLayouts is the most layouts that a reader remembers.
+	// maxLayouts is the largest number of layouts that a reader remembers.
 	maxLayouts = 100
 )
 
@@ -128,7 +129,7 @@ func (r *reader) free() {
 	readers.Put(r)
 }
 
-// finish gives the rows their values, which all of them share one piece of memory for.
+// finish moves the values into the rows. All rows share one block of memory.
 func (r *reader) finish() {
 	block, values := string(r.block), slices.Clone(r.values)
 	for _, u := range r.rows {
@@ -137,16 +138,16 @@ func (r *reader) finish() {
 	}
 }
 
-// member is what is known of a key at one place of the rows of a layout, which mostly have
-// the same keys in the same order.
+// member caches a key at one position of the rows of a layout. Most rows have the same keys in the
+// same order.
 type member struct {
-	text     []byte // with its quotes and the colon behind them
-	key      *key   // nil if it is passed over
-	position int
-	below    *layout
+	text        []byte // with its quotes and the colon
+	key         *key   // nil if the value is skipped
+	position    int
+	childLayout *layout
 }
 
-// row reads an object.
+// row decodes an object.
 func (r *reader) row(row *Row, l *layout) bool {
 	row.layout = l
 	known := r.known[l]
@@ -155,7 +156,7 @@ func (r *reader) row(row *Row, l *layout) bool {
 		r.known[l] = known
 	}
 	first := len(r.values)
-	r.rows = append(r.rows, unfinished{row, first})
+	r.rows = append(r.rows, pendingRow{row, first})
 	r.values = append(r.values, make([]span, len(l.keys))...)
 	if !r.take('{') {
 		return false
@@ -170,8 +171,8 @@ func (r *reader) row(row *Row, l *layout) bool {
 			return false
 		case m.key == nil:
 			_, ok = r.value()
-		case m.below != nil:
-			ok = r.below(row, first+m.position, m.key, m.below)
+		case m.childLayout != nil:
+			ok = r.readChildren(row, first+m.position, m.key, m.childLayout)
 		default:
 			ok = r.keep(first+m.position, m.key)
 		}
@@ -184,8 +185,8 @@ func (r *reader) row(row *Row, l *layout) bool {
 	}
 }
 
-// member passes over the nth key of a row and returns what is known of it; known are the
-// keys of the rows before.
+// member skips the nth key of a row and returns its member. known holds the members of the previous
+// rows.
 func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 	r.next()
 	if n < len(*known) {
@@ -204,7 +205,7 @@ func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 	name, _ = textOf('"', name)
 	if m.position, ok = l.positions[string(name)]; ok {
 		if m.key = l.keys[m.position]; m.key.isRow() {
-			m.below = r.projection.layout(m.key.typ)
+			m.childLayout = r.projection.layout(m.key.typ)
 		}
 	}
 	if n < len(*known) {
@@ -215,12 +216,12 @@ func (r *reader) member(l *layout, known *[]member, n int) (m member, ok bool) {
 	return m, true
 }
 
-// below reads the rows below a key of a row.
-func (r *reader) below(row *Row, i int, k *key, l *layout) bool {
+// readChildren decodes the child rows in the value of a key.
+func (r *reader) readChildren(row *Row, i int, k *key, l *layout) bool {
 	first := len(row.children)
 	r.values[i] = span{}
 	child := func() bool {
-		if r.next() != '{' { // null means nothing in a list
+		if r.next() != '{' { // nulls in lists are skipped
 			_, ok := r.value()
 			return ok
 		}
@@ -247,7 +248,7 @@ func (r *reader) below(row *Row, i int, k *key, l *layout) bool {
 	return true
 }
 
-// keep reads the value of a key.
+// keep stores the value of a key.
 func (r *reader) keep(i int, k *key) bool {
 	kind, raw, ok := r.raw()
 	if !ok {

@@ -12,40 +12,40 @@ import (
 )
 
 const (
-	// maxErrorBody is how many bytes of an error's body are read.
+	// maxErrorBody is how much of an error's body is read, in bytes.
 	maxErrorBody = 64 << 10
-	// maxMessageBytes bounds the messages of an error together, and maxAttributeBytes the
-	// name of an attribute in one of them.
+	// maxMessageBytes bounds all messages of an error together. maxAttributeBytes bounds an
+	// attribute's name in a message.
 	maxMessageBytes   = 500
 	maxAttributeBytes = 100
-	// maxPlainText is how much of a plain text is looked at, in bytes.
+	// maxPlainText is how much of a plain text is read, in bytes.
 	maxPlainText = 16 << 10
-	// maxErrorDepth is far above the nesting of any error.
+	// maxErrorDepth is far above the nesting depth of real errors.
 	maxErrorDepth = 10
 )
 
-// errorBody is what the body of an error says, whichever of its shapes it has (API.md §4):
-// {"error": "…"}, an object or an array in its place, {"error": true, "message": "…"},
-// {"errors": …}, a bare map of attributes to messages, a bare string, or plain text. HTML
-// and broken JSON say nothing.
+// errorBody is the content of an error's body in any of its shapes (API.md §4): {"error": "…"}, an
+// object or an array instead of the text, {"error": true, "message": "…"}, {"errors": …}, a bare
+// map of attributes to messages, a bare string, or plain text. HTML and broken JSON have no
+// content.
 type errorBody struct {
-	// fit makes a text fit to be shown.
-	fit func(string) string
+	// sanitize makes a text safe to show.
+	sanitize func(string) string
 
 	messages []string
-	// wait is how long to wait before the next attempt: a filtered read's 429 says so.
+	// wait is the requested wait before the next attempt. The 429 of a filtered read has one.
 	wait time.Duration
 }
 
-// waitIn returns how long an error's body asks to wait, 0 if it does not say.
-func waitIn(body []byte) time.Duration {
-	b := errorBody{fit: func(text string) string { return text }}
+// bodyRetryAfter returns the wait that an error's body requests, 0 if there is none.
+func bodyRetryAfter(body []byte) time.Duration {
+	b := errorBody{sanitize: func(text string) string { return text }}
 	b.read(body, false)
 	return b.wait
 }
 
-// read reads a body. plain says that it may be plain text as well as JSON. Tokens are read
-// one by one, so that what is not kept takes no memory. A body that is too long is cut.
+// read decodes a body. plain allows plain text as well as JSON. It reads token by token, so that
+// ignored parts take no memory. A long body is truncated.
 func (b *errorBody) read(body []byte, plain bool) {
 	body = withoutBOM(body)
 	whole := len(body) <= maxErrorBody
@@ -54,7 +54,7 @@ func (b *errorBody) read(body []byte, plain bool) {
 	switch {
 	case err == nil:
 	case plain: // not JSON
-		found = messages{fit: b.fit}
+		found = messages{sanitize: b.sanitize}
 		found.addSplit(string(body[:min(len(body), maxPlainText)]))
 	case whole: // broken JSON
 		found = messages{}
@@ -64,9 +64,10 @@ func (b *errorBody) read(body []byte, plain bool) {
 	b.messages = found.all
 }
 
-// decode returns the messages of JSON. If that is broken or cut, these are the ones before.
+// decode returns the messages of a JSON body. If the body is broken or truncated, it returns the
+// messages before that point.
 func (b *errorBody) decode(body []byte) (found messages, err error) {
-	found.fit = b.fit
+	found.sanitize = b.sanitize
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() == '{' {
 		err = b.object(dec, &found, "", 0)
@@ -81,8 +82,8 @@ func (b *errorBody) decode(body []byte) (found messages, err error) {
 	return found, err
 }
 
-// value adds the messages of a value to m. An attribute's name goes before its messages,
-// but for "base", which is the record as a whole.
+// value adds the messages of a value to m. Each message starts with its attribute's name, except
+// for "base", which is the whole record.
 func (b *errorBody) value(dec *jsontext.Decoder, m *messages, attribute string, depth int) error {
 	kind := dec.PeekKind()
 	switch {
@@ -116,18 +117,18 @@ func (b *errorBody) value(dec *jsontext.Decoder, m *messages, attribute string, 
 	return dec.SkipValue()
 }
 
-// told are the members of an object that say all that it has to say, the first before the
-// others. The first two do so in the body itself only.
-var told = []string{"error", "errors", "message", "detail", "title"}
+// messageKeys are the keys whose value is the complete message, in order of precedence. The first
+// two apply only at the top level of the body.
+var messageKeys = []string{"error", "errors", "message", "detail", "title"}
 
-// object is value for an object. Its other members are attributes.
+// object is value for an object. Keys that are not messageKeys are attributes.
 func (b *errorBody) object(dec *jsontext.Decoder, m *messages, attribute string, depth int) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	found := make([]messages, len(told)+1)
+	found := make([]messages, len(messageKeys)+1)
 	for i := range found {
-		found[i].fit = b.fit
+		found[i].sanitize = b.sanitize
 	}
 	err := b.members(dec, found, attribute, depth)
 	for i := range found {
@@ -146,7 +147,7 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 			return err
 		}
 		name := key.String()
-		i := slices.Index(told, name)
+		i := slices.Index(messageKeys, name)
 		switch {
 		case depth == 0 && name == "retry_after":
 			err = b.readWait(dec)
@@ -155,9 +156,9 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 		case i >= 0 && (depth == 0 && i < 3 || i >= 2 && dec.PeekKind() == '"'):
 			err = b.value(dec, &found[i], attribute, depth+1)
 		case name == "base":
-			err = b.value(dec, &found[len(told)], "", depth+1)
+			err = b.value(dec, &found[len(messageKeys)], "", depth+1)
 		default:
-			err = b.value(dec, &found[len(told)], cut(b.fit(name), maxAttributeBytes), depth+1)
+			err = b.value(dec, &found[len(messageKeys)], truncate(b.sanitize(name), maxAttributeBytes), depth+1)
 		}
 		if err != nil {
 			return err
@@ -183,32 +184,34 @@ func (b *errorBody) readWait(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// messages are texts of a bounded length together.
+// messages is a list of texts with a bounded total length.
 type messages struct {
-	fit  func(string) string
-	all  []string
-	size int
+	sanitize func(string) string
+	all      []string
+	size     int
 }
 
 func (m *messages) full() bool { return m.size >= maxMessageBytes }
 
-func (m *messages) add(attribute, text string) { m.addAll([]string{attribute + " " + m.fit(text)}) }
+func (m *messages) add(attribute, text string) {
+	m.addAll([]string{attribute + " " + m.sanitize(text)})
+}
 
-// addSplit adds the messages of a text, which ClickFunnels joins by semicolons.
-func (m *messages) addSplit(text string) { m.addAll(splitMessages(m.fit(text))) }
+// addSplit adds the messages of a text. ClickFunnels joins messages with semicolons.
+func (m *messages) addSplit(text string) { m.addAll(splitMessages(m.sanitize(text))) }
 
-// addAll adds texts that are fit to be shown.
+// addAll adds sanitized texts.
 func (m *messages) addAll(texts []string) {
 	for _, text := range texts {
 		if text = strings.TrimSpace(text); text != "" && !m.full() {
-			text = cut(text, maxMessageBytes-m.size)
+			text = truncate(text, maxMessageBytes-m.size)
 			m.all = append(m.all, text)
 			m.size += len(text) + len("; ")
 		}
 	}
 }
 
-// splitMessages splits a text at semicolons, but for those within double quotes.
+// splitMessages splits a text at semicolons, except within double quotes.
 func splitMessages(text string) (all []string) {
 	begin := 0
 	for i := 0; i < len(text); i++ {

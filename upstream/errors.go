@@ -10,54 +10,62 @@ import (
 	"unicode"
 )
 
-// Code is the class of a failure. It is an error itself, so that
-// errors.Is(err, upstream.NotFound) tells the class of any error.
+// Code is the class of a failure. It is also an error, so that errors.Is(err, upstream.NotFound)
+// tests the class of any error.
 type Code string
 
-// The classes of failures.
+// Classes of failures.
 const (
+	// The token is missing or invalid.
 	Unauthenticated Code = "UNAUTHENTICATED"
-	Forbidden       Code = "FORBIDDEN"
-	NotFound        Code = "NOT_FOUND"
-	BadUserInput    Code = "BAD_USER_INPUT"
-	Conflict        Code = "CONFLICT"
-	RateLimited     Code = "RATE_LIMITED"
-	Timeout         Code = "UPSTREAM_TIMEOUT"
-	Unavailable     Code = "UPSTREAM_UNAVAILABLE"
-	OverBudget      Code = "CALL_BUDGET_EXCEEDED"
-	Internal        Code = "INTERNAL_SERVER_ERROR"
+	// The token, the plan or the User-Agent does not allow the call.
+	Forbidden Code = "FORBIDDEN"
+	// The record does not exist, or the client must not see it.
+	NotFound Code = "NOT_FOUND"
+	// The arguments are invalid.
+	BadUserInput Code = "BAD_USER_INPUT"
+	// The record's state does not allow the change.
+	Conflict Code = "CONFLICT"
+	// Too many calls; see [Error.RetryAfter].
+	RateLimited Code = "RATE_LIMITED"
+	// ClickFunnels did not respond in time.
+	Timeout Code = "UPSTREAM_TIMEOUT"
+	// ClickFunnels is unreachable, failed, or sent an unreadable response.
+	Unavailable Code = "UPSTREAM_UNAVAILABLE"
+	// The [Allowance] of the request is used up.
+	OverBudget Code = "CALL_BUDGET_EXCEEDED"
+	// A defect of this package.
+	Internal Code = "INTERNAL_SERVER_ERROR"
 )
 
 // Error implements error.
 func (c Code) Error() string { return string(c) }
 
-// Error is the one type of every failed call. It holds nothing of the request
-// but what the caller may see.
+// Error is the error of every failed call, except for a canceled context. Its message, status and
+// code contain nothing of the request beyond what the caller may see.
 type Error struct {
 	Code Code
-	// Status is the HTTP status of the answer; 0 when there was none.
+	// Status is the HTTP status of the response; 0 without a response.
 	Status int
-	// Message is fit for the caller's eyes: ClickFunnels' own text where it
-	// sent a readable one.
+	// Message can be shown to the caller. It is ClickFunnels' own text if that is readable.
 	Message string
-	// Retryable says that the same call may succeed later.
+	// Retryable reports whether the same call may succeed later.
 	Retryable bool
-	// Unknown says of a write that ClickFunnels may have carried it out all the same:
-	// look before it is tried again.
+	// Unknown reports that ClickFunnels may have carried out a write despite the error. Check the
+	// record before retrying.
 	Unknown bool
-	// RetryAfter is how long ClickFunnels asked to wait, at most two minutes; 0 when it did
-	// not say.
+	// RetryAfter is how long ClickFunnels asked to wait, at most two minutes; 0 if it did not say.
 	RetryAfter time.Duration
-	// Refused says that this is ClickFunnels' answer to the write itself, and not to a call
-	// that was made to prepare it.
+	// Refused reports that this is ClickFunnels' response to the write itself, and not to a call
+	// that prepared it.
 	Refused bool
 
 	messages []string
 	cause    error
 }
 
-// Messages returns the messages that ClickFunnels sent, one for each thing that it
-// objects to, or else the error's own.
+// Messages returns ClickFunnels' messages, one for each problem. Without any, it returns the
+// error's own message.
 func (e *Error) Messages() []string {
 	if len(e.messages) == 0 {
 		return []string{e.Message}
@@ -65,17 +73,17 @@ func (e *Error) Messages() []string {
 	return e.messages
 }
 
-// errCursorRefused is the cause of an [Error] of a list that was asked for with a cursor
-// and answered as if something were missing or wrong.
-var errCursorRefused = errors.New("the list was refused with this cursor")
+// errCursorRejected is the cause of an [Error] of a list request that ClickFunnels rejected with
+// 404 or 422 because of its cursor.
+var errCursorRejected = errors.New("the list was refused with this cursor")
 
-// NewError returns an error of a class with a message fit for the caller.
+// NewError returns an error with a code and a message that can be shown to the caller.
 func NewError(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap returns what caused the failure; it is for logs, not for callers.
+// Unwrap returns the cause of the failure. It is for logs, not for callers.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether the target is the error's code.
@@ -84,8 +92,7 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// withoutURL takes the address, which may hold a caller's values, out of an
-// error of net/http.
+// withoutURL removes the URL, which may contain a caller's values, from an error of net/http.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
@@ -93,9 +100,9 @@ func withoutURL(err error) error {
 	return err
 }
 
-// answerError describes an answer that is not a success. It goes by the status;
-// the text is only shown (API.md §4).
-func (c *Client) answerError(a answer) *Error {
+// responseError converts an unsuccessful response to an error. The status alone determines the
+// code; the text is only shown (API.md §4).
+func (c *Client) responseError(a response) *Error {
 	e := &Error{Status: a.status, RetryAfter: retryAfter(a.header.Get("Retry-After"), time.Now())}
 	switch s := a.status; {
 	case s == http.StatusUnauthorized:
@@ -114,15 +121,16 @@ func (c *Client) answerError(a answer) *Error {
 		e.Code, e.Retryable = Unavailable, true
 	case s >= 400 && s < 500:
 		e.Code = BadUserInput
-	default: // 5xx, and a 3xx, which is not followed
+	default: // 5xx, and 3xx, since redirects are not followed
 		e.Code, e.Retryable = Unavailable, s >= 500
 	}
-	// Nothing that ClickFunnels says may carry the token back out, as it is or
-	// with something in it that cleaning takes out.
-	read := errorBody{fit: func(text string) string {
+	// ClickFunnels' texts must not reveal the token, neither as it is nor with characters in it
+	// that clean removes.
+	read := errorBody{sanitize: func(text string) string {
 		return strings.ReplaceAll(clean(strings.ReplaceAll(text, string(c.token), redacted)), string(c.token), redacted)
 	}}
-	// A proxy's plain text is shown where it is about the call, and not about the inside.
+	// A proxy's plain text is shown if the request caused the error. For 5xx it could describe
+	// internals.
 	plain := strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
 	read.read(a.body, plain)
 	if e.RetryAfter == 0 {
@@ -133,23 +141,23 @@ func (c *Client) answerError(a answer) *Error {
 		e.Message = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
 	}
 	if e.Status == http.StatusForbidden {
-		e.Message = advised(e.Message)
+		e.Message = withForbiddenHint(e.Message)
 	}
 	return e
 }
 
-// advised adds to the text of a 403, which seldom tells the cause, what it can be: API access is a
-// feature of the larger plans, tokens can be narrowed, and the edge refuses calls by their
-// User-Agent (API.md §2).
-func advised(text string) string {
+// withForbiddenHint adds the possible causes to the text of a 403, which seldom states them. API
+// access requires a larger plan, tokens can have a narrow scope, and the edge refuses calls by
+// their User-Agent (API.md §2).
+func withForbiddenHint(text string) string {
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
 	return text + " Check that the account's plan includes API access, that the token's scope covers this, and that the User-Agent (--user-agent) is a distinct name."
 }
 
-// clean makes a text fit to be shown: one line, no control characters, no
-// markup, without the API's own prefixes.
+// clean makes a text safe to show: one line, no control characters, no markup, and none of the
+// API's prefixes.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(r rune) rune {
@@ -171,24 +179,23 @@ func clean(text string) string {
 	return text
 }
 
-// cut bounds a text to so many bytes.
-func cut(text string, most int) string {
+// truncate shortens a text to at most the given number of bytes, plus an ellipsis.
+func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// maxRetryAfter is the longest wait that is believed, wherever it comes from. After it, a
-// probe finds out whether calls are accepted again: a wrong value must not stop them for
-// long.
+// maxRetryAfter caps every requested wait, whatever its source, so that a wrong value does not stop
+// calls for long. After the wait, a probe tests whether calls are accepted again.
 const maxRetryAfter = 2 * time.Minute
 
-// retryAfter reads a Retry-After header: seconds, a Unix time or a date. It returns 0 if
-// there is nothing to wait for, and at most maxRetryAfter.
+// retryAfter parses a Retry-After header: seconds, a Unix time or a date. It returns 0 if there is
+// no wait, and at most maxRetryAfter.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
-		return waitOf(seconds, now)
+		return numericWait(seconds, now)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
 		return min(at.Sub(now), maxRetryAfter)
@@ -196,21 +203,21 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// secondsToWait is [retryAfter] for a number, as in the body of an answer.
-func secondsToWait(seconds float64) time.Duration { return waitOf(seconds, time.Now()) }
+// secondsToWait is [retryAfter] for a number in a response's body.
+func secondsToWait(seconds float64) time.Duration { return numericWait(seconds, time.Now()) }
 
-// Numbers from firstUnix on are Unix times, in seconds (from September 2001) or, from
-// firstUnixMilli on, in milliseconds.
+// Numbers from firstUnix on are Unix times in seconds (from September 2001). Numbers from
+// firstUnixMilli on are Unix times in milliseconds.
 const firstUnix, firstUnixMilli = 1e9, 1e12
 
-func waitOf(number float64, now time.Time) time.Duration {
+func numericWait(number float64, now time.Time) time.Duration {
 	if number >= firstUnixMilli {
 		number /= 1000
 	}
 	if number >= firstUnix {
 		number -= float64(now.UnixMilli()) / 1000
 	}
-	if !(number > 0) { // NaN is not, either
+	if !(number > 0) { // also true for NaN
 		return 0
 	}
 	return time.Duration(min(number, maxRetryAfter.Seconds()) * float64(time.Second))

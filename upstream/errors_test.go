@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestErrorBodies reads every shape that the API's errors have (API.md §4).
-func TestErrorBodies(t *testing.T) {
+// TestErrorBodyShapes reads each shape of the API's error bodies (API.md §4).
+func TestErrorBodyShapes(t *testing.T) {
 	for _, test := range []struct{ body, text string }{
 		{`{"error": "API key missing or invalid"}`, "API key missing or invalid"},
 		{`{"error": "Bad request: HTTP body must be valid JSON"}`, "HTTP body must be valid JSON"},
@@ -45,7 +45,7 @@ func TestErrorBodies(t *testing.T) {
 		{`{"error": "a\u0000b\nc\u202ed"}`, "ab cd"},
 		{`{"error": "` + strings.Repeat("é", 600) + `"}`, strings.Repeat("é", 250) + "…"},
 	} {
-		b := errorBody{fit: clean}
+		b := errorBody{sanitize: clean}
 		b.read([]byte(test.body), false)
 		if text := strings.Join(b.messages, "; "); text != test.text {
 			t.Errorf("%.60s: %q, want %q", test.body, text, test.text)
@@ -53,7 +53,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+func TestStatusToCode(t *testing.T) {
 	c, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -67,14 +67,14 @@ func TestStatus(t *testing.T) {
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
-		e := c.WithToken("t0ken").answerError(answer{status: status, header: http.Header{}})
+		e := c.WithToken("t0ken").responseError(response{status: status, header: http.Header{}})
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterFormats(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
@@ -86,14 +86,14 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %s, want %s", header, got, want)
 		}
 	}
-	if wait := waitIn([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
+	if wait := bodyRetryAfter([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
 		t.Errorf("in the body: %s", wait)
 	}
 }
 
-// TestTokenInAnError has ClickFunnels echo the token in every place that could
-// let it through.
-func TestTokenInAnError(t *testing.T) {
+// TestErrorMessagesHideTheToken echoes the token at every offset, and with characters that clean
+// removes.
+func TestErrorMessagesHideTheToken(t *testing.T) {
 	const token = "s3cret-token"
 	c, err := New(Config{})
 	if err != nil {
@@ -102,7 +102,7 @@ func TestTokenInAnError(t *testing.T) {
 	for before := range 520 {
 		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
 			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
-			e := c.WithToken(token).answerError(answer{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
+			e := c.WithToken(token).responseError(response{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
 			if strings.Contains(e.Message, "s3cret-t") {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}
@@ -110,8 +110,8 @@ func TestTokenInAnError(t *testing.T) {
 	}
 }
 
-// TestErrorMessagesAreSeparate keeps what belongs to one message in one.
-func TestErrorMessagesAreSeparate(t *testing.T) {
+// TestErrorMessagesAreSplit checks that a text is split into messages only between them.
+func TestErrorMessagesAreSplit(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
 		body string
@@ -124,15 +124,15 @@ func TestErrorMessagesAreSeparate(t *testing.T) {
 		{`{"name": ["is \"a; b\"", "is c; d"]}`, []string{`name is "a; b"`, "name is c; d"}},
 		{`nothing that is JSON; twice`, []string{"ClickFunnels answered 422 Unprocessable Entity."}},
 	} {
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
 		if got := e.Messages(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.body, got, test.want)
 		}
 	}
 }
 
-// TestPlainTextErrors shows text that is called plain, but not a server's own failure.
-func TestPlainTextErrors(t *testing.T) {
+// TestPlainTextErrorMessages checks that plain text is shown for 4xx but not for 5xx.
+func TestPlainTextErrorMessages(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	for _, test := range []struct {
 		status      int
@@ -146,20 +146,20 @@ func TestPlainTextErrors(t *testing.T) {
 		{422, "text/html", "Name is taken", "ClickFunnels answered 422 Unprocessable Entity."},
 		{503, "text/plain", "connect to 10.0.0.7:3000: refused", "ClickFunnels answered 503 Service Unavailable."},
 	} {
-		e := c.answerError(answer{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
+		e := c.responseError(response{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
 		if e.Message != test.want {
 			t.Errorf("%d %s %q: %q, want %q", test.status, test.media, test.body, e.Message, test.want)
 		}
 	}
 }
 
-// TestErrorBodiesAreBounded reads bodies that would become many or long messages.
+// TestErrorBodiesAreBounded reads bodies with many or long messages.
 func TestErrorBodiesAreBounded(t *testing.T) {
 	c := &Client{token: "t0ken"}
 	key := strings.Repeat("k", 50<<10)
 	for name, body := range map[string]string{
 		"a long attribute with many messages": `{"` + key + `":["a"` + strings.Repeat(`,"a"`, 5000) + `]}`,
-		"one of more than is read":            `{"` + key + key + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`,
+		"an attribute longer than the limit":  `{"` + key + key + `":["a"` + strings.Repeat(`,"a"`, 20_000) + `]}`,
 		"many attributes":                     `{"a":"b"` + strings.Repeat(`,"a":"b"`, 2<<20) + `}`,
 		"many objects":                        `[{}` + strings.Repeat(`,{}`, 5<<20) + `]`,
 		"a long message":                      `{"error":"` + strings.Repeat("a", 16<<20) + `"}`,
@@ -170,7 +170,7 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 		text := []byte(body)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 			t.Errorf("%s: %d MiB were allocated", name, used>>20)
@@ -179,13 +179,13 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 			t.Errorf("%s: %q", name, e.Message)
 		}
 	}
-	e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
+	e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
 	if e.Message != "name is taken" {
-		t.Errorf("what was read before the end is lost: %q", e.Message)
+		t.Errorf("a message before the limit is lost: %q", e.Message)
 	}
 	long := strings.Repeat("Name is taken; ", 5000)
 	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {
-		e := c.answerError(answer{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
 			t.Errorf("a long text as %s: %q", media, e.Message)
 		}

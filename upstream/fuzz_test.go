@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzErrorBodies reads any body of an error: what is shown of it is one short line
-// without markup, control characters or the token.
+// FuzzErrorBodies reads arbitrary error bodies. The message must be one short line without markup,
+// control characters or the token.
 func FuzzErrorBodies(f *testing.F) {
 	for _, body := range []string{
 		"", `{"error":"Not found: Record 4 missing"}`, `{"error":["a","b"]}`, `{"errors":{"base":["a"],"name":[{"message":"b"}]}}`, `"text"`, `<html><body>502</body></html>`, `{"error":null,"retry_after":"5"}`,
@@ -20,7 +20,7 @@ func FuzzErrorBodies(f *testing.F) {
 	}
 	c := &Client{token: "s3cret"}
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
-		e := c.answerError(answer{status: status, header: http.Header{}, body: body})
+		e := c.responseError(response{status: status, header: http.Header{}, body: body})
 		if e.Message == "" || e.Code == "" || len(e.Message) > maxMessageBytes+len("…") || !utf8.ValidString(e.Message) || strings.Contains(e.Message, "s3cret") || strings.HasPrefix(e.Message, "<") {
 			t.Errorf("%q: %+v", body, e)
 		}
@@ -33,9 +33,9 @@ func FuzzErrorBodies(f *testing.F) {
 	})
 }
 
-// FuzzLists decodes any body as a list of contacts, as rows and as the reference: what both
-// can read they read the same. (The reader of rows does not look into strings that it passes
-// over, and so can read a few that are not JSON.)
+// FuzzLists decodes arbitrary bodies as lists of contacts, as rows and with the reference decoder.
+// If both succeed, the results must be equal. The row reader does not inspect skipped strings, so
+// it accepts a few bodies that are not JSON.
 func FuzzLists(f *testing.F) {
 	for _, body := range []string{
 		"", "[]", "null", "{}", "[null]", `[{"id":1,"email_address":"a","tags":[{"id":2,"name":"x"}],"custom_attributes":{"a":1,"b":null}}]`, `[{"id":"1"},{"id":2.0},{"id":null}]`,
@@ -55,7 +55,7 @@ func FuzzLists(f *testing.F) {
 			t.Errorf("%q:\nrows %+v\nwant %+v", body, rows, want)
 		}
 		for _, row := range rows {
-			row.enter("1", namedAlways)
+			row.setWorkspace("1", namedAlways)
 		}
 	})
 }

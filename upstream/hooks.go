@@ -1,7 +1,7 @@
 package upstream
 
-// hooks complete rows that the API sends in an odd way, by the name of their type. A hook
-// runs once, before the rows below are completed.
+// hooks fix rows that the API sends in an unusual form, by the name of their type. A hook runs once
+// for each row, before its child rows are processed.
 var hooks = map[string]func(*Row){
 	"AppliedContactTag": identifyTag,
 	"Membership":        dropTeamForUser,
@@ -9,8 +9,8 @@ var hooks = map[string]func(*Row){
 	"SalesOpportunity":  identifyNotes,
 }
 
-// identifyTag gives the embedded tag its id, which only the applied tag's own key has
-// (API.md §8, trap 19).
+// identifyTag sets the id of the embedded tag, which only the applied tag's own key has (API.md §8,
+// trap 19).
 func identifyTag(r *Row) {
 	if tag := r.child("tag"); tag != nil {
 		tag.set("id", r.text("tag_id"))
@@ -25,18 +25,16 @@ func dropTeamForUser(r *Row) {
 	}
 }
 
-// identifyNotes gives the embedded notes the id of their opportunity, which they do not
-// name.
+// identifyNotes sets the opportunity's id in the embedded notes, which lack it.
 func identifyNotes(r *Row) {
 	if position, ok := r.position("notes"); ok {
-		for _, note := range r.below(position) {
+		for _, note := range r.childrenAt(position) {
 			note.set("opportunity_id", r.RawID())
 		}
 	}
 }
 
-// dropPartialWorkspace drops the workspace of an order if it is another one, or not all of
-// it.
+// dropPartialWorkspace drops the workspace of an order if it is a different one or incomplete.
 func dropPartialWorkspace(r *Row) {
 	if w := r.child("workspace"); w != nil && (w.RawID() != r.parent || w.text(teamKey) == "" || w.text("subdomain") == "") {
 		r.drop("workspace")

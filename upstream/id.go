@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Some servers and proxies format every number as a decimal. An id is then the integer
-// that the decimal stands for: "3000000001.0" or "3.0e9" would find no record.
+// Some servers and proxies format every number as a decimal. Ids such as "3000000001.0" or "3.0e9"
+// are therefore converted to integers, because they would find no record.
 
-// isIDKey reports whether a member of that name holds the ids of records. A public id is
-// text of its own, and an external one is another system's.
+// isIDKey reports whether a key holds record ids. Public ids are text, and external ids belong to
+// other systems.
 func isIDKey(key string) bool {
 	return (key == "id" || strings.HasSuffix(key, "_id") || strings.HasSuffix(key, "_ids")) && key != "public_id" && !strings.HasPrefix(key, "external_")
 }
 
-// isDecimal reports whether a value may be an id that is formatted as a decimal: a number
-// that is not written as an integer, or a string of one with a point.
+// isDecimal reports whether a value may be an id formatted as a decimal: a number that is not
+// written as an integer, or a string that holds a number with a point.
 func isDecimal(kind byte, value []byte) bool {
 	switch kind {
 	case kindNumber:
@@ -27,7 +27,7 @@ func isDecimal(kind byte, value []byte) bool {
 	return false
 }
 
-// integerID returns the integer that an id stands for, and any other id as it is.
+// integerID returns a decimal id as an integer, and other ids unchanged.
 func integerID(id string) string {
 	if !strings.ContainsAny(id, ".eE") {
 		return id
@@ -38,12 +38,12 @@ func integerID(id string) string {
 	return id
 }
 
-// maxDigits is the most digits of a number that is read exactly; ids have ten, and an int
+// maxDigits is the largest number of digits that is read exactly. Ids have ten digits, and an int
 // has nineteen.
 const maxDigits = 20
 
-// wholeNumber returns a decimal number such as "-3.0" or "3.5e1" as an integer, exactly.
-// It returns false for one with a fraction, and for text that is no number.
+// wholeNumber converts a decimal number such as "-3.0" or "3.5e1" to an integer, exactly. It
+// returns false for numbers with a fraction and for other text.
 func wholeNumber(text string) (string, bool) {
 	digits, exponent := strings.ToLower(text), 0
 	if mantissa, power, ok := strings.Cut(digits, "e"); ok {

@@ -11,8 +11,8 @@ import (
 
 var projections = map[string]*Projection{"every key": nil, "chosen keys": NewProjection(func(string) bool { return true })}
 
-// TestDecimalIDsAreIntegers reads ids and references that are formatted as decimals, and
-// leaves alone all else that looks like one.
+// TestDecimalIDsAreIntegers checks that decimal ids and references become integers, and that other
+// values do not.
 func TestDecimalIDsAreIntegers(t *testing.T) {
 	for name, p := range projections {
 		rows, err := decodeList[Order]([]byte(`[{"id":3000000001.0,"public_id":"3e9","workspace_id":1.01e2,"contact_id":"3000000002.0","page_id":9007199254740993.0,
@@ -61,8 +61,8 @@ func TestWholeNumbers(t *testing.T) {
 	}
 }
 
-// TestIntsAreExactOrNone reads whole numbers in every form, and nothing else as one.
-func TestIntsAreExactOrNone(t *testing.T) {
+// TestIntegersAreExactOrInvalid reads whole numbers in every form, and rejects all other values.
+func TestIntegersAreExactOrInvalid(t *testing.T) {
 	for value, want := range map[string]int{
 		`3`: 3, `"3"`: 3, `3.0`: 3, `"3.00"`: 3, `3e2`: 300, `-1`: -1, `2147483648`: 1 << 31, `9223372036854775807`: math.MaxInt64, `9007199254740993`: 9007199254740993,
 		`3.5`: NotInt, `"1,000"`: NotInt, `"x"`: NotInt, `true`: NotInt, `{}`: NotInt, `1e30`: NotInt, `9223372036854775808`: NotInt,

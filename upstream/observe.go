@@ -11,59 +11,57 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Observer is told what a client does. Each of its fields may be nil; functions are called
-// by many goroutines at a time, and hold up the call that they are told of.
+// Observer is notified of a client's calls. Each field may be nil. Its functions must be safe for
+// concurrent use, and delay the call until they return.
 type Observer struct {
-	// Called is told of each call that has come to an end, wherever its answer came from,
-	// with the context in which it was made.
+	// Called is called after each call, with the context of the call. That includes calls answered
+	// from the cache or by another caller's call.
 	Called func(context.Context, Call)
-	// Attempted is told of each attempt at a call over the network, of which a call can
-	// take several.
+	// Attempted is called after each attempt over the network. A call can take several attempts.
 	Attempted func(Attempt)
-	// Tracer, if not nil, makes the spans of calls and of the fields that ask for them,
-	// in operations whose own span is being recorded.
+	// Tracer, if not nil, creates the spans of calls, and of the fields that make them, in
+	// operations whose own span is recorded.
 	Tracer trace.Tracer
 }
 
 // Attempt is one attempt at a call over the network.
 type Attempt struct {
-	// Accounts says that it went to the host of teams and workspaces, and to no
-	// workspace's own.
+	// Accounts reports whether it went to the accounts host and not to a workspace's host.
 	Accounts bool
-	// Status is that of the answer, 0 without one.
+	// Status is the status of the response, 0 without one.
 	Status int
-	// Waited is how long it waited for the pace, and Took how long it took then.
+	// Waited is the time in the concurrency limiter's queue. Took is the time after that.
 	Waited, Took time.Duration
 }
 
-// Stats is what a client is doing at a moment.
+// Stats is a snapshot of a client's activity.
 type Stats struct {
-	// InFlight is how many calls are under way, and Waiting how many wait for the pace.
+	// InFlight is the number of calls in flight. Waiting is the number of calls that wait for the
+	// concurrency limiter.
 	InFlight, Waiting int
-	// Lanes is how many pairs of token and host are being called.
+	// Lanes is the number of concurrency limiters in use, one for each token and host.
 	Lanes int
-	// Dead is how many hosts do not answer at least one token, and are not called with it
-	// for a while.
+	// Dead is the number of hosts whose circuit breaker is open for at least one token.
 	Dead int
-	// Cached is how many answers are kept, and CachedBytes about how much memory they take.
+	// Cached is the number of cached responses. CachedBytes is their approximate memory, in bytes.
 	Cached      int
 	CachedBytes uint64
 }
 
-// Stats returns what all clients that share a configuration are doing.
+// Stats returns the activity of all clients that were made from the same [New] client.
 func (c *Client) Stats() Stats {
-	s := c.calls.lanes.stats()
-	s.Dead = c.calls.hosts.dead()
+	s := c.retrier.limiters.stats()
+	s.Dead = c.retrier.health.countOpen()
 	if c.cache != nil {
-		entries, bytes := c.cache.answers.Size()
+		entries, bytes := c.cache.responses.Size()
 		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative
 	}
 	return s
 }
 
-// watch makes a call, and tells observers of it.
-func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
-	written, chain := TraceOf(ctx), chainClockOf(ctx)
+// observe makes a call, and records it in the trace, the span and the observer.
+func (c *Client) observe(ctx context.Context, r *request) (response, error) {
+	recorder, chain := TraceOf(ctx), chainClockOf(ctx)
 	call := Call{
 		Method: r.method, Host: c.template.label(r.subdomain), Accounts: r.subdomain == accounts, Began: time.Now(),
 		segments: r.segments, query: r.query,
@@ -73,9 +71,9 @@ func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
 	}
 	r.origin, r.span = FromNetwork, nil
 	if tracer := c.observer.Tracer; tracer != nil {
-		parent, field := parentOf(ctx, tracer)
-		if field != nil { // whose span is the parent, and not the operation's
-			defer field.answered()
+		parent, field := spanParentOf(ctx, tracer)
+		if field != nil { // the field's span is the parent, not the operation's
+			defer field.endCall()
 		}
 		if trace.SpanFromContext(parent).IsRecording() {
 			_, r.span = tracer.Start(parent, r.method+" "+call.Path(), trace.WithSpanKind(trace.SpanKindClient))
@@ -84,14 +82,15 @@ func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
 	}
 	a, err := c.send(ctx, r)
 	call.Took, call.Status, call.Origin = time.Since(call.Began), a.status, r.origin
-	if written != nil {
-		written.add(call)
+	if recorder != nil {
+		recorder.add(call)
 	}
 	if chain != nil {
 		chain.advance(call.Chain)
 	}
 	if r.span != nil {
-		// What goes without saying is left out: a span costs by its attributes.
+		// Attributes that follow from others are omitted, because each one adds to the cost of a
+		// span.
 		r.span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host), attribute.Int("http.response.status_code", call.Status))
 		if call.Origin != FromNetwork {
 			r.span.SetAttributes(attribute.String("funnelgraph.origin", string(call.Origin)))
@@ -106,47 +105,46 @@ func (c *Client) watch(ctx context.Context, r *request) (answer, error) {
 	return a, err
 }
 
-// FieldSpan is the span of a field of an operation, which it has if it asks for calls: one for
-// all objects that the field is asked of. It ends when the last of them has been resolved and
-// the last of the calls, for which others may wait, has been answered. It is safe for
-// concurrent use; make one with [NewFieldSpan].
+// FieldSpan is the span of a field that makes calls. One span covers all objects whose field is
+// resolved. It ends when the last object's field has been resolved and the last call has returned.
+// It is safe for concurrent use. Make one with [NewFieldSpan].
 type FieldSpan struct {
 	operation context.Context //nolint:containedctx // with its span
 	name      string
 	began     time.Time
 
-	mu    sync.Mutex
-	own   context.Context //nolint:containedctx // with the field's span; nil until there is a call
-	calls int             // under way
-	until time.Time       // when the last object was resolved or the last call answered by now
-	ended bool
+	mu        sync.Mutex
+	own       context.Context //nolint:containedctx // with the field's span; nil until there is a call
+	calls     int             // in flight
+	lastEvent time.Time       // the last return of a call or resolution of an object
+	ended     bool
 }
 
-// NewFieldSpan returns the span of a field that begins to be resolved now. The context is one
-// with the span of the operation.
+// NewFieldSpan returns the span of a field whose resolution starts now. ctx must contain the
+// operation's span.
 func NewFieldSpan(ctx context.Context, name string) *FieldSpan {
 	return &FieldSpan{operation: ctx, name: name, began: time.Now()}
 }
 
-// Resolved tells that the field of an object has been resolved.
+// Resolved records that the field of one object has been resolved.
 func (f *FieldSpan) Resolved() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.own != nil {
-		f.until = time.Now()
+		f.lastEvent = time.Now()
 	}
 }
 
-// answered tells that a call has been answered.
-func (f *FieldSpan) answered() {
+// endCall records the end of a call.
+func (f *FieldSpan) endCall() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls--
-	f.until = time.Now()
+	f.lastEvent = time.Now()
 }
 
-// End ends the span as of when it should, or now if a call is under way. What the field still
-// asks for belongs to the operation.
+// End ends the span: at its last event, or now if a call is in flight. Later calls belong to the
+// operation's span.
 func (f *FieldSpan) End() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,33 +152,33 @@ func (f *FieldSpan) End() {
 	if f.own == nil {
 		return
 	}
-	if f.calls > 0 { // and nobody waits for it
-		f.until = time.Now()
+	if f.calls > 0 { // the result is not used
+		f.lastEvent = time.Now()
 	}
-	trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.until))
+	trace.SpanFromContext(f.own).End(trace.WithTimestamp(f.lastEvent))
 }
 
 type fieldKey struct{}
 
-// AskedBy returns a context for the calls that a field asks for.
-func AskedBy(ctx context.Context, f *FieldSpan) context.Context {
+// WithFieldSpan returns a context for the calls of a field.
+func WithFieldSpan(ctx context.Context, f *FieldSpan) context.Context {
 	return context.WithValue(ctx, fieldKey{}, f)
 }
 
-// parentOf returns a context with the span that a call belongs to: that of the field that has
-// asked for it first, with the field, or else that of the operation.
-func parentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *FieldSpan) {
+// spanParentOf returns a context with the parent span of a call. That is the span of the first
+// field that requested it, which is also returned, or else the operation's span.
+func spanParentOf(ctx context.Context, tracer trace.Tracer) (context.Context, *FieldSpan) {
 	if f, _ := ctx.Value(fieldKey{}).(*FieldSpan); f != nil {
-		if own := f.asks(tracer); own != nil {
+		if own := f.startCall(tracer); own != nil {
 			return own, f
 		}
 	}
 	return ctx, nil
 }
 
-// asks tells that a call begins, and returns a context with the field's span, which begins when
-// the field has; nil if it has ended.
-func (f *FieldSpan) asks(tracer trace.Tracer) context.Context {
+// startCall records the start of a call. It returns a context with the field's span, which starts
+// with the field. It returns nil if the span has ended.
+func (f *FieldSpan) startCall(tracer trace.Tracer) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {

@@ -10,57 +10,57 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestDeadHostsAreCounted counts a host for as long as it is left alone, also if nobody calls
-// it any more.
-func TestDeadHostsAreCounted(t *testing.T) {
+// TestStatsCountOpenBreakers checks that a host is counted while its breaker is open, even without
+// further calls.
+func TestStatsCountOpenBreakers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := newHosts()
-		for _, who := range []credential{{1}, {2}} { // one host, dead for two credentials
-			h := all.of(hostKey{who, "acme"})
-			for range deadCalls {
+		all := newHealthByHost()
+		for _, who := range []credential{{1}, {2}} { // one host, failing for two credentials
+			h := all.get(hostKey{who, "acme"})
+			for range breakerMinCalls {
 				h.breaker.RecordFailure()
 			}
 		}
-		if n := all.dead(); n != 1 {
-			t.Errorf("%d are dead", n)
+		if n := all.countOpen(); n != 1 {
+			t.Errorf("%d breakers are open", n)
 		}
-		time.Sleep(2 * probeAfter)
-		if n := all.dead(); n != 0 {
-			t.Errorf("%d are dead after they could be tried", n)
+		time.Sleep(2 * breakerDelay)
+		if n := all.countOpen(); n != 0 {
+			t.Errorf("%d breakers are open after the delay", n)
 		}
 	})
 }
 
-// TestFieldSpan has a field of two objects ask for a call, and for another that it does not wait
-// for. The span lasts until that is answered, or until the operation ends before.
-func TestFieldSpan(t *testing.T) {
+// TestFieldSpanLastsUntilItsLastCall resolves a field of two objects, with one call that is awaited
+// and one that is not. The span lasts until the latter returns or the operation ends.
+func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {
 	for _, answered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			spans := tracetest.NewInMemoryExporter()
 			tracer := sdk.NewTracerProvider(sdk.WithSyncer(spans)).Tracer("")
 			ctx, operation := tracer.Start(t.Context(), "query")
 			field := NewFieldSpan(ctx, "Query.teams")
-			calls := AskedBy(ctx, field)
+			calls := WithFieldSpan(ctx, field)
 			began := time.Now()
 			field.Resolved() // of an object that needs no call
-			one, of := parentOf(calls, tracer)
+			one, of := spanParentOf(calls, tracer)
 			if span := trace.SpanFromContext(one); span == operation || !span.IsRecording() || of != field {
 				t.Error("the field has no span of its own")
 			}
 			time.Sleep(time.Second)
-			field.answered()
+			field.endCall()
 			field.Resolved()
-			if late, _ := parentOf(calls, tracer); late != one {
-				t.Error("another call belongs to another span")
+			if late, _ := spanParentOf(calls, tracer); late != one {
+				t.Error("the second call has another parent span")
 			}
 			time.Sleep(time.Second)
 			if answered {
-				field.answered()
+				field.endCall()
 				time.Sleep(time.Second)
 			}
 			field.End()
-			if after, of := parentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
-				t.Error("a call belongs to a field that has ended")
+			if after, of := spanParentOf(calls, tracer); trace.SpanFromContext(after) != operation || of != nil {
+				t.Error("a call's parent is a field span that has ended")
 			}
 			got := spans.GetSpans()
 			if len(got) != 1 || !got[0].StartTime.Equal(began) || got[0].EndTime.Sub(began) != 2*time.Second {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWalkBehindHiddenPages has the first pages hold nothing that may be seen.
-func TestWalkBehindHiddenPages(t *testing.T) {
+// TestWalkContinuesPastHiddenPages hides all rows of the first pages.
+func TestWalkContinuesPastHiddenPages(t *testing.T) {
 	calls := 0
 	fetch := func(_ context.Context, q Query) (*Page[Order], error) {
 		calls++
@@ -27,7 +27,7 @@ func TestWalkBehindHiddenPages(t *testing.T) {
 			t.Errorf("%d rows: %d, more %t, by %d calls, want %d: %v", limit, len(s.Rows), s.More, calls, want, err)
 		}
 	}
-	// What is hidden for ever ends.
+	// A walk whose pages are all hidden ends.
 	calls = 0
 	s, err := Walk(t.Context(), Query{}, Window{Limit: 5}, func(_ context.Context, q Query) (*Page[Order], error) {
 		calls++

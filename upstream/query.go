@@ -7,23 +7,22 @@ import (
 	"strings"
 )
 
-// PageSize is the number of rows of every page; it cannot be chosen
-// (API.md §3.1).
+// PageSize is the fixed number of rows of a page (API.md §3.1).
 const PageSize = 20
 
-// Query is what a list can be asked for. The zero value is the first page in
-// the order of creation. It is comparable, so that it can be a cache's key.
+// Query holds the parameters of a list. The zero value requests the first page in the order of
+// creation. A Query is comparable and can be used in a cache key.
 type Query struct {
-	// After is the id of the last row already had; empty for the first page.
+	// After is the id of the last row of the previous page; empty for the first page.
 	After string
-	// SortProperty is "id" or "updated_at"; empty is "id".
+	// SortProperty is "id" or "updated_at"; empty means "id".
 	SortProperty string
 	Descending   bool
 	Filter       Filter
 }
 
-// encode returns the query as it stands in a URL. expand are the keys that are
-// sent only when asked for (API.md §3.5).
+// encode returns the query string. expand lists the keys that are sent only on request
+// (API.md §3.5).
 func (q Query) encode(expand []string) string {
 	var b strings.Builder
 	add := func(key, value string) {
@@ -52,8 +51,8 @@ func (q Query) encode(expand []string) string {
 	return b.String()
 }
 
-// follows reports whether a row with the key may stand behind the query's cursor. Only a
-// list sorted by id tells: there, ids rise or fall.
+// follows reports whether a row with the key can come after the query's cursor. Only lists sorted
+// by id can tell, because their ids rise or fall.
 func (q Query) follows(key string) bool {
 	if q.After == "" || q.SortProperty != "" && q.SortProperty != "id" {
 		return true
@@ -69,29 +68,28 @@ func (q Query) follows(key string) bool {
 	return row > cursor
 }
 
-// Filter narrows a list: a row has to match every key, and of each key any
-// value (API.md §3.3). It is the encoded form, comparable; build it with
-// [Filter.With].
+// Filter restricts a list to rows that match each key with any of its values (API.md §3.3). It is
+// in encoded form and comparable. Build it with [Filter.With].
 type Filter string
 
-// filterKey is how the key of a filter begins in a URL.
+// filterKey is the start of a filter's key in a URL.
 const filterKey = "filter%5B"
 
 const (
-	// maxFilterBytes keeps the URL of a filtered list below the 8 KB that servers
-	// commonly accept; ClickFunnels does not say what it accepts (API.md §9, 4).
+	// maxFilterBytes keeps the URL of a filtered list below 8 KB, which servers commonly accept.
+	// The API's limit is not documented (API.md §9, 4).
 	maxFilterBytes = 6 << 10
-	// maxValueBytes is far above any value. Escaped, two of them still fit a filter.
+	// maxValueBytes is far above any value. Two escaped values still fit a filter.
 	maxValueBytes = 1000
 )
 
-// Split returns filters that find the same rows together, each short enough for a URL.
-// Nearly always that is the filter itself. A row can match several of them.
+// Split returns filters that together find the same rows, each short enough for a URL. Nearly
+// always that is the filter itself. A row can match several of them.
 func (f Filter) Split() []Filter {
 	if len(f) <= maxFilterBytes {
 		return []Filter{f}
 	}
-	// The values of the longest key are halved: keys are ANDed, values are ORed.
+	// Split halves the values of the longest key: keys are ANDed, values are ORed.
 	keys := strings.Split(string(f), "&")
 	longest := 0
 	for i, key := range keys {
@@ -112,10 +110,10 @@ func (f Filter) Split() []Filter {
 	return parts
 }
 
-// With returns the filter narrowed further to rows whose key is one of the
-// values. Values are escaped; since a comma separates them and ClickFunnels
-// knows no way to escape one (API.md §9), a value that is blank or holds a
-// comma is refused with the code BadUserInput.
+// With returns the filter, further restricted to rows whose key has one of the values. Values are
+// escaped. A comma separates them, and no way to escape one is known (API.md §9). With therefore
+// refuses blank values and values with a comma or a line break, with the code BadUserInput. It also
+// refuses values longer than 1000 bytes.
 func (f Filter) With(key string, values ...string) (Filter, error) {
 	var b strings.Builder
 	b.WriteString(string(f))
@@ -127,10 +125,10 @@ func (f Filter) With(key string, values ...string) (Filter, error) {
 	b.WriteString("%5D=")
 	for i, value := range values {
 		if len(value) > maxValueBytes {
-			return "", NewError(BadUserInput, fmt.Sprintf("A value to filter by has %d bytes; it can have %d.", len(value), maxValueBytes))
+			return "", NewError(BadUserInput, fmt.Sprintf("A filter value has %d bytes; the maximum is %d.", len(value), maxValueBytes))
 		}
 		if strings.TrimSpace(value) == "" || strings.ContainsAny(value, ",\x00\r\n") {
-			return "", NewError(BadUserInput, "A value to filter by can be neither blank nor hold a comma or a line break.")
+			return "", NewError(BadUserInput, "A filter value must not be blank or contain a comma or a line break.")
 		}
 		if i > 0 {
 			b.WriteByte(',')

@@ -9,13 +9,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// minRedacted is the shortest token that answers are searched for, in bytes. Real ones are
-// far longer, and a shorter text can well be part of a word.
+// minRedacted is the length of the shortest token that is redacted, in bytes. Real tokens are far
+// longer, and a shorter text may occur in ordinary words.
 const minRedacted = 6
 
-// redact returns an answer's body without the token in any of its texts, however JSON
-// writes it there. It returns the body itself where the token is not in it, nearly
-// always, and never modifies it.
+// redact returns a response body with the token removed from its texts, however JSON escapes it. It
+// returns the same body if the token does not occur, which is nearly always, and never modifies it.
 func (t Token) redact(body []byte) []byte {
 	if len(t) < minRedacted || !bytes.Contains(body, []byte(t)) && !t.escaped(body) {
 		return body
@@ -41,7 +40,7 @@ func (t Token) redact(body []byte) []byte {
 			break
 		}
 	}
-	// It is not JSON. It is shown only if no reader can find the token in what is left.
+	// The body is not JSON. It is shown only if no escape in it can hide the token.
 	plain := []byte(t.without(string(body)))
 	if t.escaped(plain) {
 		return nil
@@ -49,17 +48,17 @@ func (t Token) redact(body []byte) []byte {
 	return plain
 }
 
-// without returns the text without the token in it.
+// without returns the text with the token replaced.
 func (t Token) without(text string) string {
-	// What is left can hold it anew.
+	// The replaced text can contain the token again.
 	for len(t) >= minRedacted && strings.Contains(text, string(t)) {
 		text = strings.ReplaceAll(text, string(t), redacted)
 	}
 	return text
 }
 
-// escaped reports whether JSON's escapes in a body stand for a character that the token
-// has, so that the token may be there and not be found as it is.
+// escaped reports whether a JSON escape in the body stands for a character of the token. The token
+// may then be present in escaped form.
 func (t Token) escaped(body []byte) bool {
 	for {
 		i := bytes.IndexByte(body, '\\')
@@ -70,10 +69,10 @@ func (t Token) escaped(body []byte) bool {
 		if c == 'u' {
 			c, size = 0, 6
 			if code := body[i:min(len(body), i+6)]; len(code) == 6 && string(code[2:4]) == "00" {
-				c = unhex(code[4])<<4 | unhex(code[5])
+				c = hexDigit(code[4])<<4 | hexDigit(code[5])
 			}
 		}
-		// Other escapes stand for control characters, which no token has.
+		// Other escapes are control characters, which no token contains.
 		if (size == 6 && c != 0 || c == '"' || c == '\\' || c == '/') && strings.IndexByte(string(t), c) >= 0 {
 			return true
 		}
@@ -81,8 +80,8 @@ func (t Token) escaped(body []byte) bool {
 	}
 }
 
-// unhex returns what a hexadecimal digit stands for, and 0 for anything else.
-func unhex(c byte) byte {
+// hexDigit returns the value of a hexadecimal digit, and 0 for any other character.
+func hexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
 		return c - '0'

@@ -1,27 +1,26 @@
 package upstream
 
-// Kind names a resource.
+// Kind identifies a resource.
 type Kind string
 
-// The kinds of records that come within their team and have no path of their own.
+// Kinds of records that are embedded in their team and have no path of their own.
 const (
 	KindMembership   Kind = "membership"
 	KindSubscription Kind = "billing_subscription"
 )
 
-// Ref says which record is meant and where it is found. It is comparable.
+// Ref is the address of a record. It is comparable.
 type Ref struct {
 	Kind Kind
-	// Parent is the raw id of what the record's address needs: its workspace
-	// for all that lives on a workspace's subdomain, its team for what only a
-	// team's own record carries; empty for the records of the accounts host.
+	// Parent is the raw id of the record's workspace, or of its team if only the team's record
+	// contains it. It is empty for records of the accounts host.
 	Parent string
-	// ID is the record's raw or public id; paths take either (API.md §1).
+	// ID is the record's raw or public id; paths accept both (API.md §1).
 	ID string
 }
 
-// IsRawID reports whether the id is a numeric one, as ClickFunnels writes it.
-// Public ids always hold a letter.
+// IsRawID reports whether the id is a numeric id as ClickFunnels writes it. Public ids always
+// contain a letter.
 func IsRawID(id string) bool {
 	if id[:min(1, len(id))] == "0" {
 		return false

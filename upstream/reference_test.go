@@ -12,8 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// readReference reads a list of contacts with a decoder of Go structs, which the reader of
-// rows is compared with.
+// readReference decodes a list of contacts into Go structs. Tests compare the row reader with it.
 func readReference(body []byte) ([]*referenceContact, error) {
 	body = withoutBOM(body)
 	if err := checkSize(body); err != nil {
@@ -29,16 +28,16 @@ func readReference(body []byte) ([]*referenceContact, error) {
 		err = errors.New("null for a list")
 	}
 	if err == nil && len(rows) > maxRows {
-		err = errTooMuch
+		err = errDecodeLimits
 	}
 	return slices.DeleteFunc(rows, func(row *referenceContact) bool { return row == nil }), err
 }
 
-// Record is what every resource has (API.md §5).
+// referenceRecord has the fields of every resource (API.md §5).
 type referenceRecord struct {
-	// RawID is ClickFunnels' numeric id, as text: it can pass 2³¹.
+	// RawID is ClickFunnels' numeric id as text, because it can exceed 2³¹.
 	RawID string `json:"id"`
-	// PublicID is the short obfuscated id; nil when ClickFunnels sent none.
+	// PublicID is the short obfuscated id; nil if ClickFunnels sent none.
 	PublicID  *string    `json:"public_id"`
 	CreatedAt *time.Time `json:"created_at"`
 	UpdatedAt *time.Time `json:"updated_at"`
@@ -71,7 +70,7 @@ type referenceContact struct {
 	EmailEngagement             *referenceEngagement `json:"email_engagement"`
 }
 
-// EmbeddedTag is a contact's tag as the contact itself carries it.
+// referenceTag is a tag embedded in a contact.
 type referenceTag struct {
 	RawID     string     `json:"id"`
 	PublicID  *string    `json:"public_id"`
@@ -80,15 +79,14 @@ type referenceTag struct {
 	AppliedAt *time.Time `json:"applied_at"`
 }
 
-// Visits are a contact's visits to the workspace's pages (2026).
+// referenceVisits are a contact's visits to the workspace's pages (2026).
 type referenceVisits struct {
 	FirstVisit       *referenceVisit `json:"first_visit"`
 	LastVisit        *referenceVisit `json:"last_visit"`
 	LastVisitWithUtm *referenceVisit `json:"last_visit_with_utm"`
 }
 
-// Visit is one visit and its origin (API.md §5, shared
-// shapes).
+// referenceVisit is one visit and its origin (API.md §5, shared shapes).
 type referenceVisit struct {
 	UUID            string     `json:"uuid"`
 	UtmSource       *string    `json:"utm_source"`
@@ -109,20 +107,19 @@ type referenceVisit struct {
 	UpdatedAt       *time.Time `json:"updated_at"`
 }
 
-// EmailEngagement says when a contact last got, opened and clicked an e-mail.
-// It is sent only when asked for, which a client does that wants it (see
-// [Client.Only]).
+// referenceEngagement holds when a contact last got, opened and clicked an e-mail. It is sent only
+// on request (see [Client.WithProjection]).
 type referenceEngagement struct {
 	LastEmailSentAt    *time.Time `json:"last_email_sent_at"`
 	LastEmailOpenedAt  *time.Time `json:"last_email_opened_at"`
 	LastEmailClickedAt *time.Time `json:"last_email_clicked_at"`
 }
 
-// CustomAttributes are a contact's free fields in the order they were sent.
+// referenceAttributes are a contact's custom attributes in their original order.
 type referenceAttributes []*CustomAttribute
 
-// UnmarshalJSONFrom reads a JSON object whose values may be of any type, and
-// takes anything else for no attributes.
+// UnmarshalJSONFrom decodes a JSON object with values of any type. Other values yield no
+// attributes.
 func (a *referenceAttributes) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	*a = nil
 	if dec.PeekKind() != '{' {
@@ -146,7 +143,7 @@ func (a *referenceAttributes) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// columns returns the fields of a reference by their keys.
+// columns returns the fields of a reference struct by their keys.
 func columns(t reflect.Type) map[string][]int {
 	all := make(map[string][]int)
 	for _, field := range reflect.VisibleFields(t) {
@@ -157,14 +154,14 @@ func columns(t reflect.Type) map[string][]int {
 	return all
 }
 
-// sameValue reports whether a row's method of the field's name returns the field's value.
+// sameValue reports whether the row's method with the field's name returns the field's value.
 func sameValue(reference reflect.Value, index []int, row any) bool {
 	want, name := reference.FieldByIndex(index), reference.Type().FieldByIndex(index).Name
 	if name == "CustomAttributes" {
 		got := row.(*Contact).CustomAttributes(nil)
 		return want.Len() == len(got) && (len(got) == 0 || reflect.DeepEqual([]*CustomAttribute(want.Interface().(referenceAttributes)), got))
 	}
-	if name == "WorkspaceID" { // which rows have from their place as well
+	if name == "WorkspaceID" { // rows also get it from their place
 		return want.String() == row.(*Contact).text("workspace_id")
 	}
 	got := reflect.ValueOf(row).MethodByName(name).Call(nil)[0]
@@ -222,16 +219,16 @@ var lenientTypes = json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(nullable(parseTime)),
 )
 
-// lenient reads the Go types that records are made of. Pointers are the fields
-// that may be null, and become nil for what makes no sense.
+// lenient decodes the Go types of records. Pointers are nullable fields, and become nil for values
+// that cannot be interpreted.
 var lenient = json.JoinOptions(
 	json.WithUnmarshalers(lenientTypes),
 	jsontext.AllowDuplicateNames(true),
 	jsontext.AllowInvalidUTF8(true),
 )
 
-// forgiving takes for null, too, what has another shape than its place, such as
-// an object for a list. It looks at every value, so it is the second try.
+// forgiving also takes values of the wrong shape, such as an object instead of a list, for null. It
+// inspects every value, so it is tried second.
 var forgiving = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarshalers(
 	lenientTypes,
 	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
@@ -252,15 +249,14 @@ var forgiving = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarsh
 	}),
 )))
 
-// decodeText reads any value as text.
+// decodeText decodes any value as text.
 func decodeText(dec *jsontext.Decoder, s *string) error {
 	text, err := readText(dec)
 	*s = text
 	return err
 }
 
-// decodeTexts leaves nulls and blanks out of a list of ids or words, where they mean
-// nothing.
+// decodeTexts decodes a list of ids or words without nulls and blanks.
 func decodeTexts(dec *jsontext.Decoder, all *[]string) error {
 	if dec.PeekKind() != '[' {
 		return errors.ErrUnsupported
@@ -282,8 +278,7 @@ func decodeTexts(dec *jsontext.Decoder, all *[]string) error {
 	return err
 }
 
-// nullable returns a decoder for *T that sets nil where parse does not accept
-// the value's text.
+// nullable returns a decoder for *T that sets nil if parse does not accept the value's text.
 func nullable[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, **T) error {
 	return func(dec *jsontext.Decoder, p **T) error {
 		*p = nil
@@ -298,9 +293,8 @@ func nullable[T any](parse func(string) (T, bool)) func(*jsontext.Decoder, **T) 
 	}
 }
 
-// readText reads any value as text: a string's content, a number or boolean as
-// it stands, nothing for null, and JSON for an object or an array. An id that is
-// formatted as a decimal is the integer.
+// readText returns a value as text: the content of a string, numbers and booleans as they are,
+// nothing for null, and JSON for objects and arrays. Decimal ids become integers.
 func readText(dec *jsontext.Decoder) (string, error) {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -316,7 +310,7 @@ func readText(dec *jsontext.Decoder) (string, error) {
 		if inner := value[1 : len(value)-1]; isPlain(inner) {
 			return string(inner), nil
 		}
-		unquoted, _ := jsontext.AppendUnquote(nil, value) // only broken UTF-8 fails, and is mended
+		unquoted, _ := jsontext.AppendUnquote(nil, value) // fails only for invalid UTF-8, which it repairs
 		return string(unquoted), nil
 	}
 	return strings.ToValidUTF8(string(value), "\uFFFD"), nil
@@ -331,8 +325,7 @@ func readNullableText(dec *jsontext.Decoder) (*string, error) {
 	return &text, err
 }
 
-// memberOf returns the name of the member of an object that a pointer leads to or through,
-// whichever element of its arrays is meant.
+// memberOf returns the name of the object member that a pointer leads to, ignoring array indexes.
 func memberOf(p jsontext.Pointer) string {
 	for p != "" {
 		name := p.LastToken()

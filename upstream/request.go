@@ -8,67 +8,69 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// request is one REST call on its way from the [Client] through the cache, the coalescer and
-// the caller, which makes an [http.Request] of it for each attempt. The client fills it in once:
-// nothing below reads the context's values or parses a URL.
+// request is one REST call as it passes from the [Client] through the cache and the coalescer to
+// the retrier, which makes an [http.Request] for each attempt. The client fills it in once. The
+// layers below read no context values and parse no URL.
 type request struct {
 	method    string
 	subdomain string
 	segments  []string // of the path
 	query     string   // encoded
-	body      []byte   // JSON; nil if there is none
-	// filtered marks a filtered read. Only a few of these may be under way.
+	body      []byte   // JSON; nil without a body
+	// filtered marks a filtered read. Only a few of them may be in flight.
 	filtered bool
-	// repeatable says that it can be made again, without harm, when it may have been carried
-	// out already (API.md §4).
-	repeatable bool
-	// fresh says that no cache answers it, and once that it is attempted once.
-	fresh, once bool
+	// idempotent reports whether the call can safely be repeated after it may have been carried out
+	// (API.md §4).
+	idempotent bool
+	// fresh bypasses the cache, and noRetry limits the call to one attempt.
+	fresh, noRetry bool
 
-	// [Client.call] adds what follows.
+	// [Client.call] sets the fields below.
 
-	// url is where it goes, which identifies it together with the credential.
+	// url is the full URL. It identifies the call together with the credential.
 	url string
-	// host is the subdomain; empty behind a URL template without one, where all is one host.
+	// host is the subdomain. It is empty for URL templates without a placeholder, where all calls
+	// go to one host.
 	host       string
-	header     http.Header // shared by calls, and not to be modified
+	header     http.Header // shared by calls; must not be modified
 	credential credential  // of the token
-	allowance  *Allowance  // of the client request; nil if it has none
-	span       trace.Span  // its own; nil if it has none
+	allowance  *Allowance  // of the client request; may be nil
+	span       trace.Span  // of this call; may be nil
 
-	// origin is where its answer has come from.
+	// origin is where the response came from.
 	origin Origin
-	// doubted says that it may have been carried out, though no answer says so.
-	doubted bool
+	// uncertain is set if the call may have been carried out although no response says so.
+	uncertain bool
 }
 
-// answer is what a call was answered. Callers share its header and body, which must not be
+// response is the response to a call. Callers share its header and body, which must not be
 // modified.
-type answer struct {
-	status  int // 0 without an answer
-	header  http.Header
-	body    []byte
-	buffer  *bytes.Buffer // that the body is in, if that can be used again
-	doubted bool          // see [request]
-	// decoded, if not nil, has to be called when the body has been decoded: only such an
-	// answer is worth caching.
+type response struct {
+	status    int // 0 without a response
+	header    http.Header
+	body      []byte
+	buffer    *bytes.Buffer // holds the body, if it can be reused
+	uncertain bool          // see [request]
+	// decoded, if not nil, must be called after the body has been decoded. Only such responses are
+	// cached.
 	decoded func()
 }
 
-// authorization returns what the cache of replicas is sealed with.
+// authorization returns the header value with which shared responses are sealed.
 func (r *request) authorization() string { return r.header.Get("Authorization") }
 
 // recording reports whether the call has a span that records.
 func (r *request) recording() bool { return r.span != nil && r.span.IsRecording() }
 
 type (
-	onceKey  struct{}
-	freshKey struct{}
+	withoutRetriesKey struct{}
+	freshKey          struct{}
 )
 
-// once returns a context whose calls are attempted once.
-func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+// withoutRetries returns a context whose calls are attempted once.
+func withoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutRetriesKey{}, true)
+}
 
-// Fresh returns a context whose calls are not answered from the cache. Their
-// answers are kept for others.
+// Fresh returns a context whose calls bypass the cache. Their responses are stored for later calls.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }

@@ -9,30 +9,30 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Row is a record or a part of one: the values of the wanted keys, each as the JSON text
-// that an answer can hold. A value is decoded when it is asked for. The zero Row has no
-// values. Rows are safe for concurrent use.
+// Row is a record or a part of one. It holds the values of the wanted keys as JSON text, ready to
+// be written to a response. Values are decoded on access. The zero Row has no values. Rows are safe
+// for concurrent use.
 type Row struct {
 	layout   *layout
-	block    string // of all values of a page
+	block    string // values of all rows of a page
 	values   []span // by position in the layout
 	children []*Record
 	parent   string // see Ref
 	chain    int    // see Chain
 }
 
-// Record is a record of any type. A pointer to it converts to the type of its records,
-// such as *[Contact], and back.
+// Record is a record of any type. A *Record converts to and from a pointer to its record type, such
+// as *[Contact].
 type Record struct{ Row }
 
-// span is a part of the block, or with one added to both ends, of the children. The zero
-// span is null.
+// span is a range of the block. For child rows, it is a range of children, with one added to both
+// ends. The zero span is null.
 type span struct{ begin, end uint32 }
 
-// typed is what each type of records is.
+// typed is implemented by all record types.
 type typed interface{ describe() *RowType }
 
-// NewRecord returns a record with nothing but its address.
+// NewRecord returns a record that has only an address.
 func NewRecord[T any](ref Ref) *T {
 	record := new(T)
 	row := any(record).(interface{ row() *Row }).row()
@@ -47,8 +47,9 @@ func NewRecord[T any](ref Ref) *T {
 	return record
 }
 
-// ParseRecord returns the record that a JSON object stands for, such as a test's, with
-// every key. parent is the raw id of its workspace or team if the object does not name it.
+// ParseRecord decodes a record with all of its keys from a JSON object, for example in a test.
+// parent is the raw id of its workspace or team, used if the object does not name it. It fails if
+// the object cannot be decoded.
 func ParseRecord[T any](parent, object string) (*T, error) {
 	record := new(T)
 	row := any(record).(interface{ row() *Row }).row()
@@ -56,7 +57,7 @@ func ParseRecord[T any](parent, object string) (*T, error) {
 	if _, err := decode([]byte(object), layout, nil, false, func() *Row { return row }); err != nil {
 		return nil, err
 	}
-	row.enter(parent, layout.typ.naming)
+	row.setWorkspace(parent, layout.typ.naming)
 	return record, nil
 }
 
@@ -65,19 +66,19 @@ func (r *Row) row() *Row { return r }
 // Ref returns the record's address.
 func (r *Row) Ref() Ref { return Ref{Kind: r.layout.typ.kind, Parent: r.parent, ID: r.Key()} }
 
-// RawID returns ClickFunnels' numeric id, as text: it can pass 2³¹.
+// RawID returns ClickFunnels' numeric id as text, because it can exceed 2³¹.
 func (r *Row) RawID() string { return r.text("id") }
 
 // PublicID returns the short obfuscated id; nil if ClickFunnels sent none.
 func (r *Row) PublicID() *string { return r.textOrNil("public_id") }
 
-// CreatedAt returns the time of creation, if that is known.
+// CreatedAt returns the time of creation; nil if unknown.
 func (r *Row) CreatedAt() *time.Time { return r.time("created_at") }
 
-// UpdatedAt returns the time of the last change, if that is known.
+// UpdatedAt returns the time of the last change; nil if unknown.
 func (r *Row) UpdatedAt() *time.Time { return r.time("updated_at") }
 
-// Key returns an id by which paths find the record: the raw one, or else the public one.
+// Key returns the id for use in paths: the raw id, or the public id without one.
 func (r *Row) Key() string {
 	if id := r.RawID(); id != "" {
 		return id
@@ -85,11 +86,11 @@ func (r *Row) Key() string {
 	return r.text("public_id")
 }
 
-// Cursor returns the cursor of the rows after this one: the raw id, in any order of the
-// list (API.md §3.1).
+// Cursor returns the cursor of the rows after this one. It is the raw id in every sort order
+// (API.md §3.1).
 func (r *Row) Cursor() string { return r.RawID() }
 
-// IDs returns every id that finds the record.
+// IDs returns all ids by which the record can be requested.
 func (r *Row) IDs() []string {
 	if public := r.text("public_id"); public != "" {
 		return []string{r.RawID(), public}
@@ -97,7 +98,7 @@ func (r *Row) IDs() []string {
 	return []string{r.RawID()}
 }
 
-// position returns where the value of a key is; false if the key was not wanted.
+// position returns the position of a key's value. It returns false if the key was not wanted.
 func (r *Row) position(key string) (int, bool) {
 	if r.layout == nil {
 		return 0, false
@@ -115,7 +116,7 @@ func (r *Row) json(key string) string {
 	return ""
 }
 
-// set sets the id that a key holds.
+// set sets the value of a key to an id.
 func (r *Row) set(key, id string) {
 	if position, ok := r.position(key); ok {
 		begin := len(r.block)
@@ -124,14 +125,14 @@ func (r *Row) set(key, id string) {
 	}
 }
 
-// drop makes the value of a key null.
+// drop sets the value of a key to null.
 func (r *Row) drop(key string) {
 	if position, ok := r.position(key); ok {
 		r.values[position] = span{}
 	}
 }
 
-// The accessors of values by their shape. Null is the zero value.
+// Accessors of values by their shape. They return the zero value for null.
 
 func (r *Row) text(key string) string {
 	if value := r.json(key); value != "" {
@@ -192,18 +193,18 @@ func (r *Row) texts(key string) []string {
 
 func (r *Row) any(key string) jsontext.Value { return jsontext.Value(r.json(key)) }
 
-// child returns the row that a key holds, nil if there is none.
+// child returns the row in the value of a key; nil without one.
 func (r *Row) child(key string) *Record {
 	if position, ok := r.position(key); ok {
-		for _, child := range r.below(position) {
+		for _, child := range r.childrenAt(position) {
 			return child
 		}
 	}
 	return nil
 }
 
-// part returns the composed object that a key stands for; nil if all of its members are
-// null, or one that never is.
+// part returns the composed object for a key. It returns nil if all of its members are null, or if
+// a required one is.
 func (r *Row) part(key string) *Record {
 	if r.layout == nil {
 		return nil
@@ -228,8 +229,8 @@ func (r *Row) part(key string) *Record {
 	return &Record{Row{layout: p.typ.all, block: r.block, values: values, parent: r.parent, chain: r.chain}}
 }
 
-// below returns the rows that a value holds; nil for null only.
-func (r *Row) below(position int) []*Record {
+// childrenAt returns the child rows in a value. It returns nil only for null.
+func (r *Row) childrenAt(position int) []*Record {
 	at := r.values[position]
 	switch at.end {
 	case 0:
@@ -240,21 +241,21 @@ func (r *Row) below(position int) []*Record {
 	return r.children[at.begin-1 : at.end-1 : at.end-1]
 }
 
-// children returns the rows that a key holds as records of their type.
+// children returns the child rows in the value of a key, as records of their type.
 func children[T any](r *Row, key string, as func(*Record) *T) []*T {
 	position, ok := r.position(key)
 	if !ok || r.values[position].end == 0 {
 		return nil
 	}
 	all := make([]*T, 0, 4)
-	for _, child := range r.below(position) {
+	for _, child := range r.childrenAt(position) {
 		all = append(all, as(child))
 	}
 	return all
 }
 
-// related returns the id of the record that a relation leads to: the value of the key, or
-// else the id of the record below the other key.
+// related returns the id of a relation's record: the value of key, or else the id of the record
+// embedded under the other key.
 func (r *Row) related(key, embedded string) string {
 	if id := r.text(key); id != "" || embedded == "" {
 		return id
@@ -265,14 +266,14 @@ func (r *Row) related(key, embedded string) string {
 	return ""
 }
 
-// CustomAttribute is a member of a free JSON object, such as a contact's custom attributes.
+// CustomAttribute is a member of a free-form JSON object, such as a contact's custom attributes.
 type CustomAttribute struct {
 	Key   string
 	Value *string
 }
 
-// members returns the members of the object that a key holds, in the order in which they
-// were sent: those with the names given, or all if these are nil.
+// members returns the members of the object in the value of a key, in their original order. names
+// selects some of them; nil selects all.
 func (r *Row) members(key string, names []string) []*CustomAttribute {
 	all := []*CustomAttribute{}
 	s := scanner{text: []byte(r.json(key))}
@@ -294,12 +295,12 @@ func (r *Row) members(key string, names []string) []*CustomAttribute {
 	return all
 }
 
-// unquote returns what a JSON string says.
+// unquote decodes a JSON string.
 func unquote(value string) string {
 	inner := value[1 : len(value)-1]
 	if strings.IndexByte(inner, '\\') < 0 {
 		return inner
 	}
-	text, _ := jsontext.AppendUnquote(nil, value) // which was written by appendQuoted
+	text, _ := jsontext.AppendUnquote(nil, value) // always valid, because appendQuoted wrote it
 	return string(text)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestAppendField writes values of every shape as they stand in an answer.
+// TestAppendField writes values of every shape as response text.
 func TestAppendField(t *testing.T) {
 	invoice, err := ParseRecord[OrderInvoice]("101", `{"id":3.0e9,"public_id":null,"invoice_number":17,"status":{"a":"\u00e9"},"invoice_type":"ONE","total_amount":97.00,
 		"eligible_for_fulfillment":"f","paid_at":"2025-01-31 10:00:00 +0200","issued_at":"2025-01-31T10:00:00.000Z","due_at":"never","currency":"a\"\n\u0001\ud800",
@@ -50,8 +50,8 @@ func TestAppendField(t *testing.T) {
 	}
 }
 
-// TestViewsOfRows reads rows as another type that has the same keys.
-func TestViewsOfRows(t *testing.T) {
+// TestRowsConvertBetweenTypes reads rows as another type with the same keys.
+func TestRowsConvertBetweenTypes(t *testing.T) {
 	contact, err := ParseRecord[Contact]("101", `{"id":7,"tags":[{"id":1,"name":"VIP","applied_at":"2025-01-31T10:00:00.000Z"}],"custom_attributes":{"a":1,"b":null,"size_id":"2.0"}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -73,9 +73,9 @@ func TestViewsOfRows(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRecordsAreThoseNamed drops embedded records that are not the one which the
-// relation's id names, and takes the id from the embedded record where there is no other.
-func TestEmbeddedRecordsAreThoseNamed(t *testing.T) {
+// TestMismatchedEmbeddedRecordsAreDropped checks that an embedded record must match the relation's
+// id. Without such an id, the embedded record provides it.
+func TestMismatchedEmbeddedRecordsAreDropped(t *testing.T) {
 	for object, want := range map[string]bool{
 		`{"id":1,"contact_id":7,"contact":{"id":7}}`:                          true,
 		`{"id":1,"contact":{"id":7}}`:                                         true,
@@ -97,8 +97,8 @@ func TestEmbeddedRecordsAreThoseNamed(t *testing.T) {
 	}
 }
 
-// TestRowsKeepNothingOfTheBody overwrites a body after its rows were read.
-func TestRowsKeepNothingOfTheBody(t *testing.T) {
+// TestRowsDoNotReferToTheBody overwrites a body after its rows were decoded.
+func TestRowsDoNotReferToTheBody(t *testing.T) {
 	body := []byte(`[{"id":1,"email_address":"ada@example.com","tags":[{"name":"VIP"}],"custom_attributes":{"a":"b"}}]`)
 	rows, err := decodeList[Contact](body, nil)
 	if err != nil {
@@ -112,8 +112,8 @@ func TestRowsKeepNothingOfTheBody(t *testing.T) {
 	}
 }
 
-// TestParts reads objects that are spread over keys of a row.
-func TestParts(t *testing.T) {
+// TestComposedObjects reads objects that consist of keys of the surrounding row.
+func TestComposedObjects(t *testing.T) {
 	const body = `[{"id":1,"shipping_address_city":null,"shipping_address_street_one":7,"billing_address_city":null,"city":"x","shipping_address":{"city":"y"}},
 		{"id":2,"billing_address_city":"Berlin","billing_address_country":"\ud800"}]`
 	for name, test := range map[string]struct {
@@ -146,8 +146,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestForms reads amounts and codes, which come in many forms.
-func TestForms(t *testing.T) {
+// TestAmountsAndCodes reads amounts and codes in many formats.
+func TestAmountsAndCodes(t *testing.T) {
 	for _, test := range []struct {
 		shape      shape
 		sent, want string
@@ -173,7 +173,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// named returns the projection to some keys.
+// named returns the projection to the given keys.
 func named(keys ...string) *Projection {
 	return NewProjection(func(key string) bool { return slices.Contains(keys, key) })
 }

@@ -2,21 +2,21 @@ package upstream
 
 import "bytes"
 
-// scanner passes over JSON text (RFC 8259) without copying anything. It checks the syntax of
-// all that it passes, but does not look into strings. Its methods return false for text that
-// is not JSON, or that is nested deeper than any answer.
+// scanner skips over JSON text (RFC 8259) without copying it. It checks the syntax, but not the
+// contents of strings. Its methods return false for text that is not JSON, or that is nested deeper
+// than maxDepth.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// kindNumber is the kind of a number; that of any other value is its first byte.
+// kindNumber is the kind of a number. The kind of any other value is its first byte.
 const kindNumber = '0'
 
-// maxDepth is far above the nesting of any answer.
+// maxDepth is far above the nesting depth of real responses.
 const maxDepth = 10_000
 
-// next passes over white space and returns the byte behind it, 0 at the end.
+// next skips white space and returns the next byte, or 0 at the end.
 func (s *scanner) next() byte {
 	for ; s.at < len(s.text); s.at++ {
 		switch c := s.text[s.at]; c {
@@ -28,13 +28,13 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// ended reports whether nothing but white space is left.
+// ended reports whether only white space is left.
 func (s *scanner) ended() bool {
 	s.next()
 	return s.at >= len(s.text)
 }
 
-// take passes over the byte if it is the next.
+// take skips the next byte if it is c.
 func (s *scanner) take(c byte) bool {
 	if s.next() != c {
 		return false
@@ -43,8 +43,7 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// value passes over a value, which ends where the scanner then stands. Its kind
-// is '"', [kindNumber], '{', '[', 't', 'f' or 'n'.
+// value skips a value. It returns the value's kind: '"', [kindNumber], '{', '[', 't', 'f' or 'n'.
 func (s *scanner) value() (kind byte, ok bool) { return s.nested(maxDepth) }
 
 func (s *scanner) nested(depth int) (kind byte, ok bool) {
@@ -67,7 +66,7 @@ func (s *scanner) nested(depth int) (kind byte, ok bool) {
 	}
 }
 
-// raw passes over a value and returns its text.
+// raw skips a value and returns its text.
 func (s *scanner) raw() (kind byte, raw []byte, ok bool) {
 	s.next()
 	begin := s.at
@@ -75,7 +74,7 @@ func (s *scanner) raw() (kind byte, raw []byte, ok bool) {
 	return kind, s.text[begin:s.at], ok
 }
 
-// list calls value for each value of an array, which passes over it.
+// list calls value for each element of an array. value must skip the element.
 func (s *scanner) list(value func() bool) bool {
 	if !s.take('[') {
 		return false
@@ -93,8 +92,8 @@ func (s *scanner) list(value func() bool) bool {
 	}
 }
 
-// object calls value for each member of an object, which passes over its value. The name
-// has its quotes.
+// object calls value for each member of an object. value must skip the member's value. The name
+// includes its quotes.
 func (s *scanner) object(value func(name []byte) bool) bool {
 	if !s.take('{') {
 		return false
@@ -117,7 +116,7 @@ func (s *scanner) object(value func(name []byte) bool) bool {
 	}
 }
 
-// members passes over an object or an array.
+// members skips an object or an array.
 func (s *scanner) members(open byte, depth int) bool {
 	s.at++
 	end := open + 2 // } or ]
@@ -137,14 +136,14 @@ func (s *scanner) members(open byte, depth int) bool {
 	}
 }
 
-// more passes over what stands behind a member: a comma, or the end.
+// more skips the byte after a member: a comma or the end.
 func (s *scanner) more(end byte) (more, ok bool) {
 	c := s.next()
 	s.at++
 	return c == ',', c == end
 }
 
-// key passes over a member's name and the colon behind it.
+// key skips a member's name and the colon after it.
 func (s *scanner) key() bool {
 	return s.next() == '"' && s.quoted() && s.take(':')
 }
@@ -172,7 +171,7 @@ func (s *scanner) number() bool {
 	return true
 }
 
-// optional passes over a byte if it is there.
+// optional skips a byte if it is present.
 func (s *scanner) optional(c byte) bool {
 	if s.at < len(s.text) && s.text[s.at] == c {
 		s.at++
@@ -189,7 +188,7 @@ func (s *scanner) digits() bool {
 	return s.at > begin
 }
 
-// quoted passes over a string.
+// quoted skips a string.
 func (s *scanner) quoted() bool {
 	for i := s.at + 1; ; {
 		n := bytes.IndexByte(s.text[i:], '"')
@@ -197,7 +196,7 @@ func (s *scanner) quoted() bool {
 			return false
 		}
 		i += n + 1
-		// The quote is the end unless an odd number of backslashes is before it.
+		// The quote ends the string unless an odd number of backslashes precedes it.
 		before := i - 2
 		for s.text[before] == '\\' {
 			before--

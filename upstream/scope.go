@@ -7,22 +7,25 @@ import (
 	"slices"
 )
 
-// Scope is the part of what a token reaches that a caller may see. What is outside
-// looks as if it did not exist, whichever way it is asked for: by an id of any
-// form, by a list, within another record or on another workspace's subdomain. A
-// nil Scope is all that the token reaches. It is safe for concurrent use.
+// Scope is the part of a token's reach that a caller may see. Records outside look as if they did
+// not exist, however they are requested: by an id of any form, in a list, within another record or
+// on another workspace's subdomain. A nil Scope contains everything that the token reaches. A Scope
+// is safe for concurrent use.
 type Scope struct {
-	teams, workspaces map[string]bool // nil is any
+	teams, workspaces map[string]bool // nil means any
 	text              string
 }
 
-// NewScope returns the scope of the teams and workspaces with the raw ids given.
+// NewScope returns the scope of the teams and workspaces with the given raw ids:
 //
-// With teams alone, it is these and their workspaces. With workspaces alone, it is
-// these and no team, since a team's record tells of people and plans. With both, it
-// is these teams, and of all workspaces only these. With neither (nil), it is all,
-// which is a nil Scope. Users belong to the token and not to a team, so that only
-// that one sees them. It fails when an id is not a raw one.
+//   - With teams alone, it contains these teams and their workspaces.
+//   - With workspaces alone, it contains these workspaces and no team, because a team's record
+//     names people and plans.
+//   - With both, it contains these teams and only these workspaces.
+//   - With neither (both nil), it is nil and contains everything.
+//
+// Users belong to the token and not to a team, so only the nil Scope contains them. NewScope fails
+// if an id is not a raw id.
 func NewScope(teams, workspaces []string) (*Scope, error) {
 	for _, id := range slices.Concat(teams, workspaces) {
 		if !IsRawID(id) {
@@ -48,7 +51,8 @@ func set(ids []string) map[string]bool {
 	return s
 }
 
-// describe writes a set of raw ids, which are digits: no other set has the same text.
+// describe returns a text for a set of raw ids. Different sets have different texts, because raw
+// ids are digits.
 func describe(what string, ids map[string]bool) string {
 	if ids == nil {
 		return what + ": any"
@@ -56,7 +60,7 @@ func describe(what string, ids map[string]bool) string {
 	return what + ": " + fmt.Sprint(slices.Sorted(maps.Keys(ids)))
 }
 
-// String returns a text that is the same for equal scopes only; empty for nil.
+// String returns a text that only equal scopes share. It is empty for a nil Scope.
 func (s *Scope) String() string {
 	if s == nil {
 		return ""
@@ -64,15 +68,15 @@ func (s *Scope) String() string {
 	return s.text
 }
 
-// team reports whether a team is inside, by its raw id.
+// team reports whether a team, given by its raw id, is within the scope.
 func (s *Scope) team(id string) bool { return s == nil || s.teams[id] }
 
-// workspace reports whether a workspace is inside, by its raw id and its team's.
+// workspace reports whether a workspace is within the scope, given its raw id and that of its team.
 func (s *Scope) workspace(id, team string) bool {
 	switch {
 	case s == nil:
 		return true
-	case !IsRawID(id): // nothing could be said to belong to it
+	case !IsRawID(id): // its records could not be matched to it
 		return false
 	case s.workspaces != nil:
 		return s.workspaces[id]
@@ -80,12 +84,12 @@ func (s *Scope) workspace(id, team string) bool {
 	return s.teams[team]
 }
 
-// hides reports whether a workspace is outside, as far as its id can tell.
-func (s *Scope) hides(workspaceID string) bool {
+// excludes reports whether the id alone shows that a workspace is outside the scope.
+func (s *Scope) excludes(workspaceID string) bool {
 	return s != nil && s.workspaces != nil && IsRawID(workspaceID) && !s.workspaces[workspaceID]
 }
 
-// credential stands for the token and what of it may be seen.
+// credential returns a value that identifies the token together with the scope.
 func (s *Scope) credential(t Token) credential {
 	if s == nil {
 		return t.credential()
@@ -93,8 +97,7 @@ func (s *Scope) credential(t Token) credential {
 	return digest(string(t), s.text)
 }
 
-// Within returns a client that sees of all that its token reaches only what is in
-// the scope.
+// Within returns a client that sees only the part of its token's reach that is in the scope.
 func (c *Client) Within(s *Scope) *Client {
 	within := *c
 	within.scope = s
@@ -102,44 +105,43 @@ func (c *Client) Within(s *Scope) *Client {
 	return &within
 }
 
-// Scoped reports whether there is anything that the client must not see. What a
-// caller says of a place then has to be found out instead.
+// Scoped reports whether the client has a scope. A scoped client looks up where records belong
+// instead of trusting its caller.
 func (c *Client) Scoped() bool { return c.scope != nil }
 
-// SeesTeam reports whether a team with this raw id, if there is one, may be seen.
+// SeesTeam reports whether the client may see the team with this raw id. The team need not exist.
 func (c *Client) SeesTeam(id string) bool { return c.scope.team(id) }
 
-// NotThere is the one answer for what does not exist and for what must not be seen.
-func NotThere() *Error { return NewError(NotFound, "There is no such record.") }
+// RecordNotFound returns the error for records that do not exist or that the client must not see.
+// Both look the same to a caller.
+func RecordNotFound() *Error { return NewError(NotFound, "There is no such record.") }
 
-// Forgo counts a call that is not made, for a client that must not see everything: what
-// it takes to find out that something is another's is what it takes where there is
-// nothing.
-func (c *Client) Forgo(ctx context.Context) {
+// CountSkippedCall counts a call that is not made against a scoped client's allowance. A record of
+// another owner then costs as many calls as one that does not exist.
+func (c *Client) CountSkippedCall(ctx context.Context) {
 	if a := allowanceOf(ctx); a != nil && c.Scoped() {
 		a.spend()
 	}
 }
 
-// maxHiddenPages ends the walk through a list of which next to nothing may be seen.
+// maxHiddenPages bounds the pages of a list whose rows are nearly all hidden.
 const maxHiddenPages = 500
 
-// visible returns a page of a list whose hidden rows fetch leaves out. all, if not 0,
-// is how many others there can be. The list is walked from its beginning: where it goes on
-// is told by a row that may be seen, so that a cursor cannot be used to ask whether
-// there is another one.
-func visible[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), all int) (*Page[T], error) {
+// visiblePage returns a page of a list from which fetch removes hidden rows. most, if not 0, is the
+// largest possible number of visible rows. The list is always walked from its beginning, and its
+// cursors are visible rows. A cursor therefore cannot be used to test whether a hidden row exists.
+func visiblePage[T any, P keyed[T]](ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error), most int) (*Page[T], error) {
 	after := q.After
 	q.After = ""
 	var pager Pager[T]
 	var rows []*T
 	for range maxHiddenPages {
-		page, err := pager.Turn(ctx, q, fetch)
+		page, err := pager.Next(ctx, q, fetch)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, page.Rows...)
-		if page.Next == "" || all > 0 && len(rows) >= all {
+		if page.Next == "" || most > 0 && len(rows) >= most {
 			break
 		}
 		q.After = page.Next

@@ -6,24 +6,24 @@ import (
 	"fmt"
 )
 
-// Records take several times the memory of the JSON they come from: three bytes, "{},",
-// become a struct of hundreds. These bounds keep a body from being decoded that would
-// take much more than its own size. They are far above anything that the API sends.
+// Decoded records take several times the memory of their JSON: the three bytes "{}," become a
+// struct of hundreds. These limits reject bodies that would take much more memory than their size.
+// They are far above real responses.
 const (
-	// maxRows is the most rows of a page. Pages have 20 (API.md §3.1); only a few lists
-	// that are not paged can have more.
+	// maxRows is the maximum number of rows of a page. Pages have 20 (API.md §3.1); only a few
+	// lists without pages can have more.
 	maxRows = 1000
-	// maxObjects is the most objects and arrays of an answer, and maxValues the most
-	// values: members of objects, elements of arrays.
+	// maxObjects is the maximum number of objects and arrays of a response. maxValues is the
+	// maximum number of values, counting members of objects and elements of arrays.
 	maxObjects = 100_000
 	maxValues  = 1_000_000
-	// smallBody is the size up to which a body is decoded without a look at its values:
-	// it cannot become large. Nearly all are smaller.
+	// smallBody is the size up to which the values of a body need no check. Nearly all bodies are
+	// smaller.
 	smallBody = 64 << 10
 )
 
-// checkSize returns an error if a body holds more than is decoded. It looks only for
-// brackets, commas and strings, allocates nothing, and stops at the first excess.
+// checkSize returns an error if a body exceeds the limits. It scans only brackets, commas and
+// strings, allocates nothing, and stops at the first excess.
 func checkSize(body []byte) error {
 	if len(body) <= smallBody {
 		return nil
@@ -35,7 +35,7 @@ func checkSize(body []byte) error {
 		case '"':
 			s := scanner{text: body, at: i}
 			if !s.quoted() {
-				return nil // not JSON, as the decoder will find
+				return nil // not JSON; the decoder reports it
 			}
 			i = s.at - 1
 		case '[', '{':
@@ -51,23 +51,23 @@ func checkSize(body []byte) error {
 		}
 		switch {
 		case list && rows >= maxRows:
-			return tooLarge(fmt.Sprintf("%d rows", maxRows), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d rows", maxRows), errDecodeLimits)
 		case objects > maxObjects:
-			return tooLarge(fmt.Sprintf("%d objects", maxObjects), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d objects", maxObjects), errDecodeLimits)
 		case values > maxValues:
-			return tooLarge(fmt.Sprintf("%d values", maxValues), errTooMuch)
+			return tooLarge(fmt.Sprintf("%d values", maxValues), errDecodeLimits)
 		}
 	}
 	return nil
 }
 
-var errTooMuch = errors.New("answer exceeds the limits of decoding")
+var errDecodeLimits = errors.New("response exceeds the decoding limits")
 
-// tooLarge is the error of an answer that is larger than is read. The number of rows of a
-// page cannot be chosen, so that ids are the only way to a smaller answer.
+// tooLarge is the error of a response that exceeds a limit. It recommends ids, because the number
+// of rows of a page is fixed.
 func tooLarge(most string, cause error) *Error {
-	return &Error{Code: Unavailable, Message: "ClickFunnels sent a longer answer than is read, which is " + most + " at most. " +
-		"Ask for these records by their ids, one or a few in a request.", cause: cause}
+	return &Error{Code: Unavailable, Message: "ClickFunnels sent a response over the limit of " + most + ". " +
+		"Request these records by their ids, one or a few at a time.", cause: cause}
 }
 
 // bytesText returns a number of bytes as text.
@@ -78,5 +78,5 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// withoutBOM returns the text without the byte order mark that some servers put before it.
+// withoutBOM removes the byte order mark that some servers send.
 func withoutBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }

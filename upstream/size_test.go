@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestPagesAreBounded decodes bodies of 16 MiB and less whose records would take many
-// times as much memory.
-func TestPagesAreBounded(t *testing.T) {
+// TestDecodingIsBounded decodes bodies of at most 16 MiB whose records would take many times as
+// much memory.
+func TestDecodingIsBounded(t *testing.T) {
 	all := NewProjection(func(string) bool { return true })
 	list := func(item string, n int) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
 	for _, test := range []struct {
@@ -43,8 +43,8 @@ func TestPagesAreBounded(t *testing.T) {
 	}
 }
 
-// TestLargePages decodes pages far larger than any that the API sends.
-func TestLargePages(t *testing.T) {
+// TestLargePagesAreDecoded decodes pages far larger than any that the API sends.
+func TestLargePagesAreDecoded(t *testing.T) {
 	var b strings.Builder
 	for row := range 20 {
 		fmt.Fprintf(&b, `,{"id":%d,"tags":[{"id":0}`, row+1)

@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// Teams lists the teams that the token reaches.
+// Teams lists the teams that the token reaches, within the client's scope.
 func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Team], error) {
-		return list[Team](ctx, c, onAccounts, q, "teams")
+		return fetchPage[Team](ctx, c, onAccounts, q, "teams")
 	}
 	if !c.Scoped() {
 		return fetch(ctx, q)
@@ -16,25 +16,25 @@ func (c *Client) Teams(ctx context.Context, q Query) (*Page[Team], error) {
 	if len(c.scope.teams) == 0 {
 		return &Page[Team]{}, nil
 	}
-	return visible(ctx, q, fetch, len(c.scope.teams))
+	return visiblePage(ctx, q, fetch, len(c.scope.teams))
 }
 
 // Team fetches a team by its raw or public id.
 func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 	if IsRawID(id) && !c.scope.team(id) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
-	return one[Team](ctx, c, onAccounts, "teams", id)
+	return fetchRecord[Team](ctx, c, onAccounts, "teams", id)
 }
 
-// UpdateTeam changes a team, given by its raw or public id, with the attributes of the
-// body `team` (API.md §5).
+// UpdateTeam changes a team, given by its raw or public id, with the attributes of the body `team`
+// (API.md §5). Attributes that are absent stay unchanged.
 func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Team, error) {
 	if c.Scoped() {
 		if _, err := c.Team(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	row, _, err := written[Team](ctx, c, http.MethodPut, onAccounts, []string{"teams", id}, "team", attributes, true)
+	row, _, err := writeRecord[Team](ctx, c, http.MethodPut, onAccounts, []string{"teams", id}, "team", attributes, true)
 	return row, err
 }

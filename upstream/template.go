@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// DefaultURLTemplate is where the real API answers (API.md §1).
+// DefaultURLTemplate is the URL of the real API (API.md §1).
 const DefaultURLTemplate = "https://{subdomain}.myclickfunnels.com/api/v2"
 
-// accounts is the host of teams, users and workspaces; all else lives on the
-// workspace's own subdomain (API.md §1).
+// accounts is the subdomain of teams, users and workspaces. Other records are on the workspace's
+// own subdomain (API.md §1).
 const accounts = "accounts"
 
 const placeholder = "{subdomain}"
 
-// dnsLabel is one label of a host name (RFC 1123). Whatever names a subdomain,
-// a caller, an id or ClickFunnels itself, has to be one, so that it can never
-// move a call to another host or path.
+// dnsLabel matches one label of a host name (RFC 1123). Every subdomain must match it, whether it
+// comes from a caller, an id or ClickFunnels. It can then never redirect a call to another host or
+// path.
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// ParseSubdomain returns the subdomain in lower case, or an error with the code
-// BadUserInput when it is not exactly one DNS label.
+// ParseSubdomain returns the subdomain in lower case. It returns an error with the code
+// BadUserInput if it is not exactly one DNS label.
 func ParseSubdomain(s string) (string, error) {
 	label := strings.ToLower(s)
 	if !dnsLabel.MatchString(label) {
@@ -34,26 +34,25 @@ func ParseSubdomain(s string) (string, error) {
 	return label, nil
 }
 
-// urlTemplate is the one place where a URL's scheme, host and base path come
-// from.
+// urlTemplate is the only source of a URL's scheme, host and base path.
 type urlTemplate struct {
 	before, after string    // around the placeholder; after is empty without one
-	labels        [2]string // what stands around the subdomain in a label
-	perWorkspace  bool      // whether there is a placeholder
+	labels        [2]string // text around the subdomain in host labels
+	perWorkspace  bool      // has a placeholder
 }
 
-// CheckTemplate returns an error of one line if a URL template cannot be used.
+// CheckTemplate returns a one-line error if a URL template is invalid.
 func CheckTemplate(s string) error {
 	_, err := parseTemplate(s)
 	return err
 }
 
-// parseTemplate checks a template such as [DefaultURLTemplate]. The
-// placeholder may stand in the host, in the path, or nowhere. Plain http is
-// refused unless the host is loopback, since the token would travel in clear.
+// parseTemplate validates a template such as [DefaultURLTemplate]. The placeholder may be in the
+// host, in the path, or absent. Plain http is refused unless the host is loopback, because the
+// token would travel unencrypted.
 func parseTemplate(s string) (urlTemplate, error) {
 	var none urlTemplate
-	if strings.Contains(s, "@") { // a user, and with it perhaps a password, to be repeated nowhere
+	if strings.Contains(s, "@") { // do not repeat a user name, which may come with a password
 		return none, errors.New("upstream URL must be a host and a path only: no user, query or fragment")
 	}
 	if n := strings.Count(s, placeholder); n > 1 {
@@ -76,9 +75,9 @@ func parseTemplate(s string) (urlTemplate, error) {
 	case strings.ContainsAny(u.Path, "{}") || strings.Contains(u.Hostname(), "{"):
 		return none, fmt.Errorf("upstream URL %q may hold one placeholder, %s, and no other", s, placeholder)
 	case u.Port() != "" && !validPort(u.Port()):
-		return none, fmt.Errorf("upstream URL %q has a port that there is not", s)
+		return none, fmt.Errorf("upstream URL %q has an invalid port", s)
 	case strings.Contains(before, "//") && !strings.Contains(before[strings.Index(before, "//")+2:], "/") && perWorkspace && !strings.HasPrefix(after, "."):
-		return none, fmt.Errorf("upstream URL %q leaves the whole host to %s: name the domain behind it", s, placeholder)
+		return none, fmt.Errorf("upstream URL %q must not leave the whole host to %s: add a domain", s, placeholder)
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
 		return none, fmt.Errorf("upstream URL %q is plain http to a host that is not loopback: the token would travel unencrypted", s)
 	}
@@ -102,8 +101,8 @@ func (t urlTemplate) trimmed() urlTemplate {
 	return t
 }
 
-// IsLoopback reports whether the host is this machine: localhost and names below
-// it (RFC 6761), 127.0.0.0/8, ::1.
+// IsLoopback reports whether the host is this machine: localhost and names below it (RFC 6761),
+// 127.0.0.0/8, ::1.
 func IsLoopback(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -113,8 +112,8 @@ func IsLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// url returns the address of a path below the API's base. The subdomain has
-// been through [ParseSubdomain]; each segment is checked here.
+// url returns the URL of a path below the API's base. [ParseSubdomain] must have accepted the
+// subdomain. url checks each segment.
 func (t urlTemplate) url(subdomain string, segments []string, query string) (string, error) {
 	var b strings.Builder
 	b.Grow(len(t.before) + len(t.after) + len(subdomain) + len(query) + 64)
@@ -125,7 +124,7 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 	}
 	for _, segment := range segments {
 		if !pathSegment(segment) {
-			return "", NewError(BadUserInput, "An id is made of letters, digits, \"-\" and \"_\" only.")
+			return "", NewError(BadUserInput, "An id consists of letters, digits, \"-\" and \"_\" only.")
 		}
 		b.WriteByte('/')
 		b.WriteString(segment)
@@ -137,8 +136,8 @@ func (t urlTemplate) url(subdomain string, segments []string, query string) (str
 	return b.String(), nil
 }
 
-// label names the host of a subdomain for observers: with the subdomain behind it where the
-// template has that in its path.
+// label returns the host's name for observers. It includes the subdomain if the template has it in
+// the path.
 func (t urlTemplate) label(subdomain string) string {
 	if !t.perWorkspace {
 		return strings.TrimSuffix(t.labels[0], "/")
@@ -149,8 +148,8 @@ func (t urlTemplate) label(subdomain string) string {
 // maxSegmentBytes is far above any id of the API.
 const maxSegmentBytes = 128
 
-// pathSegment reports whether s can be a path segment as it stands: no escape,
-// no dot, no slash, so that it cannot lead to another path.
+// pathSegment reports whether s can be a path segment as it is. It must contain no escape, dot or
+// slash, so that it cannot lead to another path.
 func pathSegment(s string) bool {
 	if s == "" || len(s) > maxSegmentBytes {
 		return false

@@ -2,7 +2,7 @@ package upstream
 
 import "testing"
 
-// TestHostLabel names the host of a subdomain, whatever template it is of.
+// TestHostLabel checks the host's label for several templates.
 func TestHostLabel(t *testing.T) {
 	for template, want := range map[string]string{
 		DefaultURLTemplate:                         "acme-1.myclickfunnels.com",

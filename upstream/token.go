@@ -8,15 +8,14 @@ import (
 	"log/slog"
 )
 
-// redacted is what a secret looks like wherever it is printed.
+// redacted replaces secrets wherever they are printed.
 const redacted = "***"
 
-// Token is a ClickFunnels API token. Printed, logged or encoded in any way it
-// shows as "***"; only the Authorization header carries its text.
+// Token is a ClickFunnels API token. It prints, logs and encodes as "***". Only the Authorization
+// header carries its text.
 type Token string
 
-// Format implements [fmt.Formatter] for every verb, so that no format string
-// can print the token.
+// Format implements [fmt.Formatter] for every verb, so that no format string prints the token.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText implements [encoding.TextMarshaler] without revealing the token.
@@ -25,11 +24,11 @@ func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue implements [slog.LogValuer] without revealing the token.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// maxTokenBytes is far above any token that ClickFunnels hands out.
+// maxTokenBytes is far above the length of any ClickFunnels token.
 const maxTokenBytes = 4096
 
-// Valid reports whether the token can stand in a header: printable ASCII
-// without spaces, not empty, not absurdly long.
+// Valid reports whether the token can be sent in a header: printable ASCII without spaces, not
+// empty, and at most 4096 bytes.
 func (t Token) Valid() bool {
 	if t == "" || len(t) > maxTokenBytes {
 		return false
@@ -42,17 +41,17 @@ func (t Token) Valid() bool {
 	return true
 }
 
-// credential stands for a token where one is remembered, so that memory keyed
-// by it holds no secret.
+// credential is a hash that identifies a token. Maps keyed by it contain no secret.
 type credential [sha256.Size]byte
 
-// credential is of what the header Authorization says, as replicas name lanes and answers.
+// credential is the hash of the Authorization header. Shared limiters and responses are named after
+// it.
 func (t Token) credential() credential { return digest(t.authorization()) }
 
 func (t Token) authorization() string { return "Bearer " + string(t) }
 
-// digest returns the hash of fields, each behind its length, so that no other fields
-// have the same one.
+// digest returns the hash of length-prefixed fields, so that different fields have different
+// hashes.
 func digest(fields ...string) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	for _, field := range fields {

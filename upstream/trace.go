@@ -9,36 +9,35 @@ import (
 	"time"
 )
 
-// Origin is where the answer to a call came from.
+// Origin is the source of a response.
 type Origin string
 
-// The origins of answers.
+// Sources of responses.
 const (
 	// FromNetwork is a call to ClickFunnels.
 	FromNetwork Origin = "network"
-	// FromOther is the answer to the same call of another request.
+	// FromOther is the response to an identical call of another caller.
 	FromOther Origin = "coalesced"
-	// FromCache is an answer that was kept.
+	// FromCache is a cached response.
 	FromCache Origin = "cache"
 )
 
-// Call is a REST call that has come to an end. What it tells holds no id and no value of a
-// filter.
+// Call is a finished REST call. It contains no ids and no filter values in its exported fields and
+// methods.
 type Call struct {
 	Method string
-	// Host is where it went, with the subdomain behind it where a URL template has that
-	// in its path.
+	// Host is the called host, with the subdomain if the URL template has it in the path.
 	Host string
-	// Accounts says that this is the host of teams and workspaces, and no workspace's own.
+	// Accounts reports whether it went to the accounts host and not to a workspace's host.
 	Accounts bool
-	// Status is that of the answer, 0 without one.
+	// Status is the status of the response, 0 without one.
 	Status int
 	Origin Origin
-	// Took is how long it took, with all attempts and the waiting for the pace.
+	// Took is the duration, including all attempts and the time in the limiter's queue.
 	Began time.Time
 	Took  time.Duration
-	// Chain is how many calls were needed one after another up to this one, which is
-	// included; 0 where nobody counts.
+	// Chain is the length of the chain of calls up to this one, which is included. It is 0 if the
+	// context does not count calls.
 	Chain int
 
 	segments []string
@@ -48,11 +47,11 @@ type Call struct {
 // Path returns the path's template, such as /workspaces/{id}/contacts.
 func (c Call) Path() string { return pathTemplate(c.segments) }
 
-// Parameters returns the names of the query's parameters, such as filter[id].
+// Parameters returns the names of the query parameters, such as filter[id].
 func (c Call) Parameters() []string { return parameters(c.query) }
 
-// Trace writes down the calls of a request. It is safe for concurrent use; make one for
-// each request with [NewTrace].
+// Trace records the calls of a request. It is safe for concurrent use. Make one for each request
+// with [NewTrace].
 type Trace struct {
 	began time.Time
 
@@ -60,23 +59,23 @@ type Trace struct {
 	calls []Call
 }
 
-// NewTrace returns a trace that begins now.
+// NewTrace returns a trace that starts now.
 func NewTrace() *Trace { return &Trace{began: time.Now()} }
 
 type traceKey struct{}
 
-// WithTrace returns a context whose calls are written down, each with its chain.
+// WithTrace returns a context whose calls are recorded, with their chains.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return AfterChain(context.WithValue(ctx, traceKey{}, t), 0)
 }
 
-// TraceOf returns the trace of a context, nil if it has none.
+// TraceOf returns the trace of a context; nil without one.
 func TraceOf(ctx context.Context) *Trace {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
 	return t
 }
 
-// Calls returns the calls that have come to an end, in the order in which they began.
+// Calls returns the finished calls in the order in which they began.
 func (t *Trace) Calls() []Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,7 +84,7 @@ func (t *Trace) Calls() []Call {
 	return calls
 }
 
-// Began returns when the trace began.
+// Began returns the start of the trace.
 func (t *Trace) Began() time.Time { return t.began }
 
 func (t *Trace) add(c Call) {
@@ -94,8 +93,8 @@ func (t *Trace) add(c Call) {
 	t.calls = append(t.calls, c)
 }
 
-// LongestChain returns how many of the calls had to be made one after another, since each needed
-// the answer of the one before it. It does not matter where an answer came from.
+// LongestChain returns the length of the longest chain of calls, each of which needed the response
+// to the one before. The origins of the responses do not matter.
 func LongestChain(calls []Call) (longest int) {
 	for _, c := range calls {
 		longest = max(longest, c.Chain)
@@ -103,8 +102,8 @@ func LongestChain(calls []Call) (longest int) {
 	return longest
 }
 
-// words are the segments of paths that are none of ids.
-var words = func() map[string]bool {
+// pathWords holds the path segments that are not ids.
+var pathWords = func() map[string]bool {
 	all := make(map[string]bool)
 	for _, word := range append(resourceWords, "upsert", "gdpr_destroy") {
 		all[word] = true
@@ -112,15 +111,15 @@ var words = func() map[string]bool {
 	return all
 }()
 
-// usualPath is room for a path's template, in bytes.
-const usualPath = 64
+// pathTemplateSize is the initial capacity for a path's template, in bytes.
+const pathTemplateSize = 64
 
-// pathTemplate returns a path without its ids.
+// pathTemplate returns a path with its ids replaced by {id}.
 func pathTemplate(segments []string) string {
 	var b strings.Builder
-	b.Grow(usualPath)
+	b.Grow(pathTemplateSize)
 	for _, segment := range segments {
-		if !words[segment] {
+		if !pathWords[segment] {
 			segment = "{id}"
 		}
 		b.WriteByte('/')

@@ -9,24 +9,23 @@ import (
 	"time"
 )
 
-// Connections: a nested query fans out into hundreds of calls to one or to many
-// hosts. The cap per host keeps a flood from using up the process's file
-// descriptors. As many are kept idle, since a new one costs a TLS handshake: with
-// half as many kept, thirty nested queries at a time spent a twentieth of their
-// CPU on connections that were closed only to be opened again.
+// A nested query makes hundreds of calls to one or many hosts. The limit per host keeps a flood of
+// calls from exhausting the process's file descriptors. The same number is kept idle, because a new
+// connection costs a TLS handshake. With half as many, thirty concurrent nested queries spent a
+// twentieth of their CPU on connections that were closed and reopened.
 const (
 	maxIdleConns    = 1024
 	maxConnsPerHost = 512
-	// readBuffer holds a whole page of 20 rows, so that it is read at once.
+	// readBuffer holds a page of 20 rows, so that one read suffices.
 	readBuffer = 32 << 10
-	// An HTTP/2 connection that has been silent for pingAfter is pinged, and closed when the
-	// ping is not answered within pingTimeout. Without pings, net/http keeps sending calls
-	// to a dead connection until the operating system gives it up, after minutes.
+	// An HTTP/2 connection that is silent for pingAfter is pinged. It is closed if the ping is not
+	// answered within pingTimeout. Without pings, net/http keeps using a dead connection until the
+	// operating system closes it after minutes.
 	pingAfter   = 3 * time.Second
 	pingTimeout = 3 * time.Second
 )
 
-// NewTransport returns the transport that clients use by default.
+// NewTransport returns the default transport of clients.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -47,9 +46,8 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// localAddress makes names below localhost reach this machine without asking a
-// resolver, as RFC 6761 wants: a template such as
-// http://{subdomain}.localhost:9000 works everywhere.
+// localAddress resolves names below localhost to this machine, as RFC 6761 requires. A template
+// such as http://{subdomain}.localhost:9000 therefore works everywhere.
 func localAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || !strings.HasSuffix(strings.ToLower(host), ".localhost") {
@@ -58,8 +56,8 @@ func localAddress(address string) string {
 	return net.JoinHostPort("localhost", port)
 }
 
-// proxy is the environment's, but never for plain http: that is loopback only,
-// and the token would reach the proxy in clear.
+// proxy returns the proxy of the environment for https. Plain http, which is allowed for loopback
+// only, uses none, because the token would reach the proxy unencrypted.
 func proxy(r *http.Request) (*url.URL, error) {
 	if r.URL.Scheme == "http" {
 		return nil, nil //nolint:nilnil // what http.Transport takes for "no proxy"

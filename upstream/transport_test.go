@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// relay forwards TCP connections to an address. Freeze stops the connections of the moment
-// for good, without closing them; later ones work.
+// relay forwards TCP connections to an address. freeze stops the current connections without
+// closing them; later ones work.
 type relay struct {
 	net.Listener
 	to string
 
 	mu     sync.Mutex
-	active []*atomic.Bool // of each connection, whether it is frozen
+	active []*atomic.Bool // one for each connection: is it frozen
 }
 
 func newRelay(t *testing.T, to string) *relay {
@@ -57,7 +57,7 @@ func (r *relay) serve(t *testing.T) {
 			for {
 				n, err := from.Read(buf)
 				if frozen.Load() && err == nil {
-					continue // it arrives here, and goes no further
+					continue // received but not forwarded
 				}
 				if frozen.Load() {
 					return
@@ -82,8 +82,8 @@ func (r *relay) freeze() int {
 	return len(r.active)
 }
 
-// TestSilentHTTP2ConnectionIsReplaced freezes the connection that all calls share. They are
-// repeated on a new one within seconds, and the host does not count as dead.
+// TestSilentHTTP2ConnectionIsReplaced freezes the connection that all calls share. The calls are
+// retried on a new connection within seconds, and the breaker stays closed.
 func TestSilentHTTP2ConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
 	var http1 atomic.Int64
@@ -113,7 +113,7 @@ func TestSilentHTTP2ConnectionIsReplaced(t *testing.T) {
 	}
 	began := time.Now()
 	var wait sync.WaitGroup
-	for i := range 4 * deadCalls {
+	for i := range 4 * breakerMinCalls {
 		wait.Go(func() {
 			if _, err := c.Team(t.Context(), fmt.Sprint(i+1)); err != nil {
 				t.Error(err)

@@ -7,36 +7,36 @@ import (
 	"sync"
 )
 
-// RowType describes the rows of one type of the graph. The types are generated from the
-// description in schema/.
+// RowType describes the rows of one GraphQL type. The types are generated from the description in
+// schema/.
 type RowType struct {
 	name string
-	kind Kind // empty for a part of a record
-	// parent is the key that names the workspace or team; empty if there is none.
+	kind Kind // empty for parts of records
+	// parent is the key of the workspace's or team's id; empty without one.
 	parent string
 	naming naming
 	keys   []key // by slot
-	// composed says that the objects are made of keys of the row around them.
+	// composed reports whether the type's objects consist of keys of the surrounding row.
 	composed bool
 
 	fields    map[string]*RowField
 	all, stub *layout
-	// hook completes a row before its children are looked at. It may be nil.
+	// hook fixes a row before its child rows are processed. It may be nil.
 	hook func(*Row)
 }
 
-// naming says whether rows name the workspace or team that they belong to.
+// naming reports whether rows name the workspace or team that they belong to.
 type naming byte
 
 const (
 	namedAlways naming = 1 + iota
-	// namedSometimes is for rows that mostly do not name it.
+	// namedSometimes is for rows that mostly omit it.
 	namedSometimes
-	// namedIgnored is for rows whose own word is not believed.
+	// namedIgnored is for rows whose value is not trusted.
 	namedIgnored
 )
 
-// shape is how the value of a key is read.
+// shape is the way in which a key's value is decoded.
 type shape byte
 
 const (
@@ -49,50 +49,50 @@ const (
 	asMembers
 	asRow
 	asRows
-	// asAmount is a decimal, which gets at least two decimals.
+	// asAmount is a decimal, written with at least two decimals.
 	asAmount
-	// asCode is a text in upper case.
+	// asCode is a text, written in upper case.
 	asCode
-	// asPresence keeps only whether there is a value.
+	// asPresence keeps only whether the value is null.
 	asPresence
 )
 
-// key is one key of a row.
+// key describes one key of a row.
 type key struct {
 	name  string
 	shape shape
-	of    string // name of the type of rows below
-	// field is the graph's field with the value, and raw the one with the API's own word
-	// of an enum; empty if there is none.
+	of    string // name of the child rows' type
+	// field is the GraphQL field with the value. raw is the field with the API's own word for an
+	// enum. Either may be empty.
 	field, raw string
 	required   bool
-	words      []string // of the enum
-	// also are further fields that the key is needed for, by their names as keys.
+	words      []string // values of the enum
+	// also lists other fields that need the key, in snake case.
 	also []string
-	// expand says that the key is sent only when asked for (API.md §3.5).
+	// expand marks keys that are sent only on request (API.md §3.5).
 	expand bool
-	// id is the key that holds the id of the record below.
+	// id is the key with the id of the embedded record.
 	id string
-	// around is the key of the row around a composed object that holds the value; a star in
-	// it stands for the key of the object.
+	// around is the key of the surrounding row that holds the value of a composed object's member.
+	// A star in it stands for the key of the object.
 	around string
-	// naming overrides the naming of the type below.
+	// naming overrides the naming of the child rows' type.
 	naming naming
 
 	isID bool
 	typ  *RowType
 }
 
-// isAlwaysWanted reports whether the client itself needs a key.
+// isAlwaysWanted reports whether the client itself needs the key.
 func (k *key) isAlwaysWanted() bool {
 	return k.name == "id" || k.name == "subdomain" || strings.HasSuffix(k.name, "_id") || strings.HasSuffix(k.name, "_ids")
 }
 
-// isRow reports whether the key holds rows.
+// isRow reports whether the value consists of rows.
 func (k *key) isRow() bool { return k.shape == asRow || k.shape == asRows }
 
-// namingBelow returns whether the rows below name the workspace that they belong to.
-func (k *key) namingBelow() naming {
+// childNaming returns whether the child rows name their workspace.
+func (k *key) childNaming() naming {
 	if k.naming != 0 {
 		return k.naming
 	}
@@ -124,44 +124,45 @@ func init() { //nolint:gochecknoinits // types refer to each other
 	}
 }
 
-// TypeByName returns the type of the graph with the name; nil if its objects are no rows.
+// TypeByName returns the GraphQL type with the name; nil if its objects are not rows.
 func TypeByName(name string) *RowType { return typesByName[name] }
 
-// TypeOf returns the type of the records T, such as [Contact]. It panics for other types.
+// TypeOf returns the type of a record type T, such as [Contact]. It panics for other types.
 func TypeOf[T any]() *RowType { return any((*T)(nil)).(typed).describe() }
 
-// Name returns the name of the type in the graph.
+// Name returns the type's name in the GraphQL schema.
 func (t *RowType) Name() string { return t.name }
 
-// Kind returns the kind of the type's records; empty for parts, which have no address.
+// Kind returns the kind of the type's records. It is empty for parts of records, which have no
+// address.
 func (t *RowType) Kind() Kind { return t.kind }
 
-// NamesWorkspace reports whether records say which workspace they belong to.
+// NamesWorkspace reports whether records always name their workspace or team.
 func (t *RowType) NamesWorkspace() bool { return t.parent != "" && t.naming == namedAlways }
 
-// Field returns a field of the graph's type that a row holds the value of; nil for
-// relations, lists of other records and `id`.
+// Field returns a GraphQL field whose value a row holds. It returns nil for relations, lists of
+// other records and `id`.
 func (t *RowType) Field(name string) *RowField { return t.fields[name] }
 
-// layout is which keys of a type are wanted. Rows hold the values of no others.
+// layout is the set of wanted keys of a type. Rows hold only their values.
 type layout struct {
 	typ       *RowType
 	keys      []*key // by position
 	positions map[string]int
-	bySlot    []int // positions; -1 if the key is not wanted
+	bySlot    []int // positions; -1 for unwanted keys
 	parts     map[string]part
 	expand    []string
 }
 
-// part is a composed object: it is made of keys of the row around it.
+// part is a composed object, which consists of keys of the surrounding row.
 type part struct {
 	typ       *RowType
-	positions []int // of its keys in the row around
+	positions []int // of its keys in the surrounding row
 }
 
-// presence is the key of members of a part that are not wanted, but decide whether it is
-// null; see [Row.part].
-var presence = &key{shape: asPresence}
+// presenceKey replaces the unwanted members of a part. Whether they are null decides whether the
+// part is null; see [Row.part].
+var presenceKey = &key{shape: asPresence}
 
 func (t *RowType) layout(want func(*key) bool) *layout {
 	l := &layout{typ: t, positions: make(map[string]int), bySlot: make([]int, len(t.keys)), parts: make(map[string]part)}
@@ -183,54 +184,54 @@ func (t *RowType) layout(want func(*key) bool) *layout {
 	return l
 }
 
-// addPart adds the keys of the object that a key stands for.
+// addPart adds the keys of a composed object.
 func (l *layout) addPart(k *key, want func(*key) bool) {
 	p := part{typ: k.typ}
 	for slot := range k.typ.keys {
 		member := &k.typ.keys[slot]
 		name := strings.ReplaceAll(member.around, "*", k.name)
 		if !want(member) {
-			member = presence
+			member = presenceKey
 		}
 		p.positions = append(p.positions, l.add(name, member))
 	}
 	l.parts[k.name] = p
 }
 
-// add returns the position of a key, which several parts can share.
+// add returns the position of a key. Several parts can share it.
 func (l *layout) add(name string, k *key) int {
 	position, known := l.positions[name]
 	switch {
 	case !known:
 		position = len(l.keys)
 		l.positions[name], l.keys = position, append(l.keys, k)
-	case k != presence:
+	case k != presenceKey:
 		l.keys[position] = k
 	}
 	return position
 }
 
-// Projection is which keys of records are wanted: a contact has nearly thirty, and most
-// callers look at a few. It is made once for many calls, and safe for concurrent use.
+// Projection selects the wanted keys of records. A contact has nearly thirty keys, and most callers
+// need a few. Make one for many calls. It is safe for concurrent use.
 type Projection struct {
 	want    func(key string) bool
-	layouts sync.Map // of *layout, by *RowType
+	layouts sync.Map // *RowType → *layout
 }
 
-// NewProjection returns the projection to the keys that want accepts. want is asked once
-// or a few times for each key of each type of record, by several goroutines.
+// NewProjection returns the projection to the keys for which want returns true. want is called a
+// few times for each key of each record type, and must be safe for concurrent use.
 func NewProjection(want func(key string) bool) *Projection { return &Projection{want: want} }
 
-// Only returns a client that decodes the wanted keys of each record and passes over the
-// others. Ids and subdomains are always decoded. Keys that are sent only when asked
-// for (API.md §3.5) are asked for if they are wanted, and never without a projection.
-func (c *Client) Only(p *Projection) *Client {
+// WithProjection returns a client that decodes only the wanted keys of records. It always decodes
+// ids and subdomains. Wanted keys that are sent only on request (API.md §3.5) are requested.
+// Without a projection, they never are.
+func (c *Client) WithProjection(p *Projection) *Client {
 	only := *c
 	only.projection = p
 	return &only
 }
 
-// layout returns the layout of a type's rows; with a nil Projection, of all keys.
+// layout returns the layout of a type's rows. A nil Projection selects all keys.
 func (p *Projection) layout(t *RowType) *layout {
 	if p == nil {
 		return t.all
@@ -243,8 +244,7 @@ func (p *Projection) layout(t *RowType) *layout {
 	return l
 }
 
-// RowField is a field of the graph whose value is part of a row. It is safe for concurrent
-// use.
+// RowField is a GraphQL field whose value a row holds. It is safe for concurrent use.
 type RowField struct {
 	typ   *RowType
 	key   *key
@@ -252,17 +252,17 @@ type RowField struct {
 	words []string // of an enum
 }
 
-// Of returns the type of the rows that the field holds; nil for scalars and enums.
+// Of returns the type of the field's rows; nil for scalars and enums.
 func (f *RowField) Of() *RowType { return f.key.typ }
 
-// IsList reports whether the field holds a list of rows.
+// IsList reports whether the field is a list of rows.
 func (f *RowField) IsList() bool { return f.key.shape == asRows }
 
-// HasMembers reports whether the field holds the members of a free object; see
+// HasMembers reports whether the field is a list of the members of a free-form object; see
 // [Row.Members].
 func (f *RowField) HasMembers() bool { return f.key.shape == asMembers }
 
-// find returns where the field's value is in a row, which may be of another type that has
+// find returns the position of the field's value in a row. The row may be of another type that has
 // the same key.
 func (f *RowField) find(r *Row) (int, bool) {
 	if r.layout != nil && r.layout.typ == f.typ {
@@ -272,12 +272,12 @@ func (f *RowField) find(r *Row) (int, bool) {
 	return r.position(f.key.name)
 }
 
-// unknownWord is the value of an enum for words that are newer than it.
+// unknownWord is the enum value for words that the schema does not know.
 const unknownWord = `"UNKNOWN"`
 
-// AppendField appends the value of a scalar field, an enum or a list of scalars to b, as
-// it stands in an answer. Nothing is appended for null; a String that is never null is
-// empty where ClickFunnels sent none. It fails for an Int that does not fit into 32 bits.
+// AppendField appends the JSON of a scalar, an enum or a list of scalars to b. null reports that
+// the value is null and nothing was appended. A required String is empty if ClickFunnels sent none.
+// AppendField fails for an Int that does not fit into 32 bits.
 func (r *Row) AppendField(b []byte, f *RowField) (out []byte, null bool, err error) {
 	var value string
 	if position, ok := f.find(r); ok {
@@ -295,14 +295,14 @@ func (r *Row) AppendField(b []byte, f *RowField) (out []byte, null bool, err err
 		}
 		return append(b, unknownWord...), false, nil
 	case f.key.shape == asInt:
-		n, _ := strconv.Atoi(value) // which was written as one
+		n, _ := strconv.Atoi(value) // always valid, because appendValue wrote it
 		b, err = AppendInt(b, n)
 		return b, err != nil, err
 	}
 	return append(b, value...), false, nil
 }
 
-// Child returns the row that a field holds; nil for null.
+// Child returns the row of a field; nil for null.
 func (r *Row) Child(f *RowField) *Record {
 	if f.key.typ.composed {
 		return r.part(f.key.name)
@@ -313,16 +313,16 @@ func (r *Row) Child(f *RowField) *Record {
 	return nil
 }
 
-// Children returns the rows that a field holds; nil for null. They must not be modified.
+// Children returns the rows of a field; nil for null. They must not be modified.
 func (r *Row) Children(f *RowField) []*Record {
 	if position, ok := f.find(r); ok {
-		return r.below(position)
+		return r.childrenAt(position)
 	}
 	return nil
 }
 
-// Members returns the members of the free object that a field holds, in the order in which
-// they were sent: those with the names given, or all if these are nil.
+// Members returns the members of a free-form object in their original order. names selects some of
+// them; nil selects all.
 func (r *Row) Members(f *RowField, names []string) []*CustomAttribute {
 	return r.members(f.key.name, names)
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// TestUnreadableAnswersAreNotCached has a list answered with a page, which is not a list. It
-// is never kept, and what follows it is.
-func TestUnreadableAnswersAreNotCached(t *testing.T) {
+// TestUnreadableResponsesAreNotCached answers a list request with an HTML page. The page is not
+// cached; the response to the retry is.
+func TestUnreadableResponsesAreNotCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := step{status: 200, body: badGateway}
-		c, s := play(t, Config{CacheTTL: time.Minute, Attempts: 2})
+		c, s := scriptedClient(t, Config{CacheTTL: time.Minute, Attempts: 2})
 		s.steps["acme.myclickfunnels.com"] = []step{page, page, page, {status: 200, body: `[{"id":7}]`}}
 		for i, want := range []struct {
 			calls int
@@ -30,11 +30,11 @@ func TestUnreadableAnswersAreNotCached(t *testing.T) {
 	})
 }
 
-// TestUnreadableAnswerIsRepeatedOnceForAll has many wait for the same call, which is answered
-// with something unreadable: the second call is shared as well.
-func TestUnreadableAnswerIsRepeatedOnceForAll(t *testing.T) {
+// TestRetryOfUnreadableResponseIsShared starts many callers of one call with an unreadable
+// response. They also share the retry.
+func TestRetryOfUnreadableResponseIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 200, body: `{`, takes: time.Second}, step{status: 200, body: teamJSON, takes: time.Second})
+		c, s := scriptedClient(t, Config{}, step{status: 200, body: `{`, takes: time.Second}, step{status: 200, body: teamJSON, takes: time.Second})
 		var wait sync.WaitGroup
 		for range 50 {
 			wait.Go(func() {
@@ -50,17 +50,17 @@ func TestUnreadableAnswerIsRepeatedOnceForAll(t *testing.T) {
 	})
 }
 
-// TestRepetitionsOfUnreadableAnswersAreBounded has every answer be unreadable. Repetitions
-// come out of the request's budget of calls and of the budget of retries.
-func TestRepetitionsOfUnreadableAnswersAreBounded(t *testing.T) {
+// TestRetriesOfUnreadableResponsesAreBounded makes every response unreadable. Retries count
+// against the request's allowance and the retry budget.
+func TestRetriesOfUnreadableResponsesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 200, body: badGateway})
+		c, s := scriptedClient(t, Config{}, step{status: 200, body: badGateway})
 		ctx := WithAllowance(t.Context(), &Allowance{Calls: 1})
 		if _, err := c.Team(ctx, "1"); !errors.Is(err, errUnreadable) {
 			t.Error(err)
 		}
 		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls != 1 {
-			t.Errorf("%d calls, and the request may make one", calls)
+			t.Errorf("%d calls, want 1", calls)
 		}
 		const reads = 10 * retryReserve
 		for range reads {

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// appendValue appends a value to b as it stands in an answer, and nothing for null or for
-// a value that makes no sense. It returns false for text that is not JSON.
+// appendValue appends a value to b in the form of a GraphQL response. It appends nothing for null
+// or for a value that cannot be interpreted. It returns false for text that is not JSON.
 func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool) {
 	switch k.shape { //nolint:exhaustive // see below
 	case asTexts:
@@ -68,8 +68,7 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 	return b, true
 }
 
-// twoDecimals returns a decimal with two decimals, or more if it has more. Another text
-// stays as it is.
+// twoDecimals returns a decimal with at least two decimals. Other texts are unchanged.
 func twoDecimals(text string) string {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if digits := strings.TrimPrefix(whole, "-"); digits == "" || strings.Trim(digits+fraction, "0123456789") != "" {
@@ -79,7 +78,7 @@ func twoDecimals(text string) string {
 	return whole + "." + fraction + strings.Repeat("0", max(0, 2-len(fraction)))
 }
 
-// appendTexts appends a list of ids or words without nulls and blanks, which mean nothing.
+// appendTexts appends a list of ids or words. Nulls and blanks are omitted.
 func (k *key) appendTexts(b []byte, kind byte, raw []byte) (out []byte, ok bool) {
 	if kind != '[' {
 		return b, true
@@ -101,9 +100,9 @@ func (k *key) appendTexts(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 	return append(b, ']'), ok
 }
 
-// textOf returns any value as text: a string's content, a number or boolean as it stands,
-// nothing for null, and JSON for an object or an array. Broken UTF-8 is mended. It returns
-// false for text that is not JSON.
+// textOf returns a value as text: the content of a string, numbers and booleans as they are,
+// nothing for null, and JSON for objects and arrays. It repairs invalid UTF-8. It returns false for
+// text that is not JSON.
 func textOf(kind byte, raw []byte) (text []byte, ok bool) {
 	switch kind {
 	case 'n':
@@ -115,14 +114,14 @@ func textOf(kind byte, raw []byte) (text []byte, ok bool) {
 		if !isJSON(raw) {
 			return nil, false
 		}
-		text, _ = jsontext.AppendUnquote(nil, raw) // only broken UTF-8 fails, and is mended
+		text, _ = jsontext.AppendUnquote(nil, raw) // fails only for invalid UTF-8, which it repairs
 		return text, true
 	}
 	return wellFormed(kind, raw)
 }
 
-// wellFormed returns the text of a value that was passed over with its UTF-8 mended, and
-// whether its strings are well-formed as well.
+// wellFormed returns the text of a skipped value with its UTF-8 repaired, and whether its strings
+// are valid.
 func wellFormed(kind byte, raw []byte) ([]byte, bool) {
 	if kind == kindNumber || kind == 't' || kind == 'f' || isPlain(raw) {
 		return raw, true
@@ -134,7 +133,7 @@ func isJSON(raw []byte) bool {
 	return jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// isPlain reports whether text is UTF-8 without escapes or control characters.
+// isPlain reports whether text is valid UTF-8 without escapes or control characters.
 func isPlain(text []byte) bool {
 	ascii := true
 	for _, c := range text {
@@ -146,8 +145,7 @@ func isPlain(text []byte) bool {
 	return ascii || utf8.Valid(text)
 }
 
-// integerIn returns the text of a value. An id that is formatted as a decimal is the
-// integer.
+// integerIn returns the text of a value, with a decimal id as an integer.
 func integerIn(isID bool, kind byte, text []byte) string {
 	if isID && isDecimal(kind, text) {
 		return integerID(string(text))
@@ -179,11 +177,11 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// NotInt is what a field has whose value is no whole number, such as 1.5 or "1,000".
+// NotInt marks a value that is not a whole number, such as 1.5 or "1,000".
 const NotInt = math.MinInt
 
-// parseInt returns [NotInt] for text that is no whole number, and false for blank text.
-// It accepts a decimal without a fraction, such as "3.0" or "3e2".
+// parseInt parses a whole number, including decimals without a fraction such as "3.0" or "3e2". It
+// returns [NotInt] for other text, and false for blank text.
 func parseInt(text string) (int, bool) {
 	if text == "" {
 		return 0, false
@@ -198,11 +196,11 @@ func parseInt(text string) (int, bool) {
 	return n, true
 }
 
-// AppendInt appends a number to b. It fails for one that does not fit into the 32 bits of
-// GraphQL's Int, such as [NotInt].
+// AppendInt appends a number to b. It fails with the code Unavailable if the number does not fit
+// into the 32 bits of a GraphQL Int, as [NotInt] does not.
 func AppendInt(b []byte, n int) ([]byte, error) {
 	if n < math.MinInt32 || n > math.MaxInt32 {
-		return b, NewError(Unavailable, "ClickFunnels sent a value that is no whole number of 32 bits.")
+		return b, NewError(Unavailable, "ClickFunnels sent a value that is not a 32-bit integer.")
 	}
 	return strconv.AppendInt(b, int64(n), 10), nil
 }
@@ -215,8 +213,8 @@ func parseBool(text string) (bool, bool) {
 // canonicalTime is ISO 8601 in UTC with milliseconds, as the API sends it (API.md §5).
 const canonicalTime = "2006-01-02T15:04:05.000Z"
 
-// AppendTime appends a time to b, quoted, in the form in which the API sends it. A
-// fraction finer than a millisecond is kept.
+// AppendTime appends a time to b as a JSON string, in the API's own format. It keeps fractions
+// finer than a millisecond.
 func AppendTime(b []byte, t time.Time) []byte {
 	layout := canonicalTime
 	if t = t.UTC(); t.Nanosecond()%int(time.Millisecond) != 0 {
@@ -225,8 +223,8 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return append(t.AppendFormat(append(b, '"'), layout), '"')
 }
 
-// isCanonicalTime reports whether a text is surely what [AppendTime] writes. Days behind
-// the 28th are left to the calendar.
+// isCanonicalTime reports whether a text is certainly in the format of [AppendTime]. It returns
+// false for days after the 28th, whose validity depends on the month.
 func isCanonicalTime(text []byte) bool {
 	if len(text) != len(canonicalTime) {
 		return false
@@ -245,18 +243,18 @@ func isCanonicalTime(text []byte) bool {
 	return month >= 1 && month <= 12 && day >= 1 && day <= 28 && two(11) < 24 && two(14) < 60 && two(17) < 60
 }
 
-// layouts are the formats of times, after [parseTime] has put a T between date and time.
+// layouts are the accepted time formats, after [parseTime] has put a T between date and time.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly}
 
-// parseTime accepts ISO 8601 as the API sends it (API.md §5), and what other servers make
-// of it: an offset without a colon, a space before time and zone, the zone "UTC", no zone,
-// which is UTC, or a date only. The result is in UTC.
+// parseTime parses ISO 8601 as the API sends it (API.md §5), and variants of other servers: an
+// offset without a colon, a space before time and zone, the zone "UTC", no zone (taken as UTC), or
+// a date only. The result is in UTC.
 func parseTime(text string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, false
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil { // nearly always
-		return utc(t)
+		return inUTC(t)
 	}
 	text = strings.TrimSpace(text)
 	if zoneless, ok := strings.CutSuffix(text, "UTC"); ok {
@@ -267,14 +265,14 @@ func parseTime(text string) (time.Time, bool) {
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {
-			return utc(t)
+			return inUTC(t)
 		}
 	}
 	return time.Time{}, false
 }
 
-// utc returns a time in UTC, and false if its year there has not four digits.
-func utc(t time.Time) (time.Time, bool) {
+// inUTC converts a time to UTC. It returns false if its year then does not have four digits.
+func inUTC(t time.Time) (time.Time, bool) {
 	t = t.UTC()
 	return t, t.Year() >= 0 && t.Year() <= 9999
 }

@@ -8,20 +8,20 @@ import (
 // Place returns where the workspace's own records are found.
 func (w *Workspace) Place() Place { return Place{WorkspaceID: w.Key(), Subdomain: w.Subdomain()} }
 
-// kept remembers the workspaces that have just come.
-func (c *Client) kept(rows ...*Workspace) {
+// rememberAll stores the places of fetched workspaces.
+func (c *Client) rememberAll(rows ...*Workspace) {
 	for _, w := range rows {
 		c.remember(w)
 	}
 }
 
-// Workspaces lists a team's workspaces; team is its raw or public id. The
-// subdomains are remembered for the client's token.
+// Workspaces lists the workspaces of a team, given by its raw or public id, within the client's
+// scope. It remembers their subdomains for the client's token.
 func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Workspace], error) {
 	fetch := func(ctx context.Context, q Query) (*Page[Workspace], error) {
-		page, err := list[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
+		page, err := fetchPage[Workspace](ctx, c, onAccounts, q, "teams", team, "workspaces")
 		if err == nil {
-			c.kept(page.Rows...)
+			c.rememberAll(page.Rows...)
 		}
 		return page, err
 	}
@@ -36,36 +36,36 @@ func (c *Client) Workspaces(ctx context.Context, team string, q Query) (*Page[Wo
 		team = t.RawID()
 	}
 	if !c.scope.team(team) {
-		return nil, NotThere()
+		return nil, RecordNotFound()
 	}
-	return visible(ctx, q, fetch, len(c.scope.workspaces))
+	return visiblePage(ctx, q, fetch, len(c.scope.workspaces))
 }
 
-// Workspace fetches a workspace by its raw or public id. Its subdomain is
-// remembered for the client's token.
+// Workspace fetches a workspace by its raw or public id. It remembers the subdomain for the
+// client's token.
 func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
-	if c.scope.hides(id) {
-		return nil, NotThere()
+	if c.scope.excludes(id) {
+		return nil, RecordNotFound()
 	}
-	w, err := one[Workspace](ctx, c, onAccounts, "workspaces", id)
+	w, err := fetchRecord[Workspace](ctx, c, onAccounts, "workspaces", id)
 	if err == nil {
-		c.kept(w)
+		c.rememberAll(w)
 	}
 	return w, err
 }
 
-// UpdateWorkspace changes a workspace, given by its raw or public id, with the
-// attributes of the body `workspace` (API.md §5). Its subdomain is remembered for the
-// client's token.
+// UpdateWorkspace changes a workspace, given by its raw or public id, with the attributes of the
+// body `workspace` (API.md §5). Attributes that are absent stay unchanged. It remembers the
+// subdomain for the client's token.
 func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any) (*Workspace, error) {
 	if c.Scoped() {
 		if _, err := c.Workspace(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	w, _, err := written[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
+	w, _, err := writeRecord[Workspace](ctx, c, http.MethodPut, onAccounts, []string{"workspaces", id}, "workspace", attributes, true)
 	if err == nil {
-		c.kept(w)
+		c.rememberAll(w)
 	}
 	return w, err
 }

@@ -38,7 +38,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Vary", "Accept-Encoding")
 	if coding := contentcoding.Negotiate(r.Header.Values("Accept-Encoding")); coding != nil {
-		if packed := coding.Pack(body); len(packed) < len(body) {
+		if packed := coding.Compress(body); len(packed) < len(body) {
 			header.Set("Content-Encoding", coding.Name)
 			body = packed
 		}

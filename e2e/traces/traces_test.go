@@ -222,7 +222,7 @@ func TestLogOmitsSecretsOfVariables(t *testing.T) {
 		for _, protocol := range []string{"grpc", "http/protobuf"} {
 			url, end := serve(t, binary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+free(t), "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol, "OTEL_EXPORTER_OTLP_TIMEOUT=200", env)
 			ask(t, url, `{ teams { nodes { name } } }`)
-			if log := end(); strings.Contains(log, "sekret") || told && !strings.Contains(log, "a variable of OpenTelemetry cannot be read") {
+			if log := end(); strings.Contains(log, "sekret") || told && !strings.Contains(log, "an OpenTelemetry variable cannot be used") {
 				t.Errorf("%s by %s: want the problem without the value, got %s", env, protocol, log)
 			}
 		}

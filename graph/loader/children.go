@@ -291,7 +291,7 @@ func (w *childWalk[T]) turn(l *Loaders) (*upstream.Page[T], error) {
 			return nil, err
 		}
 	}
-	return w.pager.Turn(l.ctx, q, w.children.list.Of(l).pageFetcher(w.key.list))
+	return w.pager.Next(l.ctx, q, w.children.list.Of(l).pageFetcher(w.key.list))
 }
 
 // collect adds the rows of a page to their parents.

@@ -52,7 +52,7 @@ func findByWalk[T any](list *List[T]) *List[T] {
 			return i >= 0
 		})
 		if err == nil && found == nil {
-			err = upstream.NotThere()
+			err = upstream.RecordNotFound()
 		}
 		return found, err
 	}
@@ -77,7 +77,7 @@ func pageThrough[T any](l *Loaders, list *List[T], workspace string, most int, u
 	q := upstream.Query{}
 	var pager upstream.Pager[T]
 	for range most {
-		page, err := pager.Turn(l.ctx, q, list.Of(l).pageFetcher(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
+		page, err := pager.Next(l.ctx, q, list.Of(l).pageFetcher(upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}))
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func New(ctx context.Context, c *upstream.Client) *Loaders {
 
 // WithFieldSpan returns the same loaders, whose calls belong to a field's span.
 func (l *Loaders) WithFieldSpan(f *upstream.FieldSpan) *Loaders {
-	return l.withContext(upstream.AskedBy(l.ctx, f))
+	return l.withContext(upstream.WithFieldSpan(l.ctx, f))
 }
 
 // withContext returns the same loaders with a context that derives from the operation's.
@@ -159,7 +159,7 @@ func (l *Loaders) Located(workspaceID string) bool {
 func (l *Loaders) locate(workspaceID string) (upstream.Place, bool) {
 	// A subdomain from ClickFunnels takes precedence over the caller's.
 	p, ok := l.client.Locate(upstream.Place{WorkspaceID: workspaceID})
-	if !ok && l.client.BelievesCaller() {
+	if !ok && l.client.TrustsCaller() {
 		if subdomain, given := l.givenSubdomains.Load(workspaceID); given && subdomain != "" {
 			return upstream.Place{WorkspaceID: workspaceID, Subdomain: subdomain.(string)}, true
 		}

@@ -222,7 +222,7 @@ func (b *batch[T]) fetchOne(i int, ref upstream.Ref) {
 	for range r.resource.ownerDepth {
 		// The calls for owners are charged first: whether the record exists or its owners are
 		// cached makes no difference. A refusal by the call budget therefore reveals neither.
-		l.client.Forgo(l.ctx)
+		l.client.CountSkippedCall(l.ctx)
 	}
 	t, err := r.resource.fetchOne(l, ref)
 	if err == nil && r.resource.ownerOf != nil {
@@ -250,7 +250,7 @@ func (b *batch[T]) fetchMany(parent string, indices []int, refs []upstream.Ref) 
 	}
 	r, l := b.records, b.records.loaders
 	rows, err := r.resource.fetchMany(l, parent, ids)
-	if err = l.client.Missing(err); err != nil {
+	if err = l.client.ConcealRefusal(err); err != nil {
 		for _, i := range indices {
 			b.results[i] = &loaded{Error: err}
 		}

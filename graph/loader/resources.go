@@ -54,7 +54,7 @@ func (l *Loaders) verifiedOwner(owner upstream.Ref) (Node, error) {
 	}
 	node, err := l.owner(owner)
 	if errors.Is(err, upstream.Timeout) || errors.Is(err, upstream.OverBudget) {
-		return nil, upstream.NotThere() // whose it is remains unknown
+		return nil, upstream.RecordNotFound() // whose it is remains unknown
 	}
 	return node, err
 }
@@ -66,7 +66,7 @@ func (l *Loaders) verifiedOwner(owner upstream.Ref) (Node, error) {
 func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 	kind, ok := l.kinds[ref.Kind]
 	if !ok || ref.ID == "" {
-		return nil, upstream.NotThere()
+		return nil, upstream.RecordNotFound()
 	}
 	if node, cached, err := kind.nodeLoader(l).Cached(ref); cached {
 		return node, err
@@ -78,7 +78,7 @@ func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 // or call budget.
 func (l *Loaders) aside() *Loaders {
 	type key struct{}
-	return getOrCreate(l, key{}, func() *Loaders { return New(upstream.Aside(l.ctx), l.client) })
+	return getOrCreate(l, key{}, func() *Loaders { return New(upstream.WithSeparateAllowance(l.ctx), l.client) })
 }
 
 // The functions below adapt methods of the client to fetch functions.
@@ -309,7 +309,7 @@ func (p teamNodes[T]) Node(ref upstream.Ref) (Node, error) {
 	all := p.source(team)
 	i := slices.IndexFunc(all, func(t T) bool { return t.Ref() == ref })
 	if i < 0 {
-		return nil, upstream.NotThere()
+		return nil, upstream.RecordNotFound()
 	}
 	return all[i], nil
 }

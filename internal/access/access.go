@@ -1,6 +1,6 @@
-// Package access decides who a request's caller is, and what that caller may use
-// and see: which ClickFunnels token, which teams and workspaces, whether to write,
-// and how much of it all.
+// Package access authenticates the callers of requests and sets their permissions: the
+// ClickFunnels token that they use, the teams and workspaces that they see, whether they may run
+// mutations, and their limits.
 package access
 
 import (
@@ -18,29 +18,29 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Caller is who sends a request. It must not be modified.
+// Caller is the authenticated sender of a request. It must not be modified.
 type Caller struct {
-	// Token goes upstream; without one no call is made.
+	// Token is sent to ClickFunnels; no calls are made without one.
 	Token upstream.Token
-	// OwnToken says that the caller has brought the token.
+	// OwnToken reports whether the caller sent the token with the request.
 	OwnToken bool
-	// Scope is what of that the caller sees; nil is all.
+	// Scope limits what the caller sees; nil is everything that the token reaches.
 	Scope *upstream.Scope
-	// ReadOnly callers send no mutations.
+	// ReadOnly callers may not run mutations.
 	ReadOnly bool
-	// Policy is how much the caller may ask for.
+	// Policy holds the caller's limits.
 	Policy limits.Policy
 
 	key Key
 }
 
-// Key identifies a caller: two callers have the same key only if they are answered the
-// same. It is comparable, and holds a secret.
+// Key identifies a caller. Two callers have the same key only if they get the same responses.
+// It is comparable and contains a secret.
 type Key struct {
-	// token is that of a caller who brings one, or whom the server lends its own.
+	// token is the caller's own token, or the server-held one.
 	token upstream.Token
-	// client is the name of a client of an access file, and version the hash of that file
-	// and its tokens.
+	// client is the name of a client of the access file, and version the hash of that file and
+	// its tokens.
 	client  string
 	version [sha256.Size]byte
 }
@@ -48,20 +48,20 @@ type Key struct {
 // Key returns the caller's key.
 func (c *Caller) Key() Key { return c.key }
 
-// own returns the caller who brings a token.
-func own(token upstream.Token, policy limits.Policy) *Caller {
+// callerWithToken returns the caller that a token identifies.
+func callerWithToken(token upstream.Token, policy limits.Policy) *Caller {
 	return &Caller{Token: token, Policy: policy, key: Key{token: token}}
 }
 
-// Gate tells the caller of a request, or why there is none. It is safe for
-// concurrent use.
+// Gate authenticates requests: it returns the caller or the reason for the refusal. It is safe
+// for concurrent use.
 type Gate interface {
 	Caller(r *http.Request) (*Caller, *Refusal)
 }
 
-// PassThrough is the gate through which each caller brings a ClickFunnels token.
+// PassThrough is the gate for callers that send their own ClickFunnels token.
 type PassThrough struct {
-	// Default is used for callers who bring none. The demo has one.
+	// Default is the token of callers that send none. The demo has one.
 	Default upstream.Token
 	Policy  limits.Policy
 }
@@ -73,18 +73,18 @@ func (g PassThrough) Caller(r *http.Request) (*Caller, *Refusal) {
 	case token == "":
 		token = g.Default
 	case !token.Valid():
-		token = invalid // of whatever length it is
+		token = invalidToken // discards a token of any length
 	}
-	caller := own(token, g.Policy)
+	caller := callerWithToken(token, g.Policy)
 	caller.OwnToken = true
 	return caller, nil
 }
 
-// invalid stands for every token that cannot be one; the REST client refuses it.
-const invalid upstream.Token = "\x00"
+// invalidToken replaces every malformed token; the REST client refuses it.
+const invalidToken upstream.Token = "\x00"
 
-// Held is the gate to a token that the server keeps, without any question: it is
-// for this machine only.
+// Held is the gate that gives every caller the server-held token, without authentication. It
+// accepts callers on this machine only.
 type Held struct {
 	Token  upstream.Token
 	Policy limits.Policy
@@ -93,21 +93,21 @@ type Held struct {
 // Caller implements [Gate].
 func (g Held) Caller(r *http.Request) (*Caller, *Refusal) {
 	if !serving.OnLoopback(r) {
-		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "A token that the server holds is for this machine only.", 0}
+		return nil, &Refusal{http.StatusForbidden, upstream.Forbidden, "The server-held token is for callers on this machine only.", 0}
 	}
-	return own(g.Token, g.Policy), nil
+	return callerWithToken(g.Token, g.Policy), nil
 }
 
-// Refusal is why a request is not answered.
+// Refusal is the response to a request that is not authorized.
 type Refusal struct {
 	Status  int
 	Code    upstream.Code
 	Message string
-	// RetryAfter is when another try makes sense; 0 if never.
+	// RetryAfter is when the client may retry; 0 if a retry is useless.
 	RetryAfter time.Duration
 }
 
-// write answers with a GraphQL error, so that clients show it.
+// write sends the refusal as a GraphQL error, which clients show.
 func (f *Refusal) write(w http.ResponseWriter) {
 	extensions := map[string]any{"code": f.Code}
 	if f.RetryAfter > 0 {
@@ -120,7 +120,7 @@ func (f *Refusal) write(w http.ResponseWriter) {
 	}
 	body, err := json.Marshal(map[string]any{"errors": []any{map[string]any{"message": f.Message, "extensions": extensions}}})
 	if err != nil {
-		panic(err) // texts and numbers
+		panic(err) // strings and numbers always marshal
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -131,18 +131,18 @@ func (f *Refusal) write(w http.ResponseWriter) {
 
 type contextKey struct{}
 
-// Handler lets those through whom the gate knows, no more often than they may come,
-// and puts the caller into the request's context.
+// Handler passes on the requests of authenticated callers within their rate limit, with the
+// caller in the request's context. It refuses all other requests.
 func Handler(gate Gate, next http.Handler) http.Handler {
 	rates := limits.NewRates()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(w, r) {
-			(&Refusal{http.StatusForbidden, upstream.Forbidden, "A page of another site cannot send this: a query by GET from there needs the header GraphQL-Require-Preflight.", 0}).write(w)
+			(&Refusal{http.StatusForbidden, upstream.Forbidden, "A page of another site cannot send this request: add the header GraphQL-Require-Preflight to queries by GET.", 0}).write(w)
 			return
 		}
 		caller, refusal := gate.Caller(r)
 		if refusal == nil {
-			refusal = pace(r.Context(), rates, caller)
+			refusal = limitRate(r.Context(), rates, caller)
 		}
 		if refusal != nil {
 			refusal.write(w)
@@ -152,13 +152,13 @@ func Handler(gate Gate, next http.Handler) http.Handler {
 	})
 }
 
-// pace refuses those who come too often.
-func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
+// limitRate enforces the caller's rate limit.
+func limitRate(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 	rate := caller.Policy.Rate
 	if rate == 0 {
 		return nil
 	}
-	who := limits.Spender{Client: caller.Policy.Client}
+	who := limits.RateKey{Client: caller.Policy.Client}
 	if who.Client == "" {
 		who.Token = sha256.Sum256([]byte(caller.key.token))
 	}
@@ -167,16 +167,16 @@ func pace(ctx context.Context, rates *limits.Rates, caller *Caller) *Refusal {
 		return nil
 	}
 	if caller.Policy.Measure {
-		slog.WarnContext(ctx, "over a limit, and not refused", "limit", "rate", "max", rate, "client", caller.Policy.Client)
+		slog.WarnContext(ctx, "limit exceeded, but not enforced", "limit", "rate", "max", rate, "client", caller.Policy.Client)
 		return nil
 	}
 	return &Refusal{http.StatusTooManyRequests, upstream.RateLimited, "This client may send " + strconv.Itoa(rate) + " requests a minute.", wait}
 }
 
-// crossSite reports whether a page of another site has its visitor's browser send a
-// query and may not. Browsers say where a request comes from (Fetch Metadata), and
-// ask first (CORS) before they send any of the headers below, or a body that is
-// JSON. Where they do not ask first, CORS has said by now whether the page may.
+// crossSite reports whether a request is a forbidden query by GET from a page of another site.
+// Browsers send the origin of a request as Fetch Metadata. They send a CORS preflight before any
+// of the headers below or a JSON body. Without a preflight, the CORS handler has already set its
+// header if the origin is allowed.
 func crossSite(w http.ResponseWriter, r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "cross-site" && site != "same-site" || r.Method != http.MethodGet {
 		return false
@@ -192,15 +192,15 @@ func crossSite(w http.ResponseWriter, r *http.Request) bool {
 	return !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 
-// nobody is the caller where there is none, who may do nothing.
-var nobody = &Caller{ReadOnly: true}
+// anonymous is the caller of contexts without one. It has no permissions.
+var anonymous = &Caller{ReadOnly: true}
 
 // From returns the caller of the request that the context belongs to.
 func From(ctx context.Context) *Caller {
 	if caller, ok := ctx.Value(contextKey{}).(*Caller); ok {
 		return caller
 	}
-	return nobody
+	return anonymous
 }
 
 // bearer returns the token of the Authorization header; the scheme's name is

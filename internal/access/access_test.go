@@ -15,8 +15,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// sent sends a request through a gate and returns the answer and the caller.
-func sent(ctx context.Context, h http.Handler, caller **Caller, change func(*http.Request)) *httptest.ResponseRecorder {
+// send sends a request through a handler. It returns the response and sets the caller.
+func send(ctx context.Context, h http.Handler, caller **Caller, change func(*http.Request)) *httptest.ResponseRecorder {
 	*caller = nil
 	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", nil)
 	r.Host = "localhost:8080"
@@ -53,7 +53,7 @@ func TestGates(t *testing.T) {
 		{"held, a rebound name", Held{Token: "held"}, "evil.example:8080", "", 403, ""},
 	} {
 		var caller *Caller
-		w := sent(t.Context(), handler(test.gate, &caller), &caller, func(r *http.Request) {
+		w := send(t.Context(), handler(test.gate, &caller), &caller, func(r *http.Request) {
 			r.Host = test.host
 			r.Header.Set("Authorization", test.bearer)
 		})
@@ -63,8 +63,8 @@ func TestGates(t *testing.T) {
 	}
 }
 
-// TestCrossSite stops what a page of another site has its visitor's browser send
-// without asking first.
+// TestCrossSite refuses requests that a browser sends for a page of another site without a CORS
+// preflight.
 func TestCrossSite(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -85,7 +85,7 @@ func TestCrossSite(t *testing.T) {
 		{"POST is for its Content-Type to stop", "POST", []string{"Sec-Fetch-Site: cross-site"}, 200},
 	} {
 		var caller *Caller
-		w := sent(t.Context(), handler(PassThrough{}, &caller), &caller, func(r *http.Request) {
+		w := send(t.Context(), handler(PassThrough{}, &caller), &caller, func(r *http.Request) {
 			r.Method = test.method
 			for _, header := range test.headers {
 				name, value, _ := strings.Cut(header, ": ")
@@ -96,7 +96,7 @@ func TestCrossSite(t *testing.T) {
 			t.Errorf("%s: %d %s", test.name, w.Code, w.Body)
 		}
 	}
-	// CORS has let it.
+	// The CORS handler has allowed it.
 	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/graphql", nil)
 	r.Header.Set("Sec-Fetch-Site", "same-site")
 	w.Header().Set("Access-Control-Allow-Origin", "http://localhost:3000")
@@ -106,14 +106,13 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
-// TestRate answers a client as often as it may come, and tells it when to come
-// again.
-func TestRate(t *testing.T) {
+// TestRateLimit enforces the rate limit, and sends the time of the next attempt.
+func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var caller *Caller
 		h := handler(PassThrough{Policy: limits.Policy{Limits: limits.Limits{Rate: 60}}}, &caller)
 		ask := func(token string) *httptest.ResponseRecorder {
-			return sent(t.Context(), h, &caller, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
+			return send(t.Context(), h, &caller, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
 		}
 		for i := range 6 { // a tenth of 60
 			if w := ask("mine"); w.Code != 200 {
@@ -136,15 +135,16 @@ func TestRate(t *testing.T) {
 		}
 		measured := handler(PassThrough{Policy: limits.Policy{Limits: limits.Limits{Rate: 1}, Measure: true}}, &caller)
 		for range 5 {
-			if w := sent(t.Context(), measured, &caller, func(*http.Request) {}); w.Code != 200 {
+			if w := send(t.Context(), measured, &caller, func(*http.Request) {}); w.Code != 200 {
 				t.Errorf("measured: %d", w.Code)
 			}
 		}
 	})
 }
 
-// TestNobody is who calls where no gate was passed: no token, nothing to write.
-func TestNobody(t *testing.T) {
+// TestContextWithoutCaller checks the caller of a context without one: it has no token and is
+// read-only.
+func TestContextWithoutCaller(t *testing.T) {
 	if c := From(t.Context()); c.Token != "" || !c.ReadOnly {
 		t.Errorf("%+v", c)
 	}

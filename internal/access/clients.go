@@ -16,43 +16,43 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Clients is the gate through which the clients of an access file come, each with a
-// key or a JSON Web Token. The file, and those that its tokens are in, are read
-// again when they change; a new one that cannot be used leaves the old one in place.
+// Clients is the gate for the clients of an access file. Each authenticates with a client key or
+// a JSON Web Token. The file and its token files are reloaded when they change. If the new
+// content is invalid, the old one stays in use.
 type Clients struct {
-	path string
-	base Caller
-	now  atomic.Pointer[roster]
+	path    string
+	base    Caller
+	current atomic.Pointer[roster]
 
-	// Of the goroutine that looks after the file:
-	read [sha256.Size]byte  // of what was read last
-	seen [sha256.Size]byte  // of what was tried last
-	stop context.CancelFunc // of the verifier
+	// Used only by the goroutine that watches the files:
+	lastRead     [sha256.Size]byte  // hash of the content that was read last
+	lastAttempt  [sha256.Size]byte  // hash of the content that was last applied or rejected
+	stopVerifier context.CancelFunc // stops the verifier
 }
 
-// interval is how often the files are looked at.
-const interval = 2 * time.Second
+// reloadInterval is how often the files are checked for changes.
+const reloadInterval = 2 * time.Second
 
-// NewClients reads an access file, and looks after it until the context ends.
-// token is that of clients that name none; empty if there is no such token. It
-// fails, with an error of one line, if the file cannot be used.
+// NewClients loads an access file, and watches it until the context ends. token is the
+// ClickFunnels token of clients that name none; it may be empty. If the file is invalid,
+// NewClients returns an error of one line.
 func NewClients(ctx context.Context, path string, token upstream.Token, policy limits.Policy) (*Clients, error) {
-	c := &Clients{path: path, base: Caller{Token: token, Policy: policy}, stop: func() {}}
+	c := &Clients{path: path, base: Caller{Token: token, Policy: policy}, stopVerifier: func() {}}
 	if _, err := c.load(ctx); err != nil {
 		return nil, err
 	}
 	go func() {
-		tick := time.NewTicker(interval)
+		tick := time.NewTicker(reloadInterval)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				c.look(ctx)
+				c.reload(ctx)
 			case <-ctx.Done():
 				return
 			}
@@ -61,39 +61,38 @@ func NewClients(ctx context.Context, path string, token upstream.Token, policy l
 	return c, nil
 }
 
-// look takes over what has changed.
-func (c *Clients) look(ctx context.Context) {
+// reload reloads the files if they have changed, and logs the result.
+func (c *Clients) reload(ctx context.Context) {
 	switch changed, err := c.load(ctx); {
 	case err != nil:
-		slog.ErrorContext(ctx, "the access file has changed and cannot be used: the one before stays in place", "file", c.path, "error", err)
+		slog.ErrorContext(ctx, "the changed access file cannot be used: the previous one stays in use", "file", c.path, "error", err)
 	case changed:
-		slog.InfoContext(ctx, "the access file was read again", "file", c.path, "clients", len(c.now.Load().entries))
+		slog.InfoContext(ctx, "the access file was read again", "file", c.path, "clients", len(c.current.Load().entries))
 	}
 }
 
-// load reads the files, and takes them over if they are others than those tried
-// last. What was tried and failed is not tried again. Once there is something in
-// place, a change is not believed before it was seen twice: a file that is being
-// written is read in half.
+// load reads the files, and applies them if their content differs from the last attempt. Content
+// that has failed is not tried again. After the first load, a change must be read twice before
+// it is applied, because a file that is being written can be incomplete.
 func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	sum := sha256.New()
 	tried := func(err error) (bool, error) {
-		// The same failure again is no news.
-		field(sum, fmt.Sprint(err))
+		// Report the same failure only once.
+		writeField(sum, fmt.Sprint(err))
 		read := [sha256.Size]byte(sum.Sum(nil))
-		settled := read == c.read || c.now.Load() == nil
-		news := read != c.seen
-		if c.read = read; !settled || !news {
+		settled := read == c.lastRead || c.current.Load() == nil
+		news := read != c.lastAttempt
+		if c.lastRead = read; !settled || !news {
 			return false, nil
 		}
-		c.seen = read
+		c.lastAttempt = read
 		return err == nil, err
 	}
-	text, err := files.Read(c.path, maxFile)
+	text, err := configfile.Read(c.path, maxFile)
 	if err != nil {
 		return tried(fmt.Errorf("the access file cannot be read: %w", err))
 	}
-	field(sum, string(text))
+	writeField(sum, string(text))
 	f, err := parse(text)
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
@@ -106,10 +105,10 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 		if tokens[name], err = f.Tokens[name].token(); err != nil {
 			return tried(fmt.Errorf("%s: token %s: %w", c.path, name, err))
 		}
-		field(sum, name)
-		field(sum, string(tokens[name]))
+		writeField(sum, name)
+		writeField(sum, string(tokens[name]))
 	}
-	// Callers before and after a change share nothing.
+	// The version separates callers before a change from callers after it.
 	r, err := newRoster(f, tokens, c.base, [sha256.Size]byte(sum.Sum(nil)))
 	if err != nil {
 		return tried(fmt.Errorf("%s: %w", c.path, err))
@@ -124,39 +123,39 @@ func (c *Clients) load(ctx context.Context) (changed bool, err error) {
 	}
 	for _, s := range f.Tokens {
 		if s.File != "" {
-			files.WarnOfOpenSecret(s.File)
+			configfile.WarnIfReadableByOthers(s.File)
 		}
 	}
-	return true, c.take(ctx, r, f.JWT)
+	return true, c.activate(ctx, r, f.JWT)
 }
 
-// field adds a field to a hash, behind its length, so that what is hashed is told apart
-// by field.
-func field(h hash.Hash, text string) {
+// writeField adds a string to a hash, prefixed with its length, so that different lists of fields
+// have different hashes.
+func writeField(h hash.Hash, text string) {
 	_ = binary.Write(h, binary.BigEndian, uint64(len(text)))
 	_, _ = io.WriteString(h, text)
 }
 
-// take puts a roster in place. The verifier, with the keys that it has fetched, is
-// kept if it is the same.
-func (c *Clients) take(ctx context.Context, r *roster, j *JWT) error {
-	if before := c.now.Load(); before != nil && before.verifier != nil && j != nil && reflect.DeepEqual(before.verifier.JWT, *j) {
+// activate puts a roster into use. It keeps the current verifier, with the keys that it has
+// fetched, if the JWT settings are unchanged.
+func (c *Clients) activate(ctx context.Context, r *roster, j *JWT) error {
+	if before := c.current.Load(); before != nil && before.verifier != nil && j != nil && reflect.DeepEqual(before.verifier.JWT, *j) {
 		r.verifier = before.verifier
-		c.now.Store(r)
+		c.current.Store(r)
 		return nil
 	}
-	stop := c.stop
-	if c.stop = func() {}; j != nil {
+	stop := c.stopVerifier
+	if c.stopVerifier = func() {}; j != nil {
 		var err error
 		ctx, cancel := context.WithCancel(ctx)
 		if r.verifier, err = newVerifier(ctx, *j); err != nil {
 			cancel()
-			c.stop = stop
+			c.stopVerifier = stop
 			return fmt.Errorf("%s: %w", c.path, err)
 		}
-		c.stop = cancel
+		c.stopVerifier = cancel
 	}
-	c.now.Store(r)
+	c.current.Store(r)
 	stop()
 	return nil
 }
@@ -165,16 +164,16 @@ func (c *Clients) take(ctx context.Context, r *roster, j *JWT) error {
 func (c *Clients) Caller(r *http.Request) (*Caller, *Refusal) {
 	token := bearer(r)
 	if token == "" {
-		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Say who you are: send the header \"Authorization: Bearer <client key>\".", 0}
+		return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "Authentication is required: send the header \"Authorization: Bearer <client key>\".", 0}
 	}
-	if caller := c.now.Load().find(token); caller != nil {
+	if caller := c.current.Load().find(token); caller != nil {
 		return caller, nil
 	}
-	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client is not known.", 0}
+	return nil, &Refusal{http.StatusUnauthorized, upstream.Unauthenticated, "This client key or token is unknown or not valid.", 0}
 }
 
-// find returns the caller who has a key or a JSON Web Token, nil if there is none.
-// It takes as long whichever client it is, and if it is none.
+// find returns the caller that a client key or a JSON Web Token identifies, or nil. The lookup of
+// a key takes the same time whichever client matches, and if none does.
 func (r *roster) find(token string) *Caller {
 	if strings.HasPrefix(token, keyPrefix) {
 		var found *Caller
@@ -196,17 +195,17 @@ func (r *roster) find(token string) *Caller {
 		return nil
 	}
 	for i := range r.entries {
-		if fits(r.entries[i].claims, claims) {
+		if hasClaims(r.entries[i].claims, claims) {
 			return &r.entries[i].caller
 		}
 	}
 	return nil
 }
 
-// fits reports whether claims are all that a client's have to be.
-func fits(want map[string]string, claims map[string]any) bool {
+// hasClaims reports whether a token's claims include all claims that a client requires.
+func hasClaims(want map[string]string, claims map[string]any) bool {
 	for name, value := range want {
-		if !has(claims, name, value) {
+		if !hasClaim(claims, name, value) {
 			return false
 		}
 	}

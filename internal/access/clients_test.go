@@ -30,8 +30,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// logged catches what is logged until the test ends.
-func logged(t *testing.T) *lockedBuffer {
+// captureLog captures the log until the test ends.
+func captureLog(t *testing.T) *lockedBuffer {
 	t.Helper()
 	before, b := slog.Default(), new(lockedBuffer)
 	slog.SetDefault(slog.New(slog.NewTextHandler(b, nil)))
@@ -56,7 +56,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func write(t *testing.T, name, text string) string {
+func writeFile(t *testing.T, name, text string) string {
 	t.Helper()
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(t.TempDir(), name)
@@ -67,17 +67,17 @@ func write(t *testing.T, name, text string) string {
 	return name
 }
 
-func open(t *testing.T, text string, token upstream.Token) *Clients {
+func newClients(t *testing.T, text string, token upstream.Token) *Clients {
 	t.Helper()
-	c, err := NewClients(t.Context(), write(t, "access.yaml", text), token, limits.Policy{Limits: limits.Limits{Depth: 20, Calls: 500}})
+	c, err := NewClients(t.Context(), writeFile(t, "access.yaml", text), token, limits.Policy{Limits: limits.Limits{Depth: 20, Calls: 500}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// as returns the caller who sends a bearer, nil if it is refused.
-func (c *Clients) as(bearer string) *Caller {
+// callerOf returns the caller that a bearer token identifies, or nil if it is refused.
+func (c *Clients) callerOf(bearer string) *Caller {
 	r := httptest.NewRequest(http.MethodPost, "/graphql", nil)
 	if bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+bearer)
@@ -91,11 +91,11 @@ func (c *Clients) as(bearer string) *Caller {
 
 func TestClients(t *testing.T) {
 	t.Setenv("SECOND_TOKEN", "second-secret")
-	first := write(t, "token", "first-secret\n")
+	first := writeFile(t, "token", "first-secret\n")
 	phone, phoneHash := NewKey()
 	spare, spareHash := NewKey()
 	office, officeHash := NewKey()
-	c := open(t, fmt.Sprintf(`
+	c := newClients(t, fmt.Sprintf(`
 tokens:
   first: { file: %q }
   second: { env: SECOND_TOKEN }
@@ -113,41 +113,42 @@ clients:
     access: read-write
 `, first, phoneHash, spareHash, officeHash), "")
 	for _, key := range []string{phone, spare} {
-		caller := c.as(key)
+		caller := c.callerOf(key)
 		if caller == nil || string(caller.Token) != "first-secret" || !caller.ReadOnly || caller.Scope == nil || caller.Policy.Client != "phone" ||
 			caller.Policy.Limits != (limits.Limits{Depth: 20, Calls: 50, Timeout: 5 * time.Second, Rate: 600}) {
 			t.Errorf("%+v", caller)
 		}
 	}
-	caller := c.as(office)
+	caller := c.callerOf(office)
 	if caller == nil || string(caller.Token) != "second-secret" || caller.ReadOnly || caller.Scope != nil || caller.Policy.Calls != 500 {
 		t.Errorf("%+v", caller)
 	}
-	if c.as(phone).Key() == caller.Key() || c.as(phone).Key() != c.as(spare).Key() {
+	if c.callerOf(phone).Key() == caller.Key() || c.callerOf(phone).Key() != c.callerOf(spare).Key() {
 		t.Error("keys of callers")
 	}
 	another, _ := NewKey()
 	for _, bearer := range []string{"", another, "first-secret", "second-secret", phone + "x", phone[:len(phone)-1], strings.ToUpper(phone), "fgk_", phoneHash, "null", "a.b.c"} {
-		if c.as(bearer) != nil {
+		if c.callerOf(bearer) != nil {
 			t.Errorf("%s is let in", bearer)
 		}
 	}
 }
 
-// TestUsualToken is the server's own where a client names none.
-func TestUsualToken(t *testing.T) {
+// TestDefaultToken checks the token of a client that names none: the server's own, or the only one
+// of the file.
+func TestDefaultToken(t *testing.T) {
 	key, hash := NewKey()
 	text := fmt.Sprintf("clients: [{ name: a, teams: all, keys: [%q] }]", hash)
-	if caller := open(t, text, "own").as(key); caller == nil || string(caller.Token) != "own" {
+	if caller := newClients(t, text, "own").callerOf(key); caller == nil || string(caller.Token) != "own" {
 		t.Errorf("%+v", caller)
 	}
 	t.Setenv("ONLY_TOKEN", "only")
-	if caller := open(t, "tokens: { main: { env: ONLY_TOKEN } }\n"+text, "").as(key); caller == nil || string(caller.Token) != "only" {
+	if caller := newClients(t, "tokens: { main: { env: ONLY_TOKEN } }\n"+text, "").callerOf(key); caller == nil || string(caller.Token) != "only" {
 		t.Errorf("%+v", caller)
 	}
 }
 
-// TestBadFiles wants one line for each that says what is wrong and holds no secret.
+// TestBadFiles checks that each error is one line with the reason and without secrets.
 func TestBadFiles(t *testing.T) {
 	t.Setenv("A_TOKEN", "hush-token")
 	t.Setenv("BAD_TOKEN", "hush, hush")
@@ -168,7 +169,7 @@ func TestBadFiles(t *testing.T) {
 		"clients: [" + client + "]\n---\nclients: []":                                   "more than one document",
 		"clients: [" + client + ", " + client + "]":                                     "client 2: another client has its name",
 		fmt.Sprintf("clients: [{ teams: all, keys: [%q] }]", hash):                      "client 1: its name is made of",
-		fmt.Sprintf("clients: [%s, { name: b, teams: all, keys: [%q] }]", client, hash): "client b: its key is that of a",
+		fmt.Sprintf("clients: [%s, { name: b, teams: all, keys: [%q] }]", client, hash): "client b: it has the same key as client a",
 		"clients: [{ name: \"a\\nb\", teams: all }]":                                    "client 1: its name is made of",
 		"clients: [{ name: a, teams: all }]":                                            "client a: give keys or claims",
 		"clients: [{ name: a, teams: all, keys: [" + key + "] }]":                       "client a: a key's hash is sha256:",
@@ -176,8 +177,8 @@ func TestBadFiles(t *testing.T) {
 		"clients: [{ name: a, teams: all, keys: [\"" + hash + "0\"] }]":                 "a key's hash is",
 		"clients: [{ name: a, teams: all, claims: { azp: x } }]":                        "claims need a jwt section",
 		with("tokn: x"):                                                  "line 1: field tokn not found",
-		with("token: hush, teams: all"):                                  "its token is not among the tokens",
-		with("access: write, teams: all"):                                "access can be read or read-write",
+		with("token: hush, teams: all"):                                  "its token is not listed under tokens",
+		with("access: write, teams: all"):                                "access must be read or read-write",
 		with("teams: [abc]"):                                             `"abc" is not a raw id`,
 		with("teams: [~]"):                                               "is not a raw id",
 		with("workspaces: [0]"):                                          `"0" is not a raw id`,
@@ -203,8 +204,8 @@ func TestBadFiles(t *testing.T) {
 		"tokens: { hush-hush-hush-hush-hush-hush-hush: { env: A_TOKEN } }" + clients: "the name of a token is at most 24",
 		"tokens: { a: { env: A_TOKEN }, b: { env: A_TOKEN } }" + clients:             "give the token that it uses",
 		"jwt: {}" + clients: "issuer, audience and jwks are needed",
-		"jwt: { " + issuer + `jwks: "http://example.com/keys" }` + clients:                       "not an https URL",
-		"jwt: { " + issuer + `jwks: "https://u:hush@example.com/keys" }` + clients:               "not an https URL",
+		"jwt: { " + issuer + `jwks: "http://example.com/keys" }` + clients:                       "must be an https URL",
+		"jwt: { " + issuer + `jwks: "https://u:hush@example.com/keys" }` + clients:               "must be an https URL",
 		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [none] }` + clients:  `algorithm "none" is not accepted`,
 		"jwt: { " + issuer + `jwks: "https://example.com/keys", algorithms: [HS256] }` + clients: `algorithm "HS256" is not accepted`,
 		strings.Repeat("#", maxFile) + "\n" + "clients: [" + client + "]":                        "it is larger than",
@@ -213,7 +214,7 @@ func TestBadFiles(t *testing.T) {
 		if strings.Contains(text, "tokens: { a:") {
 			own = ""
 		}
-		_, err := NewClients(t.Context(), write(t, "access.yaml", text), own, limits.Policy{})
+		_, err := NewClients(t.Context(), writeFile(t, "access.yaml", text), own, limits.Policy{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), key) {
 			t.Errorf("%.200s: %v, want something of %q", text, err, want)
 		}
@@ -223,8 +224,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestNamesAreRestricted allows in names only what stands in logs, metrics and URLs as it
-// is.
+// TestNamesAreRestricted allows only characters that need no escaping in logs, metrics and URLs.
 func TestNamesAreRestricted(t *testing.T) {
 	t.Setenv("A_TOKEN", "hush-token")
 	_, hash := NewKey()
@@ -236,7 +236,7 @@ func TestNamesAreRestricted(t *testing.T) {
 			"client": fmt.Sprintf("clients: [{ name: %q, teams: all, keys: [%q] }]", name, hash),
 			"token":  fmt.Sprintf("tokens: { %q: { env: A_TOKEN } }\nclients: [{ name: a, teams: all, keys: [%q] }]", name, hash),
 		} {
-			_, err := NewClients(t.Context(), write(t, "access.yaml", text), "own", limits.Policy{})
+			_, err := NewClients(t.Context(), writeFile(t, "access.yaml", text), "own", limits.Policy{})
 			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "letters, digits") {
 				t.Errorf("%s %q: %v", what, name, err)
 			}
@@ -244,60 +244,60 @@ func TestNamesAreRestricted(t *testing.T) {
 	}
 }
 
-// TestReload takes over a changed file, keeps the old one in place of one that
-// cannot be used, and says so once.
+// TestReload applies changed files. It keeps the old content if the new one is invalid, and logs
+// that once.
 func TestReload(t *testing.T) {
-	log := logged(t)
+	log := captureLog(t)
 	dir := t.TempDir()
-	path, token := filepath.Join(dir, "access.yaml"), write(t, filepath.Join(dir, "token"), "one")
+	path, token := filepath.Join(dir, "access.yaml"), writeFile(t, filepath.Join(dir, "token"), "one")
 	a, aHash := NewKey()
 	b, bHash := NewKey()
 	file := func(hash string) string {
 		return fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, teams: all, keys: [%q] }]", token, hash)
 	}
-	c := &Clients{path: write(t, path, file(aHash)), stop: func() {}}
+	c := &Clients{path: writeFile(t, path, file(aHash)), stopVerifier: func() {}}
 	if changed, err := c.load(t.Context()); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
 	expect := func(what string, who string, want string) {
 		t.Helper()
-		c.look(t.Context())
-		c.look(t.Context()) // twice says no more than once
+		c.reload(t.Context())
+		c.reload(t.Context()) // a second time logs nothing more
 		for key, name := range map[string]string{a: "a", b: "b"} {
-			caller := c.as(key)
+			caller := c.callerOf(key)
 			if (caller != nil) != (name == who) || caller != nil && string(caller.Token) != want {
 				t.Errorf("%s: %s is %v", what, name, caller)
 			}
 		}
 	}
-	first := c.as(a)
+	first := c.callerOf(a)
 	expect("no change", "a", "one")
-	write(t, path, file(bHash))
+	writeFile(t, path, file(bHash))
 	expect("another key", "b", "one")
-	write(t, path, "clients: [")
+	writeFile(t, path, "clients: [")
 	expect("a bad file", "b", "one")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	expect("no file", "b", "one")
-	write(t, path, file(aHash))
+	writeFile(t, path, file(aHash))
 	expect("back again", "a", "one")
-	write(t, token, "two")
+	writeFile(t, token, "two")
 	expect("another token", "a", "two")
-	write(t, token, "")
+	writeFile(t, token, "")
 	expect("a bad token", "a", "two")
-	write(t, token, "two")
+	writeFile(t, token, "two")
 	expect("a good one again", "a", "two")
 	for _, half := range []string{"", "# nothing yet\n", file(bHash)[:len(file(bHash))-20]} {
-		write(t, path, half)
+		writeFile(t, path, half)
 		expect("half a file", "a", "two")
 	}
-	// What is there for a moment only is not believed.
-	write(t, path, file(bHash))
-	c.look(t.Context())
-	write(t, path, file(aHash))
+	// Content that is there for a moment only is not applied.
+	writeFile(t, path, file(bHash))
+	c.reload(t.Context())
+	writeFile(t, path, file(aHash))
 	expect("another file for a moment", "a", "two")
-	if last := c.as(a); last.Key() == first.Key() {
+	if last := c.callerOf(a); last.Key() == first.Key() {
 		t.Error("answers for one token could be given for another")
 	}
 	text := log.String()
@@ -314,17 +314,16 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadUnderLoad changes the file again and again while clients come: each is
-// let in all the time.
+// TestReloadUnderLoad changes the file repeatedly while clients send requests. None is refused.
 func TestReloadUnderLoad(t *testing.T) {
-	logged(t)
+	captureLog(t)
 	key, hash := NewKey()
-	path := write(t, "access.yaml", "")
+	path := writeFile(t, "access.yaml", "")
 	file := func(n int) {
-		write(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q], limits: { calls: %d } }]", hash, n))
+		writeFile(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q], limits: { calls: %d } }]", hash, n))
 	}
 	file(1)
-	c := &Clients{path: path, base: Caller{Token: "own"}, stop: func() {}}
+	c := &Clients{path: path, base: Caller{Token: "own"}, stopVerifier: func() {}}
 	if _, err := c.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +337,7 @@ func TestReloadUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				if c.as(key) == nil {
+				if c.callerOf(key) == nil {
 					t.Error("refused")
 					return
 				}
@@ -347,9 +346,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	for n := range 100 {
 		file(n + 2)
-		c.look(t.Context())
-		c.look(t.Context())
-		if calls := c.as(key).Policy.Calls; calls != n+2 {
+		c.reload(t.Context())
+		c.reload(t.Context())
+		if calls := c.callerOf(key).Policy.Calls; calls != n+2 {
 			t.Errorf("%d calls, want %d", calls, n+2)
 		}
 	}
@@ -357,33 +356,34 @@ func TestReloadUnderLoad(t *testing.T) {
 	wait.Wait()
 }
 
-// TestWatch has a real Clients notice a change by itself.
-func TestWatch(t *testing.T) {
-	logged(t)
+// TestClientsNoticeChanges checks that [Clients] notices a change by itself.
+func TestClientsNoticeChanges(t *testing.T) {
+	captureLog(t)
 	key, hash := NewKey()
 	_, other := NewKey()
-	path := write(t, "access.yaml", fmt.Sprintf("clients: [{ name: other, teams: all, keys: [%q] }]", other))
+	path := writeFile(t, "access.yaml", fmt.Sprintf("clients: [{ name: other, teams: all, keys: [%q] }]", other))
 	c, err := NewClients(t.Context(), path, "own", limits.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q] }]", hash))
-	for end := time.Now().Add(5 * interval); c.as(key) == nil; time.Sleep(10 * time.Millisecond) {
+	writeFile(t, path, fmt.Sprintf("clients: [{ name: app, teams: all, keys: [%q] }]", hash))
+	for end := time.Now().Add(5 * reloadInterval); c.callerOf(key) == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never noticed")
 		}
 	}
 }
 
-// TestOpenSecret warns of a token file that others can read.
-func TestOpenSecret(t *testing.T) {
-	log := logged(t)
-	token := write(t, "token", "hush")
+// TestWarningAboutReadableTokenFile checks the warning about a token file that other users can
+// read.
+func TestWarningAboutReadableTokenFile(t *testing.T) {
+	log := captureLog(t)
+	token := writeFile(t, "token", "hush")
 	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, hash := NewKey()
-	open(t, fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, teams: all, keys: [%q] }]", token, hash), "")
+	newClients(t, fmt.Sprintf("tokens: { main: { file: %q } }\nclients: [{ name: app, teams: all, keys: [%q] }]", token, hash), "")
 	if text := log.String(); !strings.Contains(text, "chmod 600") || !strings.Contains(text, token) || strings.Contains(text, "hush") {
 		t.Error(text)
 	}
@@ -402,7 +402,7 @@ func newIssuer(t *testing.T) *issuer {
 	t.Helper()
 	i := &issuer{keys: make(map[string]crypto.Signer)}
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(20 * time.Millisecond) // it is somewhere else
+		time.Sleep(20 * time.Millisecond) // the network
 		defer i.fetched.Add(1)
 		if i.down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)
@@ -433,7 +433,7 @@ func (i *issuer) add(kid string, key crypto.Signer) {
 	i.keys[kid] = key
 }
 
-func signed(t *testing.T, method jwt.SigningMethod, kid string, key any, claims jwt.MapClaims) string {
+func signToken(t *testing.T, method jwt.SigningMethod, kid string, key any, claims jwt.MapClaims) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
 	if kid != "" {
@@ -447,7 +447,7 @@ func signed(t *testing.T, method jwt.SigningMethod, kid string, key any, claims 
 }
 
 func TestJWT(t *testing.T) {
-	logged(t)
+	captureLog(t)
 	one, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -462,7 +462,7 @@ func TestJWT(t *testing.T) {
 	}
 	i := newIssuer(t)
 	i.add("one", one)
-	c := open(t, fmt.Sprintf(`
+	c := newClients(t, fmt.Sprintf(`
 jwt: { issuer: "https://login.example.com/", audience: funnelgraph, jwks: %q }
 clients:
   - { name: admin, teams: all, claims: { azp: app, roles: admin }, access: read-write }
@@ -477,19 +477,19 @@ clients:
 		}
 		return all
 	}
-	for end := time.Now().Add(10 * time.Second); c.as(signed(t, jwt.SigningMethodRS256, "one", one, claims())) == nil; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); c.callerOf(signToken(t, jwt.SigningMethodRS256, "one", one, claims())) == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a good token is refused")
 		}
 	}
 	for name, want := range map[string]string{
-		signed(t, jwt.SigningMethodRS256, "one", one, claims()):                                                            "app",
-		signed(t, jwt.SigningMethodPS256, "one", one, claims()):                                                            "app",
-		signed(t, jwt.SigningMethodRS256, "one", one, claims("roles", []any{"user", "admin"})):                             "admin",
-		signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", []any{"other", "funnelgraph"}, "roles", "administer")): "app",
-		signed(t, jwt.SigningMethodRS256, "", one, claims()):                                                               "app",
+		signToken(t, jwt.SigningMethodRS256, "one", one, claims()):                                                            "app",
+		signToken(t, jwt.SigningMethodPS256, "one", one, claims()):                                                            "app",
+		signToken(t, jwt.SigningMethodRS256, "one", one, claims("roles", []any{"user", "admin"})):                             "admin",
+		signToken(t, jwt.SigningMethodRS256, "one", one, claims("aud", []any{"other", "funnelgraph"}, "roles", "administer")): "app",
+		signToken(t, jwt.SigningMethodRS256, "", one, claims()):                                                               "app",
 	} {
-		if caller := c.as(name); caller == nil || caller.Policy.Client != want || caller.ReadOnly != (want == "app") {
+		if caller := c.callerOf(name); caller == nil || caller.Policy.Client != want || caller.ReadOnly != (want == "app") {
 			t.Errorf("%s: %+v", want, caller)
 		}
 	}
@@ -505,7 +505,7 @@ clients:
 		}
 		return text
 	}
-	if c.as(critical(map[string]any{"x": true})) == nil {
+	if c.callerOf(critical(map[string]any{"x": true})) == nil {
 		t.Error("a token with an extension that need not be understood is refused")
 	}
 	public, err := x509.MarshalPKIXPublicKey(one.Public())
@@ -518,25 +518,25 @@ clients:
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := signed(t, jwt.SigningMethodRS256, "one", one, claims())
+	good := signToken(t, jwt.SigningMethodRS256, "one", one, claims())
 	parts := strings.Split(good, ".")
 	for what, token := range map[string]string{
-		"another's key":                      signed(t, jwt.SigningMethodRS256, "one", stranger, claims()),
-		"another's key, no kid":              signed(t, jwt.SigningMethodRS256, "", stranger, claims()),
-		"another issuer":                     signed(t, jwt.SigningMethodRS256, "one", one, claims("iss", "https://evil.example/")),
-		"no issuer":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("iss", nil)),
-		"another audience":                   signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", "other")),
-		"no audience":                        signed(t, jwt.SigningMethodRS256, "one", one, claims("aud", nil)),
-		"expired":                            signed(t, jwt.SigningMethodRS256, "one", one, claims("exp", time.Now().Add(-time.Minute).Unix())),
-		"no expiry":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("exp", nil)),
-		"not yet":                            signed(t, jwt.SigningMethodRS256, "one", one, claims("nbf", time.Now().Add(time.Hour).Unix())),
-		"another client":                     signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", "other")),
-		"no client":                          signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", nil)),
-		"an odd claim":                       signed(t, jwt.SigningMethodRS256, "one", one, claims("azp", map[string]any{"app": true})),
+		"another's key":                      signToken(t, jwt.SigningMethodRS256, "one", stranger, claims()),
+		"another's key, no kid":              signToken(t, jwt.SigningMethodRS256, "", stranger, claims()),
+		"another issuer":                     signToken(t, jwt.SigningMethodRS256, "one", one, claims("iss", "https://evil.example/")),
+		"no issuer":                          signToken(t, jwt.SigningMethodRS256, "one", one, claims("iss", nil)),
+		"another audience":                   signToken(t, jwt.SigningMethodRS256, "one", one, claims("aud", "other")),
+		"no audience":                        signToken(t, jwt.SigningMethodRS256, "one", one, claims("aud", nil)),
+		"expired":                            signToken(t, jwt.SigningMethodRS256, "one", one, claims("exp", time.Now().Add(-time.Minute).Unix())),
+		"no expiry":                          signToken(t, jwt.SigningMethodRS256, "one", one, claims("exp", nil)),
+		"not yet":                            signToken(t, jwt.SigningMethodRS256, "one", one, claims("nbf", time.Now().Add(time.Hour).Unix())),
+		"another client":                     signToken(t, jwt.SigningMethodRS256, "one", one, claims("azp", "other")),
+		"no client":                          signToken(t, jwt.SigningMethodRS256, "one", one, claims("azp", nil)),
+		"an odd claim":                       signToken(t, jwt.SigningMethodRS256, "one", one, claims("azp", map[string]any{"app": true})),
 		"none":                               unsigned,
 		"None":                               strings.Replace(unsigned, parts[0], base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"None","kid":"one"}`)), 1),
-		"the public key for a shared one":    signed(t, jwt.SigningMethodHS256, "one", inPEM, claims()),
-		"the public number for a shared one": signed(t, jwt.SigningMethodHS256, "one", one.N.Bytes(), claims()),
+		"the public key for a shared one":    signToken(t, jwt.SigningMethodHS256, "one", inPEM, claims()),
+		"the public number for a shared one": signToken(t, jwt.SigningMethodHS256, "one", one.N.Bytes(), claims()),
 		"no signature":                       parts[0] + "." + parts[1] + ".",
 		"a changed claim":                    parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"azp":"app"}`)) + "." + parts[2],
 		"four parts":                         good + ".x",
@@ -545,34 +545,34 @@ clients:
 		"a critical extension of a standard": critical(map[string]any{"crit": []string{"b64"}, "b64": true}),
 		"an empty list of extensions":        critical(map[string]any{"crit": []string{}}),
 		"extensions that are no list":        critical(map[string]any{"crit": nil}),
-		"an unknown key":                     signed(t, jwt.SigningMethodRS256, "three", stranger, claims()),
+		"an unknown key":                     signToken(t, jwt.SigningMethodRS256, "three", stranger, claims()),
 	} {
-		if c.as(token) != nil {
+		if c.callerOf(token) != nil {
 			t.Errorf("%s is let in", what)
 		}
 	}
 
-	// Tokens that name unknown keys make few fetches, and hold up nobody.
+	// Tokens that name unknown keys cause few fetches, and delay no request.
 	fetched, begun := i.fetched.Load(), time.Now()
 	for n := range 200 {
-		c.as(signed(t, jwt.SigningMethodES256, fmt.Sprint("forged-", n), two, claims()))
+		c.callerOf(signToken(t, jwt.SigningMethodES256, fmt.Sprint("forged-", n), two, claims()))
 	}
 	if n := i.fetched.Load() - fetched; n > 1 || time.Since(begun) > 5*time.Second {
 		t.Errorf("%d fetches in %s", n, time.Since(begun))
 	}
 }
 
-// TestJWTRotation learns a new key by the first token that names it, and an issuer
-// that cannot be reached lets nobody in.
+// TestJWTRotation fetches a new key with the first token that names it. Every token of an
+// unreachable issuer is refused.
 func TestJWTRotation(t *testing.T) {
-	logged(t)
+	captureLog(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := signed(t, jwt.SigningMethodES256, "new", key, jwt.MapClaims{"iss": "me", "aud": "funnelgraph", "azp": "app", "exp": time.Now().Add(time.Hour).Unix()})
+	token := signToken(t, jwt.SigningMethodES256, "new", key, jwt.MapClaims{"iss": "me", "aud": "funnelgraph", "azp": "app", "exp": time.Now().Add(time.Hour).Unix()})
 	gate := func(i *issuer) *Clients {
-		c := open(t, fmt.Sprintf(`
+		c := newClients(t, fmt.Sprintf(`
 jwt: { issuer: me, audience: funnelgraph, jwks: %q, algorithms: [ES256] }
 clients: [{ name: app, teams: all, claims: { azp: app } }]
 `, i.URL), "own")
@@ -586,26 +586,26 @@ clients: [{ name: app, teams: all, claims: { azp: app } }]
 	unreachable := newIssuer(t)
 	unreachable.add("new", key)
 	unreachable.down.Store(true)
-	if gate(unreachable).as(token) != nil {
+	if gate(unreachable).callerOf(token) != nil {
 		t.Error("let in without any key")
 	}
 	i := newIssuer(t)
 	c := gate(i)
-	verifier := c.now.Load().verifier
+	verifier := c.current.Load().verifier
 	i.add("new", key)
-	if c.as(token) == nil {
+	if c.callerOf(token) == nil {
 		t.Error("the new key is not learnt")
 	}
-	// A change elsewhere in the file leaves the keys in place.
+	// A change elsewhere in the file keeps the fetched keys.
 	text, err := os.ReadFile(c.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, c.path, string(text)+"# changed\n")
+	writeFile(t, c.path, string(text)+"# changed\n")
 	i.down.Store(true)
-	c.look(t.Context())
-	c.look(t.Context())
-	if c.as(token) == nil || c.now.Load().verifier != verifier {
+	c.reload(t.Context())
+	c.reload(t.Context())
+	if c.callerOf(token) == nil || c.current.Load().verifier != verifier {
 		t.Error("the keys were forgotten")
 	}
 }

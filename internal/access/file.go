@@ -13,58 +13,58 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// file is the access file: who may call, and what each may do. It holds no secret,
-// but says where those are.
+// file is the access file: the clients and their permissions. It names the sources of secrets
+// but contains none.
 type file struct {
-	// Tokens are ClickFunnels tokens by the names that clients use.
+	// Tokens are the ClickFunnels tokens, by the names that clients refer to.
 	Tokens map[string]source `yaml:"tokens"`
-	// JWT says which JSON Web Tokens are accepted; nil is none.
+	// JWT defines which JSON Web Tokens are accepted; nil is none.
 	JWT *JWT `yaml:"jwt"`
-	// Clients are who may call. The first that fits is it.
+	// Clients are the clients that may call. The first match wins.
 	Clients []client `yaml:"clients"`
 }
 
-// source says where a token is.
+// source is where a token is read from.
 type source struct {
 	File string `yaml:"file"`
 	Env  string `yaml:"env"`
 }
 
-// client is who may call.
+// client is a client that may call.
 type client struct {
-	// Name is for reports, and unique.
+	// Name appears in logs and metrics. It is unique.
 	Name string `yaml:"name"`
-	// Keys are the hashes of its keys: two for a while, to change one.
+	// Keys are the hashes of its client keys. It has two while one replaces the other.
 	Keys []string `yaml:"keys"`
-	// Claims are what its JSON Web Tokens say, all of them.
+	// Claims are the claims that its JSON Web Tokens must all have.
 	Claims map[string]string `yaml:"claims"`
-	// Token names its ClickFunnels token. It may be left out where the server
-	// has one of its own, or where there is only one.
+	// Token names its ClickFunnels token. It is optional if the server holds a token of its
+	// own, or if the file has only one.
 	Token string `yaml:"token"`
-	// Teams and Workspaces are the raw ids of those it may see (see
-	// [upstream.NewScope]). One of them has to be there; "teams: all" is all that
-	// the token reaches.
-	Teams      visible `yaml:"teams"`
-	Workspaces visible `yaml:"workspaces"`
+	// Teams and Workspaces are the raw ids of the teams and workspaces that it may see (see
+	// [upstream.NewScope]). One of the two is required; "teams: all" is everything that the
+	// token reaches.
+	Teams      idList `yaml:"teams"`
+	Workspaces idList `yaml:"workspaces"`
 	// Access is "read", by default, or "read-write".
 	Access string `yaml:"access"`
-	// Limits are its own where they differ.
+	// Limits override the server's limits.
 	Limits *override `yaml:"limits"`
 }
 
-// visible is a list of raw ids, or the word "all". It is kept as it is written: what
-// is written and empty is not the same as what is not there.
-type visible = yaml.Node
+// idList is a list of raw ids, or the word "all". It stays a YAML node because an empty list
+// differs from an absent one.
+type idList = yaml.Node
 
 const all = "all"
 
-// rawIDs returns the raw ids; nil is all, or that nothing is written.
-func rawIDs(v *visible) ([]string, error) {
+// rawIDs returns the raw ids; nil if the value is "all" or absent.
+func rawIDs(v *idList) ([]string, error) {
 	switch {
 	case v.Kind == 0, v.Kind == yaml.ScalarNode && v.Value == all:
 		return nil, nil
@@ -78,7 +78,7 @@ func rawIDs(v *visible) ([]string, error) {
 	return ids, nil
 }
 
-// scope returns what the client may see.
+// scope returns the client's scope; nil if it sees everything that its token reaches.
 func (c *client) scope() (*upstream.Scope, error) {
 	teams, err := rawIDs(&c.Teams)
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *client) scope() (*upstream.Scope, error) {
 		return nil, err
 	}
 	if workspaces != nil && c.Teams.Value == all {
-		return nil, errors.New("teams: all is everything, so that workspaces cannot be given as well")
+		return nil, errors.New("teams: all includes all workspaces, so that workspaces cannot be given as well")
 	}
 	if teams == nil && workspaces == nil && c.Teams.Value != all {
 		return nil, errors.New("say what it may see: give teams or workspaces, or teams: all for everything that its token reaches")
@@ -97,7 +97,7 @@ func (c *client) scope() (*upstream.Scope, error) {
 	return upstream.NewScope(teams, workspaces)
 }
 
-// override is what is written of limits, to be laid over others.
+// override is the client's own limits, which replace those of the server.
 type override struct{ yaml.Node }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -106,21 +106,21 @@ func (o *override) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-func (o *override) over(l limits.Limits) (limits.Limits, error) {
+func (o *override) applyTo(l limits.Limits) (limits.Limits, error) {
 	if o == nil {
 		return l, nil
 	}
 	text, err := yaml.Marshal(&o.Node)
 	if err != nil {
-		return l, files.Plain(err)
+		return l, configfile.SanitizeError(err)
 	}
-	if err := files.YAML(text, &l); err != nil {
+	if err := configfile.YAML(text, &l); err != nil {
 		return l, err
 	}
 	return l, l.Check()
 }
 
-// maxFile bounds what is read of an access file or a token file, in bytes.
+// The maximum sizes of an access file and of a token file, in bytes.
 const (
 	maxFile  = 4 << 20
 	maxToken = 64 << 10
@@ -129,7 +129,7 @@ const (
 // parse reads an access file.
 func parse(text []byte) (*file, error) {
 	f := new(file)
-	if err := files.YAML(text, f); err != nil {
+	if err := configfile.YAML(text, f); err != nil {
 		return nil, err
 	}
 	if len(f.Clients) == 0 {
@@ -144,23 +144,23 @@ func (s source) token() (upstream.Token, error) {
 	case (s.File == "") == (s.Env == ""):
 		return "", errors.New("give either file or env")
 	case s.Env != "":
-		return checked(os.Getenv(s.Env), "its environment variable")
+		return validToken(os.Getenv(s.Env), "its environment variable")
 	}
-	text, err := files.Read(s.File, maxToken)
+	text, err := configfile.Read(s.File, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("its file%s cannot be read: %w; write the ClickFunnels token into that file, or correct the path", quotedPath(s.File), err)
 	}
-	return checked(string(text), "its file")
+	return validToken(string(text), "its file")
 }
 
-// filename matches a path that is no token, which may have been put in its place: a path with a
-// directory in front, or a short name or extension.
-var filename = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
+// safePath matches paths that cannot be a token in the wrong place: a path that begins with a
+// directory, a name with a short extension, or a short name.
+var safePath = regexp.MustCompile(`^(/|\.|~|[A-Za-z]:\\)|^[^/]{1,64}\.[a-z]{1,8}$|^.{1,19}$`)
 
-// quotedPath returns the whole path of a file for an error, with a blank before it; nothing if it
-// may be a secret.
+// quotedPath returns the absolute path of a file for an error, with a leading space. It returns
+// "" if the path may be a secret.
 func quotedPath(path string) string {
-	if !filename.MatchString(path) {
+	if !safePath.MatchString(path) {
 		return ""
 	}
 	if whole, err := filepath.Abs(path); err == nil {
@@ -169,7 +169,7 @@ func quotedPath(path string) string {
 	return " " + strconv.Quote(path)
 }
 
-func checked(text, from string) (upstream.Token, error) {
+func validToken(text, from string) (upstream.Token, error) {
 	token := upstream.Token(strings.TrimSpace(text))
 	if !token.Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", from)
@@ -177,7 +177,7 @@ func checked(text, from string) (upstream.Token, error) {
 	return token, nil
 }
 
-// roster is the clients of an access file, ready to be found.
+// roster is the validated clients of an access file.
 type roster struct {
 	entries  []entry
 	verifier *verifier
@@ -186,7 +186,7 @@ type roster struct {
 // exampleKey is the hash of the key in docs/auth.md.
 var exampleKey = hashKey("fgk_example-key-of-the-docs-not-for-production")
 
-// entry is a client and how it is known.
+// entry is a client with its credentials.
 type entry struct {
 	name   string
 	hashes []keyHash
@@ -194,20 +194,20 @@ type entry struct {
 	caller Caller
 }
 
-// Names can stand in a log, a metric and a URL. Names of tokens are too short to be a
-// token that was put in the wrong place.
+// Names are safe in logs, metrics and URLs. The names of tokens are so short that a token in the
+// wrong place does not match.
 var (
-	name      = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
-	tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
+	clientName = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,63}$`)
+	tokenName  = regexp.MustCompile(`^[\pL\pN][\pL\pN._-]{0,23}$`)
 )
 
-// newRoster checks a file. base is what holds for clients that say nothing else:
-// the token that the server has of its own, if any, and the limits.
+// newRoster validates a file. base has the defaults of clients: the server-held token, if any,
+// and the limits.
 func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [sha256.Size]byte) (*roster, error) {
 	r := new(roster)
 	names, known := make(map[string]bool), make(map[keyHash]string)
 	for i, c := range f.Clients {
-		if !name.MatchString(c.Name) {
+		if !clientName.MatchString(c.Name) {
 			return nil, fmt.Errorf("client %d: its name is made of letters, digits, \"-\", \"_\" and \".\" only, and begins with a letter or digit", i+1)
 		}
 		if names[c.Name] {
@@ -220,7 +220,7 @@ func newRoster(f *file, tokens map[string]upstream.Token, base Caller, version [
 		}
 		for _, hash := range e.hashes {
 			if other, taken := known[hash]; taken {
-				return nil, fmt.Errorf("client %s: its key is that of %s", c.Name, other)
+				return nil, fmt.Errorf("client %s: it has the same key as client %s; make another with `funnelgraph key new`", c.Name, other)
 			}
 			known[hash] = c.Name
 			if hash == exampleKey {
@@ -238,7 +238,7 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 	e.caller.Policy.Client = c.Name
 	switch {
 	case len(c.Keys) == 0 && len(c.Claims) == 0:
-		return e, errors.New("give keys or claims by which it is known")
+		return e, errors.New("give keys or claims that identify it")
 	case len(c.Claims) > 0 && f.JWT == nil:
 		return e, errors.New("claims need a jwt section")
 	}
@@ -257,12 +257,12 @@ func (c *client) entry(f *file, tokens map[string]upstream.Token, base Caller) (
 		e.caller.ReadOnly = true
 	case "read-write":
 	default:
-		return e, errors.New("access can be read or read-write")
+		return e, errors.New("access must be read or read-write")
 	}
 	if e.caller.Scope, err = c.scope(); err != nil {
 		return e, err
 	}
-	e.caller.Policy.Limits, err = c.Limits.over(base.Policy.Limits)
+	e.caller.Policy.Limits, err = c.Limits.applyTo(base.Policy.Limits)
 	if err != nil {
 		return e, fmt.Errorf("limits: %w", err)
 	}
@@ -273,7 +273,7 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 	if c.Token != "" {
 		token, ok := tokens[c.Token]
 		if !ok {
-			return "", errors.New("its token is not among the tokens")
+			return "", errors.New("its token is not listed under tokens")
 		}
 		return token, nil
 	}
@@ -281,7 +281,7 @@ func (c *client) token(tokens map[string]upstream.Token, own upstream.Token) (up
 		return own, nil
 	}
 	if len(tokens) != 1 {
-		return "", errors.New("give the token that it uses, by its name among the tokens")
+		return "", errors.New("give the token that it uses, by its name under tokens")
 	}
 	for _, token := range tokens {
 		return token, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// FuzzAccessFile reads any text as an access file: it is taken or there is one line
-// that says why not, and no client has more than the file gives it.
+// FuzzAccessFile reads any text as an access file. An invalid file has an error of one line, and
+// no client gets more permissions than the file gives it.
 func FuzzAccessFile(f *testing.F) {
 	_, hash := NewKey()
 	for _, text := range []string{
@@ -40,7 +40,7 @@ func FuzzAccessFile(f *testing.F) {
 	})
 }
 
-// FuzzKeys holds any text against the hashes of keys.
+// FuzzKeys compares any text with the hashes of keys.
 func FuzzKeys(f *testing.F) {
 	key, hash := NewKey()
 	f.Add(key, hash)

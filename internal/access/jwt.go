@@ -16,25 +16,25 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// JWT says which JSON Web Tokens (RFC 7519) are accepted, such as an identity
-// provider makes by OpenID Connect.
+// JWT defines which JSON Web Tokens (RFC 7519) are accepted, such as those of an OpenID Connect
+// identity provider.
 type JWT struct {
-	// Issuer is who makes them (iss).
+	// Issuer is the required issuer (iss).
 	Issuer string `yaml:"issuer"`
-	// Audience is whom they are for (aud).
+	// Audience is the required audience (aud).
 	Audience string `yaml:"audience"`
 	// JWKS is the URL of the issuer's public keys (RFC 7517).
 	JWKS string `yaml:"jwks"`
-	// Algorithms are those of their signatures, by default [usualAlgorithms].
+	// Algorithms are the accepted signature algorithms, by default [defaultAlgorithms].
 	Algorithms []string `yaml:"algorithms"`
 }
 
-// Signatures that only the issuer can make. "none" and those whose key is shared
-// (HS256 and the like) are not among them: whoever verifies those can make them, and
-// a public key taken for a shared one lets anyone.
+// Algorithms whose signatures only the issuer can create. They exclude "none" and the algorithms
+// with a shared key, such as HS256: every verifier could create those signatures, and a public
+// key that is used as a shared key would let anyone in.
 var (
-	usualAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
-	algorithms      = append([]string{"RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}, usualAlgorithms...)
+	defaultAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+	algorithms        = append([]string{"RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}, defaultAlgorithms...)
 )
 
 func (j *JWT) check() error {
@@ -44,7 +44,7 @@ func (j *JWT) check() error {
 	u, err := url.Parse(j.JWKS)
 	secure := err == nil && (u.Scheme == "https" || u.Scheme == "http" && upstream.IsLoopback(u.Hostname()))
 	if !secure || u.Host == "" || u.User != nil {
-		return errors.New("jwt: jwks is not an https URL (or http on loopback), without a user")
+		return errors.New("jwt: jwks must be an https URL without a user; http is allowed on loopback only")
 	}
 	for _, name := range j.Algorithms {
 		if !slices.Contains(algorithms, name) {
@@ -55,20 +55,19 @@ func (j *JWT) check() error {
 }
 
 const (
-	// keysInterval is how often the issuer's keys are fetched anew, and
-	// rotationInterval how often at most because a token names one that is not
-	// known. Such a token waits for that, and for the keys, for keysTimeout at
-	// most together, and is refused at once if it would have to wait longer.
+	// keysInterval is how often the issuer's keys are refreshed. A token with an unknown key
+	// refreshes them too, at most once per rotationInterval. Such a token waits at most
+	// keysTimeout for its turn and the keys, and is refused at once if it would take longer.
 	keysInterval     = 5 * time.Minute
 	rotationInterval = 10 * time.Second
 	keysTimeout      = 5 * time.Second
-	// maxKeys is how many bytes the issuer's keys may have.
+	// maxKeys is the maximum size of the issuer's key set, in bytes.
 	maxKeys = 1 << 20
-	// leeway is how far the clocks of the issuer and this machine may differ.
+	// leeway is the tolerated difference between the clocks of the issuer and this machine.
 	leeway = 30 * time.Second
 )
 
-// verifier tells good tokens from others. It is safe for concurrent use.
+// verifier verifies JSON Web Tokens. It is safe for concurrent use.
 type verifier struct {
 	JWT
 	ctx    context.Context //nolint:containedctx // as long as it is used
@@ -76,12 +75,12 @@ type verifier struct {
 	parser *jwt.Parser
 }
 
-// newVerifier returns a verifier that fetches the issuer's keys until the context
-// ends. If the issuer cannot be reached, nobody is let in until it can.
+// newVerifier returns a verifier that refreshes the issuer's keys until the context ends. It
+// refuses every token until it has reached the issuer.
 func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{j.JWKS}, keyfunc.Override{
 		Client: &http.Client{Timeout: keysTimeout, Transport: boundedKeys{http.DefaultTransport}, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("the issuer's keys are somewhere else")
+			return errors.New("the issuer redirects the request for its keys: set jwks to the final URL")
 		}},
 		HTTPTimeout:       keysTimeout,
 		RefreshInterval:   keysInterval,
@@ -93,7 +92,7 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	}
 	accepted := j.Algorithms
 	if len(accepted) == 0 {
-		accepted = usualAlgorithms
+		accepted = defaultAlgorithms
 	}
 	return &verifier{j, ctx, keys, jwt.NewParser(
 		jwt.WithValidMethods(accepted), jwt.WithIssuer(j.Issuer), jwt.WithAudience(j.Audience),
@@ -101,10 +100,10 @@ func newVerifier(ctx context.Context, j JWT) (*verifier, error) {
 	)}, nil
 }
 
-// boundedKeys ends the reading of an issuer's keys after maxKeys bytes with an error.
+// boundedKeys fails reading an issuer's key set after maxKeys bytes.
 type boundedKeys struct{ next http.RoundTripper }
 
-// RoundTrip sends a request, as [http.RoundTripper] says.
+// RoundTrip implements [http.RoundTripper].
 func (b boundedKeys) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := b.next.RoundTrip(r)
 	if err == nil {
@@ -113,16 +112,16 @@ func (b boundedKeys) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// errCritical refuses a token with extensions that have to be understood.
+// errCritical is the error of a token with critical extensions.
 var errCritical = errors.New("the token has critical extensions")
 
-// claims returns what a token says, if it is good. Keys that it has fetched come in
-// also if its client does not wait for them: others will need them.
+// claims returns the claims of a token, and reports whether it is valid. A fetch of keys goes on
+// even if the client gives up, because other requests need the keys.
 func (v *verifier) claims(token string) (jwt.MapClaims, bool) {
 	claims := make(jwt.MapClaims)
 	key := v.keys.KeyfuncCtx(v.ctx)
 	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
-		// No extension is understood here, and the library looks at none (RFC 7515, 4.1.11).
+		// funnelgraph supports no extension, and the library ignores "crit" (RFC 7515, 4.1.11).
 		if _, critical := t.Header["crit"]; critical {
 			return nil, errCritical
 		}
@@ -131,8 +130,8 @@ func (v *verifier) claims(token string) (jwt.MapClaims, bool) {
 	return claims, err == nil
 }
 
-// has reports whether a claim is the text, or a list that holds it.
-func has(claims jwt.MapClaims, name, want string) bool {
+// hasClaim reports whether a claim equals the wanted string, or is a list that contains it.
+func hasClaim(claims jwt.MapClaims, name, want string) bool {
 	switch claim := claims[name].(type) {
 	case string:
 		return claim == want

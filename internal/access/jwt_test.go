@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestKeysAreBounded has an issuer send as many bytes as its keys may have, and one more.
+// TestKeysAreBounded serves a key set of the maximum size, and one that is a byte larger.
 func TestKeysAreBounded(t *testing.T) {
 	const begin, key = `{"keys":[`, `{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 	for size, known := range map[int]int{maxKeys: 1, maxKeys + 1: 0} {

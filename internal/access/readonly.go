@@ -11,10 +11,10 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Apply has an executor refuse the mutations of callers who may only read.
+// Apply makes an executor refuse the mutations of read-only callers.
 func Apply(e *executor.Executor) { e.Use(readOnly{}) }
 
-// readOnly is the gqlgen extension that does.
+// readOnly is the gqlgen extension that refuses mutations.
 type readOnly struct{}
 
 // ExtensionName implements [graphql.HandlerExtension].

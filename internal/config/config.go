@@ -1,5 +1,5 @@
-// Package config reads what the server is started with: flags, for each an
-// environment variable, and a file.
+// Package config reads the server's configuration from flags, environment variables and a
+// YAML file.
 package config
 
 import (
@@ -18,74 +18,74 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 //go:generate go test . -run ^TestReference$ -update
 
-// Config is what the server is started with. Whatever has an environment variable can
-// stand in the configuration file, too, where its key is the flag's name;
-// docs/configuration.md has a table that "go generate ./internal/config" makes of it.
+// Config is the server's configuration. Every field with an environment variable can also be
+// set in the configuration file, where its key is the flag's name. "go generate
+// ./internal/config" writes the table of all settings to docs/configuration.md.
 type Config struct {
-	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file with the names of flags as keys. Flags and environment variables win over it."`
-	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with where each value comes from and without secrets, and end."`
-	Version     kong.VersionFlag `name:"version" help:"Print which build this is, and end."`
+	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file whose keys are the names of flags. Flags and environment variables override it."`
+	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with the source of each value and without secrets, and exit."`
+	Version     kong.VersionFlag `name:"version" help:"Print the version of this build, and exit."`
 
 	Listen      string        `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, no account and no token."`
-	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"How long each call to the simulated API takes, such as 300ms. Only for the demo."`
-	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Shares of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no answer at all. They come in the same order at each start. Only for the demo."`
+	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, account or token."`
+	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"Time that each call to the simulated API takes, such as 300ms. Only with --demo."`
+	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Fractions of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no response at all. They fail in the same order after each start. Only with --demo."`
 	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
-	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat it, or separate several by commas; there are no wildcards. With --demo, localhost on any port as well."`
+	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat the flag, or separate several origins by commas; there are no wildcards. With --demo, localhost is allowed on any port."`
 
-	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base of the ClickFunnels API. {subdomain} stands for \"accounts\" or a workspace's own subdomain, in the host or in the path; it may be left out. Plain http is for loopback only."`
-	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels wants a distinct one, such as YourAppYourOrg."`
-	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"How long one attempt at a REST call may take."`
-	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"How often a REST call is made at most, where ClickFunnels refused it (429), could not be reached or was out of order (408, 425, 502–504, 520–527, 530). A 500 is repeated twice at most. What creates something is repeated only if it has certainly not arrived."`
-	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Most filtered reads of one token under way in a workspace; 0 is no limit. ClickFunnels documents 2."`
-	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long an answer of ClickFunnels may be given again to the same token, such as 30s; 0s is not at all. A mutation empties the cache for its workspace; a request with Cache-Control: no-cache passes by it."`
-	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Most memory for answers that are kept, in MiB."`
+	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base URL of the ClickFunnels API. {subdomain}, in the host or in the path, stands for \"accounts\" or the workspace's subdomain; it is optional. Plain http is allowed on loopback only."`
+	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels requires a distinct one, such as YourAppYourOrg."`
+	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt at a REST call."`
+	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"Maximum number of attempts at a REST call that failed because ClickFunnels refused it (429), or was unreachable or unavailable (408, 425, 502–504, 520–527, 530). A 500 is retried at most twice. A call that creates something is retried only if it certainly did not arrive."`
+	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Maximum number of concurrent filtered reads with one token in a workspace; 0 is no limit. ClickFunnels documents 2."`
+	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long responses of ClickFunnels are cached for the same token, such as 30s; 0s disables the cache. A mutation clears the cache of its workspace. A request with Cache-Control: no-cache bypasses it."`
+	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Maximum memory for cached responses, in MiB."`
 
-	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file that says who may call, with which ClickFunnels token, and what each may see and do. Callers then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is read again when it changes."`
-	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by their id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
-	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run no documents but those of the manifest."`
-	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Switch it off where only your own applications call."`
+	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file with the clients that may call, their ClickFunnels tokens and their permissions. Clients then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is reloaded when it changes."`
+	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
+	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run only the documents of the manifest."`
+	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Disable it if only your own applications call."`
 
-	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits that follow are enforced, or only reported in the log (measure), to find out which ones fit. --max-body is always enforced."`
-	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Largest body of a request, in bytes; at least 1."`
+	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits below are enforced, or only reported in the log (measure) to find suitable values. --max-body is always enforced."`
+	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request's body, in bytes; at least 1."`
 	Limits     limits.Limits `group:"Limits" embed:""`
 
-	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address to serve /metrics, /debug/pprof/ and /log-level on, for those who run the server only, such as 127.0.0.1:9090."`
-	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"How the lines of the log are written: text or json."`
-	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"What is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
-	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share their pace towards ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Give one with a password by the environment or a file that others cannot read: they can read a process's arguments."`
-	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long requests are still accepted after SIGTERM, while /readyz says no, so that load balancers notice. Ctrl-C does without."`
-	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"How long it may take to end: what is still running by then is cut off. A second signal ends at once."`
+	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address of /metrics, /debug/pprof/ and /log-level, for operators only, such as 127.0.0.1:9090."`
+	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
+	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share the concurrency limits for ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Set a URL with a password in the environment or in a file that other users cannot read: they can read a process's arguments."`
+	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long the server accepts requests after SIGTERM, while /readyz reports that it is not ready, so that load balancers notice. Ctrl-C skips the delay."`
+	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown; requests that are still running are then cut off. A second signal ends the process at once."`
 
-	// Command is what to do: [Serve], [NewKey] or [PrintSchema].
+	// Command is the command to run: [Serve], [NewKey] or [PrintSchema].
 	Command string `kong:"-"`
-	// Token is the server-held ClickFunnels token; empty means that each caller
-	// brings their own. There is no flag for it, on purpose: other users of the
-	// machine can read a process's arguments.
+	// Token is the server-held ClickFunnels token; empty means that each caller sends
+	// their own. It has no flag because other users of the machine can read a process's
+	// arguments.
 	Token upstream.Token `kong:"-"`
 }
 
 const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API. "funnelgraph --demo" shows it without an account.
 
-Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To hold tokens for callers instead, say in an --access-file who they are. CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it, is a token for clients of that file that name no other; without such a file it is for whoever calls, and funnelgraph then serves on a loopback address only.
+Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To keep the tokens on the server instead, list the callers in an --access-file. CLICKFUNNELS_API_TOKEN is the token of clients in that file that name no other; CLICKFUNNELS_API_TOKEN_FILE is the path of a file with only this token. Without an access file every caller uses this token, and funnelgraph then serves on a loopback address only.
 
-It ends with 0 when it has done what it was told to, and with 1, and the reason on standard error, when it could not start or had to cut requests off.`
+The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph could not start or had to cut off requests.`
 
-// groups are the parts that --help and the reference have.
+// groups are the groups of flags in --help and in the reference.
 var groups = []kong.Group{
 	{Key: "Serving", Title: "Serving:"},
 	{Key: "ClickFunnels", Title: "Calling ClickFunnels:"},
-	{Key: "Callers", Title: "Who may call, and with what:"},
-	{Key: "Limits", Title: "Limits of a request, where 0 is no limit:"},
+	{Key: "Callers", Title: "Callers and documents:"},
+	{Key: "Limits", Title: "Limits of a request (0 is no limit):"},
 	{Key: "Operations", Title: "Operations:"},
 }
 
@@ -100,23 +100,23 @@ const (
 type commands struct {
 	Config
 
-	Serve struct{} `cmd:"" default:"1" help:"Serve the GraphQL endpoint. This is what is done without a command."`
+	Serve struct{} `cmd:"" default:"1" help:"Serve the GraphQL endpoint. This is the default command."`
 	Key   struct {
-		New struct{} `cmd:"" help:"Make a client key, and print it with its hash. The key is for the client, the hash for the access file."`
+		New struct{} `cmd:"" help:"Make a client key, and print it with its hash. Give the key to the client, and put the hash into the access file."`
 	} `cmd:"" help:"Client keys."`
 	Schema struct{} `cmd:"" help:"Print the GraphQL schema as clients see it."`
 }
 
-// ErrHelp is returned by [Parse] when the arguments asked for help or the
-// version, which has then been printed.
-var ErrHelp = errors.New("help was asked for")
+// ErrHelp is returned by [Parse] after it has printed the help, the version or the
+// configuration, as the arguments asked.
+var ErrHelp = errors.New("help was requested")
 
-// widest is how many columns --help takes at most; longer lines are hard to read.
-const widest = 120
+// maxHelpWidth is the maximum width of --help in columns; longer lines are hard to read.
+const maxHelpWidth = 120
 
-// Parse reads the configuration from arguments, the environment and the file that
-// these name. Its errors are one line that says what is wrong, where and why; none
-// holds a secret.
+// Parse reads the configuration from the arguments, the environment and the configuration file
+// that they name. An error is one line that says what is wrong, where and why. It contains no
+// secret.
 func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	ended := false
 	line, written := new(commands), new(values)
@@ -129,7 +129,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, ErrHelp
 	}
 	if err != nil {
-		return Config{}, oneLine(err)
+		return Config{}, formatFlagError(err)
 	}
 	cfg = line.Config
 	if cfg.Command = parsed.Command(); cfg.Command != Serve {
@@ -143,7 +143,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 		return Config{}, err
 	}
 	if written.secret() {
-		files.WarnOfOpenSecret(string(cfg.File))
+		configfile.WarnIfReadableByOthers(string(cfg.File))
 	}
 	if cfg.PrintConfig {
 		return Config{}, errors.Join(cfg.print(stdout, all), ErrHelp)
@@ -151,7 +151,7 @@ func Parse(args []string, stdout io.Writer) (cfg Config, err error) {
 	return cfg, nil
 }
 
-// newParser returns what reads a command line, and the file that it names into
+// newParser returns a parser for the command line. It reads the configuration file into
 // written.
 func newParser(line *commands, written *values, stdout io.Writer, exit func(int)) (*kong.Kong, error) {
 	return kong.New(line,
@@ -159,9 +159,9 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 		kong.Description(help),
 		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
-		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: widest}),
+		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
-			for _, flag := range ctx.Model.Flags { // which are of the server
+			for _, flag := range ctx.Model.Flags { // the server's flags
 				flag.Hidden = flag.Group != nil && ctx.Command() == NewKey
 			}
 			return kong.DefaultHelpPrinter(options, ctx)
@@ -175,7 +175,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 // maxCacheSize is a terabyte, in MiB.
 const maxCacheSize = 1 << 20
 
-// check refuses values that make no sense, wherever they come from.
+// check rejects invalid values, whichever source they come from.
 func (c *Config) check(all []setting) error {
 	for _, s := range all {
 		switch v := s.Target.Interface().(type) {
@@ -188,55 +188,22 @@ func (c *Config) check(all []setting) error {
 	name := func(flag string) setting {
 		return all[slices.IndexFunc(all, func(s setting) bool { return s.Name == flag })]
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
+	for _, check := range []func(*Config, func(string) setting) error{
+		(*Config).checkServing, (*Config).checkUpstream, (*Config).checkRedis, (*Config).checkCallers, (*Config).checkDemo,
+	} {
+		if err := check(c, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkServing(name func(string) setting) error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", name("listen"), c.Listen)
 	}
 	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil && c.AdminListen != "" {
 		return fmt.Errorf("%s %q is not HOST:PORT, such as 127.0.0.1:9090 or :9090", name("admin-listen"), c.AdminListen)
-	}
-	if c.UpstreamURL == "" {
-		return fmt.Errorf("%s cannot be empty: leave it away for its default", name("upstream-url"))
-	}
-	if c.UserAgent == "" {
-		return fmt.Errorf("%s cannot be empty: leave it away for its default", name("user-agent"))
-	}
-	if err := upstream.CheckTemplate(c.UpstreamURL); err != nil {
-		return fmt.Errorf("%s: %w", name("upstream-url"), err)
-	}
-	if c.UpstreamTimeout == 0 {
-		return fmt.Errorf("%s %s must be more than nothing, such as 30s", name("upstream-timeout"), c.UpstreamTimeout)
-	}
-	if c.Attempts < 1 {
-		return fmt.Errorf("%s %d must be at least 1, which is never again", name("max-attempts"), c.Attempts)
-	}
-	if c.RedisURL != "" {
-		if err := replicas.Check(c.RedisURL); err != nil {
-			return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
-		}
-		if strings.Contains(c.RedisURL, ":"+hidden+"@") {
-			return fmt.Errorf("%s has %s in the place of its password, as --print-config prints it: put the password there", name("redis-url"), hidden)
-		}
-		if c.CacheTTL > replicas.MaxTTL {
-			return fmt.Errorf("%s %s must be %s at most with %s", name("cache-ttl"), c.CacheTTL, replicas.MaxTTL, name("redis-url"))
-		}
-	}
-	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
-		return fmt.Errorf("%s %d must be 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
-	}
-	if c.TrustedOnly && c.TrustedFile == "" {
-		return fmt.Errorf("%s needs --trusted-documents: there would be nothing to run", name("trusted-documents-only"))
-	}
-	if c.DemoLatency > 0 && !c.Demo {
-		return fmt.Errorf("%s needs --demo: only the simulated API can be made slow", name("demo-latency"))
-	}
-	if c.DemoFaults != "" {
-		if !c.Demo {
-			return fmt.Errorf("%s needs --demo: only the simulated API can be made to fail", name("demo-faults"))
-		}
-		if _, err := demo.ParseFaults(c.DemoFaults); err != nil {
-			return fmt.Errorf("%s: %w", name("demo-faults"), err)
-		}
 	}
 	if c.MaxBody < 1 {
 		return fmt.Errorf("%s %d must be at least 1, in bytes", name("max-body"), c.MaxBody)
@@ -246,14 +213,76 @@ func (c *Config) check(all []setting) error {
 			return fmt.Errorf("%s %w", name("cors-origin"), err)
 		}
 	}
-	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
-		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: say who may call with --access-file, or listen on a loopback address, or unset the token so that callers bring their own", name("listen"), c.Listen)
+	return nil
+}
+
+func (c *Config) checkUpstream(name func(string) setting) error {
+	if c.UpstreamURL == "" {
+		return fmt.Errorf("%s cannot be empty: omit it to use its default", name("upstream-url"))
+	}
+	if c.UserAgent == "" {
+		return fmt.Errorf("%s cannot be empty: omit it to use its default", name("user-agent"))
+	}
+	if err := upstream.CheckTemplate(c.UpstreamURL); err != nil {
+		return fmt.Errorf("%s: %w", name("upstream-url"), err)
+	}
+	if c.UpstreamTimeout == 0 {
+		return fmt.Errorf("%s %s must be positive, such as 30s", name("upstream-timeout"), c.UpstreamTimeout)
+	}
+	if c.Attempts < 1 {
+		return fmt.Errorf("%s %d must be at least 1, which disables retries", name("max-attempts"), c.Attempts)
+	}
+	if c.CacheSize < 1 || c.CacheSize > maxCacheSize {
+		return fmt.Errorf("%s %d must be from 1 to %d, in MiB", name("cache-size"), c.CacheSize, maxCacheSize)
 	}
 	return nil
 }
 
-// checkOrigin accepts exactly what a browser sends as Origin. A wildcard is
-// refused: credentials are allowed for every origin listed.
+func (c *Config) checkRedis(name func(string) setting) error {
+	if c.RedisURL == "" {
+		return nil
+	}
+	if err := redis.Check(c.RedisURL); err != nil {
+		return fmt.Errorf("%s cannot be used: %w", name("redis-url"), err)
+	}
+	if strings.Contains(c.RedisURL, ":"+secretMask+"@") {
+		return fmt.Errorf("%s has %s instead of its password, as --print-config prints it: put the password there", name("redis-url"), secretMask)
+	}
+	if c.CacheTTL > redis.MaxTTL {
+		return fmt.Errorf("%s %s must be at most %s with %s", name("cache-ttl"), c.CacheTTL, redis.MaxTTL, name("redis-url"))
+	}
+	return nil
+}
+
+func (c *Config) checkCallers(name func(string) setting) error {
+	if c.TrustedOnly && c.TrustedFile == "" {
+		return fmt.Errorf("%s needs --trusted-documents: there would be nothing to run", name("trusted-documents-only"))
+	}
+	host, _, _ := net.SplitHostPort(c.Listen) // checkServing has reported the error
+	if c.Token != "" && c.AccessFile == "" && !c.Demo && !upstream.IsLoopback(host) {
+		return fmt.Errorf("%s %s with a server-held token (CLICKFUNNELS_API_TOKEN) would open the whole team to anyone who can reach this port: authenticate callers with --access-file, or listen on a loopback address, or unset the token so that callers send their own", name("listen"), c.Listen)
+	}
+	return nil
+}
+
+func (c *Config) checkDemo(name func(string) setting) error {
+	if c.DemoLatency > 0 && !c.Demo {
+		return fmt.Errorf("%s needs --demo: only the simulated API can be made slow", name("demo-latency"))
+	}
+	if c.DemoFaults == "" {
+		return nil
+	}
+	if !c.Demo {
+		return fmt.Errorf("%s needs --demo: only the simulated API can be made to fail", name("demo-faults"))
+	}
+	if _, err := demo.ParseFaults(c.DemoFaults); err != nil {
+		return fmt.Errorf("%s: %w", name("demo-faults"), err)
+	}
+	return nil
+}
+
+// checkOrigin accepts exactly the values that a browser sends as Origin. It rejects wildcards
+// because every listed origin may send credentials.
 func checkOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ContainsAny(origin, "* ") {
@@ -262,10 +291,10 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// maxTokenFile bounds what is read as a token.
+// maxTokenFile is the maximum size of a token file, in bytes.
 const maxTokenFile = 64 << 10
 
-// readToken takes the server-held token from the environment.
+// readToken reads the server-held token from the environment, or from the file that it names.
 func readToken() (upstream.Token, error) {
 	token, file := os.Getenv("CLICKFUNNELS_API_TOKEN"), os.Getenv("CLICKFUNNELS_API_TOKEN_FILE")
 	if token != "" && file != "" {
@@ -274,14 +303,14 @@ func readToken() (upstream.Token, error) {
 	name := "CLICKFUNNELS_API_TOKEN"
 	if file != "" {
 		name = "CLICKFUNNELS_API_TOKEN_FILE"
-		b, err := files.Read(file, maxTokenFile)
+		b, err := configfile.Read(file, maxTokenFile)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		if token = strings.TrimSpace(string(b)); token == "" {
 			return "", fmt.Errorf("%s: the file is empty", name)
 		}
-		files.WarnOfOpenSecret(file)
+		configfile.WarnIfReadableByOthers(file)
 	}
 	if token != "" && !upstream.Token(token).Valid() {
 		return "", fmt.Errorf("%s holds no token: a token is printable text without spaces", name)
@@ -289,9 +318,9 @@ func readToken() (upstream.Token, error) {
 	return upstream.Token(token), nil
 }
 
-// oneLine makes an error of the flag library fit to be printed after the
+// formatFlagError formats an error of the flag library as one line, to be printed after the
 // program's name.
-func oneLine(err error) error {
+func formatFlagError(err error) error {
 	if of, ok := errors.AsType[fileError](err); ok {
 		return of
 	}
@@ -299,8 +328,8 @@ func oneLine(err error) error {
 	return errors.New(text + " (--help lists the flags)")
 }
 
-// Version returns the version that the binary was built as: the module's, which Go takes
-// from the tag of the commit, or "dev" where it was built without version control.
+// Version returns the version of the binary: the module version, which Go takes from the tag of
+// the commit, or "dev" if it was built without version control.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
@@ -308,18 +337,18 @@ func Version() string {
 	return "dev"
 }
 
-// Build returns a line that says which build this is: the version, the commit and when it
-// was made, where Go knew them, and what it was built with and for. It has no time of the
-// build, so that the same commit is the same binary.
+// Build describes this build in one line: the version, the commit and its time if Go knew them,
+// the Go version and the platform. It omits the build time so that builds of one commit are
+// identical.
 func Build() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return describe(Version(), info.Settings)
+	return describeBuild(Version(), info.Settings)
 }
 
-func describe(version string, settings []debug.BuildSetting) string {
+func describeBuild(version string, settings []debug.BuildSetting) string {
 	known := make(map[string]string, len(settings))
 	for _, s := range settings {
 		known[s.Key] = s.Value

@@ -16,8 +16,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// clean takes what the machine has set out of the environment.
-func clean(t *testing.T) {
+// clearEnvironment unsets all variables of funnelgraph for a test.
+func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -28,8 +28,8 @@ func clean(t *testing.T) {
 	}
 }
 
-// write returns the path of a file that only its owner can read.
-func write(t *testing.T, text string) string {
+// writeConfig creates a configuration file that only its owner can read, and returns its path.
+func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "funnelgraph.yaml")
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -38,8 +38,8 @@ func write(t *testing.T, text string) string {
 	return name
 }
 
-// configOf returns what --print-config prints with these flags.
-func configOf(t *testing.T, args ...string) string {
+// configOutput returns the output of --print-config with these flags.
+func configOutput(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	if _, err := Parse(append([]string{"--print-config"}, args...), &out); !errors.Is(err, ErrHelp) {
@@ -49,7 +49,7 @@ func configOf(t *testing.T, args ...string) string {
 }
 
 func TestDefaults(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	cfg, err := Parse(nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestFlagsAndEnvironment(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("FUNNELGRAPH_LISTEN", "127.0.0.1:1")
 	t.Setenv("FUNNELGRAPH_DEMO", "1")
 	t.Setenv("CLICKFUNNELS_API_URL", "http://localhost:9/{subdomain}")
@@ -83,7 +83,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 }
 
 func TestTokenFile(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("t0ken\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestBadValues wants one line for each that names the flag and the reason.
+// TestBadValues checks that each error is one line with the flag and the reason.
 func TestBadValues(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -128,10 +128,10 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--filtered-reads=-1"}, want: "--filtered-reads -1 must not be negative"},
 		{args: []string{"--drain-timeout=-1s"}, want: "must not be negative"},
 		{args: []string{"--drain-delay=soon"}, want: "--drain-delay"},
-		{args: []string{"--redis-url", "http://user:hush@host:6379"}, want: "--redis-url cannot be used: it looks like redis://"},
+		{args: []string{"--redis-url", "http://user:hush@host:6379"}, want: "--redis-url cannot be used: it must look like redis://"},
 		{args: []string{"--redis-url", "redis://user:hush@host:port"}, want: "--redis-url cannot be used"},
 		{args: []string{"--redis-url", "redis://user:hush@host/zero"}, want: "--redis-url cannot be used"},
-		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be 24h0m0s at most"},
+		{args: []string{"--redis-url", "redis://host", "--cache-ttl=25h"}, want: "--cache-ttl 25h0m0s must be at most 24h0m0s"},
 		{args: []string{"--trusted-documents-only"}, want: "there would be nothing to run"},
 		{args: []string{"key"}, want: "new"},
 		{env: map[string]string{"FUNNELGRAPH_LISTEN": "8080"}, want: "FUNNELGRAPH_LISTEN \"8080\" is not HOST:PORT"},
@@ -152,7 +152,7 @@ func TestBadValues(t *testing.T) {
 		{args: []string{"--listen", "192.0.2.1:8080"}, env: map[string]string{"CLICKFUNNELS_API_TOKEN": "hush"}, want: "open the whole team"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			clean(t)
+			clearEnvironment(t)
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
@@ -164,9 +164,10 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// TestTokenWithAccessFile may be served to others, since they are asked who they are.
+// TestTokenWithAccessFile allows a server-held token on other addresses than loopback if
+// callers have to authenticate.
 func TestTokenWithAccessFile(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	cfg, err := Parse([]string{"--listen", ":8080", "--access-file", "access.yaml", "--introspection=false", "--no-graphiql", "--limits=measure"}, nil)
 	if err != nil || cfg.AccessFile != "access.yaml" || cfg.Introspection || cfg.GraphiQL || cfg.LimitsMode != "measure" {
@@ -175,7 +176,7 @@ func TestTokenWithAccessFile(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	for args, want := range map[string]string{"": Serve, "serve": Serve, "--demo": Serve, "key new": NewKey, "schema": PrintSchema} {
 		if cfg, err := Parse(strings.Fields(args), nil); err != nil || cfg.Command != want {
 			t.Errorf("%q: %q, %v", args, cfg.Command, err)
@@ -183,14 +184,13 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestPrintConfig prints what can be set, with its value and where that comes from,
-// and no secret.
+// TestPrintConfig prints each setting with its value and its source, without secrets.
 func TestPrintConfig(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	t.Setenv("CLICKFUNNELS_API_TOKEN", "hush")
 	t.Setenv("FUNNELGRAPH_MAX_DEPTH", "7")
 	t.Setenv("FUNNELGRAPH_REDIS_URL", "rediss://user:hush@redis.example:6379/1")
-	got := configOf(t, "--config", write(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
+	got := configOutput(t, "--config", writeConfig(t, "max-rows: 50\nmax-depth: 8"), "--cors-origin", "https://a.example", "--cors-origin", "https://b.example", "--no-graphiql")
 	for _, want := range []string{
 		"# CLICKFUNNELS_API_TOKEN=*** (environment)\n\n# Serving\nlisten: 127.0.0.1:8080 # default\n", "\nmax-depth: 7 # environment\n", "\nrequest-timeout: 1m0s # default\n",
 		"\nmax-rows: 50 # file\n", "\ngraphiql: false # flag\n", "\ncors-origin: ['https://a.example', 'https://b.example'] # flag\n",
@@ -205,13 +205,13 @@ func TestPrintConfig(t *testing.T) {
 	}
 }
 
-// TestPrintConfigAgain loads what is printed.
-func TestPrintConfigAgain(t *testing.T) {
-	clean(t)
+// TestPrintedConfigCanBeLoaded loads the printed configuration.
+func TestPrintedConfigCanBeLoaded(t *testing.T) {
+	clearEnvironment(t)
 	comments := regexp.MustCompile(` # (flag|environment|file|default)\n`)
 	for _, args := range [][]string{nil, {"--demo", "--no-introspection", "--cors-origin=https://a.example", "--user-agent", "5 # 'x': \"y\"", "--cache-ttl=1h2m3.5s", "--max-body=0x10", "--limits=measure", "--access-file=true"}} {
-		first := configOf(t, args...)
-		if again := configOf(t, "--config", write(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
+		first := configOutput(t, args...)
+		if again := configOutput(t, "--config", writeConfig(t, first)); comments.ReplaceAllString(again, "\n") != comments.ReplaceAllString(first, "\n") {
 			t.Errorf("%v: %s\nis not\n%s", args, again, first)
 		} else if n := strings.Count(again, " # file\n"); n != len(comments.FindAllString(first, -1)) || n < 30 {
 			t.Errorf("%d of\n%s", n, again)
@@ -219,10 +219,10 @@ func TestPrintConfigAgain(t *testing.T) {
 	}
 }
 
-// TestHelp fits into a terminal, and has each flag once, below its group's title.
+// TestHelp checks that --help fits into a terminal and lists each flag once, in its group.
 func TestHelp(t *testing.T) {
-	clean(t)
-	for columns, most := range map[string]int{"80": 80, "120": 120, "300": widest} {
+	clearEnvironment(t)
+	for columns, most := range map[string]int{"80": 80, "120": 120, "300": maxHelpWidth} {
 		t.Setenv("COLUMNS", columns)
 		var out bytes.Buffer
 		if _, err := Parse([]string{"--help"}, &out); !errors.Is(err, ErrHelp) {
@@ -233,7 +233,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("at %s columns, %d: %s", columns, n, line)
 			}
 		}
-		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "It ends with 0") || !strings.Contains(text, "CLICKFUNNELS_API_TOKEN_FILE") || !strings.Contains(text, "Commands: serve [flags] Serve") || !strings.Contains(text, "key new Make") {
+		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "The exit code is 0") || !strings.Contains(text, "CLICKFUNNELS_API_TOKEN_FILE") || !strings.Contains(text, "Commands: serve [flags] Serve") || !strings.Contains(text, "key new Make") {
 			t.Error(out.String())
 		}
 		_, rest, _ := strings.Cut(out.String(), "\nFlags:\n")
@@ -241,7 +241,7 @@ func TestHelp(t *testing.T) {
 		if len(parts) != len(groups)+1 {
 			t.Fatalf("%d groups", len(parts)-1)
 		}
-		for _, flag := range model(t).Flags {
+		for _, flag := range parserModel(t).Flags {
 			in := 0
 			if flag.Group != nil {
 				in = 1 + setting{Flag: flag}.group()
@@ -258,9 +258,9 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestHelpOfKeyNew shows no flags of the server.
+// TestHelpOfKeyNew checks that the help of "key new" omits the server's flags.
 func TestHelpOfKeyNew(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	var out bytes.Buffer
 	if _, err := Parse([]string{"key", "new", "--help"}, &out); !errors.Is(err, ErrHelp) || !strings.Contains(out.String(), "Make a client key") || strings.Contains(out.String(), "--listen") {
 		t.Errorf("%v: %s", err, out.String())
@@ -268,15 +268,15 @@ func TestHelpOfKeyNew(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	var out bytes.Buffer
 	if _, err := Parse([]string{"--version"}, &out); !errors.Is(err, ErrHelp) || strings.TrimSpace(out.String()) != Build() {
 		t.Errorf("%v %q", err, out.String())
 	}
 }
 
-// TestBuild wants all that tells one build from another, and nothing made up where a
-// test's or a downloaded module's binary knows no commit.
+// TestBuild checks that the version line identifies the build. The binary of a test or of a
+// downloaded module has no commit, so that the line has none either.
 func TestBuild(t *testing.T) {
 	with := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 	commit := []debug.BuildSetting{{Key: "vcs.revision", Value: "c0ffee"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}}
@@ -285,7 +285,7 @@ func TestBuild(t *testing.T) {
 		"v1.2.3 (commit c0ffee of 2026-01-02T03:04:05Z, " + with + ")":             commit,
 		"v1.2.3 (commit c0ffee and changes of 2026-01-02T03:04:05Z, " + with + ")": append(commit, debug.BuildSetting{Key: "vcs.modified", Value: "true"}),
 	} {
-		if got := describe("v1.2.3", settings); got != want {
+		if got := describeBuild("v1.2.3", settings); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

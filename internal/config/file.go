@@ -15,32 +15,31 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 )
 
-// file is the path of the configuration file; empty is none.
+// file is the path of the configuration file; empty if there is none.
 type file string
 
-// fileError is what is wrong with the configuration file, in one line that names it.
+// fileError is an error in the configuration file: one line that names the file.
 type fileError string
 
 func (e fileError) Error() string { return string(e) }
 
-// maxFile bounds what is read of a configuration file, and maxKey one of its keys, in
-// bytes.
+// maxFile is the maximum size of a configuration file, and maxKey that of a key, in bytes.
 const (
 	maxFile = 1 << 20
 	maxKey  = 100
 )
 
-// BeforeResolve is called by kong once it knows the path, and before it asks for the
-// values of flags that are not given.
+// BeforeResolve reads the file. kong calls it once it knows the path, before it resolves the
+// flags that the command line does not set.
 func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) error {
 	name, _ := ctx.FlagValue(path.Flag).(file)
 	if name == "" {
 		return nil
 	}
-	text, err := files.Read(string(name), maxFile)
+	text, err := configfile.Read(string(name), maxFile)
 	if err != nil {
 		return fileError(fmt.Sprintf("the file of --config or FUNNELGRAPH_CONFIG cannot be read: %v", err))
 	}
@@ -51,25 +50,25 @@ func (f file) BeforeResolve(ctx *kong.Context, path *kong.Path, into *values) er
 	return nil
 }
 
-// values are what stands in the configuration file. It is a [kong.Resolver]; kong
-// asks it for flags that the command line does not have.
+// values are the values of the configuration file. It is a [kong.Resolver], which kong calls for
+// flags that the command line does not set.
 type values struct{ byFlag map[*kong.Flag]any }
 
-// Validate implements [kong.Resolver]. [values.read] has done it.
+// Validate implements [kong.Resolver]. [values.read] has already validated the file.
 func (v *values) Validate(*kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver].
 func (v *values) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if inEnvironment(flag) { // which kong has read by now, and which wins
+	if inEnvironment(flag) { // kong has already read the variable, which overrides the file
 		return nil, nil //nolint:nilnil // this is how a resolver says that it has none
 	}
 	return v.byFlag[flag], nil
 }
 
-// secret reports whether there is a secret among them.
+// secret reports whether any of the values contains a secret.
 func (v *values) secret() bool {
 	for flag, value := range v.byFlag {
-		if _, secret := shown(flag, value); secret {
+		if _, secret := redacted(flag, value); secret {
 			return true
 		}
 	}
@@ -83,10 +82,10 @@ func inEnvironment(flag *kong.Flag) bool {
 	})
 }
 
-// read checks a configuration file. Its errors name lines and keys, and no value.
+// read parses and validates a configuration file. Its errors name lines and keys, but no values.
 func (v *values) read(text []byte, flags []*kong.Flag) error {
 	var document yaml.Node
-	if err := files.YAML(text, &document); err != nil {
+	if err := configfile.YAML(text, &document); err != nil {
 		return err
 	}
 	v.byFlag = make(map[*kong.Flag]any)
@@ -95,20 +94,20 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 	}
 	keys := document.Content[0]
 	if keys.Kind != yaml.MappingNode {
-		return fmt.Errorf("it has to be made of keys and values, such as listen: %q", ":8080")
+		return fmt.Errorf("it must consist of keys and values, such as listen: %q", ":8080")
 	}
 	lines := make(map[*kong.Flag]int)
 	for i := 0; i < len(keys.Content); i += 2 {
 		key, value := keys.Content[i], keys.Content[i+1]
-		flag, err := flagOf(key.Value, flags)
+		flag, err := flagForKey(key.Value, flags)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", key.Line, err)
 		}
 		if first := lines[flag]; first != 0 {
-			return fmt.Errorf("line %d: %s stands there twice, first on line %d", key.Line, flag.Name, first)
+			return fmt.Errorf("line %d: %s appears twice, first on line %d", key.Line, flag.Name, first)
 		}
 		lines[flag] = key.Line
-		if v.byFlag[flag], err = valueOf(value, flag); err != nil {
+		if v.byFlag[flag], err = decodeValue(value, flag); err != nil {
 			return fmt.Errorf("line %d: %s must be %w", value.Line, flag.Name, err)
 		}
 	}
@@ -116,20 +115,20 @@ func (v *values) read(text []byte, flags []*kong.Flag) error {
 }
 
 var (
-	// secretKey is what someone calls the token who means to put it into the file.
+	// secretKey matches keys under which someone might put the token into the file.
 	secretKey = regexp.MustCompile(`^(clickfunnels-)?((api|access)-)?token(-file)?$`)
-	// plainKey is a key that may be repeated in an error; a secret is longer.
+	// plainKey matches keys that an error may repeat; a secret is longer.
 	plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,23}$`)
 )
 
-// flagOf returns the flag that a key is of.
-func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
+// flagForKey returns the flag that a key sets.
+func flagForKey(key string, flags []*kong.Flag) (*kong.Flag, error) {
 	if len(key) > maxKey {
-		return nil, errors.New("there is no key of that length: the keys are the names of flags, which --help lists")
+		return nil, errors.New("this key is too long: keys are the names of flags, which --help lists")
 	}
 	plain := strings.ReplaceAll(strings.ToLower(key), "_", "-")
 	if secretKey.MatchString(plain) {
-		return nil, errors.New("the ClickFunnels token cannot stand in this file: set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE with the path of a file with nothing else in it")
+		return nil, errors.New("the ClickFunnels token is not allowed in this file: set CLICKFUNNELS_API_TOKEN, or set CLICKFUNNELS_API_TOKEN_FILE to the path of a file with only the token")
 	}
 	plain = strings.TrimPrefix(plain, "funnelgraph-")
 	var near *kong.Flag
@@ -139,9 +138,9 @@ func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 		case flag.Name == key && settable(flag):
 			return flag, nil
 		case flag.Name == key:
-			return nil, fmt.Errorf("%s is for the command line, and cannot stand in a file", key)
+			return nil, fmt.Errorf("%s is allowed on the command line only", key)
 		case slices.Contains(flag.Envs, key):
-			return nil, fmt.Errorf("%s is the name of a variable: the key is %s", key, flag.Name)
+			return nil, fmt.Errorf("%s is an environment variable: its key is %s", key, flag.Name)
 		case settable(flag) && (near == nil || distance(flag) < distance(near)):
 			near = flag
 		}
@@ -151,30 +150,30 @@ func flagOf(key string, flags []*kong.Flag) (*kong.Flag, error) {
 		said = fmt.Sprintf("%q", key)
 	}
 	if near != nil && distance(near) <= max(2, len(near.Name)/4) {
-		return nil, fmt.Errorf("%s is not known: it looks like %s", said, near.Name)
+		return nil, fmt.Errorf("%s is not known: did you mean %s?", said, near.Name)
 	}
-	return nil, fmt.Errorf("%s is not known: the keys are the names of flags, which --help lists", said)
+	return nil, fmt.Errorf("%s is not known: keys are the names of flags, which --help lists", said)
 }
 
-// settable reports whether a flag can be set in the file. Those that cannot say what
-// to do, or which file.
+// settable reports whether the file can set a flag. It cannot set flags that select an action or
+// the file itself.
 func settable(flag *kong.Flag) bool {
 	return len(flag.Envs) != 0 && flag.Target.Type() != reflect.TypeFor[file]()
 }
 
-// valueOf returns a value as kong takes it from a resolver. The error says what the
-// value has to be.
-func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
+// decodeValue returns a value in the form that kong expects from a resolver. The error describes
+// which values are valid.
+func decodeValue(node *yaml.Node, flag *kong.Flag) (any, error) {
 	var value any
 	if flag.IsSlice() {
 		must := expected(flag, flag.Target.Type().Elem())
 		if node.Kind != yaml.SequenceNode {
-			return nil, fmt.Errorf("a list, such as [first, second], and each in it %s", must.says)
+			return nil, fmt.Errorf("a list, such as [first, second], each item %s", must.description)
 		}
 		list := make([]any, len(node.Content))
 		for i, each := range node.Content {
 			if !slices.Contains(must.tags, each.ShortTag()) || each.Kind != yaml.ScalarNode || each.Decode(&list[i]) != nil {
-				return nil, fmt.Errorf("a list, and each in it %s", must.says)
+				return nil, fmt.Errorf("a list, each item %s", must.description)
 			}
 		}
 		value = list
@@ -186,7 +185,7 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 		}
 		value = node.Value
 	}
-	// Whether the value can be read is asked here, since kong's errors repeat it.
+	// Decode the value here first, because kong's own errors repeat it.
 	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		return nil, expected(flag, flag.Target.Type())
@@ -194,13 +193,13 @@ func valueOf(node *yaml.Node, flag *kong.Flag) (any, error) {
 	return value, nil
 }
 
-// kind is what YAML values of a type can be, and how to say so.
+// kind is the YAML tags that a type accepts, and their description for errors.
 type kind struct {
-	says string
-	tags []string
+	description string
+	tags        []string
 }
 
-func (k kind) Error() string { return k.says }
+func (k kind) Error() string { return k.description }
 
 func expected(flag *kong.Flag, of reflect.Type) kind {
 	switch {
@@ -215,10 +214,10 @@ func expected(flag *kong.Flag, of reflect.Type) kind {
 	case (reflect.Zero(of).CanInt() || reflect.Zero(of).CanUint()) && of.PkgPath() == "":
 		return kind{"a whole number", []string{"!!int"}}
 	}
-	return kind{"text (in quotes, if it looks like something else)", []string{"!!str"}}
+	return kind{"text (quoted, if YAML reads it as another type)", []string{"!!str"}}
 }
 
-// origin is where a value comes from.
+// origin is the source of a value.
 type origin string
 
 const (
@@ -228,7 +227,7 @@ const (
 	fromDefault     origin = "default"
 )
 
-// setting is a flag, and where its value comes from.
+// setting is a flag with the source of its value.
 type setting struct {
 	*kong.Flag
 
@@ -236,7 +235,7 @@ type setting struct {
 	file file
 }
 
-// String is how errors call it: by what is to be changed.
+// String names the setting in errors: the flag, variable or key that the user has to change.
 func (s setting) String() string {
 	switch s.from {
 	case fromEnvironment:
@@ -248,12 +247,12 @@ func (s setting) String() string {
 	return "--" + s.Name
 }
 
-// group is which of the groups it is in.
+// group returns the index of the setting's group in [groups], -1 if it has none.
 func (s setting) group() int {
 	return slices.IndexFunc(groups, func(g kong.Group) bool { return s.Group != nil && g.Key == s.Group.Key })
 }
 
-// settings returns what can be set, in the order of --help.
+// settings returns all settings in the order of --help.
 func settings(ctx *kong.Context, in file) []setting {
 	from := make(map[*kong.Flag]origin)
 	for _, path := range ctx.Path {

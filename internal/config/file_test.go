@@ -18,8 +18,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestPrecedence goes through each pair of places where a value can stand: a flag wins
-// over the environment, that over the file, and that over the default.
+// TestPrecedence tests each pair of sources: a flag overrides the environment, which overrides
+// the file, which overrides the default.
 func TestPrecedence(t *testing.T) {
 	for name, test := range map[string]struct {
 		flag, env, file string
@@ -37,10 +37,10 @@ func TestPrecedence(t *testing.T) {
 		"a default on the command line": {flag: "20", env: "2", file: "3", want: 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clean(t)
+			clearEnvironment(t)
 			var args []string
 			if test.file != "" {
-				args = append(args, "--config", write(t, "max-depth: "+test.file))
+				args = append(args, "--config", writeConfig(t, "max-depth: "+test.file))
 			}
 			if test.env != "" {
 				t.Setenv("FUNNELGRAPH_MAX_DEPTH", test.env)
@@ -55,10 +55,10 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestPrecedenceOfLists takes a list from one place, and does not add them up.
+// TestPrecedenceOfLists checks that a list comes from one source and is not merged.
 func TestPrecedenceOfLists(t *testing.T) {
-	clean(t)
-	name := write(t, "cors-origin: [https://file.example]\ngraphiql: false")
+	clearEnvironment(t)
+	name := writeConfig(t, "cors-origin: [https://file.example]\ngraphiql: false")
 	cfg, err := Parse([]string{"--config", name}, nil)
 	if err != nil || !reflect.DeepEqual(cfg.CORSOrigins, []string{"https://file.example"}) || cfg.GraphiQL {
 		t.Errorf("%v %v", cfg, err)
@@ -73,14 +73,14 @@ func TestPrecedenceOfLists(t *testing.T) {
 	}
 }
 
-// TestWhichFile takes the one of the command line, or else that of the environment.
-func TestWhichFile(t *testing.T) {
-	clean(t)
-	t.Setenv("FUNNELGRAPH_CONFIG", write(t, "max-depth: 2"))
+// TestPrecedenceOfFilePaths prefers the file of the command line to that of the environment.
+func TestPrecedenceOfFilePaths(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("FUNNELGRAPH_CONFIG", writeConfig(t, "max-depth: 2"))
 	if cfg, err := Parse(nil, nil); err != nil || cfg.Limits.Depth != 2 {
 		t.Errorf("%d, %v", cfg.Limits.Depth, err)
 	}
-	if cfg, err := Parse([]string{"--config", write(t, "max-depth: 1")}, nil); err != nil || cfg.Limits.Depth != 1 {
+	if cfg, err := Parse([]string{"--config", writeConfig(t, "max-depth: 1")}, nil); err != nil || cfg.Limits.Depth != 1 {
 		t.Errorf("%d, %v", cfg.Limits.Depth, err)
 	}
 	if cfg, err := Parse([]string{"--config="}, nil); err != nil || cfg.Limits.Depth != 20 {
@@ -88,8 +88,8 @@ func TestWhichFile(t *testing.T) {
 	}
 }
 
-// model returns the flags.
-func model(tb testing.TB) *kong.Application {
+// parserModel returns the flags.
+func parserModel(tb testing.TB) *kong.Application {
 	tb.Helper()
 	parser, err := newParser(new(commands), new(values), io.Discard, func(int) {})
 	if err != nil {
@@ -98,17 +98,16 @@ func model(tb testing.TB) *kong.Application {
 	return parser.Model
 }
 
-// TestEveryFlag sets each flag by the file, to something else than its default. A new
-// flag is found by this; it has to have a variable, a group, and a type that this
-// knows.
+// TestEveryFlag sets each flag in the file, to a value other than its default. It also checks new
+// flags, which must have a variable, a group, and a type that this test supports.
 func TestEveryFlag(t *testing.T) {
-	clean(t)
+	clearEnvironment(t)
 	special := map[string]string{
 		"listen": "127.0.0.1:1", "admin-listen": "127.0.0.1:2", "cors-origin": "[https://a.example, https://b.example]",
 		"upstream-url": "http://localhost:9", "redis-url": "redis://localhost:6379", "trusted-documents-only": "true\ntrusted-documents: manifest.json",
 		"demo-latency": "17s\ndemo: true", "demo-faults": "429=0.1\ndemo: true",
 	}
-	for _, flag := range model(t).Flags {
+	for _, flag := range parserModel(t).Flags {
 		if slices.Contains([]string{"help", "config", "print-config", "version"}, flag.Name) {
 			continue
 		}
@@ -142,7 +141,7 @@ func TestEveryFlag(t *testing.T) {
 			t.Errorf("--%s needs an env and a group", flag.Name)
 			continue
 		}
-		got := configOf(t, "--config", write(t, flag.Name+": "+value))
+		got := configOutput(t, "--config", writeConfig(t, flag.Name+": "+value))
 		value, _, _ = strings.Cut(value, "\n")
 		value = strings.NewReplacer("[https://a.example, https://b.example]", "['https://a.example', 'https://b.example']").Replace(value)
 		if want := "\n" + flag.Name + ": " + value + " # file\n"; !strings.Contains(got, want) {
@@ -153,27 +152,27 @@ func TestEveryFlag(t *testing.T) {
 
 const tooLarge = "it is larger than 1048576 bytes"
 
-// TestBadFiles wants one line for each that names the file, the line and the key.
+// TestBadFiles checks that each error is one line with the file, the line and the key.
 func TestBadFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		// Keys.
-		"max-dept: 5":                        `line 1: "max-dept" is not known: it looks like max-depth`,
-		"demo: true\n\nmax_depth: 5":         `line 3: "max_depth" is not known: it looks like max-depth`,
-		"maxDepth: 5":                        `it looks like max-depth`,
-		"FUNNELGRAPH_CORS_ORIGINS: []":       "line 1: FUNNELGRAPH_CORS_ORIGINS is the name of a variable: the key is cors-origin",
-		"cors-origins: []":                   "it looks like cors-origin",
-		"colour: red":                        `line 1: "colour" is not known: the keys are the names of flags`,
-		"demo: true\nDEMO: true":             "it looks like demo",
-		"demo: true\nlisten: :1\ndemo: true": "line 3: demo stands there twice, first on line 1",
-		"print-config: true":                 "print-config is for the command line",
-		"config: other.yaml":                 "config is for the command line",
-		"version: 1":                         "version is for the command line",
-		"help: true":                         "help is for the command line",
+		"max-dept: 5":                        `line 1: "max-dept" is not known: did you mean max-depth`,
+		"demo: true\n\nmax_depth: 5":         `line 3: "max_depth" is not known: did you mean max-depth`,
+		"maxDepth: 5":                        `did you mean max-depth`,
+		"FUNNELGRAPH_CORS_ORIGINS: []":       "line 1: FUNNELGRAPH_CORS_ORIGINS is an environment variable: its key is cors-origin",
+		"cors-origins: []":                   "did you mean cors-origin",
+		"colour: red":                        `line 1: "colour" is not known: keys are the names of flags`,
+		"demo: true\nDEMO: true":             "did you mean demo",
+		"demo: true\nlisten: :1\ndemo: true": "line 3: demo appears twice, first on line 1",
+		"print-config: true":                 "print-config is allowed on the command line only",
+		"config: other.yaml":                 "config is allowed on the command line only",
+		"version: 1":                         "version is allowed on the command line only",
+		"help: true":                         "help is allowed on the command line only",
 		"serve: {}":                          `"serve" is not known`,
 		"? [a, b]\n: c":                      "line 1: this key is not known",
 		"5: 5":                               "line 1: this key is not known",
 		"<<: {demo: true}":                   "line 1: this key is not known",
-		strings.Repeat("k", 1000) + ": 1":    "line 1: there is no key of that length",
+		strings.Repeat("k", 1000) + ": 1":    "line 1: this key is too long",
 		// Values.
 		"max-depth: hush":                                 "line 1: max-depth must be a whole number",
 		"max-depth: 1.5":                                  "line 1: max-depth must be a whole number",
@@ -206,47 +205,47 @@ func TestBadFiles(t *testing.T) {
 		"user-agent: ''":                                  "user-agent cannot be empty",
 		"upstream-url: http://example.com":                "upstream-url: upstream URL",
 		"cors-origin: https://a.example":                  "line 1: cors-origin must be a list",
-		"cors-origin: [[https://a.example]]":              "line 1: cors-origin must be a list, and each in it text",
-		"cors-origin: [hush, 5]":                          "line 1: cors-origin must be a list, and each in it text",
-		"cors-origin: [~]":                                "line 1: cors-origin must be a list, and each in it text",
+		"cors-origin: [[https://a.example]]":              "line 1: cors-origin must be a list, each item text",
+		"cors-origin: [hush, 5]":                          "line 1: cors-origin must be a list, each item text",
+		"cors-origin: [~]":                                "line 1: cors-origin must be a list, each item text",
 		"cors-origin: ['*']":                              `cors-origin "*" is not an origin`,
 		"trusted-documents-only: true":                    "trusted-documents-only needs --trusted-documents",
-		"redis-url: http://user:hush@host:6379":           "redis-url cannot be used: it looks like redis://",
-		"redis-url: redis://user:***@host:6379":           "redis-url has *** in the place of its password",
+		"redis-url: http://user:hush@host:6379":           "redis-url cannot be used: it must look like redis://",
+		"redis-url: redis://user:***@host:6379":           "redis-url has *** instead of its password",
 		"cache-ttl: &a 30s\nupstream-timeout: *a":         "line 2: upstream-timeout must be a time",
 		"listen: &a [x]\ncors-origin: [*a, *a, *a]":       "line 1: listen must be text",
 		"cors-origin: &a [https://hush.example, *a]":      "line 1: cors-origin must be a list",
 		"cors-origin: [&a https://hush.example, *a]":      "line 1: cors-origin must be a list",
 		"listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n": "there is more than one document in it",
-		// What is no such file.
-		"- listen: hush":               "it has to be made of keys and values",
-		"hush":                         "it has to be made of keys and values",
-		"5":                            "it has to be made of keys and values",
+		// Text that is not such a file.
+		"- listen: hush":               "it must consist of keys and values",
+		"hush":                         "it must consist of keys and values",
+		"5":                            "it must consist of keys and values",
 		"listen: 'hush":                "found unexpected end of stream",
 		"\tlisten: hush":               "cannot start any token",
 		"listen: *hush":                "unknown anchor referenced",
 		"cors-origin: [a b: c":         "did not find expected ',' or ']'",
 		"\x00\x01\x02":                 "control characters are not allowed",
 		"listen: \xff\xfehush":         "invalid",
-		bomb():                         `line 1: "a0" is not known`,
+		aliasBomb():                    `line 1: "a0" is not known`,
 		strings.Repeat("[", maxFile/2): "exceeded max depth",
 		strings.Repeat("{a: ", 200000): "exceeded max depth",
 		strings.Repeat("#", maxFile+1): tooLarge,
 		// Secrets.
-		"clickfunnels-api-token: hush":           "the ClickFunnels token cannot stand in this file: set CLICKFUNNELS_API_TOKEN, or CLICKFUNNELS_API_TOKEN_FILE",
-		"CLICKFUNNELS_API_TOKEN: hush":           "the ClickFunnels token cannot stand in this file",
-		"CLICKFUNNELS_API_TOKEN_FILE: hush":      "the ClickFunnels token cannot stand in this file",
-		"api_token: hush":                        "the ClickFunnels token cannot stand in this file",
-		"token: hush":                            "the ClickFunnels token cannot stand in this file",
-		"access-token: hush":                     "the ClickFunnels token cannot stand in this file",
-		"max-token: 1":                           "it looks like max-tokens",
+		"clickfunnels-api-token: hush":           "the ClickFunnels token is not allowed in this file: set CLICKFUNNELS_API_TOKEN, or set CLICKFUNNELS_API_TOKEN_FILE",
+		"CLICKFUNNELS_API_TOKEN: hush":           "the ClickFunnels token is not allowed in this file",
+		"CLICKFUNNELS_API_TOKEN_FILE: hush":      "the ClickFunnels token is not allowed in this file",
+		"api_token: hush":                        "the ClickFunnels token is not allowed in this file",
+		"token: hush":                            "the ClickFunnels token is not allowed in this file",
+		"access-token: hush":                     "the ClickFunnels token is not allowed in this file",
+		"max-token: 1":                           "did you mean max-tokens",
 		"hush-hush-hush-hush-hush-hush-hush: 1":  "line 1: this key is not known",
 		"listen: a\nhush hush: 1":                "line 2: this key is not known",
 		"access-file: hush\nmax-depth: 'hush'\n": "line 2: max-depth must be a whole number",
 	} {
 		t.Run(fmt.Sprintf("%.40q", text), func(t *testing.T) {
-			clean(t)
-			name := write(t, text)
+			clearEnvironment(t)
+			name := writeConfig(t, text)
 			began := time.Now()
 			_, err := Parse([]string{"--config", name}, new(bytes.Buffer))
 			if err == nil {
@@ -266,8 +265,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// bomb is small, and would be 9¹⁰ words if aliases were followed.
-func bomb() string {
+// aliasBomb returns a small file that would expand to 9¹⁰ words if aliases were followed.
+func aliasBomb() string {
 	text := "a0: &a0 [hush]\n"
 	for i := 1; i <= 10; i++ {
 		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
@@ -275,27 +274,28 @@ func bomb() string {
 	return text
 }
 
-// TestNoValues takes a file that sets nothing.
-func TestNoValues(t *testing.T) {
-	clean(t)
+// TestFileWithoutValues reads files that set nothing.
+func TestFileWithoutValues(t *testing.T) {
+	clearEnvironment(t)
 	for _, text := range []string{"", "\n", "# nothing\n", "---\n", "--- ~\n", "{}", "\ufeff"} {
-		if cfg, err := Parse([]string{"--config", write(t, text)}, nil); err != nil || cfg.Listen != "127.0.0.1:8080" {
+		if cfg, err := Parse([]string{"--config", writeConfig(t, text)}, nil); err != nil || cfg.Listen != "127.0.0.1:8080" {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-// TestNoFile says why, and does not repeat the name: it can be a secret.
-func TestNoFile(t *testing.T) {
+// TestUnreadableFile checks that the error has a reason but not the file's name, which can be a
+// secret.
+func TestUnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{filepath.Join(dir, "hush.yaml"): "no such file", dir: "is a directory", "hush\x00": "invalid argument"} {
-		clean(t)
+		clearEnvironment(t)
 		_, err := Parse([]string{"--config", name}, nil)
 		if err == nil || !strings.Contains(err.Error(), "--config") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v", err)
 		}
 		if strings.Contains(name, "\x00") {
-			continue // no variable can hold it
+			continue // a variable cannot contain it
 		}
 		t.Setenv("FUNNELGRAPH_CONFIG", name)
 		if _, err := Parse(nil, nil); err == nil || !strings.Contains(err.Error(), "FUNNELGRAPH_CONFIG") || !strings.Contains(err.Error(), want) {
@@ -304,8 +304,8 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
-// FuzzFile reads files with a token in the wrong place. It is not repeated, the error is
-// one line, and nothing ends the process.
+// FuzzFile reads files with a token in the wrong place. The error must be one line without the
+// token, and the process must not crash.
 func FuzzFile(f *testing.F) {
 	for _, around := range [][2]string{
 		{}, {"", "\n"}, {"Bearer ", ""}, {"", ":"}, {"", ": x"}, {"token: ", ""}, {"max-depth: ", ""}, {"- ", ""}, {"{", ""}, {"[", ""}, {"*", ""}, {"&", " x"},
@@ -315,7 +315,7 @@ func FuzzFile(f *testing.F) {
 		f.Add(around[0], []byte("32 bytes that are a token, or so"), around[1])
 		f.Add(around[0], bytes.Repeat([]byte{0xfb, 0xff}, 16), around[1])
 	}
-	flags := model(f).Flags
+	flags := parserModel(f).Flags
 	f.Fuzz(func(t *testing.T, before string, raw []byte, after string) {
 		if len(raw) < 30 || len(before)+len(after) > 1000 {
 			return
@@ -334,9 +334,10 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestOpenFile warns of a file with a password that others can read.
-func TestOpenFile(t *testing.T) {
-	clean(t)
+// TestWarningAboutReadableSecrets checks the warning about a file with a password that other users
+// can read.
+func TestWarningAboutReadableSecrets(t *testing.T) {
+	clearEnvironment(t)
 	for _, test := range []struct {
 		text string
 		mode os.FileMode
@@ -347,7 +348,7 @@ func TestOpenFile(t *testing.T) {
 		{"redis-url: redis://host:6379", 0o644, false},
 		{"listen: 127.0.0.1:1", 0o644, false},
 	} {
-		name := write(t, test.text)
+		name := writeConfig(t, test.text)
 		if err := os.Chmod(name, test.mode); err != nil {
 			t.Fatal(err)
 		}

@@ -12,28 +12,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// hidden stands for a secret.
-const hidden = "***"
+// secretMask replaces a secret.
+const secretMask = "***"
 
-// shown returns a flag's value without what is secret of it, and whether there was
-// something.
-func shown(flag *kong.Flag, value any) (any, bool) {
+// redacted returns a flag's value with its secret replaced, and reports whether it had one.
+func redacted(flag *kong.Flag, value any) (any, bool) {
 	text, ok := value.(string)
 	if !ok || flag.Tag.Get("secret") != "url" {
 		return value, false
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return hidden, true
+		return secretMask, true
 	}
 	if _, there := u.User.Password(); !there {
 		return value, false
 	}
-	return strings.Replace(u.Redacted(), ":xxxxx@", ":"+hidden+"@", 1), true
+	return strings.Replace(u.Redacted(), ":xxxxx@", ":"+secretMask+"@", 1), true
 }
 
-// print writes the configuration as a file that can be loaded, with a comment at each
-// value that says where it comes from. Secrets show as "***".
+// print writes the configuration as a valid configuration file. A comment at each value names
+// its source. Secrets are printed as "***".
 func (c *Config) print(w io.Writer, all []setting) error {
 	var b bytes.Buffer
 	if c.Token != "" {
@@ -50,7 +49,7 @@ func (c *Config) print(w io.Writer, all []setting) error {
 		if s.IsSlice() && s.Target.Len() == 0 { // nil would be null
 			s.Target.Set(reflect.MakeSlice(s.Target.Type(), 0, 0))
 		}
-		what, _ := shown(s.Flag, s.Target.Interface())
+		what, _ := redacted(s.Flag, s.Target.Interface())
 		if err := value.Encode(what); err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
-// Package contentcoding compresses answers as their clients accept it (RFC 9110,
-// sections 8.4 and 12.5.3).
+// Package contentcoding negotiates and applies the compression of responses (RFC 9110, sections
+// 8.4 and 12.5.3).
 package contentcoding
 
 import (
@@ -15,44 +15,44 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Smallest is the length in bytes below which an answer is sent as it is: it fits into
-// one packet either way.
-const Smallest = 1 << 10
+// MinLength is the length in bytes below which a response is not compressed, because it fits into
+// one packet anyway.
+const MinLength = 1 << 10
 
 // Writer compresses what is written to it.
 type Writer interface {
-	packer
-	// Flush sends on all that has been written so far.
+	compressor
+	// Flush writes out all data that has been written so far.
 	Flush() error
 }
 
-type packer interface {
+type compressor interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
 
-// Coding is a way to compress. It is safe for concurrent use.
+// Coding is a content coding. It is safe for concurrent use.
 type Coding struct {
-	// Name is what HTTP calls it.
+	// Name is its name in HTTP headers.
 	Name string
-	// packers compress what is there as a whole, writers what comes in parts.
-	packers, writers sync.Pool
+	// compressors compress complete texts, writers streams.
+	compressors, writers sync.Pool
 }
 
-func newCoding[P packer, W Writer](name string, whole func() P, parts func() W) *Coding {
+func newCoding[P compressor, W Writer](name string, whole func() P, parts func() W) *Coding {
 	return &Coding{name, sync.Pool{New: func() any { return whole() }}, sync.Pool{New: func() any { return parts() }}}
 }
 
-// The supported codings. A higher level of each saves little and takes far more time. Figures of
-// two answers of the demo, 25 KB and 61 KB of contacts:
+// The supported codings. Higher levels save little and take far more time. Measured with two
+// responses of the demo, 25 KB and 61 KB of contacts:
 //
 //	brotli 3  2.8 KB in 0.12 ms, 5.8 KB in 0.23 ms
 //	brotli 5  2.7 KB in 0.38 ms, 5.6 KB in 0.84 ms
 //	gzip 5    3.4 KB in 0.06 ms, 6.9 KB in 0.13 ms
 //	zstd      3.4 KB in 0.06 ms, 7.4 KB in 0.11 ms
 var (
-	// Brotli leaves 16 to 19 % less than gzip, which pays for 4 s of a cold build. Its newer
-	// writer cannot flush; the older one leaves about as much as gzip.
+	// Brotli's output is 16 to 19 % smaller than gzip's, which is worth 4 s of a cold build. Its
+	// newer writer cannot flush. The output of the older one is about as large as gzip's.
 	Brotli = newCoding("br",
 		func() *matchfinder.Writer { return brotli.NewWriterV2(io.Discard, 3) },
 		func() *brotli.Writer { return brotli.NewWriterLevel(io.Discard, 3) })
@@ -61,10 +61,10 @@ var (
 )
 
 func newZstd() *zstd.Encoder {
-	// Browsers accept windows of 8 MiB (RFC 9659), which would be memory for nothing.
+	// Browsers accept windows of 8 MiB (RFC 9659), but so much memory would gain nothing.
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
-		panic(err) // the options are good
+		panic(err) // the options are valid
 	}
 	return w
 }
@@ -72,19 +72,18 @@ func newZstd() *zstd.Encoder {
 func newGzip() *gzip.Writer {
 	w, err := gzip.NewWriterLevel(io.Discard, 5)
 	if err != nil {
-		panic(err) // there is such a level
+		panic(err) // the level is valid
 	}
 	return w
 }
 
-// preferred are the codings, those that leave least first.
+// preferred lists the codings, best compression first.
 var preferred = [...]*Coding{Brotli, Zstd, Gzip}
 
-// Negotiate returns the coding for a client that sends these headers Accept-Encoding; nil
-// is none.
+// Negotiate returns the coding for the values of Accept-Encoding; nil is no compression.
 func Negotiate(accept []string) *Coding { return negotiate(accept, preferred[:]) }
 
-// Acceptable reports whether such a client can be sent the coding.
+// Acceptable reports whether the values of Accept-Encoding allow the coding.
 func (c *Coding) Acceptable(accept []string) bool { return negotiate(accept, []*Coding{c}) == c }
 
 func negotiate(accept []string, among []*Coding) *Coding {
@@ -92,7 +91,7 @@ func negotiate(accept []string, among []*Coding) *Coding {
 		return nil
 	}
 	const unsaid = -1
-	qualities, identity, others := [len(preferred)]float64{unsaid, unsaid, unsaid}, 0.0, float64(unsaid) // by among
+	qualities, identity, others := [len(preferred)]float64{unsaid, unsaid, unsaid}, 0.0, float64(unsaid) // qualities has the order of among
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(part, ";")
@@ -125,7 +124,7 @@ func negotiate(accept []string, among []*Coding) *Coding {
 	return best
 }
 
-// quality reads a weight; one that cannot be read is none.
+// quality parses a weight. It returns 0 if the weight is invalid, and 1 if there is none.
 func quality(params string) float64 {
 	name, value, given := strings.Cut(strings.TrimSpace(params), "=")
 	if !given {
@@ -138,27 +137,27 @@ func quality(params string) float64 {
 	return q
 }
 
-// Pack returns a text compressed.
-func (c *Coding) Pack(text []byte) []byte {
+// Compress returns the compressed text.
+func (c *Coding) Compress(text []byte) []byte {
 	var packed bytes.Buffer
 	packed.Grow(len(text)/8 + 128)
-	w := c.packers.Get().(packer)
+	w := c.compressors.Get().(compressor)
 	w.Reset(&packed)
 	_, _ = w.Write(text) // a buffer does not fail
 	_ = w.Close()
 	w.Reset(io.Discard)
-	c.packers.Put(w)
+	c.compressors.Put(w)
 	return packed.Bytes()
 }
 
-// NewWriter returns a writer that compresses to w.
+// NewWriter returns a writer that compresses to w. The caller should return it with [Coding.Free].
 func (c *Coding) NewWriter(w io.Writer) Writer {
 	writer := c.writers.Get().(Writer)
 	writer.Reset(w)
 	return writer
 }
 
-// Free gives a writer of this coding back, which must not be used any more.
+// Free returns a writer of this coding to the pool. It must not be used afterwards.
 func (c *Coding) Free(w Writer) {
 	w.Reset(io.Discard)
 	c.writers.Put(w)

@@ -52,7 +52,7 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, name string, r io.Reader) io.Reader {
+func decompress(t *testing.T, name string, r io.Reader) io.Reader {
 	t.Helper()
 	switch name {
 	case "br":
@@ -72,19 +72,19 @@ func unpack(t *testing.T, name string, r io.Reader) io.Reader {
 	return z
 }
 
-// TestPack packs side by side, with writers that are used again.
-func TestPack(t *testing.T) {
+// TestCompress compresses concurrently, with pooled writers.
+func TestCompress(t *testing.T) {
 	var wait sync.WaitGroup
 	for _, c := range preferred {
 		for i := range 20 {
 			wait.Go(func() {
 				for _, n := range []int{0, 1, 5_000, 300_000} {
 					text := strings.Repeat(c.Name+string(rune('a'+i)), n)
-					packed := c.Pack([]byte(text))
+					packed := c.Compress([]byte(text))
 					if n > 1 && len(packed) > len(text)/10 {
 						t.Errorf("%s: %d bytes for %d", c.Name, len(packed), len(text))
 					}
-					if got, err := io.ReadAll(unpack(t, c.Name, bytes.NewReader(packed))); err != nil || string(got) != text {
+					if got, err := io.ReadAll(decompress(t, c.Name, bytes.NewReader(packed))); err != nil || string(got) != text {
 						t.Errorf("%s: %d bytes: %v", c.Name, len(got), err)
 					}
 				}
@@ -94,7 +94,7 @@ func TestPack(t *testing.T) {
 	wait.Wait()
 }
 
-// TestFlush has what is flushed be read before the end is written.
+// TestFlush checks that flushed data can be read before the end is written.
 func TestFlush(t *testing.T) {
 	for _, c := range preferred {
 		from, to := io.Pipe()
@@ -110,7 +110,7 @@ func TestFlush(t *testing.T) {
 			c.Free(w)
 		}()
 		got := make([]byte, 5)
-		r := unpack(t, c.Name, from)
+		r := decompress(t, c.Name, from)
 		if _, err := io.ReadFull(r, got); err != nil || string(got) != "first" {
 			t.Errorf("%s: %q %v", c.Name, got, err)
 		}

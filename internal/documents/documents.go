@@ -1,7 +1,6 @@
-// Package documents has operations run whose text the server knows: clients send
-// its id or its hash instead. Trusted documents come from a manifest that is made
-// when the clients are built; with automatic persisted queries a client sends the
-// text once, and then its hash.
+// Package documents lets clients send the id or the hash of a document instead of its text.
+// Trusted documents come from a manifest that is generated when the clients are built. With
+// automatic persisted queries a client sends the text once, and then only its hash.
 package documents
 
 import (
@@ -20,13 +19,12 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 
-	"github.com/funnelgraph/funnelgraph/internal/files"
+	"github.com/funnelgraph/funnelgraph/internal/configfile"
 	"github.com/funnelgraph/funnelgraph/internal/lru"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// IDKey is the key among a request's extensions under which the id of a document
-// is found.
+// IDKey is the key of the document's id in the extensions of a request.
 const IDKey = "documentId"
 
 // Trusted are the documents of a manifest. It is safe for concurrent use.
@@ -35,14 +33,14 @@ type Trusted struct {
 	texts        map[string]bool
 }
 
-// maxManifest bounds a manifest in bytes.
+// maxManifest is the maximum size of a manifest, in bytes.
 const maxManifest = 64 << 20
 
-// Load reads a manifest: an object of texts by their ids, as graphql-codegen and the
-// Relay compiler write it, or Apollo's format. A document is known by its id and by
-// the SHA-256 hash of its text. It fails with an error of one line.
+// Load reads a manifest: a JSON object of texts by id, as graphql-codegen and the Relay compiler
+// write it, or Apollo's format. Clients may name a document by its id or by the SHA-256 hash of
+// its text. An error is one line.
 func Load(name string) (*Trusted, error) {
-	text, err := files.Read(name, maxManifest)
+	text, err := configfile.Read(name, maxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("the trusted documents cannot be read: %s: %w", name, err)
 	}
@@ -53,7 +51,7 @@ func Load(name string) (*Trusted, error) {
 	return t, nil
 }
 
-// Len returns how many documents there are.
+// Len returns the number of different documents.
 func (t *Trusted) Len() int { return len(t.texts) }
 
 func parse(text []byte) (*Trusted, error) {
@@ -67,13 +65,13 @@ func parse(text []byte) (*Trusted, error) {
 	byID := make(map[string]string)
 	if json.Unmarshal(text, &apollo) == nil && apollo.Format != "" {
 		if apollo.Format != "apollo-persisted-query-manifest" {
-			return nil, fmt.Errorf("a manifest of the format %q is not known", apollo.Format)
+			return nil, fmt.Errorf("the manifest format %q is not supported", apollo.Format)
 		}
 		for _, op := range apollo.Operations {
 			byID[op.ID] = op.Body
 		}
 	} else if err := json.Unmarshal(text, &byID); err != nil {
-		return nil, errors.New("it is no manifest: neither a JSON object of documents by their ids, nor Apollo's format")
+		return nil, errors.New("it is not a manifest: it must be a JSON object of documents by id, or have Apollo's format")
 	}
 	t := &Trusted{byID: byID, byHash: make(map[string]string, len(byID)), texts: make(map[string]bool, len(byID))}
 	for id, document := range byID {
@@ -94,7 +92,7 @@ func hash(document string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// find returns the document with an id, of which nil has none.
+// find returns the document with an id or a hash. A nil t has no documents.
 func (t *Trusted) find(id string) (string, bool) {
 	if t == nil {
 		return "", false
@@ -106,93 +104,93 @@ func (t *Trusted) find(id string) (string, bool) {
 	return document, ok
 }
 
-// Apply has an executor run the documents that requests name by an id or a hash.
-// trusted may be nil. With only, nothing else than they is run; otherwise clients
-// can also have their own documents kept.
+// Apply makes an executor run documents that requests name by id or hash. trusted may be nil. If
+// only is true, the executor runs trusted documents only. Otherwise clients can also register
+// automatic persisted queries, which are stored in kept.
 func Apply(e *executor.Executor, trusted *Trusted, only bool, kept graphql.Cache[string]) {
-	e.Use(named{trusted, only})
+	e.Use(trustedDocuments{trusted, only})
 	if !only {
 		e.Use(extension.AutomaticPersistedQuery{Cache: kept})
 	}
 }
 
-// named is the gqlgen extension that finds documents in the manifest.
-type named struct {
+// trustedDocuments is the gqlgen extension that finds documents in the manifest.
+type trustedDocuments struct {
 	trusted *Trusted
 	only    bool
 }
 
 // ExtensionName implements [graphql.HandlerExtension].
-func (named) ExtensionName() string { return "TrustedDocuments" }
+func (trustedDocuments) ExtensionName() string { return "TrustedDocuments" }
 
 // Validate implements [graphql.HandlerExtension].
-func (named) Validate(graphql.ExecutableSchema) error { return nil }
+func (trustedDocuments) Validate(graphql.ExecutableSchema) error { return nil }
 
-// persisted is where Apollo's clients put the hash of a document.
-const persisted = "persistedQuery"
+// persistedQueryKey is the extension in which Apollo's clients send the hash of a document.
+const persistedQueryKey = "persistedQuery"
 
 // MutateOperationParameters implements [graphql.OperationParameterMutator].
-func (n named) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
+func (n trustedDocuments) MutateOperationParameters(_ context.Context, params *graphql.RawParams) *gqlerror.Error {
 	id, asked := params.Extensions[IDKey].(string)
 	automatic := false
-	if about, ok := params.Extensions[persisted].(map[string]any); ok && !asked {
+	if about, ok := params.Extensions[persistedQueryKey].(map[string]any); ok && !asked {
 		id, asked = about["sha256Hash"].(string)
 		automatic = true
 	}
 	if !asked {
 		if n.only && !n.trusted.texts[params.Query] {
-			return refused("This server runs trusted documents only, and this is none of them.")
+			return badInput("This server runs trusted documents only, and this document is not one of them.")
 		}
 		return nil
 	}
 	document, known := n.trusted.find(id)
 	switch {
 	case known && params.Query != "" && params.Query != document:
-		return refused("The document is not the one that its id stands for.")
+		return badInput("The document's text does not match its id.")
 	case known:
 		params.Query = document
-		delete(params.Extensions, persisted)
+		delete(params.Extensions, persistedQueryKey)
 		return nil
 	case automatic && !n.only:
-		return nil // it may have been kept
+		return nil // it may be an automatic persisted query
 	}
-	return refusedAs(NotFound, "There is no trusted document with this id: the application and the server's manifest are not of the same version.")
+	return newError(NotFound, "There is no trusted document with this id: the application and the server's manifest have different versions.")
 }
 
-// NotFound is the code of an id that the manifest does not have. Another one than for automatic
-// persisted queries, after which clients send the text: here that does not help.
+// NotFound is the error code for an id that is not in the manifest. It differs from the code of
+// automatic persisted queries, after which clients would send the text in vain.
 const NotFound upstream.Code = "DOCUMENT_NOT_FOUND"
 
-func refused(message string) *gqlerror.Error { return refusedAs(upstream.BadUserInput, message) }
+func badInput(message string) *gqlerror.Error { return newError(upstream.BadUserInput, message) }
 
-func refusedAs(code upstream.Code, message string) *gqlerror.Error {
+func newError(code upstream.Code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Err: upstream.NewError(code, message), Message: message}
 }
 
 const (
-	// keptBytes bounds the memory for documents that clients have had kept, and
-	// maxKept each of them.
-	keptBytes = 16 << 20
-	maxKept   = 64 << 10
+	// persistedCacheBytes is the maximum memory for automatic persisted queries, and
+	// maxPersistedBytes the maximum size of one, both in bytes.
+	persistedCacheBytes = 16 << 20
+	maxPersistedBytes   = 64 << 10
 )
 
-// kept are documents by their hashes. What is kept under a hash has been checked to
-// have it.
-type kept struct{ documents *lru.Cache[string, string] }
+// persistedCache is the document cache: automatic persisted queries by hash. The caller has
+// verified the hash of each.
+type persistedCache struct{ documents *lru.Cache[string, string] }
 
-// NewKept returns a cache for documents that clients have kept, bounded in bytes.
-func NewKept() graphql.Cache[string] {
-	return kept{lru.New(keptBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
+// NewCache returns a document cache for automatic persisted queries. Its memory is bounded.
+func NewCache() graphql.Cache[string] {
+	return persistedCache{lru.New(persistedCacheBytes, func(hash, document string) int { return len(hash) + len(document) + 100 })}
 }
 
 // Get implements [graphql.Cache].
-func (k kept) Get(_ context.Context, hash string) (string, bool) {
+func (k persistedCache) Get(_ context.Context, hash string) (string, bool) {
 	return k.documents.Get(hash)
 }
 
 // Add implements [graphql.Cache].
-func (k kept) Add(_ context.Context, hash, document string) {
-	if len(document) <= maxKept {
+func (k persistedCache) Add(_ context.Context, hash, document string) {
+	if len(document) <= maxPersistedBytes {
 		k.documents.Set(hash, document)
 	}
 }

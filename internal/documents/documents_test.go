@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// TestBadManifests wants one line for each that says what is wrong.
+// TestBadManifests checks that each error is one line with the reason.
 func TestBadManifests(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                         "it is no manifest",
-		"[]":                       "it is no manifest",
-		`{"a": 1}`:                 "it is no manifest",
-		`{"format": "other"}`:      `of the format "other" is not known`,
+		"":                         "it is not a manifest",
+		"[]":                       "it is not a manifest",
+		`{"a": 1}`:                 "it is not a manifest",
+		`{"format": "other"}`:      `the manifest format "other" is not supported`,
 		`{"": "{ a }"}`:            "a document has no id",
 		`{"a": "{"}`:               "document a: ",
 		`{"a": "{ a }", "b": "}"}`: "document b: ",
@@ -42,21 +42,21 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestKept keeps what is small, by its hash, and in bounded memory.
-func TestKept(t *testing.T) {
-	k := NewKept().(kept)
+// TestPersistedCacheIsBounded checks that the cache stores small documents only, in bounded memory.
+func TestPersistedCacheIsBounded(t *testing.T) {
+	k := NewCache().(persistedCache)
 	k.Add(t.Context(), "a", "{ a }")
-	k.Add(t.Context(), "b", strings.Repeat("#", maxKept+1))
+	k.Add(t.Context(), "b", strings.Repeat("#", maxPersistedBytes+1))
 	if text, ok := k.Get(t.Context(), "a"); !ok || text != "{ a }" {
 		t.Error("not kept")
 	}
 	if _, ok := k.Get(t.Context(), "b"); ok {
 		t.Error("a large one is kept")
 	}
-	for i := range 2 * keptBytes / maxKept {
-		k.Add(t.Context(), strings.Repeat("x", i+1), strings.Repeat("#", maxKept))
+	for i := range 2 * persistedCacheBytes / maxPersistedBytes {
+		k.Add(t.Context(), strings.Repeat("x", i+1), strings.Repeat("#", maxPersistedBytes))
 	}
-	if _, size := k.documents.Size(); size > keptBytes {
+	if _, size := k.documents.Size(); size > persistedCacheBytes {
 		t.Errorf("%d bytes are kept", size)
 	}
 }

@@ -1,4 +1,4 @@
-// Package explain adds to answers what they took: the REST calls, where their answers came from,
+// Package explain adds an explanation to responses: the REST calls, the origin of their responses,
 // the longest chain of dependent calls, and the operation's complexity.
 package explain
 
@@ -15,27 +15,27 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Header asks for an explanation by "1", and declines it by "0".
+// Header is the request header that requests an explanation with "1" and declines it with "0".
 const Header = "X-Funnelgraph-Explain"
 
-// Extension is the key of the explanation in an answer's extensions.
+// Extension is the key of the explanation in a response's extensions.
 const Extension = "funnelgraph"
 
-// Explanation is what an answer took.
+// Explanation describes the work behind a response.
 type Explanation struct {
 	// Calls are the REST calls in the order in which they began.
 	Calls []Call `json:"calls"`
-	// Network, Coalesced and Cache are how many of them were made, shared with another
-	// request, and answered from what was kept.
+	// Network, Coalesced and Cache are the numbers of calls over the network, calls shared with
+	// another request, and calls answered from the cache.
 	Network   int `json:"network"`
 	Coalesced int `json:"coalesced"`
 	Cache     int `json:"cache"`
-	// Chain is how many calls had to be made one after another, since each needed the
-	// answer of the one before it.
+	// Chain is the length of the longest chain of calls in which each call needed the response
+	// of the one before.
 	Chain int `json:"chain"`
-	// Complexity is how many fields the answer could have had.
+	// Complexity is the maximum number of fields that the response could have had.
 	Complexity int `json:"complexity"`
-	// DurationMS is how long it took in all, in milliseconds.
+	// DurationMS is the total time in milliseconds.
 	DurationMS float64 `json:"durationMs"`
 }
 
@@ -47,16 +47,16 @@ type Call struct {
 	Parameters []string        `json:"parameters,omitempty"`
 	Status     int             `json:"status"`
 	Origin     upstream.Origin `json:"origin"`
-	// StartMS is when it began, counted from the request, and DurationMS how long it
-	// took, both in milliseconds.
+	// StartMS is the time from the start of the request to the start of the call, and
+	// DurationMS the duration of the call, both in milliseconds.
 	StartMS    float64 `json:"startMs"`
 	DurationMS float64 `json:"durationMs"`
 }
 
-// Handler has those requests explained that ask for it, and with always also each POST
-// that does not decline: an answer to a GET is one that a client keeps, and durations
-// would make it another one each time. may says whose may be: calls tell of what there is,
-// also where a client must not know.
+// Handler enables the explanation for requests that ask for it. If always is true, it also enables
+// it for every POST that does not decline it. Responses to GET can be cached by clients, and the
+// durations would make each one different. may reports whether the caller may get explanations:
+// the calls can reveal objects that a scoped client must not know about.
 func Handler(always bool, may func(context.Context) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := r.Header.Get(Header)
@@ -67,11 +67,11 @@ func Handler(always bool, may func(context.Context) bool, next http.Handler) htt
 	})
 }
 
-// Wanted reports whether the request of a context is explained.
+// Wanted reports whether the response to the context's request has an explanation.
 func Wanted(ctx context.Context) bool { return upstream.TraceOf(ctx) != nil }
 
-// Apply has an executor explain its answers. An answer in parts is explained with its
-// last one.
+// Apply makes an executor add explanations to responses. An incremental response has it in its
+// last part.
 func Apply(e *executor.Executor) {
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
@@ -82,12 +82,12 @@ func Apply(e *executor.Executor) {
 		if response.Extensions == nil {
 			response.Extensions = make(map[string]any)
 		}
-		response.Extensions[Extension] = of(t, graphql.GetOperationContext(ctx))
+		response.Extensions[Extension] = explanation(t, graphql.GetOperationContext(ctx))
 		return response
 	})
 }
 
-func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
+func explanation(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	calls := t.Calls()
 	e := Explanation{Calls: make([]Call, len(calls)), Chain: upstream.LongestChain(calls), DurationMS: ms(time.Since(t.Began()))}
 	if op.Operation != nil {
@@ -107,7 +107,7 @@ func of(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	return e
 }
 
-// ms returns a duration in milliseconds, to a hundredth.
+// ms returns a duration in milliseconds, rounded to a hundredth.
 func ms(d time.Duration) float64 {
 	return math.Round(float64(d)/float64(time.Millisecond)*100) / 100
 }

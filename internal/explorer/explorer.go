@@ -1,11 +1,10 @@
-// Package explorer serves GraphiQL, whole: page, assets and examples are in the
-// binary, so that it opens without a network and under a policy that allows no
+// Package explorer serves GraphiQL. The page, the assets and the examples are embedded in the
+// binary, so that it works without a network and with a content security policy that allows no
 // other source.
 //
-// The assets are GraphiQL 4's browser files as published. GraphiQL 5 is built
-// around an editor that is three times the size, does not support phones, and
-// comes in no form that runs without a bundler of our own; version 4's files
-// can be compared with the packages byte by byte. build/ says how they are made.
+// The assets are the published browser files of GraphiQL 4. GraphiQL 5 uses an editor that is
+// three times the size and does not support phones, and it needs a bundler. The files of version 4
+// can be compared with the npm packages byte by byte. build/ documents how they are made.
 package explorer
 
 import (
@@ -30,9 +29,9 @@ import (
 //go:embed assets page examples
 var files embed.FS
 
-// Example is an operation that the explorer opens on.
+// Example is an operation that the explorer opens in a tab.
 type Example struct {
-	// Name is the file's, without its ending.
+	// Name is the name of the file without its extension.
 	Name string `json:"name"`
 	// Query is the document.
 	Query string `json:"query"`
@@ -40,12 +39,12 @@ type Example struct {
 	Variables string `json:"variables"`
 }
 
-// Examples returns the examples in their order: one for each thing that the
-// schema can do. They run as they are against the demo.
+// Examples returns the examples in order, one for each feature of the schema. They run unchanged
+// against the demo.
 func Examples() []Example {
 	documents, err := fs.Glob(files, "examples/*.graphql")
 	if err != nil {
-		panic(err) // the pattern is well formed
+		panic(err) // the pattern is valid
 	}
 	var all []Example
 	for _, name := range documents {
@@ -58,24 +57,24 @@ func Examples() []Example {
 	return all
 }
 
-// policy allows what the page holds and nothing else. GraphiQL's editor writes
-// style attributes, and its icons and fonts are data.
+// policy is the content security policy, which allows only the page's own content. GraphiQL's
+// editor sets style attributes, and its icons and fonts are data URLs.
 const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
 	"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// file is one thing to serve.
+// file is a static file.
 type file struct {
 	media, etag string
-	packed      []byte        // gzip, which all browsers accept
-	plain       func() []byte // for others
+	compressed  []byte        // gzip, which all browsers accept
+	plain       func() []byte // uncompressed, for other clients
 }
 
-// Handler serves the explorer at "/"; endpoint is the path of the GraphQL
+// Handler returns a handler that serves the explorer at "/". endpoint is the path of the GraphQL
 // endpoint.
 func Handler(endpoint string) http.Handler {
-	site := map[string]file{"/": newFile("index.html", pack(index(endpoint)))}
+	site := map[string]file{"/": newFile("index.html", compress(index(endpoint)))}
 	for _, name := range []string{"calls.js", "page.js", "page.css"} {
-		site["/"+name] = newFile(name, pack(read("page/"+name)))
+		site["/"+name] = newFile(name, compress(read("page/"+name)))
 	}
 	entries, err := files.ReadDir("assets")
 	if err != nil {
@@ -93,7 +92,7 @@ func Handler(endpoint string) http.Handler {
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "GraphiQL is read only; operations go to "+endpoint+".", http.StatusMethodNotAllowed)
+			http.Error(w, "GraphiQL supports only GET and HEAD: send operations to "+endpoint+".", http.StatusMethodNotAllowed)
 			return
 		}
 		f.serve(w, r)
@@ -106,7 +105,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache") // asked again each time, answered by 304
+	h.Set("Cache-Control", "no-cache") // browsers revalidate each time and get 304
 	h.Add("Vary", "Accept-Encoding")
 	h.Set("ETag", f.etag)
 	if r.Header.Get("If-None-Match") == f.etag {
@@ -114,7 +113,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", f.media)
-	body := f.packed
+	body := f.compressed
 	if contentcoding.Gzip.Acceptable(r.Header["Accept-Encoding"]) {
 		h.Set("Content-Encoding", "gzip")
 	} else {
@@ -126,7 +125,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 func newFile(name string, packed []byte) file {
 	sum := sha256.Sum256(packed)
 	media := mime.TypeByExtension(path.Ext(name))
-	switch path.Ext(name) { // the machine's own table can say otherwise
+	switch path.Ext(name) { // the operating system's table of types can differ
 	case ".js":
 		media = "text/javascript; charset=utf-8"
 	case ".css":
@@ -136,7 +135,7 @@ func newFile(name string, packed []byte) file {
 	case ".txt":
 		media = "text/plain; charset=utf-8"
 	}
-	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return unpack(packed) })}
+	return file{media, `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, packed, sync.OnceValue(func() []byte { return decompress(packed) })}
 }
 
 func index(endpoint string) []byte {
@@ -163,7 +162,7 @@ func read(name string) []byte {
 	return b
 }
 
-func unpack(packed []byte) []byte {
+func decompress(packed []byte) []byte {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		panic(err) // embedded
@@ -175,7 +174,7 @@ func unpack(packed []byte) []byte {
 	return plain
 }
 
-func pack(plain []byte) []byte {
+func compress(plain []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, _ = w.Write(plain) // a buffer does not fail

@@ -1,7 +1,8 @@
-// Package flight executes identical requests that are in flight at the same time once.
+// Package flight coalesces identical concurrent requests into one execution.
 //
-// Unlike golang.org/x/sync/singleflight, a caller can give up without failing the others, the
-// execution is cancelled when the last caller has given up, and it knows how long callers wait.
+// Unlike golang.org/x/sync/singleflight, a caller can give up without failing the others. The
+// execution is cancelled when the last caller has given up, and can read the latest deadline of
+// its callers.
 package flight
 
 import (
@@ -30,13 +31,13 @@ type Flight[K comparable, V any] struct {
 	done   chan struct{} // closed when result is set
 	result V
 
-	waiters int       // guarded by group.mu
-	shared  bool      // guarded by group.mu
-	until   time.Time // the latest deadline of a caller, zero if one has none; guarded by group.mu
+	waiters  int       // guarded by group.mu
+	shared   bool      // guarded by group.mu
+	deadline time.Time // the latest deadline of the callers, zero if one has none; guarded by group.mu
 }
 
-// Join returns the flight for a key, and reports whether it has begun it. A caller that has must
-// call [Flight.Run], and every caller must call [Flight.Wait] or [Flight.Leave].
+// Join returns the flight for a key, and reports whether this call began it. The caller that began
+// a flight must call [Flight.Run]. Every caller must call [Flight.Wait] or [Flight.Leave].
 func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began bool) {
 	until, _ := ctx.Deadline()
 	g.mu.Lock()
@@ -44,12 +45,12 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	if f := g.flights[key]; f != nil {
 		f.waiters++
 		f.shared = true
-		if until.IsZero() || !f.until.IsZero() && until.After(f.until) {
-			f.until = until
+		if until.IsZero() || !f.deadline.IsZero() && until.After(f.deadline) {
+			f.deadline = until
 		}
 		return f, false
 	}
-	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, until: until}
+	f = &Flight[K, V]{Leader: ctx, group: g, key: key, done: make(chan struct{}), waiters: 1, deadline: until}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // Run calls it
 	if g.flights == nil {
 		g.flights = make(map[K]*Flight[K, V])
@@ -58,19 +59,20 @@ func (g *Group[K, V]) Join(ctx context.Context, key K) (f *Flight[K, V], began b
 	return f, true
 }
 
-// Run executes the flight, once. execute must not panic. Its context has the values of the
-// leader's, and ends when no caller waits any more. until returns the time up to which callers
-// wait, which later callers extend; zero is no limit.
+// Run executes the flight. It must be called once, and execute must not panic. The context of
+// execute has the values of the leader's context, and ends when no caller waits any more. until
+// returns the latest deadline of the callers, which later callers extend; zero is no deadline.
 func (f *Flight[K, V]) Run(execute func(ctx context.Context, until func() time.Time) V) {
 	defer f.cancel()
 	f.result = execute(f.ctx, f.latest)
 	f.group.mu.Lock()
-	f.drop()
+	f.remove()
 	f.group.mu.Unlock()
 	close(f.done)
 }
 
-// Wait returns the flight's result, which callers share, or the cause of the end of the context.
+// Wait returns the flight's result, which all callers share. If ctx ends first, Wait leaves the
+// flight and returns the cause.
 func (f *Flight[K, V]) Wait(ctx context.Context) (result V, err error) {
 	select {
 	case <-f.done:
@@ -88,25 +90,25 @@ func (f *Flight[K, V]) Shared() bool {
 	return f.shared
 }
 
-// Leave gives up waiting. The execution is cancelled when all callers have left.
+// Leave stops waiting. The execution is cancelled when all callers have left.
 func (f *Flight[K, V]) Leave() {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
 	if f.waiters--; f.waiters == 0 {
-		f.drop()
+		f.remove()
 		f.cancel()
 	}
 }
 
-// Forget lets no caller join the present flights of the keys for which match is true. Callers
-// that have joined still get their results.
+// Forget closes the current flights whose keys match, so that later callers begin new ones.
+// Callers that have already joined still get their results.
 func (g *Group[K, V]) Forget(match func(K) bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	maps.DeleteFunc(g.flights, func(key K, _ *Flight[K, V]) bool { return match(key) })
 }
 
-// Waiting returns how many callers wait for flights that can be joined.
+// Waiting returns the number of callers that wait for flights that can still be joined.
 func (g *Group[K, V]) Waiting() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,11 +121,11 @@ func (g *Group[K, V]) Waiting() (n int) {
 func (f *Flight[K, V]) latest() time.Time {
 	f.group.mu.Lock()
 	defer f.group.mu.Unlock()
-	return f.until
+	return f.deadline
 }
 
-// drop lets no caller join the flight. The group's mutex is held.
-func (f *Flight[K, V]) drop() {
+// remove closes the flight to later callers. The caller must hold the group's mutex.
+func (f *Flight[K, V]) remove() {
 	if f.group.flights[f.key] == f {
 		delete(f.group.flights, f.key)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestCallersShareAnExecution has callers join one after another. The first gives up, and the
+// TestCallersShareAnExecution lets callers join one after another. The first gives up, and the
 // others get the result.
 func TestCallersShareAnExecution(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -48,8 +48,8 @@ func TestCallersShareAnExecution(t *testing.T) {
 	})
 }
 
-// TestExecutionEndsWithItsCallers gives up an execution with the last of its callers, each of
-// which has extended the time for it.
+// TestExecutionEndsWithItsCallers checks that callers extend the deadline of an execution, and that
+// it is cancelled when the last of them has given up.
 func TestExecutionEndsWithItsCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g Group[string, error]

@@ -20,48 +20,48 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// answer is the answer to one request.
+// answer is the response to one request.
 type answer struct {
 	*handler
 	w       http.ResponseWriter
 	r       *http.Request
 	media   string
-	parts   string // the media type of an answer in parts, if one is wanted
-	written bool   // so that a panic does not add a second answer
-	// alone says that the answer is shared with no other request: the client has set a
-	// deadline, which must not cut another's answer, and must not be another's.
-	alone bool
+	parts   string // the media type of an incremental response, if the client accepts one
+	written bool   // prevents a second response after a panic
+	// unshared excludes the request from sharing: the client has set a deadline, which must not
+	// apply to other requests.
+	unshared bool
 }
 
-// recovered returns the answer where there was a panic.
-func (h *handler) recovered(ctx context.Context, v any) (int, []byte) {
-	return encode(http.StatusInternalServerError, h.failure(ctx, v))
+// panicBody returns the status and the body after a panic.
+func (h *handler) panicBody(ctx context.Context, v any) (int, []byte) {
+	return encode(http.StatusInternalServerError, h.panicResponse(ctx, v))
 }
 
-// failure returns the response where there was a panic.
-func (h *handler) failure(ctx context.Context, v any) *graphql.Response {
+// panicResponse returns the response after a panic.
+func (h *handler) panicResponse(ctx context.Context, v any) *graphql.Response {
 	failed, ok := errors.AsType[*gqlerror.Error](h.Executor.PresentRecoveredError(ctx, v))
 	if !ok {
-		failed = &gqlerror.Error{Message: unwritable, Extensions: map[string]any{"code": string(upstream.Internal)}}
+		failed = &gqlerror.Error{Message: encodingFailed, Extensions: map[string]any{"code": string(upstream.Internal)}}
 	}
 	return &graphql.Response{Errors: gqlerror.List{failed}}
 }
 
-// acceptable returns the media type to answer with, none if no answer is acceptable, and
-// that of an answer in parts, if one is. Without Accept it is the older one, as clients
-// from before the specification expect.
-func acceptable(accept []string) (media, parts string) {
+// negotiateMedia negotiates the media type of the response, and of an incremental response. media
+// is empty if the client accepts no supported type, and parts if it accepts no incremental one.
+// Without Accept, media is the older type, which clients from before the specification expect.
+func negotiateMedia(accept []string) (media, parts string) {
 	if strings.Join(accept, "") == "" {
 		return legacyJSON, ""
 	}
-	whole := map[string]accepted{legacyJSON: {}, graphqlJSON: {}}
-	inParts := make(map[string]accepted)
+	whole := map[string]acceptance{legacyJSON: {}, graphqlJSON: {}}
+	inParts := make(map[string]acceptance)
 	for i, part := range strings.Split(strings.Join(accept, ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil || !utf8Charset(params) {
 			continue
 		}
-		said := accepted{quality: quality(params["q"]), rank: exact, at: i}
+		said := acceptance{quality: quality(params["q"]), rank: exact, at: i}
 		switch {
 		case media == "*/*", media == "application/*":
 			said.rank = strings.Index(media, "/*") // longer is more specific
@@ -83,40 +83,40 @@ func acceptable(accept []string) (media, parts string) {
 	}
 	switch events, mixed := inParts[eventStream].quality, inParts[multipart].quality; {
 	case events > max(bestQuality, mixed):
-		// Errors of requests without an operation are no events.
+		// Errors of requests without an operation are not sent as events.
 		return cmp.Or(best, graphqlJSON), eventStream
-	case mixed > 0: // where there are parts; one is JSON
+	case mixed > 0: // only for several parts; a single one is JSON
 		return cmp.Or(best, legacyJSON), multipart
 	}
 	return best, ""
 }
 
-// accepted is how a client accepts a media type: by the most specific range of Accept
+// acceptance is how a client accepts a media type, according to the most specific range of Accept
 // that matches it (RFC 9110, section 12.5.1).
-type accepted struct {
+type acceptance struct {
 	quality float64
 	rank    int // how specific the range is
-	at      int // its place in Accept
+	at      int // its position in Accept
 }
 
 // exact is the rank of a range without wildcards.
 const exact = math.MaxInt
 
-// or returns the more specific one.
-func (a accepted) or(other accepted) accepted {
+// or returns the more specific of the two, or the one with the higher quality.
+func (a acceptance) or(other acceptance) acceptance {
 	if other.rank > a.rank || other.rank == a.rank && other.quality > a.quality {
 		return other
 	}
 	return a
 }
 
-// before reports whether a is preferred to other: by its weight, then if it is named and
-// the other only matched, then by its place.
-func (a accepted) before(other accepted) bool {
+// before reports whether a is preferred to other: by quality, then by how specific the range is,
+// then by position.
+func (a acceptance) before(other acceptance) bool {
 	return cmp.Or(cmp.Compare(a.quality, other.quality), cmp.Compare(a.rank, other.rank), cmp.Compare(other.at, a.at)) > 0
 }
 
-// quality reads a weight, which is 0 if it is not valid.
+// quality parses a weight. It returns 0 if the weight is invalid.
 func quality(q string) float64 {
 	if q == "" {
 		return 1
@@ -128,13 +128,13 @@ func quality(q string) float64 {
 	return f
 }
 
-// mediaType returns the type of a Content-Type, in lower case and without parameters.
+// mediaType returns the media type of a Content-Type, in lower case and without parameters.
 func mediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// jsonInUTF8 reports whether a Content-Type is that of JSON.
+// jsonInUTF8 reports whether a Content-Type is JSON in UTF-8.
 func jsonInUTF8(contentType string) bool {
 	if contentType == legacyJSON {
 		return true
@@ -155,8 +155,8 @@ func (a *answer) status(code int) int {
 	return code
 }
 
-// refuse answers a request that holds no operation. Its status is the same
-// under both media types.
+// refuse responds to a request without a usable operation. The status is the same for both media
+// types.
 func (a *answer) refuse(status int, message string) {
 	a.write(encode(status, refusal(message)))
 }
@@ -167,18 +167,18 @@ func refusal(message string) *graphql.Response {
 	}}}
 }
 
-// statusClientClosed is the status that nginx uses for a client that went.
+// statusClientClosed is nginx's status for a client that has disconnected.
 const statusClientClosed = 499
 
-// gone is the answer for a client that closed its side of the connection too early.
-func gone() *content {
-	status, body := encode(statusClientClosed, refusal("The client closed the connection before the answer was there: keep both directions open until then."))
+// clientClosed returns the response for a client that closed its side of the connection too early.
+func clientClosed() *content {
+	status, body := encode(statusClientClosed, refusal("The client closed its side of the connection before the response: keep both directions open until then."))
 	return &content{status: status, body: body}
 }
 
 func (a *answer) write(status int, body []byte) { a.send(&content{status: status, body: body}) }
 
-// send answers, once.
+// send writes the response, unless one has been written.
 func (a *answer) send(c *content) {
 	if a.written {
 		return
@@ -186,18 +186,18 @@ func (a *answer) send(c *content) {
 	a.written = true
 	body, header := c.body, a.w.Header()
 	var coding *contentcoding.Coding
-	if len(body) >= contentcoding.Smallest {
+	if len(body) >= contentcoding.MinLength {
 		coding = contentcoding.Negotiate(a.r.Header["Accept-Encoding"])
 	}
-	cached := c.whole && a.r.Method == http.MethodGet
-	if len(body) >= contentcoding.Smallest || cached {
+	cached := c.cacheable && a.r.Method == http.MethodGet
+	if len(body) >= contentcoding.MinLength || cached {
 		header["Vary"] = append(header["Vary"], "Accept-Encoding") // after CORS's
 	}
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
 	if cached {
-		// A client may keep it for itself and has to ask each time. Who asks is told by
-		// Authorization, and by nothing else.
+		// The client may store the response privately, but must revalidate it each time. Only
+		// the header Authorization identifies the client.
 		tag := c.etag(a.media, coding)
 		header["Vary"] = append(header["Vary"], "Accept, Authorization")
 		header["Cache-Control"] = revalidated
@@ -208,7 +208,7 @@ func (a *answer) send(c *content) {
 		}
 	}
 	if coding != nil {
-		body = c.pack(coding)
+		body = c.compressed(coding)
 		header["Content-Encoding"] = []string{coding.Name}
 	}
 	header["Content-Type"] = contentTypes[a.media]
@@ -217,12 +217,11 @@ func (a *answer) send(c *content) {
 	_, _ = a.w.Write(body)
 }
 
-// matches reports whether a client that sends these headers If-None-Match has what is
-// tagged. The comparison is weak (RFC 9110, section 13.1.2): proxies that compress weaken
-// a tag.
+// matches reports whether one of the If-None-Match headers has the tag. The comparison is weak
+// (RFC 9110, section 13.1.2), because proxies that compress weaken a tag.
 func matches(ifNoneMatch []string, tag string) bool {
 	for _, line := range ifNoneMatch {
-		for had := range strings.SplitSeq(line, ",") { // our own tags have none
+		for had := range strings.SplitSeq(line, ",") { // our own tags have no comma
 			if had = strings.TrimSpace(had); had == "*" || strings.TrimPrefix(had, "W/") == tag {
 				return true
 			}
@@ -231,7 +230,7 @@ func matches(ifNoneMatch []string, tag string) bool {
 	return false
 }
 
-// Values of headers, which are the same in every answer.
+// Header values that are the same in every response.
 var (
 	contentTypes = map[string][]string{
 		legacyJSON:  {legacyJSON + "; charset=utf-8"},
@@ -242,13 +241,13 @@ var (
 	noSniff     = []string{"nosniff"}
 )
 
-// unwritten is the answer where there should have been another.
-var unwritten = []byte(`{"errors":[{"message":"` + unwritable + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
+// encodingFailedBody is the body if encoding the response fails.
+var encodingFailedBody = []byte(`{"errors":[{"message":"` + encodingFailed + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`)
 
-const unwritable = "The answer could not be written."
+const encodingFailed = "The response could not be encoded."
 
-// encode writes a response. Its data is JSON already, and is used up: nearly all
-// of the body is that, and has room for the rest.
+// encode returns the status and the body of a response. It reuses the memory of the response's
+// data, which is JSON and nearly all of the body.
 func encode(status int, response *graphql.Response) (int, []byte) {
 	var tail bytes.Buffer
 	for _, member := range []struct {
@@ -272,7 +271,7 @@ func encode(status int, response *graphql.Response) (int, []byte) {
 		enc := json.NewEncoder(&tail)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(member.value); err != nil {
-			return http.StatusInternalServerError, unwritten
+			return http.StatusInternalServerError, encodingFailedBody
 		}
 		tail.Truncate(tail.Len() - 1) // the encoder's line break
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// body reads a POST's body. It answers itself, and reports false, if the body cannot be
-// read. Memory grows with what has arrived: Content-Length promises and costs the client
-// nothing.
+// body reads the body of a POST. If it cannot be read, body refuses the request and returns false.
+// Memory grows with the bytes that have arrived. It does not follow Content-Length, which costs a
+// client nothing to announce.
 func (a *answer) body() (body []byte, ok bool) {
 	header := a.r.Header
 	switch media := mediaType(header.Get("Content-Type")); {
@@ -19,7 +19,7 @@ func (a *answer) body() (body []byte, ok bool) {
 		a.refuse(http.StatusUnsupportedMediaType, "Uploads by multipart/form-data are not supported. Send JSON in UTF-8 with the header Content-Type: application/json.")
 		return nil, false
 	case !jsonInUTF8(header.Get("Content-Type")):
-		a.refuse(http.StatusUnsupportedMediaType, "The body has to be JSON in UTF-8: send the header Content-Type: application/json.")
+		a.refuse(http.StatusUnsupportedMediaType, "The body must be JSON in UTF-8: send the header Content-Type: application/json.")
 		return nil, false
 	}
 	if coding := strings.Join(header.Values("Content-Encoding"), ","); coding != "" && !strings.EqualFold(coding, "identity") {

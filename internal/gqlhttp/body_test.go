@@ -18,18 +18,18 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// counter is an endpoint over real HTTP whose queries last until they are
-// released or given up.
-type counter struct {
+// heldEndpoint is an endpoint over real HTTP whose queries run until they are released or
+// cancelled.
+type heldEndpoint struct {
 	*handler
 	url string
 
-	begun, given, release chan struct{}
+	begun, cancelled, release chan struct{}
 }
 
-func newCounter(t *testing.T) *counter {
+func newHeldEndpoint(t *testing.T) *heldEndpoint {
 	t.Helper()
-	c := &counter{begun: make(chan struct{}, 100), given: make(chan struct{}, 100), release: make(chan struct{})}
+	c := &heldEndpoint{begun: make(chan struct{}, 100), cancelled: make(chan struct{}, 100), release: make(chan struct{})}
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a: Int }"})
 	c.handler = Handler(Config{Executor: executor.New(&graphql.ExecutableSchemaMock{
 		SchemaFunc: func() *ast.Schema { return schema },
@@ -43,18 +43,18 @@ func newCounter(t *testing.T) *counter {
 	return c
 }
 
-func (c *counter) execute(ctx context.Context) *graphql.Response {
+func (c *heldEndpoint) execute(ctx context.Context) *graphql.Response {
 	c.begun <- struct{}{}
 	select {
 	case <-c.release:
 	case <-ctx.Done():
-		c.given <- struct{}{}
+		c.cancelled <- struct{}{}
 	}
 	return &graphql.Response{Data: []byte(`{"a":1}`)}
 }
 
-// send sends a body and returns the answer's status and text.
-func (c *counter) send(ctx context.Context, body io.Reader) string {
+// send sends a body, and returns the status and the body of the response.
+func (c *heldEndpoint) send(ctx context.Context, body io.Reader) string {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, body)
 	if err != nil {
 		return err.Error()
@@ -69,8 +69,8 @@ func (c *counter) send(ctx context.Context, body io.Reader) string {
 	return fmt.Sprint(resp.StatusCode, " ", string(text))
 }
 
-// waiters waits until that many wait for one execution.
-func (c *counter) waiters(t *testing.T, want int) {
+// awaitWaiters waits until this many requests wait for an execution.
+func (c *heldEndpoint) awaitWaiters(t *testing.T, want int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if c.flights.Waiting() == want {
@@ -80,12 +80,11 @@ func (c *counter) waiters(t *testing.T, want int) {
 	t.Fatalf("there are never %d who wait", want)
 }
 
-const asked, answered = `{"query":"{ a }"}`, `200 {"data":{"a":1}}`
+const heldRequest, heldResponse = `{"query":"{ a }"}`, `200 {"data":{"a":1}}`
 
-// TestBodiesOverHTTP answers with an execution in flight whoever asks the same to
-// the last byte, and nobody else.
+// TestBodiesOverHTTP checks that only requests with byte-identical bodies share an execution.
 func TestBodiesOverHTTP(t *testing.T) {
-	c := newCounter(t)
+	c := newHeldEndpoint(t)
 	var wait sync.WaitGroup
 	expect := func(body io.Reader, want string) {
 		wait.Go(func() {
@@ -94,19 +93,19 @@ func TestBodiesOverHTTP(t *testing.T) {
 			}
 		})
 	}
-	expect(strings.NewReader(asked), answered)
+	expect(strings.NewReader(heldRequest), heldResponse)
 	<-c.begun
-	expect(strings.NewReader(asked), answered)
-	expect(struct{ io.Reader }{strings.NewReader(asked)}, answered) // in chunks, of a length not told
-	c.waiters(t, 3)
-	const refused = `400 {"errors":[{"message":"The body has to be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
-	for _, body := range []string{asked[:len(asked)-1] + "]", asked[:len(asked)-1] + " ", asked + "}", "{", "}", "x"} {
+	expect(strings.NewReader(heldRequest), heldResponse)
+	expect(struct{ io.Reader }{strings.NewReader(heldRequest)}, heldResponse) // chunked, without Content-Length
+	c.awaitWaiters(t, 3)
+	const refused = `400 {"errors":[{"message":"The body must be one JSON object.","extensions":{"code":"BAD_USER_INPUT"}}]}`
+	for _, body := range []string{heldRequest[:len(heldRequest)-1] + "]", heldRequest[:len(heldRequest)-1] + " ", heldRequest + "}", "{", "}", "x"} {
 		if got := c.send(t.Context(), strings.NewReader(body)); got != refused {
 			t.Errorf("%s: got %s", body, got)
 		}
 	}
-	c.waiters(t, 3)
-	expect(strings.NewReader(asked+"\n"), answered) // which is another text
+	c.awaitWaiters(t, 3)
+	expect(strings.NewReader(heldRequest+"\n"), heldResponse) // a different body
 	<-c.begun
 	close(c.release)
 	wait.Wait()
@@ -122,29 +121,29 @@ func TestBodiesOverHTTP(t *testing.T) {
 	}
 }
 
-// TestGoneWhileWaiting notices that clients have gone who wait for an execution
-// that another one began, and gives it up with the last of them.
-func TestGoneWhileWaiting(t *testing.T) {
-	c := newCounter(t)
+// TestDisconnectsOfWaitingClients checks that clients that disconnect leave a shared execution,
+// which is cancelled when the last one disconnects.
+func TestDisconnectsOfWaitingClients(t *testing.T) {
+	c := newHeldEndpoint(t)
 	var wait sync.WaitGroup
 	cancels := make([]context.CancelFunc, 3)
 	for i := range cancels {
 		var ctx context.Context
 		ctx, cancels[i] = context.WithCancel(t.Context())
-		wait.Go(func() { c.send(ctx, strings.NewReader(asked)) })
-		c.waiters(t, i+1)
+		wait.Go(func() { c.send(ctx, strings.NewReader(heldRequest)) })
+		c.awaitWaiters(t, i+1)
 	}
 	for i, cancel := range cancels {
-		if len(c.given) > 0 {
+		if len(c.cancelled) > 0 {
 			t.Error("given up too early")
 		}
 		cancel()
 		if i < len(cancels)-1 {
-			c.waiters(t, len(cancels)-1-i)
+			c.awaitWaiters(t, len(cancels)-1-i)
 		}
 	}
 	select {
-	case <-c.given:
+	case <-c.cancelled:
 	case <-time.After(10 * time.Second):
 		t.Error("never given up")
 	}

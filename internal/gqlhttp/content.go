@@ -8,35 +8,35 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 )
 
-// content is what an operation is answered, for all who are: what is worked out of it is
-// worked out once. It is safe for concurrent use.
+// content is an encoded response, which several requests may share. Its compressed forms and its
+// hash are computed once. It is safe for concurrent use.
 type content struct {
 	status int
 	body   []byte
-	// whole is of a query that was answered without any error.
-	whole bool
+	// cacheable reports that clients may cache it: it is the response to a query, without errors.
+	cacheable bool
 
-	mu     sync.Mutex
-	packed map[*contentcoding.Coding][]byte
-	sum    string
+	mu               sync.Mutex
+	compressedBodies map[*contentcoding.Coding][]byte
+	sum              string
 }
 
-// pack returns the body in a coding.
-func (c *content) pack(coding *contentcoding.Coding) []byte {
+// compressed returns the body compressed with a coding.
+func (c *content) compressed(coding *contentcoding.Coding) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	packed, ok := c.packed[coding]
+	packed, ok := c.compressedBodies[coding]
 	if !ok {
-		packed = coding.Pack(c.body)
-		if c.packed == nil {
-			c.packed = make(map[*contentcoding.Coding][]byte, 1)
+		packed = coding.Compress(c.body)
+		if c.compressedBodies == nil {
+			c.compressedBodies = make(map[*contentcoding.Coding][]byte, 1)
 		}
-		c.packed[coding] = packed
+		c.compressedBodies[coding] = packed
 	}
 	return packed
 }
 
-// etag returns the strong validator of the body under a media type and in a coding: each
+// etag returns the strong validator of the body with a media type and a coding. Each combination
 // is a representation of its own (RFC 9110, section 8.8.3.3).
 func (c *content) etag(media string, coding *contentcoding.Coding) string {
 	c.mu.Lock()

@@ -1,9 +1,9 @@
-// Package gqlhttp carries operations over HTTP as the GraphQL-over-HTTP
-// specification has it: POST with a JSON body, and GET for queries.
+// Package gqlhttp implements the GraphQL-over-HTTP specification: POST with a JSON body, and GET
+// for queries.
 //
-// gqlgen's own transports come close; they differ from the specification in the
-// answers to requests that cannot be run, read bodies of any size, and repeat
-// in an error the body that they could not read, which may hold secrets.
+// gqlgen's own transports come close. They differ from the specification in the responses to
+// requests that cannot be executed. They also read bodies of any size, and repeat a malformed
+// body, which may contain secrets, in the error.
 package gqlhttp
 
 import (
@@ -30,38 +30,39 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Media types of an answer. The newer one lets the HTTP status tell of requests
-// that could not be run; under the older one clients expect 200.
+// Media types of a response. With the newer one, the HTTP status reports requests that could not
+// be executed. With the older one, clients expect 200.
 const (
 	legacyJSON  = "application/json"
 	graphqlJSON = "application/graphql-response+json"
 )
 
-// How many errors are told of a document that cannot be run, since a small one can
-// have thousands, and how many of one that was.
+// The maximum number of errors in the response to an invalid document, since a small one can have
+// thousands, and in the response to an executed operation.
 const (
 	maxErrors      = 10
 	maxFieldErrors = 1000
 )
 
-// Config is what an endpoint is made from.
+// Config is the configuration of an endpoint.
 type Config struct {
 	// Executor executes operations.
 	Executor *executor.Executor
 	// Scope returns a comparable value that identifies a request's client. Identical
-	// queries of one scope that are in flight together are executed once, and what one
-	// scope is answered never reaches another. A mutation ends all sharing of its scope.
+	// concurrent queries of one scope are executed once. A scope never gets the response of
+	// another. A mutation ends all sharing of its scope.
 	Scope func(context.Context) any
-	// Explained, if not nil, reports whether a request's answer carries an explanation.
-	// Such an answer is shared only with others that do.
+	// Explained, if not nil, reports whether a request's response has an explanation. Such a
+	// response is shared only with requests that want one as well.
 	Explained func(context.Context) bool
-	// Shared, if not nil, is told of a request that is answered what another one is, by the
-	// contexts of both.
+	// Shared, if not nil, is called with the contexts of a request that gets the response of
+	// another one, and of that other request.
 	Shared func(ctx, by context.Context)
-	// InParts returns a context in which the executor answers an operation in parts, the
-	// first of which says by HasNext that there are others, if it can.
+	// InParts returns a context in which the executor answers an operation incrementally, and
+	// reports whether the operation has deferred fragments. HasNext of the first response
+	// announces more.
 	InParts func(context.Context, *graphql.OperationContext) (context.Context, bool)
-	// MaxBody bounds a request's body in bytes.
+	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody int64
 }
 
@@ -70,12 +71,12 @@ func Handler(cfg Config) http.Handler { return &handler{Config: cfg} }
 
 type handler struct {
 	Config
-	// flights are the queries that are being executed. Mutations are never shared.
+	// flights are the queries in flight. Mutations are never shared.
 	flights flight.Group[flightKey, *content]
 }
 
-// flightKey is all that an answer depends on. The operation is the request as it
-// came, to the byte.
+// flightKey holds everything that a response depends on. operation is the request's exact body or
+// URL query.
 type flightKey struct {
 	scope                any
 	method, media, parts string
@@ -83,8 +84,8 @@ type flightKey struct {
 	operation            string
 }
 
-// forget lets no query of a scope be joined any more, in whichever variant: a query that begins
-// after a mutation sees what that has done.
+// forget closes all flights of a scope to later requests, so that a query that begins after a
+// mutation sees its effect.
 func (h *handler) forget(scope any) {
 	h.flights.Forget(func(key flightKey) bool { return key.scope == scope })
 }
@@ -92,7 +93,7 @@ func (h *handler) forget(scope any) {
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{handler: h, w: w, r: r}
-	a.media, a.parts = acceptable(r.Header.Values("Accept"))
+	a.media, a.parts = negotiateMedia(r.Header.Values("Accept"))
 	ctx := r.Context()
 	defer func() {
 		switch v := recover(); v {
@@ -100,35 +101,35 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case http.ErrAbortHandler:
 			panic(v)
 		default:
-			a.write(a.recovered(ctx, v))
+			a.write(a.panicBody(ctx, v))
 		}
 	}()
 	if given := r.Header.Get(TimeoutHeader); given != "" {
 		timeout, err := parseTimeout(given)
 		if err != nil {
 			a.media = cmp.Or(a.media, legacyJSON)
-			a.refuse(http.StatusBadRequest, TimeoutHeader+" has to be a positive time such as 8s, 800ms or 8.")
+			a.refuse(http.StatusBadRequest, TimeoutHeader+" must be a positive duration, such as 8s, 800ms or 8.")
 			return
 		}
-		a.alone = true
+		a.unshared = true
 		ctx = limits.WithDeadline(ctx, deadline(timeout))
 	}
 	switch {
 	case a.media == "":
 		a.media = legacyJSON
-		a.refuse(http.StatusNotAcceptable, "Answers are "+graphqlJSON+" or "+legacyJSON+", in parts "+multipart+" or "+eventStream+": accept one of them.")
+		a.refuse(http.StatusNotAcceptable, "No media type of the header Accept is supported: accept "+graphqlJSON+", "+legacyJSON+", "+multipart+" or "+eventStream+".")
 	case r.Method == http.MethodPost:
 		a.post(ctx)
 	case r.Method == http.MethodGet:
 		a.get(ctx)
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		a.refuse(http.StatusMethodNotAllowed, "Operations come by POST, and queries by GET as well.")
+		a.refuse(http.StatusMethodNotAllowed, "Send operations by POST, or queries by GET: other methods are not supported.")
 	}
 	if ctx.Err() != nil {
-		// The client can have closed only its own side: net/http would send it an empty
-		// answer with the status 200.
-		a.send(gone())
+		// The client may have closed only its own side of the connection. Without this,
+		// net/http would send it an empty response with status 200.
+		a.send(clientClosed())
 	}
 }
 
@@ -138,10 +139,10 @@ func (a *answer) post(ctx context.Context) {
 	if !ok {
 		return
 	}
-	a.answer(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
+	a.handleOperation(ctx, string(operation), func() (params *graphql.RawParams, ok bool) {
 		fields, err := decodeObject(string(operation))
 		if err != nil {
-			message := "The body has to be one JSON object."
+			message := "The body must be one JSON object."
 			if bytes.HasPrefix(bytes.TrimLeft(operation, " \t\r\n"), []byte("[")) {
 				message = "Batches of operations are not supported: send each operation as one JSON object in a request of its own."
 			}
@@ -154,14 +155,14 @@ func (a *answer) post(ctx context.Context) {
 
 func (a *answer) get(ctx context.Context) {
 	if strings.EqualFold(a.r.Header.Get("Upgrade"), "websocket") {
-		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+supportedParts)
+		a.refuse(http.StatusBadRequest, "WebSockets and subscriptions are not supported. Send queries and mutations by POST; "+incrementalTypesHint)
 		return
 	}
 	started := graphql.Now()
-	a.answer(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
+	a.handleOperation(ctx, a.r.URL.RawQuery, func() (params *graphql.RawParams, ok bool) {
 		query, err := url.ParseQuery(a.r.URL.RawQuery)
 		if err != nil {
-			a.refuse(http.StatusBadRequest, "The URL's query cannot be read.")
+			a.refuse(http.StatusBadRequest, "The query string of the URL is malformed.")
 			return nil, false
 		}
 		fields := make(map[string]any)
@@ -176,7 +177,7 @@ func (a *answer) get(ctx context.Context) {
 			}
 			object, err := decodeObject(query.Get(key))
 			if err != nil {
-				a.refuse(http.StatusBadRequest, key+" has to be one JSON object.")
+				a.refuse(http.StatusBadRequest, key+" must be one JSON object.")
 				return nil, false
 			}
 			fields[key] = object
@@ -185,8 +186,8 @@ func (a *answer) get(ctx context.Context) {
 	})
 }
 
-// params reads an operation's parameters, each of which may be null. It answers
-// itself, and reports false, where one has the wrong type.
+// params reads an operation's parameters, each of which may be null. If one has the wrong type,
+// it refuses the request and returns false.
 func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawParams, bool) {
 	p := &graphql.RawParams{Headers: a.r.Header}
 	text := func(key string, to *string) bool {
@@ -201,15 +202,15 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	}
 	switch {
 	case !text("query", &p.Query):
-		a.refuse(http.StatusBadRequest, "query has to be text.")
+		a.refuse(http.StatusBadRequest, "query must be a string.")
 	case !text("operationName", &p.OperationName):
-		a.refuse(http.StatusBadRequest, "operationName has to be text.")
+		a.refuse(http.StatusBadRequest, "operationName must be a string.")
 	case !object("variables", &p.Variables):
-		a.refuse(http.StatusBadRequest, "variables has to be a JSON object.")
+		a.refuse(http.StatusBadRequest, "variables must be a JSON object.")
 	case !object("extensions", &p.Extensions):
-		a.refuse(http.StatusBadRequest, "extensions has to be a JSON object.")
-	case !document(fields, p):
-		a.refuse(http.StatusBadRequest, "documentId has to be text.")
+		a.refuse(http.StatusBadRequest, "extensions must be a JSON object.")
+	case !setDocumentID(fields, p):
+		a.refuse(http.StatusBadRequest, "documentId must be a string.")
 	case strings.TrimSpace(p.Query) == "" && p.Extensions[documents.IDKey] == nil && p.Extensions["persistedQuery"] == nil:
 		a.refuse(http.StatusBadRequest, "query is missing.")
 	default:
@@ -219,11 +220,11 @@ func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawP
 	return nil, false
 }
 
-// supportedParts ends an error of a client that wants to be told of changes.
-const supportedParts = "an answer in parts comes as " + multipart + " or " + eventStream + "."
+// incrementalTypesHint is the end of the error messages for clients that try to subscribe.
+const incrementalTypesHint = "the media types of incremental responses are " + multipart + " and " + eventStream + "."
 
-// isSubscription reports whether the operation is one. The schema has none, so that
-// validation would complain about its fields.
+// isSubscription reports whether the operation is a subscription. The schema has none, so
+// validation would only report unknown fields.
 func isSubscription(p *graphql.RawParams) bool {
 	if !strings.Contains(p.Query, "subscription") {
 		return false
@@ -236,12 +237,13 @@ func isSubscription(p *graphql.RawParams) bool {
 	return op != nil && op.Operation == ast.Subscription
 }
 
-// documentKeys are the names that clients have for the id of a document.
+// documentKeys are the names that clients use for the id of a document.
 var documentKeys = []string{"documentId", "id", "doc_id"}
 
-// document puts the id of a document, if there is one, where it is looked for.
-func document(fields map[string]any, p *graphql.RawParams) bool {
-	delete(p.Extensions, documents.IDKey) // which is ours
+// setDocumentID copies the document's id, if there is one, to the extensions of the parameters. It
+// returns false if the id is not a string.
+func setDocumentID(fields map[string]any, p *graphql.RawParams) bool {
+	delete(p.Extensions, documents.IDKey) // reserved: clients must not set it directly
 	for _, key := range documentKeys {
 		if fields[key] == nil {
 			continue
@@ -259,16 +261,16 @@ func document(fields map[string]any, p *graphql.RawParams) bool {
 	return true
 }
 
-// answer answers an operation: with what an identical query in flight is
-// answered, or else by executing what params returns.
-func (a *answer) answer(ctx context.Context, operation string, params func() (*graphql.RawParams, bool)) {
+// handleOperation executes the operation that params returns, or joins an identical query in
+// flight, and sends the response. operation is the request's exact body or URL query.
+func (a *answer) handleOperation(ctx context.Context, operation string, params func() (*graphql.RawParams, bool)) {
 	p, ok := params()
 	if !ok {
 		return
 	}
 	key := flightKey{
 		scope: a.Scope(ctx), method: a.r.Method, media: a.media, parts: a.parts,
-		fresh: wantsFresh(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
+		fresh: bypassesCache(a.r), explained: a.Explained != nil && a.Explained(ctx), operation: operation,
 	}
 	ctx = graphql.StartOperationTrace(ctx)
 	if key.fresh {
@@ -277,66 +279,66 @@ func (a *answer) answer(ctx context.Context, operation string, params func() (*g
 	op, errs := a.Executor.CreateOperationContext(ctx, p)
 	switch {
 	case errs != nil:
-		a.invalid(ctx, p, op, errs)
+		a.refuseInvalid(ctx, p, op, errs)
 	case op.Operation.Operation == ast.Query:
-		if ctx, ok := a.streams(ctx, op); ok {
-			a.stream(ctx, op)
+		if ctx, ok := a.incrementally(ctx, op); ok {
+			a.sendIncrementally(ctx, op)
 			return
 		}
-		if a.alone {
-			a.send(a.run(ctx, op))
+		if a.unshared {
+			a.send(a.execute(ctx, op))
 			return
 		}
-		a.query(ctx, key, op)
+		a.executeShared(ctx, key, op)
 	case a.r.Method == http.MethodGet:
 		a.w.Header().Set("Allow", "POST")
-		a.refuse(http.StatusMethodNotAllowed, "Only queries come by GET; send this by POST.")
+		a.refuse(http.StatusMethodNotAllowed, "Only queries can be sent by GET: send this operation by POST.")
 	default:
 		a.forget(key.scope)
 		defer a.forget(key.scope)
-		if ctx, ok := a.streams(ctx, op); ok {
-			a.stream(ctx, op)
+		if ctx, ok := a.incrementally(ctx, op); ok {
+			a.sendIncrementally(ctx, op)
 			return
 		}
-		made := a.run(ctx, op)
-		a.forget(key.scope) // before the client learns of it, whose next query can come at once
+		made := a.execute(ctx, op)
+		a.forget(key.scope) // before the response, because the client's next query can follow at once
 		a.send(made)
 	}
 }
 
-// invalid answers an operation that cannot be executed.
-func (a *answer) invalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
+// refuseInvalid responds to an operation that cannot be executed.
+func (a *answer) refuseInvalid(ctx context.Context, p *graphql.RawParams, op *graphql.OperationContext, errs gqlerror.List) {
 	switch {
 	case op.Doc != nil && op.Operation == nil && p.OperationName == "":
-		errs[0].Message = "The document has several operations: operationName has to say which is to be run."
+		errs[0].Message = "The document has several operations: set operationName to the one to run."
 	case isSubscription(p) && errs[0].Extensions["limit"] == nil:
 		errs = gqlerror.List{{
-			Message:    "Subscriptions are not supported. Send a query or a mutation; " + supportedParts,
+			Message:    "Subscriptions are not supported. Send a query or a mutation; " + incrementalTypesHint,
 			Extensions: map[string]any{"code": string(upstream.BadUserInput)},
 		}}
 	}
-	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension can return one error only
+	if several, ok := errors.AsType[gqlerror.List](errs[0]); ok { // an extension wraps several errors in one
 		errs = several
 	}
-	errs = few(errs, maxErrors)
+	errs = firstErrors(errs, maxErrors)
 	// Nothing ran, so there is no data. Clients of the older media type
 	// read errors from a 200 only.
 	response := a.Executor.DispatchError(graphql.WithOperationContext(ctx, op), errs)
-	if a.parts == eventStream { // as its protocol has it
-		a.event(response)
+	if a.parts == eventStream { // its protocol sends such errors as an event
+		a.sendEvent(response)
 		return
 	}
 	a.write(encode(a.status(http.StatusBadRequest), response))
 }
 
-// query executes a query, or waits for an identical one that is being executed. The execution
-// goes on if the client that began it goes, and is given up when all have gone.
-func (a *answer) query(ctx context.Context, key flightKey, op *graphql.OperationContext) {
+// executeShared executes a query, or waits for an identical one in flight. The execution continues
+// if the client that began it disconnects, and is cancelled when all its clients have.
+func (a *answer) executeShared(ctx context.Context, key flightKey, op *graphql.OperationContext) {
 	f, began := a.flights.Join(ctx, key)
 	if began {
-		// It is executed by this goroutine, so that a server that drains waits for it.
+		// Execute it on this goroutine, so that a draining server waits for it.
 		stays := context.AfterFunc(ctx, f.Leave)
-		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.run(ctx, op) })
+		f.Run(func(ctx context.Context, _ func() time.Time) *content { return a.execute(ctx, op) })
 		if !stays() {
 			return
 		}
@@ -351,32 +353,32 @@ func (a *answer) query(ctx context.Context, key flightKey, op *graphql.Operation
 	a.send(made)
 }
 
-// run executes an operation.
-func (h *handler) run(ctx context.Context, op *graphql.OperationContext) (made *content) {
+// execute executes an operation.
+func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (made *content) {
 	defer func() {
 		if v := recover(); v != nil {
-			status, body := h.recovered(ctx, v)
+			status, body := h.panicBody(ctx, v)
 			made = &content{status: status, body: body}
 		}
 	}()
 	responses, ctx := h.Executor.DispatchOperation(ctx, op)
 	response := responses(ctx)
-	if response == nil { // given up
-		return gone()
+	if response == nil { // cancelled
+		return clientClosed()
 	}
-	return whole(response)
+	return encodeComplete(response)
 }
 
-// whole returns the answer that a response is.
-func whole(response *graphql.Response) *content {
-	response.Errors = few(response.Errors, maxFieldErrors)
-	whole := len(response.Errors) == 0
+// encodeComplete encodes a complete response.
+func encodeComplete(response *graphql.Response) *content {
+	response.Errors = firstErrors(response.Errors, maxFieldErrors)
+	succeeded := len(response.Errors) == 0
 	status, body := encode(http.StatusOK, response)
-	return &content{status: status, body: body, whole: whole && status == http.StatusOK}
+	return &content{status: status, body: body, cacheable: succeeded && status == http.StatusOK}
 }
 
-// few returns the first errors, and one that says how many are left out.
-func few(errs gqlerror.List, most int) gqlerror.List {
+// firstErrors returns the first errors, and one that says how many more there are.
+func firstErrors(errs gqlerror.List, most int) gqlerror.List {
 	if len(errs) <= most {
 		return errs
 	}
@@ -385,8 +387,8 @@ func few(errs gqlerror.List, most int) gqlerror.List {
 	return append(errs[:most:most], more)
 }
 
-// wantsFresh reports whether the client wants nothing from a cache.
-func wantsFresh(r *http.Request) bool {
+// bypassesCache reports whether the request has Cache-Control: no-cache.
+func bypassesCache(r *http.Request) bool {
 	for _, value := range r.Header.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(value, ",") {
 			if name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); strings.EqualFold(name, "no-cache") {
@@ -397,8 +399,7 @@ func wantsFresh(r *http.Request) bool {
 	return false
 }
 
-// decodeObject reads text that is one JSON object and nothing else. Numbers
-// keep all their digits.
+// decodeObject decodes text that is exactly one JSON object. Numbers keep all their digits.
 func decodeObject(text string) (map[string]any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()

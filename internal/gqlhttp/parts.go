@@ -14,27 +14,27 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/contentcoding"
 )
 
-// Media types of an answer that comes in parts.
+// Media types of an incremental response.
 const (
-	// multipart is for clients that accept it, where something is deferred
+	// multipart is for operations with deferred fragments, if the client accepts it
 	// (github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md).
 	multipart = "multipart/mixed"
-	// eventStream is for those that accept nothing else as gladly, by the protocol of
+	// eventStream is for clients that prefer it to all other types. It follows the protocol of
 	// graphql-sse in its distinct connections mode.
 	eventStream = "text/event-stream"
 )
 
-// deferSpec is the version of @defer that clients mean by multipart/mixed: that of August
-// 2022, which Apollo Client, urql, Relay and GraphiQL read.
+// deferSpec is the version of @defer that clients mean by multipart/mixed. Apollo Client, urql,
+// Relay and GraphiQL support this version, of August 2022.
 const deferSpec = "20220824"
 
-// framing is how parts are written one after another. Clients take a part when they see
-// the boundary behind it, which is written with it.
+// framing is the text around the parts of an incremental response. Clients process a part when
+// they see the boundary after it, so it is written together with the part.
 type framing struct {
 	contentType               string
 	begin, before, after, end string
-	// idle is written when nothing else was for a while, nothing if it is empty.
-	idle string
+	// keepAlive is the keep-alive text; empty if the framing has none.
+	keepAlive string
 }
 
 var framings = map[string]*framing{
@@ -50,20 +50,20 @@ var framings = map[string]*framing{
 		before:      "event: next\ndata: ",
 		after:       "\n\n",
 		end:         "\n\nevent: complete\ndata:\n\n",
-		idle:        ":\n\n",
+		keepAlive:   ":\n\n",
 	},
 }
 
-// idleTime is how long a stream of events is silent at most: proxies commonly give up a
-// connection on which nothing comes for a minute, some after 15 seconds.
-const idleTime = 10 * time.Second
+// keepAliveInterval is the longest silence in an event stream. Proxies commonly close a connection
+// after a minute without data, some after 15 seconds.
+const keepAliveInterval = 10 * time.Second
 
-// maxReady bounds how many objects' deferred fields are held before they are written.
-const maxReady = 256
+// maxBuffered is the number of responses that are buffered before they are written.
+const maxBuffered = 256
 
-// streams reports whether an operation is answered in parts, and returns the context for
-// that.
-func (a *answer) streams(ctx context.Context, op *graphql.OperationContext) (context.Context, bool) {
+// incrementally reports whether to answer an operation incrementally, and returns the context for
+// it.
+func (a *answer) incrementally(ctx context.Context, op *graphql.OperationContext) (context.Context, bool) {
 	if a.parts == "" {
 		return ctx, false
 	}
@@ -71,24 +71,24 @@ func (a *answer) streams(ctx context.Context, op *graphql.OperationContext) (con
 	return ctx, deferred || a.parts == eventStream
 }
 
-// stream executes an operation and writes its responses as they come. What has begun of the
-// operation ends with it.
-func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
+// sendIncrementally executes an operation and writes its responses as they arrive. It returns only
+// after the execution has ended.
+func (a *answer) sendIncrementally(ctx context.Context, op *graphql.OperationContext) {
 	ctx, cancel := context.WithCancel(ctx)
-	responses := make(chan *graphql.Response, maxReady)
+	responses := make(chan *graphql.Response, maxBuffered)
 	defer func() {
 		cancel()
-		for range responses { // to its end
+		for range responses { // until the execution has ended
 		}
 	}()
-	go a.respond(ctx, op, responses)
-	idle := time.NewTicker(idleTime)
+	go a.produce(ctx, op, responses)
+	idle := time.NewTicker(keepAliveInterval)
 	defer idle.Stop()
 	var out *parts
 	begun, ended := false, false
 	open := func() *parts {
 		if out == nil {
-			out = a.open()
+			out = a.openParts()
 		}
 		return out
 	}
@@ -101,45 +101,45 @@ func (a *answer) stream(ctx context.Context, op *graphql.OperationContext) {
 		select {
 		case response := <-responses:
 			switch {
-			case response == nil: // given up
-				broken(out, ended)
+			case response == nil: // cancelled
+				abortIfIncomplete(out, ended)
 				return
 			case out == nil && a.parts == multipart && response.HasNext == nil:
-				made := whole(response)
-				made.whole = made.whole && op.Operation.Operation == ast.Query
+				made := encodeComplete(response)
+				made.cacheable = made.cacheable && op.Operation.Operation == ast.Query
 				a.send(made)
 				return
 			case !begun:
-				begun, ended = true, !more(response)
-				open().write(first(response), ended)
+				begun, ended = true, !hasMore(response)
+				open().write(encodePart(response), ended)
 			default:
-				runtime.Gosched() // others that are ready go with it
+				runtime.Gosched() // let other finished responses join this part
 				var part []byte
-				part, ended = incremental(response, responses)
+				part, ended = encodeIncremental(response, responses)
 				open().write(part, ended)
 			}
-			idle.Reset(idleTime)
+			idle.Reset(keepAliveInterval)
 		case <-idle.C:
-			if idle := framings[a.parts].idle; idle != "" {
-				open().raw(idle)
+			if idle := framings[a.parts].keepAlive; idle != "" {
+				open().writeAndFlush(idle)
 			}
 		case <-ctx.Done():
-			broken(out, ended)
+			abortIfIncomplete(out, ended)
 			return
 		}
 	}
 }
 
-// broken breaks the connection if an answer in parts was begun and has not ended: its client,
-// which may have closed only its own side, must not take it for the whole.
-func broken(out *parts, ended bool) {
+// abortIfIncomplete aborts the connection if an incremental response is incomplete. The client may
+// have closed only its own side, and must not mistake the response for a complete one.
+func abortIfIncomplete(out *parts, ended bool) {
 	if out != nil && !ended {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// respond executes an operation and hands its responses over.
-func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, responses chan<- *graphql.Response) {
+// produce executes an operation and sends its responses to the channel.
+func (a *answer) produce(ctx context.Context, op *graphql.OperationContext, responses chan<- *graphql.Response) {
 	defer close(responses)
 	hand := func(response *graphql.Response) {
 		select {
@@ -149,7 +149,7 @@ func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, resp
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			hand(a.failure(ctx, v))
+			hand(a.panicResponse(ctx, v))
 		}
 	}()
 	next, ctx := a.Executor.DispatchOperation(ctx, op)
@@ -159,46 +159,46 @@ func (a *answer) respond(ctx context.Context, op *graphql.OperationContext, resp
 			return
 		}
 		if op.Operation.Operation == ast.Mutation {
-			a.forget(a.Scope(ctx)) // as in [answer.answer]
+			a.forget(a.Scope(ctx)) // as in [answer.handleOperation]
 		}
-		goesOn = more(response) // what is handed over is the other's
+		goesOn = hasMore(response) // read it first: the receiver owns the response
 		hand(response)
 	}
 }
 
-// more reports whether there are responses behind one.
-func more(response *graphql.Response) bool { return response.HasNext != nil && *response.HasNext }
+// hasMore reports whether further responses follow.
+func hasMore(response *graphql.Response) bool { return response.HasNext != nil && *response.HasNext }
 
-// event answers with one event.
-func (a *answer) event(response *graphql.Response) {
-	out := a.open()
+// sendEvent sends a response as a single event.
+func (a *answer) sendEvent(response *graphql.Response) {
+	out := a.openParts()
 	defer out.close()
-	out.write(first(response), true)
+	out.write(encodePart(response), true)
 }
 
-// parts writes the parts of an answer, each at once.
+// parts writes the parts of an incremental response, and flushes each at once.
 type parts struct {
 	*framing
-	w       io.Writer
-	flush   []func() error
-	closing func()
+	w           io.Writer
+	flush       []func() error
+	closeCoding func()
 }
 
-// open begins an answer in parts.
-func (a *answer) open() *parts {
+// openParts begins an incremental response.
+func (a *answer) openParts() *parts {
 	a.written = true
 	p := &parts{framing: framings[a.parts], w: a.w}
 	header := a.w.Header()
 	header["Vary"] = append(header["Vary"], "Accept, Accept-Encoding") // after CORS's
 	header["X-Content-Type-Options"] = noSniff
 	header["Cache-Control"] = noStore
-	header["X-Accel-Buffering"] = []string{"no"} // of nginx in front
+	header["X-Accel-Buffering"] = []string{"no"} // for nginx as a reverse proxy
 	header["Content-Type"] = []string{p.contentType}
 	if coding := contentcoding.Negotiate(a.r.Header["Accept-Encoding"]); coding != nil {
 		header["Content-Encoding"] = []string{coding.Name}
 		packed := coding.NewWriter(a.w)
 		p.w, p.flush = packed, append(p.flush, packed.Flush)
-		p.closing = func() {
+		p.closeCoding = func() {
 			_ = packed.Close()
 			coding.Free(packed)
 		}
@@ -209,18 +209,18 @@ func (a *answer) open() *parts {
 	return p
 }
 
-// write writes a part, and behind the last one the end.
+// write writes a part, and after the last one the end of the response.
 func (p *parts) write(part []byte, last bool) {
 	after := p.after
 	if last {
 		after = p.end
 	}
-	p.raw(p.before, string(part), after)
+	p.writeAndFlush(p.before, string(part), after)
 }
 
-// raw writes texts and sends them off. Whether the client is there, the request's context
-// says.
-func (p *parts) raw(texts ...string) {
+// writeAndFlush writes and flushes texts. It ignores errors, because the request's context reports
+// a disconnected client.
+func (p *parts) writeAndFlush(texts ...string) {
 	for _, text := range texts {
 		_, _ = io.WriteString(p.w, text)
 	}
@@ -230,25 +230,25 @@ func (p *parts) raw(texts ...string) {
 }
 
 func (p *parts) close() {
-	if p.closing != nil {
-		p.closing()
+	if p.closeCoding != nil {
+		p.closeCoding()
 	}
 }
 
-// first returns the first part, which is the whole answer if HasNext is not set.
-func first(response *graphql.Response) []byte {
-	response.Errors = few(response.Errors, maxFieldErrors)
+// encodePart encodes the first part, which is the complete response if HasNext is not set.
+func encodePart(response *graphql.Response) []byte {
+	response.Errors = firstErrors(response.Errors, maxFieldErrors)
 	_, part := encode(http.StatusOK, response)
 	return part
 }
 
-// incremental returns a part that brings a response, and those that are ready behind it. It
-// reports whether that is all.
-func incremental(response *graphql.Response, ready <-chan *graphql.Response) (part []byte, last bool) {
+// encodeIncremental encodes a part with a response and all further responses that are ready. It
+// reports whether it is the last part.
+func encodeIncremental(response *graphql.Response, ready <-chan *graphql.Response) (part []byte, last bool) {
 	rest := new(graphql.Response)
 	var items []byte
 	for response != nil {
-		last = !more(response)
+		last = !hasMore(response)
 		rest.Extensions = response.Extensions
 		if response.Path == nil {
 			rest.Errors = append(rest.Errors, response.Errors...)
@@ -257,28 +257,28 @@ func incremental(response *graphql.Response, ready <-chan *graphql.Response) (pa
 			if len(items) > 0 {
 				items = append(items, ',')
 			}
-			items = append(items, first(response)...)
+			items = append(items, encodePart(response)...)
 		}
 		select {
-		case response = <-ready: // nil if there are no more
+		case response = <-ready: // nil if the channel is closed
 		default:
 			response = nil
 		}
 	}
 	rest.HasNext = new(!last)
-	part = first(rest)
+	part = encodePart(rest)
 	if len(items) == 0 {
 		return part, last
 	}
 	return append(append(append([]byte(`{"incremental":[`), items...), "],"...), bytes.TrimPrefix(part, []byte("{"))...), last
 }
 
-// writesParts reports whether a media type is one whose parts funnelgraph writes.
+// writesParts reports whether funnelgraph can write incremental responses with a media type.
 func writesParts(media string, params map[string]string) bool {
 	switch media {
 	case eventStream:
 		return true
-	case multipart: // which is for other things and other versions, too
+	case multipart: // also used for other versions and for subscriptions
 		spec, given := params["deferspec"]
 		return (!given || spec == deferSpec) && params["incrementalspec"] == "" && params["subscriptionspec"] == ""
 	}

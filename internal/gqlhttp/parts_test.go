@@ -15,8 +15,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// streaming returns what an operation is answered in parts whose responses are those of next.
-func streaming(ctx context.Context, accept string, next graphql.ResponseHandler) *httptest.ResponseRecorder {
+// recordIncremental returns the recorded incremental response of an operation with the responses of
+// next.
+func recordIncremental(ctx context.Context, accept string, next graphql.ResponseHandler) *httptest.ResponseRecorder {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a: Int }"})
 	h := Handler(Config{
 		Executor: executor.New(&graphql.ExecutableSchemaMock{
@@ -35,9 +36,9 @@ func streaming(ctx context.Context, accept string, next graphql.ResponseHandler)
 	return w
 }
 
-// TestIdle says something every ten seconds in a stream of events on which nothing comes, and
-// nothing in parts, which have no word for it.
-func TestIdle(t *testing.T) {
+// TestKeepAlive checks that an idle event stream gets a comment every ten seconds. A multipart
+// response gets nothing, because its format has no keep-alive.
+func TestKeepAlive(t *testing.T) {
 	for accept, want := range map[string]string{
 		eventStream: ":\n\n:\n\n" + `event: next` + "\n" + `data: {"data":{"a":1},"hasNext":true}` + "\n\n:\n\n" +
 			`event: next` + "\n" + `data: {"incremental":[{"data":{"b":2},"path":["c"]}],"hasNext":false}` + "\n\nevent: complete\ndata:\n\n",
@@ -50,7 +51,7 @@ func TestIdle(t *testing.T) {
 				{Data: []byte(`{"b":2}`), Path: ast.Path{ast.PathName("c")}, HasNext: new(false)},
 			}
 			waits := []time.Duration{25 * time.Second, 15 * time.Second}
-			w := streaming(t.Context(), accept, func(context.Context) *graphql.Response {
+			w := recordIncremental(t.Context(), accept, func(context.Context) *graphql.Response {
 				time.Sleep(waits[0])
 				response := responses[0]
 				waits, responses = waits[1:], responses[1:]
@@ -63,11 +64,11 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestPanicInParts has an operation panic behind its first part: it ends with an error that
-// says nothing of it.
-func TestPanicInParts(t *testing.T) {
+// TestPanicDuringIncrementalResponse lets an operation panic after its first part. The response
+// ends with an error that does not contain the panic's message.
+func TestPanicDuringIncrementalResponse(t *testing.T) {
 	first := true
-	w := streaming(t.Context(), multipart, func(context.Context) *graphql.Response {
+	w := recordIncremental(t.Context(), multipart, func(context.Context) *graphql.Response {
 		if !first {
 			panic("the inside")
 		}
@@ -79,13 +80,14 @@ func TestPanicInParts(t *testing.T) {
 	}
 }
 
-// TestGoneInParts has the client go while an operation goes on: the answer ends when that has.
-func TestGoneInParts(t *testing.T) {
+// TestDisconnectDuringIncrementalResponse checks that the handler returns only after the execution
+// has ended if the client disconnects.
+func TestDisconnectDuringIncrementalResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := false
 		time.AfterFunc(time.Second, cancel)
-		streaming(ctx, eventStream, func(ctx context.Context) *graphql.Response {
+		recordIncremental(ctx, eventStream, func(ctx context.Context) *graphql.Response {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			ended = true

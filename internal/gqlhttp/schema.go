@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Schema returns a handler that serves a schema in the schema definition language. It calls
-// sdl once, when the schema is first asked for.
+// Schema returns a handler that serves a schema in the schema definition language. It calls sdl
+// once, on the first request.
 func Schema(sdl func() string) http.Handler {
 	once := sync.OnceValues(func() (text, tag string) {
 		text = sdl()

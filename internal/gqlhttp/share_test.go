@@ -22,17 +22,17 @@ type (
 	explainedKey struct{}
 )
 
-// desk executes operations, which last ten seconds.
-type desk struct {
+// slowEndpoint is an endpoint whose operations take ten seconds.
+type slowEndpoint struct {
 	http.Handler
 	mu        sync.Mutex
 	executed  int
-	given     int // up before the end
+	cancelled int // the number of cancelled operations
 	panicking bool
 }
 
-func newDesk() *desk {
-	d := new(desk)
+func newSlowEndpoint() *slowEndpoint {
+	d := new(slowEndpoint)
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: "type Query { a(n: Int): Int } type Mutation { m: Int }"})
 	d.Handler = Handler(Config{Executor: executor.New(&graphql.ExecutableSchemaMock{
 		SchemaFunc: func() *ast.Schema { return schema },
@@ -43,7 +43,7 @@ func newDesk() *desk {
 	return d
 }
 
-func (d *desk) execute(ctx context.Context) *graphql.Response {
+func (d *slowEndpoint) execute(ctx context.Context) *graphql.Response {
 	d.mu.Lock()
 	d.executed++
 	n := d.executed
@@ -52,7 +52,7 @@ func (d *desk) execute(ctx context.Context) *graphql.Response {
 	case <-time.After(10 * time.Second):
 	case <-ctx.Done():
 		d.mu.Lock()
-		d.given++
+		d.cancelled++
 		d.mu.Unlock()
 	}
 	if d.panicking {
@@ -61,8 +61,8 @@ func (d *desk) execute(ctx context.Context) *graphql.Response {
 	return &graphql.Response{Data: fmt.Appendf(nil, `"%d for %s"`, n, ctx.Value(scopeKey{}))}
 }
 
-// ask sends a body, and returns the answer's status and text.
-func (d *desk) ask(ctx context.Context, scope, query string, header ...string) string {
+// ask sends a query, and returns the status and the body of the response.
+func (d *slowEndpoint) ask(ctx context.Context, scope, query string, header ...string) string {
 	r := httptest.NewRequestWithContext(context.WithValue(ctx, scopeKey{}, scope), http.MethodPost, "/graphql", strings.NewReader(`{"query":"`+query+`"}`))
 	r.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(header); i += 2 {
@@ -73,11 +73,11 @@ func (d *desk) ask(ctx context.Context, scope, query string, header ...string) s
 	return fmt.Sprint(w.Code, " ", w.Body)
 }
 
-// TestSharing executes identical queries in flight once, and as often as there
-// are of all that an answer depends on.
+// TestSharing checks that identical concurrent queries are executed once, and that queries with
+// different keys are executed separately.
 func TestSharing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newSlowEndpoint()
 		var wait sync.WaitGroup
 		answers := make(map[string]map[string]int)
 		ask := func(kind, scope, query string, header ...string) {
@@ -110,7 +110,7 @@ func TestSharing(t *testing.T) {
 				t.Errorf("%s: %v", kind, different)
 			}
 		}
-		// What has ended is not joined.
+		// A query that has ended is not joined.
 		ask("plain", "me", "{ a }")
 		wait.Wait()
 		if d.executed != 6 || len(answers["plain"]) != 2 {
@@ -119,11 +119,11 @@ func TestSharing(t *testing.T) {
 	})
 }
 
-// TestSharingMutations executes each mutation, and no query that begins after one
-// joins a query from before it.
+// TestSharingMutations checks that each mutation is executed, and that a query after a mutation
+// does not join a query from before it.
 func TestSharingMutations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newSlowEndpoint()
 		var wait sync.WaitGroup
 		executed := func(scope, query string, want int) {
 			t.Helper()
@@ -147,11 +147,11 @@ func TestSharingMutations(t *testing.T) {
 	})
 }
 
-// TestMutationEndsSharingOfEveryVariant has queries of one client in flight in every variant
-// that has an answer of its own. After a mutation of the client none is joined.
+// TestMutationEndsSharingOfEveryVariant runs queries of one client with every flight key. After a
+// mutation of the client, later queries join none of them.
 func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newSlowEndpoint()
 		var wait sync.WaitGroup
 		explained := context.WithValue(t.Context(), explainedKey{}, true)
 		all := func(want int) {
@@ -177,12 +177,12 @@ func TestMutationEndsSharingOfEveryVariant(t *testing.T) {
 	})
 }
 
-// TestSharingGivingUp lets clients go one by one: the others are answered, and
-// when all have gone the query is given up.
-func TestSharingGivingUp(t *testing.T) {
-	for staying := range 3 { // the one who executes is the first
+// TestSharingAfterDisconnects disconnects clients one by one. The others still get the response,
+// and the query is cancelled when all have disconnected.
+func TestSharingAfterDisconnects(t *testing.T) {
+	for staying := range 3 { // the first one executes the query
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk()
+			d := newSlowEndpoint()
 			var wait sync.WaitGroup
 			answers := make([]string, 3)
 			cancels := make([]context.CancelFunc, 3)
@@ -199,13 +199,13 @@ func TestSharingGivingUp(t *testing.T) {
 				}
 			}
 			wait.Wait()
-			if d.executed != 1 || d.given != 0 || !strings.Contains(answers[staying], "1 for me") {
-				t.Errorf("%d executions, %d given up, answers %q", d.executed, d.given, answers)
+			if d.executed != 1 || d.cancelled != 0 || !strings.Contains(answers[staying], "1 for me") {
+				t.Errorf("%d executions, %d given up, answers %q", d.executed, d.cancelled, answers)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newSlowEndpoint()
 		ctx, cancel := context.WithCancel(t.Context())
 		var wait sync.WaitGroup
 		for range 3 {
@@ -215,16 +215,16 @@ func TestSharingGivingUp(t *testing.T) {
 		begun := time.Now()
 		cancel()
 		wait.Wait()
-		if d.given != 1 || time.Since(begun) > 0 {
-			t.Errorf("%d given up after %s", d.given, time.Since(begun))
+		if d.cancelled != 1 || time.Since(begun) > 0 {
+			t.Errorf("%d given up after %s", d.cancelled, time.Since(begun))
 		}
 	})
 }
 
-// TestSharingPanic answers all who wait for a query that panics.
+// TestSharingPanic checks that every client gets a response if a shared query panics.
 func TestSharingPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk()
+		d := newSlowEndpoint()
 		d.panicking = true
 		var wait sync.WaitGroup
 		for range 3 {

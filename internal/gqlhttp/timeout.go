@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// TimeoutHeader is the request header by which a client says how long it waits for the
-// answer.
+// TimeoutHeader is the request header with the client's timeout.
 const TimeoutHeader = "X-Request-Timeout"
 
-// parseTimeout reads a time such as 8s or 800ms, or a number of seconds.
+// parseTimeout parses a duration such as 8s or 800ms, or a number of seconds.
 func parseTimeout(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(text, "0123456789.") == "" && seconds > 0 && seconds < 1e6 {
@@ -24,12 +23,11 @@ func parseTimeout(text string) (time.Duration, error) {
 	return timeout, nil
 }
 
-// maxSlack bounds how much earlier than the client gives up the calls for its answer end:
-// the answer has to be written and sent.
+// maxSlack is the maximum time that is reserved for writing and sending the response.
 const maxSlack = 500 * time.Millisecond
 
-// deadline returns when the calls for an answer have to end, if the client gives up after
-// a time from now.
+// deadline returns when the REST calls for a response must end, if the client's timeout begins
+// now.
 func deadline(timeout time.Duration) time.Time {
 	return time.Now().Add(timeout - min(timeout/10, maxSlack))
 }

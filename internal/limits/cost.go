@@ -12,64 +12,63 @@ import (
 )
 
 const (
-	// usualRows is how many rows of a list there are if nothing else is asked for,
-	// and mostRows how many there can be.
-	usualRows = 20
-	mostRows  = 100
-	// embeddedRows is how many objects a list is taken for that comes whole with what
-	// it belongs to, such as a contact's tags.
-	embeddedRows = 5
+	// defaultPageSize is the default page size of a connection, and maxPageSize the maximum.
+	defaultPageSize = 20
+	maxPageSize     = 100
+	// embeddedListLength is the assumed length of a list without paging that its parent embeds,
+	// such as a contact's tags.
+	embeddedListLength = 5
 )
 
-// check holds what an operation asks for against the limits.
+// check enforces the limits of rows and complexity for an operation.
 func (p Policy) check(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	if p.Complexity == 0 && p.Rows == 0 {
 		return nil
 	}
-	w := &walker{op: op, fragments: make(map[string]int)}
+	w := &costWalker{op: op, fragments: make(map[string]int)}
 	complexity := w.selection(op.Operation.SelectionSet)
-	if err := p.over(ctx, "rows", w.rows, p.Rows, "A list is asked for %d rows; it can be asked for %d."); err != nil && w.rows <= mostRows {
-		return err // more than there can ever be is the field's own error
+	if err := p.enforce(ctx, "rows", w.rows, p.Rows, "The operation requests %d rows of a list; the limit is %d."); err != nil && w.rows <= maxPageSize {
+		return err // the field itself reports more than maxPageSize
 	}
-	return p.over(ctx, "complexity", complexity, p.Complexity, "The answer could have %d fields; it can have %d. Ask for fewer rows, or in several requests.")
+	return p.enforce(ctx, "complexity", complexity, p.Complexity, "The response could have %d fields; the limit is %d. Request fewer rows, or send several requests.")
 }
 
-// Complexity returns how many fields an operation's answer can have.
+// Complexity returns the maximum number of fields in an operation's response.
 func Complexity(op *graphql.OperationContext) int {
-	w := &walker{op: op, fragments: make(map[string]int)}
+	w := &costWalker{op: op, fragments: make(map[string]int)}
 	return w.selection(op.Operation.SelectionSet)
 }
 
-// walker works out how many fields an operation's answer can have, going through
-// each fragment once.
-type walker struct {
+// costWalker computes the maximum number of fields in an operation's response. It visits each
+// fragment once.
+type costWalker struct {
 	op        *graphql.OperationContext
 	fragments map[string]int
-	rows      int // the most that a list is asked for
+	rows      int // the largest requested page
 }
 
-func (w *walker) selection(set ast.SelectionSet) int {
+func (w *costWalker) selection(set ast.SelectionSet) int {
 	sum := 0
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
 			if w.included(s.Directives) {
-				sum = plus(sum, plus(w.own(s), times(w.length(s), w.selection(s.SelectionSet))))
+				sum = addClamped(sum, addClamped(w.ownCost(s), multiplyClamped(w.length(s), w.selection(s.SelectionSet))))
 			}
 		case *ast.InlineFragment:
 			if w.included(s.Directives) {
-				sum = plus(sum, w.selection(s.SelectionSet))
+				sum = addClamped(sum, w.selection(s.SelectionSet))
 			}
 		case *ast.FragmentSpread:
 			if w.included(s.Directives) {
-				sum = plus(sum, w.fragment(s))
+				sum = addClamped(sum, w.fragment(s))
 			}
 		}
 	}
 	return sum
 }
 
-func (w *walker) fragment(spread *ast.FragmentSpread) int {
+func (w *costWalker) fragment(spread *ast.FragmentSpread) int {
 	known, ok := w.fragments[spread.Name]
 	if !ok && spread.Definition != nil {
 		known = w.selection(spread.Definition.SelectionSet)
@@ -78,49 +77,49 @@ func (w *walker) fragment(spread *ast.FragmentSpread) int {
 	return known
 }
 
-// length returns how many objects a field can lead to: a list has the rows that it
-// is asked for, and is taken for a few where nothing can be asked.
-func (w *walker) length(field *ast.Field) int {
+// length returns the maximum number of objects of a field: the requested page size of a
+// connection, or an estimate for a list without paging.
+func (w *costWalker) length(field *ast.Field) int {
 	if field.Definition == nil {
 		return 1
 	}
 	arguments := field.Definition.Arguments
 	if arguments.ForName("first") != nil && arguments.ForName("last") != nil {
-		rows := usualRows
+		rows := defaultPageSize
 		for _, name := range []string{"first", "last"} {
-			if n, ok := whole(w.argument(field, name)); ok {
+			if n, ok := toInt(w.argument(field, name)); ok {
 				rows = max(n, 0)
 			}
 		}
 		w.rows = max(w.rows, rows)
-		return min(rows, mostRows)
+		return min(rows, maxPageSize)
 	}
 	if ids, ok := w.argument(field, "ids").([]any); ok {
 		return len(ids)
 	}
 	if of := field.ObjectDefinition; field.Definition.Type.Elem != nil && len(field.SelectionSet) > 0 && (of == nil || !isConnection(of)) {
-		return embeddedRows
+		return embeddedListLength
 	}
 	return 1
 }
 
-// isConnection reports whether a type's lists are the rows that the field leading to it
-// has been asked for.
+// isConnection reports whether a type is a connection. Its lists have the page size that was
+// requested of the field that returns it.
 func isConnection(t *ast.Definition) bool { return t.Fields.ForName("pageInfo") != nil }
 
-// own returns what a field costs itself: lists among its arguments are read again for
-// each object that it is asked of.
-func (w *walker) own(field *ast.Field) int {
+// ownCost returns the cost of the field itself. Each value in a list argument adds to it, because
+// gqlgen reads the arguments again for each parent object.
+func (w *costWalker) ownCost(field *ast.Field) int {
 	cost := 1
 	for _, argument := range field.Arguments {
 		if value := w.argument(field, argument.Name); value != nil {
-			cost = plus(cost, values(value)-1)
+			cost = addClamped(cost, countValues(value)-1)
 		}
 	}
 	return cost
 }
 
-func (w *walker) argument(field *ast.Field, name string) any {
+func (w *costWalker) argument(field *ast.Field, name string) any {
 	argument := field.Arguments.ForName(name)
 	if argument == nil {
 		return nil
@@ -132,8 +131,8 @@ func (w *walker) argument(field *ast.Field, name string) any {
 	return value
 }
 
-// included reports whether @skip and @include leave a selection in.
-func (w *walker) included(directives ast.DirectiveList) bool {
+// included reports whether @skip and @include keep a selection.
+func (w *costWalker) included(directives ast.DirectiveList) bool {
 	for _, d := range directives {
 		if d.Name != "skip" && d.Name != "include" || d.Arguments.ForName("if") == nil {
 			continue
@@ -146,8 +145,8 @@ func (w *walker) included(directives ast.DirectiveList) bool {
 	return true
 }
 
-// whole reads a number as it stands in a document or among the variables.
-func whole(v any) (int, bool) {
+// toInt converts a number of a document or of the variables to an int.
+func toInt(v any) (int, bool) {
 	switch v := v.(type) {
 	case int64:
 		return clamp(float64(v)), true
@@ -164,8 +163,8 @@ func whole(v any) (int, bool) {
 
 func clamp(f float64) int { return int(max(math.MinInt32, min(math.MaxInt32, f))) }
 
-// times multiplies without overflow.
-func times(a, b int) int {
+// multiplyClamped multiplies without overflow.
+func multiplyClamped(a, b int) int {
 	if a > 0 && b > math.MaxInt32/a {
 		return math.MaxInt32
 	}

@@ -12,61 +12,62 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// figures are what a document looks like, by its text alone.
-type figures struct {
+// measurements describe a document by its text alone.
+type measurements struct {
 	tokens, depth, aliases, directives, rootFields int
-	// fields is how many fields there are if every fragment is written out
-	// wherever it is used.
+	// fields is the number of fields after every fragment spread is expanded.
 	fields int
-	// comparisons is about how many pairs of fields validation has to hold
-	// against each other: those that stand at the same place of an answer, once
-	// for the object and once more for every inline fragment around it.
+	// comparisons is about the number of pairs of fields that validation compares. It
+	// compares the fields with the same response path: once for the object, and once more for
+	// every fragment around them.
 	comparisons int
 }
 
-// What validation cannot be let do. These are no limits that anybody would set: no
-// document that an application has comes near.
+// Bounds on the work of validation. They are not configurable because the documents of real
+// applications stay far below them.
 const (
-	// maxName is the longest name, in bytes. Others that are alike are looked
-	// for, for a field that there is not.
+	// maxName is the longest name, in bytes. Validation searches for similar names when a
+	// field does not exist.
 	maxName = 256
-	// maxFields bounds the work of measuring, and of the rules that go through
-	// every fragment again for each operation.
+	// maxFields bounds the work of measuring, and of the validation rules that visit every
+	// fragment again for each operation.
 	maxFields = 50_000
-	// maxComparisons is a field two hundred times at one place.
+	// maxComparisons allows one field about two hundred times at the same response path.
 	maxComparisons = 50_000
-	// maxValues is how many values variables can have, those in lists and
-	// objects included: gqlgen reads them again wherever they are used.
+	// maxValues is the maximum number of values in variables, including those in lists and
+	// objects. gqlgen reads them again at every use.
 	maxValues = 5_000
 )
 
 const (
-	// knownDocuments is how many documents' figures are remembered, of
-	// maxKnownBytes each at most.
-	knownDocuments = 1000
-	maxKnownBytes  = 8 << 10
+	// maxCachedDocuments is the number of documents whose measurements are cached, each of at
+	// most maxCachedDocumentBytes.
+	maxCachedDocuments     = 1000
+	maxCachedDocumentBytes = 8 << 10
 )
 
-// documents remembers the figures of documents. It is safe for concurrent use.
-type documents struct{ known graphql.Cache[*figures] }
+// documentCache caches the measurements of documents. It is safe for concurrent use.
+type documentCache struct{ known graphql.Cache[*measurements] }
 
-func newDocuments() documents { return documents{lru.New[*figures](knownDocuments)} }
+func newDocumentCache() documentCache {
+	return documentCache{lru.New[*measurements](maxCachedDocuments)}
+}
 
-// check holds a document against the limits. What cannot be parsed is no matter of
-// theirs.
-func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
+// check enforces the limits for a document. It returns nil if the document cannot be parsed; the
+// executor reports that.
+func (d documentCache) check(ctx context.Context, query string, p Policy) *gqlerror.Error {
 	known, ok := d.known.Get(ctx, query)
 	if !ok {
 		most := p.Tokens
 		if p.Measure {
 			most = 0
 		}
-		n, longest := tokens(query, most)
-		if most > 0 && n > most { // it was counted no further
-			return refusal("tokens", n, most, tooManyTokens)
+		n, longest := countTokens(query, most)
+		if most > 0 && n > most { // counting has stopped here
+			return exceededError("tokens", n, most, tooManyTokens)
 		}
 		if longest > maxName {
-			return refusal("name", longest, maxName, "The document has a name of %d bytes; one can have %d.")
+			return exceededError("name", longest, maxName, "The document has a name of %d bytes; the limit is %d.")
 		}
 		doc, err := parser.ParseQuery(&ast.Source{Input: query})
 		if err != nil {
@@ -74,15 +75,15 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		}
 		known = measure(doc)
 		known.tokens = n
-		if len(query) <= maxKnownBytes {
+		if len(query) <= maxCachedDocumentBytes {
 			d.known.Add(ctx, query, known)
 		}
 	}
 	if known.fields > maxFields {
-		return refusal("fields", known.fields, maxFields, "The document has %d fields or more where its fragments are written out; it can have %d.")
+		return exceededError("fields", known.fields, maxFields, "The document has at least %d fields with its fragments expanded; the limit is %d.")
 	}
 	if known.comparisons > maxComparisons {
-		return refusal("comparisons", known.comparisons, maxComparisons, "The document has the same fields at the same places so often that it takes %d comparisons to check it; it can take %d.")
+		return exceededError("comparisons", known.comparisons, maxComparisons, "The document repeats fields so often that validation needs %d comparisons; the limit is %d.")
 	}
 	for _, limit := range []struct {
 		name        string
@@ -90,23 +91,23 @@ func (d documents) check(ctx context.Context, query string, p Policy) *gqlerror.
 		text        string
 	}{
 		{"tokens", known.tokens, p.Tokens, tooManyTokens},
-		{"depth", known.depth, p.Depth, "The document nests fields %d deep; it can nest them %d deep."},
-		{"aliases", known.aliases, p.Aliases, "The document has %d aliases; it can have %d."},
-		{"directives", known.directives, p.Directives, "The document has %d directives; it can have %d."},
-		{"rootFields", known.rootFields, p.RootFields, "The operation begins with %d fields; it can begin with %d."},
+		{"depth", known.depth, p.Depth, "The document nests fields %d deep; the limit is %d."},
+		{"aliases", known.aliases, p.Aliases, "The document has %d aliases; the limit is %d."},
+		{"directives", known.directives, p.Directives, "The document has %d directives; the limit is %d."},
+		{"rootFields", known.rootFields, p.RootFields, "The operation has %d root fields; the limit is %d."},
 	} {
-		if err := p.over(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
+		if err := p.enforce(ctx, limit.name, limit.value, limit.most, limit.text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-const tooManyTokens = "The document has %d or more words and signs; it can have %d."
+const tooManyTokens = "The document has at least %d lexical tokens; the limit is %d."
 
-// tokens counts the tokens of a document, one more than most at most unless that is
-// 0, and tells how long the longest name is.
-func tokens(query string, most int) (n, longest int) {
+// countTokens returns the number of tokens in a document, and the length of the longest name in
+// bytes. It stops at most+1 tokens unless most is 0.
+func countTokens(query string, most int) (n, longest int) {
 	for l := lexer.New(&ast.Source{Input: query}); ; n++ {
 		token, err := l.ReadToken()
 		if err != nil || token.Kind == lexer.EOF || most > 0 && n > most {
@@ -118,46 +119,46 @@ func tokens(query string, most int) (n, longest int) {
 	}
 }
 
-// measurer goes through a document as an answer is put together: fragments are
-// written out wherever they are used, until there are too many fields.
+// measurer walks a document as the response is assembled: it expands fragments at every spread,
+// until there are too many fields.
 type measurer struct {
-	figures
-	doc    *ast.QueryDocument
-	within map[string]bool // the fragments that the walk is in
+	measurements
+	doc       *ast.QueryDocument
+	enclosing map[string]bool // the fragments around the current selection
 }
 
-// place is what stands at one place of an answer.
-type place struct {
-	fields int // how many fields of the document do
-	// runs is how often they are held against each other, for all of them.
+// responsePath collects the fields of the document that share a response path.
+type responsePath struct {
+	fields int // the number of these fields
+	// runs is how often validation compares them, summed over these fields.
 	runs     int
-	children map[string]*place
+	children map[string]*responsePath
 }
 
-func measure(doc *ast.QueryDocument) *figures {
-	m := &measurer{doc: doc, within: make(map[string]bool)}
+func measure(doc *ast.QueryDocument) *measurements {
+	m := &measurer{doc: doc, enclosing: make(map[string]bool)}
 	for _, op := range doc.Operations {
 		m.directives += len(op.Directives)
 		for _, variable := range op.VariableDefinitions {
 			m.directives += len(variable.Directives)
 		}
-		m.count(op.SelectionSet)
-		root := new(place)
+		m.countSelections(op.SelectionSet)
+		root := new(responsePath)
 		m.rootFields = max(m.rootFields, m.walk(op.SelectionSet, root, 1, 1))
-		m.compare(root)
+		m.countComparisons(root)
 	}
-	for _, fragment := range doc.Fragments { // which are validated for themselves, too
+	for _, fragment := range doc.Fragments { // validation also checks each fragment alone
 		m.directives += len(fragment.Directives)
-		m.count(fragment.SelectionSet)
-		root := new(place)
+		m.countSelections(fragment.SelectionSet)
+		root := new(responsePath)
 		m.walk(fragment.SelectionSet, root, 1, 1)
-		m.compare(root)
+		m.countComparisons(root)
 	}
-	return &m.figures
+	return &m.measurements
 }
 
-// count counts what is written in a selection.
-func (m *measurer) count(set ast.SelectionSet) {
+// countSelections adds the directives and aliases of a selection set, without expanding fragments.
+func (m *measurer) countSelections(set ast.SelectionSet) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
@@ -165,20 +166,20 @@ func (m *measurer) count(set ast.SelectionSet) {
 			if s.Alias != s.Name {
 				m.aliases++
 			}
-			m.count(s.SelectionSet)
+			m.countSelections(s.SelectionSet)
 		case *ast.InlineFragment:
 			m.directives += len(s.Directives)
-			m.count(s.SelectionSet)
+			m.countSelections(s.SelectionSet)
 		case *ast.FragmentSpread:
 			m.directives += len(s.Directives)
 		}
 	}
 }
 
-// walk goes through a selection of the object at a place and returns how many fields
-// it has. runs is how often its fields are held against each other. A fragment that
-// is within itself is passed over: validation refuses it.
-func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (fields int) {
+// walk visits a selection set of the object at a place, and returns the number of its fields. runs
+// is how often validation compares them. walk skips fragments that contain themselves, which
+// validation refuses.
+func (m *measurer) walk(set ast.SelectionSet, at *responsePath, depth, runs int) (fields int) {
 	for _, selection := range set {
 		if m.fields > maxFields {
 			return fields
@@ -191,62 +192,62 @@ func (m *measurer) walk(set ast.SelectionSet, at *place, depth, runs int) (field
 			child := at.children[s.Alias]
 			if child == nil {
 				if at.children == nil {
-					at.children = make(map[string]*place)
+					at.children = make(map[string]*responsePath)
 				}
-				child = new(place)
+				child = new(responsePath)
 				at.children[s.Alias] = child
 			}
 			child.fields++
 			child.runs += runs
 			m.walk(s.SelectionSet, child, depth+1, runs)
 		case *ast.InlineFragment:
-			m.fields++ // it has to be gone through as well
+			m.fields++ // visiting it is work as well
 			fields += m.walk(s.SelectionSet, at, depth, runs+1)
 		case *ast.FragmentSpread:
 			m.fields++
 			definition := m.doc.Fragments.ForName(s.Name)
-			if definition == nil || m.within[s.Name] {
+			if definition == nil || m.enclosing[s.Name] {
 				continue
 			}
-			m.within[s.Name] = true
+			m.enclosing[s.Name] = true
 			fields += m.walk(definition.SelectionSet, at, depth, runs+1)
-			m.within[s.Name] = false
+			m.enclosing[s.Name] = false
 		}
 	}
 	return fields
 }
 
-// compare counts the comparisons at a place and below.
-func (m *measurer) compare(at *place) {
+// countComparisons adds the comparisons at a place and below it.
+func (m *measurer) countComparisons(at *responsePath) {
 	if at.fields > 1 {
-		m.comparisons = plus(m.comparisons, times(at.fields, at.runs))
+		m.comparisons = addClamped(m.comparisons, multiplyClamped(at.fields, at.runs))
 	}
 	for _, child := range at.children {
-		m.compare(child)
+		m.countComparisons(child)
 	}
 }
 
-// values counts the values in variables, as far as it matters.
-func values(v any) int {
+// countValues counts the values in variables. It stops soon after maxValues.
+func countValues(v any) int {
 	n := 1
 	switch v := v.(type) {
 	case []any:
 		for i := 0; i < len(v) && n <= maxValues; i++ {
-			n += values(v[i])
+			n += countValues(v[i])
 		}
 	case map[string]any:
 		for _, inner := range v {
 			if n > maxValues {
 				break
 			}
-			n += values(inner)
+			n += countValues(inner)
 		}
 	}
 	return n
 }
 
-// plus adds without overflow.
-func plus(a, b int) int {
+// addClamped adds without overflow.
+func addClamped(a, b int) int {
 	if a > math.MaxInt32 || b > math.MaxInt32 {
 		return math.MaxInt32
 	}

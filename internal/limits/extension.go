@@ -8,16 +8,16 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// Apply has an executor hold every operation against the policy of its context.
+// Apply makes an executor check every operation against the policy that its context has.
 func Apply(e *executor.Executor, policy func(context.Context) Policy) {
-	e.SetParserTokenLimit(0) // counted here
-	e.Use(extension{policy, newDocuments()})
+	e.SetParserTokenLimit(0) // this package counts tokens itself
+	e.Use(extension{policy, newDocumentCache()})
 }
 
-// extension is the gqlgen extension that does.
+// extension is the gqlgen extension that checks operations.
 type extension struct {
 	policy func(context.Context) Policy
-	known  documents
+	known  documentCache
 }
 
 // ExtensionName implements [graphql.HandlerExtension].
@@ -29,8 +29,8 @@ func (extension) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationParameters implements [graphql.OperationParameterMutator]. It runs
 // before the document is validated.
 func (e extension) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
-	if n := values(params.Variables); n > maxValues {
-		return refusal("values", n, maxValues, "The variables have %d or more values; they can have %d.")
+	if n := countValues(params.Variables); n > maxValues {
+		return exceededError("values", n, maxValues, "The variables have at least %d values; the limit is %d.")
 	}
 	return e.known.check(ctx, params.Query, e.policy(ctx))
 }

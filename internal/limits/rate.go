@@ -10,42 +10,43 @@ import (
 )
 
 const (
-	// paces is how many clients' paces are kept at a time: those who came last.
-	paces = 100_000
-	// burst is the part of a minute's requests that may come at once.
-	burst = 10
+	// maxTrackedClients is the number of clients whose rate is tracked: the most recent ones.
+	maxTrackedClients = 100_000
+	// burstDivisor divides the requests per minute to give the number that may arrive at once.
+	burstDivisor = 10
 )
 
-// Spender identifies whose requests are counted together.
-type Spender struct {
-	// Client is the name of a client of the access file; empty for all others.
+// RateKey identifies the client whose requests are counted together.
+type RateKey struct {
+	// Client is the name of a client of the access file; empty for other clients.
 	Client string
-	// Token is the hash of the token that others bring.
+	// Token is the hash of the token of the other clients.
 	Token [sha256.Size]byte
 }
 
-// Rates keeps each client's requests below a rate. It is bounded in memory and safe
-// for concurrent use.
+// Rates is a rate limiter with a bucket per client. Its memory is bounded. It is safe for
+// concurrent use.
 type Rates struct {
-	known *lru.Cache[Spender, *rate.Limiter]
+	known *lru.Cache[RateKey, *rate.Limiter]
 }
 
-// NewRates returns rates of which none is used up.
+// NewRates returns a rate limiter whose buckets are full.
 func NewRates() *Rates {
-	known, err := lru.New[Spender, *rate.Limiter](paces)
+	known, err := lru.New[RateKey, *rate.Limiter](maxTrackedClients)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
 	}
 	return &Rates{known}
 }
 
-// Take counts a request of a client, which may send perMinute, and reports whether
-// it may be answered, and if not, when it is worth another try. 0 is no limit.
-func (r *Rates) Take(client Spender, perMinute int) (wait time.Duration, ok bool) {
+// Take counts a request of a client that may send perMinute requests per minute; 0 is no limit.
+// If the client has exceeded its rate, ok is false and wait is the time until the next request
+// is allowed, in whole seconds.
+func (r *Rates) Take(client RateKey, perMinute int) (wait time.Duration, ok bool) {
 	if perMinute == 0 {
 		return 0, true
 	}
-	every, most := rate.Every(time.Minute/time.Duration(perMinute)), max(1, perMinute/burst)
+	every, most := rate.Every(time.Minute/time.Duration(perMinute)), max(1, perMinute/burstDivisor)
 	l, known := r.known.Get(client)
 	if !known {
 		l = rate.NewLimiter(every, most)

@@ -1,4 +1,4 @@
-// Package memory sets how the garbage collector trades memory for time.
+// Package memory tunes the garbage collector's trade-off between memory and CPU time.
 package memory
 
 import (
@@ -10,19 +10,18 @@ import (
 )
 
 const (
-	// gcPercent lets the heap grow to five times what is alive before it is
-	// collected. A server at rest holds a few megabytes, so that by Go's own
-	// 100 every tenth request or so would begin a collection; with 400 a nested
-	// query takes a tenth less CPU.
+	// gcPercent lets the heap grow to five times the live memory before a collection. An idle
+	// server holds a few megabytes, so with Go's default of 100 about every tenth request
+	// would start a collection. With 400 a nested query takes a tenth less CPU.
 	gcPercent = 400
-	// target is where the collector begins to work harder instead of letting
-	// the heap grow, in bytes, on a machine without a smaller limit. What is
-	// alive at a thousand nested queries at the same time fits well into it.
+	// target is the heap size in bytes from which the collector works harder instead of letting
+	// the heap grow, on a machine without a smaller limit. The live memory of a thousand
+	// concurrent nested queries fits well into it.
 	target = 1 << 30
 )
 
-// Tune sets both, unless the environment does (GOGC, GOMEMLIMIT). In a container
-// with less memory the target is nine tenths of that.
+// Tune sets the GC percentage and the memory limit, unless GOGC and GOMEMLIMIT do. In a container
+// with less memory, the limit is nine tenths of the container's.
 func Tune() {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)

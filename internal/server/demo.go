@@ -8,17 +8,17 @@ import (
 	"sync/atomic"
 
 	"github.com/funnelgraph/funnelgraph/internal/config"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// DemoReset is the path that restores the demo's data.
+// DemoReset is the path that resets the demo's data.
 const DemoReset = "/demo/reset"
 
-// Demo is the facade in front of a simulated API of its own. To reset it, both are started
-// anew, on another port: nothing that was cached, remembered or in flight before the reset can
-// reach a request behind it.
+// Demo serves the GraphQL API in front of a simulated REST API of its own. A reset restarts both
+// with the simulated API on another port, so that nothing that was cached or in flight before the
+// reset can affect later requests.
 type Demo struct {
 	ctx   context.Context //nolint:containedctx // the server's
 	cfg   config.Config
@@ -28,12 +28,12 @@ type Demo struct {
 	current   atomic.Pointer[demoRun]
 }
 
-// demoRun is the time from one reset to the next.
+// demoRun is the state of the demo from one reset to the next.
 type demoRun struct {
 	http.Handler
 
 	client *upstream.Client
-	redis  *replicas.Redis
+	redis  *redis.Client
 	end    func()
 }
 
@@ -43,7 +43,7 @@ func NewDemo(ctx context.Context, cfg config.Config, p Parts) (*Demo, error) {
 	return d, d.start() //nolint:contextcheck // the server's
 }
 
-// start begins a new run and ends the one before.
+// start begins a new run and ends the previous one.
 func (d *Demo) start() error {
 	d.resetting.Lock()
 	defer d.resetting.Unlock()
@@ -68,7 +68,7 @@ func (d *Demo) start() error {
 	return nil
 }
 
-// reset restores the data for whoever posts to [DemoReset].
+// reset handles POST requests to [DemoReset].
 func (d *Demo) reset(w http.ResponseWriter, r *http.Request) {
 	if err := d.start(); err != nil { //nolint:contextcheck // a run outlives the request that began it
 		slog.ErrorContext(r.Context(), "the demo could not be reset", "error", err)
@@ -83,10 +83,10 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.current.Load().ServeHTTP(w, r)
 }
 
-// Stats returns what the demo's client is doing.
+// Stats returns the statistics of the demo's client.
 func (d *Demo) Stats() upstream.Stats { return d.current.Load().client.Stats() }
 
-// serveDemo starts the simulated API on a loopback port of its own.
+// serveDemo starts the simulated API on a free loopback port.
 func serveDemo(ctx context.Context, cfg config.Config) (address string, shut func(), err error) {
 	var faults demo.Faults
 	if cfg.DemoFaults != "" {
@@ -94,5 +94,5 @@ func serveDemo(ctx context.Context, cfg config.Config) (address string, shut fun
 			return "", nil, err
 		}
 	}
-	return serveBeside(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
+	return serveSeparately(ctx, "127.0.0.1:0", demo.Unreliable(demo.New(), cfg.DemoLatency, faults))
 }

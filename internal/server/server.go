@@ -1,4 +1,4 @@
-// Package server wires the parts of funnelgraph and runs it.
+// Package server wires the parts of funnelgraph together and runs it.
 package server
 
 import (
@@ -27,15 +27,15 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/gqlhttp"
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/internal/memory"
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// Main carries out what the command line says: by default it serves until the process is
-// told to end.
+// Main runs the command of the command line. By default it serves until the process gets SIGINT
+// or SIGTERM.
 func Main(args []string) error {
 	cfg, err := config.Parse(args, os.Stdout)
 	if err != nil {
@@ -71,13 +71,13 @@ func Main(args []string) error {
 	return Run(ctx, cfg, level, os.Stderr)
 }
 
-// Run serves until the context ends, and then drains. What it logs is from the level on,
-// which can be changed.
+// Run serves until the context ends, and then drains. The admin endpoint changes level. Run writes
+// a line with the addresses to log.
 func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Writer) error {
 	if cfg.Demo {
 		cfg.Token = demo.Token
 	}
-	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // to the end of draining
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx)) // until draining has ended
 	defer end()
 	gate, err := NewGate(lasting, cfg)
 	if err != nil {
@@ -126,41 +126,41 @@ func Run(ctx context.Context, cfg config.Config, level *slog.LevelVar, log io.Wr
 	return serving.Serve(ctx, listener, h, p.State, serving.Drain{Delay: cfg.DrainDelay, Timeout: cfg.DrainTimeout})
 }
 
-// Parts are what requests go through.
+// Parts are the parts that handle requests.
 type Parts struct {
 	Gate      access.Gate
 	Client    *upstream.Client
 	Trusted   *documents.Trusted // nil if there is no manifest
-	Redis     *replicas.Redis    // nil if there are no replicas
+	Redis     *redis.Client      // nil without --redis-url
 	State     *serving.State
 	Telemetry *telemetry.Telemetry
 
-	reset http.HandlerFunc      // restores the demo's data; nil without a demo
-	stats func() upstream.Stats // of the client
+	reset http.HandlerFunc      // resets the demo's data; nil without the demo
+	stats func() upstream.Stats // statistics of the client
 }
 
-// NewClient returns a client of the API, which is observed, and what it shares with
-// replicas until the context ends.
-func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *replicas.Redis, error) {
+// NewClient returns a client of the REST API with an observer. If the configuration has a Redis
+// URL, it also returns the Redis client, which is used until the context ends.
+func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *redis.Client, error) {
 	settings := upstream.Config{
 		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
 		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
 		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
 		Observer: observer,
 	}
-	var redis *replicas.Redis
+	var replicas *redis.Client
 	if cfg.RedisURL != "" {
 		var err error
-		if redis, err = replicas.Connect(ctx, cfg.RedisURL); err != nil {
+		if replicas, err = redis.Connect(ctx, cfg.RedisURL); err != nil {
 			return nil, nil, err
 		}
-		settings.Replicas = redis
+		settings.Replicas = replicas
 	}
 	client, err := upstream.New(settings)
-	return client, redis, err
+	return client, replicas, err
 }
 
-// NewGate returns the gate that the configuration asks for.
+// NewGate returns the gate for the configuration.
 func NewGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 	policy := limits.Policy{Limits: cfg.Limits, Measure: cfg.LimitsMode == "measure"}
 	switch {
@@ -174,7 +174,7 @@ func NewGate(ctx context.Context, cfg config.Config) (access.Gate, error) {
 	return access.PassThrough{Policy: policy}, nil
 }
 
-// newExecutor returns what answers operations, each within its caller's limits.
+// newExecutor returns the executor of operations, which enforces the limits of each caller.
 func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 	e := graph.NewExecutor(func(ctx context.Context) graph.Session {
 		caller := access.From(ctx)
@@ -187,7 +187,7 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)
-	kept := documents.NewKept()
+	kept := documents.NewCache()
 	if p.Redis != nil {
 		kept = p.Redis.Documents(kept)
 	}
@@ -199,14 +199,14 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 	return e
 }
 
-// Endpoint is the path of the GraphQL endpoint, and schemaFile that of the schema as text.
+// Endpoint is the path of the GraphQL endpoint, and schemaFile the path of the schema as text.
 const (
 	Endpoint   = "/graphql"
 	schemaFile = "/schema.graphql"
 )
 
-// Handler wires the parts: CORS → telemetry → access → explain → GraphQL, and the explorer
-// beside it.
+// Handler wires the HTTP handlers: CORS → telemetry → access → explain → GraphQL. The explorer is
+// served beside them.
 func Handler(cfg config.Config, p Parts) http.Handler {
 	operations := gqlhttp.Handler(gqlhttp.Config{
 		Executor:  newExecutor(cfg, p),
@@ -218,7 +218,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	})
 	operations = explain.Handler(cfg.Demo, func(ctx context.Context) bool { return access.From(ctx).Scope == nil }, operations)
 	schema := gqlhttp.Schema(graph.SDL)
-	// Both go through one gate, which counts requests.
+	// Operations and the schema share one access handler, so that one rate limit counts both.
 	guarded := access.Handler(p.Gate, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == schemaFile {
 			schema.ServeHTTP(w, r)
@@ -228,7 +228,7 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	}))
 	mux := http.NewServeMux()
 	mux.Handle(Endpoint, p.Telemetry.Handler(guarded))
-	if cfg.Introspection && !cfg.TrustedOnly { // a client that cannot introspect cannot read it here either
+	if cfg.Introspection && !cfg.TrustedOnly { // clients that cannot introspect must not read it here either
 		mux.Handle("GET "+schemaFile, guarded)
 	}
 	if cfg.GraphiQL {
@@ -239,12 +239,12 @@ func Handler(cfg config.Config, p Parts) http.Handler {
 	if p.reset != nil {
 		mux.HandleFunc("POST "+DemoReset, p.reset)
 	}
-	return allow(cfg).Handler(mux)
+	return newCORS(cfg).Handler(mux)
 }
 
-// allow lets the listed origins' pages call from a browser, and with --demo
-// those of this machine.
-func allow(cfg config.Config) *cors.Cors {
+// newCORS returns the CORS handler. It allows the listed origins and, with --demo, origins on this
+// machine.
+func newCORS(cfg config.Config) *cors.Cors {
 	listed := make(map[string]bool, len(cfg.CORSOrigins))
 	for _, origin := range cfg.CORSOrigins {
 		listed[origin] = true
@@ -265,17 +265,17 @@ func allow(cfg config.Config) *cors.Cors {
 	})
 }
 
-// serveAdmin starts what is for those who run the server.
+// serveAdmin starts the admin endpoints.
 func serveAdmin(ctx context.Context, address string, p Parts, level *slog.LevelVar) (shut func(), err error) {
 	var metrics []prometheus.Collector
 	if p.Redis != nil {
 		metrics = p.Redis.Metrics()
 	}
-	_, shut, err = serveBeside(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
+	_, shut, err = serveSeparately(ctx, address, p.Telemetry.Admin(p.stats, level, metrics...))
 	return shut, err
 }
 
-// listen listens on an address, which a flag has set.
+// listen listens on an address. Its error names the flag that sets the address.
 func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -284,8 +284,8 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serveBeside serves on an address of its own until it is shut.
-func serveBeside(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
+// serveSeparately serves on a separate address until shut is called.
+func serveSeparately(ctx context.Context, address string, h http.Handler) (at string, shut func(), err error) {
 	listener, err := listen(ctx, address, "--admin-listen")
 	if err != nil {
 		return "", nil, err

@@ -1,5 +1,5 @@
-// Package serving serves HTTP until it is told to end, and then ends so that nobody is
-// left with half an answer.
+// Package serving runs an HTTP server, and drains it before shutdown so that no response is cut
+// off.
 package serving
 
 import (
@@ -14,10 +14,9 @@ import (
 	"time"
 )
 
-// New returns a server that bounds how long a client may take, so that slow ones hold
-// no connection for ever. The times are for a request's header, its body, its answer,
-// and the next request on the same connection. It speaks HTTP/1.1, and HTTP/2 with those who
-// begin with that (h2c with prior knowledge), as a proxy in front may.
+// New returns a server with timeouts, so that slow clients cannot hold a connection for ever: for
+// a request's header, its body, the response, and the next request on the connection. It supports
+// HTTP/1.1 and, for proxies, HTTP/2 without TLS (h2c with prior knowledge).
 func New(h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -35,29 +34,29 @@ func New(h http.Handler) *http.Server {
 	}
 }
 
-// maxStreams is how many requests there may be at a time on one connection: a proxy opens
-// another one for more.
+// maxStreams is the maximum number of concurrent requests on one HTTP/2 connection. A proxy opens
+// another connection for more.
 const maxStreams = 250
 
-// maxFrame is the largest HTTP/2 frame, in bytes, and the smallest limit that HTTP/2 allows.
-// net/http allocates what a frame's header announces, by default up to 1 MiB.
+// maxFrame is the largest HTTP/2 frame, in bytes. It is the smallest limit that HTTP/2 allows.
+// net/http allocates the size that a frame's header announces, by default up to 1 MiB.
 const maxFrame = 16 << 10
 
-// State is what a server is doing. It is safe for concurrent use.
+// State is the state of a server. It is safe for concurrent use.
 type State struct {
 	ready, ending atomic.Bool
 }
 
-// SetReady has the server say that it is ready.
+// SetReady marks the server as ready.
 func (s *State) SetReady() { s.ready.Store(true) }
 
-// Healthz answers that the server runs, for as long as it does.
-func (s *State) Healthz(w http.ResponseWriter, _ *http.Request) { status(w, true) }
+// Healthz responds with 200 as long as the server runs.
+func (s *State) Healthz(w http.ResponseWriter, _ *http.Request) { writeStatus(w, true) }
 
-// Readyz answers whether requests should be sent here.
-func (s *State) Readyz(w http.ResponseWriter, _ *http.Request) { status(w, s.ready.Load()) }
+// Readyz responds with 200 if the server should get requests, and with 503 otherwise.
+func (s *State) Readyz(w http.ResponseWriter, _ *http.Request) { writeStatus(w, s.ready.Load()) }
 
-func status(w http.ResponseWriter, good bool) {
+func writeStatus(w http.ResponseWriter, good bool) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !good {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -66,22 +65,21 @@ func status(w http.ResponseWriter, good bool) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// ErrInterrupted as the cause of a context's end says that somebody at a terminal ended
-// it: no load balancer has to notice.
+// ErrInterrupted is the cause of a context that Ctrl-C has cancelled. The server then skips the
+// drain delay, because no load balancer has to notice.
 var ErrInterrupted = errors.New("interrupted")
 
-// Drain is how a server ends.
+// Drain configures the shutdown of a server.
 type Drain struct {
-	// Delay is how long it goes on accepting requests after it has said that it is not
-	// ready any more, so that load balancers send new ones elsewhere. Meanwhile every
-	// answer closes its connection.
+	// Delay is how long the server accepts requests after it stops being ready, so that load
+	// balancers can send new ones elsewhere. Meanwhile every response closes its connection.
 	Delay time.Duration
-	// Timeout is when what is still running is cut off, Delay included.
+	// Timeout is the time after which running requests are cut off. It includes Delay.
 	Timeout time.Duration
 }
 
-// Serve serves on the listener until the context ends, and then drains. It returns an
-// error if it cannot serve or had to cut requests off.
+// Serve serves on the listener until the context ends, and then drains. It returns an error if it
+// cannot serve, or if it had to cut off requests.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, state *State, drain Drain) error {
 	server := New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if state.ending.Load() {

@@ -14,23 +14,23 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 )
 
-// served is a server that can be told to end.
-type served struct {
-	url   string
-	tell  context.CancelCauseFunc
-	ended chan error
-	// slow receives when a slow request has begun, which lasts until go on is closed.
+// testServer is a server that can be shut down.
+type testServer struct {
+	url      string
+	shutdown context.CancelCauseFunc
+	ended    chan error
+	// slow receives when a slow request has begun. Such a request runs until goOn is closed.
 	slow, goOn chan struct{}
 }
 
-func serve(t *testing.T, drain serving.Drain) *served {
+func serve(t *testing.T, drain serving.Drain) *testServer {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, tell := context.WithCancelCause(t.Context())
-	s := &served{url: "http://" + listener.Addr().String(), tell: tell, ended: make(chan error, 1), slow: make(chan struct{}, 1), goOn: make(chan struct{})}
+	s := &testServer{url: "http://" + listener.Addr().String(), shutdown: tell, ended: make(chan error, 1), slow: make(chan struct{}, 1), goOn: make(chan struct{})}
 	state := new(serving.State)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", state.Healthz)
@@ -47,9 +47,9 @@ func serve(t *testing.T, drain serving.Drain) *served {
 	return s
 }
 
-// get returns the status, 0 if there is no answer, the body, and whether the answer
-// closes the connection.
-func (s *served) get(path string) (status int, body string, closes bool) {
+// get returns the status (0 if there is no response), the body, and whether the response closes
+// the connection.
+func (s *testServer) get(path string) (status int, body string, closes bool) {
 	resp, err := http.Get(s.url + path)
 	if err != nil {
 		return 0, err.Error(), false
@@ -59,8 +59,8 @@ func (s *served) get(path string) (status int, body string, closes bool) {
 	return resp.StatusCode, string(b), resp.Close
 }
 
-// TestDrain ends a server while it has work to do: it says that it is not ready, goes
-// on answering for a while, then takes nothing new, and ends when all is answered.
+// TestDrain shuts a server down during a request. The server stops being ready, responds for a
+// while, then accepts no new requests, and ends when the running request has its response.
 func TestDrain(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: 500 * time.Millisecond, Timeout: 20 * time.Second})
 	if status, _, closes := s.get("/readyz"); status != 200 || closes {
@@ -72,7 +72,7 @@ func TestDrain(t *testing.T) {
 		slow <- body
 	}()
 	<-s.slow
-	s.tell(nil)
+	s.shutdown(nil)
 	deadline := time.Now().Add(10 * time.Second)
 	for status := 200; status == 200; status, _, _ = s.get("/readyz") {
 		if time.Now().After(deadline) {
@@ -101,32 +101,31 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainTimeout has a request that does not end: it is cut off.
+// TestDrainTimeout cuts off a request that does not end.
 func TestDrainTimeout(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: time.Hour, Timeout: 200 * time.Millisecond})
 	go s.get("/slow")
 	<-s.slow
 	began := time.Now()
-	s.tell(nil)
+	s.shutdown(nil)
 	if err := <-s.ended; err == nil || time.Since(began) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }
 
-// TestInterrupt ends a server at a terminal: nobody has to wait.
+// TestInterrupt checks that a server that is interrupted at a terminal ends without delay.
 func TestInterrupt(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: time.Hour, Timeout: 2 * time.Hour})
 	if status, _, _ := s.get("/healthz"); status != 200 {
 		t.Fatal(status)
 	}
-	s.tell(serving.ErrInterrupted)
+	s.shutdown(serving.ErrInterrupted)
 	if err := <-s.ended; err != nil {
 		t.Error(err)
 	}
 }
 
-// overHTTP2 returns a client that begins with HTTP/2, as a proxy does that knows that the
-// server speaks it.
+// overHTTP2 returns a client that uses HTTP/2 with prior knowledge, as a proxy may.
 func overHTTP2(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -135,8 +134,8 @@ func overHTTP2(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// TestHTTP2 has two requests on one connection when the server is told to end: both are
-// answered, and the client is told to send no more there.
+// TestHTTP2 shuts a server down during two requests on one connection. Both get a response, and
+// the server tells the client to send no more requests on that connection.
 func TestHTTP2(t *testing.T) {
 	s := serve(t, serving.Drain{Delay: 200 * time.Millisecond, Timeout: 20 * time.Second})
 	client := overHTTP2(t)
@@ -182,7 +181,7 @@ func TestHTTP2(t *testing.T) {
 	if more := dialed.Load() - before; more > 1 {
 		t.Errorf("%d connections for two requests", more)
 	}
-	s.tell(nil)
+	s.shutdown(nil)
 	deadline := time.Now().Add(10 * time.Second)
 	for status := 200; status != 0; status, _, _ = get("/healthz") {
 		if time.Now().After(deadline) {

@@ -8,22 +8,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLog returns a logger that writes lines of text or of JSON, from a level on that can
-// be changed. What is logged while a request is answered has its id, and that of its
-// trace.
+// NewLog returns a logger that writes lines as text or JSON, at a level that can change. Lines
+// that are logged during a request have the ids of the request and of its trace.
 func NewLog(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
-		return slog.New(ofRequest{slog.NewJSONHandler(w, options)})
+		return slog.New(requestLog{slog.NewJSONHandler(w, options)})
 	}
-	return slog.New(ofRequest{slog.NewTextHandler(w, options)})
+	return slog.New(requestLog{slog.NewTextHandler(w, options)})
 }
 
-// ofRequest is a [slog.Handler] that says which request a line belongs to.
-type ofRequest struct{ slog.Handler }
+// requestLog is a [slog.Handler] that adds the ids of the request and of its trace.
+type requestLog struct{ slog.Handler }
 
 // Handle implements [slog.Handler].
-func (h ofRequest) Handle(ctx context.Context, r slog.Record) error {
+func (h requestLog) Handle(ctx context.Context, r slog.Record) error {
 	if o := operationOf(ctx); o != nil {
 		r.AddAttrs(slog.String("request", o.id))
 	}
@@ -34,9 +33,9 @@ func (h ofRequest) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements [slog.Handler].
-func (h ofRequest) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return ofRequest{h.Handler.WithAttrs(attrs)}
+func (h requestLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestLog{h.Handler.WithAttrs(attrs)}
 }
 
 // WithGroup implements [slog.Handler].
-func (h ofRequest) WithGroup(name string) slog.Handler { return ofRequest{h.Handler.WithGroup(name)} }
+func (h requestLog) WithGroup(name string) slog.Handler { return requestLog{h.Handler.WithGroup(name)} }

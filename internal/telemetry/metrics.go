@@ -11,8 +11,8 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// metrics are those of Prometheus. None of their labels has more than a few values: no
-// client, no operation's name, no workspace.
+// metrics are the Prometheus metrics. Every label has only a few values: there are no labels for
+// clients, operation names or workspaces.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -23,41 +23,41 @@ type metrics struct {
 	accounts, workspace *hostMetrics
 }
 
-// hostMetrics are those of the calls of a class of hosts.
+// hostMetrics are the metrics of calls to a class of hosts.
 type hostMetrics struct {
-	calls, attempts         *prometheus.CounterVec
-	callsWell, attemptsWell prometheus.Counter // with status 200, over the network: nearly all
+	calls, attempts     *prometheus.CounterVec
+	callsOK, attemptsOK prometheus.Counter // status 200 over the network, cached as the usual case
 
-	callDuration, waitedCall prometheus.Observer
+	callDuration, waits prometheus.Observer
 }
 
 func newMetrics(version string, inFlight func() int) *metrics {
 	m := &metrics{
 		registry:     prometheus.NewRegistry(),
-		operations:   counter("operations_total", "Requests to the GraphQL endpoint by the type of their operation (none where it could not be read) and how they went: ok, partial (data and errors), failed (errors, and nothing but null), refused (not run: not allowed, not valid, or over a limit) or canceled (the client went away).", "type", "outcome"),
-		shared:       counter("operations_shared_total", "Queries that were answered with what an identical one in flight was.", "type"),
-		failed:       counter("errors_total", "Errors in answers by their code.", "code"),
-		limits:       counter("limits_exceeded_total", "Operations that were over a limit, by the limit.", "limit"),
-		duration:     histogram("operation_duration_seconds", "How long requests to the GraphQL endpoint took.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
-		perOperation: histogram("operation_calls", "REST calls over the network that an operation took, shared ones left out.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
+		operations:   counter("operations_total", "Requests to the GraphQL endpoint by operation type (none if it is unknown) and outcome: ok, partial (data and errors), failed (errors, and only null as data), refused (not run: not allowed, not valid, or over a limit) or canceled (the client disconnected).", "type", "outcome"),
+		shared:       counter("operations_shared_total", "Queries that shared the response of an identical query in flight.", "type"),
+		failed:       counter("errors_total", "Errors in responses by code.", "code"),
+		limits:       counter("limits_exceeded_total", "Operations that exceeded a limit, by limit.", "limit"),
+		duration:     histogram("operation_duration_seconds", "Duration of requests to the GraphQL endpoint.", prometheus.ExponentialBuckets(0.001, 2, 16), "type"),
+		perOperation: histogram("operation_calls", "REST calls over the network per operation, without shared calls.", []float64{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}, "type"),
 		bytes: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "response_bytes",
-			Help: "Size of answers of the GraphQL endpoint as they were sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
+			Help: "Size of responses of the GraphQL endpoint as sent.", Buckets: prometheus.ExponentialBuckets(256, 4, 8)}),
 	}
-	calls := counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for all workspaces' own), status of the answer (0 without one) and where it came from: network, coalesced (shared with another request) or cache.", "host", "status", "origin")
-	callDuration := histogram("upstream_call_duration_seconds", "How long REST calls over the network took, with all attempts and the waiting.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
-	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls where ClickFunnels refused some or was out of order.", "host", "status")
-	waitedCall := histogram("upstream_wait_seconds", "How long attempts waited until the pace let them through.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
-	// Hosts go by their class: there is one for each workspace.
+	calls := counter("upstream_calls_total", "REST calls that operations waited for, by host (accounts, or workspace for the hosts of all workspaces), status (0 without a response) and origin: network, coalesced (shared with another request) or cache.", "host", "status", "origin")
+	callDuration := histogram("upstream_call_duration_seconds", "Duration of REST calls over the network, including all attempts and the time in the queue.", prometheus.ExponentialBuckets(0.005, 2, 14), "host")
+	attempts := counter("upstream_attempts_total", "Attempts at REST calls over the network: more than calls if some were refused or failed and were retried.", "host", "status")
+	waitedCall := histogram("upstream_wait_seconds", "Time that attempts waited for the concurrency limiter.", []float64{0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30}, "host")
+	// Hosts are grouped into classes, because each workspace has its own.
 	of := func(host string) *hostMetrics {
 		label := prometheus.Labels{"host": host}
-		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waitedCall: waitedCall.With(label)}
-		h.callsWell, h.attemptsWell = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
+		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waits: waitedCall.With(label)}
+		h.callsOK, h.attemptsOK = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
 		return h
 	}
 	m.accounts, m.workspace = of("accounts"), of("workspace")
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "1, with the server's version.", ConstLabels: prometheus.Labels{"version": version}})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1, with the server's version as a label.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint that are being answered."}, func() float64 { return float64(inFlight()) })
+	flying := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "operations_in_flight", Help: "Requests to the GraphQL endpoint in flight."}, func() float64 { return float64(inFlight()) })
 	m.registry.MustRegister(flying, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
 		m.operations, m.shared, m.failed, m.limits, m.duration, m.perOperation, m.bytes, calls, callDuration, attempts, waitedCall)
 	return m
@@ -73,8 +73,8 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// done counts a request that has been answered.
-func (m *metrics) done(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
+// finish counts a finished request.
+func (m *metrics) finish(o *operation, outcome string, took time.Duration, answer *meteredWriter) {
 	kind := o.kind
 	if kind == "" {
 		kind = "none"
@@ -84,12 +84,12 @@ func (m *metrics) done(o *operation, outcome string, took time.Duration, answer 
 	m.bytes.Observe(float64(answer.bytes))
 	if o.shared {
 		m.shared.WithLabelValues(kind).Inc()
-		return // its errors and calls are those of the other one
+		return // the other request has counted the errors and calls
 	}
 	if o.kind != "" {
 		m.perOperation.WithLabelValues(kind).Observe(float64(o.calls.network))
 	}
-	for code, n := range o.failed {
+	for code, n := range o.errorCounts {
 		m.failed.WithLabelValues(code).Add(float64(n))
 	}
 	for _, limit := range o.limits {
@@ -109,7 +109,7 @@ func (m *metrics) called(c upstream.Call) {
 	if c.Origin == upstream.FromNetwork {
 		h.callDuration.Observe(c.Took.Seconds())
 		if c.Status == http.StatusOK {
-			h.callsWell.Inc()
+			h.callsOK.Inc()
 			return
 		}
 	}
@@ -118,15 +118,15 @@ func (m *metrics) called(c upstream.Call) {
 
 func (m *metrics) attempted(a upstream.Attempt) {
 	h := m.host(a.Accounts)
-	h.waitedCall.Observe(a.Waited.Seconds())
+	h.waits.Observe(a.Waited.Seconds())
 	if a.Status == http.StatusOK {
-		h.attemptsWell.Inc()
+		h.attemptsOK.Inc()
 		return
 	}
 	h.attempts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 }
 
-// upstreamStats are metrics of what a client is doing at the moment of the question.
+// upstreamStats collects metrics of a client's current state.
 type upstreamStats struct {
 	stats func() upstream.Stats
 	descs []*prometheus.Desc
@@ -136,12 +136,12 @@ var gauges = []struct {
 	name, help string
 	value      func(upstream.Stats) float64
 }{
-	{"upstream_in_flight", "REST calls that are under way.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
-	{"upstream_waiting", "REST calls that wait until the pace lets them through.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
-	{"upstream_lanes", "Pairs of token and host that are being called, each at a pace of its own.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
-	{"upstream_breaker_open", "Hosts that are not called for a while with at least one token, since they do not answer it.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
-	{"cache_entries", "Answers of ClickFunnels that are kept.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
-	{"cache_bytes", "About how much memory they take.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
+	{"upstream_in_flight", "REST calls in flight.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
+	{"upstream_waiting", "REST calls that wait for the concurrency limiter.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
+	{"upstream_lanes", "Queues in use: pairs of token and host, each with its own concurrency limit.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
+	{"upstream_breaker_open", "Hosts whose circuit breaker is open for at least one token, because they do not respond.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
+	{"cache_entries", "Cached responses of ClickFunnels.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
+	{"cache_bytes", "Approximate memory of cached responses.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
 }
 
 func newUpstreamStats(stats func() upstream.Stats) *upstreamStats {

@@ -1,6 +1,5 @@
-// Package telemetry shows those who run the server what it does: a log line, metrics and
-// a trace for each operation. None of them holds a token, an e-mail address or the value
-// of a variable.
+// Package telemetry reports what the server does to its operators: a log line, metrics and a trace
+// for each operation. They never contain tokens, e-mail addresses or the values of variables.
 package telemetry
 
 import (
@@ -32,28 +31,28 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Telemetry watches operations. It is safe for concurrent use; make one with [New].
+// Telemetry observes operations. It is safe for concurrent use. Create it with [New].
 type Telemetry struct {
 	log     *slog.Logger
-	metrics *metrics     // nil if nobody can ask for them
-	tracer  trace.Tracer // nil if nothing is traced
+	metrics *metrics     // nil if disabled
+	tracer  trace.Tracer // nil if disabled
 
 	inFlight atomic.Int64
 }
 
-// Config is what a [Telemetry] is made from.
+// Config is the configuration of a [Telemetry].
 type Config struct {
 	// Log gets a line for each operation, at level Info.
 	Log *slog.Logger
-	// Metrics says that there are to be metrics.
+	// Metrics enables metrics.
 	Metrics bool
-	// Traces, if not nil, gets spans.
+	// Traces, if not nil, receives spans.
 	Traces trace.TracerProvider
-	// Version is the server's.
+	// Version is the server's version.
 	Version string
 }
 
-// New returns what watches operations.
+// New returns a [Telemetry].
 func New(cfg Config) *Telemetry {
 	t := &Telemetry{log: cfg.Log}
 	if cfg.Metrics {
@@ -65,36 +64,35 @@ func New(cfg Config) *Telemetry {
 	return t
 }
 
-// InFlight returns how many requests are being answered.
+// InFlight returns the number of requests in flight.
 func (t *Telemetry) InFlight() int { return int(t.inFlight.Load()) }
 
-// operation is what is known of a request to the endpoint, and of the operation in it.
+// operation records a request to the endpoint and its operation.
 type operation struct {
 	id    string
 	began time.Time
 
 	mu sync.Mutex
-	about
-	// cut says that there was to be more of the answer, or that it was given up.
-	cut    bool
-	calls  calls
-	shared bool // with another request, which has executed it
+	sharedRecord
+	// incomplete reports that the response is incomplete so far, or that it was cancelled.
+	incomplete bool
+	calls      calls
+	shared     bool // another request has executed the operation
 }
 
-// about is what an operation and its answer are for all who are answered the same.
-type about struct {
+// sharedRecord is the part of the record that requests with a shared response have in common.
+type sharedRecord struct {
 	client string
-	// name is the one that the client has given the operation, kind is "query" or
-	// "mutation".
+	// name is the operation's name in the document, and kind is "query" or "mutation".
 	name, kind, document string
-	// failed counts errors by their codes; ran says that the operation was executed, and
-	// useful that there is more in its data than null.
-	failed      map[string]int
-	ran, useful bool
-	limits      []string // those that were exceeded
+	// errorCounts counts errors by code. executed reports that the operation was executed, and
+	// hasData that its data is not only null.
+	errorCounts       map[string]int
+	executed, hasData bool
+	limits            []string // the exceeded limits
 }
 
-// calls counts the REST calls of an operation by where their answers came from.
+// calls counts the REST calls of an operation by the origin of their responses.
 type calls struct{ network, coalesced, cache int }
 
 type operationKey struct{}
@@ -104,11 +102,10 @@ func operationOf(ctx context.Context) *operation {
 	return o
 }
 
-// RequestID is the header by which a client names a request, and is told the name it was
-// given.
+// RequestID is the header of a request's id. Clients may send it, and every response has it.
 const RequestID = "X-Request-Id"
 
-// Handler watches requests to the GraphQL endpoint.
+// Handler observes requests to the GraphQL endpoint.
 func (t *Telemetry) Handler(next http.Handler) http.Handler {
 	var propagator propagation.TraceContext
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -121,15 +118,14 @@ func (t *Telemetry) Handler(next http.Handler) http.Handler {
 		}
 		t.inFlight.Add(1)
 		answer := &meteredWriter{ResponseWriter: w, ctx: ctx, status: http.StatusOK, panics: true}
-		defer func() { t.done(ctx, o, answer, span) }()
+		defer func() { t.finish(ctx, o, answer, span) }()
 		next.ServeHTTP(answer, r.WithContext(ctx))
 		answer.panics = false
 	})
 }
 
-// requestID is what the client calls the request, or the trace that it belongs to, or
-// else a name made just now. It is no e-mail address and not the client's token, which some
-// send as a name.
+// requestID returns the id that the client sent, or the id of its trace, or else a random id. It
+// ignores ids that are e-mail addresses or the client's token, which some clients send.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get(RequestID); id != "" && len(id) <= maxRequestID && !strings.ContainsFunc(id, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_.:/+=", c)
@@ -148,30 +144,30 @@ func requestID(r *http.Request) string {
 	return hex.EncodeToString(random[:])
 }
 
-// maxRequestID is the longest name of a request, in bytes.
+// maxRequestID is the maximum length of a request's id, in bytes.
 const maxRequestID = 128
 
-// Apply has an executor tell of what it answers. client returns the name of an
-// operation's caller, empty if it has none.
+// Apply makes an executor report its responses. client returns the name of an operation's client;
+// empty if it has none.
 func (t *Telemetry) Apply(e *executor.Executor, client func(context.Context) string) {
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		response := next(ctx)
 		if o := operationOf(ctx); o != nil && response != nil {
-			o.answered(ctx, response, client(ctx))
+			o.record(ctx, response, client(ctx))
 		}
 		return response
 	})
 }
 
-func (o *operation) answered(ctx context.Context, response *graphql.Response, client string) {
+func (o *operation) record(ctx context.Context, response *graphql.Response, client string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.client = client
-	o.ran = o.ran || response.Data != nil
-	o.useful = o.useful || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
-	o.cut = response.HasNext != nil && *response.HasNext || errors.Is(ctx.Err(), context.Canceled)
+	o.executed = o.executed || response.Data != nil
+	o.hasData = o.hasData || response.Data != nil && (len(response.Errors) == 0 || hasValue(response.Data))
+	o.incomplete = response.HasNext != nil && *response.HasNext || errors.Is(ctx.Err(), context.Canceled)
 	for _, err := range response.Errors {
-		o.fail(err)
+		o.countError(err)
 	}
 	if o.document != "" || !graphql.HasOperationContext(ctx) {
 		return
@@ -203,12 +199,12 @@ func hasValue(object []byte) bool {
 	return false
 }
 
-func (o *operation) fail(err *gqlerror.Error) {
-	if o.failed == nil {
-		o.failed = make(map[string]int, 1)
+func (o *operation) countError(err *gqlerror.Error) {
+	if o.errorCounts == nil {
+		o.errorCounts = make(map[string]int, 1)
 	}
 	code, _ := err.Extensions["code"].(string)
-	o.failed[code]++
+	o.errorCounts[code]++
 	limit, _ := err.Extensions["limit"].(string)
 	if limit == "" && code == string(upstream.OverBudget) {
 		limit = "calls"
@@ -218,18 +214,18 @@ func (o *operation) fail(err *gqlerror.Error) {
 	}
 }
 
-// Shared tells that a request is answered what another one is, by the contexts of both.
+// Shared records that the request of ctx gets the response of the request of by.
 func (t *Telemetry) Shared(ctx, by context.Context) {
 	o, other := operationOf(ctx), operationOf(by)
 	if o == nil || other == nil {
 		return
 	}
 	other.mu.Lock()
-	same := other.about
-	same.failed, same.limits = maps.Clone(same.failed), slices.Clone(same.limits)
+	same := other.sharedRecord
+	same.errorCounts, same.limits = maps.Clone(same.errorCounts), slices.Clone(same.limits)
 	other.mu.Unlock()
 	o.mu.Lock()
-	o.about, o.shared = same, true
+	o.sharedRecord, o.shared = same, true
 	o.mu.Unlock()
 	if span, made := trace.SpanFromContext(ctx), trace.SpanContextFromContext(by); span.IsRecording() && made.IsSampled() {
 		span.AddLink(trace.Link{SpanContext: made})
@@ -261,33 +257,33 @@ func (t *Telemetry) Observer() upstream.Observer {
 	return observer
 }
 
-// outcome is how an operation went.
+// outcome returns the outcome of an operation, as in the log and the metrics.
 func (o *operation) outcome(answer *meteredWriter) string {
 	switch status := answer.status; {
-	// Who goes as soon as all is there has been answered.
-	case answer.failed, answer.ctx.Err() != nil && (o.cut || !answer.begun):
+	// A client that disconnects after the complete response has been answered.
+	case answer.failed, answer.ctx.Err() != nil && (o.incomplete || !answer.begun):
 		return "canceled"
-	case answer.panics, status >= http.StatusInternalServerError, !o.ran && o.failed[string(upstream.Internal)] > 0:
+	case answer.panics, status >= http.StatusInternalServerError, !o.executed && o.errorCounts[string(upstream.Internal)] > 0:
 		return "failed"
-	case !o.ran && (status >= http.StatusBadRequest || len(o.failed) > 0), len(o.limits) > 0 && !o.useful:
+	case !o.executed && (status >= http.StatusBadRequest || len(o.errorCounts) > 0), len(o.limits) > 0 && !o.hasData:
 		return "refused"
-	case len(o.failed) == 0:
+	case len(o.errorCounts) == 0:
 		return "ok"
-	case o.useful:
+	case o.hasData:
 		return "partial"
 	}
 	return "failed"
 }
 
-// done tells of a request that has been answered.
-func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWriter, span trace.Span) {
+// finish reports a finished request.
+func (t *Telemetry) finish(ctx context.Context, o *operation, answer *meteredWriter, span trace.Span) {
 	defer t.inFlight.Add(-1)
 	took := time.Since(o.began)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	outcome := o.outcome(answer)
 	if t.metrics != nil {
-		t.metrics.done(o, outcome, took, answer)
+		t.metrics.finish(o, outcome, took, answer)
 	}
 	if span != nil {
 		t.trace(o, outcome, answer.status, span)
@@ -307,14 +303,14 @@ func (t *Telemetry) done(ctx context.Context, o *operation, answer *meteredWrite
 	} else {
 		attrs = append(attrs, slog.Int("calls", o.calls.network), slog.Int("coalesced", o.calls.coalesced), slog.Int("cached", o.calls.cache))
 	}
-	if len(o.failed) > 0 {
+	if len(o.errorCounts) > 0 {
 		attrs = append(attrs, slog.String("errors", o.errors()))
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "operation", attrs...)
 }
 
-// hash returns the document's: SHA-256, as of persisted documents. It is empty if there is
-// no document.
+// hash returns the SHA-256 hash of the document, as for persisted documents. It is empty if there
+// is no document.
 func (o *operation) hash() string {
 	if o.document == "" {
 		return ""
@@ -323,11 +319,11 @@ func (o *operation) hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// errors lists the codes of errors, with how many there are of each.
+// errors lists the error codes with the number of errors of each.
 func (o *operation) errors() string {
 	var all []string
-	for _, code := range slices.Sorted(maps.Keys(o.failed)) {
-		all = append(all, code+":"+strconv.Itoa(o.failed[code]))
+	for _, code := range slices.Sorted(maps.Keys(o.errorCounts)) {
+		all = append(all, code+":"+strconv.Itoa(o.errorCounts[code]))
 	}
 	return strings.Join(all, ",")
 }
@@ -338,7 +334,7 @@ func (t *Telemetry) trace(o *operation, outcome string, status int, span trace.S
 		return
 	}
 	if o.kind != "" {
-		span.SetName(o.kind) // and not the operation's own, of which there may be any number
+		span.SetName(o.kind) // not the operation's name, because the number of names is unbounded
 		span.SetAttributes(attribute.String("graphql.operation.type", o.kind), attribute.String("graphql.document.hash", o.hash()))
 	}
 	if o.name != "" {
@@ -354,15 +350,15 @@ func (t *Telemetry) trace(o *operation, outcome string, status int, span trace.S
 	}
 }
 
-// meteredWriter counts what is answered.
+// meteredWriter records the response to a request.
 type meteredWriter struct {
 	http.ResponseWriter
 
 	ctx    context.Context //nolint:containedctx // the request's
 	status int
 	bytes  int64
-	// begun says that there was a client when the answer began, failed that it could not
-	// be written, and panics that whatever writes it has not come to its end.
+	// begun reports that the client was connected when the response began, failed that writing
+	// it failed, and panics that the handler has not returned.
 	begun, failed, panics bool
 }
 
@@ -374,7 +370,7 @@ func (w *meteredWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write implements [http.ResponseWriter]. What it writes has a header by then.
+// Write implements [http.ResponseWriter]. The handlers below always call WriteHeader first.
 func (w *meteredWriter) Write(b []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
@@ -382,5 +378,5 @@ func (w *meteredWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets [http.ResponseController] reach the writer below.
+// Unwrap gives [http.ResponseController] access to the wrapped writer.
 func (w *meteredWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -22,14 +22,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// NewTraces returns what spans are sent to, as the standard environment variables of
-// OpenTelemetry say (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and
-// what sends the last ones. It returns nil for the former where they ask for no traces.
+// NewTraces returns the tracer provider that the standard environment variables of OpenTelemetry
+// configure (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on), and a function that sends
+// the remaining spans. The provider is nil if the variables do not enable traces.
 func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(context.Context), error) {
-	if !tracesWanted() {
+	if !tracesEnabled() {
 		return nil, func(context.Context) {}, nil
 	}
-	otel.SetLogger(logr.FromSlogHandler(bare{slog.Default().Handler()}))
+	otel.SetLogger(logr.FromSlogHandler(redactingHandler{slog.Default().Handler()}))
 	exporter, err := newExporter(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -40,20 +40,21 @@ func NewTraces(ctx context.Context, version string) (trace.TracerProvider, func(
 		return nil, nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be used: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("OTEL_TRACES_SAMPLER cannot be used", "error", err) }))
-	provider := sdk.NewTracerProvider(append(sampling(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
-	otel.SetErrorHandler(&quiet{})
+	provider := sdk.NewTracerProvider(append(samplerOptions(), sdk.WithBatcher(exporter), sdk.WithResource(about))...)
+	otel.SetErrorHandler(&errorHandler{})
 	return provider, func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, lastSpans)
+		ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 		defer cancel()
-		_ = provider.Shutdown(ctx) // which has said why
+		_ = provider.Shutdown(ctx) // the error handler has logged the error
 	}, nil
 }
 
-// newExporter returns the exporter that the environment asks for. The ones for metrics and
-// logs, which the auto-exporter brings along, are never used: Prometheus reads the metrics.
+// newExporter returns the trace exporter that the environment selects. It does not use
+// OpenTelemetry's auto-exporter, which adds unused exporters for metrics and logs: Prometheus
+// reads the metrics.
 func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	if name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name != "otlp" {
-		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be otlp or none", name)
+		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it must be otlp or none", name)
 	}
 	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf"); protocol {
 	case "http/protobuf":
@@ -61,53 +62,55 @@ func newExporter(ctx context.Context) (exporter sdk.SpanExporter, err error) {
 	case "grpc":
 		exporter, err = otlptracegrpc.New(ctx)
 	default:
-		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; it can be http/protobuf or grpc", protocol)
+		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; it must be http/protobuf or grpc", protocol)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("traces cannot be sent as OTEL_EXPORTER_OTLP_… says: %w", err)
+		return nil, fmt.Errorf("the variables OTEL_EXPORTER_OTLP_… cannot be used: %w", err)
 	}
 	return exporter, nil
 }
 
-// lastSpans is how long the last spans may take to be sent.
-const lastSpans = 3 * time.Second
+// flushTimeout is the maximum time for sending the remaining spans at shutdown.
+const flushTimeout = 3 * time.Second
 
-// mostTraces is how many operations are traced in a second, unless a client or the
-// environment asks for them: more than anybody looks at, and few enough to cost next to
-// nothing where there are thousands.
-const mostTraces = 100
+// maxTracesPerSecond is the maximum number of operations per second that are traced, unless the
+// client or the environment decides. It is more than operators look at, and costs next to nothing
+// on a server with thousands of operations per second.
+const maxTracesPerSecond = 100
 
-// samplers are those that the environment can name. The library takes what is none of them for
-// all operations.
+// samplers are the samplers that the environment can name. With any other name, the library would
+// trace all operations.
 var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
 
-// sampling returns which operations are traced, where the environment does not say so: of a
-// quiet server all, and some of a busy one.
-func sampling() []sdk.TracerProviderOption {
+// samplerOptions returns the default sampler, which traces all operations of a quiet server and
+// some of a busy one. It returns no option if the environment names a known sampler.
+func samplerOptions() []sdk.TracerProviderOption {
 	if slices.Contains(samplers, strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")))) {
 		return nil
 	}
-	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(bounded{rate.NewLimiter(mostTraces, mostTraces)}))}
+	return []sdk.TracerProviderOption{sdk.WithSampler(sdk.ParentBased(rateSampler{rate.NewLimiter(maxTracesPerSecond, maxTracesPerSecond)}))}
 }
 
-// bounded is a [sdk.Sampler] of so many operations a second.
-type bounded struct{ left *rate.Limiter }
+// rateSampler is a [sdk.Sampler] with a maximum number of operations per second.
+type rateSampler struct{ limiter *rate.Limiter }
 
 // ShouldSample implements [sdk.Sampler].
-func (b bounded) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
+func (b rateSampler) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
 	result := sdk.SamplingResult{Decision: sdk.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
-	if b.left.Allow() {
+	if b.limiter.Allow() {
 		result.Decision = sdk.RecordAndSample
 	}
 	return result
 }
 
 // Description implements [sdk.Sampler].
-func (b bounded) Description() string { return fmt.Sprintf("at most %v a second", b.left.Limit()) }
+func (b rateSampler) Description() string {
+	return fmt.Sprintf("at most %v a second", b.limiter.Limit())
+}
 
-// tracesWanted reports whether the environment says where traces are to go. The
-// libraries' own default is a collector on this machine; most have none.
-func tracesWanted() bool {
+// tracesEnabled reports whether the environment enables traces. The library's default is to send
+// them to a collector on this machine, which most machines do not have.
+func tracesEnabled() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
@@ -117,40 +120,41 @@ func tracesWanted() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// bare is a [slog.Handler] that logs what the libraries complain of, and not with which
-// values: those are variables of the environment, among them the headers with a collector's
-// token.
-type bare struct{ slog.Handler }
+// redactingHandler is a [slog.Handler] that logs the library's errors without their values. The
+// values are environment variables, such as the headers with a collector's token.
+type redactingHandler struct{ slog.Handler }
 
 // Enabled implements [slog.Handler].
-func (bare) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (redactingHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
 
 // Handle implements [slog.Handler].
-func (h bare) Handle(ctx context.Context, r slog.Record) error {
-	line := slog.NewRecord(r.Time, slog.LevelWarn, "a variable of OpenTelemetry cannot be read: look at OTEL_EXPORTER_OTLP_…", r.PC)
+func (h redactingHandler) Handle(ctx context.Context, r slog.Record) error {
+	line := slog.NewRecord(r.Time, slog.LevelWarn, "an OpenTelemetry variable cannot be used: check OTEL_EXPORTER_OTLP_…", r.PC)
 	line.AddAttrs(slog.String("step", r.Message))
 	return h.Handler.Handle(ctx, line)
 }
 
 // WithAttrs implements [slog.Handler].
-func (h bare) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h redactingHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 
 // WithGroup implements [slog.Handler].
-func (h bare) WithGroup(string) slog.Handler { return h }
+func (h redactingHandler) WithGroup(string) slog.Handler { return h }
 
-// quiet logs that spans cannot be sent, once in a while.
-type quiet struct {
+// errorHandler logs failures to send spans, at most once a minute.
+type errorHandler struct {
 	mu     sync.Mutex
-	spoken time.Time
+	logged time.Time
 }
 
 // Handle implements [otel.ErrorHandler].
-func (q *quiet) Handle(err error) {
+func (q *errorHandler) Handle(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if time.Since(q.spoken) < time.Minute {
+	if time.Since(q.logged) < time.Minute {
 		return
 	}
-	q.spoken = time.Now()
+	q.logged = time.Now()
 	slog.Warn("traces are not sent", "error", err)
 }

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestSampling traces all operations of a quiet server, so many a second of a busy one, those
-// whose client has decided as it has, and as the environment says if it names a sampler.
+// TestSampling checks that all operations of a quiet server are traced, and at most so many per
+// second of a busy one. The decisions of the client and the environment's sampler come first.
 func TestSampling(t *testing.T) {
 	parent := func(flags trace.TraceFlags) context.Context {
 		return trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags}))
@@ -26,9 +26,9 @@ func TestSampling(t *testing.T) {
 		pause         time.Duration   // between operations
 		want          int             // of 500
 	}{
-		{"quiet", "", t.Context(), time.Second / mostTraces, 500},
-		{"twice as many", "", t.Context(), time.Second / mostTraces / 2, mostTraces + 250},
-		{"all at once", "", t.Context(), 0, mostTraces},
+		{"quiet", "", t.Context(), time.Second / maxTracesPerSecond, 500},
+		{"twice as many", "", t.Context(), time.Second / maxTracesPerSecond / 2, maxTracesPerSecond + 250},
+		{"all at once", "", t.Context(), 0, maxTracesPerSecond},
 		{"asked for", "", parent(trace.FlagsSampled), 0, 500},
 		{"not to be", "", parent(0), 0, 0},
 		{"always", "always_on", t.Context(), 0, 500},
@@ -38,12 +38,12 @@ func TestSampling(t *testing.T) {
 		{"parents, or all", "parentbased_always_on", t.Context(), 0, 500},
 		{"parents, or none", "parentbased_always_off", t.Context(), 0, 0},
 		{"parents, or by their ids", "parentbased_traceidratio", t.Context(), 0, 500},
-		{"blank", " ", t.Context(), 0, mostTraces},
-		{"none that there is", "some", t.Context(), 0, mostTraces},
+		{"blank", " ", t.Context(), 0, maxTracesPerSecond},
+		{"none that there is", "some", t.Context(), 0, maxTracesPerSecond},
 	} {
 		t.Setenv("OTEL_TRACES_SAMPLER", test.sampler)
 		synctest.Test(t, func(t *testing.T) {
-			tracer := sdk.NewTracerProvider(sampling()...).Tracer("")
+			tracer := sdk.NewTracerProvider(samplerOptions()...).Tracer("")
 			traced := 0
 			for range 500 {
 				ctx, operation := tracer.Start(test.ctx, "query")
@@ -63,7 +63,8 @@ func TestSampling(t *testing.T) {
 	}
 }
 
-// TestLinksOfShared links an operation to the one that it was answered with, if that is traced.
+// TestLinksOfShared checks that an operation with a shared response is linked to the operation
+// that was executed, if that one is traced.
 func TestLinksOfShared(t *testing.T) {
 	for flags, links := range map[string]int{"00": 0, "01": 1} {
 		spans := tracetest.NewInMemoryExporter()

@@ -11,7 +11,7 @@ import (
 
 const accounts = "accounts"
 
-// contactsPerWorkspace is one page exactly, several, less than one, none.
+// contactsPerWorkspace covers exactly one page, several pages, less than one page, and none.
 var contactsPerWorkspace = []int{57, 20, 134, 23, 41, 8, 20, 65, 310, 22, 20, 0}
 
 var (
@@ -27,22 +27,21 @@ var (
 // epoch is the day on which the example data begins.
 var epoch = time.Date(2025, 1, 6, 8, 0, 0, 0, time.UTC)
 
-// at returns the time that many hours after the beginning, as the API writes
-// it.
+// at returns the time that many hours after the epoch, in the API's format.
 func at(hours int64) string {
 	return epoch.Add(time.Duration(hours) * time.Hour).Format("2006-01-02T15:04:05.000Z")
 }
 
-// record returns a row with what every resource has.
+// record returns a row with the fields that every resource has.
 func record(id, hours int64) row {
 	return row{"id": id, "public_id": publicID(id), "created_at": at(hours), "updated_at": at(hours + id%97)}
 }
 
-// publicID makes six letters of an id, no two the same.
+// publicID returns six letters for an id. Different ids have different letters.
 func publicID(id int64) string {
 	const letters = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 	const space = 49 * 49 * 49 * 49 * 49 * 49
-	n := (id*7_774_123_469 + 1_234_567) % space // odd and no multiple of 7: a bijection
+	n := (id*7_774_123_469 + 1_234_567) % space // odd and not a multiple of 7: a bijection
 	var b [6]byte
 	for i := range b {
 		b[i] = letters[n%49]
@@ -111,10 +110,10 @@ func exampleData(contactsPerWorkspace []int) []*table {
 		}
 		own := tags.rows[w*len(tagNames):]
 		for i := range contactsPerWorkspace[w%len(contactsPerWorkspace)] {
-			// Ids beyond 2³¹, as they can be in the wild.
+			// Ids can exceed 2³¹.
 			id := int64(3_000_000_001 + len(contacts.rows))
-			contact := person(id, workspace.id(), i)
-			if i > 0 && i%40 == 0 { // an anonymous one, which lists leave out
+			contact := newContact(id, workspace.id(), i)
+			if i > 0 && i%40 == 0 { // an anonymous contact, which lists omit
 				contact["email_address"], contact["anonymous"] = nil, 1
 			}
 			carried := []row{}
@@ -129,14 +128,14 @@ func exampleData(contactsPerWorkspace []int) []*table {
 			contacts.rows = append(contacts.rows, contact)
 		}
 	}
-	writable(teams, workspaces, tags, applied, contacts)
-	// Contacts come before what embeds them.
+	addWrites(teams, workspaces, tags, applied, contacts)
+	// Contacts come before the tables that embed them.
 	tables := []*table{teams, users, workspaces, tags, applied, contacts}
-	return slices.Concat(tables, aroundContacts(workspaces, contacts, tables))
+	return slices.Concat(tables, contactFixtures(workspaces, contacts, tables))
 }
 
-// person returns the i-th contact of a workspace.
-func person(id, workspace int64, i int) row {
+// newContact returns the i-th contact of a workspace.
+func newContact(id, workspace int64, i int) row {
 	first, last := firstNames[i%len(firstNames)], lastNames[(i+int(workspace))%len(lastNames)]
 	r := with(record(id, int64(72+i)), row{
 		"workspace_id": workspace, "anonymous": nil,
@@ -149,7 +148,7 @@ func person(id, workspace int64, i int) row {
 		"custom_attributes": row{"city": cities[i%len(cities)], "plan": plans[i%len(plans)]},
 		"visits":            row{"first_visit": nil, "last_visit": nil, "last_visit_with_utm": nil},
 	})
-	if i%4 == 3 { // one who came by a page
+	if i%4 == 3 { // came from a page
 		r["visits"] = row{"first_visit": visit(id, int64(60+i)), "last_visit": visit(id, int64(300+i)), "last_visit_with_utm": nil}
 	}
 	if i%9 == 5 {
@@ -198,7 +197,7 @@ func hasTag(r row, values []string) bool {
 	return slices.ContainsFunc(r["tags"].([]row), func(tag row) bool { return slices.Contains(values, fmt.Sprint(tag["id"])) })
 }
 
-// embedded returns tags as a contact carries them.
+// embedded returns tags in the form embedded in a contact.
 func embedded(tags []row, appliedAt string) []row {
 	all := make([]row, len(tags))
 	for i, tag := range tags {
@@ -221,7 +220,7 @@ func with(r, more row) row {
 	return r
 }
 
-// withContact completes rows with as much of their contact as some records carry.
+// withContact returns a function that adds the embedded part of a row's contact.
 func withContact(contacts *table) func(row) row {
 	return func(r row) row {
 		contact, _ := contacts.find(fmt.Sprint(r["contact_id"]))

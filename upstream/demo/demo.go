@@ -1,12 +1,11 @@
-// Package demo is a simulated ClickFunnels API: a few teams, several workspaces
-// each, and enough contacts to page through, all made up and the same at every
-// start. It is as strict as the real one, so that what works here works there:
-// it wants a bearer and a User-Agent, answers 404 on the wrong subdomain and 400
-// to an unknown filter key, and sends pages of 20 rows with the cursor of the
-// next page in a header (API.md §§1–4).
+// Package demo is a simulated ClickFunnels API. Its fixed example data has a few teams, several
+// workspaces each, and enough contacts for several pages.
 //
-// What is written to it lasts as long as the server. It serves `funnelgraph --demo` and
-// the tests.
+// It is as strict as the real API (API.md §§1–4). It requires a bearer token and a User-Agent. It
+// answers 404 on the wrong subdomain and 400 to an unknown filter key. It sends pages of 20 rows,
+// with the cursor of the next page in a header.
+//
+// Changes last as long as the server. Package demo serves `funnelgraph --demo` and the tests.
 package demo
 
 import (
@@ -23,42 +22,42 @@ import (
 	"sync"
 )
 
-// Token is the bearer that the simulated API accepts.
+// Token is the bearer token that the simulated API accepts.
 const Token = "demo-token"
 
-// BasePath is where the API stands on each host.
+// BasePath is the API's path on each host.
 const BasePath = "/api/v2"
 
-// Template returns the upstream URL template that leads to a [Server] which
-// listens on the given address, such as "127.0.0.1:8081".
+// Template returns the upstream URL template for a [Server] that listens on the given address, such
+// as "127.0.0.1:8081".
 func Template(address string) string { return "http://" + address + "/{subdomain}" + BasePath }
 
 // pageSize is the number of rows of a page.
 const pageSize = 20
 
-// Server is the simulated API, a [http.Handler], safe for concurrent use. The
-// subdomain is the first path segment, as in [Template], or else the first
-// label of the host.
+// Server is the simulated API. It is an [http.Handler] and safe for concurrent use. The subdomain
+// is the first path segment, as in [Template], or else the first label of the host.
 type Server struct {
 	contacts []int
 
 	mu     sync.RWMutex
 	tables []*table
-	// owns says that the data is the server's own: until it is written to, it is the
-	// same for all.
-	owns bool
+	// ownsTables is set once the server has its own copy of the tables. Servers share the tables
+	// until the first write.
+	ownsTables bool
 }
 
-// New returns a server with the example data. contacts, if given, says how many
-// contacts the workspaces have, going round.
+// New returns a server with the example data. contacts, if given, lists the number of contacts of
+// each workspace, and repeats if it is shorter.
 func New(contacts ...int) *Server {
 	if len(contacts) == 0 {
 		return &Server{contacts: contactsPerWorkspace, tables: example()}
 	}
-	return &Server{contacts: contacts, tables: indexed(exampleData(contacts)), owns: true}
+	return &Server{contacts: contacts, tables: indexed(exampleData(contacts)), ownsTables: true}
 }
 
-// example is the data of all servers that want nothing else; none changes it.
+// example returns the shared tables of all servers with the default data. They must not be
+// modified.
 var example = sync.OnceValue(func() []*table { return indexed(exampleData(contactsPerWorkspace)) })
 
 func indexed(tables []*table) []*table {
@@ -71,7 +70,7 @@ func indexed(tables []*table) []*table {
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.UserAgent() == "" {
-		// Turned away before the API, by a page (API.md §2).
+		// The edge refuses the call with an HTML page (API.md §2).
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = fmt.Fprintf(w, "<html><body><h1>%s</h1></body></html>", html.EscapeString("Access denied"))
@@ -111,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, "No such route")
 }
 
-// split takes a request's subdomain and the path below the API's base.
+// split returns a request's subdomain and the path below the API's base path.
 func split(r *http.Request) (subdomain, path string, ok bool) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, BasePath+"/"); ok {
 		host := r.Host
@@ -126,8 +125,8 @@ func split(r *http.Request) (subdomain, path string, ok bool) {
 	return subdomain, path, ok
 }
 
-// match holds a path against a pattern with one "*" at most, and returns what
-// stands there.
+// match compares a path with a pattern that contains at most one "*", and returns the text in its
+// place.
 func match(pattern, path string) (id string, ok bool) {
 	before, after, _ := strings.Cut(pattern, "*")
 	if before == pattern {
@@ -154,50 +153,50 @@ func send(w http.ResponseWriter, status int, body []byte) {
 func encode(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // the example data is ours
+		panic(err) // the example data always encodes
 	}
 	return body
 }
 
-// row is a record as it goes over the wire.
+// row is a record as it is sent.
 type row map[string]any
 
 func (r row) id() int64 { return r["id"].(int64) }
 
-// is reports whether the path id, raw or public, means this row.
+// is reports whether a raw or public id is the row's.
 func (r row) is(id string) bool { return id == strconv.FormatInt(r.id(), 10) || id == r["public_id"] }
 
-// table is one resource: its paths, its rules and its rows, in the order of
-// their ids.
+// table is one resource: its paths, its rules and its rows in the order of their ids.
 type table struct {
 	list   string // such as "workspaces/*/contacts"
 	member string // such as "contacts/*"
-	// parent is the field that names the row's parent, of which list's "*" is
-	// the id; empty without one.
+	// parent is the field with the id of the row's parent, which replaces the "*" in list; empty
+	// without a parent.
 	parent  string
 	parents *table
-	// filters tells of each filter key whether a row has one of the values.
+	// filters holds, for each filter key, a function that reports whether a row matches one of the
+	// values.
 	filters map[string]func(r row, values []string) bool
-	// hidden rows are left out of lists and found by their id.
+	// hidden reports rows that lists omit but ids find.
 	hidden func(row) bool
-	// expand completes a row with a field sent only on demand.
+	// expand holds the functions for fields that are sent only on request.
 	expand map[string]func(row) any
 	rows   []row
-	// writes are what can be changed; nil is nothing.
+	// writes describes the allowed changes; nil if there are none.
 	writes *writes
-	// complete, if not nil, returns a row with what is taken from other tables.
+	// complete, if not nil, returns a row with values from other tables.
 	complete func(row) row
-	// resource is what the table was made from; nil for one that is written by hand.
+	// resource is the description that the table was made from; nil for hand-written tables.
 	resource *Resource
-	// subdomain says on which host a row lives.
+	// subdomain returns the host of a row.
 	subdomain func(row) string
 
 	byID     map[string]row // by raw and by public id
 	children map[any][]row  // by the parent's id
-	encoded  *sync.Map      // of []byte, by the raw id
+	encoded  *sync.Map      // raw id → []byte
 }
 
-// index prepares the rows for being found and sent.
+// index builds the indexes by id and by parent, and clears the encoded rows.
 func (t *table) index() {
 	t.byID, t.children, t.encoded = make(map[string]row, 2*len(t.rows)), make(map[any][]row), new(sync.Map)
 	for _, r := range t.rows {
@@ -228,7 +227,7 @@ func serveMember(w http.ResponseWriter, r *http.Request, t *table, subdomain, id
 	send(w, http.StatusOK, t.expanded(found, r.URL.Query()["expand[]"]))
 }
 
-// expanded returns the row as it is sent, with the fields asked for on top.
+// expanded returns the encoded row with the requested extra fields.
 func (t *table) expanded(r row, keys []string) []byte {
 	if len(keys) == 0 {
 		known, ok := t.encoded.Load(r.id())
@@ -289,9 +288,8 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 	send(w, http.StatusOK, slices.Concat([]byte("["), bytes.Join(out, []byte(",")), []byte("]")))
 }
 
-// hostOf returns the host on which the list below an owner lives: a team's
-// workspaces are on accounts, all else below a workspace or a contact on the
-// workspace's own.
+// hostOf returns the host of the list below an owner. A team's workspaces are on the accounts host.
+// Lists below a workspace or one of its records are on the workspace's host.
 func (t *table) hostOf(owner row) string {
 	if subdomain, ok := owner["subdomain"].(string); ok {
 		return subdomain
@@ -330,12 +328,11 @@ func ordered(rows []row, property, order string) []row {
 	return rows
 }
 
-// paged returns the page behind the row with the id, and the cursor of the one
-// behind that.
+// paged returns the page after the row with the given id, and the cursor of the next page.
 func paged(rows []row, after string) (page []row, next string) {
 	if after != "" {
 		i := slices.IndexFunc(rows, func(r row) bool { return r.is(after) })
-		rows = rows[i+1:] // an unknown cursor is the list's beginning
+		rows = rows[i+1:] // an unknown cursor starts at the beginning
 	}
 	if len(rows) <= pageSize {
 		return rows, ""
@@ -344,7 +341,7 @@ func paged(rows []row, after string) (page []row, next string) {
 	return page, strconv.FormatInt(page[pageSize-1].id(), 10)
 }
 
-// oneOf returns a filter on a plain field.
+// oneOf returns a filter for the values of a field.
 func oneOf(field string) func(row, []string) bool {
 	return func(r row, values []string) bool { return slices.Contains(values, fmt.Sprint(r[field])) }
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestStrictness holds the simulated API to the real one's rules.
-func TestStrictness(t *testing.T) {
+// TestServerFollowsAPIRules checks that the simulated API is as strict as the real one.
+func TestServerFollowsAPIRules(t *testing.T) {
 	server := httptest.NewServer(New())
 	defer server.Close()
 	get := func(path string, headers ...string) (int, string, http.Header) {
@@ -75,7 +75,7 @@ func TestStrictness(t *testing.T) {
 		}
 	}
 
-	// Pages: 20 rows, and a header while there are more.
+	// Pages have 20 rows, and a header while more follow.
 	path, rows, pages := "/sol-cursos/api/v2/workspaces/109/contacts", 0, 0
 	for after := ""; ; pages++ {
 		_, body, header := get(path + "?after=" + after)
@@ -96,8 +96,8 @@ func TestStrictness(t *testing.T) {
 	}
 }
 
-// TestPublicIDs wants them unique: they find records as raw ids do.
-func TestPublicIDs(t *testing.T) {
+// TestPublicIDsAreUnique checks that a public id finds only one record.
+func TestPublicIDsAreUnique(t *testing.T) {
 	for _, table := range example() {
 		seen := make(map[any]bool)
 		for _, r := range table.rows {

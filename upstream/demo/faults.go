@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// Faults are the shares of calls that fail, in the order in which they were given.
+// Faults holds the shares of calls that fail, in the given order.
 type Faults []fault
 
-// fault is one way to fail. Status 0 is no answer at all.
+// fault is one kind of failure. Status 0 means no response.
 type fault struct {
 	status int
 	share  float64
 }
 
-// timeout stands for no answer at all.
+// timeout is the name of a fault without a response.
 const timeout = "timeout"
 
-// ParseFaults reads faults from a text such as "429=0.1,502=0.1,timeout=0.05": a tenth of all
-// calls is answered with 429, a tenth with 502, and one in twenty never.
+// ParseFaults parses faults such as "429=0.1,502=0.1,timeout=0.05". In this example, a tenth of all
+// calls is answered with 429, a tenth with 502, and one in twenty gets no response. The error tells
+// what is wrong with the text.
 func ParseFaults(text string) (Faults, error) {
 	var faults Faults
 	sum := 0.0
@@ -53,9 +54,9 @@ func ParseFaults(text string) (Faults, error) {
 	return faults, nil
 }
 
-// Unreliable returns a handler that answers as next does after the latency, but for the calls that
-// fail: these are not carried out. Which ones fail is drawn from a fixed seed: the first call, the
-// second and so on meet the same faults each time.
+// Unreliable returns a handler that delays each call by latency and then passes it to next, except
+// for the calls that fail. Failed calls are not carried out. The failures come from a fixed seed,
+// so the nth call always meets the same fault. The handler is safe for concurrent use if next is.
 func Unreliable(next http.Handler, latency time.Duration, faults Faults) http.Handler {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time on purpose
@@ -80,7 +81,7 @@ func Unreliable(next http.Handler, latency time.Duration, faults Faults) http.Ha
 	})
 }
 
-// answer answers in the shape that ClickFunnels has for the status (API.md §4).
+// answer sends ClickFunnels' response for the status (API.md §4).
 func (f fault) answer(w http.ResponseWriter, r *http.Request) {
 	switch f.status {
 	case 0:

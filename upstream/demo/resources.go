@@ -8,17 +8,18 @@ import (
 	"strings"
 )
 
-// Resource is a resource of workspaces, as the description has it.
+// Resource is a resource of workspaces, generated from the description.
 type Resource struct {
 	Type string // such as FunnelTag
 	Kind string // such as funnel_tag
 	Path string // of its records without the id, such as funnels/tags
-	// List is the path of its first list, such as workspaces/*/funnels/tags, and Field the
-	// field of the type Parent that holds it; empty if its records come with the parent.
+	// List is the path of its first list, such as workspaces/*/funnels/tags. Field is the field of
+	// the type Parent that holds the list. Both are empty if the records are embedded in the
+	// parent.
 	List, Field, Parent string
-	// ParentKey is the key of its records that holds the parent's id.
+	// ParentKey is the key of the parent's id in its records.
 	ParentKey string
-	Body      string   // the key of its body in writes
+	Body      string   // key of the body in writes
 	Write     []string // such as CREATE
 	Filters   []string
 	Fields    []Field
@@ -29,16 +30,16 @@ type Field struct {
 	Name string
 	// Key is empty for an object whose fields are keys of the record itself.
 	Key string
-	// Type is the type in the schema, and To the type that a relation leads to.
+	// Type is the type in the schema. To is the type that a relation leads to.
 	Type, To string
 	List     bool
-	// Create and Update say whether the writes take it: REQUIRED, OPTIONAL or empty.
+	// Create and Update tell whether the write accepts the field: REQUIRED, OPTIONAL or empty.
 	Create, Update string
 	Fields         []Field // of an object
 }
 
-// Selection returns the fields of a record as a query asks for them: all that REST sends,
-// and the ids of its relations. prefix begins their aliases.
+// Selection returns a record's fields as part of a query: all fields that REST sends, and the ids
+// of its relations. prefix starts their aliases.
 func (r Resource) Selection(prefix string) string { return selection(r.Fields, prefix) }
 
 func selection(fields []Field, prefix string) string {
@@ -55,8 +56,8 @@ func selection(fields []Field, prefix string) string {
 	return b.String()
 }
 
-// Given returns the attributes that a write, create or update, takes in its input, each
-// behind a comma. All texts are "7", which also is an id and a number.
+// Given returns the attributes of a create or update input, each with a comma before it. All texts
+// are "7", which is also an id and a number.
 func (r Resource) Given(write string) string { return given(r.Fields, write) }
 
 func given(fields []Field, write string) string {
@@ -80,8 +81,8 @@ func given(fields []Field, write string) string {
 	return b.String()
 }
 
-// Example is a resource whose table is made from the description, with the raw ids of its
-// first record and of that record's parent.
+// Example is a resource whose table is made from the description. ID is the raw id of its first
+// record, and ParentID that of the record's parent.
 type Example struct {
 	Resource
 	ID, ParentID string
@@ -103,8 +104,8 @@ func (r Resource) hasTable(tables []*table) bool {
 	return slices.ContainsFunc(tables, func(t *table) bool { return t.member == r.Path+"/*" })
 }
 
-// derive makes a table for each resource that has none, from its description.
-func (r *ring) derive(tables []*table) []*table {
+// derive makes a table from the description for each resource without a hand-written one.
+func (r *fixtures) derive(tables []*table) []*table {
 	r.derived = make(map[string]*table)
 	var all []*table
 	for i := range Resources {
@@ -112,11 +113,11 @@ func (r *ring) derive(tables []*table) []*table {
 		if resource.hasTable(tables) {
 			continue
 		}
-		t := r.ofWorkspace(resource.Path, keys(resource.Filters...))
+		t := r.workspaceTable(resource.Path, keys(resource.Filters...))
 		if resource.Parent != "Workspace" {
 			above, _, _ := strings.Cut(resource.List, "/*/")
 			parents := slices.IndexFunc(tables, func(t *table) bool { return t.member == above+"/*" })
-			t = below(tables[parents], resource.ParentKey, resource.List, resource.Path, keys(resource.Filters...))
+			t = childTable(tables[parents], resource.ParentKey, resource.List, resource.Path, keys(resource.Filters...))
 		}
 		t.resource, t.writes = resource, resource.writes(t)
 		r.derived[resource.Path] = t
@@ -125,11 +126,11 @@ func (r *ring) derive(tables []*table) []*table {
 	return all
 }
 
-// derivedPerParent is how many records a parent has in a derived table.
+// derivedPerParent is the number of records of each parent in a derived table.
 const derivedPerParent = 3
 
-// fill makes records for the derived tables that have none.
-func (r *ring) fill() {
+// fillDerived adds records to the derived tables without any.
+func (r *fixtures) fillDerived() {
 	for _, resource := range Resources {
 		t := r.derived[resource.Path]
 		if t == nil || len(t.rows) > 0 {
@@ -137,16 +138,16 @@ func (r *ring) fill() {
 		}
 		for _, parent := range t.parents.rows {
 			for range derivedPerParent {
-				t.example(parent, 200_001, nil)
+				t.addExample(parent, 200_001, nil)
 			}
 		}
 	}
 }
 
-// example adds a record with values of the description's types, and some of its own.
-func (t *table) example(parent row, first int64, own row) row {
+// addExample adds a record with example values for the description's types. own overrides them.
+func (t *table) addExample(parent row, first int64, own row) row {
 	n := len(t.rows)
-	return t.add(t.next(first, int64(n)), with(with(values(t.resource.Fields, n), row{t.resource.ParentKey: parent.id()}), own))
+	return t.appendRow(t.nextRow(first, int64(n)), with(with(values(t.resource.Fields, n), row{t.resource.ParentKey: parent.id()}), own))
 }
 
 // values returns example values for fields, by their types.
@@ -168,7 +169,7 @@ func values(fields []Field, n int) row {
 func (f Field) value(n int) any {
 	switch {
 	case f.To != "" || f.Type == "ID":
-		return nil // nothing that exists could be named
+		return nil // no existing record could be named
 	case f.Fields != nil:
 		return values(f.Fields, n)
 	case f.Key == "color":
@@ -186,10 +187,10 @@ func (f Field) value(n int) any {
 	case "DateTime":
 		return at(int64(n))
 	}
-	return fmt.Sprintf("%s %d", spoken(f.Key), n+1)
+	return fmt.Sprintf("%s %d", humanized(f.Key), n+1)
 }
 
-// writes are what the description says of changes; nil if it has none.
+// writes returns the writes of the description; nil if there are none.
 func (r Resource) writes(t *table) *writes {
 	if len(r.Write) == 0 {
 		return nil
@@ -222,7 +223,7 @@ func (r Resource) writes(t *table) *writes {
 	return w
 }
 
-// wholeNumbers makes ids of numbers that JSON has as floating-point ones.
+// wholeNumbers converts ids from JSON's floating-point numbers to integers.
 func wholeNumbers(r row, _ map[string]any) string {
 	for key, value := range maps.Clone(r) {
 		if n, ok := value.(float64); ok && strings.HasSuffix(key, "_id") {

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// TestFilters checks that the tables that are written by hand take the filters of the
-// description.
-func TestFilters(t *testing.T) {
+// TestTablesAcceptDeclaredFilters checks that each table accepts the filters of the description.
+func TestTablesAcceptDeclaredFilters(t *testing.T) {
 	for _, r := range Resources {
 		i := slices.IndexFunc(example(), func(t *table) bool { return t.member == r.Path+"/*" })
 		if i < 0 {

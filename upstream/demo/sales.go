@@ -7,17 +7,17 @@ import (
 
 var stageNames = []string{"New", "Talking", "Won"}
 
-// sales is what could be sold.
+// sales holds the tables of pipelines and opportunities.
 type sales struct{ pipelines, stages, opportunities *table }
 
 func (s sales) tables() []*table { return []*table{s.stages, s.pipelines, s.opportunities} }
 
-func (r *ring) newSales() sales {
+func (r *fixtures) newSales() sales {
 	s := sales{
-		pipelines:     r.ofWorkspace("sales/pipelines", keys("id")),
-		opportunities: r.ofWorkspace("sales/opportunities", keys("id", "pipelines_stage_id", "primary_contact_id", "assignee_id")),
+		pipelines:     r.workspaceTable("sales/pipelines", keys("id")),
+		opportunities: r.workspaceTable("sales/opportunities", keys("id", "pipelines_stage_id", "primary_contact_id", "assignee_id")),
 	}
-	s.stages = below(s.pipelines, "pipeline_id", "sales/pipelines/*/stages", "sales/pipelines/stages", keys("id"))
+	s.stages = childTable(s.pipelines, "pipeline_id", "sales/pipelines/*/stages", "sales/pipelines/stages", keys("id"))
 	s.pipelines.complete = func(pipeline row) row {
 		stages := []row{}
 		for _, stage := range s.stages.children[pipeline.id()] {
@@ -39,25 +39,26 @@ func (r *ring) newSales() sales {
 	return s
 }
 
-// addPipeline makes a workspace's pipeline, and returns its stages.
-func (r *ring) addPipeline(workspace row) []row {
-	pipeline := r.pipelines.add(r.pipelines.next(90_001, 140), row{"workspace_id": workspace.id(), "name": "Coaching", "total_value": 0})
+// addPipeline adds a workspace's pipeline and returns its stages.
+func (r *fixtures) addPipeline(workspace row) []row {
+	pipeline := r.pipelines.appendRow(r.pipelines.nextRow(90_001, 140), row{"workspace_id": workspace.id(), "name": "Coaching", "total_value": 0})
 	all := make([]row, len(stageNames))
 	for i, name := range stageNames {
-		all[i] = r.stages.add(r.stages.next(90_501, 141), row{
+		all[i] = r.stages.appendRow(r.stages.nextRow(90_501, 141), row{
 			"workspace_id": workspace.id(), "pipeline_id": pipeline.id(), "name": name, "sort_order": i, "close_probability": 50 * i, "opportunity_ids": []int64{}, "total_value": 0, "weighted_value": 0,
 		})
 	}
 	return all
 }
 
-func (r *ring) addOpportunity(workspace, contact row, stages []row, i int) {
+// addOpportunity adds an opportunity with a note for a contact.
+func (r *fixtures) addOpportunity(workspace, contact row, stages []row, i int) {
 	stage := stages[i%len(stages)]
 	pipeline := r.pipelines.rows[len(r.pipelines.rows)-1]
-	o := r.opportunities.next(91_001, int64(400+i))
+	o := r.opportunities.nextRow(91_001, int64(400+i))
 	stage["opportunity_ids"] = append(stage["opportunity_ids"].([]int64), o.id())
-	r.derived["sales/opportunities/notes"].example(o, 92_001, row{"content": "Call on Monday"})
-	r.opportunities.add(o, row{
+	r.derived["sales/opportunities/notes"].addExample(o, 92_001, row{"content": "Call on Monday"})
+	r.opportunities.appendRow(o, row{
 		"workspace_id": workspace.id(), "name": fmt.Sprintf("Coaching for %s", contact["first_name"]), "pipeline_id": nil, "pipelines_stage_id": stage.id(),
 		"primary_contact_id": contact.id(), "value": fmt.Sprintf("%d.0", 100*(1+i%5)), "closed_at": nil, "assignee_id": nil, "sort_order": i,
 		"pipeline": only(pipeline, "id", "public_id", "name"), "pipelines_stage": only(stage, "id", "public_id", "name"),

@@ -13,7 +13,7 @@ var (
 	orderTagNames   = []string{"Gift", "Call back"}
 )
 
-// shop is what is sold, and what was bought.
+// shop holds the tables of products and orders.
 type shop struct {
 	products, variants, prices, collections, productTags         *table
 	orders, invoices, workspaceInvoices, transactions, orderTags *table
@@ -27,54 +27,54 @@ func (s shop) tables() []*table {
 	}
 }
 
-func (r *ring) newShop() shop {
+func (r *fixtures) newShop() shop {
 	s := shop{
-		products:    r.ofWorkspace("products", keys("id", "visible_in_store", "visible_in_customer_center", "archived")),
-		collections: r.ofWorkspace("products/collections", keys("id", "visible_in_store", "archived")),
-		productTags: r.ofWorkspace("products/tags", keys("id")),
-		orders:      r.ofWorkspace("orders", keys("id", "contact_id", "order_type", "live_mode")),
-		orderTags:   r.ofWorkspace("orders/tags", nil),
+		products:    r.workspaceTable("products", keys("id", "visible_in_store", "visible_in_customer_center", "archived")),
+		collections: r.workspaceTable("products/collections", keys("id", "visible_in_store", "archived")),
+		productTags: r.workspaceTable("products/tags", keys("id")),
+		orders:      r.workspaceTable("orders", keys("id", "contact_id", "order_type", "live_mode")),
+		orderTags:   r.workspaceTable("orders/tags", nil),
 	}
-	s.variants = below(s.products, "product_id", "products/*/variants", "products/variants", keys("id", "visible", "archived", "fulfillment_required"))
-	s.prices = below(s.products, "product_id", "products/*/prices", "products/prices", keys("id", "variant_id", "visible", "archived")).without("product_id")
+	s.variants = childTable(s.products, "product_id", "products/*/variants", "products/variants", keys("id", "visible", "archived", "fulfillment_required"))
+	s.prices = childTable(s.products, "product_id", "products/*/prices", "products/prices", keys("id", "variant_id", "visible", "archived")).omitting("product_id")
 	s.orders.complete = func(order row) row {
 		return with(maps.Clone(order), row{"contact": r.contactOf(order), "workspace": r.workspaceOf(order)})
 	}
-	s.invoices = below(s.orders, "order_id", "orders/*/invoices", "orders/invoices", keys("id", "status", "invoice_type", "invoice_number", "external_id"))
+	s.invoices = childTable(s.orders, "order_id", "orders/*/invoices", "orders/invoices", keys("id", "status", "invoice_type", "invoice_number", "external_id"))
 	s.invoices.complete = func(invoice row) row {
 		order, _ := s.orders.find(fmt.Sprint(invoice["order_id"]))
 		invoice = with(maps.Clone(invoice), row{"order": with(only(order, orderInInvoice...), row{"contact": r.contactOf(order)})})
 		delete(invoice, "workspace_id")
 		return invoice
 	}
-	s.workspaceInvoices = r.ofWorkspace("orders/invoices", s.invoices.filters)
+	s.workspaceInvoices = r.workspaceTable("orders/invoices", s.invoices.filters)
 	s.workspaceInvoices.member, s.workspaceInvoices.complete = "", s.invoices.complete
-	s.transactions = below(s.orders, "order_id", "orders/*/transactions", "orders/transactions", nil)
-	s.appliedOrderTags = below(s.orders, "order_id", "orders/*/applied_tags", "orders/applied_tags", nil)
+	s.transactions = childTable(s.orders, "order_id", "orders/*/transactions", "orders/transactions", nil)
+	s.appliedOrderTags = childTable(s.orders, "order_id", "orders/*/applied_tags", "orders/applied_tags", nil)
 	return s
 }
 
-func (r *ring) contactOf(order row) row {
+func (r *fixtures) contactOf(order row) row {
 	contact, _ := r.contacts.find(fmt.Sprint(order["contact_id"]))
 	return contact
 }
 
-func (r *ring) workspaceOf(record row) row {
+func (r *fixtures) workspaceOf(record row) row {
 	workspace, _ := r.workspaces.find(fmt.Sprint(record["workspace_id"]))
 	return workspace
 }
 
-// goods is a product with what it is sold by.
+// goods is a product with its variant and price.
 type goods struct{ product, variant, price row }
 
-// addGoods makes what a workspace sells, and returns it. One has more than a page.
-func (r *ring) addGoods(workspace row) []goods {
+// addGoods adds a workspace's products and returns them. One workspace has more than a page.
+func (r *fixtures) addGoods(workspace row) []goods {
 	tags := make([]row, len(productTagNames))
 	for i, name := range productTagNames {
-		tags[i] = r.productTags.add(r.productTags.next(77_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
+		tags[i] = r.productTags.appendRow(r.productTags.nextRow(77_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
 	}
 	for i, name := range orderTagNames {
-		r.orderTags.add(r.orderTags.next(95_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
+		r.orderTags.appendRow(r.orderTags.nextRow(95_001, int64(80+i)), row{"workspace_id": workspace.id(), "name": name, "color": tagColors[i]})
 	}
 	n := len(productNames)
 	if workspace["subdomain"] == "acme-podcast" {
@@ -82,12 +82,12 @@ func (r *ring) addGoods(workspace row) []goods {
 	}
 	images := make([]row, 2)
 	for i := range images {
-		images[i] = r.derived["images"].example(workspace, 78_501, row{"url": fmt.Sprintf("https://%s.example.com/images/%d.png", workspace["subdomain"], i+1), "alt_text": productNames[i]})
+		images[i] = r.derived["images"].addExample(workspace, 78_501, row{"url": fmt.Sprintf("https://%s.example.com/images/%d.png", workspace["subdomain"], i+1), "alt_text": productNames[i]})
 	}
 	all := make([]goods, n)
 	products := make([]row, n)
 	for i := range n {
-		product := r.products.add(r.products.next(70_001, int64(90+i)), row{
+		product := r.products.appendRow(r.products.nextRow(70_001, int64(90+i)), row{
 			"workspace_id": workspace.id(), "name": productNames[i%len(productNames)], "current_path": nil, "archived": i%7 == 3, "visible_in_store": i%3 != 2,
 			"visible_in_customer_center": true, "image_id": images[i%2].id(), "seo_title": nil, "seo_description": nil, "seo_image_id": nil, "commissionable": i%2 == 0,
 			"image_ids": ids(images[i%2:]), "tag_ids": ids(tags[:i%3]), "redirect_funnel_id": nil, "cancellation_funnel_url": nil,
@@ -104,7 +104,7 @@ func (r *ring) addGoods(workspace row) []goods {
 		products[i], all[i] = product, goods{product, variants[0], prices[0]}
 	}
 	for i, name := range []string{"Learning", "Everything"} {
-		r.collections.add(r.collections.next(76_001, int64(110+i)), row{
+		r.collections.appendRow(r.collections.nextRow(76_001, int64(110+i)), row{
 			"workspace_id": workspace.id(), "name": name, "description": nil, "collection_type": "manual", "product_ids": ids(products[:2+i*(n-2)]),
 			"sort_method": []string{"manually", "by_magic"}[i], "archived": false, "image_id": nil, "visible_in_store": i == 0, "current_path": nil,
 			"seo_title": nil, "seo_description": nil, "seo_indexable": nil, "social_image_id": nil,
@@ -113,9 +113,9 @@ func (r *ring) addGoods(workspace row) []goods {
 	return all
 }
 
-func (r *ring) addVariant(product row, i, v int) row {
+func (r *fixtures) addVariant(product row, i, v int) row {
 	kind := []string{"digital", "physical"}[i%2]
-	return r.variants.add(r.variants.next(72_001, int64(91+i)), row{
+	return r.variants.appendRow(r.variants.nextRow(72_001, int64(91+i)), row{
 		"product_id": product.id(), "name": variantNames[v], "description": nil, "sku": fmt.Sprintf("P%d-%d", i, v), "product_type": kind,
 		"properties_value_ids": []any{nil}, "out_of_stock_sales": nil, "weight": "22.0", "weight_unit": "lb", "height": "1.5", "width": nil, "length": nil,
 		"dimensions_unit": "inches", "quantity": 10 * i, "tag_ids": []int64{}, "tax_category_id": nil, "asset_ids": []int64{}, "taxable": nil,
@@ -125,9 +125,9 @@ func (r *ring) addVariant(product row, i, v int) row {
 	})
 }
 
-func (r *ring) addPrice(product, variant row, i, v int) row {
+func (r *fixtures) addPrice(product, variant row, i, v int) row {
 	kind := []string{"one_time", "subscription"}[i%2]
-	price := r.prices.add(r.prices.next(74_001, int64(92+i)), row{
+	price := r.prices.appendRow(r.prices.nextRow(74_001, int64(92+i)), row{
 		"product_id": product.id(), "variant_id": variant.id(), "name": kind, "amount": fmt.Sprintf("%d.00", 27+10*(i%9)+5*v), "cost": "0.00", "currency": "USD",
 		"trial_amount": "0.00", "self_cancel": true, "self_upgrade": true, "self_downgrade": true, "self_reactivate": true, "payment_type": kind, "visible": true, "archived": false,
 	})
@@ -138,16 +138,16 @@ func (r *ring) addPrice(product, variant row, i, v int) row {
 	return price
 }
 
-// addOrder makes what a contact has ordered on a page, with what was paid for it.
-func (r *ring) addOrder(workspace, contact, page row, all []goods, i int) {
+// addOrder adds a contact's order from a page, with its payments.
+func (r *fixtures) addOrder(workspace, contact, page row, all []goods, i int) {
 	id, sold, hours := int64(50_001+len(r.orders.rows)), all[i%len(all)], int64(210+i)
 	tags := []int64{}
 	if i%2 == 0 {
 		tag := r.orderTags.rows[len(r.orderTags.rows)-len(orderTagNames)+i%4/2]
 		tags = append(tags, tag.id())
-		r.appliedOrderTags.add(r.appliedOrderTags.next(96_001, hours+1), row{"order_id": id, "tag_id": tag.id()})
+		r.appliedOrderTags.appendRow(r.appliedOrderTags.nextRow(96_001, hours+1), row{"order_id": id, "tag_id": tag.id()})
 	}
-	order := r.orders.add(record(id, hours), row{
+	order := r.orders.appendRow(record(id, hours), row{
 		"order_number": strconv.FormatInt(800_000+id, 10), "workspace_id": workspace.id(), "contact_id": contact.id(), "live_mode": i%5 != 0,
 		"total_amount": sold.price["amount"], "tax_amount": "0.00", "currency": []string{"USD", "usd", "EUR"}[i%3], "page_id": page.id(), "page_name": page["name"],
 		"order_page": only(page, "id", "public_id", "name"), "funnel_name": page["funnel"].(row)["name"], "notes": nil, "in_trial": false,
@@ -179,7 +179,7 @@ func (r *ring) addOrder(workspace, contact, page row, all []goods, i int) {
 	}
 }
 
-// orderInInvoice are the keys of an order that its invoices carry.
+// orderInInvoice lists the keys of an order that are embedded in its invoices.
 var orderInInvoice = []string{
 	"id", "public_id", "order_number", "total_amount", "origination_channel_id", "origination_channel_type", "origination_channel_name", "notes", "live_mode", "in_trial",
 	"billing_status", "service_status", "order_type", "next_charge_at", "trial_end_at", "tag_ids", "activated_at", "canceled_at", "canceled_by", "cancel_reason",
@@ -189,14 +189,14 @@ var orderInInvoice = []string{
 	"billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code",
 }
 
-// addInvoice makes an order's nth invoice, and what was paid for it.
-func (r *ring) addInvoice(order row, sold goods, i, n int) {
+// addInvoice adds an order's nth invoice with its payment.
+func (r *fixtures) addInvoice(order row, sold goods, i, n int) {
 	hours, amount, status := int64(211+i+700*n), sold.price["amount"], order["billing_status"]
 	kind := []string{"one_time", "initial", "renewal"}[i%2+n]
 	if i%6 == 4 {
-		kind = "goodwill" // newer than any description
+		kind = "goodwill" // unknown to the description
 	}
-	invoice := r.invoices.next(100_001, hours)
+	invoice := r.invoices.nextRow(100_001, hours)
 	line := row{
 		"id": invoice.id() + 100_000, "public_id": publicID(invoice.id() + 100_000), "invoice_id": invoice.id(), "payment_type": sold.price["payment_type"],
 		"description": sold.product["name"], "quantity": 1, "fulfillment_status": "unfulfilled", "amount": amount, "discount_amount": "0.00",
@@ -207,7 +207,7 @@ func (r *ring) addInvoice(order row, sold goods, i, n int) {
 	for _, tax := range []string{"state", "county", "city", "district", "country"} {
 		with(line, row{tax + "_tax_amount": "0.00", tax + "_tax_rate": "0.0", tax + "_tax_jurisdiction": nil})
 	}
-	r.invoices.add(invoice, row{
+	r.invoices.appendRow(invoice, row{
 		"order_id": order.id(), "workspace_id": order["workspace_id"], "status": status, "due_amount": "0.00", "total_amount": amount, "subtotal_amount": amount,
 		"tax_amount": "0.00", "shipping_amount": "0.00", "discount_amount": "0.00", "currency": "USD", "issued_at": at(hours), "due_at": at(hours + 24), "paid_at": at(hours + 1),
 		"invoice_type": kind, "invoice_number": strconv.FormatInt(invoice.id(), 10), "fulfillment_status": "not_applicable", "external_id": nil,
@@ -217,7 +217,7 @@ func (r *ring) addInvoice(order row, sold goods, i, n int) {
 	if status == "unpaid" {
 		return
 	}
-	r.transactions.add(r.transactions.next(120_001, hours+1), with(nulls(
+	r.transactions.appendRow(r.transactions.nextRow(120_001, hours+1), with(nulls(
 		"reason", "adjusted_transaction_id", "billing_payment_instruction_id", "billing_payment_instruction_type", "arn", "rebill_number"), row{
 		"order_id": order.id(), "status": "completed", "external_type": "sale", "external_id": fmt.Sprintf("%032x", invoice.id()), "amount": amount, "currency": "USD",
 		"result": "approved", "is_rebill": n > 0,

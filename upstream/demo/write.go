@@ -11,37 +11,35 @@ import (
 	"time"
 )
 
-// writes are what can be changed of a table, by the rules of API.md §§4, 5 and 8.
+// writes describes the allowed changes of a table, by the rules of API.md §§4, 5 and 8.
 type writes struct {
 	// key wraps the attributes in a body.
 	key string
-	// attributes are those that are taken; others are passed over.
+	// attributes lists the accepted attributes. Others are ignored.
 	attributes []string
-	// apart are those that changed sets itself.
-	apart []string
-	// required ones must not be blank, and unique is one that no other row of the
-	// parent may have.
+	// applied lists the attributes that changed sets itself.
+	applied []string
+	// required lists the attributes that must not be blank. unique is the attribute that must be
+	// unique within the parent.
 	required []string
 	unique   string
-	// make returns a new row of a parent, without attributes; nil where there can be
-	// none.
+	// make returns a new row of a parent without attributes; nil if rows cannot be created.
 	make func(id int64, parent row) row
-	// changed completes a row whose attributes have been set. It returns why it is not
-	// accepted.
+	// changed completes a row after its attributes are set. It returns a message if the change is
+	// refused.
 	changed func(r row, attributes map[string]any) (refusal string)
-	// destroy deletes a row; nil where that cannot be done.
+	// destroy deletes a row; nil if rows cannot be deleted.
 	destroy func(row)
-	// actions are what else a path below the row does, by its last segment and method.
+	// actions holds other operations, keyed by method and last path segment.
 	actions map[string]func(row)
 }
 
-// maxBody bounds a body.
+// maxBody bounds a request body, in bytes.
 const maxBody = 1 << 20
 
-// serveWrite answers a call that changes something. It reports false if there is no such
-// route.
+// serveWrite answers a call that is not a GET. It returns false if there is no such route.
 func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, path string) bool {
-	s.own()
+	s.copyOnWrite()
 	for _, t := range s.tables {
 		if t.writes == nil {
 			continue
@@ -79,14 +77,14 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 	return false
 }
 
-// own gives the server data of its own, which it may change. s.mu is held.
-func (s *Server) own() {
-	if !s.owns {
-		s.tables, s.owns = indexed(exampleData(s.contacts)), true
+// copyOnWrite gives the server its own copy of the tables before the first write. s.mu is held.
+func (s *Server) copyOnWrite() {
+	if !s.ownsTables {
+		s.tables, s.ownsTables = indexed(exampleData(s.contacts)), true
 	}
 }
 
-// read reads the attributes of a body, and answers itself if it cannot.
+// read returns the attributes of a body. On failure it sends the response and returns false.
 func (t *table) read(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var body map[string]any
@@ -114,7 +112,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdom
 		return
 	}
 	if upsert {
-		maps.DeleteFunc(given, func(_ string, value any) bool { // it never clears
+		maps.DeleteFunc(given, func(_ string, value any) bool { // upserts never clear attributes
 			list, isList := value.([]any)
 			return value == nil || isList && len(list) == 0
 		})
@@ -145,25 +143,24 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdom
 	}
 }
 
-// set sets the attributes of a row, which is put into the table if it is new, and answers
-// with it.
+// set sets the attributes of a row, adds the row to the table if it is new, and sends it.
 func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given map[string]any, status int) {
 	changed := maps.Clone(r)
 	for key, value := range given {
-		if !slices.Contains(t.writes.apart, key) {
+		if !slices.Contains(t.writes.applied, key) {
 			changed[key] = value
 		}
 	}
 	var refusals []string
 	for _, key := range t.writes.required {
 		if text, _ := changed[key].(string); strings.TrimSpace(text) == "" && changed[key] == nil || changed[key] == "" {
-			refusals = append(refusals, spoken(key)+" can't be blank")
+			refusals = append(refusals, humanized(key)+" can't be blank")
 		}
 	}
 	if key := t.writes.unique; key != "" && changed[key] != nil && slices.ContainsFunc(t.children[parent], func(other row) bool {
 		return other.id() != r.id() && other[key] == changed[key] && other["deleted_at"] == nil
 	}) {
-		refusals = append(refusals, spoken(key)+" has already been taken")
+		refusals = append(refusals, humanized(key)+" has already been taken")
 	}
 	if t.writes.changed != nil {
 		if refusal := t.writes.changed(changed, given); refusal != "" {
@@ -198,14 +195,14 @@ func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, do f
 
 func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// spoken is an attribute as messages begin with it.
-func spoken(key string) string {
+// humanized returns an attribute's name as it starts a message.
+func humanized(key string) string {
 	words := strings.ReplaceAll(key, "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
-// writable says what can be changed of the example data.
-func writable(teams, workspaces, tags, applied, contacts *table) {
+// addWrites sets the writes of the hand-written tables.
+func addWrites(teams, workspaces, tags, applied, contacts *table) {
 	teams.writes = &writes{key: "team", attributes: []string{"name", "time_zone", "locale"}, required: []string{"name"}}
 	workspaces.writes = &writes{key: "workspace", attributes: []string{"name", "subdomain"}, required: []string{"name", "subdomain"}}
 	tags.writes = &writes{
@@ -222,13 +219,13 @@ func writable(teams, workspaces, tags, applied, contacts *table) {
 		},
 	}
 	contacts.writes = &writes{
-		key: "contact", unique: "email_address", apart: []string{"tag_ids", "custom_attributes"},
+		key: "contact", unique: "email_address", applied: []string{"tag_ids", "custom_attributes"},
 		attributes: []string{
 			"email_address", "first_name", "last_name", "phone_number", "time_zone", "fb_url", "twitter_url", "instagram_url",
 			"linkedin_url", "website_url", "tag_ids", "custom_attributes",
 		},
 		make: func(id int64, workspace row) row {
-			r := person(id, workspace.id(), 0)
+			r := newContact(id, workspace.id(), 0)
 			for key := range r {
 				if slices.Contains([]string{"email_address", "first_name", "last_name", "phone_number", "time_zone", "linkedin_url", "last_notification_email_sent_at"}, key) {
 					r[key] = nil
@@ -269,8 +266,8 @@ func writable(teams, workspaces, tags, applied, contacts *table) {
 	}
 }
 
-// setContact completes a contact: its tags, which are overwritten (API.md §8, trap 15),
-// and its custom attributes, which are merged.
+// setContact completes a contact. Tags are overwritten (API.md §8, trap 15); custom attributes are
+// merged.
 func setContact(r row, given map[string]any, tags, applied *table) string {
 	if free, ok := given["custom_attributes"].(map[string]any); ok {
 		merged := row{}
@@ -318,7 +315,7 @@ func untag(contact row, tag int64) {
 	contact["tags"] = slices.DeleteFunc(slices.Clone(contact["tags"].([]row)), func(t row) bool { return t["id"] == tag })
 }
 
-// idText is an id as a body has it.
+// idText returns an id from a body as text.
 func idText(id any) string {
 	if n, ok := id.(float64); ok {
 		return fmt.Sprintf("%.0f", n)
@@ -326,7 +323,7 @@ func idText(id any) string {
 	return fmt.Sprint(id)
 }
 
-// underscored is what becomes of a custom attribute's key.
+// underscored returns the stored form of a custom attribute's key.
 func underscored(key string) string {
 	var b strings.Builder
 	for i, c := range key {

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// script is a [http.RoundTripper] that does for each host what is written, a step for
-// each call, and the last step from then on.
+// script is a [http.RoundTripper] that plays scripted steps for each host, one for each call. The
+// last step repeats.
 type script struct {
 	mu    sync.Mutex
 	steps map[string][]step
@@ -26,14 +26,14 @@ type script struct {
 	sent  []string
 }
 
-// step is what a call comes to.
+// step is the scripted result of a call.
 type step struct {
 	status     int
 	retryAfter string
 	body       string
 	takes      time.Duration
 	err        error
-	// unconnected says that the error is from before there was a connection.
+	// unconnected reports that the error occurs before there is a connection.
 	unconnected bool
 }
 
@@ -75,13 +75,13 @@ const (
 )
 
 var (
-	good    = step{status: 200, body: teamJSON}
-	broken  = step{err: io.ErrUnexpectedEOF}
-	refusal = step{err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, unconnected: true}
+	good             = step{status: 200, body: teamJSON}
+	brokenConnection = step{err: io.ErrUnexpectedEOF}
+	dialError        = step{err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, unconnected: true}
 )
 
-// play returns a client for whose accounts host the steps are written.
-func play(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
+// scriptedClient returns a client with the given steps for the accounts host.
+func scriptedClient(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
 	t.Helper()
 	s := &script{steps: map[string][]step{"accounts.myclickfunnels.com": steps}, calls: make(map[string][]time.Time)}
 	cfg.Transport = s
@@ -92,7 +92,7 @@ func play(t *testing.T, cfg Config, steps ...step) (*Client, *script) {
 	return c.WithToken("secret"), s
 }
 
-func times[T any](n int, v T) []T {
+func repeat[T any](n int, v T) []T {
 	all := make([]T, n)
 	for i := range all {
 		all[i] = v
@@ -100,9 +100,8 @@ func times[T any](n int, v T) []T {
 	return all
 }
 
-// TestReadsAreRepeated has reads fail in every way: what may go better another time is
-// tried again, and nothing else.
-func TestReadsAreRepeated(t *testing.T) {
+// TestReadsAreRetried fails reads in many ways. Only failures that may pass are retried.
+func TestReadsAreRetried(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		steps []step
@@ -115,17 +114,17 @@ func TestReadsAreRepeated(t *testing.T) {
 		{"429 with seconds", []step{{status: 429, retryAfter: "3"}, good}, 2, "", 3 * time.Second, 3 * time.Second},
 		{"429 with a date", []step{{status: 429, retryAfter: "Sat, 01 Jan 2000 00:00:09 GMT"}, good}, 2, "", 9 * time.Second, 9 * time.Second},
 		{"429 with seconds in the body", []step{{status: 429, body: `{"error":"Too many","retry_after":2}`}, good}, 2, "", 2 * time.Second, 2 * time.Second},
-		{"429 for longer than anybody waits", []step{{status: 429, retryAfter: "61"}, good}, 1, RateLimited, 0, 0},
-		{"502 with a page", []step{{status: 502, body: badGateway}, good}, 2, "", 0, 50 * time.Millisecond},
+		{"429 beyond the deadline", []step{{status: 429, retryAfter: "61"}, good}, 1, RateLimited, 0, 0},
+		{"502 with an HTML page", []step{{status: 502, body: badGateway}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"503", []step{{status: 503}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"504", []step{{status: 504}, good}, 2, "", 0, 50 * time.Millisecond},
-		{"breaks off", []step{broken, good}, 2, "", 0, 50 * time.Millisecond},
-		{"no connection", []step{refusal, good}, 2, "", 0, 50 * time.Millisecond},
+		{"connection breaks", []step{brokenConnection, good}, 2, "", 0, 50 * time.Millisecond},
+		{"no connection", []step{dialError, good}, 2, "", 0, 50 * time.Millisecond},
 		{"hangs once", []step{{takes: time.Hour}, good}, 2, "", 4 * time.Second, 4*time.Second + 50*time.Millisecond},
 		{"hangs", []step{{takes: time.Hour}}, 3, Timeout, 12 * time.Second, 13 * time.Second},
 		{"always 429", []step{{status: 429}}, 8, RateLimited, 0, 5 * time.Second},
 		{"always 502", []step{{status: 502}}, 8, Unavailable, 0, 5 * time.Second},
-		{"seven of eight", append(times(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
+		{"seven failures, then success", append(repeat(7, step{status: 502}), good), 8, "", 0, 5 * time.Second},
 		{"500", []step{{status: 500}, good}, 2, "", 0, 50 * time.Millisecond},
 		{"always 500", []step{{status: 500}}, 3, Unavailable, 0, 150 * time.Millisecond},
 		{"408", []step{{status: 408}, good}, 2, "", 0, 50 * time.Millisecond},
@@ -141,18 +140,18 @@ func TestReadsAreRepeated(t *testing.T) {
 		{"401", []step{{status: 401}, good}, 1, Unauthenticated, 0, 0},
 		{"404", []step{{status: 404}, good}, 1, NotFound, 0, 0},
 		{"200 with broken JSON", []step{{status: 200, body: `{"id":`}, good}, 2, "", 0, 0},
-		{"200 with a page", []step{{status: 200, body: badGateway}, good}, 2, "", 0, 0},
+		{"200 with an HTML page", []step{{status: 200, body: badGateway}, good}, 2, "", 0, 0},
 		{"200 with another shape", []step{{status: 200, body: `[]`}, good}, 2, "", 0, 0},
 		{"200 without a record", []step{{status: 200, body: `{"error":"maintenance"}`}, good}, 2, "", 0, 0},
 		{"200 without a body", []step{{status: 200}, good}, 2, "", 0, 0},
-		{"always 200 with a page", []step{{status: 200, body: badGateway}}, 2, Unavailable, 0, 0},
-		{"200 with a page, then 502", []step{{status: 200, body: badGateway}, {status: 502}, good}, 3, "", 0, 50 * time.Millisecond},
-		{"a certificate that cannot be trusted", []step{{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, good}, 1, Unavailable, 0, 0},
-		{"503 after its budget of 20 s", []step{{status: 503, takes: 3900 * time.Millisecond}}, 3, Unavailable, 11 * time.Second, 13 * time.Second},
+		{"always 200 with an HTML page", []step{{status: 200, body: badGateway}}, 2, Unavailable, 0, 0},
+		{"200 with an HTML page, then 502", []step{{status: 200, body: badGateway}, {status: 502}, good}, 3, "", 0, 50 * time.Millisecond},
+		{"untrusted certificate", []step{{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, good}, 1, Unavailable, 0, 0},
+		{"slow 503", []step{{status: 503, takes: 3900 * time.Millisecond}}, 3, Unavailable, 11 * time.Second, 13 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, s := play(t, Config{CallTimeout: 4 * time.Second}, test.steps...)
+				c, s := scriptedClient(t, Config{CallTimeout: 4 * time.Second}, test.steps...)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				began := time.Now()
@@ -165,17 +164,17 @@ func TestReadsAreRepeated(t *testing.T) {
 					t.Errorf("error %v, want %q", err, test.code)
 				}
 				if took < test.least || took > test.most {
-					t.Errorf("it took %s, want %s to %s", took, test.least, test.most)
+					t.Errorf("duration %s, want %s to %s", took, test.least, test.most)
 				}
 			})
 		})
 	}
 }
 
-// TestVeryLongFailures has a read fail after 20 s: once more is enough.
-func TestVeryLongFailures(t *testing.T) {
+// TestVerySlowFailureIsRetriedOnce fails a read after 20 s.
+func TestVerySlowFailureIsRetriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 503, takes: 20 * time.Second})
+		c, s := scriptedClient(t, Config{}, step{status: 503, takes: 20 * time.Second})
 		if _, err := c.Team(t.Context(), "1"); !errors.Is(err, Unavailable) {
 			t.Error(err)
 		}
@@ -185,26 +184,25 @@ func TestVeryLongFailures(t *testing.T) {
 	})
 }
 
-// TestWritesAreRepeatedSafely has creates and upserts fail in every way: a create is
-// sent again only if it has certainly not been carried out, and where nobody can know,
-// the error says so.
-func TestWritesAreRepeatedSafely(t *testing.T) {
+// TestWritesAreRetriedOnlyWhenSafe fails creates and upserts in many ways. A create is retried only
+// if it has certainly not been carried out. If the outcome is unknown, the error says so.
+func TestWritesAreRetriedOnlyWhenSafe(t *testing.T) {
 	created := step{status: 201, body: contactJSON}
 	for _, test := range []struct {
 		name             string
 		steps            []step
-		creates, upserts int // calls
+		creates, upserts int // number of calls
 		code             Code
 		unknown          bool
-		upserted         bool // although the create fails
+		upserted         bool // succeeds although the create fails
 	}{
-		{"at once", []step{created}, 1, 1, "", false, true},
+		{"success", []step{created}, 1, 1, "", false, true},
 		{"429", []step{{status: 429}, created}, 2, 2, "", false, true},
-		{"no connection", []step{refusal, created}, 2, 2, "", false, true},
+		{"no connection", []step{dialError, created}, 2, 2, "", false, true},
 		{"502", []step{{status: 502}, created}, 1, 2, Unavailable, true, true},
 		{"503", []step{{status: 503}, created}, 1, 2, Unavailable, true, true},
 		{"504", []step{{status: 504}, created}, 1, 2, Timeout, true, true},
-		{"breaks off", []step{broken, created}, 1, 2, Unavailable, true, true},
+		{"connection breaks", []step{brokenConnection, created}, 1, 2, Unavailable, true, true},
 		{"hangs", []step{{takes: time.Hour}, created}, 1, 2, Timeout, true, true},
 		{"500", []step{{status: 500}, created}, 1, 2, Unavailable, true, true},
 		{"408", []step{{status: 408}, created}, 1, 2, Timeout, true, true},
@@ -213,14 +211,14 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 		{"501", []step{{status: 501}, created}, 1, 1, Unavailable, true, false},
 		{"422", []step{{status: 422, body: `{"error":"Request unprocessable: no"}`}, created}, 1, 1, BadUserInput, false, false},
 		{"429, then 502", []step{{status: 429}, {status: 502}, created}, 2, 3, Unavailable, true, true},
-		{"carried out, and cannot be read", []step{{status: 201, body: `{`}, created}, 1, 1, Unavailable, true, false},
-		{"never a connection", []step{refusal}, 8, 8, Unavailable, false, false},
+		{"unreadable response", []step{{status: 201, body: `{`}, created}, 1, 1, Unavailable, true, false},
+		{"always no connection", []step{dialError}, 8, 8, Unavailable, false, false},
 		{"always 429", []step{{status: 429}}, 8, 8, RateLimited, false, false},
 	} {
 		for _, upsert := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.name, ", upsert ", upsert), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					c, s := play(t, Config{CallTimeout: 4 * time.Second})
+					c, s := scriptedClient(t, Config{CallTimeout: 4 * time.Second})
 					s.steps["acme.myclickfunnels.com"] = test.steps
 					place := Place{WorkspaceID: "101", Subdomain: "acme"}
 					var row *Contact
@@ -256,12 +254,12 @@ func TestWritesAreRepeatedSafely(t *testing.T) {
 	}
 }
 
-// TestOutageIsNotMultiplied has everything fail for a while: calls are repeated for a
-// share of all only, and then the host is left alone but for a probe now and then.
-// Other hosts are not touched, and when it is back it is noticed.
-func TestOutageIsNotMultiplied(t *testing.T) {
+// TestOutageIsNotAmplified fails all calls for a while. Retries stay within their budget, and then
+// the open breaker allows only occasional probes. Other hosts are unaffected, and recovery is
+// noticed.
+func TestOutageIsNotAmplified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, good)
+		c, s := scriptedClient(t, Config{}, good)
 		s.steps["dead.myclickfunnels.com"] = []step{{status: 502}}
 		s.steps["fine.myclickfunnels.com"] = []step{{status: 200, body: `[]`}}
 		dead, fine := Place{WorkspaceID: "1", Subdomain: "dead"}, Place{WorkspaceID: "2", Subdomain: "fine"}
@@ -291,59 +289,58 @@ func TestOutageIsNotMultiplied(t *testing.T) {
 			return len(s.calls[host+".myclickfunnels.com"])
 		}
 		if failed, _ := ask(dead, 40); failed != 40 {
-			t.Errorf("%d failed", failed)
+			t.Errorf("%d calls failed", failed)
 		}
 		if calls := count("dead"); calls > 40+40/2+retryReserve {
-			t.Errorf("%d calls for 40", calls)
+			t.Errorf("%d attempts at 40 calls", calls)
 		}
 		before := count("dead")
 		if failed, fast := ask(dead, 1000); failed != 1000 || fast != 1000 || count("dead") != before {
-			t.Errorf("%d failed, %d of them at once, %d calls", failed, fast, count("dead")-before)
+			t.Errorf("%d calls failed, %d of them at once, %d attempts", failed, fast, count("dead")-before)
 		}
 		if failed, _ := ask(fine, 1000); failed != 0 || count("fine") != 1000 {
-			t.Errorf("%d failed elsewhere, %d calls", failed, count("fine"))
+			t.Errorf("other host: %d calls failed, %d attempts", failed, count("fine"))
 		}
-		for range 60 { // a minute of trying, ten times a second
+		for range 60 { // a minute with ten calls a second
 			ask(dead, 10)
 			time.Sleep(time.Second)
 		}
 		if probes := count("dead") - before; probes < 5 || probes > 40 {
-			t.Errorf("%d calls in a minute", probes)
+			t.Errorf("%d probes in a minute", probes)
 		}
 		s.mu.Lock()
 		s.steps["dead.myclickfunnels.com"] = []step{{status: 200, body: `[]`}}
 		s.mu.Unlock()
-		time.Sleep(probeAfter * 2)
+		time.Sleep(breakerDelay * 2)
 		if failed, _ := ask(dead, 1); failed != 0 {
-			t.Error("it is not noticed that the host is back")
+			t.Error("the recovered host is not called")
 		}
 		if failed, _ := ask(dead, 100); failed != 0 {
-			t.Errorf("%d failed of a host that is back", failed)
+			t.Errorf("%d calls to the recovered host failed", failed)
 		}
 	})
 }
 
-// TestDeadHostSaysWhen has the error of a call that is not made say when it is worth
-// another try.
-func TestDeadHostSaysWhen(t *testing.T) {
+// TestOpenBreakerReportsRetryAfter checks that a refused call's error tells when to retry.
+func TestOpenBreakerReportsRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{Attempts: 1}, step{status: 502})
-		for range deadCalls {
+		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 502})
+		for range breakerMinCalls {
 			_, _ = c.Team(t.Context(), "1")
 		}
 		before := len(s.calls["accounts.myclickfunnels.com"])
 		_, err := c.Team(t.Context(), "1")
 		failed, _ := errors.AsType[*Error](err)
-		if failed == nil || failed.Code != Unavailable || failed.RetryAfter < time.Second || failed.RetryAfter > 2*probeAfter || len(s.calls["accounts.myclickfunnels.com"]) != before {
+		if failed == nil || failed.Code != Unavailable || failed.RetryAfter < time.Second || failed.RetryAfter > 2*breakerDelay || len(s.calls["accounts.myclickfunnels.com"]) != before {
 			t.Errorf("error %#v after %d calls", err, len(s.calls["accounts.myclickfunnels.com"]))
 		}
 	})
 }
 
-// TestGivingUpEndsRepeating cancels a read while it waits for its next attempt.
-func TestGivingUpEndsRepeating(t *testing.T) {
+// TestCancellationStopsRetries cancels a read while it waits for its next attempt.
+func TestCancellationStopsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{status: 429, retryAfter: "30"}, good)
+		c, s := scriptedClient(t, Config{}, step{status: 429, retryAfter: "30"}, good)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		began := time.Now()
@@ -357,18 +354,18 @@ func TestGivingUpEndsRepeating(t *testing.T) {
 	})
 }
 
-// TestLastAnswerCounts has the request's time end with the last byte of an answer to a
-// create that was refused before: it was carried out, and that is what is reported.
-func TestLastAnswerCounts(t *testing.T) {
+// TestResponseReadBeforeCancellationCounts cancels the request at the last byte of a create's
+// response, after an earlier refusal. The create was carried out and is reported as such.
+func TestResponseReadBeforeCancellationCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		calls := 0
-		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		c, err := New(Config{Transport: roundTripFunc(func(*http.Request) (*http.Response, error) {
 			calls++
 			if calls == 1 {
 				return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: http.NoBody}, nil
 			}
-			return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: &lastByte{strings.NewReader(contactJSON), cancel}}, nil
+			return &http.Response{StatusCode: http.StatusCreated, Header: http.Header{}, Body: &notifyingBody{strings.NewReader(contactJSON), cancel}}, nil
 		})})
 		if err != nil {
 			t.Fatal(err)
@@ -380,17 +377,17 @@ func TestLastAnswerCounts(t *testing.T) {
 	})
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
+type roundTripFunc func(*http.Request) (*http.Response, error)
 
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// lastByte is a body that calls something when it has been read.
-type lastByte struct {
+// notifyingBody is a body that calls then at its end.
+type notifyingBody struct {
 	io.Reader
 	then func()
 }
 
-func (b *lastByte) Read(p []byte) (int, error) {
+func (b *notifyingBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err != nil {
 		b.then()
@@ -398,40 +395,39 @@ func (b *lastByte) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *lastByte) Close() error { return nil }
+func (b *notifyingBody) Close() error { return nil }
 
-// TestHangingHostIsDead has callers give up a host that hangs before a call is over by
-// itself: it is noticed all the same.
-func TestHangingHostIsDead(t *testing.T) {
+// TestHangingHostOpensBreaker cancels calls to a hanging host before they time out.
+func TestHangingHostOpensBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := play(t, Config{}, step{takes: time.Hour})
+		c, s := scriptedClient(t, Config{}, step{takes: time.Hour})
 		var wait sync.WaitGroup
-		for i := range 10 * deadCalls {
+		for i := range 10 * breakerMinCalls {
 			wait.Go(func() {
 				time.Sleep(time.Duration(i) * time.Second / 2)
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
 				if _, err := c.Team(ctx, fmt.Sprint(i+1)); err == nil {
-					t.Error("answered")
+					t.Error("a call succeeded")
 				}
 			})
 		}
 		wait.Wait()
-		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls > 5*deadCalls {
+		if calls := len(s.calls["accounts.myclickfunnels.com"]); calls > 5*breakerMinCalls {
 			t.Errorf("%d calls", calls)
 		}
 	})
 }
 
-// TestPanicIsNotForEver has a call panic, also the one that tries a dead host: it costs
-// itself.
-func TestPanicIsNotForEver(t *testing.T) {
+// TestPanicDoesNotBlockLaterCalls panics in calls, including the breaker's probe. Each panic fails
+// only its own call.
+func TestPanicDoesNotBlockLaterCalls(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	defer slog.SetDefault(before)
 	synctest.Test(t, func(t *testing.T) {
 		panics := true
-		c, err := New(Config{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		c, err := New(Config{Transport: roundTripFunc(func(*http.Request) (*http.Response, error) {
 			if panics {
 				panic("the inside")
 			}
@@ -441,14 +437,14 @@ func TestPanicIsNotForEver(t *testing.T) {
 			t.Fatal(err)
 		}
 		c = c.WithToken("secret")
-		for range 4 * deadCalls {
+		for range 4 * breakerMinCalls {
 			if _, err := c.Team(t.Context(), "1"); !errors.Is(err, Unavailable) {
 				t.Error(err)
 			}
 			time.Sleep(time.Second)
 		}
 		panics = false
-		time.Sleep(2 * probeAfter)
+		time.Sleep(2 * breakerDelay)
 		if _, err := c.Team(t.Context(), "1"); err != nil {
 			t.Error(err)
 		}

@@ -1,6 +1,5 @@
-// Package manual reads the pages of the documentation for the tests that run their
-// examples.
-package manual
+// Package docstest parses the pages of the documentation for the tests that run their examples.
+package docstest
 
 import (
 	"bytes"
@@ -20,23 +19,23 @@ import (
 type Page struct {
 	// Name is its path below the repository's root, with slashes.
 	Name string
-	// Blocks are its fenced blocks of code, and Links where its links lead, in order.
+	// Blocks are its fenced code blocks, and Links the destinations of its links, in order.
 	Blocks []Block
 	Links  []string
-	// Anchors are the headings, as links name them.
+	// Anchors are the anchors of its headings.
 	Anchors map[string]bool
 }
 
-// Block is a fenced block of code.
+// Block is a fenced code block.
 type Block struct {
-	// Line is that of its first line, counted from 1.
+	// Line is the number of its first line, from 1.
 	Line int
-	// Language is the first word behind the fence, and Title what follows it.
+	// Language is the first word after the fence, and Title the rest of that line.
 	Language, Title string
 	Text            string
 }
 
-// Read reads the README, SECURITY.md and all of docs/ below the repository's root.
+// Read parses README.md, SECURITY.md and docs/*.md below the repository's root.
 func Read(root string) ([]Page, error) {
 	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil {
@@ -92,7 +91,7 @@ func parse(source []byte) (Page, error) {
 	return page, err
 }
 
-// anchor is how GitHub calls a heading in links.
+// anchor returns the anchor that GitHub gives a heading.
 func anchor(heading string) string {
 	return strings.Map(func(c rune) rune {
 		switch {

@@ -1,10 +1,10 @@
--- Leases a part of a lane to a replica. KEYS[1] is a hash: the lane's limit, when that
--- was eased and what it was before, when the lane may be used again, and for each replica
--- "held:need:granted:until". Times are in ms.
--- ARGV: id, need, want, running, limit at first, most, ease, grow, took, rest, ttl,
--- longest rest.
--- Returns: how many calls the replica may have under way, the limit, for how long it has
--- not been eased, the rest, how many replicas there are.
+-- Leases a part of a queue's concurrency limit to a replica. KEYS[1] is a hash with the limit,
+-- the time of its last reduction ("eased") and the limit before that ("before"), the end of the
+-- pause ("resumes"), and "held:need:granted:until" for each replica. Times are in ms.
+-- ARGV: id, need, want, running, initial limit, maximum limit, ease, grow, took, pause, ttl,
+-- longest pause.
+-- Returns: the number of concurrent calls that the replica may make, the limit, the time since
+-- its last reduction, the remaining pause, the number of replicas.
 local id = ARGV[1]
 local need, want, running = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit = tonumber(ARGV[5])
@@ -42,14 +42,13 @@ for i = 1, #all, 2 do
   end
 end
 
--- Times that no replica can have stored are wrong, or the clock was set back: they must not
--- stop calls.
+-- Impossible times are corrupt, or the clock was set back. They must not stop calls.
 if not (eased <= now) then eased = 0 end
 if not (resumes <= now + longest) then resumes = 0 end
 if not (ease > 0 and ease <= 1) then ease = 1 end
 if not (grow >= 0) then grow = 0 end
 if ease < 1 then
-  -- What several replicas tell at a time is the same: the most of it counts, not all.
+  -- Several replicas report the same overload. Only the largest reduction counts, not all.
   if now - eased >= took then eased, before = now, limit end
   limit = math.min(limit, before * ease)
 end
@@ -58,8 +57,8 @@ local whole = math.floor(limit)
 local room = math.max(0, whole - held)
 if rest > 0 then resumes = math.max(resumes, now + math.min(rest, longest)) end
 
--- What nobody else waits for is free. Otherwise those who want more than they have get
--- equal parts of what the others leave, or, where there is less than one for each, turns.
+-- Capacity that no other replica waits for is free. Otherwise the replicas that want more than they
+-- have share the rest equally. If that is less than one call each, they take turns.
 local granted = math.min(want, room)
 if hungry > 0 then
   local fair = math.floor((whole - sated) / (hungry + 1))

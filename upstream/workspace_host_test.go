@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestPlaces remembers what was learnt last, however much was learnt before, and
-// for a time only.
-func TestPlaces(t *testing.T) {
+// TestWorkspaceHostsAreBoundedAndExpire checks that the most recent places are kept, for a limited
+// time.
+func TestWorkspaceHostsAreBoundedAndExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base, err := New(Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		base.places = newPlaces(100)
+		base.workspaceHosts = newWorkspaceHosts(100)
 		knows := func(c *Client, id string) bool {
 			p, ok := c.Locate(Place{WorkspaceID: id})
 			return ok && p == Place{WorkspaceID: "7", Subdomain: "acme"}
@@ -36,11 +36,11 @@ func TestPlaces(t *testing.T) {
 				t.Fatal("known to another token")
 			}
 		}
-		if known := base.places.known.Len(); known != 100 {
+		if known := base.workspaceHosts.known.Len(); known != 100 {
 			t.Errorf("%d places are kept, want 100", known)
 		}
 		last := base.WithToken("token-999")
-		time.Sleep(placeTTL)
+		time.Sleep(workspaceHostTTL)
 		if !knows(last, "7") {
 			t.Error("forgotten too early")
 		}
@@ -50,13 +50,12 @@ func TestPlaces(t *testing.T) {
 		}
 		last.remember(workspace)
 		if !knows(last, "7") {
-			t.Error("not learnt again")
+			t.Error("not remembered again")
 		}
 	})
 }
 
-// TestRenamedWorkspaceIsLookedUp plays a workspace that answers on another subdomain than
-// is remembered.
+// TestRenamedWorkspaceIsLookedUp moves a workspace away from its remembered subdomain.
 func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	const (
 		old, renamed = "old.myclickfunnels.com", "new.myclickfunnels.com"
@@ -78,35 +77,35 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	}
 	remove := func(ctx context.Context, c *Client, p Place) error { return c.DeleteContact(ctx, p, "7") }
 	for _, test := range []struct {
-		name      string
-		call      func(context.Context, *Client, Place) error
-		old       step
-		renamed   string // to what the look-up says
-		answer    step   // there
-		want      Code
-		calls     int // of the accounts, after the first
-		unlearned bool
+		name       string
+		call       func(context.Context, *Client, Place) error
+		old        step
+		renamed    string // subdomain that the look-up returns
+		answer     step   // at the new subdomain
+		want       Code
+		calls      int // look-ups after the first
+		fromCaller bool
 	}{
-		{name: "a read and 404", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "a read and 410", call: read, old: step{status: 410}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "a read and 301", call: read, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "a list", call: list, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: "[" + contact + "]"}, calls: 1},
-		{name: "a creation", call: create, old: step{status: 404}, renamed: "new", answer: step{status: 201, body: contact}, calls: 1},
-		{name: "an update", call: update, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "a deletion", call: remove, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "another workspace has the subdomain now", call: read, old: step{status: 200, body: `{"id":7,"workspace_id":999}`}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "missing there as well", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 404}, want: NotFound, calls: 1},
+		{name: "read, 404", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "read, 410", call: read, old: step{status: 410}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "read, 301", call: read, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "list", call: list, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: "[" + contact + "]"}, calls: 1},
+		{name: "create", call: create, old: step{status: 404}, renamed: "new", answer: step{status: 201, body: contact}, calls: 1},
+		{name: "update", call: update, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "delete", call: remove, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "subdomain now belongs to another workspace", call: read, old: step{status: 200, body: `{"id":7,"workspace_id":999}`}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
+		{name: "also missing at the new subdomain", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 404}, want: NotFound, calls: 1},
 		{name: "not renamed", call: read, old: step{status: 404}, renamed: "old", want: NotFound, calls: 1},
 		{name: "403", call: read, old: step{status: 403}, renamed: "new", want: Forbidden},
 		{name: "422", call: create, old: step{status: 422}, renamed: "new", want: BadUserInput},
-		{name: "a given subdomain", call: read, old: step{status: 404}, renamed: "new", want: NotFound, unlearned: true},
+		{name: "subdomain from the caller", call: read, old: step{status: 404}, renamed: "new", want: NotFound, fromCaller: true},
 	} {
 		for _, scoped := range []bool{false, true} {
-			if scoped && test.name == "a given subdomain" {
+			if scoped && test.name == "subdomain from the caller" {
 				continue
 			}
 			t.Run(fmt.Sprint(test.name, ", scoped ", scoped), func(t *testing.T) {
-				c, s := play(t, Config{}, workspace("old"), workspace(test.renamed))
+				c, s := scriptedClient(t, Config{}, workspace("old"), workspace(test.renamed))
 				if scoped {
 					scope, err := NewScope(nil, []string{"101"})
 					if err != nil {
@@ -116,14 +115,14 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 				}
 				s.steps[old], s.steps[renamed] = []step{test.old}, []step{test.answer}
 				p := Place{WorkspaceID: "101", Subdomain: "old"}
-				if test.unlearned {
+				if test.fromCaller {
 					s.steps[accounts] = []step{workspace(test.renamed)}
 				} else if _, err := c.Workspace(t.Context(), "101"); err != nil {
 					t.Fatal(err)
 				}
 				before := len(s.calls[accounts])
 				err := test.call(WithAllowance(t.Context(), new(Allowance)), c, p)
-				if scoped && test.want == Forbidden { // its words are another matter
+				if scoped && test.want == Forbidden { // scoped clients get another message
 					return
 				}
 				if (err == nil) != (test.want == "") || test.want != "" && !errors.Is(err, test.want) {
@@ -137,10 +136,10 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	}
 }
 
-// TestWorkspaceIsLookedUpOnceForARequest has many records missing: one look-up tells that
-// the workspace has not been renamed.
-func TestWorkspaceIsLookedUpOnceForARequest(t *testing.T) {
-	c, s := play(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
+// TestRenameLookUpRunsOncePerRequest requests many missing records. One look-up shows that the
+// workspace has not been renamed.
+func TestRenameLookUpRunsOncePerRequest(t *testing.T) {
+	c, s := scriptedClient(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
 	s.steps["old.myclickfunnels.com"] = []step{{status: 404}}
 	if _, err := c.Workspace(t.Context(), "101"); err != nil {
 		t.Fatal(err)
@@ -156,9 +155,9 @@ func TestWorkspaceIsLookedUpOnceForARequest(t *testing.T) {
 	}
 }
 
-// TestRepeatedUpsertDoesNotClaimToKnow tells of an upsert whether it has created the
-// contact only if no earlier attempt may have.
-func TestRepeatedUpsertDoesNotClaimToKnow(t *testing.T) {
+// TestRetriedUpsertMayNotKnowWhetherItCreated checks that an upsert reports creation only if no
+// earlier attempt may have created the contact.
+func TestRetriedUpsertMayNotKnowWhetherItCreated(t *testing.T) {
 	answer := func(status int) step { return step{status: status, body: `{"id":7,"workspace_id":101}`} }
 	for _, test := range []struct {
 		name  string
@@ -166,16 +165,16 @@ func TestRepeatedUpsertDoesNotClaimToKnow(t *testing.T) {
 		want  any
 	}{
 		{"created", []step{answer(201)}, true},
-		{"changed", []step{answer(200)}, false},
-		{"refused, then changed", []step{{status: 429}, answer(200)}, false},
-		{"502, then changed", []step{{status: 502}, answer(200)}, nil},
-		{"no answer, then changed", []step{broken, answer(200)}, nil},
+		{"updated", []step{answer(200)}, false},
+		{"429, then updated", []step{{status: 429}, answer(200)}, false},
+		{"502, then updated", []step{{status: 502}, answer(200)}, nil},
+		{"broken connection, then updated", []step{brokenConnection, answer(200)}, nil},
 		{"502, then created", []step{{status: 502}, answer(201)}, true},
-		{"no connection, then changed", []step{refusal, answer(200)}, false},
+		{"no connection, then updated", []step{dialError, answer(200)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, s := play(t, Config{})
+				c, s := scriptedClient(t, Config{})
 				s.steps["acme.myclickfunnels.com"] = test.steps
 				_, created, err := c.UpsertContact(t.Context(), Place{WorkspaceID: "101", Subdomain: "acme"}, map[string]string{})
 				if err != nil {

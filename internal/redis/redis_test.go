@@ -1,7 +1,7 @@
 //go:build redis
 
-// These tests take a redis-server, which .ci/run installs.
-package replicas_test
+// These tests need a redis-server, which .ci/run installs.
+package redis_test
 
 import (
 	"bytes"
@@ -23,18 +23,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// redis is a redis-server of a test.
-type redis struct {
+// redisServer is a redis-server process of a test.
+type redisServer struct {
 	tb   testing.TB
 	port string
 	cmd  *exec.Cmd
 }
 
-func newRedis(tb testing.TB) *redis {
+func newRedisServer(tb testing.TB) *redisServer {
 	tb.Helper()
 	free, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,15 +42,15 @@ func newRedis(tb testing.TB) *redis {
 	}
 	_, port, _ := net.SplitHostPort(free.Addr().String())
 	_ = free.Close()
-	r := &redis{tb: tb, port: port}
+	r := &redisServer{tb: tb, port: port}
 	r.start()
 	tb.Cleanup(r.kill)
 	return r
 }
 
-func (r *redis) url() string { return "redis://127.0.0.1:" + r.port }
+func (r *redisServer) url() string { return "redis://127.0.0.1:" + r.port }
 
-func (r *redis) start() {
+func (r *redisServer) start() {
 	r.tb.Helper()
 	r.cmd = exec.Command("redis-server", "--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.tb.TempDir())
 	if err := r.cmd.Start(); err != nil {
@@ -66,17 +66,17 @@ func (r *redis) start() {
 	r.tb.Fatal("redis-server does not start")
 }
 
-func (r *redis) kill() {
+func (r *redisServer) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 }
 
-func (r *redis) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
+func (r *redisServer) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
 
-// api is what the replicas call.
+// api simulates the REST API that the replicas call.
 type api struct {
 	takes time.Duration
-	// capacity is how many calls it bears at a time; 0 is any number.
+	// capacity is the maximum number of concurrent calls; 0 is unlimited.
 	capacity int
 
 	mu                           sync.Mutex
@@ -123,15 +123,15 @@ func (a *api) reset() (peak, refused, made int) {
 	return peak, refused, made
 }
 
-// replica is one of the servers.
+// replica is the REST client of one of the servers.
 type replica struct {
 	*upstream.Client
-	shared *replicas.Redis
+	shared *redis.Client
 }
 
-func newReplica(t *testing.T, r *redis, a *api, ttl time.Duration) replica {
+func newReplica(t *testing.T, r *redisServer, a *api, ttl time.Duration) replica {
 	t.Helper()
-	shared, err := replicas.Connect(t.Context(), r.url())
+	shared, err := redis.Connect(t.Context(), r.url())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,8 +146,8 @@ var place = upstream.Place{WorkspaceID: "101", Subdomain: "acme"}
 
 var pages atomic.Int64
 
-// burst reads n different pages at each of the replicas at once, and returns how many
-// failed and how long each took.
+// burst reads n different pages concurrently from each replica. It returns the number of failures
+// and the time that each replica took.
 func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64, took []time.Duration) {
 	t.Helper()
 	var wait sync.WaitGroup
@@ -175,11 +175,10 @@ func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64,
 	return bad.Load(), took
 }
 
-// TestBurst has two replicas get a burst at the same moment: together they never have
-// more under way than the pace that they share, all of which is used, and each gets its
-// part.
+// TestBurst sends a burst to two replicas at once. Together they never exceed the shared
+// concurrency limit, use all of it, and each gets its part.
 func TestBurst(t *testing.T) {
-	r, a := newRedis(t), &api{takes: 50 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 50 * time.Millisecond}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for round := range 5 {
 		failed, took := burst(t, 500, upstream.Query{}, one, two)
@@ -188,7 +187,7 @@ func TestBurst(t *testing.T) {
 		if failed > 0 {
 			t.Errorf("%d failed", failed)
 		}
-		// The pace is 100 at first and grows while calls go well: by its root in the
+		// The limit is 100 at first and grows while calls succeed: by its square root in the
 		// time of one call.
 		if most := 100 + (round+1)*200; peak > min(most, 512) || peak < 50 {
 			t.Errorf("round %d: %d at a time", round, peak)
@@ -199,10 +198,10 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// TestFilteredReads has more replicas than may have a filtered read under way: never
-// more are, and each gets its turn.
+// TestFilteredReads has more replicas than the limit of concurrent filtered reads. They never
+// exceed it, and each gets its turn.
 func TestFilteredReads(t *testing.T) {
-	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 20 * time.Millisecond}
 	filter, err := upstream.Filter("").With("email_address", "a@example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -215,17 +214,17 @@ func TestFilteredReads(t *testing.T) {
 		t.Errorf("%d failed, %d at a time", failed, peak)
 	}
 	for _, d := range took {
-		if d > 10*time.Second { // 0.8 s if nobody had to wait for turns
+		if d > 10*time.Second { // 0.8 s without waiting for turns
 			t.Errorf("took %s", took)
 		}
 	}
 }
 
-// TestPaceIsLearntTogether has an API bear twenty calls at a time: what one replica has
-// learnt of that, another one goes by from its first call on.
-func TestPaceIsLearntTogether(t *testing.T) {
-	// Long enough for all calls that are begun at once to be there together.
-	r, a := newRedis(t), &api{takes: 60 * time.Millisecond, capacity: 20}
+// TestLearntLimitIsShared uses an API that allows twenty concurrent calls. A second replica uses
+// the limit that the first one has learnt from its first call on.
+func TestLearntLimitIsShared(t *testing.T) {
+	// A call takes long enough for all calls of a burst to overlap.
+	r, a := newRedisServer(t), &api{takes: 60 * time.Millisecond, capacity: 20}
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	for range 6 {
 		burst(t, 100, upstream.Query{}, one)
@@ -245,10 +244,10 @@ func TestPaceIsLearntTogether(t *testing.T) {
 	}
 }
 
-// TestCacheIsShared has one replica give what the other was answered, until either of
-// them writes. What is kept in between cannot be read without the token.
+// TestCacheIsShared checks that a replica returns a response that the other has cached, until
+// either of them writes. The cached responses cannot be read without the token.
 func TestCacheIsShared(t *testing.T) {
-	r, a := newRedis(t), new(api)
+	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
 	read := func(from replica) string {
 		t.Helper()
@@ -261,7 +260,7 @@ func TestCacheIsShared(t *testing.T) {
 	for i, writer := range []replica{one, two, one} {
 		want := fmt.Sprint(i + 1)
 		first := read(one)
-		time.Sleep(200 * time.Millisecond) // it is shared at some time
+		time.Sleep(200 * time.Millisecond) // the response is stored in the background
 		if got := first + read(two) + read(two) + read(one); got != strings.Repeat(want, 4) {
 			t.Errorf("read %s, want %s", got, want)
 		}
@@ -300,25 +299,25 @@ func TestCacheIsShared(t *testing.T) {
 	}
 }
 
-// shelf is a cache of documents in memory.
-type shelf struct{ sync.Map }
+// documentCache is a document cache in memory.
+type documentCache struct{ sync.Map }
 
-func (s *shelf) Get(_ context.Context, key string) (string, bool) {
+func (s *documentCache) Get(_ context.Context, key string) (string, bool) {
 	v, ok := s.Load(key)
 	text, _ := v.(string)
 	return text, ok
 }
-func (s *shelf) Add(_ context.Context, key, text string) { s.Store(key, text) }
+func (s *documentCache) Add(_ context.Context, key, text string) { s.Store(key, text) }
 
-// TestDocumentsAreShared finds at one replica a document that a client has sent to the
-// other, and nothing that is not what its hash says.
+// TestDocumentsAreShared finds a document at one replica that a client has sent to the other, and
+// rejects documents whose hash is wrong.
 func TestDocumentsAreShared(t *testing.T) {
-	r, a := newRedis(t), new(api)
+	r, a := newRedisServer(t), new(api)
 	one, two := newReplica(t, r, a, 0), newReplica(t, r, a, 0)
 	const document = "{ teams { nodes { id } } }"
 	sum := sha256.Sum256([]byte(document))
 	hash := hex.EncodeToString(sum[:])
-	at1, at2 := one.shared.Documents(new(shelf)), two.shared.Documents(new(shelf))
+	at1, at2 := one.shared.Documents(new(documentCache)), two.shared.Documents(new(documentCache))
 	if _, ok := at2.Get(t.Context(), hash); ok {
 		t.Error("found before it was sent")
 	}
@@ -333,15 +332,14 @@ func TestDocumentsAreShared(t *testing.T) {
 	}
 }
 
-// TestRedisDies kills Redis and stops it in the middle of bursts: nothing fails, each
-// goes on by what it knows, the log has one line, and when Redis is back they share
-// again.
-func TestRedisDies(t *testing.T) {
+// TestRedisOutage kills and pauses Redis during bursts. No call fails, each replica runs standalone
+// and logs one line, and they share again when Redis is back.
+func TestRedisOutage(t *testing.T) {
 	var log syncBuffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	r, a := newRedis(t), &api{takes: 20 * time.Millisecond}
+	r, a := newRedisServer(t), &api{takes: 20 * time.Millisecond}
 	one, two := newReplica(t, r, a, time.Minute), newReplica(t, r, a, time.Minute)
 	for name, disturb := range map[string]struct{ away, back func() }{
 		"killed":  {r.kill, r.start},
@@ -361,7 +359,7 @@ func TestRedisDies(t *testing.T) {
 		if _, err := one.CreateContact(t.Context(), place, map[string]string{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := strings.Count(log.String(), "Redis does not answer"); n != 2 { // there are two servers
+		if n := strings.Count(log.String(), "Redis does not respond"); n != 2 { // there are two servers
 			t.Errorf("%s: the log has %d lines of it:\n%s", name, n, log.String())
 		}
 		if one.shared.Failures() == 0 {
@@ -390,7 +388,7 @@ func TestRedisDies(t *testing.T) {
 	}
 }
 
-// metrics returns those of a replica by their names.
+// metrics returns the metrics of a replica by name.
 func metrics(t *testing.T, r replica) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -419,9 +417,9 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// TestRedisIsNotThere starts without Redis, which comes later.
-func TestRedisIsNotThere(t *testing.T) {
-	r, a := newRedis(t), new(api)
+// TestStartWithoutRedis starts a replica before Redis.
+func TestStartWithoutRedis(t *testing.T) {
+	r, a := newRedisServer(t), new(api)
 	r.kill()
 	began := time.Now()
 	one := newReplica(t, r, a, time.Minute)
@@ -447,10 +445,10 @@ func TestRedisIsNotThere(t *testing.T) {
 	}
 }
 
-// TestStoredWaitIsBounded finds a wait in Redis that no replica stores today: it is ignored
-// and replaced. A wait that a replica has just learnt is bounded, and shared.
+// TestStoredWaitIsBounded checks that an invalid pause in Redis is ignored and replaced. A pause
+// that a replica has just learnt is bounded and shared.
 func TestStoredWaitIsBounded(t *testing.T) {
-	r := newRedis(t)
+	r := newRedisServer(t)
 	cli := func(args ...string) string {
 		t.Helper()
 		out, err := exec.Command("redis-cli", append([]string{"-p", r.port}, args...)...).Output()
@@ -459,7 +457,7 @@ func TestStoredWaitIsBounded(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	shared, err := replicas.Connect(t.Context(), r.url())
+	shared, err := redis.Connect(t.Context(), r.url())
 	if err != nil {
 		t.Fatal(err)
 	}

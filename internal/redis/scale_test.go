@@ -1,6 +1,6 @@
 //go:build redis
 
-package replicas_test
+package redis_test
 
 import (
 	"flag"
@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/internal/replicas"
+	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
 var full = flag.Bool("full", false, "run the tests at their full size")
 
-// info returns a number of what Redis tells of itself.
-func (r *redis) info(section, name string) float64 {
+// info returns a number from Redis's INFO command.
+func (r *redisServer) info(section, name string) float64 {
 	r.tb.Helper()
 	out, err := exec.Command("redis-cli", "-p", r.port, "info", section).Output()
 	if err != nil {
@@ -33,9 +33,9 @@ func (r *redis) info(section, name string) float64 {
 	return f
 }
 
-// TestScale has more and more replicas call one busy workspace for the same token: the
-// calls in a second are what the model in docs/scaling.md says, the shared pace divided
-// by how long a call takes, however many replicas there are.
+// TestScale calls one busy workspace with the same token from an increasing number of replicas.
+// The rate of calls follows the model in docs/scaling.md: the shared limit divided by the duration
+// of a call, however many replicas there are.
 func TestScale(t *testing.T) {
 	all, lasts := []int{1, 4}, time.Second
 	if *full {
@@ -43,7 +43,7 @@ func TestScale(t *testing.T) {
 	}
 	const takes, bears = 100 * time.Millisecond, 60
 	for _, n := range all {
-		r, a := newRedis(t), &api{takes: takes, capacity: bears}
+		r, a := newRedisServer(t), &api{takes: takes, capacity: bears}
 		var servers []replica
 		for range n {
 			servers = append(servers, newReplica(t, r, a, 0))
@@ -52,7 +52,7 @@ func TestScale(t *testing.T) {
 			var wait sync.WaitGroup
 			var mu sync.Mutex
 			end := time.Now().Add(d)
-			for i := range max(n, 128) { // enough of them to want more than there is
+			for i := range max(n, 128) { // enough callers to exceed the limit
 				wait.Go(func() {
 					for time.Now().Before(end) {
 						began := time.Now()
@@ -69,7 +69,7 @@ func TestScale(t *testing.T) {
 			wait.Wait()
 			return waits
 		}
-		run(lasts) // the pace is found
+		run(lasts) // finds the limit
 		a.reset()
 		commands, cpu, began := r.info("commandstats", "evalsha:calls"), r.info("cpu", "used_cpu_user")+r.info("cpu", "used_cpu_sys"), time.Now()
 		longest := run(lasts)
@@ -85,13 +85,13 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// BenchmarkLease measures what Redis does for a lease, by how many replicas are in the
-// lane.
+// BenchmarkLease measures the cost of a lease in Redis, by the number of replicas that share a
+// queue.
 func BenchmarkLease(b *testing.B) {
 	for _, n := range []int{1, 16, 64, 256} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			r := newRedis(b)
-			shared, err := replicas.Connect(b.Context(), r.url())
+			r := newRedisServer(b)
+			shared, err := redis.Connect(b.Context(), r.url())
 			if err != nil {
 				b.Fatal(err)
 			}

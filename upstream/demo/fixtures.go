@@ -6,25 +6,24 @@ import (
 	"slices"
 )
 
-// ring is what is around contacts: what a workspace sells, teaches and asks for, and
-// what its contacts have bought, learnt and sent.
-type ring struct {
+// fixtures builds the example data around contacts: what a workspace sells and teaches, and the
+// orders, enrollments, form submissions and opportunities of its contacts.
+type fixtures struct {
 	workspaces, contacts *table
 	site
 	shop
 	school
 	sales
-	// derived are the tables that are made from the description, by the path of their
-	// records.
+	// derived holds the tables made from the description, by the path of their records.
 	derived map[string]*table
 }
 
-// maxAround is how many contacts of a workspace have anything around them.
-const maxAround = 310
+// maxContactsWithFixtures is how many contacts of a workspace have other records.
+const maxContactsWithFixtures = 310
 
-// aroundContacts makes what is around contacts, beside others.
-func aroundContacts(workspaces, contacts *table, others []*table) []*table {
-	r := &ring{workspaces: workspaces, contacts: contacts}
+// contactFixtures returns the tables around contacts. others are the existing tables.
+func contactFixtures(workspaces, contacts *table, others []*table) []*table {
+	r := &fixtures{workspaces: workspaces, contacts: contacts}
 	r.site = r.newSite()
 	r.shop = r.newShop()
 	r.school = r.newSchool()
@@ -41,10 +40,10 @@ func aroundContacts(workspaces, contacts *table, others []*table) []*table {
 			if contact["workspace_id"] != workspace.id() {
 				continue
 			}
-			if i++; contact["email_address"] == nil || i > maxAround {
+			if i++; contact["email_address"] == nil || i > maxContactsWithFixtures {
 				continue
 			}
-			if i%3 == 1 { // every third has sent a form, and bought something
+			if i%3 == 1 { // every third contact has submitted a form and ordered
 				page := pages[i%len(pages)]
 				r.addSubmission(workspace, contact, page, i)
 				for n := range ordersOf(workspace, i) {
@@ -59,11 +58,11 @@ func aroundContacts(workspaces, contacts *table, others []*table) []*table {
 			}
 		}
 	}
-	r.fill()
+	r.fillDerived()
 	return slices.Concat(tables, derived)
 }
 
-// ordersOf is how many orders the ith contact of a workspace has made: one, mostly.
+// ordersOf returns the number of orders of a workspace's ith contact, usually one.
 func ordersOf(workspace row, i int) int {
 	switch {
 	case i == 1 && workspace["subdomain"] == "acme-podcast":
@@ -74,10 +73,10 @@ func ordersOf(workspace row, i int) int {
 	return 1
 }
 
-// filters are those of a table, by which values a row's key has to have.
+// filters holds the filter functions of a table by key.
 type filters = map[string]func(row, []string) bool
 
-// keys are filters on plain fields.
+// keys returns filters for the values of fields.
 func keys(names ...string) filters {
 	all := make(filters, len(names))
 	for _, name := range names {
@@ -86,16 +85,16 @@ func keys(names ...string) filters {
 	return all
 }
 
-// ofWorkspace returns a table of what a workspace has; its path is that of its records.
-func (r *ring) ofWorkspace(path string, f filters) *table {
+// workspaceTable returns a table of a workspace's records with the given path.
+func (r *fixtures) workspaceTable(path string, f filters) *table {
 	return &table{
 		list: "workspaces/*/" + path, member: path + "/*", parent: "workspace_id", parents: r.workspaces, filters: f,
 		subdomain: func(row row) string { return subdomainOf(r.workspaces, row["workspace_id"].(int64)) },
 	}
 }
 
-// below returns a table of what a record of another table has.
-func below(parents *table, parent, list, member string, f filters) *table {
+// childTable returns a table of the children of another table's records.
+func childTable(parents *table, parent, list, member string, f filters) *table {
 	return &table{
 		list: list, member: member + "/*", parent: parent, parents: parents, filters: f,
 		subdomain: func(row row) string {
@@ -105,8 +104,8 @@ func below(parents *table, parent, list, member string, f filters) *table {
 	}
 }
 
-// without has a table's rows be sent without a key.
-func (t *table) without(key string) *table {
+// omitting makes a table send its rows without a key.
+func (t *table) omitting(key string) *table {
 	t.complete = func(r row) row {
 		r = maps.Clone(r)
 		delete(r, key)
@@ -115,18 +114,18 @@ func (t *table) without(key string) *table {
 	return t
 }
 
-// next returns a table's next row, with what every resource has.
-func (t *table) next(first, hours int64) row {
+// nextRow returns a table's next row with the fields that every resource has.
+func (t *table) nextRow(first, hours int64) row {
 	return record(first+int64(len(t.rows)), hours)
 }
 
-// add puts a row at the table's end.
-func (t *table) add(r, more row) row {
+// appendRow appends a row to the table.
+func (t *table) appendRow(r, more row) row {
 	t.rows = append(t.rows, with(r, more))
 	return r
 }
 
-// nulls are keys that have no value.
+// nulls returns a row whose keys are all null.
 func nulls(keys ...string) row {
 	r := make(row, len(keys))
 	for _, key := range keys {

@@ -10,12 +10,12 @@ import (
 	"testing/synctest"
 )
 
-// TestFailuresOfOneCredentialStayItsOwn has the API fail every call of one token. Another
-// token's calls to the same host go through, and are still repeated.
-func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
+// TestBreakerIsPerCredential fails every call of one token. Calls of another token to the same host
+// succeed and are still retried.
+func TestBreakerIsPerCredential(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		bad  int // status of every answer to the failing token
+		bad  int // status of all responses to the failing token
 	}{
 		{"an outage", http.StatusBadGateway},
 		{"a storm of refusals", http.StatusTooManyRequests},
@@ -24,7 +24,7 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				asked := make(map[string]bool)
-				c, err := New(Config{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				c, err := New(Config{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 					mu.Lock()
 					defer mu.Unlock()
 					resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(teamJSON))}
@@ -45,7 +45,7 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 				for i := range 2 * retryReserve {
 					wait.Go(func() {
 						if _, err := bad.Team(t.Context(), fmt.Sprint(i+1)); err == nil {
-							t.Error("a failing call was answered")
+							t.Error("a failing call succeeded")
 						}
 					})
 				}
@@ -60,15 +60,15 @@ func TestFailuresOfOneCredentialStayItsOwn(t *testing.T) {
 	}
 }
 
-// TestErrorsOfOneRecordDoNotKillTheHost has every call fail for one record. The host is not
-// dead, so calls for other records go through.
-func TestErrorsOfOneRecordDoNotKillTheHost(t *testing.T) {
+// TestErrorsOfOneRecordDoNotOpenBreaker fails every call for one record. The host's breaker stays
+// closed, so calls for other records are made.
+func TestErrorsOfOneRecordDoNotOpenBreaker(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
 		synctest.Test(t, func(t *testing.T) {
-			c, s := play(t, Config{}, step{status: status})
-			for range 3 * deadCalls {
+			c, s := scriptedClient(t, Config{}, step{status: status})
+			for range 3 * breakerMinCalls {
 				if _, err := c.Team(t.Context(), "1"); err == nil {
-					t.Error("a failing call was answered")
+					t.Error("a failing call succeeded")
 				}
 			}
 			s.mu.Lock()

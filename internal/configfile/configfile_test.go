@@ -1,6 +1,6 @@
 //go:build unix
 
-package files
+package configfile
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestReadOpensOnlyRegularFiles also finds that a pipe without a writer does not block.
+// TestReadOpensOnlyRegularFiles also checks that a pipe without a writer does not block.
 func TestReadOpensOnlyRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	pipe, file, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "file"), filepath.Join(dir, "link")

@@ -2,14 +2,14 @@ package upstream
 
 import "context"
 
-// createdBelow creates a record below another one, which find reads by its id. A client that
-// must not see everything first finds that record, and is not shown a record of another one.
+// createdBelow creates a child of another record. find reads the parent by its id. A scoped client
+// first reads the parent, and gets no record that belongs to a different parent.
 func createdBelow[O, T any, P interface {
 	keyed[O]
 	Ref() Ref
 }, R keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*O, error), id string, owner func(*T) Ref, segments ...string) (*T, error) {
 	var parent P
-	p, err := c.own(ctx, p, func(p Place) (err error) {
+	p, err := c.locateForWrite(ctx, p, func(p Place) (err error) {
 		parent, err = find(c, ctx, p, id)
 		return err
 	})
@@ -18,13 +18,13 @@ func createdBelow[O, T any, P interface {
 	}
 	row, _, err := createdIn[T, R](ctx, c, p, key, attributes, false, segments...)
 	if err == nil && parent != nil && owner(row).ID != parent.Ref().ID {
-		return nil, anothers()
+		return nil, foreignRecord()
 	}
 	return row, err
 }
 
-// updatedBelow is [updatedIn] for a record that does not name its workspace: the record that
-// ClickFunnels answers with must belong to the owner that the client found.
+// updatedBelow is [updatedIn] for a record that does not name its workspace. For a scoped client,
+// the updated record must belong to the same owner as the record that find returned.
 func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), owner func(*T) Ref, segments ...string) (*T, error) {
 	var known *T
 	row, err := updatedIn[T, P](ctx, c, p, key, attributes, func(c *Client, ctx context.Context, p Place, id string) (_ *T, err error) {
@@ -32,7 +32,7 @@ func updatedBelow[T any, P keyed[T]](ctx context.Context, c *Client, p Place, ke
 		return known, err
 	}, segments...)
 	if err == nil && known != nil && owner(row).ID != owner(known).ID {
-		return nil, anothers()
+		return nil, foreignRecord()
 	}
 	return row, err
 }

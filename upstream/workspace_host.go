@@ -1,0 +1,177 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Place is where a workspace's records are found.
+type Place struct {
+	// WorkspaceID is the workspace's raw or public id.
+	WorkspaceID string
+	// Subdomain is the workspace's subdomain; empty if unknown.
+	Subdomain string
+}
+
+// Subdomains hardly ever change (API.md §5, Workspace). After a change, the old one is tried first
+// for at most an hour (see [onWorkspaceHost]).
+const (
+	workspaceHostTTL  = time.Hour
+	maxWorkspaceHosts = 100_000
+	// renameCheckInterval is the minimum time between look-ups of the same workspace for calls that
+	// belong to no request.
+	renameCheckInterval = time.Second
+)
+
+type workspaceHostKey struct {
+	credential credential
+	id         string
+}
+
+// workspaceHost is a place and when it was learnt.
+type workspaceHost struct {
+	Place
+	learntAt time.Time
+}
+
+// workspaceHosts remembers the hosts of workspaces for each credential, so that no token learns
+// what another one can see. It is bounded and safe for concurrent use. It evicts the least recently
+// used entries. Eviction by frequency would drop new entries, which are about to be used.
+type workspaceHosts struct {
+	known *lru.Cache[workspaceHostKey, workspaceHost]
+}
+
+func newWorkspaceHosts(size int) workspaceHosts {
+	known, err := lru.New[workspaceHostKey, workspaceHost](size)
+	if err != nil {
+		panic(err) // fails only for a size below 1
+	}
+	return workspaceHosts{known}
+}
+
+func (p workspaceHosts) get(key workspaceHostKey) (Place, bool) {
+	known, ok := p.known.Get(key)
+	if !ok || time.Since(known.learntAt) > workspaceHostTTL {
+		return Place{}, false
+	}
+	return known.Place, true
+}
+
+// remember stores the place of a workspace. It ignores a subdomain that is not one DNS label, even
+// if ClickFunnels sent it.
+func (c *Client) remember(w *Workspace) {
+	subdomain, err := ParseSubdomain(w.Subdomain())
+	if err != nil && c.template.perWorkspace || !IsRawID(w.RawID()) || !c.scope.workspace(w.RawID(), w.TeamID()) {
+		return
+	}
+	// The strings are cloned, because those of records refer to larger blocks.
+	place := Place{WorkspaceID: strings.Clone(w.RawID()), Subdomain: strings.Clone(subdomain)}
+	for _, id := range w.IDs() {
+		if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, id}); ok && known == place {
+			continue // keep the expiry of the known entry
+		}
+		c.workspaceHosts.known.Add(workspaceHostKey{c.credential, strings.Clone(id)}, workspaceHost{place, time.Now()})
+	}
+}
+
+// Locate completes a place from the caller's values and the remembered ones, without a call. It
+// returns false if the workspace must be fetched first. That is the case if its subdomain is
+// unknown or, for a URL template without a placeholder, its raw id. It also is if the workspace is
+// not yet known to be within the client's scope.
+func (c *Client) Locate(p Place) (Place, bool) {
+	if p.Subdomain != "" && !c.Scoped() {
+		return p, true
+	}
+	if known, ok := c.workspaceHosts.get(workspaceHostKey{c.credential, p.WorkspaceID}); ok {
+		return known, true
+	}
+	return p, !c.template.perWorkspace && IsRawID(p.WorkspaceID) && !c.Scoped()
+}
+
+// PlaceOf returns the place of a workspace. It fails with the code Unavailable if ClickFunnels sent
+// no usable subdomain.
+func (c *Client) PlaceOf(w *Workspace) (Place, error) {
+	if !c.template.perWorkspace {
+		return Place{WorkspaceID: w.Key()}, nil
+	}
+	subdomain, err := ParseSubdomain(w.Subdomain())
+	if err != nil {
+		return Place{}, NewError(Unavailable, "ClickFunnels sent no usable subdomain for this workspace.")
+	}
+	return Place{WorkspaceID: w.Key(), Subdomain: subdomain}, nil
+}
+
+// locate is [Client.Locate], but fetches the workspace if necessary. For a URL template with a
+// placeholder, it also validates the subdomain.
+func (c *Client) locate(ctx context.Context, p Place) (Place, error) {
+	found, ok := c.Locate(p)
+	if !ok {
+		w, err := c.Workspace(ctx, p.WorkspaceID)
+		if err != nil {
+			return Place{}, err
+		}
+		return c.PlaceOf(w)
+	}
+	if !c.template.perWorkspace {
+		return found, nil
+	}
+	var err error
+	found.Subdomain, err = ParseSubdomain(found.Subdomain)
+	return found, err
+}
+
+// onWorkspaceHost makes a call on a workspace's host. If a remembered subdomain yields 404 or a
+// redirect, the workspace may have been renamed. It then looks the workspace up, and repeats the
+// call if the subdomain has changed.
+func onWorkspaceHost[R any](ctx context.Context, c *Client, p Place, call func(Place) (R, error)) (found R, err error) {
+	if p, err = c.locate(ctx, p); err != nil {
+		return found, err
+	}
+	found, err = call(p)
+	if to, renamed := c.checkRenamed(ctx, p, err); renamed {
+		return call(to)
+	}
+	return found, err
+}
+
+// checkRenamed returns the current place of a workspace after a failed call, and whether it has
+// changed. It looks a workspace up at most once for each request.
+func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, bool) {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || !c.template.perWorkspace || failed.Unknown ||
+		failed.Code != NotFound && failed.Status != http.StatusMovedPermanently && failed.Status != http.StatusPermanentRedirect {
+		return p, false
+	}
+	key := workspaceHostKey{c.credential, p.WorkspaceID}
+	known, ok := c.workspaceHosts.known.Get(key)
+	if !ok { // the caller named the subdomain
+		return p, false
+	}
+	if known.Subdomain != p.Subdomain { // another call has looked it up
+		return known.Place, true
+	}
+	began := time.Now().Add(-renameCheckInterval)
+	if a := allowanceOf(ctx); a != nil {
+		began = a.began
+	}
+	if known.learntAt.After(began) {
+		return p, false
+	}
+	// The request pays only for the failed call. The look-up is not retried, because its failure
+	// must not delay a response that is already there.
+	w, err := c.Workspace(withoutRetries(WithSeparateAllowance(Fresh(ctx))), p.WorkspaceID)
+	if err != nil {
+		return p, false
+	}
+	to, err := c.PlaceOf(w)
+	if err != nil || to.Subdomain == p.Subdomain {
+		c.workspaceHosts.known.Add(key, workspaceHost{known.Place, time.Now()})
+		return p, false
+	}
+	return to, true
+}
