@@ -212,9 +212,9 @@ func TestLargeResponsesAreBounded(t *testing.T) {
 		fmt.Fprintf(&fat, `,{"id":%d,"workspace_id":101,"tags":%s}`, row+1, repeat(8000, `{"id":12345,"public_id":"aBcDeF","name":"A tag with a name that is not short","color":"#112233","applied_at":null}`))
 	}
 	for name, test := range map[string]struct{ path, body, query, want string }{
-		"1.5 million rows":                         {"/workspaces/101/orders", repeat(1_500_000, `{"id":1}`), orders, "1000 rows at most"},
-		"an order of as many line items":           {"/workspaces/101/orders", `[{"id":1,"line_items":` + repeat(4<<20, `{}`) + `}]`, orders, "100000 objects at most"},
-		"20 contacts of 8,000 tags, beyond 16 MiB": {"/workspaces/101/contacts", "[" + fat.String()[1:] + "]", `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { name } } } } }`, "16 MiB at most"},
+		"1.5 million rows":                         {"/workspaces/101/orders", repeat(1_500_000, `{"id":1}`), orders, "the limit of 1000 rows"},
+		"an order of as many line items":           {"/workspaces/101/orders", `[{"id":1,"line_items":` + repeat(4<<20, `{}`) + `}]`, orders, "the limit of 100000 objects"},
+		"20 contacts of 8,000 tags, beyond 16 MiB": {"/workspaces/101/contacts", "[" + fat.String()[1:] + "]", `{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { tags { name } } } } }`, "the limit of 16 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, on(test.path, answer(200, "application/json", test.body)))

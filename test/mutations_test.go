@@ -230,8 +230,8 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 				return true
 			}))
 			r := e.query(create)
-			if says := strings.HasSuffix(r.Errors[0].Message, "look before you try again."); says != (test.outcome != nil) {
-				t.Errorf("want advice to look only if the outcome is unknown, got %q", r.Errors[0].Message)
+			if says := strings.HasSuffix(r.Errors[0].Message, "check before you try again."); says != (test.outcome != nil) {
+				t.Errorf("want advice to check only if the outcome is unknown, got %q", r.Errors[0].Message)
 			}
 			if r.code("a") != test.code || r.Errors[0].Extensions["outcome"] != test.outcome || r.get("b.team.name") != "B" || r.get("a") != nil {
 				t.Errorf("want %s with the outcome %v beside the other mutation, got %s", test.code, test.outcome, r.raw)
