@@ -84,18 +84,22 @@ func (s *Scope) allows(r *Row, in ownership, n naming) bool {
 		}
 	}
 	for position, k := range r.layout.keys {
-		at := r.values[position]
-		if !k.isRow() || at.end == at.begin {
-			continue
+		if at := r.values[position]; k.isRow() && at.end > at.begin {
+			r.values[position] = s.allowedChildren(r, at, k, in)
 		}
-		children := r.children[at.begin-1 : at.end-1]
-		kept := slices.DeleteFunc(children, func(child *Record) bool { return !s.allows(&child.Row, in, k.childNaming()) })
-		if at.end = at.begin + uint32(len(kept)); k.shape == asRow && len(kept) == 0 { //nolint:gosec // fewer than before
-			at = span{}
-		}
-		r.values[position] = at
 	}
 	return true
+}
+
+// allowedChildren removes the rows that a key holds and the scope does not allow. It returns the
+// span of the others.
+func (s *Scope) allowedChildren(r *Row, at span, k *key, in ownership) span {
+	kept := slices.DeleteFunc(r.children[at.begin-1:at.end-1], func(child *Record) bool { return !s.allows(&child.Row, in, k.childNaming()) })
+	if k.shape == asRow && len(kept) == 0 {
+		return span{}
+	}
+	at.end = at.begin + uint32(len(kept)) //nolint:gosec // fewer than before
+	return at
 }
 
 // teamKey is the key of a row's team.

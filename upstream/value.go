@@ -40,7 +40,12 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 	if !ok || kind == 'n' {
 		return b, ok
 	}
-	switch k.shape { //nolint:exhaustive // see above
+	return k.appendScalar(b, kind, text), true
+}
+
+// appendScalar appends a value that is given as text, and nothing if it makes no sense.
+func (k *key) appendScalar(b []byte, kind byte, text []byte) []byte {
+	switch k.shape { //nolint:exhaustive // see appendValue
 	case asInt:
 		if n, ok := parseInt(string(text)); ok {
 			b = strconv.AppendInt(b, int64(n), 10)
@@ -51,7 +56,7 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 		}
 	case asTime:
 		if isCanonicalTime(text) {
-			return append(append(append(b, '"'), text...), '"'), true
+			return append(append(append(b, '"'), text...), '"')
 		}
 		if t, ok := parseTime(string(text)); ok {
 			b = AppendTime(b, t)
@@ -65,7 +70,7 @@ func (k *key) appendValue(b []byte, kind byte, raw []byte) (out []byte, ok bool)
 	default:
 		b = appendQuoted(b, integerIn(k.isID, kind, text))
 	}
-	return b, true
+	return b
 }
 
 // twoDecimals returns a decimal with at least two decimals. Other texts are unchanged.
