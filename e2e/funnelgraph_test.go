@@ -123,8 +123,8 @@ func attempt(t *testing.T, url, query string) (map[string]any, []any) {
 	return whole.Data, whole.Errors
 }
 
-// at returns the value at a path such as "teams.nodes.0.name". Of a list it takes the first
-// item, whatever the index.
+// at returns the value at a path such as "teams.nodes.0.name". It takes the first item of a
+// list, whatever the index.
 func at(v any, path string) any {
 	for _, step := range strings.Split(path, ".") {
 		switch node := v.(type) {

@@ -203,7 +203,7 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 		t.Errorf("%d recorded fields were compared, want at least 50", compared)
 	}
 
-	// The recorded bodies do not always match the description either (API.md §8, trap 11). Only
+	// The recorded bodies do not always match the description either (clickfunnels-api.md §8, trap 11). Only
 	// violations by requests count.
 	const violation = "Violation: request"
 	if text := said.String(); strings.Contains(text, violation) || !strings.Contains(text, "passed the validation rules") {
@@ -333,7 +333,7 @@ func selection(path, key string, recorded any) (fields, read string, want any) {
 			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
 		if path == "/users/{id}" {
-			return "", "", nil // the description does not declare it for users, and its members differ (API.md §5)
+			return "", "", nil // the description does not declare it for users, and its members differ (clickfunnels-api.md §5)
 		}
 		return "memberships { rawId }", "memberships", recorded
 	}

@@ -81,7 +81,7 @@ func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.R
 const noMatch upstream.Filter = "\x00"
 
 // maxFilterValues keeps a filter's URL far below the 8 KB that servers commonly accept.
-// ClickFunnels documents no limit (API.md §9, 4).
+// ClickFunnels documents no limit (clickfunnels-api.md §9, 4).
 const maxFilterValues = 100
 
 // narrow restricts a filter to rows whose key is one of the values. Nil values do not restrict
@@ -157,7 +157,7 @@ type keyed[T any] interface {
 	Key() string
 }
 
-// narrowByIDs is [narrow] for ids in any form. Filters take raw ids only (API.md §1), so it looks
+// narrowByIDs is [narrow] for ids in any form. Filters take raw ids only (clickfunnels-api.md §1), so it looks
 // up public ones. An unknown public id matches nothing, as an unknown raw id does.
 func narrowByIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
 	if f == noMatch || ids == nil {

@@ -17,7 +17,7 @@ import (
 // form that REST takes.
 func contactAttributes(ctx context.Context, workspace string, body map[string]any) error {
 	// Null clears, as for any other field. ClickFunnels documents only that the empty list
-	// removes all tags (API.md §8, trap 15). An upsert ignores both.
+	// removes all tags (clickfunnels-api.md §8, trap 15). An upsert ignores both.
 	switch ids, given := body["tag_ids"]; ids := ids.(type) {
 	case []string:
 		raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, workspace, ids)
@@ -114,7 +114,7 @@ func appliedTag(ctx context.Context, contact upstream.Ref, tag string) (*upstrea
 	if err != nil {
 		return nil, err
 	}
-	// ClickFunnels ignores a filter that it does not know (API.md §3.3).
+	// ClickFunnels ignores a filter that it does not know (clickfunnels-api.md §3.3).
 	i := slices.IndexFunc(found.Rows, func(t *upstream.AppliedContactTag) bool { return t.TagID() == tag })
 	if i < 0 {
 		return nil, aboutField("tagId", upstream.NewError(upstream.NotFound, "The contact does not carry this tag."))

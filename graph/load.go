@@ -22,7 +22,7 @@ import (
 // together; any other resolver is called once per object. Calls run concurrently, and the results
 // of one start the next level at once.
 //
-// Only batches wait. Each call announces the batches that it will join and those that may follow
+// Only batches wait. Each call announces the batches that it will join and the ones that may follow
 // it. The loaders send a batch when none of its announced loads is outstanding.
 //
 // Write (write.go) then produces the JSON from memory. gqlgen's executor would do both steps for
@@ -181,7 +181,7 @@ func (x *execution) newCall(f *field, objs []*object) *resolverCall {
 	return c
 }
 
-// announce announces the batches that the call will join, and those that may follow it.
+// announce announces the batches that the call will join, and the ones that may follow it.
 func (c *resolverCall) announce() {
 	if !c.ownAnnounced {
 		c.loaders.Expect(c.ownBatches...)

@@ -128,7 +128,7 @@ func bodyOf(ctx context.Context, workspace string, input map[string]any, complet
 	return body, complete(ctx, workspace, body)
 }
 
-// rawAttributes returns a completion that replaces ids by raw ids, which bodies take (API.md §1).
+// rawAttributes returns a completion that replaces ids by raw ids, which bodies take (clickfunnels-api.md §1).
 func rawAttributes(fields ...string) completion {
 	return func(_ context.Context, _ string, body map[string]any) error {
 		for _, field := range fields {
@@ -154,7 +154,7 @@ func rawAttributes(fields ...string) completion {
 const maxInputIDs = 500
 
 // rawIDs returns the raw ids of a workspace's records, given in any form. Bodies take raw ids
-// only (API.md §1). A record that the caller may not see is not found.
+// only (clickfunnels-api.md §1). A record that the caller may not see is not found.
 func rawIDs[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace string, ids []string) ([]jsontext.Value, error) {
 	if len(ids) > maxInputIDs {
 		return nil, badInput("There are %d ids; there can be %d.", len(ids), maxInputIDs)

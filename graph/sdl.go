@@ -65,14 +65,14 @@ func declaredDirectives(schema *ast.Schema, all ast.DirectiveList) ast.Directive
 
 // describeDefer returns the definition of @defer with descriptions for clients.
 func describeDefer(directive ast.DirectiveDefinition) *ast.DirectiveDefinition {
-	directive.Description = "Sends what the fragment asks for later, so that the rest can be shown first. " +
-		"The request has to accept `multipart/mixed` or `text/event-stream`; otherwise all comes together."
+	directive.Description = "Sends the fields of the fragment later, so that clients can show the others first. " +
+		"The request must accept `multipart/mixed` or `text/event-stream`; otherwise the response has all fields."
 	directive.Arguments = ast.ArgumentDefinitionList{
 		{
-			Name: "if", Description: "Whether to.", Type: ast.NonNullNamedType("Boolean", directive.Position),
+			Name: "if", Description: "Whether to defer. Defaults to true.", Type: ast.NonNullNamedType("Boolean", directive.Position),
 			DefaultValue: &ast.Value{Kind: ast.BooleanValue, Raw: "true", Position: directive.Position}, Position: directive.Position,
 		},
-		{Name: "label", Description: "A name that the part has.", Type: ast.NamedType("String", directive.Position), Position: directive.Position},
+		{Name: "label", Description: "Label of the deferred fragment in the response.", Type: ast.NamedType("String", directive.Position), Position: directive.Position},
 	}
 	return &directive
 }

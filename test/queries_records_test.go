@@ -164,7 +164,7 @@ func TestRowsWithInvalidIDsAreLeftOut(t *testing.T) {
 }
 
 // TestRecordsTolerateWrongTypes sends values that the API's declared types do not allow. Every
-// usable value is kept (API.md §8, traps 9–12).
+// usable value is kept (clickfunnels-api.md §8, traps 9–12).
 func TestRecordsTolerateWrongTypes(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {

@@ -184,7 +184,7 @@ func (w *recorder) outcomes(t *testing.T) map[any]int {
 }
 
 // TestOutcomeIsCanceledOnlyBeforeTheEnd distinguishes clients that leave after the end of the
-// response from those that leave earlier.
+// response from clients that leave earlier.
 func TestOutcomeIsCanceledOnlyBeforeTheEnd(t *testing.T) {
 	w := new(recorder)
 	goOn := make(chan struct{})

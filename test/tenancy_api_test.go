@@ -17,7 +17,7 @@ import (
 )
 
 // leaky is an API without any isolation between workspaces. It answers for every record that a
-// token reaches, on every host, in every list and with every filter (API.md §9, 3). Only the
+// token reaches, on every host, in every list and with every filter (clickfunnels-api.md §9, 3). Only the
 // list of a workspace's courses is accurate, because nothing else says to which workspace a
 // course belongs. Each text holds a mark that names the record's workspace, or its team.
 type leaky struct{}

@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// URLTemplate is the API's base URL, by default [DefaultURLTemplate].
 	URLTemplate string
-	// UserAgent is the distinct name that ClickFunnels requires of every client (API.md §2), by
+	// UserAgent is the distinct name that ClickFunnels requires of every client (clickfunnels-api.md §2), by
 	// default "funnelgraph".
 	UserAgent string
 	// CallTimeout bounds each attempt at a REST call, by default 30 s.
@@ -125,11 +125,11 @@ func (c *Client) Held() *Client {
 // TrustsCaller reports whether the client may call a subdomain that the caller names.
 func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 
-// nextHeader holds the cursor of the next page, if there is one (API.md §3.1).
+// nextHeader holds the cursor of the next page, if there is one (clickfunnels-api.md §3.1).
 const nextHeader = "Pagination-Next"
 
 // get makes one GET call on a host of the template, and passes the response body to read, which
-// must not keep it. expand lists the keys that ClickFunnels sends only on request (API.md §3.5).
+// must not keep it. expand lists the keys that ClickFunnels sends only on request (clickfunnels-api.md §3.5).
 // get returns the cursor of the next page.
 //
 // A response that cannot be read is requested once more, from the network. Every failure is an
@@ -250,7 +250,7 @@ func fetchPage[T any, P keyed[T]](ctx context.Context, c *Client, at Place, q Qu
 	// Rows without an id are not records: they could not be refetched or told apart.
 	rows = slices.DeleteFunc(rows, func(record *T) bool { return !pathSegment(P(record).row().Key()) })
 	if len(rows) == 0 {
-		next = "" // regardless of the header (API.md §3.1)
+		next = "" // regardless of the header (clickfunnels-api.md §3.1)
 	}
 	page := &Page[T]{Rows: rows, Next: next}
 	page.Chain, _ = ChainOf(ctx)
@@ -275,7 +275,7 @@ func (p Place) segments(segments []string) []string {
 func oneIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, segments ...string) (*T, error) {
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
 		record, err := fetchRecord[T, P](ctx, c, p, segments...)
-		// A host can return records of other workspaces (API.md §9, 3). Records outside the
+		// A host can return records of other workspaces (clickfunnels-api.md §9, 3). Records outside the
 		// requested workspace count as not found.
 		if err == nil && IsRawID(p.WorkspaceID) && P(record).row().parent != p.WorkspaceID {
 			return nil, RecordNotFound()

@@ -39,7 +39,7 @@ func decodeOne[T any, P keyed[T]](body []byte, p *Projection) (*T, error) {
 // decode decodes rows from a list or a single record, and returns their number. next allocates each
 // row.
 //
-// Actual types differ from the declared ones (API.md §8, traps 9–12): numbers arrive as strings and
+// Actual types differ from the declared ones (clickfunnels-api.md §8, traps 9–12): numbers arrive as strings and
 // strings as numbers, undeclared nulls and unknown keys occur. None of these is an error. A value
 // that cannot be interpreted becomes null. Only text that is not JSON, or a body that is not a list
 // or record as expected, is an error. Rows do not refer to the body.

@@ -24,7 +24,7 @@ const (
 	maxErrorDepth = 10
 )
 
-// errorBody is the content of an error's body in any of its shapes (API.md §4): {"error": "…"}, an
+// errorBody is the content of an error's body in any of its shapes (clickfunnels-api.md §4): {"error": "…"}, an
 // object or an array instead of the text, {"error": true, "message": "…"}, {"errors": …}, a bare
 // map of attributes to messages, a bare string, or plain text. HTML and broken JSON have no
 // content.

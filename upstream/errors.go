@@ -101,7 +101,7 @@ func withoutURL(err error) error {
 }
 
 // responseError converts an unsuccessful response to an error. The status alone determines the
-// code; the text is only shown (API.md §4).
+// code; the text is only shown (clickfunnels-api.md §4).
 func (c *Client) responseError(a response) *Error {
 	e := &Error{Status: a.status, RetryAfter: retryAfter(a.header.Get("Retry-After"), time.Now())}
 	switch s := a.status; {
@@ -148,7 +148,7 @@ func (c *Client) responseError(a response) *Error {
 
 // withForbiddenHint adds the possible causes to the text of a 403, which seldom states them. API
 // access requires a larger plan, tokens can have a narrow scope, and the edge refuses calls by
-// their User-Agent (API.md §2).
+// their User-Agent (clickfunnels-api.md §2).
 func withForbiddenHint(text string) string {
 	if !strings.HasSuffix(text, ".") {
 		text += "."

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestErrorBodyShapes reads each shape of the API's error bodies (API.md §4).
+// TestErrorBodyShapes reads each shape of the API's error bodies (clickfunnels-api.md §4).
 func TestErrorBodyShapes(t *testing.T) {
 	for _, test := range []struct{ body, text string }{
 		{`{"error": "API key missing or invalid"}`, "API key missing or invalid"},

@@ -9,7 +9,7 @@ var hooks = map[string]func(*Row){
 	"SalesOpportunity":  identifyNotes,
 }
 
-// identifyTag sets the id of the embedded tag, which only the applied tag's own key has (API.md §8,
+// identifyTag sets the id of the embedded tag, which only the applied tag's own key has (clickfunnels-api.md §8,
 // trap 19).
 func identifyTag(r *Row) {
 	if tag := r.child("tag"); tag != nil {
@@ -18,7 +18,7 @@ func identifyTag(r *Row) {
 }
 
 // dropTeamForUser drops the user of a membership if it is a team: the key can hold either
-// (API.md §5, User).
+// (clickfunnels-api.md §5, User).
 func dropTeamForUser(r *Row) {
 	if user := r.child("user"); user != nil && user.text("email") == "" {
 		r.drop("user")

@@ -11,7 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// ClickFunnels' rate limits are dynamic and unpublished (API.md §4). The client therefore discovers
+// ClickFunnels' rate limits are dynamic and unpublished (clickfunnels-api.md §4). The client therefore discovers
 // how many calls may be in flight, for each credential and host.
 const (
 	// initialLimit is the limit before anything is known. It equals the number of rows of the
@@ -351,7 +351,7 @@ func pauseError(wait time.Duration) *Error {
 }
 
 // DefaultFilteredReads is how many filtered reads ClickFunnels allows in flight for a token in a
-// workspace (API.md §4).
+// workspace (clickfunnels-api.md §4).
 const DefaultFilteredReads = 2
 
 // limiterKey identifies a limiter. Filtered reads also pass through a limiter of their own.

@@ -48,7 +48,7 @@ type Slice[T any] struct {
 // Walk fetches the pages of a window. It fetches them one after another, because each page holds
 // the cursor of the next. It makes no extra call, because a header states whether rows follow.
 // Backward windows walk the list in descending order, the only way that the API offers
-// (API.md §3.1).
+// (clickfunnels-api.md §3.1).
 //
 // fetch is usually a method of [Client]; a caller can wrap it to cache pages. The walk ends
 // whatever fetch returns; see [Pager]. An error of fetch ends it.
@@ -110,7 +110,7 @@ func (p *Pager[T]) Restart() { clear(p.cursors) }
 //   - The cursor of the next page was used before.
 //
 // At the caller's own cursor, the error has the code BadUserInput: the cursor's row may have been
-// deleted. How ClickFunnels responds in that case is unknown (API.md §9, 8). Elsewhere the error is
+// deleted. How ClickFunnels responds in that case is unknown (clickfunnels-api.md §9, 8). Elsewhere the error is
 // retryable.
 func (p *Pager[T]) Next(ctx context.Context, q Query, fetch func(context.Context, Query) (*Page[T], error)) (*Page[T], error) {
 	if ctx.Err() != nil {

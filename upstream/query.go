@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// PageSize is the fixed number of rows of a page (API.md §3.1).
+// PageSize is the fixed number of rows of a page (clickfunnels-api.md §3.1).
 const PageSize = 20
 
 // Query holds the parameters of a list. The zero value requests the first page in the order of
@@ -22,7 +22,7 @@ type Query struct {
 }
 
 // encode returns the query string. expand lists the keys that are sent only on request
-// (API.md §3.5).
+// (clickfunnels-api.md §3.5).
 func (q Query) encode(expand []string) string {
 	var b strings.Builder
 	add := func(key, value string) {
@@ -68,7 +68,7 @@ func (q Query) follows(key string) bool {
 	return row > cursor
 }
 
-// Filter restricts a list to rows that match each key with any of its values (API.md §3.3). It is
+// Filter restricts a list to rows that match each key with any of its values (clickfunnels-api.md §3.3). It is
 // in encoded form and comparable. Build it with [Filter.With].
 type Filter string
 
@@ -77,7 +77,7 @@ const filterKey = "filter%5B"
 
 const (
 	// maxFilterBytes keeps the URL of a filtered list below 8 KB, which servers commonly accept.
-	// The API's limit is not documented (API.md §9, 4).
+	// The API's limit is not documented (clickfunnels-api.md §9, 4).
 	maxFilterBytes = 6 << 10
 	// maxValueBytes is far above any value. Two escaped values still fit a filter.
 	maxValueBytes = 1000
@@ -111,7 +111,7 @@ func (f Filter) Split() []Filter {
 }
 
 // With returns the filter, further restricted to rows whose key has one of the values. Values are
-// escaped. A comma separates them, and no way to escape one is known (API.md §9). With therefore
+// escaped. A comma separates them, and no way to escape one is known (clickfunnels-api.md §9). With therefore
 // refuses blank values and values with a comma or a line break, with the code BadUserInput. It also
 // refuses values longer than 1000 bytes.
 func (f Filter) With(key string, values ...string) (Filter, error) {

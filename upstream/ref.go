@@ -15,7 +15,7 @@ type Ref struct {
 	// Parent is the raw id of the record's workspace, or of its team if only the team's record
 	// contains it. It is empty for records of the accounts host.
 	Parent string
-	// ID is the record's raw or public id; paths accept both (API.md §1).
+	// ID is the record's raw or public id; paths accept both (clickfunnels-api.md §1).
 	ID string
 }
 

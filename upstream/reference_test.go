@@ -33,7 +33,7 @@ func readReference(body []byte) ([]*referenceContact, error) {
 	return slices.DeleteFunc(rows, func(row *referenceContact) bool { return row == nil }), err
 }
 
-// referenceRecord has the fields of every resource (API.md §5).
+// referenceRecord has the fields of every resource (clickfunnels-api.md §5).
 type referenceRecord struct {
 	// RawID is ClickFunnels' numeric id as text, because it can exceed 2³¹.
 	RawID string `json:"id"`
@@ -86,7 +86,7 @@ type referenceVisits struct {
 	LastVisitWithUtm *referenceVisit `json:"last_visit_with_utm"`
 }
 
-// referenceVisit is one visit and its origin (API.md §5, shared shapes).
+// referenceVisit is one visit and its origin (clickfunnels-api.md §5, shared shapes).
 type referenceVisit struct {
 	UUID            string     `json:"uuid"`
 	UtmSource       *string    `json:"utm_source"`

@@ -20,7 +20,7 @@ type request struct {
 	// filtered marks a filtered read. Only a few of them may be in flight.
 	filtered bool
 	// idempotent reports whether the call can safely be repeated after it may have been carried out
-	// (API.md §4).
+	// (clickfunnels-api.md §4).
 	idempotent bool
 	// fresh bypasses the cache, and noRetry limits the call to one attempt.
 	fresh, noRetry bool

@@ -16,7 +16,7 @@ func (c *Client) Contact(ctx context.Context, p Place, id string) (*Contact, err
 	return oneIn[Contact](ctx, c, p, "contacts", id)
 }
 
-// CreateContact creates a contact with the attributes of the body `contact` (API.md §5). It is sent
+// CreateContact creates a contact with the attributes of the body `contact` (clickfunnels-api.md §5). It is sent
 // again only if it was certainly not carried out.
 func (c *Client) CreateContact(ctx context.Context, p Place, attributes any) (*Contact, error) {
 	row, _, err := createdIn[Contact](ctx, c, p, "contact", attributes, false, "workspaces", thisWorkspace, "contacts")
@@ -43,7 +43,7 @@ func (c *Client) ContactTag(ctx context.Context, p Place, id string) (*ContactTa
 	return oneIn[ContactTag](ctx, c, p, "contacts", "tags", id)
 }
 
-// CreateContactTag creates a contact tag with the attributes of the body `contacts_tag` (API.md §5). It is sent
+// CreateContactTag creates a contact tag with the attributes of the body `contacts_tag` (clickfunnels-api.md §5). It is sent
 // again only if it was certainly not carried out.
 func (c *Client) CreateContactTag(ctx context.Context, p Place, attributes any) (*ContactTag, error) {
 	row, _, err := createdIn[ContactTag](ctx, c, p, "contacts_tag", attributes, false, "workspaces", thisWorkspace, "contacts", "tags")
@@ -142,7 +142,7 @@ func (c *Client) FulfillmentLocation(ctx context.Context, p Place, id string) (*
 	return oneIn[FulfillmentLocation](ctx, c, p, "fulfillments", "locations", id)
 }
 
-// CreateFulfillmentLocation creates a location with the attributes of the body `fulfillments_location` (API.md §5). It is sent
+// CreateFulfillmentLocation creates a location with the attributes of the body `fulfillments_location` (clickfunnels-api.md §5). It is sent
 // again only if it was certainly not carried out.
 func (c *Client) CreateFulfillmentLocation(ctx context.Context, p Place, attributes any) (*FulfillmentLocation, error) {
 	row, _, err := createdIn[FulfillmentLocation](ctx, c, p, "fulfillments_location", attributes, false, "workspaces", thisWorkspace, "fulfillments", "locations")
@@ -179,7 +179,7 @@ func (c *Client) FunnelTag(ctx context.Context, p Place, id string) (*FunnelTag,
 	return oneIn[FunnelTag](ctx, c, p, "funnels", "tags", id)
 }
 
-// CreateFunnelTag creates a funnel tag with the attributes of the body `funnels_tag` (API.md §5). It is sent
+// CreateFunnelTag creates a funnel tag with the attributes of the body `funnels_tag` (clickfunnels-api.md §5). It is sent
 // again only if it was certainly not carried out.
 func (c *Client) CreateFunnelTag(ctx context.Context, p Place, attributes any) (*FunnelTag, error) {
 	row, _, err := createdIn[FunnelTag](ctx, c, p, "funnels_tag", attributes, false, "workspaces", thisWorkspace, "funnels", "tags")
@@ -378,7 +378,7 @@ func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (
 }
 
 // CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
-// body `sales_opportunities_note` (API.md §5). It is sent again only if it was certainly not carried out.
+// body `sales_opportunities_note` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
 func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
 	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
 }

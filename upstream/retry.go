@@ -247,7 +247,7 @@ func (a *attempt) retryable() bool {
 	return !untrusted
 }
 
-// unavailable reports whether the status says that the host is down (API.md §4). Cloudflare sends
+// unavailable reports whether the status says that the host is down (clickfunnels-api.md §4). Cloudflare sends
 // 520–527 and 530 when it does not reach the host behind it. A 500, 408 or 425 concerns one call:
 // it can be retried, but does not count against the host.
 func (a *attempt) unavailable() bool {

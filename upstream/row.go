@@ -87,7 +87,7 @@ func (r *Row) Key() string {
 }
 
 // Cursor returns the cursor of the rows after this one. It is the raw id in every sort order
-// (API.md §3.1).
+// (clickfunnels-api.md §3.1).
 func (r *Row) Cursor() string { return r.RawID() }
 
 // IDs returns all ids by which the record can be requested.

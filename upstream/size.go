@@ -10,7 +10,7 @@ import (
 // struct of hundreds. These limits reject bodies that would take much more memory than their size.
 // They are far above real responses.
 const (
-	// maxRows is the maximum number of rows of a page. Pages have 20 (API.md §3.1); only a few
+	// maxRows is the maximum number of rows of a page. Pages have 20 (clickfunnels-api.md §3.1); only a few
 	// lists without pages can have more.
 	maxRows = 1000
 	// maxObjects is the maximum number of objects and arrays of a response. maxValues is the

@@ -28,7 +28,7 @@ func (c *Client) Team(ctx context.Context, id string) (*Team, error) {
 }
 
 // UpdateTeam changes a team, given by its raw or public id, with the attributes of the body `team`
-// (API.md §5). Attributes that are absent stay unchanged.
+// (clickfunnels-api.md §5). Attributes that are absent stay unchanged.
 func (c *Client) UpdateTeam(ctx context.Context, id string, attributes any) (*Team, error) {
 	if c.Scoped() {
 		if _, err := c.Team(ctx, id); err != nil {

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// DefaultURLTemplate is the URL of the real API (API.md §1).
+// DefaultURLTemplate is the URL of the real API (clickfunnels-api.md §1).
 const DefaultURLTemplate = "https://{subdomain}.myclickfunnels.com/api/v2"
 
 // accounts is the subdomain of teams, users and workspaces. Other records are on the workspace's
-// own subdomain (API.md §1).
+// own subdomain (clickfunnels-api.md §1).
 const accounts = "accounts"
 
 const placeholder = "{subdomain}"

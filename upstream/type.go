@@ -69,7 +69,7 @@ type key struct {
 	words      []string // values of the enum
 	// also lists other fields that need the key, in snake case.
 	also []string
-	// expand marks keys that are sent only on request (API.md §3.5).
+	// expand marks keys that are sent only on request (clickfunnels-api.md §3.5).
 	expand bool
 	// id is the key with the id of the embedded record.
 	id string
@@ -223,7 +223,7 @@ type Projection struct {
 func NewProjection(want func(key string) bool) *Projection { return &Projection{want: want} }
 
 // WithProjection returns a client that decodes only the wanted keys of records. It always decodes
-// ids and subdomains. Wanted keys that are sent only on request (API.md §3.5) are requested.
+// ids and subdomains. Wanted keys that are sent only on request (clickfunnels-api.md §3.5) are requested.
 // Without a projection, they never are.
 func (c *Client) WithProjection(p *Projection) *Client {
 	only := *c

@@ -215,7 +215,7 @@ func parseBool(text string) (bool, bool) {
 	return b, err == nil
 }
 
-// canonicalTime is ISO 8601 in UTC with milliseconds, as the API sends it (API.md §5).
+// canonicalTime is ISO 8601 in UTC with milliseconds, as the API sends it (clickfunnels-api.md §5).
 const canonicalTime = "2006-01-02T15:04:05.000Z"
 
 // AppendTime appends a time to b as a JSON string, in the API's own format. It keeps fractions
@@ -251,7 +251,7 @@ func isCanonicalTime(text []byte) bool {
 // layouts are the accepted time formats, after [parseTime] has put a T between date and time.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly}
 
-// parseTime parses ISO 8601 as the API sends it (API.md §5), and variants of other servers: an
+// parseTime parses ISO 8601 as the API sends it (clickfunnels-api.md §5), and variants of other servers: an
 // offset without a colon, a space before time and zone, the zone "UTC", no zone (taken as UTC), or
 // a date only. The result is in UTC.
 func parseTime(text string) (time.Time, bool) {

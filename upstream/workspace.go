@@ -55,7 +55,7 @@ func (c *Client) Workspace(ctx context.Context, id string) (*Workspace, error) {
 }
 
 // UpdateWorkspace changes a workspace, given by its raw or public id, with the attributes of the
-// body `workspace` (API.md §5). Attributes that are absent stay unchanged. It remembers the
+// body `workspace` (clickfunnels-api.md §5). Attributes that are absent stay unchanged. It remembers the
 // subdomain for the client's token.
 func (c *Client) UpdateWorkspace(ctx context.Context, id string, attributes any) (*Workspace, error) {
 	if c.Scoped() {

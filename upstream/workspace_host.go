@@ -18,7 +18,7 @@ type Place struct {
 	Subdomain string
 }
 
-// Subdomains hardly ever change (API.md §5, Workspace). After a change, the old one is tried first
+// Subdomains hardly ever change (clickfunnels-api.md §5, Workspace). After a change, the old one is tried first
 // for at most an hour (see [onWorkspaceHost]).
 const (
 	workspaceHostTTL  = time.Hour

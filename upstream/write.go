@@ -14,7 +14,7 @@ import (
 //
 // An error reports whether the outcome is unknown ([Error.Unknown]) and whether ClickFunnels
 // refused the write itself ([Error.Refused]). Idempotent calls are retried where that is useful.
-// Others are retried only if ClickFunnels has certainly not carried them out (API.md §4).
+// Others are retried only if ClickFunnels has certainly not carried them out (clickfunnels-api.md §4).
 func (c *Client) write(ctx context.Context, method, subdomain string, segments []string, query string, body any, idempotent bool, read func(status int, uncertain bool, body []byte) error) error {
 	var text []byte
 	if body != nil {
@@ -42,7 +42,7 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 }
 
 // writeRecord is [Client.write] for a record. The attributes are wrapped in the key, and the
-// response is the record (API.md §5). created reports whether the record was created. It is nil if
+// response is the record (clickfunnels-api.md §5). created reports whether the record was created. It is nil if
 // an earlier attempt may have created it. If the response is another record, a scoped client gets
 // an error instead.
 func writeRecord[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, idempotent bool) (row *T, created *bool, err error) {
@@ -80,7 +80,7 @@ func foreignRecord() *Error {
 }
 
 // updatedIn updates a record on a workspace's host. find reads the record. Updates are partial:
-// absent attributes stay unchanged, and null clears one (API.md §4).
+// absent attributes stay unchanged, and null clears one (clickfunnels-api.md §4).
 func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key string, attributes any, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
 	p, err := c.locateForWrite(ctx, p, func(p Place) error {
 		_, err := find(c, ctx, p, segments[len(segments)-1])
@@ -112,7 +112,7 @@ func deletedIn[T any](ctx context.Context, c *Client, p Place, id string, find f
 }
 
 // locateForWrite locates a place for a write to one of its records. A scoped client first reads the
-// record there, because a host can return records of other workspaces (API.md §9, 3).
+// record there, because a host can return records of other workspaces (clickfunnels-api.md §9, 3).
 func (c *Client) locateForWrite(ctx context.Context, p Place, find func(Place) error) (Place, error) {
 	p, err := c.locate(ctx, p)
 	if err == nil && c.Scoped() {

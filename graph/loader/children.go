@@ -12,7 +12,7 @@ import (
 )
 
 // Children loads the rows of a list by the records that they belong to, such as the orders of
-// contacts. REST lists the rows of any number of parents at once, not grouped (API.md §6). It is
+// contacts. REST lists the rows of any number of parents at once, not grouped (clickfunnels-api.md §6). It is
 // shared by all operations.
 type Children[T any] struct {
 	list *List[T]
@@ -108,7 +108,7 @@ func WorkspaceOf(ref upstream.Ref) string {
 }
 
 // maxParents keeps a filter's URL far below the 8 KB that servers commonly accept. ClickFunnels
-// documents no limit (API.md §9, 4).
+// documents no limit (clickfunnels-api.md §9, 4).
 const maxParents = 100
 
 func (c *Children[T]) batch(l *Loaders, key childrenKey, parents []upstream.Ref) []*loaded {

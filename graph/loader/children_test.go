@@ -15,7 +15,7 @@ import (
 )
 
 // orderList is a list of orders of contacts. It is as strict as ClickFunnels can be: a cursor
-// must be a row that passes the filter (API.md §9, 8).
+// must be a row that passes the filter (clickfunnels-api.md §9, 8).
 type orderList struct {
 	t     *testing.T
 	rows  []*upstream.Order

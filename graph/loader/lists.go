@@ -29,7 +29,7 @@ func newList[T any](rows *Resource[T], fetch fetchPage[T]) *List[T] { return &Li
 const wholeList = 1 << 30
 
 // findByWalk makes the list the way to find its records by id, since REST has no filter for them
-// (API.md §6). For several ids it walks the list until all are found, but makes no more calls
+// (clickfunnels-api.md §6). For several ids it walks the list until all are found, but makes no more calls
 // than one per id.
 //
 // For a scoped client it walks the list for a single id, too: such a record does not name its

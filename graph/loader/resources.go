@@ -46,7 +46,7 @@ type nodeSource interface {
 func Batches(k upstream.Kind) bool { return kinds[k] != nil && kinds[k].batches() }
 
 // verifiedOwner returns the owner of records that do not name their workspace. It fails if the
-// owner does not belong to this workspace: a host can return records of other workspaces (API.md
+// owner does not belong to this workspace: a host can return records of other workspaces (clickfunnels-api.md
 // §9, 3). Clients that may see everything need no such check and get nil.
 func (l *Loaders) verifiedOwner(owner upstream.Ref) (Node, error) {
 	if !l.client.Scoped() {

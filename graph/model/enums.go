@@ -11,7 +11,7 @@ import (
 )
 
 // enum lists the values of an enum that ClickFunnels may extend, in ClickFunnels' spelling
-// (API.md §5). A value that is newer than the schema becomes UNKNOWN, so that it breaks no query.
+// (clickfunnels-api.md §5). A value that is newer than the schema becomes UNKNOWN, so that it breaks no query.
 // A `raw…` field returns it as it came.
 type enum []string
 

@@ -405,7 +405,7 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 			d.writeCreateBelow(c, r, parent)
 			return
 		}
-		c.line("// Create%s creates %s with the attributes of the body `%s` (API.md §5). It is sent\n// again only if it was certainly not carried out.", name, article(r.Noun), r.Body)
+		c.line("// Create%s creates %s with the attributes of the body `%s` (clickfunnels-api.md §5). It is sent\n// again only if it was certainly not carried out.", name, article(r.Noun), r.Body)
 		c.line("func (c *Client) Create%s(ctx context.Context, p Place, attributes any) (*%s, error) {", name, record)
 		c.line("row, _, err := createdIn[%s](ctx, c, p, %q, attributes, false, \"workspaces\", thisWorkspace, %s)\nreturn row, err\n}\n", record, r.Body, quoted(r.Path))
 	case "UPDATE":
@@ -426,7 +426,7 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 // writeCreateBelow writes the method that creates a record below another one.
 func (d *Description) writeCreateBelow(c *code, r, parent *Resource) {
 	name, argument, list := r.Type.Name, lowerFirst(r.Owner), r.Lists[0].Path
-	c.line("// Create%s creates %s of %s, given by its raw or public id, with the attributes of the\n// body `%s` (API.md §5). It is sent again only if it was certainly not carried out.", name, article(r.Noun), article(parent.Noun), r.Body)
+	c.line("// Create%s creates %s of %s, given by its raw or public id, with the attributes of the\n// body `%s` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.", name, article(r.Noun), article(parent.Noun), r.Body)
 	c.line("func (c *Client) Create%s(ctx context.Context, p Place, %s string, attributes any) (*%s, error) {", name, argument, r.Record)
 	c.line("return createdBelow(ctx, c, p, %q, attributes, (*Client).%s, %s, (*%s).Owner, %s, %s, %s)\n}\n",
 		r.Body, parent.Type.Name, argument, r.Record, quoted(parent.Path), argument, quoted(list[len(parent.Path)+1:]))

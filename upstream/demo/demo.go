@@ -1,7 +1,7 @@
 // Package demo is a simulated ClickFunnels API. Its fixed example data has a few teams, several
 // workspaces each, and enough contacts for several pages.
 //
-// It is as strict as the real API (API.md §§1–4). It requires a bearer token and a User-Agent. It
+// It is as strict as the real API (clickfunnels-api.md §§1–4). It requires a bearer token and a User-Agent. It
 // answers 404 on the wrong subdomain and 400 to an unknown filter key. It sends pages of 20 rows,
 // with the cursor of the next page in a header.
 //
@@ -70,7 +70,7 @@ func indexed(tables []*table) []*table {
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.UserAgent() == "" {
-		// The edge refuses the call with an HTML page (API.md §2).
+		// The edge refuses the call with an HTML page (clickfunnels-api.md §2).
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = fmt.Fprintf(w, "<html><body><h1>%s</h1></body></html>", html.EscapeString("Access denied"))
@@ -264,7 +264,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 	for key, given := range query {
 		name, ok := strings.CutPrefix(key, "filter[")
 		if !ok {
-			continue // unknown parameters are ignored (API.md §3.3)
+			continue // unknown parameters are ignored (clickfunnels-api.md §3.3)
 		}
 		name = strings.TrimSuffix(name, "]")
 		keep, ok := t.filters[name]

@@ -81,7 +81,7 @@ func Unreliable(next http.Handler, latency time.Duration, faults Faults) http.Ha
 	})
 }
 
-// answer sends ClickFunnels' response for the status (API.md §4).
+// answer sends ClickFunnels' response for the status (clickfunnels-api.md §4).
 func (f fault) answer(w http.ResponseWriter, r *http.Request) {
 	switch f.status {
 	case 0:

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// writes describes the allowed changes of a table, by the rules of API.md §§4, 5 and 8.
+// writes describes the allowed changes of a table, by the rules of clickfunnels-api.md §§4, 5 and 8.
 type writes struct {
 	// key wraps the attributes in a body.
 	key string
@@ -266,7 +266,7 @@ func addWrites(teams, workspaces, tags, applied, contacts *table) {
 	}
 }
 
-// setContact completes a contact. Tags are overwritten (API.md §8, trap 15); custom attributes are
+// setContact completes a contact. Tags are overwritten (clickfunnels-api.md §8, trap 15); custom attributes are
 // merged.
 func setContact(r row, given map[string]any, tags, applied *table) string {
 	if free, ok := given["custom_attributes"].(map[string]any); ok {
