@@ -107,8 +107,8 @@ type resolverCall struct {
 
 	objs       []*object
 	workspaces []string // of the objects
-	// ownBatches are the batches that the call is expected to join. followUpBatches are those
-	// that may follow it.
+	// ownBatches are the batches that the call is expected to join, and followUpBatches the
+	// batches that may follow it.
 	ownBatches, followUpBatches []loader.BatchKey
 	ownAnnounced                bool // whether ownBatches are announced
 }
