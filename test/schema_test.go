@@ -204,7 +204,7 @@ func TestDeferIsInTheSchema(t *testing.T) {
 			continue
 		}
 		got, _ := json.Marshal(map[string]any{"args": d["args"], "locations": d["locations"]})
-		const want = `{"args":[{"defaultValue":"true","description":"Whether to.","name":"if","type":{"kind":"NON_NULL","name":null,"ofType":{"name":"Boolean"}}},{"defaultValue":null,"description":"A name that the part has.","name":"label","type":{"kind":"SCALAR","name":"String","ofType":null}}],"locations":["FRAGMENT_SPREAD","INLINE_FRAGMENT"]}`
+		const want = `{"args":[{"defaultValue":"true","description":"Whether to defer. Defaults to true.","name":"if","type":{"kind":"NON_NULL","name":null,"ofType":{"name":"Boolean"}}},{"defaultValue":null,"description":"Label of the deferred fragment in the response.","name":"label","type":{"kind":"SCALAR","name":"String","ofType":null}}],"locations":["FRAGMENT_SPREAD","INLINE_FRAGMENT"]}`
 		if string(got) != want || !strings.Contains(d["description"].(string), "multipart/mixed") {
 			t.Errorf("%s\nwant\n%s", got, want)
 		}
