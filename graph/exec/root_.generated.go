@@ -361,12 +361,12 @@ type Contact implements Node {
   emailSuppressionReason: String
 
   """
-  Whether the contact is active. Inactive does not mean deleted.
+  ClickFunnels' ` + "`" + `is_active` + "`" + ` flag. False does not mean that the contact was deleted; see ` + "`" + `deletedAt` + "`" + `.
   """
   isActive: Boolean
 
   """
-  Time of deletion. Lists leave out deleted contacts; their ids still find them.
+  Time of deletion. Lists leave out deleted contacts; ` + "`" + `contact` + "`" + ` still returns them by id.
   """
   deletedAt: DateTime
 
@@ -376,7 +376,7 @@ type Contact implements Node {
   visits: ContactVisits
 
   """
-  Times when e-mails were last sent, opened and clicked. ClickFunnels computes them on demand: select them only where you show them.
+  Times when e-mails were last sent, opened and clicked. ClickFunnels computes these times for each request, so select this field only if you show it.
   """
   emailEngagement: EmailEngagement
 
@@ -401,7 +401,7 @@ type Contact implements Node {
   ): [CustomAttribute!]!
 
   """
-  Tags of the contact. Cost: none, or 1 REST call per 20 contact tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
+  Tags of the contact. Cost: none. With ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `: 1 REST call per 20 contact tags.
   """
   tags: [ContactTag!] @goField(batch: true, forceResolver: true)
 
@@ -916,7 +916,7 @@ type UpsertContactPayload {
   contact: Contact
 
   """
-  Whether the contact was created, not updated. Null if ClickFunnels refused, or if a repeated call made it unclear.
+  True if the contact was created, false if it was updated. Null if ClickFunnels refused, or if the call was retried and an earlier attempt may have created the contact.
   """
   created: Boolean
 
@@ -943,7 +943,7 @@ type RedactContactPayload {
 
 extend type Workspace {
   """
-  Contacts of the workspace. The list leaves out anonymous, redacted and deleted contacts; ` + "`" + `contact` + "`" + ` finds them. Cost: 1 REST call per 20 contacts.
+  Contacts of the workspace. The list leaves out anonymous, redacted and deleted contacts; ` + "`" + `contact` + "`" + ` returns them. Cost: 1 REST call per 20 contacts.
   """
   contacts(
     """
@@ -1012,7 +1012,7 @@ extend type Mutation {
 
 extend type Query {
   """
-  Contact by its id. It also finds anonymous, redacted and deleted contacts, which lists leave out. Cost: 1 REST call per 20 contacts of one workspace.
+  Contact by its id, including anonymous, redacted and deleted contacts, which lists leave out. Cost: 1 REST call per 20 contacts of one workspace.
   """
   contact(
     """
@@ -1029,7 +1029,7 @@ extend type Query {
 
 extend type Mutation {
   """
-  Creates a contact, or updates the one with the same e-mail address. Null and empty lists are ignored, so it never clears a value. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  Creates a contact, or updates the one with the same e-mail address. The mutation ignores fields that are null or an empty list, so these never clear a field of the contact. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   upsertContact(
     """
@@ -1058,12 +1058,12 @@ extend input ContactFilter {
 
 extend input CreateContactInput {
   """
-  Tags of the contact, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. ` + "`" + `[]` + "`" + ` or null is no tags. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  Tags of the contact, by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. With ` + "`" + `[]` + "`" + ` or null, the contact gets no tags. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
 
   """
-  Custom attributes, merged key by key with the existing ones. ClickFunnels converts keys to snake_case. ` + "`" + `[]` + "`" + ` or null changes nothing.
+  Custom attributes of the new contact. ClickFunnels converts keys to snake_case. ` + "`" + `[]` + "`" + ` or null sets none.
   """
   customAttributes: [CustomAttributeInput!]
 }
@@ -1292,7 +1292,7 @@ type ContactTagging {
   appliedAt: DateTime
 
   """
-  Tag that was applied. Cost: none, or 1 REST call per 20 contact tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
+  Tag that was applied. Cost: none. With ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `: 1 REST call per 20 contact tags.
   """
   tag: ContactTag! @goField(batch: true, forceResolver: true)
 }
@@ -1647,7 +1647,7 @@ type Course implements Node {
   unauthorizedRedirectUrl: String
 
   """
-  Fingerprint that identifies the course when it is shared.
+  Fingerprint by which ClickFunnels identifies the course when it is shared.
   """
   sharingFingerprint: String
 
@@ -1772,12 +1772,12 @@ type CourseSection implements Node {
   parentId: ID
 
   """
-  Raw id of the section that learners must complete first.
+  Raw id of the section that learners must complete before this one.
   """
   blockerSectionId: ID
 
   """
-  Raw id of the lesson that learners must complete first.
+  Raw id of the lesson that learners must complete before this section.
   """
   blockerLessonId: ID
 
@@ -2901,7 +2901,7 @@ type Funnel implements Node {
   faviconImage: Image @goField(batch: true, forceResolver: true)
 
   """
-  Tags of the funnel. Cost: none, or 1 REST call per 20 funnel tags for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
+  Tags of the funnel. Cost: none. With ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `: 1 REST call per 20 funnel tags.
   """
   tags: [FunnelTag!] @goField(batch: true, forceResolver: true)
 
@@ -3556,12 +3556,12 @@ type Order implements Node {
   externalId: String
 
   """
-  Id of the sharing that brought the order to this workspace.
+  Id of the ClickFunnels workspace sharing through which the order came to this workspace.
   """
   workspaceSharingId: ID
 
   """
-  Previous line item, before a change.
+  Line item before a change of the order, as text from ClickFunnels.
   """
   previousLineItem: String
 
@@ -3621,7 +3621,7 @@ type Order implements Node {
   updatedAt: DateTime
 
   """
-  Contact who placed the order. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
+  Contact who placed the order. Cost: none. With ` + "`" + `emailEngagement` + "`" + `: 1 REST call per 20 contacts.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 
@@ -3716,7 +3716,7 @@ type OrderLineItem {
   quantity: Int
 
   """
-  Proration of the line item.
+  Proration of the line item, as text from ClickFunnels.
   """
   prorated: String
 
@@ -3776,7 +3776,7 @@ type OrderPrice {
   currency: String
 
   """
-  Duration of the payments.
+  Number or duration of the payments.
   """
   duration: String
 
@@ -4062,12 +4062,12 @@ type OrderInvoice implements Node {
   updatedAt: DateTime
 
   """
-  Order that the invoice is for. Cost: none, or 1 REST call per 20 orders for fields that invoices lack, such as ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `.
+  Order that the invoice is for. Cost: none. With fields that invoices lack, such as ` + "`" + `currency` + "`" + `, ` + "`" + `taxAmount` + "`" + `, ` + "`" + `lineItems` + "`" + `, ` + "`" + `createdAt` + "`" + `, ` + "`" + `updatedAt` + "`" + `, ` + "`" + `paidUntil` + "`" + ` or ` + "`" + `paymentProcessor` + "`" + `: 1 REST call per 20 orders.
   """
   order: Order @semanticNonNull @goField(batch: true, forceResolver: true)
 
   """
-  Contact who pays the invoice. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
+  Contact who pays the invoice. Cost: none. With ` + "`" + `emailEngagement` + "`" + `: 1 REST call per 20 contacts.
   """
   contact: Contact @goField(batch: true, forceResolver: true)
 
@@ -6476,7 +6476,7 @@ type SalesPipeline implements Node {
   updatedAt: DateTime
 
   """
-  Stages of the pipeline. Cost: none, or 1 REST call per pipeline for ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `.
+  Stages of the pipeline. Cost: none. With ` + "`" + `createdAt` + "`" + ` or ` + "`" + `updatedAt` + "`" + `: 1 REST call per pipeline.
   """
   stages: [SalesPipelineStage!] @goField(batch: true, forceResolver: true)
 
@@ -6661,7 +6661,7 @@ type SalesOpportunity implements Node {
   notes: [SalesOpportunityNote!] @goField(batch: true, forceResolver: true)
 
   """
-  Contact of the possible sale, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none, or 1 REST call per 20 contacts for ` + "`" + `emailEngagement` + "`" + `.
+  Contact of the possible sale, ClickFunnels' ` + "`" + `primary_contact` + "`" + `. Cost: none. With ` + "`" + `emailEngagement` + "`" + `: 1 REST call per 20 contacts.
   """
   contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
 

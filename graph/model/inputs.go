@@ -230,7 +230,7 @@ type Sort struct {
 type UpsertContactPayload struct {
 	// Contact after the change; null if ClickFunnels refused.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Whether the contact was created, not updated. Null if ClickFunnels refused, or if a repeated call made it unclear.
+	// True if the contact was created, false if it was updated. Null if ClickFunnels refused, or if the call was retried and an earlier attempt may have created the contact.
 	Created *bool `json:"created,omitzero"`
 	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
