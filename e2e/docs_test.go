@@ -52,7 +52,7 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 				want.WriteString(strings.TrimSpace(line[1]) + "\n")
 			}
 			if n := len(logs.FindAllString(module.String(), -1)); n == 0 || n != strings.Count(want.String(), "\n") {
-				t.Fatalf("%d calls of console.log, of which %d have a comment with the expected output; want all, and at least one", n, strings.Count(want.String(), "\n"))
+				t.Fatalf("%d calls of console.log, %d comments with an expected output; want a comment for each call, and at least one call", n, strings.Count(want.String(), "\n"))
 			}
 			if got := node(t, strings.ReplaceAll(module.String(), "http://127.0.0.1:8080", serve(t, binary, "--demo"))); got != want.String() {
 				t.Errorf("printed:\n%s\nwant:\n%s", got, want.String())

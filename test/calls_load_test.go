@@ -77,8 +77,8 @@ func TestLoadKeepsCallsMinimal(t *testing.T) {
 	t.Logf("%d rounds of %d queries, and %d others meanwhile", rounds, len(callTable), others.Load())
 }
 
-// TestLoadMemoryIsBoundedAndReleased sends many nested requests at once, none of which can
-// share a call. All are answered, the heap stays bounded, and the memory is released.
+// TestLoadMemoryIsBoundedAndReleased sends many nested requests at once. No two can share
+// a call. All are answered, the heap stays bounded, and the memory is released.
 func TestLoadMemoryIsBoundedAndReleased(t *testing.T) {
 	clients := size(100, 1000)
 	if testing.Short() {

@@ -60,8 +60,8 @@ func (a *loadClient) ask(query string) (r result, status int, err error) {
 	return r, resp.StatusCode, json.Unmarshal(raw, &r)
 }
 
-// correctlyPartial reports whether a response equals the whole one except for nulls, each of
-// which has an error with a code.
+// correctlyPartial reports whether a response equals the whole one except for nulls. Each
+// null has an error with a code.
 func correctlyPartial(r result, whole any) bool {
 	known := make(map[string]bool)
 	for _, e := range r.Errors {

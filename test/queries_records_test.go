@@ -269,8 +269,8 @@ func TestBrokenUTF8IsReplaced(t *testing.T) {
 	}
 }
 
-// TestRowsWithoutIDUseTheirPublicID lists rows of which only some can be refetched, by a public
-// id at least.
+// TestRowsWithoutIDUseTheirPublicID lists rows without a raw id. A row with a public id can be
+// refetched by it.
 func TestRowsWithoutIDUseTheirPublicID(t *testing.T) {
 	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
 		if path != "/workspaces/101/contacts" {

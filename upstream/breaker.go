@@ -19,7 +19,7 @@ type hostHealth struct {
 
 const (
 	// The breaker opens when this rate of failures, among at least this many calls, occurs within
-	// the window. A rate of 0.8 is far above that of a busy day.
+	// the window. Even on a busy day, far fewer attempts fail than 80 %.
 	breakerFailureRate = 0.8
 	breakerMinCalls    = 10
 	breakerWindow      = 10 * time.Second

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// A chain is a sequence of calls each of which needed the response to the one before. Its length is
+// A chain is a sequence of calls. Each call needed the response to the one before. Its length is
 // tracked by a Lamport clock in the context of the calls and by the records that they return. It
 // does not depend on when a call was made.
 

@@ -71,7 +71,7 @@ func (s *Scope) String() string {
 // team reports whether a team, given by its raw id, is within the scope.
 func (s *Scope) team(id string) bool { return s == nil || s.teams[id] }
 
-// workspace reports whether a workspace is within the scope, given its raw id and that of its team.
+// workspace reports whether a workspace is within the scope, given its raw id and the raw id of its team.
 func (s *Scope) workspace(id, team string) bool {
 	switch {
 	case s == nil:

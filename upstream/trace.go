@@ -93,8 +93,8 @@ func (t *Trace) add(c Call) {
 	t.calls = append(t.calls, c)
 }
 
-// LongestChain returns the length of the longest chain of calls, each of which needed the response
-// to the one before. The origins of the responses do not matter.
+// LongestChain returns the length of the longest chain of calls. Each call of a chain needed the
+// response to the one before. The origins of the responses do not matter.
 func LongestChain(calls []Call) (longest int) {
 	for _, c := range calls {
 		longest = max(longest, c.Chain)

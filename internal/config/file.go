@@ -26,7 +26,7 @@ type fileError string
 
 func (e fileError) Error() string { return string(e) }
 
-// maxFile is the maximum size of a configuration file, and maxKey that of a key, in bytes.
+// maxFile and maxKey are the maximum sizes of a configuration file and of a key, in bytes.
 const (
 	maxFile = 1 << 20
 	maxKey  = 100

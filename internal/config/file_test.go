@@ -73,7 +73,7 @@ func TestPrecedenceOfLists(t *testing.T) {
 	}
 }
 
-// TestPrecedenceOfFilePaths prefers the file of the command line to that of the environment.
+// TestPrecedenceOfFilePaths names a file by a flag and another by the environment. The flag wins.
 func TestPrecedenceOfFilePaths(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv("FUNNELGRAPH_CONFIG", writeConfig(t, "max-depth: 2"))

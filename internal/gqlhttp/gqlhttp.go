@@ -186,8 +186,8 @@ func (a *answer) get(ctx context.Context) {
 	})
 }
 
-// params reads an operation's parameters, each of which may be null. If one has the wrong type,
-// it refuses the request and returns false.
+// params reads an operation's parameters. Each may be null. If one has the wrong type, params
+// refuses the request and returns false.
 func (a *answer) params(fields map[string]any, started time.Time) (*graphql.RawParams, bool) {
 	p := &graphql.RawParams{Headers: a.r.Header}
 	text := func(key string, to *string) bool {

@@ -185,18 +185,11 @@ func TestProseIsPlain(t *testing.T) {
 // TestProseRulesFindBadSentences applies the rules to sentences that have been bad.
 func TestProseRulesFindBadSentences(t *testing.T) {
 	rules := proseRules(t)
-	for _, sentence := range []string{
-		"A list goes on behind a page of which nothing may be seen.",
-		"Of a comparison, a server that fails costs its own figures.",
-		"A sampler that there is not is as if none was given.",
-		"Who may not see everything is told nothing.",
-		"Replicas that cannot be reached are replicas that there are not.",
-		"Tell tells of an attempt whoever wants to know.",
-		"Disown has a record that names no workspace belong to none.",
-		"What tells the course when it is shared.",
-		"Its positions.",
-		"Whether to.",
-	} {
+	bad, err := os.ReadFile("testdata/bad.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sentence := range strings.SplitSeq(strings.TrimSpace(string(bad)), "\n") {
 		if flaw(rules, sentence) == nil {
 			t.Errorf("no rule flags %q", sentence)
 		}

@@ -82,7 +82,7 @@ func given(fields []Field, write string) string {
 }
 
 // Example is a resource whose table is made from the description. ID is the raw id of its first
-// record, and ParentID that of the record's parent.
+// record, and ParentID the raw id of the record's parent.
 type Example struct {
 	Resource
 	ID, ParentID string
