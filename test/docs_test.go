@@ -59,7 +59,7 @@ import (
 //   - go, graphqls, and yaml with the title gqlgen.yml quote lines of a file of the project.
 //   - A block without a language lists existing files and folders.
 //   - log quotes lines of the log, whose messages must be in the code.
-//   - js runs in e2e/docs_test.go, and text holds drawings.
+//   - js runs in test/e2e/docs_test.go, and text holds drawings.
 func TestDocsExamplesRun(t *testing.T) {
 	pages, err := docstest.Read(".")
 	if err != nil {
@@ -231,7 +231,7 @@ func (r *docReader) block(blocks []docstest.Block) (used int) {
 				r.errorf("nothing logs %q", line)
 			}
 		}
-	case "js", "text": // js runs in e2e/docs_test.go, and text holds drawings
+	case "js", "text": // js runs in test/e2e/docs_test.go, and text holds drawings
 	default:
 		r.errorf("nothing can run a block of %q here", kind)
 	}

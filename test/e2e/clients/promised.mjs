@@ -54,6 +54,6 @@ export function compare({ promised, current, declarations }) {
 /** Returns the committed files as arguments of {@link compare}. */
 export const committed = () => ({
   promised: readFileSync(promisedFile, "utf8"),
-  current: readFileSync(new URL("../../schema.graphql", import.meta.url), "utf8"),
+  current: readFileSync(new URL("../../../schema.graphql", import.meta.url), "utf8"),
   declarations: readFileSync(declarationsFile, "utf8"),
 });

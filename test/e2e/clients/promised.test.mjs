@@ -5,9 +5,9 @@ import { committed, compare, noDeclarations } from "./promised.mjs";
 
 test("all changes that may break clients are declared", (t) => {
   const { undeclared, absent, renewable } = compare(committed());
-  assert.deepEqual(undeclared, [], "these changes may break clients: undo them, or declare each line in e2e/clients/breaking-changes.txt");
-  assert.deepEqual(absent, [], "these changes are declared in e2e/clients/breaking-changes.txt but do not exist: remove the lines");
-  if (renewable) t.diagnostic("schema.graphql differs from the promised schema. After its release: npm run --prefix e2e/clients promise");
+  assert.deepEqual(undeclared, [], "these changes may break clients: undo them, or declare each line in test/e2e/clients/breaking-changes.txt");
+  assert.deepEqual(absent, [], "these changes are declared in test/e2e/clients/breaking-changes.txt but do not exist: remove the lines");
+  if (renewable) t.diagnostic("schema.graphql differs from the promised schema. After its release: npm run --prefix test/e2e/clients promise");
 });
 
 const promised = `

@@ -72,7 +72,7 @@ func funnelgraph(t *testing.T, flags ...string) string {
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "funnelgraph")
-	build := exec.Command("go", "build", "-o", binary, "..")
+	build := exec.Command("go", "build", "-o", binary, "../..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("want the server to build: %v: %s", err, out)
 	}

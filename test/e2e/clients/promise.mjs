@@ -5,7 +5,7 @@ import { committed, compare, declarationsFile, noDeclarations, promisedFile } fr
 const files = committed();
 const { undeclared } = compare(files);
 if (undeclared.length > 0) {
-  console.error(`Declare these changes in e2e/clients/breaking-changes.txt first, since they may break clients:\n${undeclared.join("\n")}`);
+  console.error(`Declare these changes in test/e2e/clients/breaking-changes.txt first, since they may break clients:\n${undeclared.join("\n")}`);
   process.exit(1);
 }
 writeFileSync(promisedFile, files.current);

@@ -20,7 +20,7 @@ import (
 
 // description is ClickFunnels' own OpenAPI description. It lies next to the checkout, because
 // we may not copy it.
-const description = "../../shared/clickfunnels/openapi.json"
+const description = "../../../shared/clickfunnels/openapi.json"
 
 // transcript collects Prism's output. It is safe for concurrent use.
 type transcript struct {
@@ -50,7 +50,7 @@ func TestPrismAcceptsEveryRequest(t *testing.T) {
 	}
 	const prism = "prism/node_modules/.bin/prism"
 	if _, err := os.Stat(prism); err != nil {
-		t.Fatal("Prism is not installed: npm ci in e2e/prism")
+		t.Fatal("Prism is not installed: npm ci in test/e2e/prism")
 	}
 	port := freePort(t)
 	var said transcript

@@ -1,4 +1,4 @@
-module github.com/funnelgraph/funnelgraph/e2e/traces
+module github.com/funnelgraph/funnelgraph/test/e2e/traces
 
 go 1.26.0
 

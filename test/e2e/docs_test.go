@@ -27,12 +27,12 @@ var (
 //
 // test/docs_test.go runs the other blocks.
 func TestDocsJavaScriptRuns(t *testing.T) {
-	pages, err := docstest.Read("..")
+	pages, err := docstest.Read("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("clients/node_modules"); err != nil {
-		t.Fatalf("the client libraries are not installed: npm ci --prefix e2e/clients: %v", err)
+		t.Fatalf("the client libraries are not installed: npm ci --prefix test/e2e/clients: %v", err)
 	}
 	binary, run := build(t), 0
 	for _, page := range pages {
@@ -64,7 +64,7 @@ func TestDocsJavaScriptRuns(t *testing.T) {
 	}
 }
 
-// node runs a module that can import the packages of e2e/clients, and returns its output.
+// node runs a module that can import the packages of test/e2e/clients, and returns its output.
 func node(t *testing.T, module string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("clients", "docs-") //nolint:usetesting // node looks for packages in the folders above

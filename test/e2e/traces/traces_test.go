@@ -64,7 +64,7 @@ func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "funnelgraph")
 	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Dir = "../.."
+	build.Dir = "../../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("want the server to build: %v: %s", err, out)
 	}

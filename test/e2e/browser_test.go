@@ -26,7 +26,7 @@ import (
 )
 
 // artifacts is the folder for screenshots.
-const artifacts = "../artifacts"
+const artifacts = "../../artifacts"
 
 // page is a browser tab that can reach only this machine. Errors in the tab and requests to
 // other hosts fail the test.

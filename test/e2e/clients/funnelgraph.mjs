@@ -6,10 +6,10 @@ import { format } from "node:util";
 import { buildSchema, isAbstractType } from "graphql";
 
 export const url = process.env.FUNNELGRAPH_URL;
-if (!url) throw new Error("FUNNELGRAPH_URL is not set: go test -tags clients ./e2e starts a server and sets it");
+if (!url) throw new Error("FUNNELGRAPH_URL is not set: go test -tags clients ./test/e2e starts a server and sets it");
 
 /** The schema file, as clients' tools read it. */
-export const schemaFile = new URL("../../schema.graphql", import.meta.url);
+export const schemaFile = new URL("../../../schema.graphql", import.meta.url);
 export const sdl = readFileSync(schemaFile, "utf8");
 export const schema = buildSchema(sdl);
 

@@ -27,11 +27,11 @@ var seed = flag.Uint("seed", 17, "seed of random operations")
 // TestClientLibrariesWork runs the test file of each client library against a running server.
 func TestClientLibrariesWork(t *testing.T) {
 	if _, err := os.Stat("clients/node_modules"); err != nil {
-		t.Fatal("the client libraries are not installed: npm ci in e2e/clients")
+		t.Fatal("the client libraries are not installed: npm ci in test/e2e/clients")
 	}
 	files, err := filepath.Glob("clients/*.test.mjs")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("want test files in e2e/clients: %v", err)
+		t.Fatalf("want test files in test/e2e/clients: %v", err)
 	}
 	url := funnelgraph(t, "--demo")
 	for _, file := range files {
