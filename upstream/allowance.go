@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -69,5 +68,3 @@ func allowanceOf(ctx context.Context) *Allowance {
 	a, _ := ctx.Value(allowanceKey{}).(*Allowance)
 	return a
 }
-
-var errOverBudget = errors.New("call budget exceeded")

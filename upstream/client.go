@@ -300,23 +300,45 @@ func ended(caller context.Context) error {
 }
 
 func timedOut(cause error) *Error {
-	return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(cause)}
+	return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: cause}
 }
 
 // callError converts the error of a call that got no complete response.
 func (c *Client) callError(caller context.Context, err error) error {
-	own, ours := errors.AsType[*Error](err)
 	switch {
 	case caller.Err() != nil:
 		return ended(caller)
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut(err)
-	case ours:
-		return own
 	case errors.Is(err, errOverBudget):
 		return &Error{Code: OverBudget, Message: "This request has used up its budget of REST calls: ask for less at a time.", cause: err}
-	case errors.Is(err, errBodyTooLarge):
-		return tooLarge(bytesText(c.retrier.maxBody), err)
+	case errors.Is(err, errInvalidRequest):
+		return notMade(err)
 	}
-	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: withoutURL(err)}
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		return refusalError(refused)
+	}
+	if long, ok := errors.AsType[*bodyTooLargeError](err); ok {
+		return tooLarge(bytesText(long.max), err)
+	}
+	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: err}
+}
+
+// notMade is the error of a call that cannot be written as a request.
+func notMade(cause error) *Error {
+	return &Error{Code: Internal, Message: "The REST call could not be made.", cause: cause}
+}
+
+// refusalError converts the error of a call that was not made because it would fail.
+func refusalError(refused *refusedError) *Error {
+	e := &Error{Code: RateLimited, Retryable: true, RetryAfter: refused.retryAfter}
+	switch refused.reason {
+	case hostDown:
+		e.Code, e.Message = Unavailable, "ClickFunnels is not responding: try again in a few seconds."
+	case queueFull:
+		e.Message = "Too many calls are already waiting for ClickFunnels: try again later, or ask for less at a time."
+	case hostPaused:
+		e.Message = "ClickFunnels has asked to wait before the next call: try again then."
+	}
+	return e
 }

@@ -1,7 +1,10 @@
 package upstream
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"slices"
@@ -71,23 +74,6 @@ func TestStatusToCode(t *testing.T) {
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
-	}
-}
-
-func TestRetryAfterFormats(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
-		"Thu, 01 Jan 2026 00:00:30 GMT": 30 * time.Second, "Wed, 31 Dec 2025 23:59:30 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": maxRetryAfter,
-		"120": 2 * time.Minute, "86400": maxRetryAfter, "Inf": maxRetryAfter,
-		"1767225630": 30 * time.Second, "1767225630000": 30 * time.Second, "1767225570": 0, "1767225570000": 0, "1798761600": maxRetryAfter,
-	} {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("%q: %s, want %s", header, got, want)
-		}
-	}
-	if wait := bodyRetryAfter([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
-		t.Errorf("in the body: %s", wait)
 	}
 }
 
@@ -188,6 +174,41 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
 			t.Errorf("a long text as %s: %q", media, e.Message)
+		}
+	}
+}
+
+// TestTransportErrorsToCodes converts each error of the transport. Errors of the caller's own
+// context take precedence.
+func TestTransportErrorsToCodes(t *testing.T) {
+	c, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		err     error
+		code    Code
+		message string
+		wait    time.Duration
+		retry   bool
+	}{
+		"host down":       {&refusedError{hostDown, 3 * time.Second}, Unavailable, "not responding", 3 * time.Second, true},
+		"queue full":      {&refusedError{queueFull, time.Second}, RateLimited, "already waiting", time.Second, true},
+		"host paused":     {&refusedError{hostPaused, time.Minute}, RateLimited, "asked to wait", time.Minute, true},
+		"over budget":     {errOverBudget, OverBudget, "budget", 0, false},
+		"long body":       {&bodyTooLargeError{4 << 20}, Unavailable, "limit of 4 MiB", 0, false},
+		"invalid request": {fmt.Errorf("%w: x", errInvalidRequest), Internal, "could not be made", 0, false},
+		"timeout":         {context.DeadlineExceeded, Timeout, "in time", 0, true},
+		"lost connection": {io.ErrUnexpectedEOF, Unavailable, "could not be reached", 0, true},
+	} {
+		got, _ := errors.AsType[*Error](c.callError(t.Context(), test.err))
+		if got == nil || got.Code != test.code || !strings.Contains(got.Message, test.message) || got.RetryAfter != test.wait || got.Retryable != test.retry || got.Status != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.callError(ctx, test.err); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, canceled: %v", name, err)
 		}
 	}
 }

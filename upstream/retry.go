@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -187,12 +188,12 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, content)
 	if err != nil {
-		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+		return fmt.Errorf("%w: %w", errInvalidRequest, withoutURL(err))
 	}
 	req.Header = r.header
 	resp, err := c.next.RoundTrip(req)
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a.mayHaveArrived = true
@@ -206,7 +207,7 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 		return err
 	}
 	if int64(b.Len()) > c.maxBody {
-		return errBodyTooLarge
+		return &bodyTooLargeError{c.maxBody}
 	}
 	a.status, a.header, a.body = resp.StatusCode, resp.Header, b.Bytes()
 	return nil
@@ -229,8 +230,6 @@ func (a *response) free() {
 	a.buffer = nil
 }
 
-var errBodyTooLarge = errors.New("body exceeds the limit")
-
 // retryable reports whether another attempt at the same call may succeed.
 func (a *attempt) retryable() bool {
 	if a.err == nil {
@@ -240,11 +239,9 @@ func (a *attempt) retryable() bool {
 		}
 		return a.unavailable()
 	}
-	if _, ours := errors.AsType[*Error](a.err); ours || errors.Is(a.err, errBodyTooLarge) || errors.Is(a.err, context.Canceled) {
-		return false
-	}
+	_, refused := errors.AsType[*refusedError](a.err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](a.err)
-	return !untrusted
+	return !refused && !untrusted && !a.tooLarge() && !errors.Is(a.err, errInvalidRequest) && !errors.Is(a.err, context.Canceled)
 }
 
 // unavailable reports whether the status says that the host is down (clickfunnels-api.md §4). Cloudflare sends
@@ -273,7 +270,13 @@ func (a *attempt) hostFailure() bool {
 	if a.err == nil {
 		return a.unavailable()
 	}
-	return a.err != errBodyTooLarge //nolint:errorlint // it is never wrapped
+	return !a.tooLarge()
+}
+
+// tooLarge reports whether the body exceeded the limit.
+func (a *attempt) tooLarge() bool {
+	_, tooLarge := errors.AsType[*bodyTooLargeError](a.err)
+	return tooLarge
 }
 
 // connectionLost reports whether a reused connection broke. That can fail many calls at once and
@@ -299,8 +302,5 @@ func (a *attempt) requestedWait() time.Duration {
 	if s := a.status; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
 		return 0
 	}
-	if wait := retryAfter(a.header.Get("Retry-After"), time.Now()); wait > 0 {
-		return wait
-	}
-	return bodyRetryAfter(a.body)
+	return a.retryAfter()
 }

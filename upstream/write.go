@@ -20,7 +20,7 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 	if body != nil {
 		var err error
 		if text, err = json.Marshal(body, json.Deterministic(true)); err != nil {
-			return &Error{Code: Internal, Message: "The REST call could not be made.", cause: err}
+			return notMade(err)
 		}
 	}
 	r := &request{method: method, subdomain: subdomain, segments: segments, query: query, body: text, idempotent: idempotent}
