@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 const (
-	// maxErrorBody is how much of an error's body is read, in bytes.
-	maxErrorBody = 64 << 10
 	// maxMessageBytes bounds all messages of an error together. maxAttributeBytes bounds an
 	// attribute's name in a message.
 	maxMessageBytes   = 500
@@ -38,8 +38,8 @@ type errorBody struct {
 // ignored parts take no memory. A long body is truncated.
 func (b *errorBody) read(body []byte, plain bool) {
 	body = withoutBOM(body)
-	whole := len(body) <= maxErrorBody
-	body = body[:min(len(body), maxErrorBody)]
+	whole := len(body) <= transport.MaxErrorBody
+	body = body[:min(len(body), transport.MaxErrorBody)]
 	found, err := b.decode(body)
 	switch {
 	case err == nil:

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Code is the class of a failure. It is also an error, so that errors.Is(err, upstream.NotFound)
@@ -31,7 +33,7 @@ const (
 	Timeout Code = "UPSTREAM_TIMEOUT"
 	// ClickFunnels is unreachable, failed, or sent an unreadable response.
 	Unavailable Code = "UPSTREAM_UNAVAILABLE"
-	// The [Allowance] of the request is used up.
+	// The [transport.Allowance] of the request is used up.
 	OverBudget Code = "CALL_BUDGET_EXCEEDED"
 	// A defect of this package.
 	Internal Code = "INTERNAL_SERVER_ERROR"
@@ -93,9 +95,9 @@ func (e *Error) Is(target error) bool {
 
 // responseError converts an unsuccessful response to an error. The status alone determines the
 // code; the text is only shown (clickfunnels-api.md §4).
-func (c *Client) responseError(a response) *Error {
-	e := &Error{Status: a.status, RetryAfter: a.retryAfter()}
-	switch s := a.status; {
+func (c *Client) responseError(a transport.Response) *Error {
+	e := &Error{Status: a.Status, RetryAfter: a.RetryAfter()}
+	switch s := a.Status; {
 	case s == http.StatusUnauthorized:
 		e.Code = Unauthenticated
 	case s == http.StatusForbidden || s == http.StatusPaymentRequired || s == http.StatusUnavailableForLegalReasons:
@@ -122,8 +124,8 @@ func (c *Client) responseError(a response) *Error {
 	}}
 	// A proxy's plain text is shown if the request caused the error. For 5xx it could describe
 	// internals.
-	plain := strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
-	read.read(a.body, plain)
+	plain := strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
+	read.read(a.Body, plain)
 	e.messages = read.messages
 	if e.Message = strings.Join(read.messages, "; "); e.Message == "" {
 		e.Message = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"sync"
@@ -43,7 +43,7 @@ func newHostHealth() *hostHealth {
 }
 
 // openError returns the error of a call while the breaker is open, and nil if a call may be made.
-func (h *hostHealth) openError() *refusedError {
+func (h *hostHealth) openError() *RefusedError {
 	if !h.breaker.IsOpen() {
 		return nil
 	}
@@ -55,12 +55,12 @@ func (h *hostHealth) openError() *refusedError {
 }
 
 // breakerError is the error of a call that an open breaker refuses.
-func breakerError(wait time.Duration) *refusedError {
-	return &refusedError{hostDown, max(wait, time.Second)}
+func breakerError(wait time.Duration) *RefusedError {
+	return &RefusedError{HostDown, max(wait, time.Second)}
 }
 
 type hostKey struct {
-	credential credential
+	credential Credential
 	host       string
 }
 

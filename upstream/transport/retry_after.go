@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"bytes"
@@ -9,27 +9,27 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// retryAfter returns how long the response asks to wait before the next attempt, in its header or
-// else in its body. It returns 0 if it does not ask, and at most maxRetryAfter.
-func (a *response) retryAfter() time.Duration {
-	if wait := headerWait(a.header.Get("Retry-After"), time.Now()); wait > 0 {
+// RetryAfter returns how long the response asks to wait before the next attempt, in its header or
+// else in its body. It returns 0 if it does not ask, and at most MaxRetryAfter.
+func (r *Response) RetryAfter() time.Duration {
+	if wait := headerWait(r.Header.Get("Retry-After"), time.Now()); wait > 0 {
 		return wait
 	}
-	return bodyWait(a.body, time.Now())
+	return bodyWait(r.Body, time.Now())
 }
 
-// maxRetryAfter caps every requested wait, whatever its source, so that a wrong value does not stop
+// MaxRetryAfter caps every requested wait, whatever its source, so that a wrong value does not stop
 // calls for long. After the wait, a probe tests whether calls are accepted again.
-const maxRetryAfter = 2 * time.Minute
+const MaxRetryAfter = 2 * time.Minute
 
 // headerWait parses a Retry-After header: seconds, a Unix time or a date. It returns 0 if there is
-// no wait, and at most maxRetryAfter.
+// no wait, and at most MaxRetryAfter.
 func headerWait(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
 		return numericWait(seconds, now)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
-		return min(at.Sub(now), maxRetryAfter)
+		return min(at.Sub(now), MaxRetryAfter)
 	}
 	return 0
 }
@@ -48,15 +48,15 @@ func numericWait(number float64, now time.Time) time.Duration {
 	if !(number > 0) { // also true for NaN
 		return 0
 	}
-	return time.Duration(min(number, maxRetryAfter.Seconds()) * float64(time.Second))
+	return time.Duration(min(number, MaxRetryAfter.Seconds()) * float64(time.Second))
 }
 
 // bodyWait returns the wait in the key retry_after of a JSON object. The 429 of a filtered read has
-// one (clickfunnels-api.md §4). It returns 0 without a wait, and at most maxRetryAfter. It reads
+// one (clickfunnels-api.md §4). It returns 0 without a wait, and at most MaxRetryAfter. It reads
 // token by token, so that ignored parts take no memory.
 func bodyWait(body []byte, now time.Time) (wait time.Duration) {
-	body = withoutBOM(body)
-	body = body[:min(len(body), maxErrorBody)]
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	body = body[:min(len(body), MaxErrorBody)]
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() != '{' {
 		return 0

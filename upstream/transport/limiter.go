@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	linked "container/list"
@@ -165,7 +165,7 @@ type waiter struct {
 // acquire waits until a call of the client request owner may start. Each call that acquires must
 // release.
 //
-// It fails with a [refusedError] when too many calls are waiting, or when the pause would outlast a
+// It fails with a [RefusedError] when too many calls are waiting, or when the pause would outlast a
 // non-zero deadline.
 func (l *limiter) acquire(ctx context.Context, owner *Allowance, deadline time.Time) error {
 	l.mu.Lock()
@@ -336,13 +336,13 @@ func (l *limiter) evict(owner *Allowance) bool {
 }
 
 // queueFull is the error of a call that cannot be queued.
-func (l *limiter) queueFull() *refusedError {
+func (l *limiter) queueFull() *RefusedError {
 	wait := time.Duration(float64(l.waiting) / max(1, l.adaptive.limit) * l.adaptive.recent * float64(time.Second))
-	return &refusedError{queueFull, min(max(wait, time.Second), maxRetryAfter)}
+	return &RefusedError{QueueFull, min(max(wait, time.Second), MaxRetryAfter)}
 }
 
 // pauseError is the error of a call whose deadline is before the end of the pause.
-func pauseError(wait time.Duration) *refusedError { return &refusedError{hostPaused, wait} }
+func pauseError(wait time.Duration) *RefusedError { return &RefusedError{HostPaused, wait} }
 
 // DefaultFilteredReads is how many filtered reads ClickFunnels allows in flight for a token in a
 // workspace (clickfunnels-api.md §4).
