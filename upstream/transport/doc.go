@@ -1,14 +1,13 @@
-// Package transport makes the REST calls of package upstream. A call passes through these layers,
-// each of which calls the next:
+// Package transport makes the REST calls of package upstream. A call passes through its layers from
+// top to bottom:
 //
-//   - The cache answers repeated reads. Writes invalidate it.
-//   - The coalescer counts the call against its [Allowance]. Identical reads in flight share one call.
-//   - The retrier repeats attempts that failed, where that is safe and useful.
-//   - The limiter queues attempts and adapts the number in flight to what the host accepts. The
-//     circuit breaker refuses attempts at a host that is down. The retrier asks both before each
-//     attempt, and reports its outcome to them.
-//   - [net/http] sends the request.
+//	cache → coalescer → retrier → limiter, breaker → net/http
 //
-// [Replicas] can share the cache and the limits. The package knows requests and responses, but no
-// records. State is kept apart by [Credential] and host.
+// The cache answers repeated reads, and asks the coalescer for the others. The coalescer counts each
+// call against its [Allowance]. Identical reads in flight share one call to the retrier. The retrier
+// repeats failed attempts where that is safe and useful. Before each attempt it waits in the
+// concurrency limiter and asks the circuit breaker of the host. It reports the outcome to both.
+//
+// State is separate for each [Credential] and host. [Replicas] can share the cache and the limits.
+// The package knows requests and responses, but no records.
 package transport

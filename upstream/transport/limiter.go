@@ -11,7 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// ClickFunnels' rate limits are dynamic and unpublished (clickfunnels-api.md §4). The client therefore discovers
+// ClickFunnels' rate limits are dynamic and unpublished (clickfunnels-api.md §4). The limiter therefore discovers
 // how many calls may be in flight, for each credential and host.
 const (
 	// initialLimit is the limit before anything is known. It equals the number of rows of the

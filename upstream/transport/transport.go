@@ -20,7 +20,7 @@ type Config struct {
 	// MaxBody bounds the body of each response, in bytes, by default 16 MiB.
 	MaxBody int64
 	// CacheTTL is how long responses are cached, for the same credential only. 0 disables the
-	// cache.
+	// cache. See [Request.Fresh].
 	CacheTTL time.Duration
 	// CacheSize bounds the cache's memory, in bytes, by default 64 MiB.
 	CacheSize uint64
