@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // userErrors selects the errors of a mutation's payload.
@@ -218,7 +218,7 @@ func TestFailedMutationsSayWhetherTheyHappened(t *testing.T) {
 		{"403", answer(403, "text/plain", ``), "FORBIDDEN", nil, 1},
 		{"404", answer(404, "application/json", `{"error":"Not found"}`), "NOT_FOUND", nil, 1},
 		{"401", answer(401, "application/json", `{"error":"API key missing or invalid"}`), "UNAUTHENTICATED", nil, 1},
-		{"429", answer(429, "application/json", `{"error":"Slow down"}`), "RATE_LIMITED", nil, upstream.DefaultAttempts},
+		{"429", answer(429, "application/json", `{"error":"Slow down"}`), "RATE_LIMITED", nil, transport.DefaultAttempts},
 		{"an unreadable response", answer(201, "application/json", `{`), "UPSTREAM_UNAVAILABLE", "UNKNOWN", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 //go:generate go test . -run ^TestReference$ -update
@@ -159,7 +160,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 	return kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
-		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
+		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(transport.DefaultAttempts), "filtered_reads": strconv.Itoa(transport.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {

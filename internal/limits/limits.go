@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Limits are the limits of one request; 0 is no limit.
@@ -71,7 +72,7 @@ type Policy struct {
 
 // Allow returns a context that limits the number of REST calls, and their time from now on.
 func (p Policy) Allow(ctx context.Context) context.Context {
-	a := &upstream.Allowance{Calls: p.Calls}
+	a := &transport.Allowance{Calls: p.Calls}
 	if p.Timeout > 0 {
 		a.Until = time.Now().Add(p.Timeout)
 	}
@@ -79,7 +80,7 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 		a.Until = deadline
 	}
 	a.Exceeded = p.Exceeded(ctx, "calls", p.Calls)
-	return upstream.WithAllowance(ctx, a)
+	return transport.WithAllowance(ctx, a)
 }
 
 type deadlineKey struct{}

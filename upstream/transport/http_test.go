@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"crypto/tls"
@@ -91,21 +91,17 @@ func TestSilentHTTP2ConnectionIsReplaced(t *testing.T) {
 		if r.ProtoMajor != 2 {
 			http1.Add(1)
 		}
-		_, _ = io.WriteString(w, teamJSON)
+		_, _ = io.WriteString(w, `{}`)
 	}))
 	api.EnableHTTP2 = true
 	api.StartTLS()
 	defer api.Close()
 	relay := newRelay(t, api.Listener.Addr().String())
-	transport := NewTransport()
-	transport.TLSClientConfig = &tls.Config{RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS13}
-	defer transport.CloseIdleConnections()
-	c, err := New(Config{URLTemplate: "https://" + relay.Addr().String() + "/{subdomain}", Transport: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = c.WithToken("secret")
-	if _, err := c.Team(t.Context(), "1"); err != nil {
+	connections := NewRoundTripper()
+	connections.TLSClientConfig = &tls.Config{RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS13}
+	defer connections.CloseIdleConnections()
+	c, host := newCaller(Config{RoundTripper: connections}), relay.Addr().String()
+	if err := c.get(t.Context(), host, "/"); err != nil {
 		t.Fatal(err)
 	}
 	if n := relay.freeze(); n != 1 || http1.Load() > 0 {
@@ -115,7 +111,7 @@ func TestSilentHTTP2ConnectionIsReplaced(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 4 * breakerMinCalls {
 		wait.Go(func() {
-			if _, err := c.Team(t.Context(), fmt.Sprint(i+1)); err != nil {
+			if err := c.get(t.Context(), host, fmt.Sprint("/", i)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"sync"
@@ -43,7 +43,7 @@ func newHostHealth() *hostHealth {
 }
 
 // openError returns the error of a call while the breaker is open, and nil if a call may be made.
-func (h *hostHealth) openError() *Error {
+func (h *hostHealth) openError() *RefusedError {
 	if !h.breaker.IsOpen() {
 		return nil
 	}
@@ -55,14 +55,12 @@ func (h *hostHealth) openError() *Error {
 }
 
 // breakerError is the error of a call that an open breaker refuses.
-func breakerError(wait time.Duration) *Error {
-	e := NewError(Unavailable, "ClickFunnels is not responding: try again in a few seconds.")
-	e.Retryable, e.RetryAfter = true, max(wait, time.Second)
-	return e
+func breakerError(wait time.Duration) *RefusedError {
+	return &RefusedError{HostDown, max(wait, time.Second)}
 }
 
 type hostKey struct {
-	credential credential
+	credential Credential
 	host       string
 }
 

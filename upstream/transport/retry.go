@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -27,7 +28,7 @@ type retrier struct {
 	maxAttempts int // of one call
 	limiters    *limiters
 	health      healthByHost
-	observer    Observer
+	attempted   func(Attempt) // may be nil
 }
 
 // DefaultAttempts is the default maximum number of attempts at a call. If one attempt in five
@@ -46,9 +47,9 @@ const (
 	maxSlowFailures = 2
 )
 
-func newRetrier(next http.RoundTripper, cfg Config) *retrier {
+func newRetrier(cfg Config, attempted func(Attempt)) *retrier {
 	return &retrier{
-		next: next, observer: cfg.Observer,
+		next: cfg.RoundTripper, attempted: attempted,
 		timeout: cmp.Or(cfg.CallTimeout, 30*time.Second), maxBody: cmp.Or(cfg.MaxBody, 16<<20), maxAttempts: cmp.Or(cfg.Attempts, DefaultAttempts),
 		limiters: newLimiters(cmp.Or(cfg.FilteredReads, DefaultFilteredReads), cfg.Replicas), health: newHealthByHost(),
 	}
@@ -56,7 +57,7 @@ func newRetrier(next http.RoundTripper, cfg Config) *retrier {
 
 // attempt is one attempt at a call, with its result.
 type attempt struct {
-	response
+	Response
 	err error
 	// waited is the time in the limiters' queues. took is the time after that.
 	waited, took time.Duration
@@ -67,27 +68,27 @@ type attempt struct {
 }
 
 // do makes a call and reads the whole response. deadline returns the time by which the call must
-// end; it may change, and zero means no deadline. With an error, only the field uncertain of the
+// end; it may change, and zero means no deadline. With an error, only the field Uncertain of the
 // response is valid.
-func (c *retrier) do(ctx context.Context, r *request, deadline func() time.Time) (response, error) {
-	key := hostKey{r.credential, r.host}
+func (c *retrier) do(ctx context.Context, r *Request, deadline func() time.Time) (Response, error) {
+	key := hostKey{r.Credential, r.Host}
 	h := c.health.get(key)
-	path, leave := c.limiters.forCall(key, r.filtered)
+	path, leave := c.limiters.forCall(key, r.Filtered)
 	defer leave()
 	h.retries.deposit()
 	uncertain := false
 	for tried, slow := 1, 0; ; tried++ {
 		a := c.attempt(ctx, r, h, path, deadline())
 		uncertain = uncertain || a.uncertainOutcome()
-		a.uncertain = uncertain
+		a.Uncertain = uncertain
 		switch {
 		case a.took >= verySlowFailure:
 			slow += 2
-		case a.took >= slowFailure || a.status == http.StatusInternalServerError:
+		case a.took >= slowFailure || a.Status == http.StatusInternalServerError:
 			slow++
 		}
-		if r.noRetry || tried == c.maxAttempts || slow > maxSlowFailures || ctx.Err() != nil || !a.retryable() || a.uncertainOutcome() && !r.idempotent {
-			return a.response, a.err
+		if r.NoRetry || tried == c.maxAttempts || slow > maxSlowFailures || ctx.Err() != nil || !a.retryable() || a.uncertainOutcome() && !r.Idempotent {
+			return a.Response, a.err
 		}
 		wait := a.requestedWait()
 		if wait == 0 {
@@ -95,26 +96,25 @@ func (c *retrier) do(ctx context.Context, r *request, deadline func() time.Time)
 		}
 		now := time.Now()
 		if limit := deadline(); !limit.IsZero() && now.Add(wait).After(limit) || !h.retries.withdraw(now, 1) {
-			return a.response, a.err
+			return a.Response, a.err
 		}
-		a.free()
+		a.Free()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return response{uncertain: uncertain}, context.Cause(ctx)
+			return Response{Uncertain: uncertain}, context.Cause(ctx)
 		}
 	}
 }
 
-// allowRetry reports whether the client itself may repeat a call, and takes that from the retry
-// budget.
-func (c *retrier) allowRetry(r *request) bool {
-	h := c.health.get(hostKey{r.credential, r.host})
+// allowRetry is [Transport.AllowRetry].
+func (c *retrier) allowRetry(r *Request) bool {
+	h := c.health.get(hostKey{r.Credential, r.Host})
 	return c.maxAttempts > 1 && h.retries.withdraw(time.Now(), 1+retryShare) // do deposits it as a first call
 }
 
 // attempt makes one attempt at a call.
-func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path []*limiter, deadline time.Time) *attempt {
+func (c *retrier) attempt(ctx context.Context, r *Request, h *hostHealth, path []*limiter, deadline time.Time) *attempt {
 	a := new(attempt)
 	if err := h.openError(); err != nil {
 		a.err = err
@@ -122,7 +122,7 @@ func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path [
 	}
 	queuedAt := time.Now()
 	for i, l := range path {
-		if a.err = l.acquire(ctx, r.allowance, deadline); a.err != nil {
+		if a.err = l.acquire(ctx, r.Allowance, deadline); a.err != nil {
 			for _, entered := range path[:i] {
 				entered.release(time.Now(), outcomeUnknown)
 			}
@@ -161,12 +161,12 @@ func (c *retrier) attempt(ctx context.Context, r *request, h *hostHealth, path [
 }
 
 // report notifies the observer of an attempt, and adds an event to the span.
-func (c *retrier) report(r *request, a *attempt) {
-	if c.observer.Attempted != nil {
-		c.observer.Attempted(Attempt{Accounts: r.host == accounts, Status: a.status, Waited: a.waited, Took: a.took})
+func (c *retrier) report(r *Request, a *attempt) {
+	if c.attempted != nil {
+		c.attempted(Attempt{Host: r.Host, Status: a.Status, Waited: a.waited, Took: a.took})
 	}
 	if r.recording() && (a.retryable() || a.waited > minReportedWait) {
-		r.span.AddEvent("attempt", trace.WithAttributes(attribute.Int("http.response.status_code", a.status),
+		r.Span.AddEvent("attempt", trace.WithAttributes(attribute.Int("http.response.status_code", a.Status),
 			attribute.Int64("funnelgraph.waited_ms", a.waited.Milliseconds()), attribute.Int64("funnelgraph.took_ms", a.took.Milliseconds())))
 	}
 }
@@ -175,30 +175,30 @@ func (c *retrier) report(r *request, a *attempt) {
 const minReportedWait = time.Millisecond
 
 // exchange sends a request and reads the response into a.
-func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
+func (c *retrier) exchange(ctx context.Context, r *Request, a *attempt) error {
 	ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(conn httptrace.GotConnInfo) {
 		a.reused = conn.Reused
 		a.mayHaveArrived = true // nothing can arrive without a connection; with one, the request may have
 	}}), c.timeout)
 	defer cancel()
 	var content io.Reader
-	if r.body != nil {
-		content = bytes.NewReader(r.body)
+	if r.Body != nil {
+		content = bytes.NewReader(r.Body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url, content)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, content)
 	if err != nil {
-		return &Error{Code: Internal, Message: "The REST call could not be made.", cause: withoutURL(err)}
+		return fmt.Errorf("%w: %w", ErrInvalidRequest, withoutURL(err))
 	}
-	req.Header = r.header
+	req.Header = r.Header
 	resp, err := c.next.RoundTrip(req)
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a.mayHaveArrived = true
 	limit := c.maxBody + 1
 	if resp.StatusCode > 299 {
-		limit = min(limit, maxErrorBody+1) // the rest is not read
+		limit = min(limit, MaxErrorBody+1) // the rest is not read
 	}
 	b := buffers.Get().(*bytes.Buffer)
 	a.buffer = b
@@ -206,9 +206,9 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 		return err
 	}
 	if int64(b.Len()) > c.maxBody {
-		return errBodyTooLarge
+		return &BodyTooLargeError{c.maxBody}
 	}
-	a.status, a.header, a.body = resp.StatusCode, resp.Header, b.Bytes()
+	a.Status, a.Header, a.Body = resp.StatusCode, resp.Header, b.Bytes()
 	return nil
 }
 
@@ -217,41 +217,41 @@ func (c *retrier) exchange(ctx context.Context, r *request, a *attempt) error {
 // KB.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// MaxErrorBody is how much of an error's body is of use, in bytes. One more byte is read, which tells
+// that the body is longer.
+const MaxErrorBody = 64 << 10
+
 // maxBuffer is the largest pooled buffer, in bytes.
 const maxBuffer = 1 << 20
 
-// free returns the response's buffer, if any, to the pool. The body must not be used afterwards.
-func (a *response) free() {
-	if a.buffer != nil && a.buffer.Cap() <= maxBuffer {
-		a.buffer.Reset()
-		buffers.Put(a.buffer)
+// Free returns the response's buffer, if any, to the pool. The body must not be used afterwards.
+func (r *Response) Free() {
+	if r.buffer != nil && r.buffer.Cap() <= maxBuffer {
+		r.buffer.Reset()
+		buffers.Put(r.buffer)
 	}
-	a.buffer = nil
+	r.buffer = nil
 }
-
-var errBodyTooLarge = errors.New("body exceeds the limit")
 
 // retryable reports whether another attempt at the same call may succeed.
 func (a *attempt) retryable() bool {
 	if a.err == nil {
-		switch a.status {
+		switch a.Status {
 		case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly:
 			return true
 		}
 		return a.unavailable()
 	}
-	if _, ours := errors.AsType[*Error](a.err); ours || errors.Is(a.err, errBodyTooLarge) || errors.Is(a.err, context.Canceled) {
-		return false
-	}
+	_, refused := errors.AsType[*RefusedError](a.err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](a.err)
-	return !untrusted
+	return !refused && !untrusted && !a.tooLarge() && !errors.Is(a.err, ErrInvalidRequest) && !errors.Is(a.err, context.Canceled)
 }
 
 // unavailable reports whether the status says that the host is down (clickfunnels-api.md §4). Cloudflare sends
 // 520–527 and 530 when it does not reach the host behind it. A 500, 408 or 425 concerns one call:
 // it can be retried, but does not count against the host.
 func (a *attempt) unavailable() bool {
-	switch s := a.status; s {
+	switch s := a.Status; s {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 530:
 		return true
 	default:
@@ -264,7 +264,7 @@ func (a *attempt) uncertainOutcome() bool {
 	if a.err != nil {
 		return a.mayHaveArrived
 	}
-	s := a.status
+	s := a.Status
 	return s >= 500 || s == http.StatusRequestTimeout || s == http.StatusTooEarly
 }
 
@@ -273,7 +273,13 @@ func (a *attempt) hostFailure() bool {
 	if a.err == nil {
 		return a.unavailable()
 	}
-	return a.err != errBodyTooLarge //nolint:errorlint // it is never wrapped
+	return !a.tooLarge()
+}
+
+// tooLarge reports whether the body exceeded the limit.
+func (a *attempt) tooLarge() bool {
+	_, tooLarge := errors.AsType[*BodyTooLargeError](a.err)
+	return tooLarge
 }
 
 // connectionLost reports whether a reused connection broke. That can fail many calls at once and
@@ -285,7 +291,7 @@ func (a *attempt) connectionLost() bool {
 
 // outcome returns what the attempt says about the concurrency limit.
 func (a *attempt) outcome() outcome {
-	switch a.status {
+	switch a.Status {
 	case 0:
 		return outcomeUnknown
 	case http.StatusTooManyRequests:
@@ -296,11 +302,8 @@ func (a *attempt) outcome() outcome {
 
 // requestedWait returns how long ClickFunnels asks to wait, 0 if it does not say.
 func (a *attempt) requestedWait() time.Duration {
-	if s := a.status; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
+	if s := a.Status; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
 		return 0
 	}
-	if wait := retryAfter(a.header.Get("Retry-After"), time.Now()); wait > 0 {
-		return wait
-	}
-	return bodyRetryAfter(a.body)
+	return a.RetryAfter()
 }

@@ -1,8 +1,7 @@
-package upstream
+package transport
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -11,13 +10,13 @@ import (
 // request needs its own.
 type Allowance struct {
 	// Calls is the maximum number of calls; 0 means no limit. Responses from the cache are not
-	// counted. Further calls fail with the code [OverBudget].
+	// counted. Further calls fail with [ErrOverBudget].
 	Calls int
 	// Exceeded, if not nil, is called once, before the first call beyond the limit. Calls beyond
 	// the limit are then made and do not fail.
 	Exceeded func()
 	// Until is the deadline of the calls; zero means none. Calls that have not finished by then
-	// fail with the code [Timeout].
+	// fail with [context.DeadlineExceeded].
 	Until time.Time
 
 	made  atomic.Int64
@@ -27,8 +26,8 @@ type Allowance struct {
 	release context.CancelFunc
 }
 
-// spend counts a call, and reports whether it may be made.
-func (a *Allowance) spend() bool {
+// Spend counts a call, and reports whether it may be made.
+func (a *Allowance) Spend() bool {
 	made := a.made.Add(1)
 	if a.Calls == 0 || made <= int64(a.Calls) {
 		return true
@@ -38,6 +37,9 @@ func (a *Allowance) spend() bool {
 	}
 	return a.Exceeded != nil
 }
+
+// Began returns when [WithAllowance] was called.
+func (a *Allowance) Began() time.Time { return a.began }
 
 type allowanceKey struct{}
 
@@ -56,7 +58,7 @@ func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 // of the same size and deadline.
 func WithSeparateAllowance(ctx context.Context) context.Context {
 	aside := new(Allowance)
-	if a := allowanceOf(ctx); a != nil {
+	if a := AllowanceOf(ctx); a != nil {
 		aside.Calls, aside.Until = a.Calls, a.Until
 		if a.Exceeded != nil { // only the request's own calls are reported
 			aside.Exceeded = func() {}
@@ -65,9 +67,8 @@ func WithSeparateAllowance(ctx context.Context) context.Context {
 	return WithAllowance(ctx, aside)
 }
 
-func allowanceOf(ctx context.Context) *Allowance {
+// AllowanceOf returns the allowance of a context; nil without one.
+func AllowanceOf(ctx context.Context) *Allowance {
 	a, _ := ctx.Value(allowanceKey{}).(*Allowance)
 	return a
 }
-
-var errOverBudget = errors.New("call budget exceeded")

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -49,13 +49,9 @@ func (f *fakeReplicas) Keep(string, []byte, time.Duration) {}
 func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known := &fakeReplicas{count: 1}
-		c, err := New(Config{Transport: &limitedAPI{latency: always(5 * time.Millisecond)}, Replicas: known})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c = c.WithToken("secret")
+		c := newCaller(Config{RoundTripper: &limitedAPI{latency: always(5 * time.Millisecond)}, Replicas: known})
 		for range 600 {
-			fetchPages(t.Context(), c, 10, Query{})
+			c.fetch(t.Context(), 10, false)
 		}
 		time.Sleep(time.Second)
 		known.mu.Lock()
@@ -74,17 +70,14 @@ func TestIdleReplicasDoNotRaiseTheLimit(t *testing.T) {
 func TestUnreachableReplicasSplitTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		known, api := &fakeReplicas{count: 4}, &limitedAPI{latency: always(100 * time.Millisecond)}
-		c, err := New(Config{Transport: api, Replicas: known})
-		if err != nil {
-			t.Fatal(err)
-		}
-		fetchPages(t.Context(), c.WithToken("secret"), 10, Query{})
+		c := newCaller(Config{RoundTripper: api, Replicas: known})
+		c.as("secret").fetch(t.Context(), 10, false)
 		time.Sleep(time.Second)
 		known.mu.Lock()
 		known.unreachable = true
 		known.mu.Unlock()
 		api.peak = 0
-		if failed, _ := fetchPages(t.Context(), c.WithToken("another"), 100, Query{}); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
+		if failed, _ := c.as("another").fetch(t.Context(), 100, false); failed > 0 || api.peak < initialLimit/4 || api.peak > initialLimit/3 {
 			t.Errorf("%d calls failed, %d in flight, want about %d", failed, api.peak, initialLimit/4)
 		}
 	})
@@ -122,9 +115,9 @@ func TestFirstCallIsNotCountedAsSlow(t *testing.T) {
 	}
 }
 
-// TestSharedPauseIsBounded checks that a pause longer than maxRetryAfter is ignored.
+// TestSharedPauseIsBounded checks that a pause longer than MaxRetryAfter is ignored.
 func TestSharedPauseIsBounded(t *testing.T) {
-	for pause, pauses := range map[time.Duration]bool{time.Second: true, maxRetryAfter: true, maxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
+	for pause, pauses := range map[time.Duration]bool{time.Second: true, MaxRetryAfter: true, MaxRetryAfter + time.Millisecond: false, math.MaxInt64: false} {
 		l := &limiter{adaptive: adaptiveLimit{limit: 100}, lease: new(lease)}
 		l.applyGrant(Ask{Ease: 1}, Grant{Calls: 10, Limit: 100, Replicas: 2, Rest: pause}, nil)
 		if l.hasCapacity(time.Now()) == pauses {

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// transport is a [http.RoundTripper] whose calls last until they are released or cancelled.
-type transport struct {
+// heldCalls is a [http.RoundTripper] whose calls last until they are released or cancelled.
+type heldCalls struct {
 	mu       sync.Mutex
 	calls    int
 	canceled int
 	release  chan struct{}
 }
 
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *heldCalls) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	t.calls++
 	n, release := t.calls, t.release
@@ -38,9 +38,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // newRequest returns a request for a path of one host, with a token.
-func newRequest(method, path, who string) *request {
-	token := Token(who)
-	return &request{method: method, url: "https://example.com" + path, idempotent: method == http.MethodGet, credential: token.credential(), header: http.Header{"Authorization": {who}}}
+func newRequest(method, path, who string) *Request {
+	return &Request{Method: method, URL: "https://example.com" + path, Idempotent: method == http.MethodGet, Credential: NewCredential(who), Header: http.Header{"Authorization": {who}}}
 }
 
 // flights returns the number of calls that can be joined.
@@ -53,8 +52,8 @@ func flights(c *coalescer) (n int) {
 // calls do not.
 func TestIdenticalReadsShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := &transport{release: make(chan struct{})}
-		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		next := &heldCalls{release: make(chan struct{})}
+		c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: 10 * time.Second, MaxBody: 1000}, nil)}
 		var wait sync.WaitGroup
 		for i := range 64 {
 			wait.Go(func() {
@@ -64,8 +63,8 @@ func TestIdenticalReadsShareOneCall(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if string(a.body) != who+path {
-					t.Errorf("%s asked for %s and got %s", who, path, a.body)
+				if string(a.Body) != who+path {
+					t.Errorf("%s asked for %s and got %s", who, path, a.Body)
 				}
 			})
 		}
@@ -98,8 +97,8 @@ func TestIdenticalReadsShareOneCall(t *testing.T) {
 func TestCallIsCancelledWhenLastCallerLeaves(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			next := &transport{release: make(chan struct{})}
-			c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+			next := &heldCalls{release: make(chan struct{})}
+			c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: 10 * time.Second, MaxBody: 1000}, nil)}
 			const callers = 5
 			errs := make([]error, callers)
 			cancels := make([]context.CancelFunc, callers)
@@ -135,8 +134,8 @@ func TestCallIsCancelledWhenLastCallerLeaves(t *testing.T) {
 // join it later.
 func TestSharedCallTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := &transport{release: make(chan struct{})}
-		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		next := &heldCalls{release: make(chan struct{})}
+		c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: 10 * time.Second, MaxBody: 1000}, nil)}
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
@@ -158,8 +157,8 @@ func TestSharedCallTimesOut(t *testing.T) {
 // call from before the write. Other credentials keep sharing calls.
 func TestReadsAfterWriteJoinNoEarlierCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		next := &transport{release: make(chan struct{})}
-		c := &coalescer{retrier: newRetrier(next, Config{CallTimeout: 10 * time.Second, MaxBody: 1000})}
+		next := &heldCalls{release: make(chan struct{})}
+		c := &coalescer{retrier: newRetrier(Config{RoundTripper: next, CallTimeout: 10 * time.Second, MaxBody: 1000}, nil)}
 		var wait sync.WaitGroup
 		calls := func(method, who string, want int) {
 			wait.Go(func() {

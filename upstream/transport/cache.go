@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 // cache answers repeated GETs from stored responses for a while. A response never reaches another
 // credential. Any call that is not a GET invalidates the responses of its workspace for all
 // credentials, including those of GETs in flight. Replicas share the cache and its invalidations.
-// Responses are stored after they have been decoded. A cache is bounded in bytes and safe for
+// Responses are stored after they have been decoded (see [Response.Decoded]). A cache is bounded in bytes and safe for
 // concurrent use.
 type cache struct {
 	next      *coalescer
@@ -35,16 +35,20 @@ type cache struct {
 }
 
 type cacheKey struct {
-	credential credential
+	credential Credential
 	epoch      uint64
 	// shared is the epoch that replicas share.
 	shared string
 	url    string
 }
 
+// NextHeader is the only header that the cache keeps. It holds the cursor of the next page, if there
+// is one (clickfunnels-api.md §3.1).
+const NextHeader = "Pagination-Next"
+
 // cached is a stored response with the status 200.
 type cached struct {
-	next string // header Pagination-Next
+	next string // header NextHeader
 	body []byte
 	// expires is when the response is no longer valid.
 	expires time.Time
@@ -72,43 +76,42 @@ func newCache(next *coalescer, ttl time.Duration, size uint64, replicas Replicas
 }
 
 // do makes a call, or returns the stored response to an identical one.
-func (c *cache) do(ctx context.Context, r *request) (response, error) {
-	if r.method != http.MethodGet {
+func (c *cache) do(ctx context.Context, r *Request) (Response, error) {
+	if r.Method != http.MethodGet {
 		// The cache is invalidated again after the write: responses read in between may be of
 		// either state.
-		c.invalidate(ctx, r.host)
-		defer c.invalidate(ctx, r.host)
+		c.invalidate(ctx, r.Host)
+		defer c.invalidate(ctx, r.Host)
 		return c.next.do(ctx, r)
 	}
-	key := cacheKey{credential: r.credential, epoch: c.epoch(r.host), url: r.url}
+	key := cacheKey{credential: r.Credential, epoch: c.epoch(r.Host), url: r.URL}
 	useShared := false
 	if c.replicas != nil {
 		// If the shared state is unreachable, the server runs standalone.
 		var err error
-		key.shared, err = c.replicas.Epoch(ctx, r.host)
+		key.shared, err = c.replicas.Epoch(ctx, r.Host)
 		useShared = err == nil
 	}
-	if !r.fresh {
+	if !r.Fresh {
 		if known, ok := c.lookup(ctx, key, r, useShared); ok {
-			r.origin = FromCache
-			return response{status: http.StatusOK, header: http.Header{nextHeader: {known.next}}, body: known.body}, nil
+			return Response{Status: http.StatusOK, Header: http.Header{NextHeader: {known.next}}, Body: known.body, Origin: FromCache}, nil
 		}
 	}
 	a, err := c.next.do(ctx, r)
-	if err == nil && a.status == http.StatusOK {
+	if err == nil && a.Status == http.StatusOK {
 		a.decoded = func() { c.store(key, r, a, useShared) }
 	}
 	return a, err
 }
 
 // store stores a response, unless another caller of the same call already has.
-func (c *cache) store(key cacheKey, r *request, a response, useShared bool) {
-	if !r.fresh {
+func (c *cache) store(key cacheKey, r *Request, a Response, useShared bool) {
+	if !r.Fresh {
 		if known, ok := c.responses.Get(key); ok && time.Now().Before(known.expires) {
 			return
 		}
 	}
-	known := cached{a.header.Get(nextHeader), bytes.Clone(a.body), time.Now().Add(c.ttl)}
+	known := cached{a.Header.Get(NextHeader), bytes.Clone(a.Body), time.Now().Add(c.ttl)}
 	c.responses.Set(key, known)
 	if useShared && len(known.body) <= maxSharedBody {
 		c.upload(key.sharedKey(), known, r.authorization())
@@ -129,7 +132,7 @@ func (c *cache) upload(name string, answer cached, authorization string) {
 }
 
 // lookup returns a response stored here or in the shared state.
-func (c *cache) lookup(ctx context.Context, key cacheKey, r *request, useShared bool) (cached, bool) {
+func (c *cache) lookup(ctx context.Context, key cacheKey, r *Request, useShared bool) (cached, bool) {
 	if known, ok := c.responses.Get(key); ok {
 		if time.Now().Before(known.expires) {
 			return known, true

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func (c *numberedTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	if wait != nil {
 		<-wait
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{nextHeader: {strings.Repeat("0", c.padding) + fmt.Sprint("next", n)}}, Body: io.NopCloser(strings.NewReader(fmt.Sprint("answer ", n)))}, nil
+	return &http.Response{StatusCode: status, Header: http.Header{NextHeader: {strings.Repeat("0", c.padding) + fmt.Sprint("next", n)}}, Body: io.NopCloser(strings.NewReader(fmt.Sprint("answer ", n)))}, nil
 }
 
 // cacheTest sends requests to a cache in front of a numberedTransport.
@@ -43,28 +43,26 @@ type cacheTest struct {
 func newCacheTest(t *testing.T, size uint64) *cacheTest {
 	t.Helper()
 	c := &numberedTransport{status: http.StatusOK}
-	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(c, Config{CallTimeout: time.Minute})}, 30*time.Second, size, nil)}
+	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(Config{RoundTripper: c, CallTimeout: time.Minute}, nil)}, 30*time.Second, size, nil)}
 }
 
 // send returns the response's text. It fails if the header belongs to another response.
-func (c *cacheTest) send(r *request) string {
+func (c *cacheTest) send(r *Request) string {
 	a, err := c.cache.do(c.Context(), r)
 	if err != nil {
 		c.Error(err)
 		return ""
 	}
-	if a.decoded != nil {
-		a.decoded()
-	}
-	text := string(a.body)
-	if next := a.header.Get(nextHeader); strings.Repeat("0", c.padding)+strings.Replace(text, "answer ", "next", 1) != next {
+	a.Decoded()
+	text := string(a.Body)
+	if next := a.Header.Get(NextHeader); strings.Repeat("0", c.padding)+strings.Replace(text, "answer ", "next", 1) != next {
 		c.Errorf("%s with the cursor %s", text, next)
 	}
 	return text
 }
 
-func (c *cacheTest) request(method, subdomain, path, who string) *request {
-	return &request{method: method, url: "https://" + subdomain + ".example.com/api" + path, host: subdomain, credential: Token(who).credential()}
+func (c *cacheTest) request(method, subdomain, path, who string) *Request {
+	return &Request{Method: method, URL: "https://" + subdomain + ".example.com/api" + path, Host: subdomain, Credential: NewCredential(who)}
 }
 
 func (c *cacheTest) want(subdomain, path, who, want string) {
@@ -90,7 +88,7 @@ func TestCacheIsPerCredentialAndExpires(t *testing.T) {
 
 		// A fresh request bypasses the cache and replaces the stored response.
 		req := c.request(http.MethodGet, "acme", "/a", "me")
-		req.fresh = true
+		req.Fresh = true
 		if got := c.send(req); got != "answer 6" {
 			t.Error(got)
 		}

@@ -1,13 +1,14 @@
-package upstream
+package transport
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/internal/script"
 )
 
 // TestBreakerIsPerCredential fails every call of one token. Calls of another token to the same host
@@ -24,10 +25,10 @@ func TestBreakerIsPerCredential(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				asked := make(map[string]bool)
-				c, err := New(Config{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+				c := newCaller(Config{RoundTripper: script.Func(func(r *http.Request) (*http.Response, error) {
 					mu.Lock()
 					defer mu.Unlock()
-					resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(teamJSON))}
+					resp := script.Answer(http.StatusOK, `{}`)
 					switch {
 					case r.Header.Get("Authorization") == "Bearer bad":
 						resp.StatusCode = test.bad
@@ -37,21 +38,18 @@ func TestBreakerIsPerCredential(t *testing.T) {
 					}
 					return resp, nil
 				})})
-				if err != nil {
-					t.Fatal(err)
-				}
-				bad, good := c.WithToken("bad"), c.WithToken("good")
+				bad, good := c.as("bad"), c.as("good")
 				var wait sync.WaitGroup
 				for i := range 2 * retryReserve {
 					wait.Go(func() {
-						if _, err := bad.Team(t.Context(), fmt.Sprint(i+1)); err == nil {
+						if err := bad.get(t.Context(), "api", fmt.Sprint("/", i)); err == nil {
 							t.Error("a failing call succeeded")
 						}
 					})
 				}
 				wait.Wait()
 				for i := range 5 {
-					if _, err := good.Team(t.Context(), fmt.Sprint(i+1)); err != nil {
+					if err := good.get(t.Context(), "api", fmt.Sprint("/", i)); err != nil {
 						t.Errorf("call %d of the other token: %v", i, err)
 					}
 				}
@@ -65,18 +63,37 @@ func TestBreakerIsPerCredential(t *testing.T) {
 func TestErrorsOfOneRecordDoNotOpenBreaker(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusRequestTimeout, http.StatusTooEarly} {
 		synctest.Test(t, func(t *testing.T) {
-			c, s := scriptedClient(t, Config{}, step{status: status})
+			c, s := newScriptedCaller(Config{}, script.Step{Status: status})
 			for range 3 * breakerMinCalls {
-				if _, err := c.Team(t.Context(), "1"); err == nil {
+				if err := c.get(t.Context(), "api", "/1"); err == nil {
 					t.Error("a failing call succeeded")
 				}
 			}
-			s.mu.Lock()
-			s.steps["accounts.myclickfunnels.com"] = []step{good}
-			s.mu.Unlock()
-			if _, err := c.Team(t.Context(), "2"); err != nil {
+			s.Play("api", good)
+			if err := c.get(t.Context(), "api", "/2"); err != nil {
 				t.Errorf("after %d: %v", status, err)
 			}
 		})
 	}
+}
+
+// TestStatsCountOpenBreakers checks that a host is counted while its breaker is open, even without
+// further calls.
+func TestStatsCountOpenBreakers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newHealthByHost()
+		for _, who := range []Credential{{1}, {2}} { // one host, failing for two credentials
+			h := all.get(hostKey{who, "acme"})
+			for range breakerMinCalls {
+				h.breaker.RecordFailure()
+			}
+		}
+		if n := all.countOpen(); n != 1 {
+			t.Errorf("%d breakers are open", n)
+		}
+		time.Sleep(2 * breakerDelay)
+		if n := all.countOpen(); n != 0 {
+			t.Errorf("%d breakers are open after the delay", n)
+		}
+	})
 }

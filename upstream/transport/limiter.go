@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	linked "container/list"
@@ -11,7 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// ClickFunnels' rate limits are dynamic and unpublished (clickfunnels-api.md §4). The client therefore discovers
+// ClickFunnels' rate limits are dynamic and unpublished (clickfunnels-api.md §4). The limiter therefore discovers
 // how many calls may be in flight, for each credential and host.
 const (
 	// initialLimit is the limit before anything is known. It equals the number of rows of the
@@ -165,8 +165,8 @@ type waiter struct {
 // acquire waits until a call of the client request owner may start. Each call that acquires must
 // release.
 //
-// It fails with the code RateLimited when too many calls are waiting, or when the pause would
-// outlast a non-zero deadline.
+// It fails with a [RefusedError] when too many calls are waiting, or when the pause would outlast a
+// non-zero deadline.
 func (l *limiter) acquire(ctx context.Context, owner *Allowance, deadline time.Time) error {
 	l.mu.Lock()
 	now := time.Now()
@@ -336,19 +336,13 @@ func (l *limiter) evict(owner *Allowance) bool {
 }
 
 // queueFull is the error of a call that cannot be queued.
-func (l *limiter) queueFull() *Error {
+func (l *limiter) queueFull() *RefusedError {
 	wait := time.Duration(float64(l.waiting) / max(1, l.adaptive.limit) * l.adaptive.recent * float64(time.Second))
-	e := NewError(RateLimited, "Too many calls are already waiting for ClickFunnels: try again later, or ask for less at a time.")
-	e.Retryable, e.RetryAfter = true, min(max(wait, time.Second), maxRetryAfter)
-	return e
+	return &RefusedError{QueueFull, min(max(wait, time.Second), MaxRetryAfter)}
 }
 
 // pauseError is the error of a call whose deadline is before the end of the pause.
-func pauseError(wait time.Duration) *Error {
-	e := NewError(RateLimited, "ClickFunnels has asked to wait before the next call: try again then.")
-	e.Retryable, e.RetryAfter = true, wait
-	return e
-}
+func pauseError(wait time.Duration) *RefusedError { return &RefusedError{HostPaused, wait} }
 
 // DefaultFilteredReads is how many filtered reads ClickFunnels allows in flight for a token in a
 // workspace (clickfunnels-api.md §4).

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -25,8 +25,8 @@ const (
 	pingTimeout = 3 * time.Second
 )
 
-// NewTransport returns the default transport of clients.
-func NewTransport() *http.Transport {
+// NewRoundTripper returns the default of [Config.RoundTripper].
+func NewRoundTripper() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy: proxy,

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -24,34 +24,35 @@ type coalescer struct {
 }
 
 type flightKey struct {
-	credential credential
+	credential Credential
 	url        string
 	noRetry    bool // attempted once; not shared with other calls
 }
 
 type result struct {
-	response response
+	response Response
 	err      error
 }
 
 var errPanic = errors.New("panic in a REST call")
 
 // do makes a call, and counts it against the client request's allowance.
-func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
-	if r.allowance != nil && !r.allowance.spend() {
-		return response{}, errOverBudget
+func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
+	if r.Allowance != nil && !r.Allowance.Spend() {
+		return Response{}, ErrOverBudget
 	}
-	if r.method != http.MethodGet {
+	if r.Method != http.MethodGet {
 		// A read that begins after a write must not join an earlier call.
-		c.forget(r.credential)
-		defer c.forget(r.credential)
+		c.forget(r.Credential)
+		defer c.forget(r.Credential)
 		deadline, _ := ctx.Deadline()
 		return c.retrier.do(ctx, r, func() time.Time { return deadline })
 	}
-	if r.span != nil {
-		ctx = trace.ContextWithSpan(ctx, r.span)
+	if r.Span != nil {
+		ctx = trace.ContextWithSpan(ctx, r.Span)
 	}
-	f, began := c.group.Join(ctx, flightKey{r.credential, r.url, r.noRetry})
+	origin := FromNetwork
+	f, began := c.group.Join(ctx, flightKey{r.Credential, r.URL, r.NoRetry})
 	if began {
 		go f.Run(func(ctx context.Context, deadline func() time.Time) (made result) {
 			defer func() {
@@ -64,15 +65,16 @@ func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 			return made
 		})
 	} else {
-		r.origin = FromOther
+		origin = FromOther
 		if leader := trace.SpanContextFromContext(f.Leader); leader.IsSampled() && r.recording() { //nolint:contextcheck // another caller's
-			r.span.AddLink(trace.Link{SpanContext: leader})
+			r.Span.AddLink(trace.Link{SpanContext: leader})
 		}
 	}
 	made, err := f.Wait(ctx)
 	if err != nil {
-		return response{}, err
+		return Response{Origin: origin}, err
 	}
+	made.response.Origin = origin
 	if f.Shared() {
 		made.response.buffer = nil
 	}
@@ -80,6 +82,6 @@ func (c *coalescer) do(ctx context.Context, r *request) (response, error) {
 }
 
 // forget stops new callers from joining the calls of a credential.
-func (c *coalescer) forget(of credential) {
+func (c *coalescer) forget(of Credential) {
 	c.group.Forget(func(key flightKey) bool { return key.credential == of })
 }

@@ -1,4 +1,4 @@
-package upstream
+package transport
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // Replicas is the state that server replicas share, such as a Redis server. It is optional: if a
-// method fails, the client behaves as a standalone server. Implementations must be safe for
+// method fails, the transport behaves as a standalone server. Implementations must be safe for
 // concurrent use and must bound the duration of each method themselves.
 type Replicas interface {
 	// Lease requests a part of the concurrency limit that all replicas share for a limiter. A lease
@@ -166,7 +166,7 @@ func (l *limiter) leaseRequest() Ask {
 	// Until the response arrives, no more calls start than the request states. The other replicas
 	// share the rest.
 	t.granted = min(t.granted, max(l.running, want))
-	ask := Ask{Need: need, Want: want, Running: max(l.running, t.granted), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.unreportedPause)), LongestRest: maxRetryAfter,
+	ask := Ask{Need: need, Want: want, Running: max(l.running, t.granted), Limit: l.adaptive.initial(), Most: maxLimit, Ease: 1, Rest: max(0, time.Until(t.unreportedPause)), LongestRest: MaxRetryAfter,
 		Took: time.Duration(l.adaptive.recent * float64(time.Second))}
 	if l.adaptive.fixed {
 		return ask
@@ -213,7 +213,7 @@ func (l *limiter) applyGrant(ask Ask, grant Grant, err error) {
 			l.adaptive.backedOff, l.adaptive.backedOffRunning = at, 0
 		}
 	}
-	if grant.Rest > 0 && grant.Rest <= maxRetryAfter { // replicas store no longer pause
+	if grant.Rest > 0 && grant.Rest <= MaxRetryAfter { // replicas store no longer pause
 		l.pauseUntil(now.Add(grant.Rest))
 	}
 	l.dispatch(now)

@@ -1,11 +1,9 @@
-package upstream
+package transport
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/internal/script"
 )
 
 // limitedAPI is a [http.RoundTripper] that refuses calls beyond its capacity. Its latency depends
@@ -56,42 +56,9 @@ func (c *limitedAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func always(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
 
-var acme = Place{WorkspaceID: "101", Subdomain: "acme"}
-
-// newLimitedClient returns a client of a limitedAPI.
-func newLimitedClient(t *testing.T, next *limitedAPI) *Client {
-	t.Helper()
-	c, err := New(Config{Transport: next})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.WithToken("secret")
-}
-
 // withOwnAllowance returns the context of a new client request.
 func withOwnAllowance(ctx context.Context) context.Context {
 	return WithAllowance(ctx, &Allowance{})
-}
-
-// fetchPages fetches n different pages in parallel. It returns the number of failures and the
-// duration.
-func fetchPages(ctx context.Context, c *Client, n int, q Query) (failed int, took time.Duration) {
-	began := time.Now()
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	for range n {
-		wait.Go(func() {
-			q := q
-			q.After = fmt.Sprint(rand.Uint64())
-			if _, err := c.Contacts(ctx, acme, q); err != nil {
-				mu.Lock()
-				failed++
-				mu.Unlock()
-			}
-		})
-	}
-	wait.Wait()
-	return failed, time.Since(began)
 }
 
 // TestLimiterFindsCapacity checks that the limiter adapts to an API with a capacity of twelve
@@ -99,10 +66,10 @@ func fetchPages(ctx context.Context, c *Client, n int, q Query) (failed int, too
 func TestLimiterFindsCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{capacity: 12, latency: always(100 * time.Millisecond)}
-		c := newLimitedClient(t, api)
+		c := newCaller(Config{RoundTripper: api})
 		for round := range 20 {
 			before := api.refused
-			failed, took := fetchPages(withOwnAllowance(t.Context()), c, 100, Query{})
+			failed, took := c.fetch(withOwnAllowance(t.Context()), 100, false)
 			refused := api.refused - before
 			if round < 10 {
 				continue
@@ -119,7 +86,7 @@ func TestLimiterFindsCapacity(t *testing.T) {
 		api.capacity, api.peak = 1000, 0
 		api.mu.Unlock()
 		for range 20 {
-			fetchPages(withOwnAllowance(t.Context()), c, 100, Query{})
+			c.fetch(withOwnAllowance(t.Context()), 100, false)
 		}
 		if api.peak < 40 {
 			t.Errorf("%d calls in flight, although the capacity has grown", api.peak)
@@ -131,9 +98,9 @@ func TestLimiterFindsCapacity(t *testing.T) {
 func TestLimiterBacksOffOnLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(50 * time.Millisecond)}
-		c := newLimitedClient(t, api)
+		c := newCaller(Config{RoundTripper: api})
 		for range 20 {
-			fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
+			c.fetch(withOwnAllowance(t.Context()), 300, false)
 		}
 		if api.peak < 150 {
 			t.Errorf("%d calls in flight, although the API is fast", api.peak)
@@ -143,12 +110,12 @@ func TestLimiterBacksOffOnLatency(t *testing.T) {
 		api.latency = func(running int) time.Duration { return time.Duration(running) * 20 * time.Millisecond }
 		api.mu.Unlock()
 		for range 5 {
-			fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
+			c.fetch(withOwnAllowance(t.Context()), 300, false)
 		}
 		api.mu.Lock()
 		api.peak = 0
 		api.mu.Unlock()
-		fetchPages(withOwnAllowance(t.Context()), c, 300, Query{})
+		c.fetch(withOwnAllowance(t.Context()), 300, false)
 		if api.peak > 100 || api.peak < latencyFloor {
 			t.Errorf("%d calls in flight, although the API slows down", api.peak)
 		}
@@ -159,13 +126,13 @@ func TestLimiterBacksOffOnLatency(t *testing.T) {
 // few calls and not after all of them.
 func TestLimiterIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
+		c := newCaller(Config{RoundTripper: &limitedAPI{latency: always(time.Second)}})
 		var wait sync.WaitGroup
-		wait.Go(func() { fetchPages(withOwnAllowance(t.Context()), c, maxQueued, Query{}) })
+		wait.Go(func() { c.fetch(withOwnAllowance(t.Context()), maxQueued, false) })
 		synctest.Wait()
 		for range 10 {
 			wait.Go(func() {
-				if failed, took := fetchPages(withOwnAllowance(t.Context()), c, 2, Query{}); failed > 0 || took > 3*time.Second {
+				if failed, took := c.fetch(withOwnAllowance(t.Context()), 2, false); failed > 0 || took > 3*time.Second {
 					t.Errorf("%d calls failed, duration %s", failed, took)
 				}
 			})
@@ -178,18 +145,18 @@ func TestLimiterIsFair(t *testing.T) {
 // retry time, but a small request is still admitted.
 func TestFullQueueRefusesCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newLimitedClient(t, &limitedAPI{latency: always(time.Second)})
+		c := newCaller(Config{RoundTripper: &limitedAPI{latency: always(time.Second)}})
 		var wait sync.WaitGroup
 		huge := withOwnAllowance(t.Context())
 		var failed int
-		wait.Go(func() { failed, _ = fetchPages(huge, c, maxQueued+initialLimit, Query{}) })
+		wait.Go(func() { failed, _ = c.fetch(huge, maxQueued+initialLimit, false) })
 		synctest.Wait()
 		began := time.Now()
-		_, err := c.Contacts(huge, acme, Query{After: "1"})
-		if e, _ := errors.AsType[*Error](err); e == nil || e.Code != RateLimited || e.RetryAfter < time.Second || time.Since(began) != 0 {
+		err := c.get(huge, "api", "/1")
+		if e, _ := errors.AsType[*RefusedError](err); e == nil || e.Reason != QueueFull || e.RetryAfter < time.Second || time.Since(began) != 0 {
 			t.Errorf("%#v after %s", err, time.Since(began))
 		}
-		if failed, _ := fetchPages(withOwnAllowance(t.Context()), c, 1, Query{}); failed != 0 {
+		if failed, _ := c.fetch(withOwnAllowance(t.Context()), 1, false); failed != 0 {
 			t.Error("a small request was refused")
 		}
 		wait.Wait()
@@ -203,13 +170,13 @@ func TestFullQueueRefusesCalls(t *testing.T) {
 func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(time.Second)}
-		c := newLimitedClient(t, api)
+		c := newCaller(Config{RoundTripper: api})
 		var wait sync.WaitGroup
-		wait.Go(func() { fetchPages(withOwnAllowance(t.Context()), c, initialLimit, Query{}) })
+		wait.Go(func() { c.fetch(withOwnAllowance(t.Context()), initialLimit, false) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		if failed, took := fetchPages(withOwnAllowance(ctx), c, 100, Query{}); failed != 100 || took != 500*time.Millisecond {
+		if failed, took := c.fetch(withOwnAllowance(ctx), 100, false); failed != 100 || took != 500*time.Millisecond {
 			t.Errorf("%d failed after %s", failed, took)
 		}
 		wait.Wait()
@@ -227,21 +194,19 @@ func TestCancelledCallsLeaveTheQueue(t *testing.T) {
 func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &limitedAPI{latency: always(100 * time.Millisecond)}
-		c := newLimitedClient(t, api)
-		filter, _ := Filter("").With("email_address", "a@example.com")
-		filtered := Query{Filter: filter}
-		if failed, took := fetchPages(t.Context(), c, 10, filtered); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
+		c := newCaller(Config{RoundTripper: api})
+		if failed, took := c.fetch(t.Context(), 10, true); failed > 0 || api.peak != 2 || took != 500*time.Millisecond {
 			t.Errorf("%d calls failed, %d in flight, duration %s", failed, api.peak, took)
 		}
 		var wait sync.WaitGroup
-		wait.Go(func() { fetchPages(t.Context(), c, 10, filtered) })
+		wait.Go(func() { c.fetch(t.Context(), 10, true) })
 		wait.Go(func() {
-			if _, took := fetchPages(t.Context(), c, 10, Query{}); took != 100*time.Millisecond {
+			if _, took := c.fetch(t.Context(), 10, false); took != 100*time.Millisecond {
 				t.Errorf("unfiltered reads waited: %s", took)
 			}
 		})
 		wait.Go(func() {
-			if _, took := fetchPages(t.Context(), c.WithToken("other"), 2, filtered); took != 100*time.Millisecond {
+			if _, took := c.as("other").fetch(t.Context(), 2, true); took != 100*time.Millisecond {
 				t.Errorf("another token waited: %s", took)
 			}
 		})
@@ -253,34 +218,34 @@ func TestFilteredReadsRunTwoAtATime(t *testing.T) {
 // and calls with an earlier deadline fail at once.
 func TestLimiterHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := scriptedClient(t, Config{}, good)
-		s.steps["acme.myclickfunnels.com"] = []step{{status: 429, retryAfter: "20"}, {status: 200, body: `[]`}}
+		c, s := newScriptedCaller(Config{}, script.Step{Status: 429, RetryAfter: "20"}, good)
+		s.Play("other", good)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began := time.Now()
 		var wait sync.WaitGroup
-		wait.Go(func() { fetchPages(ctx, c, 1, Query{}) })
+		wait.Go(func() { c.fetch(ctx, 1, false) })
 		synctest.Wait()
 		wait.Go(func() {
-			if failed, took := fetchPages(ctx, c, 50, Query{}); failed > 0 || took != 20*time.Second {
+			if failed, took := c.fetch(ctx, 50, false); failed > 0 || took != 20*time.Second {
 				t.Errorf("%d calls failed, duration %s", failed, took)
 			}
 		})
 		wait.Go(func() {
 			short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			_, err := c.Contacts(short, acme, Query{After: "1"})
-			if e, _ := errors.AsType[*Error](err); e == nil || e.Code != RateLimited || e.RetryAfter != 20*time.Second || time.Since(began) != 0 {
+			err := c.get(short, "api", "/1")
+			if e, _ := errors.AsType[*RefusedError](err); e == nil || e.Reason != HostPaused || e.RetryAfter != 20*time.Second || time.Since(began) != 0 {
 				t.Errorf("%#v after %s", err, time.Since(began))
 			}
 		})
 		wait.Go(func() { // other hosts are not affected
-			if _, err := c.Team(ctx, "1"); err != nil || time.Since(began) != 0 {
+			if err := c.get(ctx, "other", "/1"); err != nil || time.Since(began) != 0 {
 				t.Errorf("%v after %s", err, time.Since(began))
 			}
 		})
 		wait.Wait()
-		for _, at := range s.calls["acme.myclickfunnels.com"][1:] {
+		for _, at := range s.Calls("api")[1:] {
 			if at.Sub(began) < 20*time.Second {
 				t.Errorf("a call after %s", at.Sub(began))
 			}
@@ -292,19 +257,18 @@ func TestLimiterHonoursRetryAfter(t *testing.T) {
 // are refused or unanswered, the others wait.
 func TestOneProbeFollowsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := scriptedClient(t, Config{}, good)
-		s.steps["acme.myclickfunnels.com"] = []step{
-			{status: 429, retryAfter: "20"},
-			{status: 429, retryAfter: "10", takes: time.Second}, // the probe after 20 s
-			{err: io.ErrUnexpectedEOF, takes: time.Second},      // the probe after 31 s
-			{status: 429}, // after 32 s
-			{status: 200, body: `[]`, takes: 3 * time.Second},
-		}
+		c, s := newScriptedCaller(Config{},
+			script.Step{Status: 429, RetryAfter: "20"},
+			script.Step{Status: 429, RetryAfter: "10", Takes: time.Second}, // the probe after 20 s
+			script.Step{Err: io.ErrUnexpectedEOF, Takes: time.Second},      // the probe after 31 s
+			script.Step{Status: 429},                                       // after 32 s
+			script.Step{Status: 200, Body: `[]`, Takes: 3 * time.Second},
+		)
 		began := time.Now()
 		var wait sync.WaitGroup
 		for range 50 {
 			wait.Go(func() {
-				if failed, _ := fetchPages(t.Context(), c, 1, Query{}); failed > 0 {
+				if failed, _ := c.fetch(t.Context(), 1, false); failed > 0 {
 					t.Error("a call failed")
 				}
 			})
@@ -312,7 +276,7 @@ func TestOneProbeFollowsAPause(t *testing.T) {
 		}
 		wait.Wait()
 		var at []time.Duration
-		for _, call := range s.calls["acme.myclickfunnels.com"] {
+		for _, call := range s.Calls("api") {
 			at = append(at, call.Sub(began).Truncate(time.Second))
 		}
 		want := append([]time.Duration{0, 20 * time.Second, 31 * time.Second, 32 * time.Second, 32 * time.Second}, repeat(49, 35*time.Second)...)
@@ -325,27 +289,27 @@ func TestOneProbeFollowsAPause(t *testing.T) {
 // TestHugeRetryAfterIsBounded sends a wait of a day, in every format. Calls succeed after two
 // minutes, and errors report no longer wait.
 func TestHugeRetryAfterIsBounded(t *testing.T) {
-	for name, huge := range map[string]step{
-		"seconds":       {status: 429, retryAfter: "86400"},
-		"a date":        {status: 429, retryAfter: "Sun, 02 Jan 2000 00:00:00 GMT"},
-		"a Unix time":   {status: 429, retryAfter: "1764460800"},
-		"in the body":   {status: 429, body: `{"error":"Too many","retry_after":86400}`},
-		"a Unix body":   {status: 429, body: `{"error":"Too many","retry_after":1764460800}`},
-		"a text body":   {status: 429, body: `{"error":"Too many","retry_after":"86400"}`},
-		"beyond floats": {status: 429, retryAfter: "1e300"},
-		"a 503":         {status: 503, retryAfter: "86400"},
+	for name, huge := range map[string]script.Step{
+		"seconds":       {Status: 429, RetryAfter: "86400"},
+		"a date":        {Status: 429, RetryAfter: "Sun, 02 Jan 2000 00:00:00 GMT"},
+		"a Unix time":   {Status: 429, RetryAfter: "1764460800"},
+		"in the body":   {Status: 429, Body: `{"error":"Too many","retry_after":86400}`},
+		"a Unix body":   {Status: 429, Body: `{"error":"Too many","retry_after":1764460800}`},
+		"a text body":   {Status: 429, Body: `{"error":"Too many","retry_after":"86400"}`},
+		"beyond floats": {Status: 429, RetryAfter: "1e300"},
+		"a 503":         {Status: 503, RetryAfter: "86400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, _ := scriptedClient(t, Config{}, huge, good)
+				c, _ := newScriptedCaller(Config{}, huge, good)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				_, err := c.Team(ctx, "1")
-				if failed, _ := errors.AsType[*Error](err); failed == nil || failed.RetryAfter != maxRetryAfter {
+				err := c.get(ctx, "api", "/1")
+				if failed, _ := errors.AsType[*statusError](err); failed == nil || failed.retryAfter != MaxRetryAfter {
 					t.Errorf("%#v", err)
 				}
-				time.Sleep(maxRetryAfter)
-				if _, err := c.Team(t.Context(), "1"); err != nil {
+				time.Sleep(MaxRetryAfter)
+				if err := c.get(t.Context(), "api", "/1"); err != nil {
 					t.Error(err)
 				}
 			})
@@ -357,9 +321,9 @@ func TestHugeRetryAfterIsBounded(t *testing.T) {
 // the pause is a probe, and the probe's result is kept as well.
 func TestIdleLimiterKeepsItsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := scriptedClient(t, Config{Attempts: 1}, step{status: 429, retryAfter: "20"}, step{status: 200, body: teamJSON, takes: time.Second})
-		if _, err := c.Team(t.Context(), "1"); !errors.Is(err, RateLimited) {
-			t.Error(err)
+		c, s := newScriptedCaller(Config{Attempts: 1}, script.Step{Status: 429, RetryAfter: "20"}, script.Step{Status: 200, Takes: time.Second})
+		if failed, _ := errors.AsType[*statusError](c.get(t.Context(), "api", "/1")); failed == nil || failed.status != http.StatusTooManyRequests {
+			t.Errorf("%+v, want 429", failed)
 		}
 		time.Sleep(time.Minute)
 		ask := func() time.Duration {
@@ -367,7 +331,7 @@ func TestIdleLimiterKeepsItsPause(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range 10 {
 				wait.Go(func() {
-					if _, err := c.Team(t.Context(), strconv.Itoa(i+1)); err != nil {
+					if err := c.get(t.Context(), "api", "/"+strconv.Itoa(i)); err != nil {
 						t.Error(err)
 					}
 				})
@@ -376,7 +340,7 @@ func TestIdleLimiterKeepsItsPause(t *testing.T) {
 			return time.Since(began)
 		}
 		if took := ask(); took != 2*time.Second {
-			t.Errorf("after the pause: ten calls of 1 s took %s, %d calls", took, len(s.calls["accounts.myclickfunnels.com"]))
+			t.Errorf("after the pause: ten calls of 1 s took %s, %d calls", took, len(s.Calls("api")))
 		}
 		if took := ask(); took != time.Second {
 			t.Errorf("after the probe: ten calls of 1 s took %s", took)
