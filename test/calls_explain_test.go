@@ -166,6 +166,10 @@ func TestExplainChainIsDeterministic(t *testing.T) {
 		{"the parents are known", "", `{ team(id: "11") { name workspaces { nodes { contacts { nodes { workspace { name team { name } } } } } } } }`, 3},
 		{"a branch of many pages beside a deep one", known, `{ a: workspace(id: "103", subdomain: "acme-podcast") { contacts(first: 100) { nodes { id } } } ` + nested[1:], 5},
 		{"a deferred fragment", known, `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 40) { nodes { id } } ... @defer { orders { nodes { lineItems { product { name } } } } } } }`, 2},
+		{"mutations, one after another", known, `mutation {
+			a: updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "A"}) { contact { firstName } }
+			b: updateContact(input: {id: "3000000002", workspaceId: "101", firstName: "B"}) { contact { firstName orders { nodes { id } } } }
+		}`, 3},
 		{"nothing", "", `{ __typename }`, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -219,18 +223,5 @@ func TestExplainChainIgnoresCacheAndCoalescing(t *testing.T) {
 	wait.Wait()
 	if what, _, _ := e.explained(demo.Token, "1", fmt.Sprintf(query, 20), nil); what.Chain != 3 || what.Network != 0 {
 		t.Errorf("the chain has length %d with %d calls from the network, want 3 with none", what.Chain, what.Network)
-	}
-}
-
-// TestExplainChainOfMutationsIsSerial runs mutations, which wait for each other.
-func TestExplainChainOfMutationsIsSerial(t *testing.T) {
-	e := newEnv(t, withRandomLatency(2*time.Millisecond))
-	e.must(`{ workspace(id: "101") { name } }`)
-	what, _, raw := e.explained(demo.Token, "1", `mutation {
-		a: updateContact(input: {id: "3000000001", workspaceId: "101", firstName: "A"}) { contact { firstName } }
-		b: updateContact(input: {id: "3000000002", workspaceId: "101", firstName: "B"}) { contact { firstName orders { nodes { id } } } }
-	}`, nil)
-	if what.Chain != 3 {
-		t.Errorf("the chain has length %d, want 3: %s", what.Chain, raw)
 	}
 }

@@ -90,14 +90,6 @@ func TestSchemaEndpointNeedsAccess(t *testing.T) {
 	}
 }
 
-// TestSchemaHidesGqlgenDirectives expects no directive that only configures gqlgen.
-func TestSchemaHidesGqlgenDirectives(t *testing.T) {
-	r := newEnv(t).must(`{ __schema { directives { name } } }`)
-	if strings.Contains(r.raw, "goField") || !strings.Contains(r.raw, `"skip"`) {
-		t.Errorf("want @skip and no @goField, got %s", r.raw)
-	}
-}
-
 // TestSchemaIsDocumented expects a description of every type, field, argument and enum value.
 func TestSchemaIsDocumented(t *testing.T) {
 	for name, def := range exec.NewExecutableSchema(exec.Config{}).Schema().Types {
