@@ -42,6 +42,16 @@ func courseEnrollmentQuery(ctx context.Context, workspace string, filter *model.
 	return c.query, c.err
 }
 
+// courseLessonCompletionQuery reads the filter and the order of a list of lesson completions.
+func courseLessonCompletionQuery(ctx context.Context, workspace string, filter *model.CourseLessonCompletionFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "enrollment_id", "enrollmentIds", loader.CourseEnrollments, upstream.KindCourseEnrollment, filter.EnrollmentIds)
+		ids(c, "lesson_id", "lessonIds", loader.CourseLessons, upstream.KindCourseLesson, filter.LessonIds)
+	}
+	return c.query, c.err
+}
+
 // formSubmissionQuery reads the filter and the order of a list of form submissions.
 func formSubmissionQuery(ctx context.Context, workspace string, filter *model.FormSubmissionFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
