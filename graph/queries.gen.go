@@ -32,6 +32,16 @@ func contactTagQuery(ctx context.Context, workspace string, filter *model.Contac
 	return c.query, c.err
 }
 
+// appliedContactTagQuery reads the filter and the order of a list of applied contact tags.
+func appliedContactTagQuery(ctx context.Context, workspace string, filter *model.AppliedContactTagFilter) (upstream.Query, error) {
+	c := sorted(ctx, workspace, nil)
+	if filter != nil {
+		ids(c, "id", "ids", loader.AppliedContactTags, upstream.KindAppliedContactTag, filter.Ids)
+		ids(c, "tag_id", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
+	}
+	return c.query, c.err
+}
+
 // courseEnrollmentQuery reads the filter and the order of a list of enrollments.
 func courseEnrollmentQuery(ctx context.Context, workspace string, filter *model.CourseEnrollmentFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)

@@ -24,8 +24,12 @@ func (contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) 
 	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID() })
 }
 
-func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
-	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), upstream.Query{}, first, after, last, before)
+func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, filter *model.AppliedContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
+	q, err := appliedContactTagQuery(ctx, obj.WorkspaceID(), filter)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
 func (contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
@@ -479,7 +483,7 @@ func (mutationResolver) CreateProductPrice(ctx context.Context, input map[string
 }
 
 func (mutationResolver) UpdateProductPrice(ctx context.Context, input map[string]any) (*model.UpdateProductPricePayload, error) {
-	return update(ctx, input, loader.ProductPrices, upstream.KindProductPrice, (*upstream.Client).UpdateProductPrice, nil)
+	return update(ctx, input, loader.ProductPrices, upstream.KindProductPrice, (*upstream.Client).UpdateProductPrice, completions(number("duration"), number("intervalCount"), number("trialDuration")))
 }
 
 func (mutationResolver) CreateProductCollection(ctx context.Context, input map[string]any) (*model.CreateProductCollectionPayload, error) {

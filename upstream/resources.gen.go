@@ -63,7 +63,7 @@ func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error
 // Owner returns the ref of the contact that the applied contact tag belongs to.
 func (r *AppliedContactTag) Owner() Ref { return r.ContactRef() }
 
-// AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id.
+// AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id. Filter keys: id, tag_id.
 func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string, q Query) (*Page[AppliedContactTag], error) {
 	return listIn[AppliedContactTag](ctx, c, p, q, "contacts", contact, "applied_tags")
 }

@@ -203,7 +203,7 @@ var relations = map[string]*Relation{
 	"Contact.appliedTags": {
 		context: (*executionContext).fieldContext_Contact_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["filter"].(*model.AppliedContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.applyContactTag": {

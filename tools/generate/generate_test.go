@@ -61,7 +61,7 @@ func TestGolden(t *testing.T) {
 
 // TestDeterministic expands the project's own description several times.
 func TestDeterministic(t *testing.T) {
-	sources, err := read("../../schema")
+	sources, err := readSources("../../schema")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,11 +15,11 @@ func (e *expansion) writes(r *Resource) {
 		case "CREATE":
 			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: after an error with the outcome `UNKNOWN`, look for it before you try again. Refused values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
-				record(r, "create"))
+				recordPayload(r, "create"))
 		case "UPDATE":
 			e.mutation(r, "update", "Changes "+article(r.Noun)+". Omitted fields keep their values; null clears them. Refused values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
-				record(r, "update"))
+				recordPayload(r, "update"))
 		case "DELETE":
 			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
 				input("Delete"+r.Type.Name+"Input", "Input of `delete"+r.Type.Name+"`.", e.target(r)...),
@@ -29,7 +29,7 @@ func (e *expansion) writes(r *Resource) {
 	for _, action := range r.Actions {
 		e.mutation(r, action, upperFirst(inflected(action))+" "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
 			input(upperFirst(action)+r.Type.Name+"Input", "Input of `"+action+r.Type.Name+"`.", e.target(r)...),
-			record(r, action))
+			recordPayload(r, action))
 	}
 }
 
@@ -87,7 +87,11 @@ func (e *expansion) completion(r *Resource, verb string) string {
 			}
 			ids = append(ids, e.idPaths(f.Type.Name(), name)...)
 		}
-		switch as := (arguments{f.Directives.ForName("input")}).text("as", ""); as {
+		as := arguments{f.Directives.ForName("input")}.text("as", "")
+		if verb == "update" {
+			as = arguments{f.Directives.ForName("input")}.text("updateAs", as)
+		}
+		switch as {
 		case "NUMBER":
 			all = append(all, fmt.Sprintf("number(%q)", e.inputName(f)))
 		case "TEXT":
@@ -236,8 +240,8 @@ func (e *expansion) partInput(object *ast.Definition) string {
 	return name
 }
 
-// record returns the payload of a mutation that returns the record.
-func record(r *Resource, verb string) *ast.Definition {
+// recordPayload returns the payload of a mutation that returns the record.
+func recordPayload(r *Resource, verb string) *ast.Definition {
 	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change; null if ClickFunnels refused."), "Record"))
 }
 

@@ -110,7 +110,7 @@ var Resources = []Resource{
 	},
 	{
 		Type: "AppliedContactTag", Kind: "applied_contact_tag", Path: "contacts/applied_tags", List: "contacts/*/applied_tags", Field: "appliedTags",
-		Parent: "Contact", ParentKey: "contact_id", Body: "contacts_applied_tag", Write: []string{}, Filters: []string{},
+		Parent: "Contact", ParentKey: "contact_id", Body: "contacts_applied_tag", Write: []string{}, Filters: []string{"id", "tag_id"},
 		Fields: []Field{
 			{Name: "tag", Key: "tag_id", To: "ContactTag"},
 			{Name: "contact", Key: "contact_id", To: "Contact"},
