@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/funnelgraph/funnelgraph/internal/explain"
-	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // explained sends an operation with a value of the explain header, or none if it is empty. It
@@ -76,7 +76,7 @@ func TestExplainListsEveryCall(t *testing.T) {
 			}
 			for _, call := range what.Calls {
 				got = append(got, call.Host[strings.LastIndex(call.Host, "/")+1:]+" "+call.Path)
-				if call.Method != http.MethodGet || call.Status != 200 || call.Origin != upstream.FromNetwork || call.DurationMS <= 0 {
+				if call.Method != http.MethodGet || call.Status != 200 || call.Origin != transport.FromNetwork || call.DurationMS <= 0 {
 					t.Errorf("want a successful GET from the network, got %+v", call)
 				}
 			}
@@ -111,7 +111,7 @@ func TestExplainReportsCoalescedAndCachedCalls(t *testing.T) {
 	if network != 1 || coalesced != 7 {
 		t.Errorf("%d from the network and %d not, want 1 and 7", network, coalesced)
 	}
-	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Chain != 1 || what.Calls[0].Origin != upstream.FromCache {
+	if what, _, _ := e.explained(demo.Token, "1", "query Again { teams { nodes { name } } }", nil); what.Cache != 1 || what.Network != 0 || what.Chain != 1 || what.Calls[0].Origin != transport.FromCache {
 		t.Errorf("want one call from the cache, got %+v", what)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // tokenEcho is an API that puts the caller's token into every text. A response with the data of
@@ -66,7 +67,7 @@ func TestAnswersAreNeverSharedAcrossCredentials(t *testing.T) {
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		t.Run("cached for "+ttl.String(), func(t *testing.T) {
 			api := new(tokenEcho)
-			client, err := upstream.New(upstream.Config{URLTemplate: "http://127.0.0.1/{subdomain}/api", Transport: api, CacheTTL: ttl})
+			client, err := upstream.New(upstream.Config{URLTemplate: "http://127.0.0.1/{subdomain}/api", Transport: transport.Config{RoundTripper: api, CacheTTL: ttl}})
 			if err != nil {
 				t.Fatal(err)
 			}

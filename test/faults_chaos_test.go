@@ -24,6 +24,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/serving"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // manyFaults fails more than every fifth call.
@@ -160,7 +161,7 @@ func TestChaosReadsAreWholeOrPartial(t *testing.T) {
 func TestChaosWritesHappenAtMostOnce(t *testing.T) {
 	api := newChaos(t)
 	api.set(faults{TooMany: 0.10, Broken: 0.10, Hang: 0.02, Cut: 0.05})
-	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), CallTimeout: time.Second})
+	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport.Config{CallTimeout: time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,8 +365,8 @@ func TestSecondSignalEndsTheServerAtOnce(t *testing.T) {
 // heap nor the number of goroutines grows.
 func TestSoakKeepsMemoryConstant(t *testing.T) {
 	api := newChaos(t)
-	transport := upstream.NewTransport()
-	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport, CallTimeout: 500 * time.Millisecond})
+	connections := transport.NewRoundTripper()
+	client, err := upstream.New(upstream.Config{URLTemplate: api.template(), Transport: transport.Config{RoundTripper: connections, CallTimeout: 500 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,7 +398,7 @@ func TestSoakKeepsMemoryConstant(t *testing.T) {
 		wait.Wait()
 		api.set(faults{})
 		time.Sleep(time.Second)
-		transport.CloseIdleConnections()
+		connections.CloseIdleConnections()
 		time.Sleep(time.Second)
 		heaps, goroutines = append(heaps, heap()), append(goroutines, uint64(runtime.NumGoroutine()))
 		t.Logf("round %d: %d answers; %d KB of heap, %d goroutines", round, answers.Load(), heaps[round]>>10, goroutines[round])

@@ -84,48 +84,6 @@ func TestOneWorkspaceFailsAlone(t *testing.T) {
 	}
 }
 
-// TestFailureOfAccountsIsAFieldError fails the first call of a query.
-func TestFailureOfAccountsIsAFieldError(t *testing.T) {
-	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
-		answer(502, "text/html", badGateway)(w, r)
-		return true
-	}))
-	r := e.query(`{ teams { nodes { name } } users { nodes { id } } }`)
-	if r.code("teams") != "UPSTREAM_UNAVAILABLE" || r.code("users") != "UPSTREAM_UNAVAILABLE" || r.Data == nil {
-		t.Errorf("want UPSTREAM_UNAVAILABLE for both fields beside data, got %s", r.raw)
-	}
-}
-
-// TestFailureOfABatchReachesEachContact fails the one call for several contacts. Each of them
-// has the error, and the other fields arrive.
-func TestFailureOfABatchReachesEachContact(t *testing.T) {
-	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
-		if !strings.Contains(r.URL.RawQuery, "filter") {
-			return false
-		}
-		answer(500, "application/json", `{"error":"oops"}`)(w, r)
-		return true
-	}))
-	r := e.query(`{ teams { nodes { name } } workspace(id: "101", subdomain: "acme-academy") { a: contact(id: "3000000001") { id firstName } b: contact(id: "3000000002") { id firstName } } }`)
-	if r.code("workspace.a") != "UPSTREAM_UNAVAILABLE" || r.code("workspace.b") != "UPSTREAM_UNAVAILABLE" || r.get("teams.nodes.0.name") == nil {
-		t.Errorf("want UPSTREAM_UNAVAILABLE for both contacts and the teams, got %s", r.raw)
-	}
-}
-
-// TestNodesAnswersInPart asks for valid, missing and malformed ids in one list.
-func TestNodesAnswersInPart(t *testing.T) {
-	e := newEnv(t)
-	good := contactIDs(1)[0]
-	r := e.query(`query($ids: [ID!]!) { nodes(ids: $ids) { id } missing: node(id: "MTp0ZWFtOjk5") { id } }`,
-		map[string]any{"ids": []string{good, "MTp0ZWFtOjk5", "what", good}})
-	if r.get("nodes.0.id") != good || r.get("nodes.3.id") != good || r.get("nodes.1") != nil || r.get("nodes.2") != nil {
-		t.Errorf("want the two valid contacts and null for the other ids, got %s", r.raw)
-	}
-	if r.code("nodes.1") != "NOT_FOUND" || r.code("nodes.2") != "BAD_USER_INPUT" || r.code("missing") != "NOT_FOUND" || len(r.Errors) != 3 {
-		t.Errorf("want NOT_FOUND twice and BAD_USER_INPUT once, got %+v", r.Errors)
-	}
-}
-
 // TestCallEndsWhenTheClientIsGone cancels a request during its REST call.
 func TestCallEndsWhenTheClientIsGone(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
@@ -246,14 +204,6 @@ func TestLargeErrorsAreBounded(t *testing.T) {
 	}
 	if read.code("workspace.contacts") != "BAD_USER_INPUT" || len(read.raw) > 2000 || written.get("createContact.userErrors.0.message") == nil || len(written.raw) > 2000 {
 		t.Errorf("want short errors, got %.300s and %.300s", read.raw, written.raw)
-	}
-}
-
-// TestErrorsAreReadBehindAByteOrderMark sends an error that begins with a byte order mark.
-func TestErrorsAreReadBehindAByteOrderMark(t *testing.T) {
-	e := newEnv(t, on("/teams", answer(403, "application/json", "\xef\xbb\xbf"+`{"error":"No API access"}`)))
-	if r := e.query(`{ teams { nodes { id } } }`); r.code("teams") != "FORBIDDEN" || !strings.HasPrefix(r.Errors[0].Message, "No API access. ") {
-		t.Errorf("want FORBIDDEN with the API's text, got %s", r.raw)
 	}
 }
 

@@ -50,13 +50,3 @@ const public101 = "njtPHL"
 func contactID(workspace, id string) string {
 	return model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: workspace, ID: id})
 }
-
-// tagID returns the global id of a contact tag.
-func tagID(workspace, id string) string {
-	return model.GlobalID(upstream.Ref{Kind: upstream.KindContactTag, Parent: workspace, ID: id})
-}
-
-// workspaceID returns the global id of a workspace.
-func workspaceID(id string) string {
-	return model.GlobalID(upstream.Ref{Kind: upstream.KindWorkspace, ID: id})
-}

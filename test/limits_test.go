@@ -10,55 +10,34 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
-// TestLimitsRefuseLargerRequests tests each limit. A request within it is answered. A larger
-// one is refused with the figures, and makes no call. In measure mode the larger one is
-// answered, and the log reports it.
-func TestLimitsRefuseLargerRequests(t *testing.T) {
-	for name, test := range map[string]struct {
-		set          func(*limits.Limits)
-		within, over string
-		value, most  int
-		text         string
-	}{
-		"tokens":          {func(l *limits.Limits) { l.Tokens = 7 }, `{ teams { __typename } }`, `{ teams { __typename a: __typename } }`, 8, 7, "The document has at least 8 lexical tokens; the limit is 7."},
-		"depth":           {func(l *limits.Limits) { l.Depth = 3 }, `{ teams { nodes { name } } }`, `{ teams { ...F } } fragment F on TeamConnection { nodes { ... on Team { memberships { id } } } }`, 4, 3, "The document nests fields 4 deep; the limit is 3."},
-		"aliases":         {func(l *limits.Limits) { l.Aliases = 2 }, `{ a: __typename b: __typename }`, `{ a: __typename b: __typename ...F } fragment F on Query { c: __typename }`, 3, 2, "The document has 3 aliases; the limit is 2."},
-		"directives":      {func(l *limits.Limits) { l.Directives = 1 }, `{ __typename @skip(if: false) }`, `{ __typename @skip(if: false) ... @include(if: true) { a: __typename } }`, 2, 1, "The document has 2 directives; the limit is 1."},
-		"rootFields":      {func(l *limits.Limits) { l.RootFields = 2 }, `{ a: __typename b: __typename }`, `{ ...F a: __typename } fragment F on Query { b: __typename c: __typename }`, 3, 2, "The operation has 3 root fields; the limit is 2."},
-		"rows":            {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 10) { nodes { id } } }`, `query($n: Int = 11) { teams(last: $n) { nodes { id } } }`, 11, 10, "The operation requests 11 rows of a list; the limit is 10."},
-		"rows by default": {func(l *limits.Limits) { l.Rows = 10 }, `{ teams(first: 1) { nodes { id } } }`, `{ teams { nodes { id } } }`, 20, 10, "The operation requests 20 rows of a list; the limit is 10."},
-		// teams, then nodes, name and workspaces for each of 10, then nodes and name for each
-		// of 5
-		"complexity": {func(l *limits.Limits) { l.Complexity = 131 }, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } }`, `{ teams(first: 10) { nodes { name workspaces(first: 5) { nodes { name } } } } __typename }`, 132, 131, "The response could have 132 fields; the limit is 131. Request fewer rows, or send several requests."},
-	} {
-		t.Run(name, func(t *testing.T) {
+// TestLimitsCanBeMeasured sends the refused requests of test/testdata/limits. They are refused
+// again when the parsed document is in the cache, and nothing is logged. In measure mode they are
+// answered, and the log reports the figures of the error. Without limits they are answered, too.
+func TestLimitsCanBeMeasured(t *testing.T) {
+	for _, c := range readCases(t, "limits") {
+		t.Run(c.name, func(t *testing.T) {
 			log := captureLog(t)
-			e := newEnv(t, withLimits(test.set))
-			e.must(test.within)
-			e.forget()
+			over := c.steps[len(c.steps)-1]
+			e := c.start(t)
+			var refused result
 			for range 2 { // the second request finds the parsed document in the cache
-				r := e.query(test.over)
-				if len(r.Errors) != 1 || r.Data != nil || r.Errors[0].Message != test.text {
-					t.Fatalf("want one error %q, got %s", test.text, r.raw)
+				if refused = over.send(e, demo.Token); refused.raw != over.want(t) {
+					t.Fatalf("want the refusal each time\ngot\n%s\nwant\n%s", refused.raw, over.want(t))
 				}
-				want := map[string]any{"code": "BAD_USER_INPUT", "limit": strings.Fields(name)[0], "value": float64(test.value), "max": float64(test.most)}
-				if got := r.Errors[0].Extensions; fmt.Sprint(got) != fmt.Sprint(want) {
-					t.Errorf("extensions %v, want %v", got, want)
-				}
-			}
-			if calls := e.callsOf(demo.Token); len(calls) > 0 {
-				t.Errorf("want no calls, got %q", calls)
 			}
 			if log() != "" {
 				t.Errorf("want nothing logged, got %s", log())
 			}
-			e = newEnv(t, withLimits(test.set), withMeasuredLimits)
-			e.must(test.over)
-			if want := fmt.Sprintf("limit=%s value=%d max=%d", strings.Fields(name)[0], test.value, test.most); name != "tokens" && !strings.Contains(log(), want) || !strings.Contains(log(), "limit="+strings.Fields(name)[0]) {
-				t.Errorf("logged %s, want %s", log(), want)
+			c.start(t, withMeasuredLimits).must(over.query)
+			figures := refused.Errors[0].Extensions
+			want := fmt.Sprintf("limit=%v value=%v max=%v", figures["limit"], figures["value"], figures["max"])
+			if c.name == "tokens" { // the refusal has no exact value
+				want = "limit=tokens"
 			}
-			none := newEnv(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} }))
-			none.must(test.over)
+			if !strings.Contains(log(), want) {
+				t.Errorf("want the exceeded limit reported\ngot\n%s\nwant\n%s", log(), want)
+			}
+			c.start(t, withLimits(func(l *limits.Limits) { *l = limits.Limits{} })).must(over.query)
 		})
 	}
 }
@@ -193,11 +172,6 @@ func TestValidationIsBounded(t *testing.T) {
 	}) + ` } } } }`
 	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 100_000 })).query(costly); len(r.Errors) != 1 || r.Errors[0].Extensions["limit"] != "complexity" {
 		t.Errorf("want one error of complexity, got %.300s", r.raw)
-	}
-	// A list that is part of each row counts as five objects.
-	embedded := `{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 10) { nodes { tags { name color } } } } }`
-	if r := newEnv(t, withLimits(func(l *limits.Limits) { l.Complexity = 121 })).query(embedded); len(r.Errors) != 1 || r.Errors[0].Extensions["value"] != 122.0 {
-		t.Errorf("want a complexity of 122, got %.300s", r.raw)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/graph/model"
 	"github.com/funnelgraph/funnelgraph/upstream"
-	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 // sendPage answers with a row for each id. A non-empty next says that more rows follow.
@@ -74,50 +72,6 @@ func TestCursorCyclesEnd(t *testing.T) {
 	}
 }
 
-// TestWalkWithoutProgressFails uses an API that ignores cursors or leads in a circle. The list
-// is null with one error, and the walk ends with the call that shows the problem.
-func TestWalkWithoutProgressFails(t *testing.T) {
-	for name, test := range map[string]struct {
-		next  func(after string) (next string, ids []int)
-		sort  string
-		calls int
-	}{
-		"ignores after":                {func(string) (string, []int) { return "20", numbers(1, 20) }, "", 2},
-		"ignores after, by UPDATED_AT": {func(string) (string, []int) { return "20", numbers(1, 20) }, ", sort: { property: UPDATED_AT }", 2},
-		"A, B, A, by UPDATED_AT": {func(after string) (string, []int) {
-			if after == "20" {
-				return "40", numbers(21, 40)
-			}
-			return "20", numbers(1, 20)
-		}, ", sort: { property: UPDATED_AT }", 3},
-		"starts anew after a deleted row": {func(after string) (string, []int) {
-			if after == "40" {
-				return "20", numbers(1, 20)
-			}
-			n, _ := strconv.Atoi(after)
-			return strconv.Itoa(n + 20), numbers(n+1, n+20)
-		}, "", 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
-				if path != "/workspaces/101/contacts" {
-					return false
-				}
-				next, ids := test.next(r.URL.Query().Get("after"))
-				sendPage(w, next, ids...)
-				return true
-			}))
-			r := e.query(`{ workspace(id: "101", subdomain: "acme-academy") { contacts(first: 100` + test.sort + `) { nodes { rawId } } } }`)
-			if r.code("workspace.contacts") != "UPSTREAM_UNAVAILABLE" || !strings.Contains(r.raw, "did not continue this list") {
-				t.Errorf("want one error at the list, got %s", r.raw)
-			}
-			if calls := e.callsOf(demo.Token); len(calls) != test.calls {
-				t.Errorf("want %d calls, got %q", test.calls, calls)
-			}
-		})
-	}
-}
-
 // TestRowsSentTwiceAppearOnce edits rows while a list by UPDATED_AT is read, so that the API
 // sends some of them again.
 func TestRowsSentTwiceAppearOnce(t *testing.T) {
@@ -142,36 +96,6 @@ func TestRowsSentTwiceAppearOnce(t *testing.T) {
 				t.Errorf("%s: row %d appears %d times, want once", rows, id, n)
 			}
 		}
-	}
-}
-
-// TestStaleCursorIsBadInput reads on from a deleted row. The API starts anew, or answers 404 or
-// 422. The caller's own cursor is bad input; a row that disappears during the walk is not.
-func TestStaleCursorIsBadInput(t *testing.T) {
-	for name, stale := range map[string]func(http.ResponseWriter, *http.Request){
-		"starts anew": func(w http.ResponseWriter, _ *http.Request) { sendPage(w, "20", numbers(1, 20)...) },
-		"404":         answer(404, "application/json", `{"error":"Not found: Record missing"}`),
-		"422":         answer(422, "application/json", `{"error":"Request unprocessable: after is invalid"}`),
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, withoutRetries, withFault(func(w http.ResponseWriter, r *http.Request, _, path string) bool {
-				if path != "/workspaces/101/contacts" {
-					return false
-				}
-				if r.URL.Query().Get("after") == "40" {
-					stale(w, r)
-				} else {
-					sendPage(w, "40", numbers(21, 40)...)
-				}
-				return true
-			}))
-			for arguments, want := range map[string]string{`first: 20, after: "40"`: "BAD_USER_INPUT", `first: 40`: "UPSTREAM_UNAVAILABLE"} {
-				r := e.query(`{ workspace(id: "101", subdomain: "acme-academy") { name contacts(` + arguments + `) { nodes { rawId } } } }`)
-				if r.code("workspace.contacts") != want || len(r.Errors) != 1 || r.get("workspace.name") == nil {
-					t.Errorf("%s: want %s, got %s", arguments, want, r.raw)
-				}
-			}
-		})
 	}
 }
 
@@ -292,16 +216,4 @@ func walkOf(t *testing.T, e *env, below, path, sort string, forward bool, size i
 	}
 	t.Fatal("the walk does not end after 400 pages")
 	return nil
-}
-
-// TestEmptyPageEndsTheList sends an empty page whose header says that more rows follow.
-func TestEmptyPageEndsTheList(t *testing.T) {
-	e := newEnv(t, withFault(func(w http.ResponseWriter, r *http.Request, _, _ string) bool {
-		w.Header().Set("Pagination-Next", "5")
-		answer(200, "application/json", `[]`)(w, r)
-		return true
-	}))
-	if r := e.must(`{ teams(first: 50) { nodes { id } pageInfo { hasNextPage endCursor } } }`); r.get("teams.pageInfo.hasNextPage") != false {
-		t.Errorf("want hasNextPage false, got %s", r.raw)
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // direct is a transport that calls a handler directly.
@@ -21,7 +22,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 // BenchmarkContacts measures a page of 20 contacts without the network: the client, the decoding
 // and the simulated API.
 func BenchmarkContacts(b *testing.B) {
-	base, err := upstream.New(upstream.Config{URLTemplate: "http://localhost/{subdomain}" + demo.BasePath, Transport: direct{demo.New()}})
+	base, err := upstream.New(upstream.Config{URLTemplate: "http://localhost/{subdomain}" + demo.BasePath, Transport: transport.Config{RoundTripper: direct{demo.New()}}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Config configures a [Client]. The zero value uses the real API.
@@ -18,27 +19,8 @@ type Config struct {
 	// UserAgent is the distinct name that ClickFunnels requires of every client (clickfunnels-api.md §2), by
 	// default "funnelgraph".
 	UserAgent string
-	// CallTimeout bounds each attempt at a REST call, by default 30 s.
-	CallTimeout time.Duration
-	// Attempts is the maximum number of attempts at a call, by default [DefaultAttempts]. Calls are
-	// retried only where that is safe and useful.
-	Attempts int
-	// FilteredReads is how many filtered reads may be in flight for a token in a workspace, by
-	// default [DefaultFilteredReads]. A negative value means no limit.
-	FilteredReads int
-	// MaxBody bounds the body of each response, in bytes, by default 16 MiB.
-	MaxBody int64
-	// CacheTTL is how long responses are cached, for the same credential only. 0 disables the
-	// cache. See [Fresh].
-	CacheTTL time.Duration
-	// CacheSize bounds the cache's memory, in bytes, by default 64 MiB.
-	CacheSize uint64
-	// Replicas, if not nil, is the state that this server shares with its replicas.
-	Replicas Replicas
-	// Transport makes the HTTP requests, by default [NewTransport]. It must report connections to
-	// [httptrace.ClientTrace], as net/http's transport does: a write that fails before it has a
-	// connection was certainly not carried out.
-	Transport http.RoundTripper
+	// Transport configures retries, limits and the cache of responses.
+	Transport transport.Config
 	// Observer is notified of calls.
 	Observer Observer
 }
@@ -50,25 +32,19 @@ type Client struct {
 	token      Token
 	scope      *Scope
 	held       bool // see [Client.Held]
-	credential credential
-	account    credential  // of the token alone, regardless of the scope
-	header     http.Header // of every call; must not be modified
+	credential transport.Credential
+	account    transport.Credential // of the token alone, regardless of the scope
+	header     http.Header          // of every call; must not be modified
 	projection *Projection
 }
 
 // common is what the clients of all tokens share.
 type common struct {
-	// send makes calls through the cache, if there is one, and the coalescer. It does not use an
-	// [http.Client], which would follow redirects and carry the token to a host that the URL
-	// template does not name.
-	send           func(context.Context, *request) (response, error)
+	transport      *transport.Transport
 	template       urlTemplate
 	userAgent      string
 	workspaceHosts workspaceHosts
-
-	observer Observer
-	retrier  *retrier
-	cache    *cache // nil without a cache
+	observer       Observer
 }
 
 // New returns a client without a token. It returns a one-line error if the configuration is
@@ -82,25 +58,13 @@ func New(cfg Config) (*Client, error) {
 	if strings.TrimSpace(agent) == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return nil, fmt.Errorf("user agent %q must be printable ASCII and not blank", agent)
 	}
-	next := cfg.Transport
-	if next == nil {
-		next = NewTransport()
-	}
-	retrier := newRetrier(next, cfg)
-	coalescer := &coalescer{retrier: retrier}
-	all := &common{
-		send:           coalescer.do,
+	return &Client{common: &common{
+		transport:      transport.New(cfg.Transport, cfg.Observer.Attempted),
 		template:       template,
 		userAgent:      agent,
 		workspaceHosts: newWorkspaceHosts(maxWorkspaceHosts),
 		observer:       cfg.Observer,
-		retrier:        retrier,
-	}
-	if cfg.CacheTTL > 0 {
-		all.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
-		all.send = all.cache.do
-	}
-	return &Client{common: all}, nil
+	}}, nil
 }
 
 // WithToken returns a client that calls with the token. It shares everything else with c, including
@@ -125,9 +89,6 @@ func (c *Client) Held() *Client {
 // TrustsCaller reports whether the client may call a subdomain that the caller names.
 func (c *Client) TrustsCaller() bool { return !c.held && !c.Scoped() }
 
-// nextHeader holds the cursor of the next page, if there is one (clickfunnels-api.md §3.1).
-const nextHeader = "Pagination-Next"
-
 // get makes one GET call on a host of the template, and passes the response body to read, which
 // must not keep it. expand lists the keys that ClickFunnels sends only on request (clickfunnels-api.md §3.5).
 // get returns the cursor of the next page.
@@ -135,16 +96,19 @@ const nextHeader = "Pagination-Next"
 // A response that cannot be read is requested once more, from the network. Every failure is an
 // [*Error], except for the caller's own cancellation.
 func (c *Client) get(ctx context.Context, subdomain string, segments []string, q Query, expand []string, read func(body []byte) error) (next string, err error) {
-	r := &request{method: http.MethodGet, subdomain: subdomain, segments: segments, query: q.encode(expand), filtered: q.Filter != "", idempotent: true, fresh: ctx.Value(freshKey{}) != nil}
-	parse := func(a response) error {
-		if next = integerID(c.token.without(a.header.Get(nextHeader))); len(next) > maxSegmentBytes {
+	r := &request{
+		Request:   transport.Request{Method: http.MethodGet, Filtered: q.Filter != "", Idempotent: true, Fresh: ctx.Value(freshKey{}) != nil},
+		subdomain: subdomain, segments: segments, query: q.encode(expand),
+	}
+	parse := func(a transport.Response) error {
+		if next = integerID(c.token.without(a.Header.Get(transport.NextHeader))); len(next) > maxSegmentBytes {
 			return unreadable(errors.New("the cursor is not an id"))
 		}
-		return read(a.body)
+		return read(a.Body)
 	}
 	err = c.call(ctx, r, parse)
-	if errors.Is(err, errUnreadable) && c.retrier.allowRetry(r) {
-		r.fresh = true
+	if errors.Is(err, errUnreadable) && c.transport.AllowRetry(&r.Request) {
+		r.Fresh = true
 		if again := c.call(ctx, r, parse); !errors.Is(again, OverBudget) {
 			err = again
 		}
@@ -153,35 +117,35 @@ func (c *Client) get(ctx context.Context, subdomain string, segments []string, q
 }
 
 // call makes one call, and passes a successful response to read.
-func (c *Client) call(ctx context.Context, r *request, read func(response) error) (err error) {
+func (c *Client) call(ctx context.Context, r *request, read func(transport.Response) error) (err error) {
 	if c.token == "" {
 		return NewError(Unauthenticated, "This needs a ClickFunnels API token: send the header \"Authorization: Bearer <token>\".")
 	}
 	if !c.token.Valid() {
 		return NewError(Unauthenticated, "The ClickFunnels API token contains invalid characters.")
 	}
-	if r.url, err = c.template.url(r.subdomain, r.segments, r.query); err != nil {
+	if r.URL, err = c.template.url(r.subdomain, r.segments, r.query); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
 	if c.template.perWorkspace {
-		r.host = r.subdomain
+		r.Host = r.subdomain
 	}
-	r.credential, r.header, r.allowance, r.noRetry = c.account, c.header, allowanceOf(ctx), ctx.Value(withoutRetriesKey{}) != nil
-	if r.body != nil {
-		r.header = c.header.Clone()
-		r.header.Set("Content-Type", "application/json")
+	r.Credential, r.Header, r.Allowance, r.NoRetry = c.account, c.header, transport.AllowanceOf(ctx), ctx.Value(withoutRetriesKey{}) != nil
+	if r.Body != nil {
+		r.Header = c.header.Clone()
+		r.Header.Set("Content-Type", "application/json")
 	}
 	a, err := c.observe(ctx, r)
-	defer a.free()
-	r.uncertain = a.uncertain
+	defer a.Free()
+	r.uncertain = a.Uncertain
 	if err != nil {
-		return c.callError(ctx, err)
+		return callError(ctx, err)
 	}
-	a.body = c.token.redact(a.body)
-	if a.status < 200 || a.status > 299 {
+	a.Body = c.token.redact(a.Body)
+	if a.Status < 200 || a.Status > 299 {
 		failed := c.responseError(a)
 		if c.Scoped() && failed.Code == NotFound {
 			failed = RecordNotFound()
@@ -191,9 +155,7 @@ func (c *Client) call(ctx context.Context, r *request, read func(response) error
 	if err := read(a); err != nil {
 		return err
 	}
-	if a.decoded != nil {
-		a.decoded()
-	}
+	a.Decoded()
 	return nil
 }
 
@@ -204,7 +166,7 @@ type keyed[T any] interface {
 }
 
 // onAccounts is the host of the records that belong to no workspace.
-var onAccounts = Place{Subdomain: accounts}
+var onAccounts = Place{Subdomain: Accounts}
 
 // fetchRecord fetches a record.
 func fetchRecord[T any, P keyed[T]](ctx context.Context, c *Client, at Place, segments ...string) (*T, error) {
@@ -313,23 +275,45 @@ func ended(caller context.Context) error {
 }
 
 func timedOut(cause error) *Error {
-	return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: withoutURL(cause)}
+	return &Error{Code: Timeout, Message: "ClickFunnels did not answer in time.", Retryable: true, cause: cause}
 }
 
 // callError converts the error of a call that got no complete response.
-func (c *Client) callError(caller context.Context, err error) error {
-	own, ours := errors.AsType[*Error](err)
+func callError(caller context.Context, err error) error {
 	switch {
 	case caller.Err() != nil:
 		return ended(caller)
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut(err)
-	case ours:
-		return own
-	case errors.Is(err, errOverBudget):
+	case errors.Is(err, transport.ErrOverBudget):
 		return &Error{Code: OverBudget, Message: "This request has used up its budget of REST calls: ask for less at a time.", cause: err}
-	case errors.Is(err, errBodyTooLarge):
-		return tooLarge(bytesText(c.retrier.maxBody), err)
+	case errors.Is(err, transport.ErrInvalidRequest):
+		return notMade(err)
 	}
-	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: withoutURL(err)}
+	if refused, ok := errors.AsType[*transport.RefusedError](err); ok {
+		return refusalError(refused)
+	}
+	if long, ok := errors.AsType[*transport.BodyTooLargeError](err); ok {
+		return tooLarge(bytesText(long.Max), err)
+	}
+	return &Error{Code: Unavailable, Message: "ClickFunnels could not be reached.", Retryable: true, cause: err}
+}
+
+// notMade is the error of a call that cannot be written as a request.
+func notMade(cause error) *Error {
+	return &Error{Code: Internal, Message: "The REST call could not be made.", cause: cause}
+}
+
+// refusalError converts the error of a call that was not made because it would fail.
+func refusalError(refused *transport.RefusedError) *Error {
+	e := &Error{Code: RateLimited, Retryable: true, RetryAfter: refused.RetryAfter}
+	switch refused.Reason {
+	case transport.HostDown:
+		e.Code, e.Message = Unavailable, "ClickFunnels is not responding: try again in a few seconds."
+	case transport.QueueFull:
+		e.Message = "Too many calls are already waiting for ClickFunnels: try again later, or ask for less at a time."
+	case transport.HostPaused:
+		e.Message = "ClickFunnels has asked to wait before the next call: try again then."
+	}
+	return e
 }

@@ -299,12 +299,12 @@ func TestFilterRefusesUnusableValues(t *testing.T) {
 
 func TestBodySizeAndCallTimeout(t *testing.T) {
 	a := newAPI(t, sends(`[{"id":1,"name":"`+strings.Repeat("x", 5000)+`"}]`))
-	c := a.client(t, func(cfg *upstream.Config) { cfg.MaxBody = 4096 })
+	c := a.client(t, func(cfg *upstream.Config) { cfg.Transport.MaxBody = 4096 })
 	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Unavailable) || !strings.Contains(err.Error(), "over the limit") {
 		t.Errorf("a long body: %v", err)
 	}
 	a.handle = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	c = a.client(t, func(cfg *upstream.Config) { cfg.CallTimeout = 50 * time.Millisecond })
+	c = a.client(t, func(cfg *upstream.Config) { cfg.Transport.CallTimeout = 50 * time.Millisecond })
 	if _, err := c.Teams(t.Context(), upstream.Query{}); !errors.Is(err, upstream.Timeout) {
 		t.Errorf("no answer: %v", err)
 	}

@@ -6,14 +6,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 const (
-	// maxErrorBody is how much of an error's body is read, in bytes.
-	maxErrorBody = 64 << 10
 	// maxMessageBytes bounds all messages of an error together. maxAttributeBytes bounds an
 	// attribute's name in a message.
 	maxMessageBytes   = 500
@@ -33,23 +32,14 @@ type errorBody struct {
 	sanitize func(string) string
 
 	messages []string
-	// wait is the requested wait before the next attempt. The 429 of a filtered read has one.
-	wait time.Duration
-}
-
-// bodyRetryAfter returns the wait that an error's body requests, 0 if there is none.
-func bodyRetryAfter(body []byte) time.Duration {
-	b := errorBody{sanitize: func(text string) string { return text }}
-	b.read(body, false)
-	return b.wait
 }
 
 // read decodes a body. plain allows plain text as well as JSON. It reads token by token, so that
 // ignored parts take no memory. A long body is truncated.
 func (b *errorBody) read(body []byte, plain bool) {
 	body = withoutBOM(body)
-	whole := len(body) <= maxErrorBody
-	body = body[:min(len(body), maxErrorBody)]
+	whole := len(body) <= transport.MaxErrorBody
+	body = body[:min(len(body), transport.MaxErrorBody)]
 	found, err := b.decode(body)
 	switch {
 	case err == nil:
@@ -149,9 +139,7 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 		name := key.String()
 		i := slices.Index(messageKeys, name)
 		switch {
-		case depth == 0 && name == "retry_after":
-			err = b.readWait(dec)
-		case depth == 0 && name == "status":
+		case depth == 0 && (name == "retry_after" || name == "status"):
 			err = dec.SkipValue()
 		case i >= 0 && (depth == 0 && i < 3 || i >= 2 && dec.PeekKind() == '"'):
 			err = b.value(dec, &found[i], attribute, depth+1)
@@ -166,22 +154,6 @@ func (b *errorBody) members(dec *jsontext.Decoder, found []messages, attribute s
 	}
 	_, err := dec.ReadToken()
 	return err
-}
-
-func (b *errorBody) readWait(dec *jsontext.Decoder) error {
-	if kind := dec.PeekKind(); kind != '"' && kind != '0' {
-		return dec.SkipValue()
-	}
-	wait, err := dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	if wait.Kind() == '"' {
-		b.wait = retryAfter(wait.String(), time.Now())
-	} else if seconds, err := wait.Float(); err == nil {
-		b.wait = secondsToWait(seconds)
-	}
-	return nil
 }
 
 // messages is a list of texts with a bounded total length.

@@ -3,11 +3,12 @@ package upstream
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Code is the class of a failure. It is also an error, so that errors.Is(err, upstream.NotFound)
@@ -32,7 +33,7 @@ const (
 	Timeout Code = "UPSTREAM_TIMEOUT"
 	// ClickFunnels is unreachable, failed, or sent an unreadable response.
 	Unavailable Code = "UPSTREAM_UNAVAILABLE"
-	// The [Allowance] of the request is used up.
+	// The [transport.Allowance] of the request is used up.
 	OverBudget Code = "CALL_BUDGET_EXCEEDED"
 	// A defect of this package.
 	Internal Code = "INTERNAL_SERVER_ERROR"
@@ -92,19 +93,11 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// withoutURL removes the URL, which may contain a caller's values, from an error of net/http.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
-}
-
 // responseError converts an unsuccessful response to an error. The status alone determines the
 // code; the text is only shown (clickfunnels-api.md §4).
-func (c *Client) responseError(a response) *Error {
-	e := &Error{Status: a.status, RetryAfter: retryAfter(a.header.Get("Retry-After"), time.Now())}
-	switch s := a.status; {
+func (c *Client) responseError(a transport.Response) *Error {
+	e := &Error{Status: a.Status, RetryAfter: a.RetryAfter()}
+	switch s := a.Status; {
 	case s == http.StatusUnauthorized:
 		e.Code = Unauthenticated
 	case s == http.StatusForbidden || s == http.StatusPaymentRequired || s == http.StatusUnavailableForLegalReasons:
@@ -131,11 +124,8 @@ func (c *Client) responseError(a response) *Error {
 	}}
 	// A proxy's plain text is shown if the request caused the error. For 5xx it could describe
 	// internals.
-	plain := strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
-	read.read(a.body, plain)
-	if e.RetryAfter == 0 {
-		e.RetryAfter = read.wait
-	}
+	plain := strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") && e.Status < http.StatusInternalServerError
+	read.read(a.Body, plain)
 	e.messages = read.messages
 	if e.Message = strings.Join(read.messages, "; "); e.Message == "" {
 		e.Message = strings.TrimSpace("ClickFunnels answered "+strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) + "."
@@ -185,40 +175,4 @@ func truncate(text string, most int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
-}
-
-// maxRetryAfter caps every requested wait, whatever its source, so that a wrong value does not stop
-// calls for long. After the wait, a probe tests whether calls are accepted again.
-const maxRetryAfter = 2 * time.Minute
-
-// retryAfter parses a Retry-After header: seconds, a Unix time or a date. It returns 0 if there is
-// no wait, and at most maxRetryAfter.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseFloat(header, 64); err == nil {
-		return numericWait(seconds, now)
-	}
-	if at, err := http.ParseTime(header); err == nil && at.After(now) {
-		return min(at.Sub(now), maxRetryAfter)
-	}
-	return 0
-}
-
-// secondsToWait is [retryAfter] for a number in a response's body.
-func secondsToWait(seconds float64) time.Duration { return numericWait(seconds, time.Now()) }
-
-// Numbers from firstUnix on are Unix times in seconds (from September 2001). Numbers from
-// firstUnixMilli on are Unix times in milliseconds.
-const firstUnix, firstUnixMilli = 1e9, 1e12
-
-func numericWait(number float64, now time.Time) time.Duration {
-	if number >= firstUnixMilli {
-		number /= 1000
-	}
-	if number >= firstUnix {
-		number -= float64(now.UnixMilli()) / 1000
-	}
-	if !(number > 0) { // also true for NaN
-		return 0
-	}
-	return time.Duration(min(number, maxRetryAfter.Seconds()) * float64(time.Second))
 }

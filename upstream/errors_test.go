@@ -1,13 +1,18 @@
 package upstream
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // TestErrorBodyShapes reads each shape of the API's error bodies (clickfunnels-api.md §4).
@@ -67,27 +72,10 @@ func TestStatusToCode(t *testing.T) {
 		408: {Timeout, true}, 409: {Conflict, false}, 410: {NotFound, false}, 418: {BadUserInput, false}, 422: {BadUserInput, false},
 		429: {RateLimited, true}, 500: {Unavailable, true}, 502: {Unavailable, true}, 503: {Unavailable, true}, 504: {Timeout, true}, 599: {Unavailable, true},
 	} {
-		e := c.WithToken("t0ken").responseError(response{status: status, header: http.Header{}})
+		e := c.WithToken("t0ken").responseError(transport.Response{Status: status, Header: http.Header{}})
 		if e.Code != want.code || e.Retryable != want.retry || e.Status != status || !errors.Is(e, want.code) || errors.Is(e, Internal) || !strings.HasPrefix(e.Message, "ClickFunnels answered ") {
 			t.Errorf("%d: %+v", status, e)
 		}
-	}
-}
-
-func TestRetryAfterFormats(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"": 0, "3": 3 * time.Second, "0.5": 500 * time.Millisecond, "-1": 0, "x": 0, "NaN": 0, "1e300": maxRetryAfter,
-		"Thu, 01 Jan 2026 00:00:30 GMT": 30 * time.Second, "Wed, 31 Dec 2025 23:59:30 GMT": 0, "Fri, 31 Dec 9999 23:59:59 GMT": maxRetryAfter,
-		"120": 2 * time.Minute, "86400": maxRetryAfter, "Inf": maxRetryAfter,
-		"1767225630": 30 * time.Second, "1767225630000": 30 * time.Second, "1767225570": 0, "1767225570000": 0, "1798761600": maxRetryAfter,
-	} {
-		if got := retryAfter(header, now); got != want {
-			t.Errorf("%q: %s, want %s", header, got, want)
-		}
-	}
-	if wait := bodyRetryAfter([]byte(`{"error": "Too many filtered requests are already running", "retry_after": 2}`)); wait != 2*time.Second {
-		t.Errorf("in the body: %s", wait)
 	}
 }
 
@@ -102,7 +90,7 @@ func TestErrorMessagesHideTheToken(t *testing.T) {
 	for before := range 520 {
 		for _, echo := range []string{token, "s3cret-\u0000token", "s3cret\u200b-token"} {
 			body := `{"error":"` + strings.Repeat("y", before) + echo + `zzz"}`
-			e := c.WithToken(token).responseError(response{status: http.StatusInternalServerError, header: http.Header{}, body: []byte(body)})
+			e := c.WithToken(token).responseError(transport.Response{Status: http.StatusInternalServerError, Header: http.Header{}, Body: []byte(body)})
 			if strings.Contains(e.Message, "s3cret-t") {
 				t.Fatalf("%d before: %s", before, e.Message)
 			}
@@ -124,7 +112,7 @@ func TestErrorMessagesAreSplit(t *testing.T) {
 		{`{"name": ["is \"a; b\"", "is c; d"]}`, []string{`name is "a; b"`, "name is c; d"}},
 		{`nothing that is JSON; twice`, []string{"ClickFunnels answered 422 Unprocessable Entity."}},
 	} {
-		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(test.body)})
+		e := c.responseError(transport.Response{Status: http.StatusUnprocessableEntity, Header: http.Header{}, Body: []byte(test.body)})
 		if got := e.Messages(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.body, got, test.want)
 		}
@@ -146,7 +134,7 @@ func TestPlainTextErrorMessages(t *testing.T) {
 		{422, "text/html", "Name is taken", "ClickFunnels answered 422 Unprocessable Entity."},
 		{503, "text/plain", "connect to 10.0.0.7:3000: refused", "ClickFunnels answered 503 Service Unavailable."},
 	} {
-		e := c.responseError(response{status: test.status, header: http.Header{"Content-Type": {test.media}}, body: []byte(test.body)})
+		e := c.responseError(transport.Response{Status: test.status, Header: http.Header{"Content-Type": {test.media}}, Body: []byte(test.body)})
 		if e.Message != test.want {
 			t.Errorf("%d %s %q: %q, want %q", test.status, test.media, test.body, e.Message, test.want)
 		}
@@ -170,7 +158,7 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 		text := []byte(body)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: text})
+		e := c.responseError(transport.Response{Status: http.StatusUnprocessableEntity, Header: http.Header{}, Body: text})
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 			t.Errorf("%s: %d MiB were allocated", name, used>>20)
@@ -179,15 +167,46 @@ func TestErrorBodiesAreBounded(t *testing.T) {
 			t.Errorf("%s: %q", name, e.Message)
 		}
 	}
-	e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{}, body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
+	e := c.responseError(transport.Response{Status: http.StatusUnprocessableEntity, Header: http.Header{}, Body: []byte(`{"name":["is taken"],"` + key + key + `":["a"]}`)})
 	if e.Message != "name is taken" {
 		t.Errorf("a message before the limit is lost: %q", e.Message)
 	}
 	long := strings.Repeat("Name is taken; ", 5000)
 	for media, body := range map[string]string{"application/json": `{"error":"` + long + `"}`, "text/plain": long} {
-		e := c.responseError(response{status: http.StatusUnprocessableEntity, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+		e := c.responseError(transport.Response{Status: http.StatusUnprocessableEntity, Header: http.Header{"Content-Type": {media}}, Body: []byte(body)})
 		if !strings.HasPrefix(e.Message, "Name is taken; Name is taken") || len(e.Message) > maxMessageBytes+len("…") {
 			t.Errorf("a long text as %s: %q", media, e.Message)
+		}
+	}
+}
+
+// TestTransportErrorsToCodes converts each error of the transport. Errors of the caller's own
+// context take precedence.
+func TestTransportErrorsToCodes(t *testing.T) {
+	for name, test := range map[string]struct {
+		err     error
+		code    Code
+		message string
+		wait    time.Duration
+		retry   bool
+	}{
+		"host down":       {&transport.RefusedError{Reason: transport.HostDown, RetryAfter: 3 * time.Second}, Unavailable, "not responding", 3 * time.Second, true},
+		"queue full":      {&transport.RefusedError{Reason: transport.QueueFull, RetryAfter: time.Second}, RateLimited, "already waiting", time.Second, true},
+		"host paused":     {&transport.RefusedError{Reason: transport.HostPaused, RetryAfter: time.Minute}, RateLimited, "asked to wait", time.Minute, true},
+		"over budget":     {transport.ErrOverBudget, OverBudget, "budget", 0, false},
+		"long body":       {&transport.BodyTooLargeError{Max: 4 << 20}, Unavailable, "limit of 4 MiB", 0, false},
+		"invalid request": {fmt.Errorf("%w: x", transport.ErrInvalidRequest), Internal, "could not be made", 0, false},
+		"timeout":         {context.DeadlineExceeded, Timeout, "in time", 0, true},
+		"lost connection": {io.ErrUnexpectedEOF, Unavailable, "could not be reached", 0, true},
+	} {
+		got, _ := errors.AsType[*Error](callError(t.Context(), test.err))
+		if got == nil || got.Code != test.code || !strings.Contains(got.Message, test.message) || got.RetryAfter != test.wait || got.Retryable != test.retry || got.Status != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := callError(ctx, test.err); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, canceled: %v", name, err)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // FuzzErrorBodies reads arbitrary error bodies. The message must be one short line without markup,
@@ -20,14 +22,14 @@ func FuzzErrorBodies(f *testing.F) {
 	}
 	c := &Client{token: "s3cret"}
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
-		e := c.responseError(response{status: status, header: http.Header{}, body: body})
+		e := c.responseError(transport.Response{Status: status, Header: http.Header{}, Body: body})
 		if e.Message == "" || e.Code == "" || len(e.Message) > maxMessageBytes+len("…") || !utf8.ValidString(e.Message) || strings.Contains(e.Message, "s3cret") || strings.HasPrefix(e.Message, "<") {
 			t.Errorf("%q: %+v", body, e)
 		}
 		if strings.ContainsFunc(e.Message, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q: %q", body, e.Message)
 		}
-		if e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+		if e.RetryAfter < 0 || e.RetryAfter > transport.MaxRetryAfter {
 			t.Errorf("%q: wait %s", body, e.RetryAfter)
 		}
 	})

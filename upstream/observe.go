@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Observer is notified of a client's calls. Each field may be nil. Its functions must be safe for
@@ -18,85 +20,53 @@ type Observer struct {
 	// from the cache or by another caller's call.
 	Called func(context.Context, Call)
 	// Attempted is called after each attempt over the network. A call can take several attempts.
-	Attempted func(Attempt)
+	Attempted func(transport.Attempt)
 	// Tracer, if not nil, creates the spans of calls, and of the fields that make them, in
 	// operations whose own span is recorded.
 	Tracer trace.Tracer
 }
 
-// Attempt is one attempt at a call over the network.
-type Attempt struct {
-	// Accounts reports whether it went to the accounts host and not to a workspace's host.
-	Accounts bool
-	// Status is the status of the response, 0 without one.
-	Status int
-	// Waited is the time in the concurrency limiter's queue. Took is the time after that.
-	Waited, Took time.Duration
-}
-
-// Stats is a snapshot of a client's activity.
-type Stats struct {
-	// InFlight is the number of calls in flight. Waiting is the number of calls that wait for the
-	// concurrency limiter.
-	InFlight, Waiting int
-	// Lanes is the number of concurrency limiters in use, one for each token and host.
-	Lanes int
-	// Dead is the number of hosts whose circuit breaker is open for at least one token.
-	Dead int
-	// Cached is the number of cached responses. CachedBytes is their approximate memory, in bytes.
-	Cached      int
-	CachedBytes uint64
-}
-
 // Stats returns the activity of all clients that were made from the same [New] client.
-func (c *Client) Stats() Stats {
-	s := c.retrier.limiters.stats()
-	s.Dead = c.retrier.health.countOpen()
-	if c.cache != nil {
-		entries, bytes := c.cache.responses.Size()
-		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative
-	}
-	return s
-}
+func (c *Client) Stats() transport.Stats { return c.transport.Stats() }
 
 // observe makes a call, and records it in the trace, the span and the observer.
-func (c *Client) observe(ctx context.Context, r *request) (response, error) {
+func (c *Client) observe(ctx context.Context, r *request) (transport.Response, error) {
 	recorder, chain := TraceOf(ctx), chainClockOf(ctx)
 	call := Call{
-		Method: r.method, Host: c.template.label(r.subdomain), Accounts: r.subdomain == accounts, Began: time.Now(),
+		Method: r.Method, Host: c.template.label(r.subdomain), Accounts: r.subdomain == Accounts, Began: time.Now(),
 		segments: r.segments, query: r.query,
 	}
 	if chain != nil {
 		call.Chain = int(chain.calls.Load()) + 1
 	}
-	r.origin, r.span = FromNetwork, nil
+	r.Span = nil
 	if tracer := c.observer.Tracer; tracer != nil {
 		parent, field := spanParentOf(ctx, tracer)
 		if field != nil { // the field's span is the parent, not the operation's
 			defer field.endCall()
 		}
 		if trace.SpanFromContext(parent).IsRecording() {
-			_, r.span = tracer.Start(parent, r.method+" "+call.Path(), trace.WithSpanKind(trace.SpanKindClient))
-			defer r.span.End()
+			_, r.Span = tracer.Start(parent, r.Method+" "+call.Path(), trace.WithSpanKind(trace.SpanKindClient))
+			defer r.Span.End()
 		}
 	}
-	a, err := c.send(ctx, r)
-	call.Took, call.Status, call.Origin = time.Since(call.Began), a.status, r.origin
+	a, err := c.transport.Do(ctx, &r.Request)
+	call.Took, call.Status, call.Origin = time.Since(call.Began), a.Status, a.Origin
 	if recorder != nil {
 		recorder.add(call)
 	}
 	if chain != nil {
 		chain.advance(call.Chain)
 	}
-	if r.span != nil {
+	if r.Span != nil {
 		// Attributes that follow from others are omitted, because each one adds to the cost of a
 		// span.
-		r.span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host), attribute.Int("http.response.status_code", call.Status))
-		if call.Origin != FromNetwork {
-			r.span.SetAttributes(attribute.String("funnelgraph.origin", string(call.Origin)))
+		r.Span.SetAttributes(attribute.String("http.request.method", call.Method), attribute.String("server.address", call.Host), attribute.Int("http.response.status_code", call.Status))
+		if call.Origin != transport.FromNetwork {
+			r.Span.SetAttributes(attribute.String("funnelgraph.origin", string(call.Origin)))
 		}
 		if err != nil || call.Status >= http.StatusBadRequest {
-			r.span.SetStatus(codes.Error, "")
+			r.Span.SetStatus(codes.Error, "")
 		}
 	}
 	if c.observer.Called != nil {

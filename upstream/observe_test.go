@@ -10,27 +10,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestStatsCountOpenBreakers checks that a host is counted while its breaker is open, even without
-// further calls.
-func TestStatsCountOpenBreakers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		all := newHealthByHost()
-		for _, who := range []credential{{1}, {2}} { // one host, failing for two credentials
-			h := all.get(hostKey{who, "acme"})
-			for range breakerMinCalls {
-				h.breaker.RecordFailure()
-			}
-		}
-		if n := all.countOpen(); n != 1 {
-			t.Errorf("%d breakers are open", n)
-		}
-		time.Sleep(2 * breakerDelay)
-		if n := all.countOpen(); n != 0 {
-			t.Errorf("%d breakers are open after the delay", n)
-		}
-	})
-}
-
 // TestFieldSpanLastsUntilItsLastCall resolves a field of two objects, with one call that is awaited
 // and one that is not. The span lasts until the latter returns or the operation ends.
 func TestFieldSpanLastsUntilItsLastCall(t *testing.T) {

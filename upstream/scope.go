@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Scope is the part of a token's reach that a caller may see. Records outside look as if they did
@@ -90,11 +92,11 @@ func (s *Scope) excludes(workspaceID string) bool {
 }
 
 // credential returns a value that identifies the token together with the scope.
-func (s *Scope) credential(t Token) credential {
+func (s *Scope) credential(t Token) transport.Credential {
 	if s == nil {
 		return t.credential()
 	}
-	return digest(string(t), s.text)
+	return transport.NewCredential(string(t), s.text)
 }
 
 // Within returns a client that sees only the part of its token's reach that is in the scope.
@@ -119,8 +121,8 @@ func RecordNotFound() *Error { return NewError(NotFound, "There is no such recor
 // CountSkippedCall counts a call that is not made against a scoped client's allowance. A record of
 // another owner then costs as many calls as one that does not exist.
 func (c *Client) CountSkippedCall(ctx context.Context) {
-	if a := allowanceOf(ctx); a != nil && c.Scoped() {
-		a.spend()
+	if a := transport.AllowanceOf(ctx); a != nil && c.Scoped() {
+		a.Spend()
 	}
 }
 

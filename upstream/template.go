@@ -13,9 +13,9 @@ import (
 // DefaultURLTemplate is the URL of the real API (clickfunnels-api.md §1).
 const DefaultURLTemplate = "https://{subdomain}.myclickfunnels.com/api/v2"
 
-// accounts is the subdomain of teams, users and workspaces. Other records are on the workspace's
+// Accounts is the subdomain of teams, users and workspaces. Other records are on the workspace's
 // own subdomain (clickfunnels-api.md §1).
-const accounts = "accounts"
+const Accounts = "accounts"
 
 const placeholder = "{subdomain}"
 

@@ -1,11 +1,11 @@
 package upstream
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // redacted replaces secrets wherever they are printed.
@@ -41,25 +41,7 @@ func (t Token) Valid() bool {
 	return true
 }
 
-// credential is a hash that identifies a token. Maps keyed by it contain no secret.
-type credential [sha256.Size]byte
-
-// credential is the hash of the Authorization header. Shared limiters and responses are named after
-// it.
-func (t Token) credential() credential { return digest(t.authorization()) }
+// credential is the hash of the Authorization header.
+func (t Token) credential() transport.Credential { return transport.NewCredential(t.authorization()) }
 
 func (t Token) authorization() string { return "Bearer " + string(t) }
-
-// digest returns the hash of length-prefixed fields, so that different fields have different
-// hashes.
-func digest(fields ...string) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	for _, field := range fields {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(field)))
-		_, _ = h.Write(length[:])
-		_, _ = io.WriteString(h, field)
-	}
-	h.Sum(sum[:0])
-	return sum
-}

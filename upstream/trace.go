@@ -7,19 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-)
 
-// Origin is the source of a response.
-type Origin string
-
-// Sources of responses.
-const (
-	// FromNetwork is a call to ClickFunnels.
-	FromNetwork Origin = "network"
-	// FromOther is the response to an identical call of another caller.
-	FromOther Origin = "coalesced"
-	// FromCache is a cached response.
-	FromCache Origin = "cache"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Call is a finished REST call. It contains no ids and no filter values in its exported fields and
@@ -32,7 +21,7 @@ type Call struct {
 	Accounts bool
 	// Status is the status of the response, 0 without one.
 	Status int
-	Origin Origin
+	Origin transport.Origin
 	// Took is the duration, including all attempts and the time in the limiter's queue.
 	Began time.Time
 	Took  time.Duration

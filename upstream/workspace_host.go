@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Place is where a workspace's records are found.
@@ -29,7 +31,7 @@ const (
 )
 
 type workspaceHostKey struct {
-	credential credential
+	credential transport.Credential
 	id         string
 }
 
@@ -156,15 +158,15 @@ func (c *Client) checkRenamed(ctx context.Context, p Place, err error) (Place, b
 		return known.Place, true
 	}
 	began := time.Now().Add(-renameCheckInterval)
-	if a := allowanceOf(ctx); a != nil {
-		began = a.began
+	if a := transport.AllowanceOf(ctx); a != nil {
+		began = a.Began()
 	}
 	if known.learntAt.After(began) {
 		return p, false
 	}
 	// The request pays only for the failed call. The look-up is not retried, because its failure
 	// must not delay a response that is already there.
-	w, err := c.Workspace(withoutRetries(WithSeparateAllowance(Fresh(ctx))), p.WorkspaceID)
+	w, err := c.Workspace(withoutRetries(transport.WithSeparateAllowance(Fresh(ctx))), p.WorkspaceID)
 	if err != nil {
 		return p, false
 	}

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/funnelgraph/funnelgraph/upstream/internal/script"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // TestWorkspaceHostsAreBoundedAndExpire checks that the most recent places are kept, for a limited
@@ -59,11 +62,10 @@ func TestWorkspaceHostsAreBoundedAndExpire(t *testing.T) {
 func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 	const (
 		old, renamed = "old.myclickfunnels.com", "new.myclickfunnels.com"
-		accounts     = "accounts.myclickfunnels.com"
 		contact      = `{"id":7,"workspace_id":101}`
 	)
 	workspace := func(subdomain string) step {
-		return step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"` + subdomain + `"}`}
+		return step{Status: 200, Body: `{"id":101,"team_id":11,"name":"x","subdomain":"` + subdomain + `"}`}
 	}
 	read := func(ctx context.Context, c *Client, p Place) error { _, err := c.Contact(ctx, p, "7"); return err }
 	list := func(ctx context.Context, c *Client, p Place) error { _, err := c.Contacts(ctx, p, Query{}); return err }
@@ -86,19 +88,19 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 		calls      int // look-ups after the first
 		fromCaller bool
 	}{
-		{name: "read, 404", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "read, 410", call: read, old: step{status: 410}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "read, 301", call: read, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "list", call: list, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: "[" + contact + "]"}, calls: 1},
-		{name: "create", call: create, old: step{status: 404}, renamed: "new", answer: step{status: 201, body: contact}, calls: 1},
-		{name: "update", call: update, old: step{status: 301}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "delete", call: remove, old: step{status: 404}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "subdomain now belongs to another workspace", call: read, old: step{status: 200, body: `{"id":7,"workspace_id":999}`}, renamed: "new", answer: step{status: 200, body: contact}, calls: 1},
-		{name: "also missing at the new subdomain", call: read, old: step{status: 404}, renamed: "new", answer: step{status: 404}, want: NotFound, calls: 1},
-		{name: "not renamed", call: read, old: step{status: 404}, renamed: "old", want: NotFound, calls: 1},
-		{name: "403", call: read, old: step{status: 403}, renamed: "new", want: Forbidden},
-		{name: "422", call: create, old: step{status: 422}, renamed: "new", want: BadUserInput},
-		{name: "subdomain from the caller", call: read, old: step{status: 404}, renamed: "new", want: NotFound, fromCaller: true},
+		{name: "read, 404", call: read, old: step{Status: 404}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "read, 410", call: read, old: step{Status: 410}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "read, 301", call: read, old: step{Status: 301}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "list", call: list, old: step{Status: 404}, renamed: "new", answer: step{Status: 200, Body: "[" + contact + "]"}, calls: 1},
+		{name: "create", call: create, old: step{Status: 404}, renamed: "new", answer: step{Status: 201, Body: contact}, calls: 1},
+		{name: "update", call: update, old: step{Status: 301}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "delete", call: remove, old: step{Status: 404}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "subdomain now belongs to another workspace", call: read, old: step{Status: 200, Body: `{"id":7,"workspace_id":999}`}, renamed: "new", answer: step{Status: 200, Body: contact}, calls: 1},
+		{name: "also missing at the new subdomain", call: read, old: step{Status: 404}, renamed: "new", answer: step{Status: 404}, want: NotFound, calls: 1},
+		{name: "not renamed", call: read, old: step{Status: 404}, renamed: "old", want: NotFound, calls: 1},
+		{name: "403", call: read, old: step{Status: 403}, renamed: "new", want: Forbidden},
+		{name: "422", call: create, old: step{Status: 422}, renamed: "new", want: BadUserInput},
+		{name: "subdomain from the caller", call: read, old: step{Status: 404}, renamed: "new", want: NotFound, fromCaller: true},
 	} {
 		for _, scoped := range []bool{false, true} {
 			if scoped && test.name == "subdomain from the caller" {
@@ -113,22 +115,23 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 					}
 					c = c.Within(scope)
 				}
-				s.steps[old], s.steps[renamed] = []step{test.old}, []step{test.answer}
+				s.Play(old, test.old)
+				s.Play(renamed, test.answer)
 				p := Place{WorkspaceID: "101", Subdomain: "old"}
 				if test.fromCaller {
-					s.steps[accounts] = []step{workspace(test.renamed)}
+					s.Play(accountsHost, workspace(test.renamed))
 				} else if _, err := c.Workspace(t.Context(), "101"); err != nil {
 					t.Fatal(err)
 				}
-				before := len(s.calls[accounts])
-				err := test.call(WithAllowance(t.Context(), new(Allowance)), c, p)
+				before := len(s.Calls(accountsHost))
+				err := test.call(transport.WithAllowance(t.Context(), new(transport.Allowance)), c, p)
 				if scoped && test.want == Forbidden { // scoped clients get another message
 					return
 				}
 				if (err == nil) != (test.want == "") || test.want != "" && !errors.Is(err, test.want) {
 					t.Errorf("%v, want %q", err, test.want)
 				}
-				if calls := len(s.calls[accounts]) - before; calls != test.calls {
+				if calls := len(s.Calls(accountsHost)) - before; calls != test.calls {
 					t.Errorf("%d look-ups, want %d", calls, test.calls)
 				}
 			})
@@ -139,18 +142,18 @@ func TestRenamedWorkspaceIsLookedUp(t *testing.T) {
 // TestRenameLookUpRunsOncePerRequest requests many missing records. One look-up shows that the
 // workspace has not been renamed.
 func TestRenameLookUpRunsOncePerRequest(t *testing.T) {
-	c, s := scriptedClient(t, Config{}, step{status: 200, body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
-	s.steps["old.myclickfunnels.com"] = []step{{status: 404}}
+	c, s := scriptedClient(t, Config{}, step{Status: 200, Body: `{"id":101,"team_id":11,"name":"x","subdomain":"old"}`})
+	s.Play("old.myclickfunnels.com", step{Status: 404})
 	if _, err := c.Workspace(t.Context(), "101"); err != nil {
 		t.Fatal(err)
 	}
-	ctx := WithAllowance(t.Context(), new(Allowance))
+	ctx := transport.WithAllowance(t.Context(), new(transport.Allowance))
 	for range 5 {
 		if _, err := c.Contact(ctx, Place{WorkspaceID: "101"}, "7"); !errors.Is(err, NotFound) {
 			t.Error(err)
 		}
 	}
-	if calls := len(s.calls["accounts.myclickfunnels.com"]); calls != 2 {
+	if calls := len(s.Calls(accountsHost)); calls != 2 {
 		t.Errorf("%d look-ups, want 2", calls)
 	}
 }
@@ -158,7 +161,7 @@ func TestRenameLookUpRunsOncePerRequest(t *testing.T) {
 // TestRetriedUpsertMayNotKnowWhetherItCreated checks that an upsert reports creation only if no
 // earlier attempt may have created the contact.
 func TestRetriedUpsertMayNotKnowWhetherItCreated(t *testing.T) {
-	answer := func(status int) step { return step{status: status, body: `{"id":7,"workspace_id":101}`} }
+	answer := func(status int) step { return step{Status: status, Body: `{"id":7,"workspace_id":101}`} }
 	for _, test := range []struct {
 		name  string
 		steps []step
@@ -166,16 +169,16 @@ func TestRetriedUpsertMayNotKnowWhetherItCreated(t *testing.T) {
 	}{
 		{"created", []step{answer(201)}, true},
 		{"updated", []step{answer(200)}, false},
-		{"429, then updated", []step{{status: 429}, answer(200)}, false},
-		{"502, then updated", []step{{status: 502}, answer(200)}, nil},
-		{"broken connection, then updated", []step{brokenConnection, answer(200)}, nil},
-		{"502, then created", []step{{status: 502}, answer(201)}, true},
-		{"no connection, then updated", []step{dialError, answer(200)}, false},
+		{"429, then updated", []step{{Status: 429}, answer(200)}, false},
+		{"502, then updated", []step{{Status: 502}, answer(200)}, nil},
+		{"broken connection, then updated", []step{script.BrokenConnection, answer(200)}, nil},
+		{"502, then created", []step{{Status: 502}, answer(201)}, true},
+		{"no connection, then updated", []step{script.DialError, answer(200)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, s := scriptedClient(t, Config{})
-				s.steps["acme.myclickfunnels.com"] = test.steps
+				s.Play(acmeHost, test.steps...)
 				_, created, err := c.UpsertContact(t.Context(), Place{WorkspaceID: "101", Subdomain: "acme"}, map[string]string{})
 				if err != nil {
 					t.Fatal(err)

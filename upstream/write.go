@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // write makes one call that changes something. It passes the response body to read, and whether an
@@ -20,12 +22,12 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 	if body != nil {
 		var err error
 		if text, err = json.Marshal(body, json.Deterministic(true)); err != nil {
-			return &Error{Code: Internal, Message: "The REST call could not be made.", cause: err}
+			return notMade(err)
 		}
 	}
-	r := &request{method: method, subdomain: subdomain, segments: segments, query: query, body: text, idempotent: idempotent}
-	err := c.call(ctx, r, func(a response) error {
-		err := read(a.status, r.uncertain, a.body)
+	r := &request{Request: transport.Request{Method: method, Body: text, Idempotent: idempotent}, subdomain: subdomain, segments: segments, query: query}
+	err := c.call(ctx, r, func(a transport.Response) error {
+		err := read(a.Status, r.uncertain, a.Body)
 		r.uncertain = r.uncertain || err != nil
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // The resources of the accounts host, and the lists that the generated table (resources.gen.go)
@@ -78,7 +79,7 @@ func (l *Loaders) owner(ref upstream.Ref) (Node, error) {
 // or call budget.
 func (l *Loaders) aside() *Loaders {
 	type key struct{}
-	return getOrCreate(l, key{}, func() *Loaders { return New(upstream.WithSeparateAllowance(l.ctx), l.client) })
+	return getOrCreate(l, key{}, func() *Loaders { return New(transport.WithSeparateAllowance(l.ctx), l.client) })
 }
 
 // The functions below adapt methods of the client to fetch functions.

@@ -23,6 +23,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 //go:generate go test . -run ^TestReference$ -update
@@ -32,39 +33,39 @@ import (
 // ./internal/config" writes the table of all settings to docs/configuration.md.
 type Config struct {
 	File        file             `name:"config" env:"FUNNELGRAPH_CONFIG" placeholder:"FILE" help:"YAML file whose keys are the names of flags. Flags and environment variables override it."`
-	PrintConfig bool             `name:"print-config" help:"Print the configuration as such a file, with the source of each value and without secrets, and exit."`
+	PrintConfig bool             `name:"print-config" help:"Print the configuration as a YAML file for --config, with the source of each value and without secrets, and exit."`
 	Version     kong.VersionFlag `name:"version" help:"Print the version of this build, and exit."`
 
 	Listen      string        `group:"Serving" name:"listen" env:"FUNNELGRAPH_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with made-up data. Needs no network, account or token."`
-	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"Time that each call to the simulated API takes, such as 300ms. Only with --demo."`
-	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Fractions of calls that the simulated API fails, such as 429=0.1,502=0.1,timeout=0.05, where timeout is no response at all. They fail in the same order after each start. Only with --demo."`
+	Demo        bool          `group:"Serving" name:"demo" env:"FUNNELGRAPH_DEMO" help:"Serve a simulated ClickFunnels API with sample data. Needs no network, account or token."`
+	DemoLatency time.Duration `group:"Serving" name:"demo-latency" env:"FUNNELGRAPH_DEMO_LATENCY" default:"0s" help:"Duration of each call to the simulated API, such as 300ms. Only with --demo."`
+	DemoFaults  string        `group:"Serving" name:"demo-faults" env:"FUNNELGRAPH_DEMO_FAULTS" placeholder:"STATUS=SHARE" help:"Share of REST calls that fail, by status, such as 429=0.1,502=0.1,timeout=0.05. timeout means no response. The sequence of faults is the same after each start. Only with --demo."`
 	GraphiQL    bool          `group:"Serving" name:"graphiql" env:"FUNNELGRAPH_GRAPHIQL" default:"true" negatable:"" help:"Serve GraphiQL on /."`
-	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origin whose pages may call from a browser, such as https://app.example.com. Repeat the flag, or separate several origins by commas; there are no wildcards. With --demo, localhost is allowed on any port."`
+	CORSOrigins []string      `group:"Serving" name:"cors-origin" env:"FUNNELGRAPH_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origin whose pages may call funnelgraph from a browser, such as https://app.example.com. Repeat the flag, or separate several origins by commas. Wildcards are not supported. With --demo, localhost is allowed on any port."`
 
-	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base URL of the ClickFunnels API. {subdomain}, in the host or in the path, stands for \"accounts\" or the workspace's subdomain; it is optional. Plain http is allowed on loopback only."`
-	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent of every REST call. ClickFunnels requires a distinct one, such as YourAppYourOrg."`
-	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt at a REST call."`
-	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"Maximum number of attempts at a REST call that failed because ClickFunnels refused it (429), or was unreachable or unavailable (408, 425, 502–504, 520–527, 530). A 500 is retried at most twice. A call that creates something is retried only if it certainly did not arrive."`
-	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Maximum number of concurrent filtered reads with one token in a workspace; 0 is no limit. ClickFunnels documents 2."`
-	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long responses of ClickFunnels are cached for the same token, such as 30s; 0s disables the cache. A mutation clears the cache of its workspace. A request with Cache-Control: no-cache bypasses it."`
+	UpstreamURL     string        `group:"ClickFunnels" name:"upstream-url" env:"CLICKFUNNELS_API_URL" default:"${upstream_url}" help:"Base URL of the ClickFunnels API. The optional placeholder {subdomain}, in the host or in the path, is replaced by \"accounts\" or the workspace's subdomain. Plain http is allowed on loopback only."`
+	UserAgent       string        `group:"ClickFunnels" name:"user-agent" env:"CLICKFUNNELS_USER_AGENT" default:"funnelgraph/${release}" help:"User-Agent header of the REST calls. ClickFunnels requires a distinct name, such as YourAppYourOrg."`
+	UpstreamTimeout time.Duration `group:"ClickFunnels" name:"upstream-timeout" env:"FUNNELGRAPH_UPSTREAM_TIMEOUT" default:"30s" help:"Timeout of one attempt of a REST call."`
+	Attempts        int           `group:"ClickFunnels" name:"max-attempts" env:"FUNNELGRAPH_MAX_ATTEMPTS" default:"${attempts}" help:"Maximum number of attempts of a REST call that is rate-limited (429), gets no response, or fails with 408, 425, 502–504, 520–527 or 530. A 500 is retried at most twice. A call that creates a record is retried only if it was certainly not delivered."`
+	FilteredReads   int           `group:"ClickFunnels" name:"filtered-reads" env:"FUNNELGRAPH_FILTERED_READS" default:"${filtered_reads}" help:"Maximum number of concurrent list calls with a filter, for each token and workspace; 0 means no limit. The ClickFunnels documentation gives a limit of 2."`
+	CacheTTL        time.Duration `group:"ClickFunnels" name:"cache-ttl" env:"FUNNELGRAPH_CACHE_TTL" default:"0s" help:"How long REST responses are cached for the same token, such as 30s; 0s disables the cache. A mutation clears the cache of its workspace. A request with Cache-Control: no-cache bypasses the cache."`
 	CacheSize       int           `group:"ClickFunnels" name:"cache-size" env:"FUNNELGRAPH_CACHE_SIZE" default:"64" help:"Maximum memory for cached responses, in MiB."`
 
-	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file with the clients that may call, their ClickFunnels tokens and their permissions. Clients then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is reloaded when it changes."`
-	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of documents that clients name by id or hash, as graphql-codegen, the Relay compiler or Apollo's tools write it."`
-	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Run only the documents of the manifest."`
-	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Let callers read the schema, and suggest names in errors. Disable it if only your own applications call."`
+	AccessFile    string `group:"Callers" name:"access-file" env:"FUNNELGRAPH_ACCESS_FILE" placeholder:"FILE" help:"YAML file with the clients, their ClickFunnels tokens and their permissions. Clients then send a client key (made by \"funnelgraph key new\") or a JSON Web Token, and never see the ClickFunnels token. The file is reloaded when it changes."`
+	TrustedFile   string `group:"Callers" name:"trusted-documents" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS" placeholder:"FILE" help:"Manifest of trusted documents (persisted queries), in the format of graphql-codegen, the Relay compiler or Apollo's tools. Clients send the id or hash of a document."`
+	TrustedOnly   bool   `group:"Callers" name:"trusted-documents-only" env:"FUNNELGRAPH_TRUSTED_DOCUMENTS_ONLY" help:"Reject documents that are not in the manifest."`
+	Introspection bool   `group:"Callers" name:"introspection" env:"FUNNELGRAPH_INTROSPECTION" default:"true" negatable:"" help:"Allow introspection, and suggest names of the schema in error messages. Disable it if all clients are your own applications."`
 
-	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"Whether the limits below are enforced, or only reported in the log (measure) to find suitable values. --max-body is always enforced."`
-	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request's body, in bytes; at least 1."`
+	LimitsMode string        `group:"Limits" name:"limits" env:"FUNNELGRAPH_LIMITS" enum:"enforce,measure" default:"enforce" help:"enforce: reject what exceeds the limits below. measure: only log it, to find suitable values. --max-body is always enforced."`
+	MaxBody    int64         `group:"Limits" name:"max-body" env:"FUNNELGRAPH_MAX_BODY" default:"1048576" help:"Maximum size of a request body, in bytes; at least 1."`
 	Limits     limits.Limits `group:"Limits" embed:""`
 
-	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Address of /metrics, /debug/pprof/ and /log-level, for operators only, such as 127.0.0.1:9090."`
+	AdminListen  string        `group:"Operations" name:"admin-listen" env:"FUNNELGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Private address for /metrics, /debug/pprof/ and /log-level, such as 127.0.0.1:9090."`
 	LogFormat    string        `group:"Operations" name:"log-format" env:"FUNNELGRAPH_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
-	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info (a line for each operation), warn or error. It can be changed at --admin-listen while the server runs."`
-	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server through which replicas share the concurrency limits for ClickFunnels, the cache and persisted documents, such as redis://user:password@host:6379/0. Set a URL with a password in the environment or in a file that other users cannot read: they can read a process's arguments."`
-	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"How long the server accepts requests after SIGTERM, while /readyz reports that it is not ready, so that load balancers notice. Ctrl-C skips the delay."`
-	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown; requests that are still running are then cut off. A second signal ends the process at once."`
+	LogLevel     string        `group:"Operations" name:"log-level" env:"FUNNELGRAPH_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info (a line for each operation), warn or error. A PUT of /log-level on --admin-listen changes it while the server runs."`
+	RedisURL     string        `group:"Operations" name:"redis-url" env:"FUNNELGRAPH_REDIS_URL" placeholder:"URL" secret:"url" help:"Redis or Valkey server, such as redis://user:password@host:6379/0. Replicas share the concurrency limits for ClickFunnels, the cache and persisted documents through it. If the URL contains a password, use the environment variable or the configuration file: other users can read command-line arguments."`
+	DrainDelay   time.Duration `group:"Operations" name:"drain-delay" env:"FUNNELGRAPH_DRAIN_DELAY" default:"2s" help:"Time after SIGTERM during which the server still accepts requests but /readyz fails, so that load balancers stop sending new ones. Ctrl-C skips the delay."`
+	DrainTimeout time.Duration `group:"Operations" name:"drain-timeout" env:"FUNNELGRAPH_DRAIN_TIMEOUT" default:"25s" help:"Maximum time for shutdown, including --drain-delay. Requests that still run after it are aborted. A second signal ends the process at once."`
 
 	// Command is the command to run: [Serve], [NewKey] or [PrintSchema].
 	Command string `kong:"-"`
@@ -74,18 +75,20 @@ type Config struct {
 	Token upstream.Token `kong:"-"`
 }
 
-const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API. "funnelgraph --demo" shows it without an account.
+const help = `One GraphQL endpoint in front of the ClickFunnels 2.0 API. "funnelgraph --demo" runs it with sample data and without an account.
 
-Each caller sends their own ClickFunnels token as "Authorization: Bearer …". To keep the tokens on the server instead, list the callers in an --access-file. CLICKFUNNELS_API_TOKEN is the token of clients in that file that name no other; CLICKFUNNELS_API_TOKEN_FILE is the path of a file with only this token. Without an access file every caller uses this token, and funnelgraph then serves on a loopback address only.
+By default, each caller sends their own ClickFunnels token as "Authorization: Bearer …". To keep the tokens on the server instead, list the clients in an --access-file.
 
-The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph could not start or had to cut off requests.`
+The environment variable CLICKFUNNELS_API_TOKEN holds a ClickFunnels token. Clients in the access file that have no token of their own use it. If there is no access file, every request uses it, and --listen must then be a loopback address. CLICKFUNNELS_API_TOKEN_FILE is the path of a file that contains this token.
+
+The exit code is 0 on success. It is 1, with the reason on standard error, if funnelgraph failed to start or aborted requests at shutdown.`
 
 // groups are the groups of flags in --help and in the reference.
 var groups = []kong.Group{
 	{Key: "Serving", Title: "Serving:"},
 	{Key: "ClickFunnels", Title: "Calling ClickFunnels:"},
-	{Key: "Callers", Title: "Callers and documents:"},
-	{Key: "Limits", Title: "Limits of a request (0 is no limit):"},
+	{Key: "Callers", Title: "Clients and documents:"},
+	{Key: "Limits", Title: "Limits of a request (0 means no limit, except for --max-body):"},
 	{Key: "Operations", Title: "Operations:"},
 }
 
@@ -157,7 +160,7 @@ func newParser(line *commands, written *values, stdout io.Writer, exit func(int)
 	return kong.New(line,
 		kong.Name("funnelgraph"),
 		kong.Description(help),
-		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(upstream.DefaultAttempts), "filtered_reads": strconv.Itoa(upstream.DefaultFilteredReads)},
+		kong.Vars{"version": Build(), "release": Version(), "upstream_url": upstream.DefaultURLTemplate, "attempts": strconv.Itoa(transport.DefaultAttempts), "filtered_reads": strconv.Itoa(transport.DefaultFilteredReads)},
 		kong.ExplicitGroups(groups),
 		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/limits"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Header is the request header that requests an explanation with "1" and declines it with "0".
@@ -41,12 +42,12 @@ type Explanation struct {
 
 // Call is a REST call.
 type Call struct {
-	Method     string          `json:"method"`
-	Host       string          `json:"host"`
-	Path       string          `json:"path"`
-	Parameters []string        `json:"parameters,omitempty"`
-	Status     int             `json:"status"`
-	Origin     upstream.Origin `json:"origin"`
+	Method     string           `json:"method"`
+	Host       string           `json:"host"`
+	Path       string           `json:"path"`
+	Parameters []string         `json:"parameters,omitempty"`
+	Status     int              `json:"status"`
+	Origin     transport.Origin `json:"origin"`
 	// StartMS is the time from the start of the request to the start of the call, and
 	// DurationMS the duration of the call, both in milliseconds.
 	StartMS    float64 `json:"startMs"`
@@ -95,11 +96,11 @@ func explanation(t *upstream.Trace, op *graphql.OperationContext) Explanation {
 	}
 	for i, c := range calls {
 		switch c.Origin {
-		case upstream.FromNetwork:
+		case transport.FromNetwork:
 			e.Network++
-		case upstream.FromOther:
+		case transport.FromOther:
 			e.Coalesced++
-		case upstream.FromCache:
+		case transport.FromCache:
 			e.Cache++
 		}
 		e.Calls[i] = Call{c.Method, c.Host, c.Path(), c.Parameters(), c.Status, c.Origin, ms(c.Began.Sub(t.Began())), ms(c.Took)}

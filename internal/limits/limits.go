@@ -14,12 +14,13 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Limits are the limits of one request; 0 is no limit.
 type Limits struct {
 	// Tokens is the maximum number of tokens in a document.
-	Tokens int `name:"max-tokens" env:"FUNNELGRAPH_MAX_TOKENS" default:"5000" help:"Maximum number of lexical tokens (names, numbers, signs) in a document." yaml:"tokens"`
+	Tokens int `name:"max-tokens" env:"FUNNELGRAPH_MAX_TOKENS" default:"5000" help:"Maximum number of lexical tokens (names, values, punctuators) in a document." yaml:"tokens"`
 	// Depth is the maximum nesting depth of fields, after fragments are expanded.
 	Depth int `name:"max-depth" env:"FUNNELGRAPH_MAX_DEPTH" default:"20" help:"Maximum nesting depth of fields." yaml:"depth"`
 	// Aliases is the maximum number of aliases in a document.
@@ -29,18 +30,18 @@ type Limits struct {
 	// RootFields is the maximum number of root fields in an operation.
 	RootFields int `name:"max-root-fields" env:"FUNNELGRAPH_MAX_ROOT_FIELDS" default:"100" help:"Maximum number of fields at the root of an operation." yaml:"root-fields"`
 	// Rows is the largest page that a client may request of a connection; never above 100.
-	Rows int `name:"max-rows" env:"FUNNELGRAPH_MAX_ROWS" default:"100" help:"Maximum number of rows that may be requested of one list; at most 100." yaml:"rows"`
+	Rows int `name:"max-rows" env:"FUNNELGRAPH_MAX_ROWS" default:"100" help:"Maximum number of rows that a client can request per list. A maximum of 100 always applies." yaml:"rows"`
 	// Complexity is the maximum number of fields in a response whose lists are all as long as
 	// requested.
-	Complexity int `name:"max-complexity" env:"FUNNELGRAPH_MAX_COMPLEXITY" default:"1000000" help:"Maximum number of fields in a response if every list in it is as long as requested." yaml:"complexity"`
+	Complexity int `name:"max-complexity" env:"FUNNELGRAPH_MAX_COMPLEXITY" default:"1000000" help:"Maximum number of fields that a response can have if every list has its requested length." yaml:"complexity"`
 	// Objects is the maximum number of objects in all lists of a response together.
 	Objects int `name:"max-objects" env:"FUNNELGRAPH_MAX_OBJECTS" default:"50000" help:"Maximum number of objects in all lists of a response together." yaml:"objects"`
 	// Calls is the maximum number of REST calls of a request.
-	Calls int `name:"max-calls" env:"FUNNELGRAPH_MAX_CALLS" default:"500" help:"Maximum number of REST calls of one request. Fields that need more have the error CALL_BUDGET_EXCEEDED; the other fields are returned." yaml:"calls"`
+	Calls int `name:"max-calls" env:"FUNNELGRAPH_MAX_CALLS" default:"500" help:"Maximum number of REST calls per request. Fields that need more calls are null, with the error CALL_BUDGET_EXCEEDED. The other fields are complete." yaml:"calls"`
 	// Timeout is the maximum time for all REST calls of a request together.
-	Timeout time.Duration `name:"request-timeout" env:"FUNNELGRAPH_REQUEST_TIMEOUT" default:"60s" help:"Maximum time for all REST calls of one request together. Fields that are missing then have the error UPSTREAM_TIMEOUT; the other fields are returned." yaml:"timeout"`
+	Timeout time.Duration `name:"request-timeout" env:"FUNNELGRAPH_REQUEST_TIMEOUT" default:"60s" help:"Maximum time for all REST calls of a request together. Fields that are not loaded by then are null, with the error UPSTREAM_TIMEOUT. The other fields are complete." yaml:"timeout"`
 	// Rate is the maximum number of requests of one client per minute.
-	Rate int `name:"rate-limit" env:"FUNNELGRAPH_RATE_LIMIT" default:"0" help:"Maximum number of requests per minute of one client, or of one token; a tenth of them may arrive at once. 0 is no limit." yaml:"rate"`
+	Rate int `name:"rate-limit" env:"FUNNELGRAPH_RATE_LIMIT" default:"0" help:"Maximum number of requests per minute, for each client of the access file or each token. The burst size is a tenth of the limit." yaml:"rate"`
 }
 
 // Check returns an error of one line if a limit is negative.
@@ -71,7 +72,7 @@ type Policy struct {
 
 // Allow returns a context that limits the number of REST calls, and their time from now on.
 func (p Policy) Allow(ctx context.Context) context.Context {
-	a := &upstream.Allowance{Calls: p.Calls}
+	a := &transport.Allowance{Calls: p.Calls}
 	if p.Timeout > 0 {
 		a.Until = time.Now().Add(p.Timeout)
 	}
@@ -79,7 +80,7 @@ func (p Policy) Allow(ctx context.Context) context.Context {
 		a.Until = deadline
 	}
 	a.Exceeded = p.Exceeded(ctx, "calls", p.Calls)
-	return upstream.WithAllowance(ctx, a)
+	return transport.WithAllowance(ctx, a)
 }
 
 type deadlineKey struct{}

@@ -25,7 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 const (
@@ -48,7 +48,7 @@ const (
 //go:embed lease.lua
 var leaseScript string
 
-// Client is a Redis client that implements [upstream.Replicas]. It is safe for concurrent use.
+// Client is a Redis client that implements [transport.Replicas]. It is safe for concurrent use.
 type Client struct {
 	id      string
 	pool    atomic.Pointer[redigo.Pool]
@@ -184,8 +184,8 @@ func (r *Client) do(ctx context.Context, f func(redigo.Conn) error) error {
 	return err
 }
 
-// Lease implements [upstream.Replicas].
-func (r *Client) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant, err error) {
+// Lease implements [transport.Replicas].
+func (r *Client) Lease(lane, id string, ask transport.Ask) (grant transport.Grant, err error) {
 	err = r.do(context.Background(), func(conn redigo.Conn) error {
 		values, err := redigo.Values(r.lease.Do(conn, prefix+"lane:"+lane,
 			r.id+"."+id, ask.Need, ask.Want, ask.Running, ask.Limit, ask.Most,
@@ -201,7 +201,7 @@ func (r *Client) Lease(lane, id string, ask upstream.Ask) (grant upstream.Grant,
 	return grant, err
 }
 
-// Epoch implements [upstream.Replicas].
+// Epoch implements [transport.Replicas].
 func (r *Client) Epoch(ctx context.Context, workspace string) (string, error) {
 	var epoch int64
 	err := r.do(ctx, func(conn redigo.Conn) (err error) {
@@ -214,7 +214,7 @@ func (r *Client) Epoch(ctx context.Context, workspace string) (string, error) {
 	return strconv.FormatInt(epoch, 10), nil
 }
 
-// Written implements [upstream.Replicas].
+// Written implements [transport.Replicas].
 func (r *Client) Written(ctx context.Context, workspace string) {
 	err := r.do(context.WithoutCancel(ctx), func(conn redigo.Conn) error {
 		key := prefix + "epoch:" + workspace
@@ -247,7 +247,7 @@ func (r *Client) resendWrites(ctx context.Context) {
 	}
 }
 
-// Answer implements [upstream.Replicas].
+// Answer implements [transport.Replicas].
 func (r *Client) Answer(ctx context.Context, key string) (answer []byte, rest time.Duration, ok bool) {
 	key = prefix + "answer:" + key
 	err := r.do(ctx, func(conn redigo.Conn) (err error) {
@@ -261,7 +261,7 @@ func (r *Client) Answer(ctx context.Context, key string) (answer []byte, rest ti
 	return answer, rest, err == nil && rest > 0
 }
 
-// Keep implements [upstream.Replicas].
+// Keep implements [transport.Replicas].
 func (r *Client) Keep(key string, answer []byte, ttl time.Duration) {
 	r.set(context.Background(), "answer:"+key, answer, ttl)
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // redisServer is a redis-server process of a test.
@@ -135,7 +136,7 @@ func newReplica(t *testing.T, r *redisServer, a *api, ttl time.Duration) replica
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := upstream.New(upstream.Config{Transport: a, Replicas: shared, CacheTTL: ttl})
+	client, err := upstream.New(upstream.Config{Transport: transport.Config{RoundTripper: a, Replicas: shared, CacheTTL: ttl}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func burst(t *testing.T, n int, q upstream.Query, all ...replica) (failed int64,
 	began := time.Now()
 	for i, r := range all {
 		wait.Go(func() {
-			ctx := upstream.WithAllowance(t.Context(), &upstream.Allowance{})
+			ctx := transport.WithAllowance(t.Context(), &transport.Allowance{})
 			var own sync.WaitGroup
 			for range n {
 				own.Go(func() {
@@ -210,7 +211,7 @@ func TestFilteredReads(t *testing.T) {
 	failed, took := burst(t, 20, upstream.Query{Filter: filter}, all...)
 	peak, _, _ := a.reset()
 	t.Logf("%d at a time, took %s", peak, took)
-	if failed > 0 || peak != upstream.DefaultFilteredReads {
+	if failed > 0 || peak != transport.DefaultFilteredReads {
 		t.Errorf("%d failed, %d at a time", failed, peak)
 	}
 	for _, d := range took {
@@ -232,7 +233,7 @@ func TestLearntLimitIsShared(t *testing.T) {
 	a.reset()
 	failed, _ := burst(t, 100, upstream.Query{}, two)
 	peak, refused, _ := a.reset()
-	alone, err := upstream.New(upstream.Config{Transport: a})
+	alone, err := upstream.New(upstream.Config{Transport: transport.Config{RoundTripper: a}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -462,7 +463,7 @@ func TestStoredWaitIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	const longest = 2 * time.Minute
-	ask := upstream.Ask{Need: 1, Want: 1, Limit: 100, Most: 512, Ease: 1, LongestRest: longest}
+	ask := transport.Ask{Need: 1, Want: 1, Limit: 100, Most: 512, Ease: 1, LongestRest: longest}
 	for _, stored := range []string{"99999999999999", "1e300", "nan", "soon"} {
 		cli("hset", "funnelgraph:2:lane:a", "resumes", stored, "eased", stored, "other", "100:1:100:"+stored)
 		grant, err := shared.Lease("a", "1", ask)
@@ -484,7 +485,7 @@ func TestStoredWaitIsBounded(t *testing.T) {
 	}
 	learnt := ask
 	learnt.Rest = 24 * time.Hour
-	for _, ask := range []upstream.Ask{learnt, ask} {
+	for _, ask := range []transport.Ask{learnt, ask} {
 		grant, err := shared.Lease("b", "1", ask)
 		if err != nil || grant.Rest > longest || grant.Rest < longest-time.Minute {
 			t.Errorf("%+v: %+v, %v", ask, grant, err)

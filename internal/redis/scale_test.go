@@ -14,6 +14,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 var full = flag.Bool("full", false, "run the tests at their full size")
@@ -56,7 +57,7 @@ func TestScale(t *testing.T) {
 				wait.Go(func() {
 					for time.Now().Before(end) {
 						began := time.Now()
-						ctx := upstream.WithAllowance(t.Context(), &upstream.Allowance{})
+						ctx := transport.WithAllowance(t.Context(), &transport.Allowance{})
 						if _, err := servers[i%n].Contacts(ctx, place, upstream.Query{After: fmt.Sprint(pages.Add(1))}); err != nil {
 							t.Error(err)
 						}
@@ -96,7 +97,7 @@ func BenchmarkLease(b *testing.B) {
 				b.Fatal(err)
 			}
 			lease := func(id int) {
-				if _, err := shared.Lease("lane", strconv.Itoa(id), upstream.Ask{Need: 2, Want: 2, Running: 1, Limit: 100, Most: 512, Ease: 1}); err != nil {
+				if _, err := shared.Lease("lane", strconv.Itoa(id), transport.Ask{Need: 2, Want: 2, Running: 1, Limit: 100, Most: 512, Ease: 1}); err != nil {
 					b.Error(err)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/redis"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // DemoReset is the path that resets the demo's data.
@@ -84,7 +85,7 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Stats returns the statistics of the demo's client.
-func (d *Demo) Stats() upstream.Stats { return d.current.Load().client.Stats() }
+func (d *Demo) Stats() transport.Stats { return d.current.Load().client.Stats() }
 
 // serveDemo starts the simulated API on a free loopback port.
 func serveDemo(ctx context.Context, cfg config.Config) (address string, shut func(), err error) {

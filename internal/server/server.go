@@ -32,6 +32,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/internal/telemetry"
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Main runs the command of the command line. By default it serves until the process gets SIGINT
@@ -135,18 +136,19 @@ type Parts struct {
 	State     *serving.State
 	Telemetry *telemetry.Telemetry
 
-	reset http.HandlerFunc      // resets the demo's data; nil without the demo
-	stats func() upstream.Stats // statistics of the client
+	reset http.HandlerFunc       // resets the demo's data; nil without the demo
+	stats func() transport.Stats // statistics of the client
 }
 
 // NewClient returns a client of the REST API with an observer. If the configuration has a Redis
 // URL, it also returns the Redis client, which is used until the context ends.
 func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observer) (*upstream.Client, *redis.Client, error) {
 	settings := upstream.Config{
-		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, CallTimeout: cfg.UpstreamTimeout,
-		Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
-		CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
-		Observer: observer,
+		URLTemplate: cfg.UpstreamURL, UserAgent: cfg.UserAgent, Observer: observer,
+		Transport: transport.Config{
+			CallTimeout: cfg.UpstreamTimeout, Attempts: cfg.Attempts, FilteredReads: cmp.Or(cfg.FilteredReads, -1),
+			CacheTTL: cfg.CacheTTL, CacheSize: uint64(cfg.CacheSize) << 20, //nolint:gosec // checked
+		},
 	}
 	var replicas *redis.Client
 	if cfg.RedisURL != "" {
@@ -154,7 +156,7 @@ func NewClient(ctx context.Context, cfg config.Config, observer upstream.Observe
 		if replicas, err = redis.Connect(ctx, cfg.RedisURL); err != nil {
 			return nil, nil, err
 		}
-		settings.Replicas = replicas
+		settings.Transport.Replicas = replicas
 	}
 	client, err := upstream.New(settings)
 	return client, replicas, err

@@ -11,13 +11,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Admin returns the handler for operators, which is served on a port of its own: /metrics in the
 // Prometheus formats, /debug/pprof/, and /log-level, which returns the log level and changes it
 // by PUT. It must be called at most once, and only if the configuration has metrics.
-func (t *Telemetry) Admin(stats func() upstream.Stats, level *slog.LevelVar, more ...prometheus.Collector) http.Handler {
+func (t *Telemetry) Admin(stats func() transport.Stats, level *slog.LevelVar, more ...prometheus.Collector) http.Handler {
 	t.metrics.registry.MustRegister(newUpstreamStats(stats))
 	t.metrics.registry.MustRegister(more...)
 	mux := http.NewServeMux()

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // metrics are the Prometheus metrics. Every label has only a few values: there are no labels for
@@ -51,7 +52,7 @@ func newMetrics(version string, inFlight func() int) *metrics {
 	of := func(host string) *hostMetrics {
 		label := prometheus.Labels{"host": host}
 		h := &hostMetrics{calls: calls.MustCurryWith(label), attempts: attempts.MustCurryWith(label), callDuration: callDuration.With(label), waits: waitedCall.With(label)}
-		h.callsOK, h.attemptsOK = h.calls.WithLabelValues("200", string(upstream.FromNetwork)), h.attempts.WithLabelValues("200")
+		h.callsOK, h.attemptsOK = h.calls.WithLabelValues("200", string(transport.FromNetwork)), h.attempts.WithLabelValues("200")
 		return h
 	}
 	m.accounts, m.workspace = of("accounts"), of("workspace")
@@ -106,7 +107,7 @@ func (m *metrics) host(accounts bool) *hostMetrics {
 
 func (m *metrics) called(c upstream.Call) {
 	h := m.host(c.Accounts)
-	if c.Origin == upstream.FromNetwork {
+	if c.Origin == transport.FromNetwork {
 		h.callDuration.Observe(c.Took.Seconds())
 		if c.Status == http.StatusOK {
 			h.callsOK.Inc()
@@ -116,8 +117,8 @@ func (m *metrics) called(c upstream.Call) {
 	h.calls.WithLabelValues(strconv.Itoa(c.Status), string(c.Origin)).Inc()
 }
 
-func (m *metrics) attempted(a upstream.Attempt) {
-	h := m.host(a.Accounts)
+func (m *metrics) attempted(a transport.Attempt) {
+	h := m.host(a.Host == upstream.Accounts)
 	h.waits.Observe(a.Waited.Seconds())
 	if a.Status == http.StatusOK {
 		h.attemptsOK.Inc()
@@ -128,23 +129,23 @@ func (m *metrics) attempted(a upstream.Attempt) {
 
 // upstreamStats collects metrics of a client's current state.
 type upstreamStats struct {
-	stats func() upstream.Stats
+	stats func() transport.Stats
 	descs []*prometheus.Desc
 }
 
 var gauges = []struct {
 	name, help string
-	value      func(upstream.Stats) float64
+	value      func(transport.Stats) float64
 }{
-	{"upstream_in_flight", "REST calls in flight.", func(s upstream.Stats) float64 { return float64(s.InFlight) }},
-	{"upstream_waiting", "REST calls that wait for the concurrency limiter.", func(s upstream.Stats) float64 { return float64(s.Waiting) }},
-	{"upstream_lanes", "Queues in use: pairs of token and host, each with its own concurrency limit.", func(s upstream.Stats) float64 { return float64(s.Lanes) }},
-	{"upstream_breaker_open", "Hosts whose circuit breaker is open for at least one token, because they do not respond.", func(s upstream.Stats) float64 { return float64(s.Dead) }},
-	{"cache_entries", "Cached responses of ClickFunnels.", func(s upstream.Stats) float64 { return float64(s.Cached) }},
-	{"cache_bytes", "Approximate memory of cached responses.", func(s upstream.Stats) float64 { return float64(s.CachedBytes) }},
+	{"upstream_in_flight", "REST calls in flight.", func(s transport.Stats) float64 { return float64(s.InFlight) }},
+	{"upstream_waiting", "REST calls that wait for the concurrency limiter.", func(s transport.Stats) float64 { return float64(s.Waiting) }},
+	{"upstream_lanes", "Queues in use: pairs of token and host, each with its own concurrency limit.", func(s transport.Stats) float64 { return float64(s.Lanes) }},
+	{"upstream_breaker_open", "Hosts whose circuit breaker is open for at least one token, because they do not respond.", func(s transport.Stats) float64 { return float64(s.Dead) }},
+	{"cache_entries", "Cached responses of ClickFunnels.", func(s transport.Stats) float64 { return float64(s.Cached) }},
+	{"cache_bytes", "Approximate memory of cached responses.", func(s transport.Stats) float64 { return float64(s.CachedBytes) }},
 }
 
-func newUpstreamStats(stats func() upstream.Stats) *upstreamStats {
+func newUpstreamStats(stats func() transport.Stats) *upstreamStats {
 	u := &upstreamStats{stats: stats}
 	for _, g := range gauges {
 		u.descs = append(u.descs, prometheus.NewDesc(namespace+"_"+g.name, g.help, nil, nil))

@@ -29,6 +29,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // Telemetry observes operations. It is safe for concurrent use. Create it with [New].
@@ -238,11 +239,11 @@ func (t *Telemetry) Observer() upstream.Observer {
 		if o := operationOf(ctx); o != nil {
 			o.mu.Lock()
 			switch c.Origin {
-			case upstream.FromNetwork:
+			case transport.FromNetwork:
 				o.calls.network++
-			case upstream.FromOther:
+			case transport.FromOther:
 				o.calls.coalesced++
-			case upstream.FromCache:
+			case transport.FromCache:
 				o.calls.cache++
 			}
 			o.mu.Unlock()

@@ -1,0 +1,166 @@
+package transport
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// numberedTransport is a [http.RoundTripper] that numbers its responses.
+type numberedTransport struct {
+	mu     sync.Mutex
+	calls  int
+	status int
+	wait   chan struct{} // blocks the next call
+	// padding makes the cursor longer.
+	padding int
+}
+
+func (c *numberedTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	c.calls++
+	n, status, wait := c.calls, c.status, c.wait
+	c.wait = nil
+	c.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{NextHeader: {strings.Repeat("0", c.padding) + fmt.Sprint("next", n)}}, Body: io.NopCloser(strings.NewReader(fmt.Sprint("answer ", n)))}, nil
+}
+
+// cacheTest sends requests to a cache in front of a numberedTransport.
+type cacheTest struct {
+	*testing.T
+	*numberedTransport
+	cache *cache
+}
+
+func newCacheTest(t *testing.T, size uint64) *cacheTest {
+	t.Helper()
+	c := &numberedTransport{status: http.StatusOK}
+	return &cacheTest{t, c, newCache(&coalescer{retrier: newRetrier(Config{RoundTripper: c, CallTimeout: time.Minute}, nil)}, 30*time.Second, size, nil)}
+}
+
+// send returns the response's text. It fails if the header belongs to another response.
+func (c *cacheTest) send(r *Request) string {
+	a, err := c.cache.do(c.Context(), r)
+	if err != nil {
+		c.Error(err)
+		return ""
+	}
+	a.Decoded()
+	text := string(a.Body)
+	if next := a.Header.Get(NextHeader); strings.Repeat("0", c.padding)+strings.Replace(text, "answer ", "next", 1) != next {
+		c.Errorf("%s with the cursor %s", text, next)
+	}
+	return text
+}
+
+func (c *cacheTest) request(method, subdomain, path, who string) *Request {
+	return &Request{Method: method, URL: "https://" + subdomain + ".example.com/api" + path, Host: subdomain, Credential: NewCredential(who)}
+}
+
+func (c *cacheTest) want(subdomain, path, who, want string) {
+	c.Helper()
+	if got := c.send(c.request(http.MethodGet, subdomain, path, who)); got != "answer "+want {
+		c.Errorf("%s %s for %s: %s, want %s", subdomain, path, who, got, want)
+	}
+}
+
+func TestCacheIsPerCredentialAndExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/b", "me", "2")
+		c.want("acme", "/a", "you", "3") // another credential has its own responses
+		c.want("other", "/a", "me", "4")
+		time.Sleep(20 * time.Second)
+		c.want("acme", "/a", "me", "1")
+		time.Sleep(11 * time.Second) // hits do not extend the lifetime
+		c.want("acme", "/a", "me", "5")
+		c.want("acme", "/a", "me", "5")
+
+		// A fresh request bypasses the cache and replaces the stored response.
+		req := c.request(http.MethodGet, "acme", "/a", "me")
+		req.Fresh = true
+		if got := c.send(req); got != "answer 6" {
+			t.Error(got)
+		}
+		c.want("acme", "/a", "me", "6")
+
+		// Failures are not stored.
+		c.status = http.StatusNotImplemented
+		c.want("acme", "/failing", "me", "7")
+		c.want("acme", "/failing", "me", "8")
+	})
+}
+
+// TestWritesInvalidateTheCache checks that a write invalidates its workspace for all credentials,
+// including the response to a read that began before it.
+func TestWritesInvalidateTheCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCacheTest(t, 1<<20)
+		c.want("acme", "/a", "me", "1")
+		c.want("acme", "/a", "you", "2")
+		c.want("other", "/a", "me", "3")
+
+		slow := make(chan struct{})
+		c.wait = slow
+		var wait sync.WaitGroup
+		wait.Go(func() { c.want("acme", "/slow", "me", "4") })
+		synctest.Wait()
+		if got := c.send(c.request(http.MethodPost, "acme", "/a", "me")); got != "answer 5" {
+			t.Error(got)
+		}
+		close(slow)
+		wait.Wait()
+
+		c.want("acme", "/slow", "me", "6")
+		c.want("acme", "/a", "me", "7")
+		c.want("acme", "/a", "you", "8")
+		c.want("acme", "/a", "you", "8")
+		c.want("other", "/a", "me", "3")
+
+		// This read starts during a write.
+		slow = make(chan struct{})
+		c.wait = slow
+		wait.Go(func() { c.send(c.request(http.MethodDelete, "acme", "/a", "me")) })
+		synctest.Wait()
+		c.want("acme", "/a", "me", "10")
+		close(slow)
+		wait.Wait()
+		c.want("acme", "/a", "me", "11")
+	})
+}
+
+// TestCacheMemoryIsBounded fills the cache, and the map of epochs of workspaces.
+func TestCacheMemoryIsBounded(t *testing.T) {
+	const size = 100 << 10
+	c := newCacheTest(t, size)
+	c.padding = 1000
+	for i := range 1000 {
+		c.send(c.request(http.MethodGet, "acme", fmt.Sprint("/", i), "me"))
+	}
+	_, kept := c.cache.responses.Size()
+	if kept > size || kept < size/2 {
+		t.Errorf("%d bytes of %d are in use", kept, size)
+	}
+
+	c.want("acme", "/last", "me", "1001")
+	for i := range maxEpochs + 10 {
+		c.cache.invalidate(t.Context(), fmt.Sprint("w", i))
+		if before, now := c.cache.epochs[fmt.Sprint("w", i)], c.cache.epoch(fmt.Sprint("w", i)); before != now || now == 0 {
+			t.Fatalf("epoch %d, then %d", before, now)
+		}
+	}
+	if len(c.cache.epochs) > maxEpochs {
+		t.Errorf("%d epochs are kept", len(c.cache.epochs))
+	}
+	c.want("acme", "/last", "me", "1002") // reset epochs invalidate more than necessary, never less
+}

@@ -1,0 +1,87 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/funnelgraph/funnelgraph/internal/flight"
+)
+
+// coalescer shares one call among identical GETs in flight, across client requests. GETs are
+// identical if they have the same credential and URL, so a response never reaches another
+// credential. Finished calls are not remembered. A write ends the sharing of earlier calls of its
+// credential. Each caller can cancel without affecting the others; the call is cancelled when the
+// last one does.
+type coalescer struct {
+	retrier *retrier
+	group   flight.Group[flightKey, result]
+}
+
+type flightKey struct {
+	credential Credential
+	url        string
+	noRetry    bool // attempted once; not shared with other calls
+}
+
+type result struct {
+	response Response
+	err      error
+}
+
+var errPanic = errors.New("panic in a REST call")
+
+// do makes a call, and counts it against the client request's allowance.
+func (c *coalescer) do(ctx context.Context, r *Request) (Response, error) {
+	if r.Allowance != nil && !r.Allowance.Spend() {
+		return Response{}, ErrOverBudget
+	}
+	if r.Method != http.MethodGet {
+		// A read that begins after a write must not join an earlier call.
+		c.forget(r.Credential)
+		defer c.forget(r.Credential)
+		deadline, _ := ctx.Deadline()
+		return c.retrier.do(ctx, r, func() time.Time { return deadline })
+	}
+	if r.Span != nil {
+		ctx = trace.ContextWithSpan(ctx, r.Span)
+	}
+	origin := FromNetwork
+	f, began := c.group.Join(ctx, flightKey{r.Credential, r.URL, r.NoRetry})
+	if began {
+		go f.Run(func(ctx context.Context, deadline func() time.Time) (made result) {
+			defer func() {
+				if v := recover(); v != nil {
+					slog.Error("panic in a REST call", "value", v, "stack", string(debug.Stack()))
+					made.err = errPanic
+				}
+			}()
+			made.response, made.err = c.retrier.do(ctx, r, deadline)
+			return made
+		})
+	} else {
+		origin = FromOther
+		if leader := trace.SpanContextFromContext(f.Leader); leader.IsSampled() && r.recording() { //nolint:contextcheck // another caller's
+			r.Span.AddLink(trace.Link{SpanContext: leader})
+		}
+	}
+	made, err := f.Wait(ctx)
+	if err != nil {
+		return Response{Origin: origin}, err
+	}
+	made.response.Origin = origin
+	if f.Shared() {
+		made.response.buffer = nil
+	}
+	return made.response, made.err
+}
+
+// forget stops new callers from joining the calls of a credential.
+func (c *coalescer) forget(of Credential) {
+	c.group.Forget(func(key flightKey) bool { return key.credential == of })
+}

@@ -1,0 +1,107 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+)
+
+// Config configures a [Transport]. Each field's zero value stands for its default.
+type Config struct {
+	// CallTimeout bounds each attempt at a call, by default 30 s.
+	CallTimeout time.Duration
+	// Attempts is the maximum number of attempts at a call, by default [DefaultAttempts]. Calls are
+	// retried only where that is safe and useful.
+	Attempts int
+	// FilteredReads is how many filtered reads may be in flight for a credential and host, by
+	// default [DefaultFilteredReads]. A negative value means no limit.
+	FilteredReads int
+	// MaxBody bounds the body of each response, in bytes, by default 16 MiB.
+	MaxBody int64
+	// CacheTTL is how long responses are cached, for the same credential only. 0 disables the
+	// cache. See [Request.Fresh].
+	CacheTTL time.Duration
+	// CacheSize bounds the cache's memory, in bytes, by default 64 MiB.
+	CacheSize uint64
+	// Replicas, if not nil, is the state that this server shares with its replicas.
+	Replicas Replicas
+	// RoundTripper makes the HTTP requests, by default [NewRoundTripper]. It must report connections
+	// to [httptrace.ClientTrace], as net/http's transport does: a write that fails before it has a
+	// connection was certainly not carried out.
+	RoundTripper http.RoundTripper
+}
+
+// Transport makes calls. It is safe for concurrent use. Make one with [New].
+type Transport struct {
+	// send makes calls through the cache, if there is one, and the coalescer. It does not use an
+	// [http.Client], which would follow redirects and carry the token to another host.
+	send    func(context.Context, *Request) (Response, error)
+	retrier *retrier
+	cache   *cache // nil without a cache
+}
+
+// New returns a transport. attempted, if not nil, is called after each attempt over the network. It
+// must be safe for concurrent use, and delays the call until it returns.
+func New(cfg Config, attempted func(Attempt)) *Transport {
+	if cfg.RoundTripper == nil {
+		cfg.RoundTripper = NewRoundTripper()
+	}
+	retrier := newRetrier(cfg, attempted)
+	coalescer := &coalescer{retrier: retrier}
+	t := &Transport{send: coalescer.do, retrier: retrier}
+	if cfg.CacheTTL > 0 {
+		t.cache = newCache(coalescer, cfg.CacheTTL, cmp.Or(cfg.CacheSize, 64<<20), cfg.Replicas)
+		t.send = t.cache.do
+	}
+	return t
+}
+
+// Do makes a call and reads the whole response, whatever its status. With an error, only the fields
+// Origin and Uncertain of the response are valid. The error names no URL. It is a [*RefusedError], a
+// [*BodyTooLargeError], [ErrOverBudget], [ErrInvalidRequest], an error of the context, or the
+// network's.
+func (t *Transport) Do(ctx context.Context, r *Request) (Response, error) {
+	a, err := t.send(ctx, r)
+	a.Origin = cmp.Or(a.Origin, FromNetwork)
+	return a, err
+}
+
+// AllowRetry reports whether the caller itself may repeat a call, and takes that from the host's
+// retry budget.
+func (t *Transport) AllowRetry(r *Request) bool { return t.retrier.allowRetry(r) }
+
+// Attempt is one attempt at a call over the network.
+type Attempt struct {
+	// Host is the host of the [Request].
+	Host string
+	// Status is the status of the response, 0 without one.
+	Status int
+	// Waited is the time in the concurrency limiter's queue. Took is the time after that.
+	Waited, Took time.Duration
+}
+
+// Stats is a snapshot of a transport's activity.
+type Stats struct {
+	// InFlight is the number of calls in flight. Waiting is the number of calls that wait for the
+	// concurrency limiter.
+	InFlight, Waiting int
+	// Lanes is the number of concurrency limiters in use, one for each credential and host.
+	Lanes int
+	// Dead is the number of hosts whose circuit breaker is open for at least one credential.
+	Dead int
+	// Cached is the number of cached responses. CachedBytes is their approximate memory, in bytes.
+	Cached      int
+	CachedBytes uint64
+}
+
+// Stats returns the transport's activity.
+func (t *Transport) Stats() Stats {
+	s := t.retrier.limiters.stats()
+	s.Dead = t.retrier.health.countOpen()
+	if t.cache != nil {
+		entries, bytes := t.cache.responses.Size()
+		s.Cached, s.CachedBytes = entries, uint64(bytes) //nolint:gosec // not negative
+	}
+	return s
+}
