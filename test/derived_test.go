@@ -121,7 +121,7 @@ func below(r demo.Resource, list string) string {
 		return `{ workspace(id: "{W}") { ` + list + ` } }`
 	}
 	parent := resourceOf(r.Parent)
-	return below(parent, parent.Field+" { nodes { "+list+" } }")
+	return below(parent, parent.Field+"(first: 3) { nodes { "+list+" } }") // few rows, for the limit of complexity
 }
 
 // derivedWriteTemplates returns mutation templates for the derived resources.

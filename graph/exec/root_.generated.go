@@ -105,6 +105,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AppliedContactTagFilter", ec.unmarshalInputAppliedContactTagFilter),
 			graphql.NewInputUnmarshaler("ApplyContactTagInput", ec.unmarshalInputApplyContactTagInput),
 			graphql.NewInputUnmarshaler("ApplyOrderTagInput", ec.unmarshalInputApplyOrderTagInput),
 			graphql.NewInputUnmarshaler("ArchiveProductInput", ec.unmarshalInputArchiveProductInput),
@@ -1487,6 +1488,21 @@ type AppliedContactTagEdge {
 }
 
 """
+Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+"""
+input AppliedContactTagFilter {
+  """
+  Only these applied contact tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Only applied contact tags of these contact tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+}
+
+"""
 Input of ` + "`" + `applyContactTag` + "`" + `.
 """
 input ApplyContactTagInput @goModel(model: "map[string]any") {
@@ -1635,6 +1651,11 @@ extend type Contact {
   Applied contact tags of the contact. Cost: 1 REST call per 20 applied contact tags of each contact.
   """
   appliedTags(
+    """
+    Conditions that rows must meet.
+    """
+    filter: AppliedContactTagFilter
+
     """
     Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """

@@ -12,6 +12,14 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+// Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+type AppliedContactTagFilter struct {
+	// Only these applied contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only applied contact tags of these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+}
+
 // Result of `applyContactTag`.
 type ApplyContactTagPayload struct {
 	// Applied tag that was created; null if ClickFunnels refused.

@@ -137,7 +137,7 @@ func relationKey(f *ast.FieldDefinition) string {
 	return arguments{f.Directives.ForName("hasMany")}.text("key", arguments{f.Directives.ForName("belongsTo")}.text("key", ""))
 }
 
-// given returns the fields that a mutation takes: those of the type with @input, and those that an
+// given returns the fields that a mutation takes: fields of the type with @input, and fields that an
 // extension of the input adds.
 func (e *expansion) given(r *Resource, verb string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
