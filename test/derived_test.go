@@ -79,6 +79,9 @@ func listedAt(path string) string {
 
 // fillMarks sets all texts of a record to its mark.
 func fillMarks(row map[string]any, fields []demo.Field, text string) {
+	if !slices.ContainsFunc(fields, func(f demo.Field) bool { return f.Type == "String" && f.Key != "" }) {
+		row["public_id"] = text // some records have no other text
+	}
 	for _, f := range fields {
 		switch {
 		case f.Key == "":

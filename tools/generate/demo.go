@@ -29,6 +29,9 @@ func (d *Description) writeDemo(c *code) error {
 			path, key := starred(r.Create.Path)
 			c.line("CreateParent: %q, CreatePath: %q, CreateKey: %q,", r.Create.Parent, path, key)
 		}
+		if r.Owner != "" {
+			c.line("Owner: %q,", r.Owner)
+		}
 		if r.Actions != nil {
 			c.line("Actions: []string{%s},", quoted(r.Actions))
 		}

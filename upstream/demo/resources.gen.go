@@ -111,6 +111,7 @@ var Resources = []Resource{
 	{
 		Type: "AppliedContactTag", Kind: "applied_contact_tag", Path: "contacts/applied_tags", List: "contacts/*/applied_tags", Field: "appliedTags",
 		Parent: "Contact", ParentKey: "contact_id", Body: "contacts_applied_tag", Write: []string{}, Filters: []string{"id", "tag_id"},
+		Owner: "contact",
 		Fields: []Field{
 			{Name: "tag", Key: "tag_id", To: "ContactTag"},
 			{Name: "contact", Key: "contact_id", To: "Contact"},
@@ -138,6 +139,7 @@ var Resources = []Resource{
 	{
 		Type: "CourseSection", Kind: "course_section", Path: "courses/sections", List: "courses/*/sections", Field: "sections",
 		Parent: "Course", ParentKey: "course_id", Body: "courses_section", Write: []string{"UPDATE"}, Filters: []string{},
+		Owner: "course",
 		Fields: []Field{
 			{Name: "title", Key: "title", Type: "String", Input: "title", Create: "", Update: "OPTIONAL"},
 			{Name: "description", Key: "description", Type: "String", Input: "description", Create: "", Update: "OPTIONAL"},
@@ -156,6 +158,7 @@ var Resources = []Resource{
 	{
 		Type: "CourseLesson", Kind: "course_lesson", Path: "courses/lessons", List: "courses/sections/*/lessons", Field: "lessons",
 		Parent: "CourseSection", ParentKey: "section_id", Body: "courses_lesson", Write: []string{"UPDATE"}, Filters: []string{},
+		Owner: "section",
 		Fields: []Field{
 			{Name: "title", Key: "title", Type: "String", Input: "title", Create: "", Update: "OPTIONAL"},
 			{Name: "body", Key: "body", Type: "String", Input: "body", Create: "", Update: "OPTIONAL"},
@@ -168,6 +171,7 @@ var Resources = []Resource{
 	{
 		Type: "CourseEnrollment", Kind: "course_enrollment", Path: "courses/enrollments", List: "courses/*/enrollments", Field: "enrollments",
 		Parent: "Course", ParentKey: "course_id", Body: "courses_enrollment", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "contact_id"},
+		Owner: "course",
 		Fields: []Field{
 			{Name: "suspended", Key: "suspended", Type: "Boolean", Input: "suspended", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "suspensionReason", Key: "suspension_reason", Type: "String", Input: "suspensionReason", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -181,6 +185,7 @@ var Resources = []Resource{
 	{
 		Type: "CourseLessonCompletion", Kind: "course_lesson_completion", Path: "courses/lesson_completions", List: "courses/*/lesson_completions", Field: "lessonCompletions",
 		Parent: "Course", ParentKey: "course_id", Body: "courses_lesson_completion", Write: []string{"CREATE", "DELETE"}, Filters: []string{"enrollment_id", "lesson_id"},
+		Owner: "enrollment",
 		Fields: []Field{
 			{Name: "completedAt", Key: "completed_at", Type: "DateTime"},
 			{Name: "enrollment", Key: "enrollment_id", To: "CourseEnrollment", Input: "enrollmentId", Create: "REQUIRED", Update: ""},
@@ -197,6 +202,7 @@ var Resources = []Resource{
 	{
 		Type: "FormFieldSet", Kind: "form_field_set", Path: "forms/field_sets", List: "forms/*/field_sets", Field: "fieldSets",
 		Parent: "Form", ParentKey: "form_id", Body: "forms_field_set", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "form",
 		Fields: []Field{
 			{Name: "title", Key: "title", Type: "String", Input: "title", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "form", Key: "form_id", To: "Form"},
@@ -205,6 +211,7 @@ var Resources = []Resource{
 	{
 		Type: "FormField", Kind: "form_field", Path: "forms/fields", List: "forms/field_sets/*/fields", Field: "fields",
 		Parent: "FormFieldSet", ParentKey: "field_set_id", Body: "forms_field", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "fieldSet",
 		Fields: []Field{
 			{Name: "label", Key: "label", Type: "String", Input: "label", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "key", Key: "key", Type: "String", Input: "key", Create: "REQUIRED", Update: "OPTIONAL"},
@@ -217,6 +224,7 @@ var Resources = []Resource{
 	{
 		Type: "FormFieldOption", Kind: "form_field_option", Path: "forms/fields/options", List: "forms/fields/*/options", Field: "options",
 		Parent: "FormField", ParentKey: "field_id", Body: "forms_fields_option", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "field",
 		Fields: []Field{
 			{Name: "label", Key: "label", Type: "String", Input: "label", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "field", Key: "field_id", To: "FormField"},
@@ -225,6 +233,7 @@ var Resources = []Resource{
 	{
 		Type: "FormsSubmission", Kind: "forms_submission", Path: "forms/submissions", List: "forms/*/submissions", Field: "submissions",
 		Parent: "Form", ParentKey: "form_id", Body: "forms_submission", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "form",
 		Fields: []Field{
 			{Name: "form", Key: "form_id", To: "Form"},
 			{Name: "contact", Key: "contact_id", To: "Contact", Input: "contactId", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -233,6 +242,7 @@ var Resources = []Resource{
 	{
 		Type: "FormsSubmissionAnswer", Kind: "forms_submission_answer", Path: "forms/submissions/answers", List: "forms/submissions/*/answers", Field: "answers",
 		Parent: "FormsSubmission", ParentKey: "submission_id", Body: "forms_submissions_answer", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "submission",
 		Fields: []Field{
 			{Name: "entry", Key: "entry", Type: "String", Input: "entry", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "submission", Key: "submission_id", To: "FormsSubmission"},
@@ -449,6 +459,7 @@ var Resources = []Resource{
 	{
 		Type: "OrderInvoice", Kind: "order_invoice", Path: "orders/invoices", List: "workspaces/*/orders/invoices", Field: "orderInvoices",
 		Parent: "Workspace", ParentKey: "workspace_id", Body: "orders_invoice", Write: []string{}, Filters: []string{"id", "status", "invoice_type", "invoice_number", "external_id"},
+		Owner: "order",
 		Fields: []Field{
 			{Name: "invoiceNumber", Key: "invoice_number", Type: "String"},
 			{Name: "status", Key: "status", Type: "String"},
@@ -544,6 +555,7 @@ var Resources = []Resource{
 	{
 		Type: "AppliedOrderTag", Kind: "applied_order_tag", Path: "orders/applied_tags", List: "orders/*/applied_tags", Field: "appliedTags",
 		Parent: "Order", ParentKey: "order_id", Body: "orders_applied_tag", Write: []string{}, Filters: []string{},
+		Owner: "order",
 		Fields: []Field{
 			{Name: "tag", Key: "tag_id", To: "OrderTag"},
 			{Name: "order", Key: "order_id", To: "Order"},
@@ -552,6 +564,7 @@ var Resources = []Resource{
 	{
 		Type: "OrderTransaction", Kind: "order_transaction", Path: "orders/transactions", List: "orders/*/transactions", Field: "transactions",
 		Parent: "Order", ParentKey: "order_id", Body: "orders_transaction", Write: []string{}, Filters: []string{},
+		Owner: "order",
 		Fields: []Field{
 			{Name: "status", Key: "status", Type: "String"},
 			{Name: "result", Key: "result", Type: "String"},
@@ -629,6 +642,7 @@ var Resources = []Resource{
 	{
 		Type: "ProductVariant", Kind: "product_variant", Path: "products/variants", List: "products/*/variants", Field: "variants",
 		Parent: "Product", ParentKey: "product_id", Body: "products_variant", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "visible", "archived", "fulfillment_required"},
+		Owner: "product",
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "description", Key: "description", Type: "String", Input: "description", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -677,6 +691,7 @@ var Resources = []Resource{
 		Type: "ProductPrice", Kind: "product_price", Path: "products/prices", List: "products/*/prices", Field: "prices",
 		Parent: "Product", ParentKey: "product_id", Body: "products_price", Write: []string{"CREATE", "UPDATE"}, Filters: []string{"id", "variant_id", "visible", "archived"},
 		CreateParent: "ProductVariant", CreatePath: "products/variants/*/prices", CreateKey: "variant_id",
+		Owner: "variant",
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "OPTIONAL", Update: "OPTIONAL"},
 			{Name: "amount", Key: "amount", Type: "Decimal", Input: "amount", Create: "REQUIRED", Update: "OPTIONAL"},
@@ -746,6 +761,7 @@ var Resources = []Resource{
 	{
 		Type: "SalesPipelineStage", Kind: "sales_pipeline_stage", Path: "sales/pipelines/stages", List: "sales/pipelines/*/stages", Field: "",
 		Parent: "SalesPipeline", ParentKey: "pipeline_id", Body: "sales_pipelines_stage", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "pipeline",
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "sortOrder", Key: "sort_order", Type: "Int", Input: "sortOrder", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -773,6 +789,7 @@ var Resources = []Resource{
 	{
 		Type: "SalesOpportunityNote", Kind: "sales_opportunity_note", Path: "sales/opportunities/notes", List: "sales/opportunities/*/notes", Field: "opportunityNotes",
 		Parent: "SalesOpportunity", ParentKey: "opportunity_id", Body: "sales_opportunities_note", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{"id", "created_by_id"},
+		Owner: "opportunity",
 		Fields: []Field{
 			{Name: "content", Key: "content", Type: "String", Input: "content", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "createdById", Key: "created_by_id", Type: "ID", Input: "createdById", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -790,6 +807,7 @@ var Resources = []Resource{
 	{
 		Type: "ShippingLocationGroup", Kind: "shipping_location_group", Path: "shipping/location_groups", List: "shipping/profiles/*/location_groups", Field: "locationGroups",
 		Parent: "ShippingProfile", ParentKey: "profile_id", Body: "shipping_location_group", Write: []string{}, Filters: []string{},
+		Owner: "profile",
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String"},
 			{Name: "fulfillmentsLocationIds", Key: "fulfillments_location_ids", Type: "ID", List: true},
@@ -800,6 +818,7 @@ var Resources = []Resource{
 	{
 		Type: "ShippingZone", Kind: "shipping_zone", Path: "shipping/zones", List: "shipping/location_groups/*/zones", Field: "zones",
 		Parent: "ShippingLocationGroup", ParentKey: "location_group_id", Body: "shipping_zone", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "locationGroup",
 		Fields: []Field{
 			{Name: "name", Key: "name", Type: "String", Input: "name", Create: "REQUIRED", Update: "OPTIONAL"},
 			{Name: "addressFilterId", Key: "address_filter_id", Type: "ID", Input: "addressFilterId", Create: "OPTIONAL", Update: "OPTIONAL"},
@@ -812,6 +831,7 @@ var Resources = []Resource{
 	{
 		Type: "ShippingRate", Kind: "shipping_rate", Path: "shipping/rates", List: "shipping/zones/*/rates", Field: "rates",
 		Parent: "ShippingZone", ParentKey: "zone_id", Body: "shipping_rate", Write: []string{"CREATE", "UPDATE", "DELETE"}, Filters: []string{},
+		Owner: "zone",
 		Fields: []Field{
 			{Name: "description", Key: "description", Type: "String"},
 			{Name: "providerName", Key: "provider_name", Type: "String", Input: "providerName", Create: "OPTIONAL", Update: "OPTIONAL"},

@@ -23,11 +23,12 @@ type Resource struct {
 	// CreatePath is the path that creates records, below a record of the type CreateParent, whose id
 	// they hold under CreateKey. All are empty if the list's path creates them.
 	CreateParent, CreatePath, CreateKey string
-	Body                     string   // key of the body in writes
-	Write                    []string // such as CREATE
-	Actions                  []string // such as archive
-	Filters                  []string
-	Fields                   []Field
+	Owner                               string   // relation to the record that names the workspace; empty if records do
+	Body                                string   // key of the body in writes
+	Write                               []string // such as CREATE
+	Actions                             []string // such as archive
+	Filters                             []string
+	Fields                              []Field
 	// Listed reports whether only the list has the records: there is no path for one.
 	Listed bool
 }
@@ -51,7 +52,9 @@ type Field struct {
 
 // Selection returns a record's fields as part of a query: all fields that REST sends, and the ids
 // of its relations. prefix starts their aliases.
-func (r Resource) Selection(prefix string) string { return selection(r.Fields, prefix) }
+func (r Resource) Selection(prefix string) string {
+	return " " + prefix + "publicId: publicId" + selection(r.Fields, prefix)
+}
 
 func selection(fields []Field, prefix string) string {
 	var b strings.Builder
