@@ -179,6 +179,7 @@ func TestDescribedWritesSucceed(t *testing.T) {
 }
 
 func testWrites(t *testing.T, x demo.Example) {
+	t.Helper()
 	e, at := newEnv(t), "m."+lowerFirst(x.Type)
 	id := model.GlobalID(upstream.Ref{Kind: upstream.Kind(x.Kind), Parent: "101", ID: x.ID})
 	payload := fmt.Sprintf(" { %s { id%s } userErrors { field message code } }", lowerFirst(x.Type), x.Selection(""))

@@ -3,25 +3,20 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // coverage returns docs/coverage.md: each operation of the API with the fields that carry it out,
 // and each difference with its reason. It fails if a difference has no reason.
 func (d *Description) coverage(api *API, reasons map[string]string) ([]byte, error) {
-	offers := d.Offers()
+	all := offers(d.Offers())
 	var table, without bytes.Buffer
 	offered := 0
 	for _, o := range api.Operations {
-		i := slices.IndexFunc(offers, func(offer *Offer) bool {
-			return offer.Method == o.Method && anonymous(offer.Path) == anonymous(o.Path)
-		})
-		if i < 0 {
-			continue
+		if offer := all.find(o.Method, o.Path); offer != nil {
+			offered++
+			_, _ = fmt.Fprintf(&table, "| `%s %s` | %s |\n", o.Method, o.Path, codes(offer.Fields))
 		}
-		offered++
-		_, _ = fmt.Fprintf(&table, "| `%s %s` | %s |\n", o.Method, o.Path, codes(offers[i].Fields))
 	}
 	var extra []string
 	for _, line := range d.Drift(api) {

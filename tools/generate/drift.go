@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -20,42 +21,62 @@ type Offer struct {
 	resource *Resource
 }
 
+// offers collects offers.
+type offers []*Offer
+
+// add adds a field to the offer of an operation.
+func (all *offers) add(r *Resource, method string, path []string, field string) {
+	joined := "/" + strings.Join(path, "/")
+	o := all.find(method, joined)
+	if o == nil {
+		o = &Offer{Method: method, Path: joined, resource: r}
+		*all = append(*all, o)
+	}
+	if !slices.Contains(o.Fields, field) {
+		o.Fields = append(o.Fields, field)
+	}
+}
+
+// find returns the offer of an operation, nil if there is none. Names in braces do not count.
+func (all *offers) find(method, path string) *Offer {
+	i := slices.IndexFunc(*all, func(o *Offer) bool { return o.Method == method && anonymous(o.Path) == anonymous(path) })
+	if i < 0 {
+		return nil
+	}
+	return (*all)[i]
+}
+
+// addResource adds the operations of a resource.
+func (all *offers) addResource(r *Resource) {
+	name := r.Type.Name
+	for _, list := range r.Lists {
+		all.add(r, http.MethodGet, list.Path, list.Parent+"."+list.Field)
+	}
+	member := append(slices.Clone(r.Path), "{id}")
+	if !r.Listed {
+		all.add(r, http.MethodGet, member, "node")
+	}
+	for _, write := range r.Write {
+		switch write {
+		case "CREATE":
+			all.add(r, http.MethodPost, r.Create.Path, "create"+name)
+		case "UPDATE":
+			all.add(r, http.MethodPut, member, "update"+name)
+		case "DELETE":
+			all.add(r, http.MethodDelete, member, "delete"+name)
+		}
+	}
+	for _, action := range r.Actions {
+		all.add(r, http.MethodPost, append(slices.Clone(member), action), action+name)
+	}
+}
+
 // Offers returns the REST operations of the description, sorted by path and method. Call it after
 // [Description.Expand].
 func (d *Description) Offers() []*Offer {
-	var all []*Offer
-	add := func(r *Resource, method string, path []string, field string) {
-		joined := "/" + strings.Join(path, "/")
-		i := slices.IndexFunc(all, func(o *Offer) bool { return o.Method == method && anonymous(o.Path) == anonymous(joined) })
-		if i < 0 {
-			i, all = len(all), append(all, &Offer{Method: method, Path: joined, resource: r})
-		}
-		if !slices.Contains(all[i].Fields, field) {
-			all[i].Fields = append(all[i].Fields, field)
-		}
-	}
+	var all offers
 	for _, r := range d.inOrder() {
-		name := r.Type.Name
-		for _, list := range r.Lists {
-			add(r, "GET", list.Path, list.Parent+"."+list.Field)
-		}
-		member := append(slices.Clone(r.Path), "{id}")
-		if !r.Listed {
-			add(r, "GET", member, "node")
-		}
-		for _, write := range r.Write {
-			switch write {
-			case "CREATE":
-				add(r, "POST", r.Create.Path, "create"+name)
-			case "UPDATE":
-				add(r, "PUT", member, "update"+name)
-			case "DELETE":
-				add(r, "DELETE", member, "delete"+name)
-			}
-		}
-		for _, action := range r.Actions {
-			add(r, "POST", append(slices.Clone(member), action), action+name)
-		}
+		all.addResource(r)
 	}
 	for typeName, f := range d.fields() {
 		directive := f.Directives.ForName("resolve")
@@ -64,11 +85,11 @@ func (d *Description) Offers() []*Offer {
 		}
 		for _, call := range (arguments{directive}).texts("calls") {
 			method, path, _ := strings.Cut(call, " ")
-			field := typeName + "." + f.Name
-			if typeName == "Mutation" || typeName == "Query" {
-				field = f.Name
+			field := f.Name
+			if typeName != "Mutation" && typeName != "Query" {
+				field = typeName + "." + f.Name
 			}
-			add(nil, method, strings.Split(path, "/"), field)
+			all.add(nil, method, strings.Split(path, "/"), field)
 		}
 	}
 	slices.SortFunc(all, func(a, b *Offer) int {
@@ -81,20 +102,16 @@ func (d *Description) Offers() []*Offer {
 // that is missing in the description, extra there, or of another type.
 func (d *Description) Drift(api *API) []string {
 	var lines []string
-	offers := d.Offers()
+	all := offers(d.Offers())
 	for _, o := range api.Operations {
-		i := slices.IndexFunc(offers, func(offer *Offer) bool {
-			return offer.Method == o.Method && anonymous(offer.Path) == anonymous(o.Path)
-		})
-		if i < 0 {
+		switch offer := all.find(o.Method, o.Path); {
+		case offer == nil:
 			lines = append(lines, "missing operation: "+o.Method+" "+o.Path)
-			continue
-		}
-		if r := offers[i].resource; r != nil {
-			lines = append(lines, d.driftOf(o, r)...)
+		case offer.resource != nil:
+			lines = append(lines, d.driftOf(o, offer.resource)...)
 		}
 	}
-	for _, offer := range offers {
+	for _, offer := range all {
 		if api.Operation(offer.Method, offer.Path) == nil {
 			lines = append(lines, "extra operation: "+offer.Method+" "+offer.Path)
 		}
@@ -121,18 +138,21 @@ func (d *Description) driftOf(o *Operation, r *Resource) []string {
 			}
 		}
 	}
-	isMember := o.Method == "GET" && (strings.HasSuffix(o.Path, "/{id}") || r.Listed)
+	isMember := o.Method == http.MethodGet && (strings.HasSuffix(o.Path, "/{id}") || r.Listed)
 	switch {
 	case isMember:
 		compare("property", o.Response, d.keysOf(r), true)
-	case o.Method == "GET":
+	case o.Method == http.MethodGet:
 		filters := make(map[string]string)
 		for _, key := range r.Filters {
 			filters[key] = "any"
 		}
 		compare("filter", o.Filters, filters, true)
 	case o.Body != nil:
-		verb := map[string]string{"POST": "create", "PUT": "update", "PATCH": "update"}[o.Method]
+		verb := "update"
+		if o.Method == http.MethodPost {
+			verb = "create"
+		}
 		compare("attribute", o.Body, d.attributesOf(r, verb), true)
 	}
 	return lines
@@ -140,30 +160,9 @@ func (d *Description) driftOf(o *Operation, r *Resource) []string {
 
 // keysOf returns the REST keys of a resource's rows with their types.
 func (d *Description) keysOf(r *Resource) map[string]string {
-	all := make(map[string]string)
-	for _, f := range slices.Concat([]*ast.FieldDefinition{
-		field("rawId", "ID!", ""), field("publicId", "String", ""), field("createdAt", "DateTime", ""), field("updatedAt", "DateTime", ""),
-	}, d.rowFields(r.Type)) {
-		directive := f.Directives.ForName("key")
-		key := arguments{directive}.text("name", snake(f.Name))
-		if f.Name == "rawId" {
-			key = "id"
-		}
-		if relation := f.Directives.ForName("belongsTo"); relation != nil {
-			all[arguments{relation}.text("key", "")] = "ID"
-			if directive == nil {
-				continue
-			}
-		}
-		if t := d.Types[f.Type.Name()]; isComposed(t) {
-			for _, part := range t.Fields {
-				all[strings.ReplaceAll(around(part), "*", key)] = part.Type.Name()
-			}
-			continue
-		}
-		if all[key] == "" || f.Type.Elem != nil {
-			all[key] = kindOfValue(d, f)
-		}
+	all := map[string]string{"id": "ID", "public_id": "String", "created_at": "DateTime", "updated_at": "DateTime"}
+	for _, f := range d.rowFields(r.Type) {
+		d.addKeys(all, f)
 	}
 	for _, directive := range r.Type.Directives.ForNames("key") {
 		args := arguments{directive}
@@ -172,12 +171,31 @@ func (d *Description) keysOf(r *Resource) map[string]string {
 			all[args.text("name", "")] = "object"
 		}
 	}
-	if !r.Accounts {
-		if _, ok := all["workspace_id"]; !ok && r.Owner == "" {
-			all["workspace_id"] = "ID"
-		}
+	if !r.Accounts && r.Owner == "" {
+		all["workspace_id"] = "ID"
 	}
 	return all
+}
+
+// addKeys adds the REST keys that hold a field's value.
+func (d *Description) addKeys(all map[string]string, f *ast.FieldDefinition) {
+	directive := f.Directives.ForName("key")
+	key := arguments{directive}.text("name", snake(f.Name))
+	if relation := f.Directives.ForName("belongsTo"); relation != nil {
+		all[arguments{relation}.text("key", "")] = "ID"
+		if directive == nil {
+			return
+		}
+	}
+	if t := d.Types[f.Type.Name()]; isComposed(t) {
+		for _, part := range t.Fields {
+			all[strings.ReplaceAll(around(part), "*", key)] = part.Type.Name()
+		}
+		return
+	}
+	if all[key] == "" || f.Type.Elem != nil {
+		all[key] = kindOfValue(d, f)
+	}
 }
 
 // kindOfValue returns the type of a field's value: a scalar, object, list or any.

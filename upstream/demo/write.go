@@ -213,7 +213,6 @@ func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, send
 	w.WriteHeader(http.StatusNoContent)
 }
 
-
 func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // humanized returns an attribute's name as it starts a message.
