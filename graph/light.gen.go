@@ -12,8 +12,17 @@ var (
 	embeddedSalesOpportunityContact  = contactRefFields.with("publicId", "createdAt", "updatedAt", "anonymous", "emailAddress", "firstName", "lastName", "phoneNumber", "timeZone", "uuid", "unsubscribedAt", "lastNotificationEmailSentAt", "fbUrl", "twitterUrl", "instagramUrl", "linkedinUrl", "websiteUrl", "avatarImage", "emailSuppressionReason", "isActive", "deletedAt", "visits", "customAttributes", "tags", "taggings")
 	contactTagRefFields              = fieldSet{"ContactTag", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedAppliedContactTagTag     = contactTagRefFields.with("publicId", "name", "color")
-	courseRefFields                  = fieldSet{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments"}}
+	courseRefFields                  = fieldSet{"Course", []string{"id", "rawId", "workspace"}, []string{"sections", "enrollments", "lessonCompletions"}}
 	courseSectionRefFields           = fieldSet{"CourseSection", []string{"id", "rawId", "workspace"}, []string{"lessons"}}
+	courseLessonRefFields            = fieldSet{"CourseLesson", []string{"id", "rawId", "workspace"}, []string{}}
+	courseEnrollmentRefFields        = fieldSet{"CourseEnrollment", []string{"id", "rawId", "workspace"}, []string{}}
+	formRefFields                    = fieldSet{"Form", []string{"id", "rawId", "workspace"}, []string{"fieldSets", "submissions"}}
+	formFieldSetRefFields            = fieldSet{"FormFieldSet", []string{"id", "rawId", "workspace"}, []string{"fields"}}
+	formFieldRefFields               = fieldSet{"FormField", []string{"id", "rawId", "workspace"}, []string{"options"}}
+	formFieldOptionRefFields         = fieldSet{"FormFieldOption", []string{"id", "rawId", "workspace"}, []string{}}
+	formsSubmissionRefFields         = fieldSet{"FormsSubmission", []string{"id", "rawId", "workspace"}, []string{"answers"}}
+	fulfillmentRefFields             = fieldSet{"Fulfillment", []string{"id", "rawId", "workspace"}, []string{}}
+	fulfillmentLocationRefFields     = fieldSet{"FulfillmentLocation", []string{"id", "rawId", "workspace"}, []string{}}
 	funnelRefFields                  = fieldSet{"Funnel", []string{"id", "rawId", "workspace", "pages"}, []string{}}
 	embeddedPageFunnel               = funnelRefFields.with("publicId", "name")
 	funnelTagRefFields               = fieldSet{"FunnelTag", []string{"id", "rawId", "workspace"}, []string{}}
@@ -33,6 +42,12 @@ var (
 	salesOpportunityRefFields        = fieldSet{"SalesOpportunity", []string{"id", "rawId", "workspace"}, []string{"opportunityNotes"}}
 	salesOpportunityNoteRefFields    = fieldSet{"SalesOpportunityNote", []string{"id", "rawId", "workspace"}, []string{}}
 	embeddedSalesOpportunityNotes    = salesOpportunityNoteRefFields.with("publicId", "content", "createdById", "createdAt", "updatedAt", "opportunity")
+	shippingProfileRefFields         = fieldSet{"ShippingProfile", []string{"id", "rawId", "workspace"}, []string{"locationGroups"}}
+	shippingLocationGroupRefFields   = fieldSet{"ShippingLocationGroup", []string{"id", "rawId", "workspace"}, []string{"zones"}}
+	shippingZoneRefFields            = fieldSet{"ShippingZone", []string{"id", "rawId", "workspace"}, []string{"rates"}}
+	shippingRateNameRefFields        = fieldSet{"ShippingRateName", []string{"id", "rawId", "workspace"}, []string{}}
 	teamRefFields                    = fieldSet{"Team", []string{"id", "rawId"}, []string{"workspaces"}}
-	workspaceRefFields               = fieldSet{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "formSubmissions", "fulfillmentLocations", "funnels", "funnelTags", "images", "orders", "orderInvoices", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "contact"}}
+	themeRefFields                   = fieldSet{"Theme", []string{"id", "rawId", "workspace"}, []string{}}
+	styleRefFields                   = fieldSet{"Style", []string{"id", "rawId", "workspace"}, []string{}}
+	workspaceRefFields               = fieldSet{"Workspace", []string{"id", "rawId"}, []string{"contacts", "contactTags", "courses", "forms", "formSubmissions", "fulfillments", "fulfillmentLocations", "funnels", "funnelTags", "images", "orders", "orderInvoices", "orderInvoiceRestocks", "orderTags", "pages", "products", "productCollections", "productTags", "salesPipelines", "salesOpportunities", "shippingProfiles", "shippingRateNames", "shippingPackages", "stores", "themes", "styles", "webhookEndpoints", "webhookEvents", "contact"}}
 )

@@ -101,12 +101,25 @@ func attributes(input map[string]any, which ...string) map[string]any {
 			if given == nil {
 				value = nil // JSON would write an empty list
 			}
+		case []map[string]any:
+			if value = nil; given != nil {
+				value = attributesOfAll(given)
+			}
 		}
 		if !slices.Contains(which, name) {
 			body[snakeCase(name)] = value
 		}
 	}
 	return body
+}
+
+// attributesOfAll returns the inputs of a list as [attributes] does.
+func attributesOfAll(inputs []map[string]any) []map[string]any {
+	all := make([]map[string]any, len(inputs))
+	for i, input := range inputs {
+		all[i] = attributes(input)
+	}
+	return all
 }
 
 // optional returns a field of an input that may be absent or null.
@@ -128,26 +141,159 @@ func bodyOf(ctx context.Context, workspace string, input map[string]any, complet
 	return body, complete(ctx, workspace, body)
 }
 
-// rawAttributes returns a completion that replaces ids by raw ids, which bodies take (clickfunnels-api.md §1).
-func rawAttributes(fields ...string) completion {
-	return func(_ context.Context, _ string, body map[string]any) error {
-		for _, field := range fields {
-			key := snakeCase(field)
-			id, _ := body[key].(*string)
-			if id == nil {
-				continue
+// completions returns a completion that runs others in their order.
+func completions(all ...completion) completion {
+	return func(ctx context.Context, workspace string, body map[string]any) error {
+		for _, complete := range all {
+			if err := complete(ctx, workspace, body); err != nil {
+				return err
 			}
-			raw := *id
-			if ref, ok := model.ParseGlobalID(raw); ok {
-				raw = ref.ID
-			}
-			if !upstream.IsRawID(raw) {
-				return aboutField(field, badInput("Give %s as an id or a rawId.", field))
-			}
-			body[key] = jsontext.Value(raw)
 		}
 		return nil
 	}
+}
+
+// renamed returns a completion that gives an input's field the key that the body has for it.
+func renamed(field, key string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		if value, given := body[snakeCase(field)]; given {
+			delete(body, snakeCase(field))
+			body[key] = value
+		}
+		return nil
+	}
+}
+
+// asNumber returns a completion that turns the text of a decimal into a JSON number.
+func asNumber(field string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		key := snakeCase(field)
+		var text string
+		switch given := body[key].(type) {
+		case string:
+			text = given
+		case *string:
+			if given == nil {
+				return nil
+			}
+			text = *given
+		default:
+			return nil
+		}
+		value := jsontext.Value(text)
+		if value.Kind() != '0' || !value.IsValid() {
+			return aboutField(field, badInput("%s must be a number, such as 12.5.", field))
+		}
+		body[key] = value
+		return nil
+	}
+}
+
+// asText returns a completion that turns the raw id under a key into a JSON string.
+func asText(key string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		if id, ok := body[key].(jsontext.Value); ok {
+			body[key] = string(id)
+		}
+		return nil
+	}
+}
+
+// recordID returns a completion for a field that names a record of the workspace by an id in any
+// form. The body holds its raw id under the key.
+func recordID[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return func(ctx context.Context, workspace string, body map[string]any) error {
+		var id *string
+		switch given := body[snakeCase(field)].(type) {
+		case string:
+			id = &given
+		case *string:
+			id = given
+		}
+		if id == nil {
+			return renamed(field, key)(ctx, workspace, body)
+		}
+		raw, err := rawIDs[T, P](ctx, records, kind, workspace, []string{*id})
+		if err != nil {
+			return aboutField(field, err)
+		}
+		delete(body, snakeCase(field))
+		body[key] = raw[0]
+		return nil
+	}
+}
+
+// recordIDs is [recordID] for a field that names several records.
+func recordIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T], kind upstream.Kind) completion {
+	return func(ctx context.Context, workspace string, body map[string]any) error {
+		ids, ok := body[snakeCase(field)].([]string)
+		if !ok {
+			return renamed(field, key)(ctx, workspace, body)
+		}
+		raw, err := rawIDs[T, P](ctx, records, kind, workspace, ids)
+		if err != nil {
+			return aboutField(field, err)
+		}
+		delete(body, snakeCase(field))
+		body[key] = raw
+		return nil
+	}
+}
+
+// rawAttributes returns a completion that replaces global ids by raw ids, which bodies take
+// (clickfunnels-api.md §1). A field can be the path of an id within the input, such as
+// `lineItems.invoicesLineItemId`.
+func rawAttributes(fields ...string) completion {
+	return func(_ context.Context, _ string, body map[string]any) error {
+		for _, field := range fields {
+			if err := replaceIDs(body, field); err != nil {
+				top, _, _ := strings.Cut(field, ".")
+				return aboutField(top, err)
+			}
+		}
+		return nil
+	}
+}
+
+// replaceIDs replaces the ids at a path of a body by raw ids.
+func replaceIDs(body map[string]any, path string) error {
+	field, below, _ := strings.Cut(path, ".")
+	key := snakeCase(field)
+	switch given := body[key].(type) {
+	case map[string]any:
+		return replaceIDs(given, below)
+	case []map[string]any:
+		for _, object := range given {
+			if err := replaceIDs(object, below); err != nil {
+				return err
+			}
+		}
+	case string:
+		return setRawIDs(body, key, field, []string{given}, func(raw []jsontext.Value) any { return raw[0] })
+	case *string:
+		if given != nil {
+			return setRawIDs(body, key, field, []string{*given}, func(raw []jsontext.Value) any { return raw[0] })
+		}
+	case []string:
+		return setRawIDs(body, key, field, given, func(raw []jsontext.Value) any { return raw })
+	}
+	return nil
+}
+
+// setRawIDs sets a key of a body to the raw ids of the given ones, in the form that as returns.
+func setRawIDs(body map[string]any, key, field string, ids []string, as func([]jsontext.Value) any) error {
+	raw := make([]jsontext.Value, len(ids))
+	for i, id := range ids {
+		if ref, ok := model.ParseGlobalID(id); ok {
+			id = ref.ID
+		}
+		if !upstream.IsRawID(id) {
+			return badInput("Give %s as an id or a rawId.", field)
+		}
+		raw[i] = jsontext.Value(id)
+	}
+	body[key] = as(raw)
+	return nil
 }
 
 // maxInputIDs is how many records one field of an input can name.
@@ -330,6 +476,13 @@ func target[T any](l *loader.Loaders, records *loader.Resource[T], kind upstream
 		_, err = records.Of(l).Load(ref)
 	}
 	return ref, err
+}
+
+// act carries out an action on a record of a workspace.
+func act[T any](ctx context.Context, input map[string]any, records *loader.Resource[T], kind upstream.Kind, by func(*upstream.Client, context.Context, upstream.Place, string) (*T, error)) (*model.Written[T], error) {
+	return update(ctx, input, records, kind, func(c *upstream.Client, ctx context.Context, p upstream.Place, id string, _ any) (*T, error) {
+		return by(c, ctx, p, id)
+	}, nil)
 }
 
 // removal is a client's method that deletes a record of a workspace.

@@ -32,12 +32,32 @@ func contactTagQuery(ctx context.Context, workspace string, filter *model.Contac
 	return c.query, c.err
 }
 
+// appliedContactTagQuery reads the filter and the order of a list of applied contact tags.
+func appliedContactTagQuery(ctx context.Context, workspace string, filter *model.AppliedContactTagFilter) (upstream.Query, error) {
+	c := sorted(ctx, workspace, nil)
+	if filter != nil {
+		ids(c, "id", "ids", loader.AppliedContactTags, upstream.KindAppliedContactTag, filter.Ids)
+		ids(c, "tag_id", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
+	}
+	return c.query, c.err
+}
+
 // courseEnrollmentQuery reads the filter and the order of a list of enrollments.
 func courseEnrollmentQuery(ctx context.Context, workspace string, filter *model.CourseEnrollmentFilter, sort *model.Sort) (upstream.Query, error) {
 	c := sorted(ctx, workspace, sort)
 	if filter != nil {
 		ids(c, "id", "ids", loader.CourseEnrollments, upstream.KindCourseEnrollment, filter.Ids)
 		ids(c, "contact_id", "contactIds", loader.Contacts, upstream.KindContact, filter.ContactIds)
+	}
+	return c.query, c.err
+}
+
+// courseLessonCompletionQuery reads the filter and the order of a list of lesson completions.
+func courseLessonCompletionQuery(ctx context.Context, workspace string, filter *model.CourseLessonCompletionFilter, sort *model.Sort) (upstream.Query, error) {
+	c := sorted(ctx, workspace, sort)
+	if filter != nil {
+		ids(c, "enrollment_id", "enrollmentIds", loader.CourseEnrollments, upstream.KindCourseEnrollment, filter.EnrollmentIds)
+		ids(c, "lesson_id", "lessonIds", loader.CourseLessons, upstream.KindCourseLesson, filter.LessonIds)
 	}
 	return c.query, c.err
 }

@@ -24,8 +24,12 @@ func (contactResolver) Workspace(ctx context.Context, objs []*upstream.Contact) 
 	return workspacesOf(ctx, objs, func(o *upstream.Contact) string { return o.WorkspaceID() })
 }
 
-func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
-	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), upstream.Query{}, first, after, last, before)
+func (contactResolver) AppliedTags(ctx context.Context, obj *upstream.Contact, filter *model.AppliedContactTagFilter, first *int, after *string, last *int, before *string) (*model.Connection[upstream.AppliedContactTag], error) {
+	q, err := appliedContactTagQuery(ctx, obj.WorkspaceID(), filter)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.AppliedContactTagList, obj.Ref(), q, first, after, last, before)
 }
 
 func (contactResolver) Enrollments(ctx context.Context, objs []*upstream.Contact, first *int, after *string, last *int, before *string) ([]*model.Connection[upstream.CourseEnrollment], error) {
@@ -69,12 +73,20 @@ func (workspaceResolver) Courses(ctx context.Context, obj *upstream.Workspace, s
 	return connect(ctx, loader.CourseList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
+func (workspaceResolver) Forms(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Form], error) {
+	return connect(ctx, loader.FormList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
 func (workspaceResolver) FormSubmissions(ctx context.Context, obj *upstream.Workspace, filter *model.FormSubmissionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormSubmission], error) {
 	q, err := formSubmissionQuery(ctx, obj.Key(), filter, sort)
 	if err != nil {
 		return nil, err
 	}
 	return connect(ctx, loader.FormSubmissionList, obj.Ref(), q, first, after, last, before)
+}
+
+func (workspaceResolver) Fulfillments(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Fulfillment], error) {
+	return connect(ctx, loader.FulfillmentList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
 func (workspaceResolver) FulfillmentLocations(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FulfillmentLocation], error) {
@@ -115,6 +127,10 @@ func (workspaceResolver) OrderInvoices(ctx context.Context, obj *upstream.Worksp
 		return nil, err
 	}
 	return connect(ctx, loader.WorkspaceOrderInvoiceList, obj.Ref(), q, first, after, last, before)
+}
+
+func (workspaceResolver) OrderInvoiceRestocks(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderInvoiceRestock], error) {
+	return connect(ctx, loader.OrderInvoiceRestockList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
 func (workspaceResolver) OrderTags(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.OrderTag], error) {
@@ -167,6 +183,38 @@ func (workspaceResolver) SalesOpportunities(ctx context.Context, obj *upstream.W
 		return nil, err
 	}
 	return connect(ctx, loader.SalesOpportunityList, obj.Ref(), q, first, after, last, before)
+}
+
+func (workspaceResolver) ShippingProfiles(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingProfile], error) {
+	return connect(ctx, loader.ShippingProfileList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ShippingRateNames(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingRateName], error) {
+	return connect(ctx, loader.ShippingRateNameList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) ShippingPackages(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingPackage], error) {
+	return connect(ctx, loader.ShippingPackageList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) Stores(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Store], error) {
+	return connect(ctx, loader.StoreList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) Themes(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Theme], error) {
+	return connect(ctx, loader.ThemeList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) Styles(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Style], error) {
+	return connect(ctx, loader.StyleList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) WebhookEndpoints(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.WebhookEndpoint], error) {
+	return connect(ctx, loader.WebhookEndpointList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
+}
+
+func (workspaceResolver) WebhookEvents(ctx context.Context, obj *upstream.Workspace, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.WebhookEvent], error) {
+	return connect(ctx, loader.WebhookEventList, obj.Ref(), sorted(ctx, obj.Key(), sort).query, first, after, last, before)
 }
 
 func (workspaceResolver) Team(ctx context.Context, objs []*upstream.Workspace) ([]*upstream.Team, error) {
@@ -222,6 +270,122 @@ func (mutationResolver) RemoveContactTag(ctx context.Context, input map[string]a
 	return removeContactTag(ctx, input)
 }
 
+func (mutationResolver) UpdateCourseSection(ctx context.Context, input map[string]any) (*model.UpdateCourseSectionPayload, error) {
+	return update(ctx, input, loader.CourseSections, upstream.KindCourseSection, (*upstream.Client).UpdateCourseSection, rawAttributes("blockerSectionId", "blockerLessonId"))
+}
+
+func (mutationResolver) UpdateCourseLesson(ctx context.Context, input map[string]any) (*model.UpdateCourseLessonPayload, error) {
+	return update(ctx, input, loader.CourseLessons, upstream.KindCourseLesson, (*upstream.Client).UpdateCourseLesson, nil)
+}
+
+func (mutationResolver) CreateCourseEnrollment(ctx context.Context, input map[string]any) (*model.CreateCourseEnrollmentPayload, error) {
+	return createBelow(ctx, input, loader.Courses, upstream.KindCourse, "courseId", loader.CourseEnrollments, (*upstream.Client).CreateCourseEnrollment, recordID("contactId", "contact_id", loader.Contacts, upstream.KindContact))
+}
+
+func (mutationResolver) UpdateCourseEnrollment(ctx context.Context, input map[string]any) (*model.UpdateCourseEnrollmentPayload, error) {
+	return update(ctx, input, loader.CourseEnrollments, upstream.KindCourseEnrollment, (*upstream.Client).UpdateCourseEnrollment, nil)
+}
+
+func (mutationResolver) CreateCourseLessonCompletion(ctx context.Context, input map[string]any) (*model.CreateCourseLessonCompletionPayload, error) {
+	return createBelow(ctx, input, loader.Courses, upstream.KindCourse, "courseId", loader.CourseLessonCompletions, (*upstream.Client).CreateCourseLessonCompletion, completions(recordID("enrollmentId", "enrollment_id", loader.CourseEnrollments, upstream.KindCourseEnrollment), recordID("lessonId", "lesson_id", loader.CourseLessons, upstream.KindCourseLesson)))
+}
+
+func (mutationResolver) DeleteCourseLessonCompletion(ctx context.Context, input map[string]any) (*model.DeleteCourseLessonCompletionPayload, error) {
+	return remove(ctx, input, loader.CourseLessonCompletions, upstream.KindCourseLessonCompletion, (*upstream.Client).DeleteCourseLessonCompletion)
+}
+
+func (mutationResolver) CreateForm(ctx context.Context, input map[string]any) (*model.CreateFormPayload, error) {
+	return create(ctx, input, loader.Forms, (*upstream.Client).CreateForm, nil)
+}
+
+func (mutationResolver) UpdateForm(ctx context.Context, input map[string]any) (*model.UpdateFormPayload, error) {
+	return update(ctx, input, loader.Forms, upstream.KindForm, (*upstream.Client).UpdateForm, nil)
+}
+
+func (mutationResolver) DeleteForm(ctx context.Context, input map[string]any) (*model.DeleteFormPayload, error) {
+	return remove(ctx, input, loader.Forms, upstream.KindForm, (*upstream.Client).DeleteForm)
+}
+
+func (mutationResolver) CreateFormFieldSet(ctx context.Context, input map[string]any) (*model.CreateFormFieldSetPayload, error) {
+	return createBelow(ctx, input, loader.Forms, upstream.KindForm, "formId", loader.FormFieldSets, (*upstream.Client).CreateFormFieldSet, nil)
+}
+
+func (mutationResolver) UpdateFormFieldSet(ctx context.Context, input map[string]any) (*model.UpdateFormFieldSetPayload, error) {
+	return update(ctx, input, loader.FormFieldSets, upstream.KindFormFieldSet, (*upstream.Client).UpdateFormFieldSet, nil)
+}
+
+func (mutationResolver) DeleteFormFieldSet(ctx context.Context, input map[string]any) (*model.DeleteFormFieldSetPayload, error) {
+	return remove(ctx, input, loader.FormFieldSets, upstream.KindFormFieldSet, (*upstream.Client).DeleteFormFieldSet)
+}
+
+func (mutationResolver) CreateFormField(ctx context.Context, input map[string]any) (*model.CreateFormFieldPayload, error) {
+	return createBelow(ctx, input, loader.FormFieldSets, upstream.KindFormFieldSet, "formFieldSetId", loader.FormFields, (*upstream.Client).CreateFormField, nil)
+}
+
+func (mutationResolver) UpdateFormField(ctx context.Context, input map[string]any) (*model.UpdateFormFieldPayload, error) {
+	return update(ctx, input, loader.FormFields, upstream.KindFormField, (*upstream.Client).UpdateFormField, nil)
+}
+
+func (mutationResolver) DeleteFormField(ctx context.Context, input map[string]any) (*model.DeleteFormFieldPayload, error) {
+	return remove(ctx, input, loader.FormFields, upstream.KindFormField, (*upstream.Client).DeleteFormField)
+}
+
+func (mutationResolver) CreateFormFieldOption(ctx context.Context, input map[string]any) (*model.CreateFormFieldOptionPayload, error) {
+	return createBelow(ctx, input, loader.FormFields, upstream.KindFormField, "formFieldId", loader.FormFieldOptions, (*upstream.Client).CreateFormFieldOption, nil)
+}
+
+func (mutationResolver) UpdateFormFieldOption(ctx context.Context, input map[string]any) (*model.UpdateFormFieldOptionPayload, error) {
+	return update(ctx, input, loader.FormFieldOptions, upstream.KindFormFieldOption, (*upstream.Client).UpdateFormFieldOption, nil)
+}
+
+func (mutationResolver) DeleteFormFieldOption(ctx context.Context, input map[string]any) (*model.DeleteFormFieldOptionPayload, error) {
+	return remove(ctx, input, loader.FormFieldOptions, upstream.KindFormFieldOption, (*upstream.Client).DeleteFormFieldOption)
+}
+
+func (mutationResolver) CreateFormsSubmission(ctx context.Context, input map[string]any) (*model.CreateFormsSubmissionPayload, error) {
+	return createBelow(ctx, input, loader.Forms, upstream.KindForm, "formId", loader.FormsSubmissions, (*upstream.Client).CreateFormsSubmission, recordID("contactId", "contact_id", loader.Contacts, upstream.KindContact))
+}
+
+func (mutationResolver) UpdateFormsSubmission(ctx context.Context, input map[string]any) (*model.UpdateFormsSubmissionPayload, error) {
+	return update(ctx, input, loader.FormsSubmissions, upstream.KindFormsSubmission, (*upstream.Client).UpdateFormsSubmission, recordID("contactId", "contact_id", loader.Contacts, upstream.KindContact))
+}
+
+func (mutationResolver) DeleteFormsSubmission(ctx context.Context, input map[string]any) (*model.DeleteFormsSubmissionPayload, error) {
+	return remove(ctx, input, loader.FormsSubmissions, upstream.KindFormsSubmission, (*upstream.Client).DeleteFormsSubmission)
+}
+
+func (mutationResolver) CreateFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.CreateFormsSubmissionAnswerPayload, error) {
+	return createBelow(ctx, input, loader.FormsSubmissions, upstream.KindFormsSubmission, "formsSubmissionId", loader.FormsSubmissionAnswers, (*upstream.Client).CreateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
+}
+
+func (mutationResolver) UpdateFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.UpdateFormsSubmissionAnswerPayload, error) {
+	return update(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).UpdateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
+}
+
+func (mutationResolver) DeleteFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.DeleteFormsSubmissionAnswerPayload, error) {
+	return remove(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).DeleteFormsSubmissionAnswer)
+}
+
+func (mutationResolver) ReorderFormFields(ctx context.Context, input map[string]any) (*model.ReorderFormFieldsPayload, error) {
+	return reorderFormFields(ctx, input)
+}
+
+func (mutationResolver) CreateFulfillment(ctx context.Context, input map[string]any) (*model.CreateFulfillmentPayload, error) {
+	return create(ctx, input, loader.Fulfillments, (*upstream.Client).CreateFulfillment, completions(rawAttributes("lineItems.invoicesLineItemId"), recordID("contactId", "contact_id", loader.Contacts, upstream.KindContact), recordID("locationId", "location_id", loader.FulfillmentLocations, upstream.KindFulfillmentLocation), renamed("lineItems", "included_orders_invoices_line_items_attributes")))
+}
+
+func (mutationResolver) UpdateFulfillment(ctx context.Context, input map[string]any) (*model.UpdateFulfillmentPayload, error) {
+	return update(ctx, input, loader.Fulfillments, upstream.KindFulfillment, (*upstream.Client).UpdateFulfillment, nil)
+}
+
+func (mutationResolver) DeleteFulfillment(ctx context.Context, input map[string]any) (*model.DeleteFulfillmentPayload, error) {
+	return remove(ctx, input, loader.Fulfillments, upstream.KindFulfillment, (*upstream.Client).DeleteFulfillment)
+}
+
+func (mutationResolver) CancelFulfillment(ctx context.Context, input map[string]any) (*model.CancelFulfillmentPayload, error) {
+	return act(ctx, input, loader.Fulfillments, upstream.KindFulfillment, (*upstream.Client).CancelFulfillment)
+}
+
 func (mutationResolver) CreateFulfillmentLocation(ctx context.Context, input map[string]any) (*model.CreateFulfillmentLocationPayload, error) {
 	return create(ctx, input, loader.FulfillmentLocations, (*upstream.Client).CreateFulfillmentLocation, nil)
 }
@@ -232,6 +396,10 @@ func (mutationResolver) UpdateFulfillmentLocation(ctx context.Context, input map
 
 func (mutationResolver) DeleteFulfillmentLocation(ctx context.Context, input map[string]any) (*model.DeleteFulfillmentLocationPayload, error) {
 	return remove(ctx, input, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, (*upstream.Client).DeleteFulfillmentLocation)
+}
+
+func (mutationResolver) UpdateFunnel(ctx context.Context, input map[string]any) (*model.UpdateFunnelPayload, error) {
+	return update(ctx, input, loader.Funnels, upstream.KindFunnel, (*upstream.Client).UpdateFunnel, nil)
 }
 
 func (mutationResolver) CreateFunnelTag(ctx context.Context, input map[string]any) (*model.CreateFunnelTagPayload, error) {
@@ -246,6 +414,130 @@ func (mutationResolver) DeleteFunnelTag(ctx context.Context, input map[string]an
 	return remove(ctx, input, loader.FunnelTags, upstream.KindFunnelTag, (*upstream.Client).DeleteFunnelTag)
 }
 
+func (mutationResolver) CreateImage(ctx context.Context, input map[string]any) (*model.CreateImagePayload, error) {
+	return create(ctx, input, loader.Images, (*upstream.Client).CreateImage, nil)
+}
+
+func (mutationResolver) UpdateImage(ctx context.Context, input map[string]any) (*model.UpdateImagePayload, error) {
+	return update(ctx, input, loader.Images, upstream.KindImage, (*upstream.Client).UpdateImage, nil)
+}
+
+func (mutationResolver) DeleteImage(ctx context.Context, input map[string]any) (*model.DeleteImagePayload, error) {
+	return remove(ctx, input, loader.Images, upstream.KindImage, (*upstream.Client).DeleteImage)
+}
+
+func (mutationResolver) UpdateOrder(ctx context.Context, input map[string]any) (*model.UpdateOrderPayload, error) {
+	return update(ctx, input, loader.Orders, upstream.KindOrder, (*upstream.Client).UpdateOrder, nil)
+}
+
+func (mutationResolver) CreateOrderTag(ctx context.Context, input map[string]any) (*model.CreateOrderTagPayload, error) {
+	return create(ctx, input, loader.OrderTags, (*upstream.Client).CreateOrderTag, nil)
+}
+
+func (mutationResolver) UpdateOrderTag(ctx context.Context, input map[string]any) (*model.UpdateOrderTagPayload, error) {
+	return update(ctx, input, loader.OrderTags, upstream.KindOrderTag, (*upstream.Client).UpdateOrderTag, nil)
+}
+
+func (mutationResolver) DeleteOrderTag(ctx context.Context, input map[string]any) (*model.DeleteOrderTagPayload, error) {
+	return remove(ctx, input, loader.OrderTags, upstream.KindOrderTag, (*upstream.Client).DeleteOrderTag)
+}
+
+func (mutationResolver) ApplyOrderTag(ctx context.Context, input map[string]any) (*model.ApplyOrderTagPayload, error) {
+	return applyOrderTag(ctx, input)
+}
+
+func (mutationResolver) RemoveOrderTag(ctx context.Context, input map[string]any) (*model.RemoveOrderTagPayload, error) {
+	return removeOrderTag(ctx, input)
+}
+
+func (mutationResolver) UpdatePage(ctx context.Context, input map[string]any) (*model.UpdatePagePayload, error) {
+	return update(ctx, input, loader.Pages, upstream.KindPage, (*upstream.Client).UpdatePage, nil)
+}
+
+func (mutationResolver) CreateProduct(ctx context.Context, input map[string]any) (*model.CreateProductPayload, error) {
+	return create(ctx, input, loader.Products, (*upstream.Client).CreateProduct, completions(rawAttributes("redirectFunnelId", "variantProperties.id"), asText("redirect_funnel_id"), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
+}
+
+func (mutationResolver) UpdateProduct(ctx context.Context, input map[string]any) (*model.UpdateProductPayload, error) {
+	return update(ctx, input, loader.Products, upstream.KindProduct, (*upstream.Client).UpdateProduct, completions(rawAttributes("redirectFunnelId", "variantIds", "priceIds", "variantProperties.id"), asText("redirect_funnel_id"), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
+}
+
+func (mutationResolver) ArchiveProduct(ctx context.Context, input map[string]any) (*model.ArchiveProductPayload, error) {
+	return act(ctx, input, loader.Products, upstream.KindProduct, (*upstream.Client).ArchiveProduct)
+}
+
+func (mutationResolver) UnarchiveProduct(ctx context.Context, input map[string]any) (*model.UnarchiveProductPayload, error) {
+	return act(ctx, input, loader.Products, upstream.KindProduct, (*upstream.Client).UnarchiveProduct)
+}
+
+func (mutationResolver) CreateProductVariant(ctx context.Context, input map[string]any) (*model.CreateProductVariantPayload, error) {
+	return createBelow(ctx, input, loader.Products, upstream.KindProduct, "productId", loader.ProductVariants, (*upstream.Client).CreateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "fulfillmentsLocationIds", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
+}
+
+func (mutationResolver) UpdateProductVariant(ctx context.Context, input map[string]any) (*model.UpdateProductVariantPayload, error) {
+	return update(ctx, input, loader.ProductVariants, upstream.KindProductVariant, (*upstream.Client).UpdateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "fulfillmentsLocationIds", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
+}
+
+func (mutationResolver) CreateProductPrice(ctx context.Context, input map[string]any) (*model.CreateProductPricePayload, error) {
+	return createBelow(ctx, input, loader.ProductVariants, upstream.KindProductVariant, "productVariantId", loader.ProductPrices, (*upstream.Client).CreatePrice, nil)
+}
+
+func (mutationResolver) UpdateProductPrice(ctx context.Context, input map[string]any) (*model.UpdateProductPricePayload, error) {
+	return update(ctx, input, loader.ProductPrices, upstream.KindProductPrice, (*upstream.Client).UpdateProductPrice, completions(asNumber("duration"), asNumber("intervalCount"), asNumber("trialDuration")))
+}
+
+func (mutationResolver) CreateProductCollection(ctx context.Context, input map[string]any) (*model.CreateProductCollectionPayload, error) {
+	return create(ctx, input, loader.ProductCollections, (*upstream.Client).CreateProductCollection, completions(recordIDs("productIds", "product_ids", loader.Products, upstream.KindProduct), recordID("imageId", "image_id", loader.Images, upstream.KindImage), asText("image_id"), recordID("socialImageId", "social_image_id", loader.Images, upstream.KindImage), asText("social_image_id")))
+}
+
+func (mutationResolver) UpdateProductCollection(ctx context.Context, input map[string]any) (*model.UpdateProductCollectionPayload, error) {
+	return update(ctx, input, loader.ProductCollections, upstream.KindProductCollection, (*upstream.Client).UpdateProductCollection, completions(recordIDs("productIds", "product_ids", loader.Products, upstream.KindProduct), recordID("imageId", "image_id", loader.Images, upstream.KindImage), asText("image_id"), recordID("socialImageId", "social_image_id", loader.Images, upstream.KindImage), asText("social_image_id")))
+}
+
+func (mutationResolver) CreateProductTag(ctx context.Context, input map[string]any) (*model.CreateProductTagPayload, error) {
+	return create(ctx, input, loader.ProductTags, (*upstream.Client).CreateProductTag, nil)
+}
+
+func (mutationResolver) UpdateProductTag(ctx context.Context, input map[string]any) (*model.UpdateProductTagPayload, error) {
+	return update(ctx, input, loader.ProductTags, upstream.KindProductTag, (*upstream.Client).UpdateProductTag, nil)
+}
+
+func (mutationResolver) DeleteProductTag(ctx context.Context, input map[string]any) (*model.DeleteProductTagPayload, error) {
+	return remove(ctx, input, loader.ProductTags, upstream.KindProductTag, (*upstream.Client).DeleteProductTag)
+}
+
+func (mutationResolver) CreateSalesPipeline(ctx context.Context, input map[string]any) (*model.CreateSalesPipelinePayload, error) {
+	return create(ctx, input, loader.SalesPipelines, (*upstream.Client).CreateSalesPipeline, renamed("stages", "stages_attributes"))
+}
+
+func (mutationResolver) UpdateSalesPipeline(ctx context.Context, input map[string]any) (*model.UpdateSalesPipelinePayload, error) {
+	return update(ctx, input, loader.SalesPipelines, upstream.KindSalesPipeline, (*upstream.Client).UpdateSalesPipeline, renamed("stages", "stages_attributes"))
+}
+
+func (mutationResolver) CreateSalesPipelineStage(ctx context.Context, input map[string]any) (*model.CreateSalesPipelineStagePayload, error) {
+	return createBelow(ctx, input, loader.SalesPipelines, upstream.KindSalesPipeline, "salesPipelineId", loader.SalesPipelineStages, (*upstream.Client).CreateSalesPipelineStage, asNumber("closeProbability"))
+}
+
+func (mutationResolver) UpdateSalesPipelineStage(ctx context.Context, input map[string]any) (*model.UpdateSalesPipelineStagePayload, error) {
+	return update(ctx, input, loader.SalesPipelineStages, upstream.KindSalesPipelineStage, (*upstream.Client).UpdateSalesPipelineStage, asNumber("closeProbability"))
+}
+
+func (mutationResolver) DeleteSalesPipelineStage(ctx context.Context, input map[string]any) (*model.DeleteSalesPipelineStagePayload, error) {
+	return remove(ctx, input, loader.SalesPipelineStages, upstream.KindSalesPipelineStage, (*upstream.Client).DeleteSalesPipelineStage)
+}
+
+func (mutationResolver) CreateSalesOpportunity(ctx context.Context, input map[string]any) (*model.CreateSalesOpportunityPayload, error) {
+	return create(ctx, input, loader.SalesOpportunities, (*upstream.Client).CreateSalesOpportunity, completions(rawAttributes("assigneeId"), asNumber("value"), recordID("contactId", "primary_contact_id", loader.Contacts, upstream.KindContact), recordID("stageId", "pipelines_stage_id", loader.SalesPipelineStages, upstream.KindSalesPipelineStage)))
+}
+
+func (mutationResolver) UpdateSalesOpportunity(ctx context.Context, input map[string]any) (*model.UpdateSalesOpportunityPayload, error) {
+	return update(ctx, input, loader.SalesOpportunities, upstream.KindSalesOpportunity, (*upstream.Client).UpdateSalesOpportunity, completions(rawAttributes("assigneeId"), asNumber("value"), recordID("contactId", "primary_contact_id", loader.Contacts, upstream.KindContact), recordID("stageId", "pipelines_stage_id", loader.SalesPipelineStages, upstream.KindSalesPipelineStage)))
+}
+
+func (mutationResolver) DeleteSalesOpportunity(ctx context.Context, input map[string]any) (*model.DeleteSalesOpportunityPayload, error) {
+	return remove(ctx, input, loader.SalesOpportunities, upstream.KindSalesOpportunity, (*upstream.Client).DeleteSalesOpportunity)
+}
+
 func (mutationResolver) CreateSalesOpportunityNote(ctx context.Context, input map[string]any) (*model.CreateSalesOpportunityNotePayload, error) {
 	return createBelow(ctx, input, loader.SalesOpportunities, upstream.KindSalesOpportunity, "salesOpportunityId", loader.SalesOpportunityNotes, (*upstream.Client).CreateSalesOpportunityNote, rawAttributes("createdById"))
 }
@@ -258,8 +550,96 @@ func (mutationResolver) DeleteSalesOpportunityNote(ctx context.Context, input ma
 	return remove(ctx, input, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, (*upstream.Client).DeleteSalesOpportunityNote)
 }
 
+func (mutationResolver) CreateShippingProfile(ctx context.Context, input map[string]any) (*model.CreateShippingProfilePayload, error) {
+	return create(ctx, input, loader.ShippingProfiles, (*upstream.Client).CreateShippingProfile, rawAttributes("variantIds"))
+}
+
+func (mutationResolver) UpdateShippingProfile(ctx context.Context, input map[string]any) (*model.UpdateShippingProfilePayload, error) {
+	return update(ctx, input, loader.ShippingProfiles, upstream.KindShippingProfile, (*upstream.Client).UpdateShippingProfile, rawAttributes("variantIds"))
+}
+
+func (mutationResolver) DeleteShippingProfile(ctx context.Context, input map[string]any) (*model.DeleteShippingProfilePayload, error) {
+	return remove(ctx, input, loader.ShippingProfiles, upstream.KindShippingProfile, (*upstream.Client).DeleteShippingProfile)
+}
+
+func (mutationResolver) CreateShippingZone(ctx context.Context, input map[string]any) (*model.CreateShippingZonePayload, error) {
+	return createBelow(ctx, input, loader.ShippingLocationGroups, upstream.KindShippingLocationGroup, "shippingLocationGroupId", loader.ShippingZones, (*upstream.Client).CreateShippingZone, completions(rawAttributes("addressFilterId", "regionIds", "countryIds"), asText("address_filter_id")))
+}
+
+func (mutationResolver) UpdateShippingZone(ctx context.Context, input map[string]any) (*model.UpdateShippingZonePayload, error) {
+	return update(ctx, input, loader.ShippingZones, upstream.KindShippingZone, (*upstream.Client).UpdateShippingZone, completions(rawAttributes("addressFilterId", "regionIds", "countryIds"), asText("address_filter_id")))
+}
+
+func (mutationResolver) DeleteShippingZone(ctx context.Context, input map[string]any) (*model.DeleteShippingZonePayload, error) {
+	return remove(ctx, input, loader.ShippingZones, upstream.KindShippingZone, (*upstream.Client).DeleteShippingZone)
+}
+
+func (mutationResolver) CreateShippingRate(ctx context.Context, input map[string]any) (*model.CreateShippingRatePayload, error) {
+	return createBelow(ctx, input, loader.ShippingZones, upstream.KindShippingZone, "shippingZoneId", loader.ShippingRates, (*upstream.Client).CreateShippingRate, recordID("rateNameId", "rates_name_id", loader.ShippingRateNames, upstream.KindShippingRateName))
+}
+
+func (mutationResolver) UpdateShippingRate(ctx context.Context, input map[string]any) (*model.UpdateShippingRatePayload, error) {
+	return update(ctx, input, loader.ShippingRates, upstream.KindShippingRate, (*upstream.Client).UpdateShippingRate, recordID("rateNameId", "rates_name_id", loader.ShippingRateNames, upstream.KindShippingRateName))
+}
+
+func (mutationResolver) DeleteShippingRate(ctx context.Context, input map[string]any) (*model.DeleteShippingRatePayload, error) {
+	return remove(ctx, input, loader.ShippingRates, upstream.KindShippingRate, (*upstream.Client).DeleteShippingRate)
+}
+
+func (mutationResolver) CreateShippingRateName(ctx context.Context, input map[string]any) (*model.CreateShippingRateNamePayload, error) {
+	return create(ctx, input, loader.ShippingRateNames, (*upstream.Client).CreateShippingRateName, nil)
+}
+
+func (mutationResolver) UpdateShippingRateName(ctx context.Context, input map[string]any) (*model.UpdateShippingRateNamePayload, error) {
+	return update(ctx, input, loader.ShippingRateNames, upstream.KindShippingRateName, (*upstream.Client).UpdateShippingRateName, nil)
+}
+
+func (mutationResolver) DeleteShippingRateName(ctx context.Context, input map[string]any) (*model.DeleteShippingRateNamePayload, error) {
+	return remove(ctx, input, loader.ShippingRateNames, upstream.KindShippingRateName, (*upstream.Client).DeleteShippingRateName)
+}
+
+func (mutationResolver) CreateShippingPackage(ctx context.Context, input map[string]any) (*model.CreateShippingPackagePayload, error) {
+	return create(ctx, input, loader.ShippingPackages, (*upstream.Client).CreateShippingPackage, completions(asNumber("height"), asNumber("width"), asNumber("length"), asNumber("weight")))
+}
+
+func (mutationResolver) UpdateShippingPackage(ctx context.Context, input map[string]any) (*model.UpdateShippingPackagePayload, error) {
+	return update(ctx, input, loader.ShippingPackages, upstream.KindShippingPackage, (*upstream.Client).UpdateShippingPackage, completions(asNumber("height"), asNumber("width"), asNumber("length"), asNumber("weight")))
+}
+
+func (mutationResolver) DeleteShippingPackage(ctx context.Context, input map[string]any) (*model.DeleteShippingPackagePayload, error) {
+	return remove(ctx, input, loader.ShippingPackages, upstream.KindShippingPackage, (*upstream.Client).DeleteShippingPackage)
+}
+
+func (mutationResolver) CreateStore(ctx context.Context, input map[string]any) (*model.CreateStorePayload, error) {
+	return create(ctx, input, loader.Stores, (*upstream.Client).CreateStore, completions(recordID("socialImageId", "social_image_id", loader.Images, upstream.KindImage), asText("social_image_id")))
+}
+
+func (mutationResolver) UpdateStore(ctx context.Context, input map[string]any) (*model.UpdateStorePayload, error) {
+	return update(ctx, input, loader.Stores, upstream.KindStore, (*upstream.Client).UpdateStore, completions(recordID("socialImageId", "social_image_id", loader.Images, upstream.KindImage), asText("social_image_id")))
+}
+
+func (mutationResolver) DeleteStore(ctx context.Context, input map[string]any) (*model.DeleteStorePayload, error) {
+	return remove(ctx, input, loader.Stores, upstream.KindStore, (*upstream.Client).DeleteStore)
+}
+
 func (mutationResolver) UpdateTeam(ctx context.Context, input map[string]any) (*model.UpdateTeamPayload, error) {
 	return updateOnAccounts(ctx, input, loader.Teams, upstream.KindTeam, (*upstream.Client).UpdateTeam)
+}
+
+func (mutationResolver) UpdateTheme(ctx context.Context, input map[string]any) (*model.UpdateThemePayload, error) {
+	return update(ctx, input, loader.Themes, upstream.KindTheme, (*upstream.Client).UpdateTheme, recordID("currentStyleId", "current_style_id", loader.Styles, upstream.KindStyle))
+}
+
+func (mutationResolver) CreateWebhookEndpoint(ctx context.Context, input map[string]any) (*model.CreateWebhookEndpointPayload, error) {
+	return create(ctx, input, loader.WebhookEndpoints, (*upstream.Client).CreateWebhookEndpoint, completions(recordIDs("pageIds", "page_ids", loader.Pages, upstream.KindPage), recordIDs("funnelIds", "funnel_ids", loader.Funnels, upstream.KindFunnel)))
+}
+
+func (mutationResolver) UpdateWebhookEndpoint(ctx context.Context, input map[string]any) (*model.UpdateWebhookEndpointPayload, error) {
+	return update(ctx, input, loader.WebhookEndpoints, upstream.KindWebhookEndpoint, (*upstream.Client).UpdateWebhookEndpoint, completions(recordIDs("pageIds", "page_ids", loader.Pages, upstream.KindPage), recordIDs("funnelIds", "funnel_ids", loader.Funnels, upstream.KindFunnel)))
+}
+
+func (mutationResolver) DeleteWebhookEndpoint(ctx context.Context, input map[string]any) (*model.DeleteWebhookEndpointPayload, error) {
+	return remove(ctx, input, loader.WebhookEndpoints, upstream.KindWebhookEndpoint, (*upstream.Client).DeleteWebhookEndpoint)
 }
 
 func (mutationResolver) UpdateWorkspace(ctx context.Context, input map[string]any) (*model.UpdateWorkspacePayload, error) {
@@ -357,6 +737,14 @@ func (courseResolver) Enrollments(ctx context.Context, obj *upstream.Course, fil
 	return connect(ctx, loader.CourseEnrollmentList, obj.Ref(), q, first, after, last, before)
 }
 
+func (courseResolver) LessonCompletions(ctx context.Context, obj *upstream.Course, filter *model.CourseLessonCompletionFilter, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.CourseLessonCompletion], error) {
+	q, err := courseLessonCompletionQuery(ctx, obj.WorkspaceID(), filter, sort)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, loader.CourseLessonCompletionList, obj.Ref(), q, first, after, last, before)
+}
+
 // CourseSection implements [exec.ResolverRoot].
 func (*Resolver) CourseSection() exec.CourseSectionResolver { return courseSectionResolver{} }
 
@@ -404,6 +792,133 @@ func (courseEnrollmentResolver) Workspace(ctx context.Context, objs []*upstream.
 	return workspacesOf(ctx, objs, func(o *upstream.CourseEnrollment) string { return o.WorkspaceID() })
 }
 
+// CourseLessonCompletion implements [exec.ResolverRoot].
+func (*Resolver) CourseLessonCompletion() exec.CourseLessonCompletionResolver {
+	return courseLessonCompletionResolver{}
+}
+
+type courseLessonCompletionResolver struct{}
+
+func (courseLessonCompletionResolver) Enrollment(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.CourseEnrollment, error) {
+	return related(ctx, objs, loader.CourseEnrollments.From(ctx), (*upstream.CourseLessonCompletion).EnrollmentRef, courseEnrollmentRefFields, upstream.NewRecord[upstream.CourseEnrollment])
+}
+
+func (courseLessonCompletionResolver) Lesson(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.CourseLesson, error) {
+	return related(ctx, objs, loader.CourseLessons.From(ctx), (*upstream.CourseLessonCompletion).LessonRef, courseLessonRefFields, upstream.NewRecord[upstream.CourseLesson])
+}
+
+func (courseLessonCompletionResolver) Workspace(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.CourseLessonCompletion) string { return o.WorkspaceID() })
+}
+
+// Form implements [exec.ResolverRoot].
+func (*Resolver) Form() exec.FormResolver { return formResolver{} }
+
+type formResolver struct{}
+
+func (formResolver) Workspace(ctx context.Context, objs []*upstream.Form) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Form) string { return o.WorkspaceID() })
+}
+
+func (formResolver) FieldSets(ctx context.Context, obj *upstream.Form, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormFieldSet], error) {
+	return connect(ctx, loader.FormFieldSetList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+func (formResolver) Submissions(ctx context.Context, obj *upstream.Form, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormsSubmission], error) {
+	return connect(ctx, loader.FormsSubmissionList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// FormFieldSet implements [exec.ResolverRoot].
+func (*Resolver) FormFieldSet() exec.FormFieldSetResolver { return formFieldSetResolver{} }
+
+type formFieldSetResolver struct{}
+
+func (formFieldSetResolver) Form(ctx context.Context, objs []*upstream.FormFieldSet) ([]*upstream.Form, error) {
+	return related(ctx, objs, loader.Forms.From(ctx), (*upstream.FormFieldSet).FormRef, formRefFields, upstream.NewRecord[upstream.Form])
+}
+
+func (formFieldSetResolver) Workspace(ctx context.Context, objs []*upstream.FormFieldSet) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FormFieldSet) string { return o.WorkspaceID() })
+}
+
+func (formFieldSetResolver) Fields(ctx context.Context, obj *upstream.FormFieldSet, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormField], error) {
+	return connect(ctx, loader.FormFieldList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// FormField implements [exec.ResolverRoot].
+func (*Resolver) FormField() exec.FormFieldResolver { return formFieldResolver{} }
+
+type formFieldResolver struct{}
+
+func (formFieldResolver) FieldSet(ctx context.Context, objs []*upstream.FormField) ([]*upstream.FormFieldSet, error) {
+	return related(ctx, objs, loader.FormFieldSets.From(ctx), (*upstream.FormField).FieldSetRef, formFieldSetRefFields, upstream.NewRecord[upstream.FormFieldSet])
+}
+
+func (formFieldResolver) Workspace(ctx context.Context, objs []*upstream.FormField) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FormField) string { return o.WorkspaceID() })
+}
+
+func (formFieldResolver) Options(ctx context.Context, obj *upstream.FormField, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormFieldOption], error) {
+	return connect(ctx, loader.FormFieldOptionList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// FormFieldOption implements [exec.ResolverRoot].
+func (*Resolver) FormFieldOption() exec.FormFieldOptionResolver { return formFieldOptionResolver{} }
+
+type formFieldOptionResolver struct{}
+
+func (formFieldOptionResolver) Field(ctx context.Context, objs []*upstream.FormFieldOption) ([]*upstream.FormField, error) {
+	return related(ctx, objs, loader.FormFields.From(ctx), (*upstream.FormFieldOption).FieldRef, formFieldRefFields, upstream.NewRecord[upstream.FormField])
+}
+
+func (formFieldOptionResolver) Workspace(ctx context.Context, objs []*upstream.FormFieldOption) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FormFieldOption) string { return o.WorkspaceID() })
+}
+
+// FormsSubmission implements [exec.ResolverRoot].
+func (*Resolver) FormsSubmission() exec.FormsSubmissionResolver { return formsSubmissionResolver{} }
+
+type formsSubmissionResolver struct{}
+
+func (formsSubmissionResolver) Form(ctx context.Context, objs []*upstream.FormsSubmission) ([]*upstream.Form, error) {
+	return related(ctx, objs, loader.Forms.From(ctx), (*upstream.FormsSubmission).FormRef, formRefFields, upstream.NewRecord[upstream.Form])
+}
+
+func (formsSubmissionResolver) Contact(ctx context.Context, objs []*upstream.FormsSubmission) ([]*upstream.Contact, error) {
+	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.FormsSubmission).ContactRef, contactRefFields, upstream.NewRecord[upstream.Contact])
+}
+
+func (formsSubmissionResolver) Workspace(ctx context.Context, objs []*upstream.FormsSubmission) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FormsSubmission) string { return o.WorkspaceID() })
+}
+
+func (formsSubmissionResolver) Answers(ctx context.Context, obj *upstream.FormsSubmission, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.FormsSubmissionAnswer], error) {
+	return connect(ctx, loader.FormsSubmissionAnswerList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// FormsSubmissionAnswer implements [exec.ResolverRoot].
+func (*Resolver) FormsSubmissionAnswer() exec.FormsSubmissionAnswerResolver {
+	return formsSubmissionAnswerResolver{}
+}
+
+type formsSubmissionAnswerResolver struct{}
+
+func (formsSubmissionAnswerResolver) Submission(ctx context.Context, objs []*upstream.FormsSubmissionAnswer) ([]*upstream.FormsSubmission, error) {
+	return related(ctx, objs, loader.FormsSubmissions.From(ctx), (*upstream.FormsSubmissionAnswer).SubmissionRef, formsSubmissionRefFields, upstream.NewRecord[upstream.FormsSubmission])
+}
+
+func (formsSubmissionAnswerResolver) Field(ctx context.Context, objs []*upstream.FormsSubmissionAnswer) ([]*upstream.FormField, error) {
+	return related(ctx, objs, loader.FormFields.From(ctx), (*upstream.FormsSubmissionAnswer).FieldRef, formFieldRefFields, upstream.NewRecord[upstream.FormField])
+}
+
+func (formsSubmissionAnswerResolver) Option(ctx context.Context, objs []*upstream.FormsSubmissionAnswer) ([]*upstream.FormFieldOption, error) {
+	return related(ctx, objs, loader.FormFieldOptions.From(ctx), (*upstream.FormsSubmissionAnswer).OptionRef, formFieldOptionRefFields, upstream.NewRecord[upstream.FormFieldOption])
+}
+
+func (formsSubmissionAnswerResolver) Workspace(ctx context.Context, objs []*upstream.FormsSubmissionAnswer) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.FormsSubmissionAnswer) string { return o.WorkspaceID() })
+}
+
 // FormSubmission implements [exec.ResolverRoot].
 func (*Resolver) FormSubmission() exec.FormSubmissionResolver { return formSubmissionResolver{} }
 
@@ -436,6 +951,32 @@ func (pageResolver) Funnel(ctx context.Context, objs []*upstream.WebPage) ([]*up
 
 func (pageResolver) Workspace(ctx context.Context, objs []*upstream.WebPage) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.WebPage) string { return o.WorkspaceID() })
+}
+
+// Fulfillment implements [exec.ResolverRoot].
+func (*Resolver) Fulfillment() exec.FulfillmentResolver { return fulfillmentResolver{} }
+
+type fulfillmentResolver struct{}
+
+func (fulfillmentResolver) Contact(ctx context.Context, objs []*upstream.Fulfillment) ([]*upstream.Contact, error) {
+	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.Fulfillment).ContactRef, contactRefFields, upstream.NewRecord[upstream.Contact])
+}
+
+func (fulfillmentResolver) Location(ctx context.Context, objs []*upstream.Fulfillment) ([]*upstream.FulfillmentLocation, error) {
+	return related(ctx, objs, loader.FulfillmentLocations.From(ctx), (*upstream.Fulfillment).LocationRef, fulfillmentLocationRefFields, upstream.NewRecord[upstream.FulfillmentLocation])
+}
+
+func (fulfillmentResolver) Workspace(ctx context.Context, objs []*upstream.Fulfillment) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Fulfillment) string { return o.WorkspaceID() })
+}
+
+// IncludedLineItem implements [exec.ResolverRoot].
+func (*Resolver) IncludedLineItem() exec.IncludedLineItemResolver { return includedLineItemResolver{} }
+
+type includedLineItemResolver struct{}
+
+func (includedLineItemResolver) Fulfillment(ctx context.Context, objs []*upstream.IncludedLineItem) ([]*upstream.Fulfillment, error) {
+	return related(ctx, objs, loader.Fulfillments.From(ctx), (*upstream.IncludedLineItem).FulfillmentRef, fulfillmentRefFields, upstream.NewRecord[upstream.Fulfillment])
 }
 
 // FulfillmentLocation implements [exec.ResolverRoot].
@@ -551,6 +1092,21 @@ func (orderInvoiceResolver) Contact(ctx context.Context, objs []*upstream.OrderI
 
 func (orderInvoiceResolver) Workspace(ctx context.Context, objs []*upstream.OrderInvoice) ([]*upstream.Workspace, error) {
 	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoice) string { return o.WorkspaceID() })
+}
+
+// OrderInvoiceRestock implements [exec.ResolverRoot].
+func (*Resolver) OrderInvoiceRestock() exec.OrderInvoiceRestockResolver {
+	return orderInvoiceRestockResolver{}
+}
+
+type orderInvoiceRestockResolver struct{}
+
+func (orderInvoiceRestockResolver) Contact(ctx context.Context, objs []*upstream.OrderInvoiceRestock) ([]*upstream.Contact, error) {
+	return related(ctx, objs, loader.Contacts.From(ctx), (*upstream.OrderInvoiceRestock).ContactRef, contactRefFields, upstream.NewRecord[upstream.Contact])
+}
+
+func (orderInvoiceRestockResolver) Workspace(ctx context.Context, objs []*upstream.OrderInvoiceRestock) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.OrderInvoiceRestock) string { return o.WorkspaceID() })
 }
 
 // OrderTag implements [exec.ResolverRoot].
@@ -799,6 +1355,109 @@ func (salesOpportunityNoteResolver) Workspace(ctx context.Context, objs []*upstr
 	return workspacesOf(ctx, objs, func(o *upstream.SalesOpportunityNote) string { return o.WorkspaceID() })
 }
 
+// ShippingProfile implements [exec.ResolverRoot].
+func (*Resolver) ShippingProfile() exec.ShippingProfileResolver { return shippingProfileResolver{} }
+
+type shippingProfileResolver struct{}
+
+func (shippingProfileResolver) Workspace(ctx context.Context, objs []*upstream.ShippingProfile) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingProfile) string { return o.WorkspaceID() })
+}
+
+func (shippingProfileResolver) LocationGroups(ctx context.Context, obj *upstream.ShippingProfile, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingLocationGroup], error) {
+	return connect(ctx, loader.ShippingLocationGroupList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// ShippingLocationGroup implements [exec.ResolverRoot].
+func (*Resolver) ShippingLocationGroup() exec.ShippingLocationGroupResolver {
+	return shippingLocationGroupResolver{}
+}
+
+type shippingLocationGroupResolver struct{}
+
+func (shippingLocationGroupResolver) Profile(ctx context.Context, objs []*upstream.ShippingLocationGroup) ([]*upstream.ShippingProfile, error) {
+	return related(ctx, objs, loader.ShippingProfiles.From(ctx), (*upstream.ShippingLocationGroup).ProfileRef, shippingProfileRefFields, upstream.NewRecord[upstream.ShippingProfile])
+}
+
+func (shippingLocationGroupResolver) Locations(ctx context.Context, objs []*upstream.ShippingLocationGroup) ([][]*upstream.FulfillmentLocation, error) {
+	return listsOf(ctx, objs, loader.FulfillmentLocations, func(o *upstream.ShippingLocationGroup) []upstream.Ref {
+		return refs(upstream.KindFulfillmentLocation, o.WorkspaceID(), o.FulfillmentsLocationIDs())
+	})
+}
+
+func (shippingLocationGroupResolver) Workspace(ctx context.Context, objs []*upstream.ShippingLocationGroup) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingLocationGroup) string { return o.WorkspaceID() })
+}
+
+func (shippingLocationGroupResolver) Zones(ctx context.Context, obj *upstream.ShippingLocationGroup, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingZone], error) {
+	return connect(ctx, loader.ShippingZoneList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// ShippingZone implements [exec.ResolverRoot].
+func (*Resolver) ShippingZone() exec.ShippingZoneResolver { return shippingZoneResolver{} }
+
+type shippingZoneResolver struct{}
+
+func (shippingZoneResolver) LocationGroup(ctx context.Context, objs []*upstream.ShippingZone) ([]*upstream.ShippingLocationGroup, error) {
+	return related(ctx, objs, loader.ShippingLocationGroups.From(ctx), (*upstream.ShippingZone).LocationGroupRef, shippingLocationGroupRefFields, upstream.NewRecord[upstream.ShippingLocationGroup])
+}
+
+func (shippingZoneResolver) Workspace(ctx context.Context, objs []*upstream.ShippingZone) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingZone) string { return o.WorkspaceID() })
+}
+
+func (shippingZoneResolver) Rates(ctx context.Context, obj *upstream.ShippingZone, sort *model.Sort, first *int, after *string, last *int, before *string) (*model.Connection[upstream.ShippingRate], error) {
+	return connect(ctx, loader.ShippingRateList, obj.Ref(), sorted(ctx, obj.WorkspaceID(), sort).query, first, after, last, before)
+}
+
+// ShippingRate implements [exec.ResolverRoot].
+func (*Resolver) ShippingRate() exec.ShippingRateResolver { return shippingRateResolver{} }
+
+type shippingRateResolver struct{}
+
+func (shippingRateResolver) Zone(ctx context.Context, objs []*upstream.ShippingRate) ([]*upstream.ShippingZone, error) {
+	return related(ctx, objs, loader.ShippingZones.From(ctx), (*upstream.ShippingRate).ZoneRef, shippingZoneRefFields, upstream.NewRecord[upstream.ShippingZone])
+}
+
+func (shippingRateResolver) RateName(ctx context.Context, objs []*upstream.ShippingRate) ([]*upstream.ShippingRateName, error) {
+	return related(ctx, objs, loader.ShippingRateNames.From(ctx), (*upstream.ShippingRate).RateNameRef, shippingRateNameRefFields, upstream.NewRecord[upstream.ShippingRateName])
+}
+
+func (shippingRateResolver) Workspace(ctx context.Context, objs []*upstream.ShippingRate) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingRate) string { return o.WorkspaceID() })
+}
+
+// ShippingRateName implements [exec.ResolverRoot].
+func (*Resolver) ShippingRateName() exec.ShippingRateNameResolver { return shippingRateNameResolver{} }
+
+type shippingRateNameResolver struct{}
+
+func (shippingRateNameResolver) Workspace(ctx context.Context, objs []*upstream.ShippingRateName) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingRateName) string { return o.WorkspaceID() })
+}
+
+// ShippingPackage implements [exec.ResolverRoot].
+func (*Resolver) ShippingPackage() exec.ShippingPackageResolver { return shippingPackageResolver{} }
+
+type shippingPackageResolver struct{}
+
+func (shippingPackageResolver) Workspace(ctx context.Context, objs []*upstream.ShippingPackage) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.ShippingPackage) string { return o.WorkspaceID() })
+}
+
+// Store implements [exec.ResolverRoot].
+func (*Resolver) Store() exec.StoreResolver { return storeResolver{} }
+
+type storeResolver struct{}
+
+func (storeResolver) SocialImage(ctx context.Context, objs []*upstream.Store) ([]*upstream.Image, error) {
+	return related(ctx, objs, loader.Images.From(ctx), (*upstream.Store).SocialImageRef, imageRefFields, upstream.NewRecord[upstream.Image])
+}
+
+func (storeResolver) Workspace(ctx context.Context, objs []*upstream.Store) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Store) string { return o.WorkspaceID() })
+}
+
 // Membership implements [exec.ResolverRoot].
 func (*Resolver) Membership() exec.MembershipResolver { return membershipResolver{} }
 
@@ -817,6 +1476,62 @@ type billingSubscriptionResolver struct{}
 
 func (billingSubscriptionResolver) Team(ctx context.Context, objs []*upstream.BillingSubscription) ([]*upstream.Team, error) {
 	return teamsOf(ctx, objs, func(o *upstream.BillingSubscription) string { return o.TeamID() })
+}
+
+// Theme implements [exec.ResolverRoot].
+func (*Resolver) Theme() exec.ThemeResolver { return themeResolver{} }
+
+type themeResolver struct{}
+
+func (themeResolver) CurrentStyle(ctx context.Context, objs []*upstream.Theme) ([]*upstream.Style, error) {
+	return related(ctx, objs, loader.Styles.From(ctx), (*upstream.Theme).CurrentStyleRef, styleRefFields, upstream.NewRecord[upstream.Style])
+}
+
+func (themeResolver) Workspace(ctx context.Context, objs []*upstream.Theme) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Theme) string { return o.WorkspaceID() })
+}
+
+// Style implements [exec.ResolverRoot].
+func (*Resolver) Style() exec.StyleResolver { return styleResolver{} }
+
+type styleResolver struct{}
+
+func (styleResolver) Theme(ctx context.Context, objs []*upstream.Style) ([]*upstream.Theme, error) {
+	return related(ctx, objs, loader.Themes.From(ctx), (*upstream.Style).ThemeRef, themeRefFields, upstream.NewRecord[upstream.Theme])
+}
+
+func (styleResolver) Workspace(ctx context.Context, objs []*upstream.Style) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.Style) string { return o.WorkspaceID() })
+}
+
+// WebhookEndpoint implements [exec.ResolverRoot].
+func (*Resolver) WebhookEndpoint() exec.WebhookEndpointResolver { return webhookEndpointResolver{} }
+
+type webhookEndpointResolver struct{}
+
+func (webhookEndpointResolver) Pages(ctx context.Context, objs []*upstream.WebhookEndpoint) ([][]*upstream.WebPage, error) {
+	return listsOf(ctx, objs, loader.Pages, func(o *upstream.WebhookEndpoint) []upstream.Ref {
+		return refs(upstream.KindPage, o.WorkspaceID(), o.PageIDs())
+	})
+}
+
+func (webhookEndpointResolver) Funnels(ctx context.Context, objs []*upstream.WebhookEndpoint) ([][]*upstream.Funnel, error) {
+	return listsOf(ctx, objs, loader.Funnels, func(o *upstream.WebhookEndpoint) []upstream.Ref {
+		return refs(upstream.KindFunnel, o.WorkspaceID(), o.FunnelIDs())
+	})
+}
+
+func (webhookEndpointResolver) Workspace(ctx context.Context, objs []*upstream.WebhookEndpoint) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.WebhookEndpoint) string { return o.WorkspaceID() })
+}
+
+// WebhookEvent implements [exec.ResolverRoot].
+func (*Resolver) WebhookEvent() exec.WebhookEventResolver { return webhookEventResolver{} }
+
+type webhookEventResolver struct{}
+
+func (webhookEventResolver) Workspace(ctx context.Context, objs []*upstream.WebhookEvent) ([]*upstream.Workspace, error) {
+	return workspacesOf(ctx, objs, func(o *upstream.WebhookEvent) string { return o.WorkspaceID() })
 }
 
 // Team implements [exec.ResolverRoot].

@@ -67,7 +67,7 @@ func TestExplainListsEveryCall(t *testing.T) {
 				path, _, _ = strings.Cut(path, "?")
 				segments := strings.Split(path, "/")
 				for i, segment := range segments {
-					if idInPath.MatchString(segment) && !slices.Contains([]string{"orders", "stages", "prices", "images"}, segment) {
+					if idInPath.MatchString(segment) && !slices.Contains(pathWords, segment) {
 						segments[i] = "{id}"
 					}
 				}
@@ -225,3 +225,12 @@ func TestExplainChainIgnoresCacheAndCoalescing(t *testing.T) {
 		t.Errorf("the chain has length %d with %d calls from the network, want 3 with none", what.Chain, what.Network)
 	}
 }
+
+// pathWords are the segments of paths that look like public ids.
+var pathWords = func() []string {
+	var all []string
+	for _, r := range demo.Resources {
+		all = append(append(all, strings.Split(r.Path, "/")...), strings.Split(r.List, "/")...)
+	}
+	return all
+}()

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/funnelgraph/funnelgraph/upstream"
+	"github.com/funnelgraph/funnelgraph/upstream/demo"
 )
 
 // leaky is an API without any isolation between workspaces. It answers for every record that a
@@ -107,8 +108,8 @@ func mark(kind string, id int) string {
 	return fmt.Sprintf("mark-W%d.%s", workspaceOf(id), kind)
 }
 
-// row returns a record. The relations of a record with an even id, except for its parent, point
-// into another workspace. A record directly below a workspace does not name it if its own id ends
+// row returns a record. The relations of a record with an even id, except for its parent and
+// owner, point into another workspace. A record directly below a workspace does not name it if its own id ends
 // with 3.
 func (l leaky) row(kind string, id int) map[string]any {
 	text := mark(kind, id)
@@ -188,9 +189,38 @@ func (l leaky) row(kind string, id int) map[string]any {
 	maps.Copy(all, more)
 	if x, ok := derived[kind]; ok {
 		fillMarks(all, x.Fields, text)
+		for _, f := range x.Fields {
+			if letter := letterOf(f.To); letter != "" && all[f.Key] == nil {
+				if all[f.Key] = firstOf(letter, workspaceOf(id)); id%2 == 0 && f.Name != x.Owner {
+					all[f.Key] = sibling(firstOf(letter, workspaceOf(id)))
+				}
+			}
+		}
 		all[x.ParentKey] = id / 10
 	}
 	return all
+}
+
+// letterOf returns the letter of a type, "" if there is none.
+func letterOf(typeName string) string {
+	i := slices.IndexFunc(demo.Resources, func(r demo.Resource) bool { return r.Type == typeName })
+	if i < 0 {
+		return ""
+	}
+	for letter, r := range resources {
+		if string(r.kind) == demo.Resources[i].Kind {
+			return letter
+		}
+	}
+	return ""
+}
+
+// firstOf returns the first id of a kind in a workspace.
+func firstOf(kind string, workspace int) int {
+	if kind == "W" {
+		return workspace
+	}
+	return firstOf(resources[kind].above, workspace)*10 + int(resources[kind].last[0]-'0')
 }
 
 // list returns the kind and the rows of a list. The rows of the sibling workspace are mixed in.

@@ -253,6 +253,19 @@ func listIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, q Query,
 	})
 }
 
+// setAbove returns a function that sets the id of the record above the rows of a page, unless it is
+// a public id.
+func setAbove[T any, P keyed[T]](key, id string) func(*Page[T], error) (*Page[T], error) {
+	return func(page *Page[T], err error) (*Page[T], error) {
+		if err == nil && IsRawID(id) {
+			for _, record := range page.Rows {
+				P(record).row().set(key, id)
+			}
+		}
+		return page, err
+	}
+}
+
 // ended returns the error of a call whose caller's context has ended.
 func ended(caller context.Context) error {
 	if errors.Is(caller.Err(), context.Canceled) {

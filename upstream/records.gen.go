@@ -7,13 +7,27 @@ import (
 	"time"
 )
 
+var fulfillmentStatusWords = []string{"fulfilled", "cancelled", "restocked"}
+
 var orderInvoiceTypeWords = []string{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 var orderInvoiceLineItemFulfillmentStatusWords = []string{"unfulfilled", "partially_fulfilled", "complete", "ignored"}
 
+var orderInvoiceRestockStatusWords = []string{"cancelled", "restocked"}
+
 var productPricePaymentTypeWords = []string{"one_time", "subscription", "payment_plan"}
 
 var productCollectionSortMethodWords = []string{"manually", "name_asc", "name_desc", "price_desc", "price_asc", "added_at_desc", "added_at_asc", "created_at_desc", "created_at_asc"}
+
+var shippingPackageTypeWords = []string{"box", "envelope", "soft_package"}
+
+var shippingDistanceUnitWords = []string{"in", "cm", "ft", "m", "mm"}
+
+var shippingWeightUnitWords = []string{"lb", "kg", "g", "oz"}
+
+var shippingCarrierWords = []string{"fedex", "ups", "usps"}
+
+var storeStatusWords = []string{"draft", "published"}
 
 var types = []*RowType{
 	&addressType,
@@ -28,7 +42,16 @@ var types = []*RowType{
 	&courseSectionType,
 	&courseLessonType,
 	&courseEnrollmentType,
+	&courseLessonCompletionType,
+	&formType,
+	&formFieldSetType,
+	&formFieldType,
+	&formFieldOptionType,
+	&formsSubmissionType,
+	&formsSubmissionAnswerType,
 	&formSubmissionType,
+	&fulfillmentType,
+	&includedLineItemType,
 	&fulfillmentLocationType,
 	&locationAddressType,
 	&funnelType,
@@ -44,6 +67,7 @@ var types = []*RowType{
 	&orderInvoiceType,
 	&orderInvoiceLineItemType,
 	&orderInvoiceVariantType,
+	&orderInvoiceRestockType,
 	&orderTagType,
 	&appliedOrderTagType,
 	&orderTransactionType,
@@ -59,11 +83,22 @@ var types = []*RowType{
 	&salesPipelineStageType,
 	&salesOpportunityType,
 	&salesOpportunityNoteType,
+	&shippingProfileType,
+	&shippingLocationGroupType,
+	&shippingZoneType,
+	&shippingRateType,
+	&shippingRateNameType,
+	&shippingPackageType,
+	&storeType,
 	&teamType,
 	&membershipType,
 	&billingSubscriptionType,
 	&includedPriceType,
+	&themeType,
+	&styleType,
 	&userType,
+	&webhookEndpointType,
+	&webhookEventType,
 	&workspaceType,
 }
 
@@ -452,6 +487,179 @@ var courseEnrollmentType = RowType{name: "CourseEnrollment", kind: "course_enrol
 	{name: "course_id"},
 }}
 
+// CourseLessonCompletion is a row of the graph's type CourseLessonCompletion. A lesson that a learner has completed.
+type CourseLessonCompletion struct{ Row }
+
+func (*CourseLessonCompletion) describe() *RowType { return &courseLessonCompletionType }
+
+func (r *CourseLessonCompletion) CompletedAt() *time.Time { return r.time("completed_at") }
+func (r *CourseLessonCompletion) EnrollmentID() string    { return r.related("enrollment_id", "") }
+func (r *CourseLessonCompletion) EnrollmentRef() Ref {
+	return Ref{Kind: KindCourseEnrollment, Parent: r.parent, ID: r.EnrollmentID()}
+}
+func (r *CourseLessonCompletion) LessonID() string { return r.related("lesson_id", "") }
+func (r *CourseLessonCompletion) LessonRef() Ref {
+	return Ref{Kind: KindCourseLesson, Parent: r.parent, ID: r.LessonID()}
+}
+func (r *CourseLessonCompletion) WorkspaceID() string { return r.parent }
+
+var courseLessonCompletionType = RowType{name: "CourseLessonCompletion", kind: "course_lesson_completion", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "completed_at", shape: asTime, field: "completedAt"},
+	{name: "enrollment_id"},
+	{name: "lesson_id"},
+}}
+
+// Form is a row of the graph's type Form. A form of a workspace. For the forms that visitors submit on pages, see `FormSubmission`.
+type Form struct{ Row }
+
+func (*Form) describe() *RowType { return &formType }
+
+func (r *Form) Name() string        { return r.text("name") }
+func (r *Form) WorkspaceID() string { return r.parent }
+
+var formType = RowType{name: "Form", kind: "form", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+}}
+
+// FormFieldSet is a row of the graph's type FormFieldSet. A group of fields of a form.
+type FormFieldSet struct{ Row }
+
+func (*FormFieldSet) describe() *RowType { return &formFieldSetType }
+
+func (r *FormFieldSet) Title() string       { return r.text("title") }
+func (r *FormFieldSet) FormID() string      { return r.related("form_id", "") }
+func (r *FormFieldSet) FormRef() Ref        { return Ref{Kind: KindForm, Parent: r.parent, ID: r.FormID()} }
+func (r *FormFieldSet) WorkspaceID() string { return r.parent }
+
+var formFieldSetType = RowType{name: "FormFieldSet", kind: "form_field_set", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "title", field: "title", required: true},
+	{name: "form_id"},
+}}
+
+// FormField is a row of the graph's type FormField. A field of a form.
+type FormField struct{ Row }
+
+func (*FormField) describe() *RowType { return &formFieldType }
+
+func (r *FormField) Label() string        { return r.text("label") }
+func (r *FormField) Code() string         { return r.text("key") }
+func (r *FormField) FieldType() *string   { return r.textOrNil("field_type") }
+func (r *FormField) AllowMultiple() *bool { return r.boolean("allow_multiple") }
+func (r *FormField) Hidden() *bool        { return r.boolean("hidden") }
+func (r *FormField) FieldSetID() string   { return r.related("field_set_id", "") }
+func (r *FormField) FieldSetRef() Ref {
+	return Ref{Kind: KindFormFieldSet, Parent: r.parent, ID: r.FieldSetID()}
+}
+func (r *FormField) WorkspaceID() string { return r.parent }
+
+var formFieldType = RowType{name: "FormField", kind: "form_field", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "label", field: "label", required: true},
+	{name: "key", field: "key", required: true},
+	{name: "field_type", field: "fieldType"},
+	{name: "allow_multiple", shape: asBoolean, field: "allowMultiple"},
+	{name: "hidden", shape: asBoolean, field: "hidden"},
+	{name: "field_set_id"},
+}}
+
+// FormFieldOption is a row of the graph's type FormFieldOption. An option of a form field.
+type FormFieldOption struct{ Row }
+
+func (*FormFieldOption) describe() *RowType { return &formFieldOptionType }
+
+func (r *FormFieldOption) Label() string   { return r.text("label") }
+func (r *FormFieldOption) FieldID() string { return r.related("field_id", "") }
+func (r *FormFieldOption) FieldRef() Ref {
+	return Ref{Kind: KindFormField, Parent: r.parent, ID: r.FieldID()}
+}
+func (r *FormFieldOption) WorkspaceID() string { return r.parent }
+
+var formFieldOptionType = RowType{name: "FormFieldOption", kind: "form_field_option", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "label", field: "label", required: true},
+	{name: "field_id"},
+}}
+
+// FormsSubmission is a row of the graph's type FormsSubmission. A submission of a `Form`, ClickFunnels' `Forms::Submission`. It is not a `FormSubmission`, which is the log of forms on pages.
+type FormsSubmission struct{ Row }
+
+func (*FormsSubmission) describe() *RowType { return &formsSubmissionType }
+
+func (r *FormsSubmission) FormID() string    { return r.related("form_id", "") }
+func (r *FormsSubmission) FormRef() Ref      { return Ref{Kind: KindForm, Parent: r.parent, ID: r.FormID()} }
+func (r *FormsSubmission) ContactID() string { return r.related("contact_id", "") }
+func (r *FormsSubmission) ContactRef() Ref {
+	return Ref{Kind: KindContact, Parent: r.parent, ID: r.ContactID()}
+}
+func (r *FormsSubmission) WorkspaceID() string { return r.parent }
+
+var formsSubmissionType = RowType{name: "FormsSubmission", kind: "forms_submission", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "form_id"},
+	{name: "contact_id"},
+}}
+
+// FormsSubmissionAnswer is a row of the graph's type FormsSubmissionAnswer. An answer in a submission of a `Form`.
+type FormsSubmissionAnswer struct{ Row }
+
+func (*FormsSubmissionAnswer) describe() *RowType { return &formsSubmissionAnswerType }
+
+func (r *FormsSubmissionAnswer) Entry() *string       { return r.textOrNil("entry") }
+func (r *FormsSubmissionAnswer) SubmissionID() string { return r.related("submission_id", "") }
+func (r *FormsSubmissionAnswer) SubmissionRef() Ref {
+	return Ref{Kind: KindFormsSubmission, Parent: r.parent, ID: r.SubmissionID()}
+}
+func (r *FormsSubmissionAnswer) FieldID() string { return r.related("field_id", "") }
+func (r *FormsSubmissionAnswer) FieldRef() Ref {
+	return Ref{Kind: KindFormField, Parent: r.parent, ID: r.FieldID()}
+}
+func (r *FormsSubmissionAnswer) FieldsOptionID() string { return r.related("fields_option_id", "") }
+func (r *FormsSubmissionAnswer) OptionRef() Ref {
+	return Ref{Kind: KindFormFieldOption, Parent: r.parent, ID: r.FieldsOptionID()}
+}
+func (r *FormsSubmissionAnswer) FieldsOptionIDs() []string { return r.texts("fields_option_ids") }
+func (r *FormsSubmissionAnswer) WorkspaceID() string       { return r.parent }
+
+var formsSubmissionAnswerType = RowType{name: "FormsSubmissionAnswer", kind: "forms_submission_answer", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "entry", field: "entry"},
+	{name: "submission_id"},
+	{name: "field_id"},
+	{name: "fields_option_id"},
+	{name: "fields_option_ids", shape: asTexts, field: "fieldsOptionIds"},
+}}
+
 // FormSubmission is a row of the graph's type FormSubmission. A form that a visitor submitted on a page.
 type FormSubmission struct{ Row }
 
@@ -475,6 +683,67 @@ var formSubmissionType = RowType{name: "FormSubmission", kind: "form_submission"
 	{name: "data", shape: asMembers, field: "data", required: true},
 	{name: "contact_id"},
 	{name: "page_id"},
+}}
+
+// Fulfillment is a row of the graph's type Fulfillment. A shipment of products to a contact.
+type Fulfillment struct{ Row }
+
+func (*Fulfillment) describe() *RowType { return &fulfillmentType }
+
+func (r *Fulfillment) Status() *string           { return r.textOrNil("status") }
+func (r *Fulfillment) FulfillmentNumber() *int   { return r.integer("fulfillment_number") }
+func (r *Fulfillment) TrackingURL() *string      { return r.textOrNil("tracking_url") }
+func (r *Fulfillment) ShippingProvider() *string { return r.textOrNil("shipping_provider") }
+func (r *Fulfillment) TrackingCode() *string     { return r.textOrNil("tracking_code") }
+func (r *Fulfillment) IncludedInvoicesLineItems() []*IncludedLineItem {
+	return children(&r.Row, "included_invoices_line_items", func(child *Record) *IncludedLineItem { return (*IncludedLineItem)(child) })
+}
+func (r *Fulfillment) ContactID() string { return r.related("contact_id", "") }
+func (r *Fulfillment) ContactRef() Ref {
+	return Ref{Kind: KindContact, Parent: r.parent, ID: r.ContactID()}
+}
+func (r *Fulfillment) LocationID() string { return r.related("location_id", "") }
+func (r *Fulfillment) LocationRef() Ref {
+	return Ref{Kind: KindFulfillmentLocation, Parent: r.parent, ID: r.LocationID()}
+}
+func (r *Fulfillment) WorkspaceID() string { return r.parent }
+
+var fulfillmentType = RowType{name: "Fulfillment", kind: "fulfillment", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", raw: "rawStatus", words: fulfillmentStatusWords, also: []string{"raw_status"}},
+	{name: "fulfillment_number", shape: asInt, field: "fulfillmentNumber"},
+	{name: "tracking_url", field: "trackingUrl"},
+	{name: "shipping_provider", field: "shippingProvider"},
+	{name: "tracking_code", field: "trackingCode"},
+	{name: "included_invoices_line_items", shape: asRows, of: "IncludedLineItem", field: "includedInvoicesLineItems"},
+	{name: "contact_id"},
+	{name: "location_id"},
+}}
+
+// IncludedLineItem is a row of the graph's type IncludedLineItem. A line item of an invoice that is shipped or restocked.
+type IncludedLineItem struct{ Row }
+
+func (*IncludedLineItem) describe() *RowType { return &includedLineItemType }
+
+func (r *IncludedLineItem) Quantity() *int              { return r.integer("quantity") }
+func (r *IncludedLineItem) InvoicesLineItemID() *string { return r.textOrNil("invoices_line_item_id") }
+func (r *IncludedLineItem) FulfillmentID() string       { return r.related("fulfillment_id", "") }
+func (r *IncludedLineItem) FulfillmentRef() Ref {
+	return Ref{Kind: KindFulfillment, Parent: r.parent, ID: r.FulfillmentID()}
+}
+func (r *IncludedLineItem) WorkspaceID() string { return r.parent }
+
+var includedLineItemType = RowType{name: "IncludedLineItem", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "quantity", shape: asInt, field: "quantity"},
+	{name: "invoices_line_item_id", field: "invoicesLineItemId"},
+	{name: "fulfillment_id"},
 }}
 
 // FulfillmentLocation is a row of the graph's type FulfillmentLocation. A place that products are sent from.
@@ -997,6 +1266,32 @@ var orderInvoiceVariantType = RowType{name: "OrderInvoiceVariant", parent: "work
 	{name: "description", field: "description"},
 	{name: "sku", field: "sku"},
 	{name: "fulfillment_required", shape: asBoolean, field: "fulfillmentRequired"},
+}}
+
+// OrderInvoiceRestock is a row of the graph's type OrderInvoiceRestock. Products of invoices that came back into stock.
+type OrderInvoiceRestock struct{ Row }
+
+func (*OrderInvoiceRestock) describe() *RowType { return &orderInvoiceRestockType }
+
+func (r *OrderInvoiceRestock) Status() *string { return r.textOrNil("status") }
+func (r *OrderInvoiceRestock) IncludedInvoicesLineItems() []*IncludedLineItem {
+	return children(&r.Row, "included_invoices_line_items", func(child *Record) *IncludedLineItem { return (*IncludedLineItem)(child) })
+}
+func (r *OrderInvoiceRestock) ContactID() string { return r.related("contact_id", "") }
+func (r *OrderInvoiceRestock) ContactRef() Ref {
+	return Ref{Kind: KindContact, Parent: r.parent, ID: r.ContactID()}
+}
+func (r *OrderInvoiceRestock) WorkspaceID() string { return r.parent }
+
+var orderInvoiceRestockType = RowType{name: "OrderInvoiceRestock", kind: "order_invoice_restock", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "status", field: "status", raw: "rawStatus", words: orderInvoiceRestockStatusWords, also: []string{"raw_status"}},
+	{name: "included_invoices_line_items", shape: asRows, of: "IncludedLineItem", field: "includedInvoicesLineItems"},
+	{name: "contact_id"},
 }}
 
 // OrderTag is a row of the graph's type OrderTag. A tag for orders.
@@ -1572,6 +1867,204 @@ var salesOpportunityNoteType = RowType{name: "SalesOpportunityNote", kind: "sale
 	{name: "opportunity_id"},
 }}
 
+// ShippingProfile is a row of the graph's type ShippingProfile. A shipping profile: which variants are shipped at which rates.
+type ShippingProfile struct{ Row }
+
+func (*ShippingProfile) describe() *RowType { return &shippingProfileType }
+
+func (r *ShippingProfile) Name() string         { return r.text("name") }
+func (r *ShippingProfile) VariantIDs() []string { return r.texts("variant_ids") }
+func (r *ShippingProfile) WorkspaceID() string  { return r.parent }
+
+var shippingProfileType = RowType{name: "ShippingProfile", kind: "shipping_profile", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "variant_ids", shape: asTexts, field: "variantIds"},
+}}
+
+// ShippingLocationGroup is a row of the graph's type ShippingLocationGroup. Locations of a shipping profile that share zones.
+type ShippingLocationGroup struct{ Row }
+
+func (*ShippingLocationGroup) describe() *RowType { return &shippingLocationGroupType }
+
+func (r *ShippingLocationGroup) Name() string { return r.text("name") }
+func (r *ShippingLocationGroup) FulfillmentsLocationIDs() []string {
+	return r.texts("fulfillments_location_ids")
+}
+func (r *ShippingLocationGroup) ProfileID() string { return r.related("profile_id", "") }
+func (r *ShippingLocationGroup) ProfileRef() Ref {
+	return Ref{Kind: KindShippingProfile, Parent: r.parent, ID: r.ProfileID()}
+}
+func (r *ShippingLocationGroup) WorkspaceID() string { return r.parent }
+
+var shippingLocationGroupType = RowType{name: "ShippingLocationGroup", kind: "shipping_location_group", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "fulfillments_location_ids", shape: asTexts, field: "fulfillmentsLocationIds"},
+	{name: "profile_id"},
+}}
+
+// ShippingZone is a row of the graph's type ShippingZone. A zone that a location group ships to.
+type ShippingZone struct{ Row }
+
+func (*ShippingZone) describe() *RowType { return &shippingZoneType }
+
+func (r *ShippingZone) Name() string               { return r.text("name") }
+func (r *ShippingZone) AddressFilterID() *string   { return r.textOrNil("address_filter_id") }
+func (r *ShippingZone) RegionIDs() []string        { return r.texts("region_ids") }
+func (r *ShippingZone) CountryIDs() []string       { return r.texts("country_ids") }
+func (r *ShippingZone) IncludesRestOfWorld() *bool { return r.boolean("includes_rest_of_world") }
+func (r *ShippingZone) LocationGroupID() string    { return r.related("location_group_id", "") }
+func (r *ShippingZone) LocationGroupRef() Ref {
+	return Ref{Kind: KindShippingLocationGroup, Parent: r.parent, ID: r.LocationGroupID()}
+}
+func (r *ShippingZone) WorkspaceID() string { return r.parent }
+
+var shippingZoneType = RowType{name: "ShippingZone", kind: "shipping_zone", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "address_filter_id", field: "addressFilterId"},
+	{name: "region_ids", shape: asTexts, field: "regionIds"},
+	{name: "country_ids", shape: asTexts, field: "countryIds"},
+	{name: "includes_rest_of_world", shape: asBoolean, field: "includesRestOfWorld"},
+	{name: "location_group_id"},
+}}
+
+// ShippingRate is a row of the graph's type ShippingRate. A rate for shipping to a zone.
+type ShippingRate struct{ Row }
+
+func (*ShippingRate) describe() *RowType { return &shippingRateType }
+
+func (r *ShippingRate) Description() *string       { return r.textOrNil("description") }
+func (r *ShippingRate) ProviderName() *string      { return r.textOrNil("provider_name") }
+func (r *ShippingRate) Price() *string             { return r.textOrNil("price") }
+func (r *ShippingRate) PriceCurrency() *string     { return r.textOrNil("price_currency") }
+func (r *ShippingRate) LiveRatesProvider() *string { return r.textOrNil("live_rates_provider") }
+func (r *ShippingRate) ZoneID() string             { return r.related("zone_id", "") }
+func (r *ShippingRate) ZoneRef() Ref {
+	return Ref{Kind: KindShippingZone, Parent: r.parent, ID: r.ZoneID()}
+}
+func (r *ShippingRate) RatesNameID() string { return r.related("rates_name_id", "") }
+func (r *ShippingRate) RateNameRef() Ref {
+	return Ref{Kind: KindShippingRateName, Parent: r.parent, ID: r.RatesNameID()}
+}
+func (r *ShippingRate) WorkspaceID() string { return r.parent }
+
+var shippingRateType = RowType{name: "ShippingRate", kind: "shipping_rate", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "description", field: "description"},
+	{name: "provider_name", field: "providerName"},
+	{name: "price", field: "price"},
+	{name: "price_currency", field: "priceCurrency"},
+	{name: "live_rates_provider", field: "liveRatesProvider"},
+	{name: "zone_id"},
+	{name: "rates_name_id"},
+}}
+
+// ShippingRateName is a row of the graph's type ShippingRateName. A name of shipping rates, such as `Express`.
+type ShippingRateName struct{ Row }
+
+func (*ShippingRateName) describe() *RowType { return &shippingRateNameType }
+
+func (r *ShippingRateName) Name() string        { return r.text("name") }
+func (r *ShippingRateName) WorkspaceID() string { return r.parent }
+
+var shippingRateNameType = RowType{name: "ShippingRateName", kind: "shipping_rate_name", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+}}
+
+// ShippingPackage is a row of the graph's type ShippingPackage. A package that products are shipped in.
+type ShippingPackage struct{ Row }
+
+func (*ShippingPackage) describe() *RowType { return &shippingPackageType }
+
+func (r *ShippingPackage) Name() string          { return r.text("name") }
+func (r *ShippingPackage) PackageType() *string  { return r.textOrNil("package_type") }
+func (r *ShippingPackage) Height() *string       { return r.textOrNil("height") }
+func (r *ShippingPackage) Width() *string        { return r.textOrNil("width") }
+func (r *ShippingPackage) Length() *string       { return r.textOrNil("length") }
+func (r *ShippingPackage) DistanceUnit() *string { return r.textOrNil("distance_unit") }
+func (r *ShippingPackage) EmptyWeight() *string  { return r.textOrNil("empty_weight") }
+func (r *ShippingPackage) Weight() *string       { return r.textOrNil("weight") }
+func (r *ShippingPackage) WeightUnit() *string   { return r.textOrNil("weight_unit") }
+func (r *ShippingPackage) DefaultPackage() *bool { return r.boolean("default_package") }
+func (r *ShippingPackage) Token() *string        { return r.textOrNil("token") }
+func (r *ShippingPackage) Carrier() *string      { return r.textOrNil("carrier") }
+func (r *ShippingPackage) WorkspaceID() string   { return r.parent }
+
+var shippingPackageType = RowType{name: "ShippingPackage", kind: "shipping_package", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "package_type", field: "packageType", raw: "rawPackageType", words: shippingPackageTypeWords, also: []string{"raw_package_type"}},
+	{name: "height", field: "height"},
+	{name: "width", field: "width"},
+	{name: "length", field: "length"},
+	{name: "distance_unit", field: "distanceUnit", raw: "rawDistanceUnit", words: shippingDistanceUnitWords, also: []string{"raw_distance_unit"}},
+	{name: "empty_weight", field: "emptyWeight"},
+	{name: "weight", field: "weight"},
+	{name: "weight_unit", field: "weightUnit", raw: "rawWeightUnit", words: shippingWeightUnitWords, also: []string{"raw_weight_unit"}},
+	{name: "default_package", shape: asBoolean, field: "defaultPackage"},
+	{name: "token", field: "token"},
+	{name: "carrier", field: "carrier", raw: "rawCarrier", words: shippingCarrierWords, also: []string{"raw_carrier"}},
+}}
+
+// Store is a row of the graph's type Store. A store of a workspace, which sells its products.
+type Store struct{ Row }
+
+func (*Store) describe() *RowType { return &storeType }
+
+func (r *Store) Name() string            { return r.text("name") }
+func (r *Store) CurrentPath() *string    { return r.textOrNil("current_path") }
+func (r *Store) Status() *string         { return r.textOrNil("status") }
+func (r *Store) SeoTitle() *string       { return r.textOrNil("seo_title") }
+func (r *Store) SeoDescription() *string { return r.textOrNil("seo_description") }
+func (r *Store) SeoIndexable() *bool     { return r.boolean("seo_indexable") }
+func (r *Store) SocialImageID() *string  { return r.textOrNil("social_image_id") }
+func (r *Store) SocialImageRef() Ref {
+	return Ref{Kind: KindImage, Parent: r.parent, ID: r.related("social_image_id", "")}
+}
+func (r *Store) WorkspaceID() string { return r.parent }
+
+var storeType = RowType{name: "Store", kind: "store", parent: "workspace_id", naming: namedSometimes, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "current_path", field: "currentPath"},
+	{name: "status", field: "status", raw: "rawStatus", words: storeStatusWords, also: []string{"raw_status"}},
+	{name: "seo_title", field: "seoTitle"},
+	{name: "seo_description", field: "seoDescription"},
+	{name: "seo_indexable", shape: asBoolean, field: "seoIndexable"},
+	{name: "social_image_id", field: "socialImageId"},
+}}
+
 // Team is a row of the graph's type Team. A team, which owns workspaces and subscribes to ClickFunnels.
 type Team struct{ Row }
 
@@ -1675,6 +2168,54 @@ var includedPriceType = RowType{name: "IncludedPrice", parent: "workspace_id", n
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 }}
 
+// Theme is a row of the graph's type Theme. A theme of pages.
+type Theme struct{ Row }
+
+func (*Theme) describe() *RowType { return &themeType }
+
+func (r *Theme) Name() string        { return r.text("name") }
+func (r *Theme) CustomName() *string { return r.textOrNil("custom_name") }
+func (r *Theme) Styles() []*NamedRecord {
+	return children(&r.Row, "styles", func(child *Record) *NamedRecord { return (*NamedRecord)(child) })
+}
+func (r *Theme) CurrentStyleID() string { return r.related("current_style_id", "") }
+func (r *Theme) CurrentStyleRef() Ref {
+	return Ref{Kind: KindStyle, Parent: r.parent, ID: r.CurrentStyleID()}
+}
+func (r *Theme) WorkspaceID() string { return r.parent }
+
+var themeType = RowType{name: "Theme", kind: "theme", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "custom_name", field: "customName"},
+	{name: "styles", shape: asRows, of: "NamedRecord", field: "styles"},
+	{name: "current_style_id"},
+}}
+
+// Style is a row of the graph's type Style. A style of a theme: its colours and fonts.
+type Style struct{ Row }
+
+func (*Style) describe() *RowType { return &styleType }
+
+func (r *Style) Name() string        { return r.text("name") }
+func (r *Style) ThemeID() string     { return r.related("theme_id", "") }
+func (r *Style) ThemeRef() Ref       { return Ref{Kind: KindTheme, Parent: r.parent, ID: r.ThemeID()} }
+func (r *Style) WorkspaceID() string { return r.parent }
+
+var styleType = RowType{name: "Style", kind: "style", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "theme_id"},
+}}
+
 // User is a row of the graph's type User. A user account.
 type User struct{ Row }
 
@@ -1696,6 +2237,64 @@ var userType = RowType{name: "User", kind: "user", keys: []key{
 	{name: "last_name", field: "lastName", required: true},
 	{name: "time_zone", field: "timeZone"},
 	{name: "locale", field: "locale"},
+}}
+
+// WebhookEndpoint is a row of the graph's type WebhookEndpoint. An endpoint that ClickFunnels sends webhooks to.
+type WebhookEndpoint struct{ Row }
+
+func (*WebhookEndpoint) describe() *RowType { return &webhookEndpointType }
+
+func (r *WebhookEndpoint) Name() string           { return r.text("name") }
+func (r *WebhookEndpoint) URL() string            { return r.text("url") }
+func (r *WebhookEndpoint) EventTypeIDs() []string { return r.texts("event_type_ids") }
+func (r *WebhookEndpoint) ApiVersion() *int       { return r.integer("api_version") }
+func (r *WebhookEndpoint) PageIDs() []string      { return r.texts("page_ids") }
+func (r *WebhookEndpoint) FunnelIDs() []string    { return r.texts("funnel_ids") }
+func (r *WebhookEndpoint) WorkspaceID() string    { return r.parent }
+
+var webhookEndpointType = RowType{name: "WebhookEndpoint", kind: "webhook_endpoint", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "name", field: "name", required: true},
+	{name: "url", field: "url", required: true},
+	{name: "event_type_ids", shape: asTexts, field: "eventTypeIds"},
+	{name: "api_version", shape: asInt, field: "apiVersion"},
+	{name: "page_ids", shape: asTexts, field: "pageIds"},
+	{name: "funnel_ids", shape: asTexts, field: "funnelIds"},
+}}
+
+// WebhookEvent is a row of the graph's type WebhookEvent. An event that ClickFunnels sends to webhook endpoints.
+type WebhookEvent struct{ Row }
+
+func (*WebhookEvent) describe() *RowType { return &webhookEventType }
+
+func (r *WebhookEvent) UUID() *string        { return r.textOrNil("uuid") }
+func (r *WebhookEvent) EventTypeID() *string { return r.textOrNil("event_type_id") }
+func (r *WebhookEvent) SubjectID() *string   { return r.textOrNil("subject_id") }
+func (r *WebhookEvent) SubjectType() *string { return r.textOrNil("subject_type") }
+func (r *WebhookEvent) Data() jsontext.Value { return r.any("data") }
+func (r *WebhookEvent) ApiVersion() *int     { return r.integer("api_version") }
+func (r *WebhookEvent) Page() *NamedRecord   { return (*NamedRecord)(r.child("page")) }
+func (r *WebhookEvent) Funnel() *NamedRecord { return (*NamedRecord)(r.child("funnel")) }
+func (r *WebhookEvent) WorkspaceID() string  { return r.parent }
+
+var webhookEventType = RowType{name: "WebhookEvent", kind: "webhook_event", parent: "workspace_id", naming: namedAlways, keys: []key{
+	{name: "workspace_id"},
+	{name: "id", field: "rawId", required: true},
+	{name: "public_id", field: "publicId"},
+	{name: "created_at", shape: asTime, field: "createdAt"},
+	{name: "updated_at", shape: asTime, field: "updatedAt"},
+	{name: "uuid", field: "uuid"},
+	{name: "event_type_id", field: "eventTypeId"},
+	{name: "subject_id", field: "subjectId"},
+	{name: "subject_type", field: "subjectType"},
+	{name: "data", shape: asJSON, field: "data"},
+	{name: "api_version", shape: asInt, field: "apiVersion"},
+	{name: "page", shape: asRow, of: "NamedRecord", field: "page"},
+	{name: "funnel", shape: asRow, of: "NamedRecord", field: "funnel"},
 }}
 
 // Workspace is a row of the graph's type Workspace. A workspace, which holds contacts and their data and has its own subdomain.

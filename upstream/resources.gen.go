@@ -63,7 +63,7 @@ func (c *Client) DeleteContactTag(ctx context.Context, p Place, id string) error
 // Owner returns the ref of the contact that the applied contact tag belongs to.
 func (r *AppliedContactTag) Owner() Ref { return r.ContactRef() }
 
-// AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id.
+// AppliedContactTags lists the applied contact tags of a contact, given by its raw or public id. Filter keys: id, tag_id.
 func (c *Client) AppliedContactTags(ctx context.Context, p Place, contact string, q Query) (*Page[AppliedContactTag], error) {
 	return listIn[AppliedContactTag](ctx, c, p, q, "contacts", contact, "applied_tags")
 }
@@ -96,6 +96,11 @@ func (c *Client) CourseSection(ctx context.Context, p Place, id string) (*Course
 	return oneIn[CourseSection](ctx, c, p, "courses", "sections", id)
 }
 
+// UpdateCourseSection changes a section, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateCourseSection(ctx context.Context, p Place, id string, attributes any) (*CourseSection, error) {
+	return updatedBelow(ctx, c, p, "courses_section", attributes, (*Client).CourseSection, (*CourseSection).Owner, "courses", "sections", id)
+}
+
 // Owner returns the ref of the section that the lesson belongs to.
 func (r *CourseLesson) Owner() Ref { return r.SectionRef() }
 
@@ -107,6 +112,11 @@ func (c *Client) CourseLessons(ctx context.Context, p Place, section string, q Q
 // CourseLesson fetches a lesson by its raw or public id.
 func (c *Client) CourseLesson(ctx context.Context, p Place, id string) (*CourseLesson, error) {
 	return oneIn[CourseLesson](ctx, c, p, "courses", "lessons", id)
+}
+
+// UpdateCourseLesson changes a lesson, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateCourseLesson(ctx context.Context, p Place, id string, attributes any) (*CourseLesson, error) {
+	return updatedBelow(ctx, c, p, "courses_lesson", attributes, (*Client).CourseLesson, (*CourseLesson).Owner, "courses", "lessons", id)
 }
 
 // Owner returns the ref of the course that the enrollment belongs to.
@@ -122,6 +132,213 @@ func (c *Client) CourseEnrollment(ctx context.Context, p Place, id string) (*Cou
 	return oneIn[CourseEnrollment](ctx, c, p, "courses", "enrollments", id)
 }
 
+// CreateCourseEnrollment creates an enrollment of a course, given by its raw or public id, with the attributes of the
+// body `courses_enrollment` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateCourseEnrollment(ctx context.Context, p Place, course string, attributes any) (*CourseEnrollment, error) {
+	return createdBelow[Course, CourseEnrollment](ctx, c, p, "courses_enrollment", attributes, (*Client).Course, course, (*CourseEnrollment).Owner, "courses", course, "enrollments")
+}
+
+// UpdateCourseEnrollment changes an enrollment, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateCourseEnrollment(ctx context.Context, p Place, id string, attributes any) (*CourseEnrollment, error) {
+	return updatedBelow(ctx, c, p, "courses_enrollment", attributes, (*Client).CourseEnrollment, (*CourseEnrollment).Owner, "courses", "enrollments", id)
+}
+
+// Owner returns the ref of the enrollment that the lesson completion belongs to.
+func (r *CourseLessonCompletion) Owner() Ref { return r.EnrollmentRef() }
+
+// CourseLessonCompletions lists the lesson completions of a course, given by its raw or public id. Filter keys: enrollment_id, lesson_id.
+func (c *Client) CourseLessonCompletions(ctx context.Context, p Place, course string, q Query) (*Page[CourseLessonCompletion], error) {
+	return listIn[CourseLessonCompletion](ctx, c, p, q, "courses", course, "lesson_completions")
+}
+
+// CourseLessonCompletion fetches a lesson completion by its raw or public id.
+func (c *Client) CourseLessonCompletion(ctx context.Context, p Place, id string) (*CourseLessonCompletion, error) {
+	return oneIn[CourseLessonCompletion](ctx, c, p, "courses", "lesson_completions", id)
+}
+
+// CreateCourseLessonCompletion creates a lesson completion of a course, given by its raw or public id, with the attributes of the
+// body `courses_lesson_completion` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateCourseLessonCompletion(ctx context.Context, p Place, course string, attributes any) (*CourseLessonCompletion, error) {
+	return createdBelow[Course, CourseLessonCompletion](ctx, c, p, "courses_lesson_completion", attributes, (*Client).Course, course, nil, "courses", course, "lesson_completions")
+}
+
+// DeleteCourseLessonCompletion deletes a lesson completion, given by its raw or public id.
+func (c *Client) DeleteCourseLessonCompletion(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).CourseLessonCompletion, "courses", "lesson_completions", id)
+}
+
+// Forms lists the forms of a workspace.
+func (c *Client) Forms(ctx context.Context, p Place, q Query) (*Page[Form], error) {
+	return listIn[Form](ctx, c, p, q, "workspaces", thisWorkspace, "forms")
+}
+
+// Form fetches a form by its raw or public id.
+func (c *Client) Form(ctx context.Context, p Place, id string) (*Form, error) {
+	return oneIn[Form](ctx, c, p, "forms", id)
+}
+
+// CreateForm creates a form with the attributes of the body `form` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateForm(ctx context.Context, p Place, attributes any) (*Form, error) {
+	row, _, err := createdIn[Form](ctx, c, p, "form", attributes, false, "workspaces", thisWorkspace, "forms")
+	return row, err
+}
+
+// UpdateForm changes a form, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateForm(ctx context.Context, p Place, id string, attributes any) (*Form, error) {
+	return updatedIn(ctx, c, p, "form", attributes, (*Client).Form, "forms", id)
+}
+
+// DeleteForm deletes a form, given by its raw or public id.
+func (c *Client) DeleteForm(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Form, "forms", id)
+}
+
+// Owner returns the ref of the form that the field set belongs to.
+func (r *FormFieldSet) Owner() Ref { return r.FormRef() }
+
+// FormFieldSets lists the field sets of a form, given by its raw or public id.
+func (c *Client) FormFieldSets(ctx context.Context, p Place, form string, q Query) (*Page[FormFieldSet], error) {
+	return listIn[FormFieldSet](ctx, c, p, q, "forms", form, "field_sets")
+}
+
+// FormFieldSet fetches a field set by its raw or public id.
+func (c *Client) FormFieldSet(ctx context.Context, p Place, id string) (*FormFieldSet, error) {
+	return oneIn[FormFieldSet](ctx, c, p, "forms", "field_sets", id)
+}
+
+// CreateFormFieldSet creates a field set of a form, given by its raw or public id, with the attributes of the
+// body `forms_field_set` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateFormFieldSet(ctx context.Context, p Place, form string, attributes any) (*FormFieldSet, error) {
+	return createdBelow[Form, FormFieldSet](ctx, c, p, "forms_field_set", attributes, (*Client).Form, form, (*FormFieldSet).Owner, "forms", form, "field_sets")
+}
+
+// UpdateFormFieldSet changes a field set, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFormFieldSet(ctx context.Context, p Place, id string, attributes any) (*FormFieldSet, error) {
+	return updatedBelow(ctx, c, p, "forms_field_set", attributes, (*Client).FormFieldSet, (*FormFieldSet).Owner, "forms", "field_sets", id)
+}
+
+// DeleteFormFieldSet deletes a field set, given by its raw or public id.
+func (c *Client) DeleteFormFieldSet(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FormFieldSet, "forms", "field_sets", id)
+}
+
+// Owner returns the ref of the field set that the form field belongs to.
+func (r *FormField) Owner() Ref { return r.FieldSetRef() }
+
+// FormFields lists the form fields of a field set, given by its raw or public id.
+func (c *Client) FormFields(ctx context.Context, p Place, fieldSet string, q Query) (*Page[FormField], error) {
+	return listIn[FormField](ctx, c, p, q, "forms", "field_sets", fieldSet, "fields")
+}
+
+// FormField fetches a form field by its raw or public id.
+func (c *Client) FormField(ctx context.Context, p Place, id string) (*FormField, error) {
+	return oneIn[FormField](ctx, c, p, "forms", "fields", id)
+}
+
+// CreateFormField creates a form field of a field set, given by its raw or public id, with the attributes of the
+// body `forms_field` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateFormField(ctx context.Context, p Place, fieldSet string, attributes any) (*FormField, error) {
+	return createdBelow[FormFieldSet, FormField](ctx, c, p, "forms_field", attributes, (*Client).FormFieldSet, fieldSet, (*FormField).Owner, "forms", "field_sets", fieldSet, "fields")
+}
+
+// UpdateFormField changes a form field, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFormField(ctx context.Context, p Place, id string, attributes any) (*FormField, error) {
+	return updatedBelow(ctx, c, p, "forms_field", attributes, (*Client).FormField, (*FormField).Owner, "forms", "fields", id)
+}
+
+// DeleteFormField deletes a form field, given by its raw or public id.
+func (c *Client) DeleteFormField(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FormField, "forms", "fields", id)
+}
+
+// Owner returns the ref of the form field that the form field option belongs to.
+func (r *FormFieldOption) Owner() Ref { return r.FieldRef() }
+
+// FormFieldOptions lists the form field options of a form field, given by its raw or public id.
+func (c *Client) FormFieldOptions(ctx context.Context, p Place, field string, q Query) (*Page[FormFieldOption], error) {
+	return listIn[FormFieldOption](ctx, c, p, q, "forms", "fields", field, "options")
+}
+
+// FormFieldOption fetches a form field option by its raw or public id.
+func (c *Client) FormFieldOption(ctx context.Context, p Place, id string) (*FormFieldOption, error) {
+	return oneIn[FormFieldOption](ctx, c, p, "forms", "fields", "options", id)
+}
+
+// CreateFormFieldOption creates a form field option of a form field, given by its raw or public id, with the attributes of the
+// body `forms_fields_option` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateFormFieldOption(ctx context.Context, p Place, field string, attributes any) (*FormFieldOption, error) {
+	return createdBelow[FormField, FormFieldOption](ctx, c, p, "forms_fields_option", attributes, (*Client).FormField, field, (*FormFieldOption).Owner, "forms", "fields", field, "options")
+}
+
+// UpdateFormFieldOption changes a form field option, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFormFieldOption(ctx context.Context, p Place, id string, attributes any) (*FormFieldOption, error) {
+	return updatedBelow(ctx, c, p, "forms_fields_option", attributes, (*Client).FormFieldOption, (*FormFieldOption).Owner, "forms", "fields", "options", id)
+}
+
+// DeleteFormFieldOption deletes a form field option, given by its raw or public id.
+func (c *Client) DeleteFormFieldOption(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FormFieldOption, "forms", "fields", "options", id)
+}
+
+// Owner returns the ref of the form that the submission belongs to.
+func (r *FormsSubmission) Owner() Ref { return r.FormRef() }
+
+// FormsSubmissions lists the submissions of a form, given by its raw or public id.
+func (c *Client) FormsSubmissions(ctx context.Context, p Place, form string, q Query) (*Page[FormsSubmission], error) {
+	return listIn[FormsSubmission](ctx, c, p, q, "forms", form, "submissions")
+}
+
+// FormsSubmission fetches a submission by its raw or public id.
+func (c *Client) FormsSubmission(ctx context.Context, p Place, id string) (*FormsSubmission, error) {
+	return oneIn[FormsSubmission](ctx, c, p, "forms", "submissions", id)
+}
+
+// CreateFormsSubmission creates a submission of a form, given by its raw or public id, with the attributes of the
+// body `forms_submission` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateFormsSubmission(ctx context.Context, p Place, form string, attributes any) (*FormsSubmission, error) {
+	return createdBelow[Form, FormsSubmission](ctx, c, p, "forms_submission", attributes, (*Client).Form, form, (*FormsSubmission).Owner, "forms", form, "submissions")
+}
+
+// UpdateFormsSubmission changes a submission, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFormsSubmission(ctx context.Context, p Place, id string, attributes any) (*FormsSubmission, error) {
+	return updatedBelow(ctx, c, p, "forms_submission", attributes, (*Client).FormsSubmission, (*FormsSubmission).Owner, "forms", "submissions", id)
+}
+
+// DeleteFormsSubmission deletes a submission, given by its raw or public id.
+func (c *Client) DeleteFormsSubmission(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FormsSubmission, "forms", "submissions", id)
+}
+
+// Owner returns the ref of the submission that the answer belongs to.
+func (r *FormsSubmissionAnswer) Owner() Ref { return r.SubmissionRef() }
+
+// FormsSubmissionAnswers lists the answers of a submission, given by its raw or public id.
+func (c *Client) FormsSubmissionAnswers(ctx context.Context, p Place, submission string, q Query) (*Page[FormsSubmissionAnswer], error) {
+	return listIn[FormsSubmissionAnswer](ctx, c, p, q, "forms", "submissions", submission, "answers")
+}
+
+// FormsSubmissionAnswer fetches an answer by its raw or public id.
+func (c *Client) FormsSubmissionAnswer(ctx context.Context, p Place, id string) (*FormsSubmissionAnswer, error) {
+	return oneIn[FormsSubmissionAnswer](ctx, c, p, "forms", "submissions", "answers", id)
+}
+
+// CreateFormsSubmissionAnswer creates an answer of a submission, given by its raw or public id, with the attributes of the
+// body `forms_submissions_answer` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateFormsSubmissionAnswer(ctx context.Context, p Place, submission string, attributes any) (*FormsSubmissionAnswer, error) {
+	return createdBelow[FormsSubmission, FormsSubmissionAnswer](ctx, c, p, "forms_submissions_answer", attributes, (*Client).FormsSubmission, submission, (*FormsSubmissionAnswer).Owner, "forms", "submissions", submission, "answers")
+}
+
+// UpdateFormsSubmissionAnswer changes an answer, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFormsSubmissionAnswer(ctx context.Context, p Place, id string, attributes any) (*FormsSubmissionAnswer, error) {
+	return updatedBelow(ctx, c, p, "forms_submissions_answer", attributes, (*Client).FormsSubmissionAnswer, (*FormsSubmissionAnswer).Owner, "forms", "submissions", "answers", id)
+}
+
+// DeleteFormsSubmissionAnswer deletes an answer, given by its raw or public id.
+func (c *Client) DeleteFormsSubmissionAnswer(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).FormsSubmissionAnswer, "forms", "submissions", "answers", id)
+}
+
 // FormSubmissions lists the form submissions of a workspace. Filter keys: id, contact_id, page_id.
 func (c *Client) FormSubmissions(ctx context.Context, p Place, q Query) (*Page[FormSubmission], error) {
 	return listIn[FormSubmission](ctx, c, p, q, "workspaces", thisWorkspace, "form_submissions")
@@ -130,6 +347,38 @@ func (c *Client) FormSubmissions(ctx context.Context, p Place, q Query) (*Page[F
 // FormSubmission fetches a form submission by its raw or public id.
 func (c *Client) FormSubmission(ctx context.Context, p Place, id string) (*FormSubmission, error) {
 	return oneIn[FormSubmission](ctx, c, p, "form_submissions", id)
+}
+
+// Fulfillments lists the fulfillments of a workspace.
+func (c *Client) Fulfillments(ctx context.Context, p Place, q Query) (*Page[Fulfillment], error) {
+	return listIn[Fulfillment](ctx, c, p, q, "workspaces", thisWorkspace, "fulfillments")
+}
+
+// Fulfillment fetches a fulfillment by its raw or public id.
+func (c *Client) Fulfillment(ctx context.Context, p Place, id string) (*Fulfillment, error) {
+	return oneIn[Fulfillment](ctx, c, p, "fulfillments", id)
+}
+
+// CreateFulfillment creates a fulfillment with the attributes of the body `fulfillment` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateFulfillment(ctx context.Context, p Place, attributes any) (*Fulfillment, error) {
+	row, _, err := createdIn[Fulfillment](ctx, c, p, "fulfillment", attributes, false, "workspaces", thisWorkspace, "fulfillments")
+	return row, err
+}
+
+// UpdateFulfillment changes a fulfillment, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFulfillment(ctx context.Context, p Place, id string, attributes any) (*Fulfillment, error) {
+	return updatedIn(ctx, c, p, "fulfillment", attributes, (*Client).Fulfillment, "fulfillments", id)
+}
+
+// DeleteFulfillment deletes a fulfillment, given by its raw or public id.
+func (c *Client) DeleteFulfillment(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Fulfillment, "fulfillments", id)
+}
+
+// CancelFulfillment cancels a fulfillment, given by its raw or public id.
+func (c *Client) CancelFulfillment(ctx context.Context, p Place, id string) (*Fulfillment, error) {
+	return actedOn(ctx, c, p, id, (*Client).Fulfillment, "fulfillments", id, "cancel")
 }
 
 // FulfillmentLocations lists the locations of a workspace.
@@ -169,6 +418,11 @@ func (c *Client) Funnel(ctx context.Context, p Place, id string) (*Funnel, error
 	return oneIn[Funnel](ctx, c, p, "funnels", id)
 }
 
+// UpdateFunnel changes a funnel, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateFunnel(ctx context.Context, p Place, id string, attributes any) (*Funnel, error) {
+	return updatedIn(ctx, c, p, "funnel", attributes, (*Client).Funnel, "funnels", id)
+}
+
 // FunnelTags lists the funnel tags of a workspace. Filter keys: id, name.
 func (c *Client) FunnelTags(ctx context.Context, p Place, q Query) (*Page[FunnelTag], error) {
 	return listIn[FunnelTag](ctx, c, p, q, "workspaces", thisWorkspace, "funnels", "tags")
@@ -206,6 +460,23 @@ func (c *Client) Image(ctx context.Context, p Place, id string) (*Image, error) 
 	return oneIn[Image](ctx, c, p, "images", id)
 }
 
+// CreateImage creates an image with the attributes of the body `image` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateImage(ctx context.Context, p Place, attributes any) (*Image, error) {
+	row, _, err := createdIn[Image](ctx, c, p, "image", attributes, false, "workspaces", thisWorkspace, "images")
+	return row, err
+}
+
+// UpdateImage changes an image, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateImage(ctx context.Context, p Place, id string, attributes any) (*Image, error) {
+	return updatedIn(ctx, c, p, "image", attributes, (*Client).Image, "images", id)
+}
+
+// DeleteImage deletes an image, given by its raw or public id.
+func (c *Client) DeleteImage(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Image, "images", id)
+}
+
 // Orders lists the orders of a workspace. Filter keys: id, contact_id, order_type, live_mode.
 func (c *Client) Orders(ctx context.Context, p Place, q Query) (*Page[Order], error) {
 	return listIn[Order](ctx, c, p, q, "workspaces", thisWorkspace, "orders")
@@ -214,6 +485,11 @@ func (c *Client) Orders(ctx context.Context, p Place, q Query) (*Page[Order], er
 // Order fetches an order by its raw or public id.
 func (c *Client) Order(ctx context.Context, p Place, id string) (*Order, error) {
 	return oneIn[Order](ctx, c, p, "orders", id)
+}
+
+// UpdateOrder changes an order, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateOrder(ctx context.Context, p Place, id string, attributes any) (*Order, error) {
+	return updatedIn(ctx, c, p, "order", attributes, (*Client).Order, "orders", id)
 }
 
 // Owner returns the ref of the order that the invoice belongs to.
@@ -234,6 +510,16 @@ func (c *Client) OrderInvoice(ctx context.Context, p Place, id string) (*OrderIn
 	return oneIn[OrderInvoice](ctx, c, p, "orders", "invoices", id)
 }
 
+// OrderInvoiceRestocks lists the restocks of a workspace.
+func (c *Client) OrderInvoiceRestocks(ctx context.Context, p Place, q Query) (*Page[OrderInvoiceRestock], error) {
+	return listIn[OrderInvoiceRestock](ctx, c, p, q, "workspaces", thisWorkspace, "orders", "invoices", "restocks")
+}
+
+// OrderInvoiceRestock fetches a restock by its raw or public id.
+func (c *Client) OrderInvoiceRestock(ctx context.Context, p Place, id string) (*OrderInvoiceRestock, error) {
+	return oneIn[OrderInvoiceRestock](ctx, c, p, "orders", "invoices", "restocks", id)
+}
+
 // OrderTags lists the order tags of a workspace.
 func (c *Client) OrderTags(ctx context.Context, p Place, q Query) (*Page[OrderTag], error) {
 	return listIn[OrderTag](ctx, c, p, q, "workspaces", thisWorkspace, "orders", "tags")
@@ -242,6 +528,23 @@ func (c *Client) OrderTags(ctx context.Context, p Place, q Query) (*Page[OrderTa
 // OrderTag fetches an order tag by its raw or public id.
 func (c *Client) OrderTag(ctx context.Context, p Place, id string) (*OrderTag, error) {
 	return oneIn[OrderTag](ctx, c, p, "orders", "tags", id)
+}
+
+// CreateOrderTag creates an order tag with the attributes of the body `orders_tag` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateOrderTag(ctx context.Context, p Place, attributes any) (*OrderTag, error) {
+	row, _, err := createdIn[OrderTag](ctx, c, p, "orders_tag", attributes, false, "workspaces", thisWorkspace, "orders", "tags")
+	return row, err
+}
+
+// UpdateOrderTag changes an order tag, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateOrderTag(ctx context.Context, p Place, id string, attributes any) (*OrderTag, error) {
+	return updatedIn(ctx, c, p, "orders_tag", attributes, (*Client).OrderTag, "orders", "tags", id)
+}
+
+// DeleteOrderTag deletes an order tag, given by its raw or public id.
+func (c *Client) DeleteOrderTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).OrderTag, "orders", "tags", id)
 }
 
 // Owner returns the ref of the order that the applied order tag belongs to.
@@ -280,6 +583,11 @@ func (c *Client) Page(ctx context.Context, p Place, id string) (*WebPage, error)
 	return oneIn[WebPage](ctx, c, p, "pages", id)
 }
 
+// UpdatePage changes a page, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdatePage(ctx context.Context, p Place, id string, attributes any) (*WebPage, error) {
+	return updatedIn(ctx, c, p, "page", attributes, (*Client).Page, "pages", id)
+}
+
 // Products lists the products of a workspace. Filter keys: id, visible_in_store, visible_in_customer_center, archived.
 func (c *Client) Products(ctx context.Context, p Place, q Query) (*Page[Product], error) {
 	return listIn[Product](ctx, c, p, q, "workspaces", thisWorkspace, "products")
@@ -288,6 +596,28 @@ func (c *Client) Products(ctx context.Context, p Place, q Query) (*Page[Product]
 // Product fetches a product by its raw or public id.
 func (c *Client) Product(ctx context.Context, p Place, id string) (*Product, error) {
 	return oneIn[Product](ctx, c, p, "products", id)
+}
+
+// CreateProduct creates a product with the attributes of the body `product` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateProduct(ctx context.Context, p Place, attributes any) (*Product, error) {
+	row, _, err := createdIn[Product](ctx, c, p, "product", attributes, false, "workspaces", thisWorkspace, "products")
+	return row, err
+}
+
+// UpdateProduct changes a product, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateProduct(ctx context.Context, p Place, id string, attributes any) (*Product, error) {
+	return updatedIn(ctx, c, p, "product", attributes, (*Client).Product, "products", id)
+}
+
+// ArchiveProduct archives a product, given by its raw or public id.
+func (c *Client) ArchiveProduct(ctx context.Context, p Place, id string) (*Product, error) {
+	return actedOn(ctx, c, p, id, (*Client).Product, "products", id, "archive")
+}
+
+// UnarchiveProduct unarchives a product, given by its raw or public id.
+func (c *Client) UnarchiveProduct(ctx context.Context, p Place, id string) (*Product, error) {
+	return actedOn(ctx, c, p, id, (*Client).Product, "products", id, "unarchive")
 }
 
 // Owner returns the ref of the product that the variant belongs to.
@@ -303,12 +633,33 @@ func (c *Client) ProductVariant(ctx context.Context, p Place, id string) (*Produ
 	return oneIn[ProductVariant](ctx, c, p, "products", "variants", id)
 }
 
+// CreateProductVariant creates a variant of a product, given by its raw or public id, with the attributes of the
+// body `products_variant` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateProductVariant(ctx context.Context, p Place, product string, attributes any) (*ProductVariant, error) {
+	return createdBelow[Product, ProductVariant](ctx, c, p, "products_variant", attributes, (*Client).Product, product, (*ProductVariant).Owner, "products", product, "variants")
+}
+
+// UpdateProductVariant changes a variant, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateProductVariant(ctx context.Context, p Place, id string, attributes any) (*ProductVariant, error) {
+	return updatedBelow(ctx, c, p, "products_variant", attributes, (*Client).ProductVariant, (*ProductVariant).Owner, "products", "variants", id)
+}
+
 // Owner returns the ref of the variant that the price belongs to.
 func (r *ProductPrice) Owner() Ref { return r.VariantRef() }
+
+// ProductPrices lists the prices of a product, given by its raw or public id. Filter keys: id, variant_id, visible, archived.
+func (c *Client) ProductPrices(ctx context.Context, p Place, product string, q Query) (*Page[ProductPrice], error) {
+	return setAbove[ProductPrice]("product_id", product)(listIn[ProductPrice](ctx, c, p, q, "products", product, "prices"))
+}
 
 // ProductPrice fetches a price by its raw or public id.
 func (c *Client) ProductPrice(ctx context.Context, p Place, id string) (*ProductPrice, error) {
 	return oneIn[ProductPrice](ctx, c, p, "products", "prices", id)
+}
+
+// UpdateProductPrice changes a price, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateProductPrice(ctx context.Context, p Place, id string, attributes any) (*ProductPrice, error) {
+	return updatedBelow(ctx, c, p, "products_price", attributes, (*Client).ProductPrice, (*ProductPrice).Owner, "products", "prices", id)
 }
 
 // ProductCollections lists the product collections of a workspace. Filter keys: id, visible_in_store, archived.
@@ -321,6 +672,18 @@ func (c *Client) ProductCollection(ctx context.Context, p Place, id string) (*Pr
 	return oneIn[ProductCollection](ctx, c, p, "products", "collections", id)
 }
 
+// CreateProductCollection creates a product collection with the attributes of the body `products_collection` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateProductCollection(ctx context.Context, p Place, attributes any) (*ProductCollection, error) {
+	row, _, err := createdIn[ProductCollection](ctx, c, p, "products_collection", attributes, false, "workspaces", thisWorkspace, "products", "collections")
+	return row, err
+}
+
+// UpdateProductCollection changes a product collection, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateProductCollection(ctx context.Context, p Place, id string, attributes any) (*ProductCollection, error) {
+	return updatedIn(ctx, c, p, "products_collection", attributes, (*Client).ProductCollection, "products", "collections", id)
+}
+
 // ProductTags lists the product tags of a workspace. Filter keys: id.
 func (c *Client) ProductTags(ctx context.Context, p Place, q Query) (*Page[ProductTag], error) {
 	return listIn[ProductTag](ctx, c, p, q, "workspaces", thisWorkspace, "products", "tags")
@@ -331,6 +694,23 @@ func (c *Client) ProductTag(ctx context.Context, p Place, id string) (*ProductTa
 	return oneIn[ProductTag](ctx, c, p, "products", "tags", id)
 }
 
+// CreateProductTag creates a product tag with the attributes of the body `products_tag` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateProductTag(ctx context.Context, p Place, attributes any) (*ProductTag, error) {
+	row, _, err := createdIn[ProductTag](ctx, c, p, "products_tag", attributes, false, "workspaces", thisWorkspace, "products", "tags")
+	return row, err
+}
+
+// UpdateProductTag changes a product tag, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateProductTag(ctx context.Context, p Place, id string, attributes any) (*ProductTag, error) {
+	return updatedIn(ctx, c, p, "products_tag", attributes, (*Client).ProductTag, "products", "tags", id)
+}
+
+// DeleteProductTag deletes a product tag, given by its raw or public id.
+func (c *Client) DeleteProductTag(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ProductTag, "products", "tags", id)
+}
+
 // SalesPipelines lists the sales pipelines of a workspace. Filter keys: id.
 func (c *Client) SalesPipelines(ctx context.Context, p Place, q Query) (*Page[SalesPipeline], error) {
 	return listIn[SalesPipeline](ctx, c, p, q, "workspaces", thisWorkspace, "sales", "pipelines")
@@ -339,6 +719,18 @@ func (c *Client) SalesPipelines(ctx context.Context, p Place, q Query) (*Page[Sa
 // SalesPipeline fetches a sales pipeline by its raw or public id.
 func (c *Client) SalesPipeline(ctx context.Context, p Place, id string) (*SalesPipeline, error) {
 	return oneIn[SalesPipeline](ctx, c, p, "sales", "pipelines", id)
+}
+
+// CreateSalesPipeline creates a sales pipeline with the attributes of the body `sales_pipeline` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateSalesPipeline(ctx context.Context, p Place, attributes any) (*SalesPipeline, error) {
+	row, _, err := createdIn[SalesPipeline](ctx, c, p, "sales_pipeline", attributes, false, "workspaces", thisWorkspace, "sales", "pipelines")
+	return row, err
+}
+
+// UpdateSalesPipeline changes a sales pipeline, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateSalesPipeline(ctx context.Context, p Place, id string, attributes any) (*SalesPipeline, error) {
+	return updatedIn(ctx, c, p, "sales_pipeline", attributes, (*Client).SalesPipeline, "sales", "pipelines", id)
 }
 
 // Owner returns the ref of the sales pipeline that the pipeline stage belongs to.
@@ -354,6 +746,22 @@ func (c *Client) SalesPipelineStage(ctx context.Context, p Place, id string) (*S
 	return oneIn[SalesPipelineStage](ctx, c, p, "sales", "pipelines", "stages", id)
 }
 
+// CreateSalesPipelineStage creates a pipeline stage of a sales pipeline, given by its raw or public id, with the attributes of the
+// body `sales_pipelines_stage` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateSalesPipelineStage(ctx context.Context, p Place, pipeline string, attributes any) (*SalesPipelineStage, error) {
+	return createdBelow[SalesPipeline, SalesPipelineStage](ctx, c, p, "sales_pipelines_stage", attributes, (*Client).SalesPipeline, pipeline, (*SalesPipelineStage).Owner, "sales", "pipelines", pipeline, "stages")
+}
+
+// UpdateSalesPipelineStage changes a pipeline stage, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateSalesPipelineStage(ctx context.Context, p Place, id string, attributes any) (*SalesPipelineStage, error) {
+	return updatedBelow(ctx, c, p, "sales_pipelines_stage", attributes, (*Client).SalesPipelineStage, (*SalesPipelineStage).Owner, "sales", "pipelines", "stages", id)
+}
+
+// DeleteSalesPipelineStage deletes a pipeline stage, given by its raw or public id.
+func (c *Client) DeleteSalesPipelineStage(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).SalesPipelineStage, "sales", "pipelines", "stages", id)
+}
+
 // SalesOpportunities lists the sales opportunities of a workspace. Filter keys: id, pipeline_id, pipelines_stage_id, primary_contact_id, assignee_id.
 func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Page[SalesOpportunity], error) {
 	return listIn[SalesOpportunity](ctx, c, p, q, "workspaces", thisWorkspace, "sales", "opportunities")
@@ -362,6 +770,23 @@ func (c *Client) SalesOpportunities(ctx context.Context, p Place, q Query) (*Pag
 // SalesOpportunity fetches a sales opportunity by its raw or public id.
 func (c *Client) SalesOpportunity(ctx context.Context, p Place, id string) (*SalesOpportunity, error) {
 	return oneIn[SalesOpportunity](ctx, c, p, "sales", "opportunities", id)
+}
+
+// CreateSalesOpportunity creates a sales opportunity with the attributes of the body `sales_opportunity` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateSalesOpportunity(ctx context.Context, p Place, attributes any) (*SalesOpportunity, error) {
+	row, _, err := createdIn[SalesOpportunity](ctx, c, p, "sales_opportunity", attributes, false, "workspaces", thisWorkspace, "sales", "opportunities")
+	return row, err
+}
+
+// UpdateSalesOpportunity changes a sales opportunity, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateSalesOpportunity(ctx context.Context, p Place, id string, attributes any) (*SalesOpportunity, error) {
+	return updatedIn(ctx, c, p, "sales_opportunity", attributes, (*Client).SalesOpportunity, "sales", "opportunities", id)
+}
+
+// DeleteSalesOpportunity deletes a sales opportunity, given by its raw or public id.
+func (c *Client) DeleteSalesOpportunity(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunity, "sales", "opportunities", id)
 }
 
 // Owner returns the ref of the sales opportunity that the note belongs to.
@@ -380,7 +805,7 @@ func (c *Client) SalesOpportunityNote(ctx context.Context, p Place, id string) (
 // CreateSalesOpportunityNote creates a note of a sales opportunity, given by its raw or public id, with the attributes of the
 // body `sales_opportunities_note` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
 func (c *Client) CreateSalesOpportunityNote(ctx context.Context, p Place, opportunity string, attributes any) (*SalesOpportunityNote, error) {
-	return createdBelow(ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
+	return createdBelow[SalesOpportunity, SalesOpportunityNote](ctx, c, p, "sales_opportunities_note", attributes, (*Client).SalesOpportunity, opportunity, (*SalesOpportunityNote).Owner, "sales", "opportunities", opportunity, "notes")
 }
 
 // UpdateSalesOpportunityNote changes a note, given by its raw or public id. Absent attributes stay unchanged.
@@ -391,4 +816,240 @@ func (c *Client) UpdateSalesOpportunityNote(ctx context.Context, p Place, id str
 // DeleteSalesOpportunityNote deletes a note, given by its raw or public id.
 func (c *Client) DeleteSalesOpportunityNote(ctx context.Context, p Place, id string) error {
 	return deletedIn(ctx, c, p, id, (*Client).SalesOpportunityNote, "sales", "opportunities", "notes", id)
+}
+
+// ShippingProfiles lists the shipping profiles of a workspace.
+func (c *Client) ShippingProfiles(ctx context.Context, p Place, q Query) (*Page[ShippingProfile], error) {
+	return listIn[ShippingProfile](ctx, c, p, q, "workspaces", thisWorkspace, "shipping", "profiles")
+}
+
+// ShippingProfile fetches a shipping profile by its raw or public id.
+func (c *Client) ShippingProfile(ctx context.Context, p Place, id string) (*ShippingProfile, error) {
+	return oneIn[ShippingProfile](ctx, c, p, "shipping", "profiles", id)
+}
+
+// CreateShippingProfile creates a shipping profile with the attributes of the body `shipping_profile` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateShippingProfile(ctx context.Context, p Place, attributes any) (*ShippingProfile, error) {
+	row, _, err := createdIn[ShippingProfile](ctx, c, p, "shipping_profile", attributes, false, "workspaces", thisWorkspace, "shipping", "profiles")
+	return row, err
+}
+
+// UpdateShippingProfile changes a shipping profile, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateShippingProfile(ctx context.Context, p Place, id string, attributes any) (*ShippingProfile, error) {
+	return updatedIn(ctx, c, p, "shipping_profile", attributes, (*Client).ShippingProfile, "shipping", "profiles", id)
+}
+
+// DeleteShippingProfile deletes a shipping profile, given by its raw or public id.
+func (c *Client) DeleteShippingProfile(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ShippingProfile, "shipping", "profiles", id)
+}
+
+// Owner returns the ref of the shipping profile that the location group belongs to.
+func (r *ShippingLocationGroup) Owner() Ref { return r.ProfileRef() }
+
+// ShippingLocationGroups lists the location groups of a shipping profile, given by its raw or public id.
+func (c *Client) ShippingLocationGroups(ctx context.Context, p Place, profile string, q Query) (*Page[ShippingLocationGroup], error) {
+	return listIn[ShippingLocationGroup](ctx, c, p, q, "shipping", "profiles", profile, "location_groups")
+}
+
+// ShippingLocationGroup fetches a location group by its raw or public id.
+func (c *Client) ShippingLocationGroup(ctx context.Context, p Place, id string) (*ShippingLocationGroup, error) {
+	return oneIn[ShippingLocationGroup](ctx, c, p, "shipping", "location_groups", id)
+}
+
+// Owner returns the ref of the location group that the shipping zone belongs to.
+func (r *ShippingZone) Owner() Ref { return r.LocationGroupRef() }
+
+// ShippingZones lists the shipping zones of a location group, given by its raw or public id.
+func (c *Client) ShippingZones(ctx context.Context, p Place, locationGroup string, q Query) (*Page[ShippingZone], error) {
+	return listIn[ShippingZone](ctx, c, p, q, "shipping", "location_groups", locationGroup, "zones")
+}
+
+// ShippingZone fetches a shipping zone by its raw or public id.
+func (c *Client) ShippingZone(ctx context.Context, p Place, id string) (*ShippingZone, error) {
+	return oneIn[ShippingZone](ctx, c, p, "shipping", "zones", id)
+}
+
+// CreateShippingZone creates a shipping zone of a location group, given by its raw or public id, with the attributes of the
+// body `shipping_zone` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateShippingZone(ctx context.Context, p Place, locationGroup string, attributes any) (*ShippingZone, error) {
+	return createdBelow[ShippingLocationGroup, ShippingZone](ctx, c, p, "shipping_zone", attributes, (*Client).ShippingLocationGroup, locationGroup, (*ShippingZone).Owner, "shipping", "location_groups", locationGroup, "zones")
+}
+
+// UpdateShippingZone changes a shipping zone, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateShippingZone(ctx context.Context, p Place, id string, attributes any) (*ShippingZone, error) {
+	return updatedBelow(ctx, c, p, "shipping_zone", attributes, (*Client).ShippingZone, (*ShippingZone).Owner, "shipping", "zones", id)
+}
+
+// DeleteShippingZone deletes a shipping zone, given by its raw or public id.
+func (c *Client) DeleteShippingZone(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ShippingZone, "shipping", "zones", id)
+}
+
+// Owner returns the ref of the shipping zone that the shipping rate belongs to.
+func (r *ShippingRate) Owner() Ref { return r.ZoneRef() }
+
+// ShippingRates lists the shipping rates of a shipping zone, given by its raw or public id.
+func (c *Client) ShippingRates(ctx context.Context, p Place, zone string, q Query) (*Page[ShippingRate], error) {
+	return listIn[ShippingRate](ctx, c, p, q, "shipping", "zones", zone, "rates")
+}
+
+// ShippingRate fetches a shipping rate by its raw or public id.
+func (c *Client) ShippingRate(ctx context.Context, p Place, id string) (*ShippingRate, error) {
+	return oneIn[ShippingRate](ctx, c, p, "shipping", "rates", id)
+}
+
+// CreateShippingRate creates a shipping rate of a shipping zone, given by its raw or public id, with the attributes of the
+// body `shipping_rate` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.
+func (c *Client) CreateShippingRate(ctx context.Context, p Place, zone string, attributes any) (*ShippingRate, error) {
+	return createdBelow[ShippingZone, ShippingRate](ctx, c, p, "shipping_rate", attributes, (*Client).ShippingZone, zone, (*ShippingRate).Owner, "shipping", "zones", zone, "rates")
+}
+
+// UpdateShippingRate changes a shipping rate, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateShippingRate(ctx context.Context, p Place, id string, attributes any) (*ShippingRate, error) {
+	return updatedBelow(ctx, c, p, "shipping_rate", attributes, (*Client).ShippingRate, (*ShippingRate).Owner, "shipping", "rates", id)
+}
+
+// DeleteShippingRate deletes a shipping rate, given by its raw or public id.
+func (c *Client) DeleteShippingRate(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ShippingRate, "shipping", "rates", id)
+}
+
+// ShippingRateNames lists the shipping rate names of a workspace.
+func (c *Client) ShippingRateNames(ctx context.Context, p Place, q Query) (*Page[ShippingRateName], error) {
+	return listIn[ShippingRateName](ctx, c, p, q, "workspaces", thisWorkspace, "shipping", "rates", "names")
+}
+
+// ShippingRateName fetches a shipping rate name by its raw or public id.
+func (c *Client) ShippingRateName(ctx context.Context, p Place, id string) (*ShippingRateName, error) {
+	return oneIn[ShippingRateName](ctx, c, p, "shipping", "rates", "names", id)
+}
+
+// CreateShippingRateName creates a shipping rate name with the attributes of the body `shipping_rates_name` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateShippingRateName(ctx context.Context, p Place, attributes any) (*ShippingRateName, error) {
+	row, _, err := createdIn[ShippingRateName](ctx, c, p, "shipping_rates_name", attributes, false, "workspaces", thisWorkspace, "shipping", "rates", "names")
+	return row, err
+}
+
+// UpdateShippingRateName changes a shipping rate name, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateShippingRateName(ctx context.Context, p Place, id string, attributes any) (*ShippingRateName, error) {
+	return updatedIn(ctx, c, p, "shipping_rates_name", attributes, (*Client).ShippingRateName, "shipping", "rates", "names", id)
+}
+
+// DeleteShippingRateName deletes a shipping rate name, given by its raw or public id.
+func (c *Client) DeleteShippingRateName(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ShippingRateName, "shipping", "rates", "names", id)
+}
+
+// ShippingPackages lists the shipping packages of a workspace.
+func (c *Client) ShippingPackages(ctx context.Context, p Place, q Query) (*Page[ShippingPackage], error) {
+	return listIn[ShippingPackage](ctx, c, p, q, "workspaces", thisWorkspace, "shipping", "packages")
+}
+
+// ShippingPackage fetches a shipping package by its raw or public id.
+func (c *Client) ShippingPackage(ctx context.Context, p Place, id string) (*ShippingPackage, error) {
+	return oneIn[ShippingPackage](ctx, c, p, "shipping", "packages", id)
+}
+
+// CreateShippingPackage creates a shipping package with the attributes of the body `shipping_package` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateShippingPackage(ctx context.Context, p Place, attributes any) (*ShippingPackage, error) {
+	row, _, err := createdIn[ShippingPackage](ctx, c, p, "shipping_package", attributes, false, "workspaces", thisWorkspace, "shipping", "packages")
+	return row, err
+}
+
+// UpdateShippingPackage changes a shipping package, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateShippingPackage(ctx context.Context, p Place, id string, attributes any) (*ShippingPackage, error) {
+	return updatedIn(ctx, c, p, "shipping_package", attributes, (*Client).ShippingPackage, "shipping", "packages", id)
+}
+
+// DeleteShippingPackage deletes a shipping package, given by its raw or public id.
+func (c *Client) DeleteShippingPackage(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).ShippingPackage, "shipping", "packages", id)
+}
+
+// Stores lists the stores of a workspace.
+func (c *Client) Stores(ctx context.Context, p Place, q Query) (*Page[Store], error) {
+	return listIn[Store](ctx, c, p, q, "workspaces", thisWorkspace, "stores")
+}
+
+// Store fetches a store by its raw or public id.
+func (c *Client) Store(ctx context.Context, p Place, id string) (*Store, error) {
+	return oneIn[Store](ctx, c, p, "stores", id)
+}
+
+// CreateStore creates a store with the attributes of the body `store` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateStore(ctx context.Context, p Place, attributes any) (*Store, error) {
+	row, _, err := createdIn[Store](ctx, c, p, "store", attributes, false, "workspaces", thisWorkspace, "stores")
+	return row, err
+}
+
+// UpdateStore changes a store, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateStore(ctx context.Context, p Place, id string, attributes any) (*Store, error) {
+	return updatedIn(ctx, c, p, "store", attributes, (*Client).Store, "stores", id)
+}
+
+// DeleteStore deletes a store, given by its raw or public id.
+func (c *Client) DeleteStore(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).Store, "stores", id)
+}
+
+// Themes lists the themes of a workspace.
+func (c *Client) Themes(ctx context.Context, p Place, q Query) (*Page[Theme], error) {
+	return listIn[Theme](ctx, c, p, q, "workspaces", thisWorkspace, "themes")
+}
+
+// Theme fetches a theme by its raw or public id.
+func (c *Client) Theme(ctx context.Context, p Place, id string) (*Theme, error) {
+	return oneIn[Theme](ctx, c, p, "themes", id)
+}
+
+// UpdateTheme changes a theme, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateTheme(ctx context.Context, p Place, id string, attributes any) (*Theme, error) {
+	return updatedIn(ctx, c, p, "theme", attributes, (*Client).Theme, "themes", id)
+}
+
+// Styles lists the styles of a workspace.
+func (c *Client) Styles(ctx context.Context, p Place, q Query) (*Page[Style], error) {
+	return listIn[Style](ctx, c, p, q, "workspaces", thisWorkspace, "styles")
+}
+
+// WebhookEndpoints lists the webhook endpoints of a workspace.
+func (c *Client) WebhookEndpoints(ctx context.Context, p Place, q Query) (*Page[WebhookEndpoint], error) {
+	return listIn[WebhookEndpoint](ctx, c, p, q, "workspaces", thisWorkspace, "webhooks", "outgoing", "endpoints")
+}
+
+// WebhookEndpoint fetches a webhook endpoint by its raw or public id.
+func (c *Client) WebhookEndpoint(ctx context.Context, p Place, id string) (*WebhookEndpoint, error) {
+	return oneIn[WebhookEndpoint](ctx, c, p, "webhooks", "outgoing", "endpoints", id)
+}
+
+// CreateWebhookEndpoint creates a webhook endpoint with the attributes of the body `webhooks_outgoing_endpoint` (clickfunnels-api.md §5). It is sent
+// again only if it was certainly not carried out.
+func (c *Client) CreateWebhookEndpoint(ctx context.Context, p Place, attributes any) (*WebhookEndpoint, error) {
+	row, _, err := createdIn[WebhookEndpoint](ctx, c, p, "webhooks_outgoing_endpoint", attributes, false, "workspaces", thisWorkspace, "webhooks", "outgoing", "endpoints")
+	return row, err
+}
+
+// UpdateWebhookEndpoint changes a webhook endpoint, given by its raw or public id. Absent attributes stay unchanged.
+func (c *Client) UpdateWebhookEndpoint(ctx context.Context, p Place, id string, attributes any) (*WebhookEndpoint, error) {
+	return updatedIn(ctx, c, p, "webhooks_outgoing_endpoint", attributes, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
+}
+
+// DeleteWebhookEndpoint deletes a webhook endpoint, given by its raw or public id.
+func (c *Client) DeleteWebhookEndpoint(ctx context.Context, p Place, id string) error {
+	return deletedIn(ctx, c, p, id, (*Client).WebhookEndpoint, "webhooks", "outgoing", "endpoints", id)
+}
+
+// WebhookEvents lists the webhook events of a workspace.
+func (c *Client) WebhookEvents(ctx context.Context, p Place, q Query) (*Page[WebhookEvent], error) {
+	return listIn[WebhookEvent](ctx, c, p, q, "workspaces", thisWorkspace, "webhooks", "outgoing", "events")
+}
+
+// WebhookEvent fetches a webhook event by its raw or public id.
+func (c *Client) WebhookEvent(ctx context.Context, p Place, id string) (*WebhookEvent, error) {
+	return oneIn[WebhookEvent](ctx, c, p, "webhooks", "outgoing", "events", id)
 }

@@ -43,13 +43,17 @@ func (c *Client) write(ctx context.Context, method, subdomain string, segments [
 	return &reported
 }
 
-// writeRecord is [Client.write] for a record. The attributes are wrapped in the key, and the
-// response is the record (clickfunnels-api.md §5). created reports whether the record was created. It is nil if
+// writeRecord is [Client.write] for a record. The attributes are wrapped in the key, or left
+// out if there is no key. The response is the record (clickfunnels-api.md §5). created reports whether the record was created. It is nil if
 // an earlier attempt may have created it. If the response is another record, a scoped client gets
 // an error instead.
 func writeRecord[T any, P keyed[T]](ctx context.Context, c *Client, method string, at Place, segments []string, key string, attributes any, idempotent bool) (row *T, created *bool, err error) {
 	query := Query{}.encode(c.expanded(TypeOf[T]()))
-	err = c.write(ctx, method, at.Subdomain, segments, query, map[string]any{key: attributes}, idempotent, func(status int, uncertain bool, body []byte) (err error) {
+	var body any
+	if key != "" {
+		body = map[string]any{key: attributes}
+	}
+	err = c.write(ctx, method, at.Subdomain, segments, query, body, idempotent, func(status int, uncertain bool, body []byte) (err error) {
 		if now := status == http.StatusCreated; now || !uncertain {
 			created = &now
 		}
@@ -93,6 +97,22 @@ func updatedIn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, key s
 	}
 	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
 		row, _, err := writeRecord[T, P](ctx, c, http.MethodPut, p, segments, key, attributes, true)
+		return row, err
+	})
+}
+
+// actedOn posts to a path below a record of a workspace's host. find reads the record by its id.
+// The call is not retried once it may have been carried out.
+func actedOn[T any, P keyed[T]](ctx context.Context, c *Client, p Place, id string, find func(*Client, context.Context, Place, string) (*T, error), segments ...string) (*T, error) {
+	p, err := c.locateForWrite(ctx, p, func(p Place) error {
+		_, err := find(c, ctx, p, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return onWorkspaceHost(ctx, c, p, func(p Place) (*T, error) {
+		row, _, err := writeRecord[T, P](ctx, c, http.MethodPost, p, segments, "", nil, false)
 		return row, err
 	})
 }

@@ -17,7 +17,7 @@ func createdBelow[O, T any, P interface {
 		return nil, err
 	}
 	row, _, err := createdIn[T, R](ctx, c, p, key, attributes, false, segments...)
-	if err == nil && parent != nil && owner(row).ID != parent.Ref().ID {
+	if err == nil && parent != nil && owner != nil && owner(row).ID != parent.Ref().ID {
 		return nil, foreignRecord()
 	}
 	return row, err

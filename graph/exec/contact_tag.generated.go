@@ -1283,6 +1283,55 @@ func (ec *executionContext) fieldContext_UpdateContactTagPayload_userErrors(_ co
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAppliedContactTagFilter(ctx context.Context, obj any) (model.AppliedContactTagFilter, error) {
+	var it model.AppliedContactTagFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "tagIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "tagIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TagIds = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAppliedContactTagFilter unmarshals raw into the AppliedContactTagFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAppliedContactTagFilter(ctx context.Context, raw any) (model.AppliedContactTagFilter, error) {
+	var out model.AppliedContactTagFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AppliedContactTagFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputApplyContactTagInput(ctx context.Context, obj any) (map[string]any, error) {
 	var it map[string]any
 	if obj == nil {
@@ -2313,6 +2362,14 @@ func (ec *executionContext) marshalOAppliedContactTagConnection2ᚖgithubᚗcom�
 		return graphql.Null
 	}
 	return ec._AppliedContactTagConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOAppliedContactTagFilter2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐAppliedContactTagFilter(ctx context.Context, v any) (*model.AppliedContactTagFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAppliedContactTagFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOApplyContactTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApplyContactTagPayload) graphql.Marshaler {

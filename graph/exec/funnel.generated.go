@@ -1227,6 +1227,70 @@ func (ec *executionContext) fieldContext_FunnelTagEdge_node(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _UpdateFunnelPayload_funnel(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Funnel]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateFunnelPayload_funnel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Record, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Funnel) graphql.Marshaler {
+			return ec.marshalOFunnel2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFunnel(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateFunnelPayload_funnel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateFunnelPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Funnel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateFunnelPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.Funnel]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateFunnelPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateFunnelPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateFunnelPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateFunnelTagPayload_funnelTag(ctx context.Context, field graphql.CollectedField, obj *model.Written[upstream.FunnelTag]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1490,6 +1554,70 @@ func (ec *executionContext) unmarshalInputFunnelTagFilter(ctx context.Context, o
 func UnmarshalFunnelTagFilter(ctx context.Context, raw any) (model.FunnelTagFilter, error) {
 	var out model.FunnelTagFilter
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "FunnelTagFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputUpdateFunnelInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "workspaceId", "name", "liveMode"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["id"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["name"] = data
+		case "liveMode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("liveMode"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["liveMode"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateFunnelInput unmarshals raw into the UpdateFunnelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateFunnelInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateFunnelInput", raw, &out)
 	return out, err
 }
 
@@ -1984,6 +2112,44 @@ func (ec *executionContext) _FunnelTagEdge(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var updateFunnelPayloadImplementors = []string{"UpdateFunnelPayload"}
+
+func (ec *executionContext) _UpdateFunnelPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.Funnel]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateFunnelPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateFunnelPayload")
+		case "funnel":
+			out.Values[i] = ec._UpdateFunnelPayload_funnel(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._UpdateFunnelPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateFunnelTagPayloadImplementors = []string{"UpdateFunnelTagPayload"}
 
 func (ec *executionContext) _UpdateFunnelTagPayload(ctx context.Context, sel ast.SelectionSet, obj *model.Written[upstream.FunnelTag]) graphql.Marshaler {
@@ -2134,6 +2300,11 @@ func (ec *executionContext) marshalNFunnelTagEdge2ᚖgithubᚗcomᚋfunnelgraph�
 	return ec._FunnelTagEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUpdateFunnelInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputUpdateFunnelInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNUpdateFunnelTagInput2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := ec.unmarshalInputUpdateFunnelTagInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2151,6 +2322,26 @@ func (ec *executionContext) marshalODeleteFunnelTagPayload2ᚖgithubᚗcomᚋfun
 		return graphql.Null
 	}
 	return ec._DeleteFunnelTagPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFunnel2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFunnelᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.Funnel) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ctx = graphql.WithBatchParents(ctx, "Funnel", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFunnel2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFunnel(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOFunnel2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *upstream.Funnel) graphql.Marshaler {
@@ -2215,6 +2406,13 @@ func (ec *executionContext) unmarshalOFunnelTagFilter2ᚖgithubᚗcomᚋfunnelgr
 	}
 	res, err := ec.unmarshalInputFunnelTagFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUpdateFunnelPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.Funnel]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateFunnelPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUpdateFunnelTagPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐWritten(ctx context.Context, sel ast.SelectionSet, v *model.Written[upstream.FunnelTag]) graphql.Marshaler {

@@ -203,7 +203,7 @@ var relations = map[string]*Relation{
 	"Contact.appliedTags": {
 		context: (*executionContext).fieldContext_Contact_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["filter"].(*model.AppliedContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Mutation.applyContactTag": {
@@ -251,6 +251,12 @@ var relations = map[string]*Relation{
 			return one(r.Course().Sections(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.updateCourseSection": {
+		context: (*executionContext).fieldContext_Mutation_updateCourseSection,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateCourseSection(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"CourseLesson.section": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseLesson_section,
@@ -269,6 +275,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_CourseSection_lessons,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.CourseSection().Lessons(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseSection { return (*upstream.CourseSection)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.updateCourseLesson": {
+		context: (*executionContext).fieldContext_Mutation_updateCourseLesson,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateCourseLesson(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"CourseEnrollment.contact": {
@@ -303,6 +315,311 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Contact_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Contact().Enrollments(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createCourseEnrollment": {
+		context: (*executionContext).fieldContext_Mutation_createCourseEnrollment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateCourseEnrollment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateCourseEnrollment": {
+		context: (*executionContext).fieldContext_Mutation_updateCourseEnrollment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateCourseEnrollment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"CourseLessonCompletion.enrollment": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseLessonCompletion_enrollment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseLessonCompletion().Enrollment(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseLessonCompletion {
+				return (*upstream.CourseLessonCompletion)(r)
+			})))
+		},
+	},
+	"CourseLessonCompletion.lesson": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseLessonCompletion_lesson,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseLessonCompletion().Lesson(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseLessonCompletion {
+				return (*upstream.CourseLessonCompletion)(r)
+			})))
+		},
+	},
+	"CourseLessonCompletion.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_CourseLessonCompletion_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.CourseLessonCompletion().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseLessonCompletion {
+				return (*upstream.CourseLessonCompletion)(r)
+			})))
+		},
+	},
+	"Course.lessonCompletions": {
+		context: (*executionContext).fieldContext_Course_lessonCompletions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Course().LessonCompletions(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["filter"].(*model.CourseLessonCompletionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createCourseLessonCompletion": {
+		context: (*executionContext).fieldContext_Mutation_createCourseLessonCompletion,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateCourseLessonCompletion(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteCourseLessonCompletion": {
+		context: (*executionContext).fieldContext_Mutation_deleteCourseLessonCompletion,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteCourseLessonCompletion(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Form.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Form_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Form().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Form { return (*upstream.Form)(r) })))
+		},
+	},
+	"Workspace.forms": {
+		context: (*executionContext).fieldContext_Workspace_forms,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Forms(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createForm": {
+		context: (*executionContext).fieldContext_Mutation_createForm,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateForm(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateForm": {
+		context: (*executionContext).fieldContext_Mutation_updateForm,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateForm(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteForm": {
+		context: (*executionContext).fieldContext_Mutation_deleteForm,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteForm(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FormFieldSet.form": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormFieldSet_form,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormFieldSet().Form(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldSet { return (*upstream.FormFieldSet)(r) })))
+		},
+	},
+	"FormFieldSet.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormFieldSet_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormFieldSet().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldSet { return (*upstream.FormFieldSet)(r) })))
+		},
+	},
+	"Form.fieldSets": {
+		context: (*executionContext).fieldContext_Form_fieldSets,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Form().FieldSets(ctx, typed(objs, func(r *upstream.Record) *upstream.Form { return (*upstream.Form)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFormFieldSet": {
+		context: (*executionContext).fieldContext_Mutation_createFormFieldSet,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFormFieldSet(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFormFieldSet": {
+		context: (*executionContext).fieldContext_Mutation_updateFormFieldSet,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFormFieldSet(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFormFieldSet": {
+		context: (*executionContext).fieldContext_Mutation_deleteFormFieldSet,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFormFieldSet(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FormField.fieldSet": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormField_fieldSet,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormField().FieldSet(ctx, typed(objs, func(r *upstream.Record) *upstream.FormField { return (*upstream.FormField)(r) })))
+		},
+	},
+	"FormField.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormField_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormField().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormField { return (*upstream.FormField)(r) })))
+		},
+	},
+	"FormFieldSet.fields": {
+		context: (*executionContext).fieldContext_FormFieldSet_fields,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.FormFieldSet().Fields(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldSet { return (*upstream.FormFieldSet)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFormField": {
+		context: (*executionContext).fieldContext_Mutation_createFormField,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFormField(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFormField": {
+		context: (*executionContext).fieldContext_Mutation_updateFormField,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFormField(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFormField": {
+		context: (*executionContext).fieldContext_Mutation_deleteFormField,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFormField(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FormFieldOption.field": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormFieldOption_field,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormFieldOption().Field(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldOption { return (*upstream.FormFieldOption)(r) })))
+		},
+	},
+	"FormFieldOption.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormFieldOption_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormFieldOption().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldOption { return (*upstream.FormFieldOption)(r) })))
+		},
+	},
+	"FormField.options": {
+		context: (*executionContext).fieldContext_FormField_options,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.FormField().Options(ctx, typed(objs, func(r *upstream.Record) *upstream.FormField { return (*upstream.FormField)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFormFieldOption": {
+		context: (*executionContext).fieldContext_Mutation_createFormFieldOption,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFormFieldOption(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFormFieldOption": {
+		context: (*executionContext).fieldContext_Mutation_updateFormFieldOption,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFormFieldOption(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFormFieldOption": {
+		context: (*executionContext).fieldContext_Mutation_deleteFormFieldOption,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFormFieldOption(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FormsSubmission.form": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmission_form,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmission().Form(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmission { return (*upstream.FormsSubmission)(r) })))
+		},
+	},
+	"FormsSubmission.contact": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmission_contact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmission().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmission { return (*upstream.FormsSubmission)(r) })))
+		},
+	},
+	"FormsSubmission.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmission_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmission().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmission { return (*upstream.FormsSubmission)(r) })))
+		},
+	},
+	"Form.submissions": {
+		context: (*executionContext).fieldContext_Form_submissions,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Form().Submissions(ctx, typed(objs, func(r *upstream.Record) *upstream.Form { return (*upstream.Form)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFormsSubmission": {
+		context: (*executionContext).fieldContext_Mutation_createFormsSubmission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFormsSubmission(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFormsSubmission": {
+		context: (*executionContext).fieldContext_Mutation_updateFormsSubmission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFormsSubmission(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFormsSubmission": {
+		context: (*executionContext).fieldContext_Mutation_deleteFormsSubmission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFormsSubmission(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"FormsSubmissionAnswer.submission": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmissionAnswer_submission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmissionAnswer().Submission(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmissionAnswer { return (*upstream.FormsSubmissionAnswer)(r) })))
+		},
+	},
+	"FormsSubmissionAnswer.field": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmissionAnswer_field,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmissionAnswer().Field(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmissionAnswer { return (*upstream.FormsSubmissionAnswer)(r) })))
+		},
+	},
+	"FormsSubmissionAnswer.option": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmissionAnswer_option,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmissionAnswer().Option(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmissionAnswer { return (*upstream.FormsSubmissionAnswer)(r) })))
+		},
+	},
+	"FormsSubmissionAnswer.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_FormsSubmissionAnswer_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.FormsSubmissionAnswer().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmissionAnswer { return (*upstream.FormsSubmissionAnswer)(r) })))
+		},
+	},
+	"FormsSubmission.answers": {
+		context: (*executionContext).fieldContext_FormsSubmission_answers,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.FormsSubmission().Answers(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmission { return (*upstream.FormsSubmission)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFormsSubmissionAnswer": {
+		context: (*executionContext).fieldContext_Mutation_createFormsSubmissionAnswer,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFormsSubmissionAnswer(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFormsSubmissionAnswer": {
+		context: (*executionContext).fieldContext_Mutation_updateFormsSubmissionAnswer,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFormsSubmissionAnswer(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFormsSubmissionAnswer": {
+		context: (*executionContext).fieldContext_Mutation_deleteFormsSubmissionAnswer,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFormsSubmissionAnswer(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.reorderFormFields": {
+		context: (*executionContext).fieldContext_Mutation_reorderFormFields,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().ReorderFormFields(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"FormSubmission.contact": {
@@ -344,6 +661,64 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Page_formSubmissions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Page().FormSubmissions(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Fulfillment.contact": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Fulfillment_contact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Fulfillment().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.Fulfillment { return (*upstream.Fulfillment)(r) })))
+		},
+	},
+	"Fulfillment.location": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Fulfillment_location,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Fulfillment().Location(ctx, typed(objs, func(r *upstream.Record) *upstream.Fulfillment { return (*upstream.Fulfillment)(r) })))
+		},
+	},
+	"Fulfillment.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Fulfillment_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Fulfillment().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Fulfillment { return (*upstream.Fulfillment)(r) })))
+		},
+	},
+	"Workspace.fulfillments": {
+		context: (*executionContext).fieldContext_Workspace_fulfillments,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Fulfillments(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createFulfillment": {
+		context: (*executionContext).fieldContext_Mutation_createFulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateFulfillment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateFulfillment": {
+		context: (*executionContext).fieldContext_Mutation_updateFulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFulfillment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteFulfillment": {
+		context: (*executionContext).fieldContext_Mutation_deleteFulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteFulfillment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.cancelFulfillment": {
+		context: (*executionContext).fieldContext_Mutation_cancelFulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CancelFulfillment(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"IncludedLineItem.fulfillment": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_IncludedLineItem_fulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.IncludedLineItem().Fulfillment(ctx, typed(objs, func(r *upstream.Record) *upstream.IncludedLineItem { return (*upstream.IncludedLineItem)(r) })))
 		},
 	},
 	"FulfillmentLocation.workspace": {
@@ -404,6 +779,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Funnels(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.updateFunnel": {
+		context: (*executionContext).fieldContext_Mutation_updateFunnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateFunnel(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"FunnelTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_FunnelTag_workspace,
@@ -448,6 +829,24 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Images(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createImage": {
+		context: (*executionContext).fieldContext_Mutation_createImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateImage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateImage": {
+		context: (*executionContext).fieldContext_Mutation_updateImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateImage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteImage": {
+		context: (*executionContext).fieldContext_Mutation_deleteImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteImage(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Order.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Order_contact,
@@ -480,6 +879,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Contact_orders,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Contact().Orders(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.updateOrder": {
+		context: (*executionContext).fieldContext_Mutation_updateOrder,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateOrder(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"OrderLineItem.product": {
@@ -522,6 +927,26 @@ var relations = map[string]*Relation{
 			return one(r.Order().Invoices(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"OrderInvoiceRestock.contact": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_OrderInvoiceRestock_contact,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.OrderInvoiceRestock().Contact(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderInvoiceRestock { return (*upstream.OrderInvoiceRestock)(r) })))
+		},
+	},
+	"OrderInvoiceRestock.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_OrderInvoiceRestock_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.OrderInvoiceRestock().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.OrderInvoiceRestock { return (*upstream.OrderInvoiceRestock)(r) })))
+		},
+	},
+	"Workspace.orderInvoiceRestocks": {
+		context: (*executionContext).fieldContext_Workspace_orderInvoiceRestocks,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().OrderInvoiceRestocks(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
 	"OrderTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderTag_workspace,
@@ -533,6 +958,24 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_orderTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().OrderTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createOrderTag": {
+		context: (*executionContext).fieldContext_Mutation_createOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateOrderTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateOrderTag": {
+		context: (*executionContext).fieldContext_Mutation_updateOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateOrderTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteOrderTag": {
+		context: (*executionContext).fieldContext_Mutation_deleteOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteOrderTag(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"AppliedOrderTag.tag": {
@@ -560,6 +1003,18 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Order_appliedTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Order().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.applyOrderTag": {
+		context: (*executionContext).fieldContext_Mutation_applyOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().ApplyOrderTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.removeOrderTag": {
+		context: (*executionContext).fieldContext_Mutation_removeOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().RemoveOrderTag(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Order.tags": {
@@ -614,6 +1069,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Funnel_pages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Funnel().Pages(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.updatePage": {
+		context: (*executionContext).fieldContext_Mutation_updatePage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdatePage(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"Product.defaultVariant": {
@@ -671,6 +1132,30 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createProduct": {
+		context: (*executionContext).fieldContext_Mutation_createProduct,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateProduct(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateProduct": {
+		context: (*executionContext).fieldContext_Mutation_updateProduct,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateProduct(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.archiveProduct": {
+		context: (*executionContext).fieldContext_Mutation_archiveProduct,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().ArchiveProduct(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.unarchiveProduct": {
+		context: (*executionContext).fieldContext_Mutation_unarchiveProduct,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UnarchiveProduct(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"ProductVariant.product": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductVariant_product,
@@ -698,6 +1183,18 @@ var relations = map[string]*Relation{
 			return one(r.Product().Variants(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })[0], args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createProductVariant": {
+		context: (*executionContext).fieldContext_Mutation_createProductVariant,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateProductVariant(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateProductVariant": {
+		context: (*executionContext).fieldContext_Mutation_updateProductVariant,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateProductVariant(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"ProductPrice.variant": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductPrice_variant,
@@ -723,6 +1220,18 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_ProductVariant_prices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.ProductVariant().Prices(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createProductPrice": {
+		context: (*executionContext).fieldContext_Mutation_createProductPrice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateProductPrice(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateProductPrice": {
+		context: (*executionContext).fieldContext_Mutation_updateProductPrice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateProductPrice(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"ProductCollection.products": {
@@ -759,6 +1268,18 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().ProductCollections(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createProductCollection": {
+		context: (*executionContext).fieldContext_Mutation_createProductCollection,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateProductCollection(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateProductCollection": {
+		context: (*executionContext).fieldContext_Mutation_updateProductCollection,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateProductCollection(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"ProductTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ProductTag_workspace,
@@ -770,6 +1291,24 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_productTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().ProductTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createProductTag": {
+		context: (*executionContext).fieldContext_Mutation_createProductTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateProductTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateProductTag": {
+		context: (*executionContext).fieldContext_Mutation_updateProductTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateProductTag(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteProductTag": {
+		context: (*executionContext).fieldContext_Mutation_deleteProductTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteProductTag(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"SalesPipeline.stages": {
@@ -792,6 +1331,18 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().SalesPipelines(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createSalesPipeline": {
+		context: (*executionContext).fieldContext_Mutation_createSalesPipeline,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSalesPipeline(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSalesPipeline": {
+		context: (*executionContext).fieldContext_Mutation_updateSalesPipeline,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSalesPipeline(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"SalesPipelineStage.pipeline": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesPipelineStage_pipeline,
@@ -804,6 +1355,24 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_SalesPipelineStage_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.SalesPipelineStage().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) })))
+		},
+	},
+	"Mutation.createSalesPipelineStage": {
+		context: (*executionContext).fieldContext_Mutation_createSalesPipelineStage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSalesPipelineStage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSalesPipelineStage": {
+		context: (*executionContext).fieldContext_Mutation_updateSalesPipelineStage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSalesPipelineStage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteSalesPipelineStage": {
+		context: (*executionContext).fieldContext_Mutation_deleteSalesPipelineStage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteSalesPipelineStage(ctx, args["input"].(map[string]any)))
 		},
 	},
 	"SalesOpportunity.notes": {
@@ -868,6 +1437,24 @@ var relations = map[string]*Relation{
 			return each(r.SalesPipelineStage().Opportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) }), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Mutation.createSalesOpportunity": {
+		context: (*executionContext).fieldContext_Mutation_createSalesOpportunity,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateSalesOpportunity(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateSalesOpportunity": {
+		context: (*executionContext).fieldContext_Mutation_updateSalesOpportunity,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateSalesOpportunity(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteSalesOpportunity": {
+		context: (*executionContext).fieldContext_Mutation_deleteSalesOpportunity,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteSalesOpportunity(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"SalesOpportunityNote.opportunity": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_SalesOpportunityNote_opportunity,
@@ -919,6 +1506,247 @@ var relations = map[string]*Relation{
 			return lists([][]model.Node{values}, err)
 		},
 	},
+	"ShippingProfile.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingProfile_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingProfile().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingProfile { return (*upstream.ShippingProfile)(r) })))
+		},
+	},
+	"Workspace.shippingProfiles": {
+		context: (*executionContext).fieldContext_Workspace_shippingProfiles,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ShippingProfiles(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createShippingProfile": {
+		context: (*executionContext).fieldContext_Mutation_createShippingProfile,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateShippingProfile(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateShippingProfile": {
+		context: (*executionContext).fieldContext_Mutation_updateShippingProfile,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateShippingProfile(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteShippingProfile": {
+		context: (*executionContext).fieldContext_Mutation_deleteShippingProfile,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteShippingProfile(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShippingLocationGroup.profile": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingLocationGroup_profile,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingLocationGroup().Profile(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingLocationGroup { return (*upstream.ShippingLocationGroup)(r) })))
+		},
+	},
+	"ShippingLocationGroup.locations": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingLocationGroup_locations,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.ShippingLocationGroup().Locations(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingLocationGroup { return (*upstream.ShippingLocationGroup)(r) })))
+		},
+	},
+	"ShippingLocationGroup.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingLocationGroup_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingLocationGroup().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingLocationGroup { return (*upstream.ShippingLocationGroup)(r) })))
+		},
+	},
+	"ShippingProfile.locationGroups": {
+		context: (*executionContext).fieldContext_ShippingProfile_locationGroups,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.ShippingProfile().LocationGroups(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingProfile { return (*upstream.ShippingProfile)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"ShippingZone.locationGroup": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingZone_locationGroup,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingZone().LocationGroup(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingZone { return (*upstream.ShippingZone)(r) })))
+		},
+	},
+	"ShippingZone.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingZone_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingZone().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingZone { return (*upstream.ShippingZone)(r) })))
+		},
+	},
+	"ShippingLocationGroup.zones": {
+		context: (*executionContext).fieldContext_ShippingLocationGroup_zones,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.ShippingLocationGroup().Zones(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingLocationGroup { return (*upstream.ShippingLocationGroup)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createShippingZone": {
+		context: (*executionContext).fieldContext_Mutation_createShippingZone,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateShippingZone(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateShippingZone": {
+		context: (*executionContext).fieldContext_Mutation_updateShippingZone,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateShippingZone(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteShippingZone": {
+		context: (*executionContext).fieldContext_Mutation_deleteShippingZone,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteShippingZone(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShippingRate.zone": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingRate_zone,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingRate().Zone(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingRate { return (*upstream.ShippingRate)(r) })))
+		},
+	},
+	"ShippingRate.rateName": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingRate_rateName,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingRate().RateName(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingRate { return (*upstream.ShippingRate)(r) })))
+		},
+	},
+	"ShippingRate.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingRate_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingRate().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingRate { return (*upstream.ShippingRate)(r) })))
+		},
+	},
+	"ShippingZone.rates": {
+		context: (*executionContext).fieldContext_ShippingZone_rates,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.ShippingZone().Rates(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingZone { return (*upstream.ShippingZone)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createShippingRate": {
+		context: (*executionContext).fieldContext_Mutation_createShippingRate,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateShippingRate(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateShippingRate": {
+		context: (*executionContext).fieldContext_Mutation_updateShippingRate,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateShippingRate(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteShippingRate": {
+		context: (*executionContext).fieldContext_Mutation_deleteShippingRate,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteShippingRate(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShippingRateName.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingRateName_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingRateName().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingRateName { return (*upstream.ShippingRateName)(r) })))
+		},
+	},
+	"Workspace.shippingRateNames": {
+		context: (*executionContext).fieldContext_Workspace_shippingRateNames,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ShippingRateNames(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createShippingRateName": {
+		context: (*executionContext).fieldContext_Mutation_createShippingRateName,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateShippingRateName(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateShippingRateName": {
+		context: (*executionContext).fieldContext_Mutation_updateShippingRateName,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateShippingRateName(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteShippingRateName": {
+		context: (*executionContext).fieldContext_Mutation_deleteShippingRateName,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteShippingRateName(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"ShippingPackage.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_ShippingPackage_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.ShippingPackage().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingPackage { return (*upstream.ShippingPackage)(r) })))
+		},
+	},
+	"Workspace.shippingPackages": {
+		context: (*executionContext).fieldContext_Workspace_shippingPackages,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().ShippingPackages(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createShippingPackage": {
+		context: (*executionContext).fieldContext_Mutation_createShippingPackage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateShippingPackage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateShippingPackage": {
+		context: (*executionContext).fieldContext_Mutation_updateShippingPackage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateShippingPackage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteShippingPackage": {
+		context: (*executionContext).fieldContext_Mutation_deleteShippingPackage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteShippingPackage(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Store.socialImage": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Store_socialImage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Store().SocialImage(ctx, typed(objs, func(r *upstream.Record) *upstream.Store { return (*upstream.Store)(r) })))
+		},
+	},
+	"Store.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Store_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Store().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Store { return (*upstream.Store)(r) })))
+		},
+	},
+	"Workspace.stores": {
+		context: (*executionContext).fieldContext_Workspace_stores,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Stores(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createStore": {
+		context: (*executionContext).fieldContext_Mutation_createStore,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateStore(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateStore": {
+		context: (*executionContext).fieldContext_Mutation_updateStore,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateStore(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteStore": {
+		context: (*executionContext).fieldContext_Mutation_deleteStore,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteStore(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Query.teams": {
 		context: (*executionContext).fieldContext_Query_teams,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -951,10 +1779,114 @@ var relations = map[string]*Relation{
 			return one(r.Query().Team(ctx, args["id"].(string)))
 		},
 	},
+	"Theme.currentStyle": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Theme_currentStyle,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Theme().CurrentStyle(ctx, typed(objs, func(r *upstream.Record) *upstream.Theme { return (*upstream.Theme)(r) })))
+		},
+	},
+	"Theme.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Theme_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Theme().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Theme { return (*upstream.Theme)(r) })))
+		},
+	},
+	"Workspace.themes": {
+		context: (*executionContext).fieldContext_Workspace_themes,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Themes(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.updateTheme": {
+		context: (*executionContext).fieldContext_Mutation_updateTheme,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateTheme(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Style.theme": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Style_theme,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Style().Theme(ctx, typed(objs, func(r *upstream.Record) *upstream.Style { return (*upstream.Style)(r) })))
+		},
+	},
+	"Style.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_Style_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.Style().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.Style { return (*upstream.Style)(r) })))
+		},
+	},
+	"Workspace.styles": {
+		context: (*executionContext).fieldContext_Workspace_styles,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().Styles(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
 	"Query.users": {
 		context: (*executionContext).fieldContext_Query_users,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Query().Users(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"WebhookEndpoint.pages": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_WebhookEndpoint_pages,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.WebhookEndpoint().Pages(ctx, typed(objs, func(r *upstream.Record) *upstream.WebhookEndpoint { return (*upstream.WebhookEndpoint)(r) })))
+		},
+	},
+	"WebhookEndpoint.funnels": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_WebhookEndpoint_funnels,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return lists(r.WebhookEndpoint().Funnels(ctx, typed(objs, func(r *upstream.Record) *upstream.WebhookEndpoint { return (*upstream.WebhookEndpoint)(r) })))
+		},
+	},
+	"WebhookEndpoint.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_WebhookEndpoint_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.WebhookEndpoint().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.WebhookEndpoint { return (*upstream.WebhookEndpoint)(r) })))
+		},
+	},
+	"Workspace.webhookEndpoints": {
+		context: (*executionContext).fieldContext_Workspace_webhookEndpoints,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().WebhookEndpoints(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Mutation.createWebhookEndpoint": {
+		context: (*executionContext).fieldContext_Mutation_createWebhookEndpoint,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().CreateWebhookEndpoint(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.updateWebhookEndpoint": {
+		context: (*executionContext).fieldContext_Mutation_updateWebhookEndpoint,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().UpdateWebhookEndpoint(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"Mutation.deleteWebhookEndpoint": {
+		context: (*executionContext).fieldContext_Mutation_deleteWebhookEndpoint,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().DeleteWebhookEndpoint(ctx, args["input"].(map[string]any)))
+		},
+	},
+	"WebhookEvent.workspace": {
+		Batch:   true,
+		context: (*executionContext).fieldContext_WebhookEvent_workspace,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return each(r.WebhookEvent().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.WebhookEvent { return (*upstream.WebhookEvent)(r) })))
+		},
+	},
+	"Workspace.webhookEvents": {
+		context: (*executionContext).fieldContext_Workspace_webhookEvents,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Workspace().WebhookEvents(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
 	"Workspace.team": {

@@ -30,16 +30,26 @@ type ResolverRoot interface {
 	Course() CourseResolver
 	CourseEnrollment() CourseEnrollmentResolver
 	CourseLesson() CourseLessonResolver
+	CourseLessonCompletion() CourseLessonCompletionResolver
 	CourseSection() CourseSectionResolver
+	Form() FormResolver
+	FormField() FormFieldResolver
+	FormFieldOption() FormFieldOptionResolver
+	FormFieldSet() FormFieldSetResolver
 	FormSubmission() FormSubmissionResolver
+	FormsSubmission() FormsSubmissionResolver
+	FormsSubmissionAnswer() FormsSubmissionAnswerResolver
+	Fulfillment() FulfillmentResolver
 	FulfillmentLocation() FulfillmentLocationResolver
 	Funnel() FunnelResolver
 	FunnelTag() FunnelTagResolver
 	Image() ImageResolver
+	IncludedLineItem() IncludedLineItemResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
 	OrderInvoice() OrderInvoiceResolver
+	OrderInvoiceRestock() OrderInvoiceRestockResolver
 	OrderLineItem() OrderLineItemResolver
 	OrderTag() OrderTagResolver
 	OrderTransaction() OrderTransactionResolver
@@ -54,7 +64,18 @@ type ResolverRoot interface {
 	SalesOpportunityNote() SalesOpportunityNoteResolver
 	SalesPipeline() SalesPipelineResolver
 	SalesPipelineStage() SalesPipelineStageResolver
+	ShippingLocationGroup() ShippingLocationGroupResolver
+	ShippingPackage() ShippingPackageResolver
+	ShippingProfile() ShippingProfileResolver
+	ShippingRate() ShippingRateResolver
+	ShippingRateName() ShippingRateNameResolver
+	ShippingZone() ShippingZoneResolver
+	Store() StoreResolver
+	Style() StyleResolver
 	Team() TeamResolver
+	Theme() ThemeResolver
+	WebhookEndpoint() WebhookEndpointResolver
+	WebhookEvent() WebhookEventResolver
 	Workspace() WorkspaceResolver
 }
 
@@ -84,22 +105,74 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AppliedContactTagFilter", ec.unmarshalInputAppliedContactTagFilter),
 			graphql.NewInputUnmarshaler("ApplyContactTagInput", ec.unmarshalInputApplyContactTagInput),
+			graphql.NewInputUnmarshaler("ApplyOrderTagInput", ec.unmarshalInputApplyOrderTagInput),
+			graphql.NewInputUnmarshaler("ArchiveProductInput", ec.unmarshalInputArchiveProductInput),
+			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
 			graphql.NewInputUnmarshaler("ContactFilter", ec.unmarshalInputContactFilter),
 			graphql.NewInputUnmarshaler("ContactTagFilter", ec.unmarshalInputContactTagFilter),
 			graphql.NewInputUnmarshaler("CourseEnrollmentFilter", ec.unmarshalInputCourseEnrollmentFilter),
+			graphql.NewInputUnmarshaler("CourseLessonCompletionFilter", ec.unmarshalInputCourseLessonCompletionFilter),
 			graphql.NewInputUnmarshaler("CreateContactInput", ec.unmarshalInputCreateContactInput),
 			graphql.NewInputUnmarshaler("CreateContactTagInput", ec.unmarshalInputCreateContactTagInput),
+			graphql.NewInputUnmarshaler("CreateCourseEnrollmentInput", ec.unmarshalInputCreateCourseEnrollmentInput),
+			graphql.NewInputUnmarshaler("CreateCourseLessonCompletionInput", ec.unmarshalInputCreateCourseLessonCompletionInput),
+			graphql.NewInputUnmarshaler("CreateFormFieldInput", ec.unmarshalInputCreateFormFieldInput),
+			graphql.NewInputUnmarshaler("CreateFormFieldOptionInput", ec.unmarshalInputCreateFormFieldOptionInput),
+			graphql.NewInputUnmarshaler("CreateFormFieldSetInput", ec.unmarshalInputCreateFormFieldSetInput),
+			graphql.NewInputUnmarshaler("CreateFormInput", ec.unmarshalInputCreateFormInput),
+			graphql.NewInputUnmarshaler("CreateFormsSubmissionAnswerInput", ec.unmarshalInputCreateFormsSubmissionAnswerInput),
+			graphql.NewInputUnmarshaler("CreateFormsSubmissionInput", ec.unmarshalInputCreateFormsSubmissionInput),
+			graphql.NewInputUnmarshaler("CreateFulfillmentInput", ec.unmarshalInputCreateFulfillmentInput),
 			graphql.NewInputUnmarshaler("CreateFulfillmentLocationInput", ec.unmarshalInputCreateFulfillmentLocationInput),
 			graphql.NewInputUnmarshaler("CreateFunnelTagInput", ec.unmarshalInputCreateFunnelTagInput),
+			graphql.NewInputUnmarshaler("CreateImageInput", ec.unmarshalInputCreateImageInput),
+			graphql.NewInputUnmarshaler("CreateOrderTagInput", ec.unmarshalInputCreateOrderTagInput),
+			graphql.NewInputUnmarshaler("CreateProductCollectionInput", ec.unmarshalInputCreateProductCollectionInput),
+			graphql.NewInputUnmarshaler("CreateProductInput", ec.unmarshalInputCreateProductInput),
+			graphql.NewInputUnmarshaler("CreateProductPriceInput", ec.unmarshalInputCreateProductPriceInput),
+			graphql.NewInputUnmarshaler("CreateProductTagInput", ec.unmarshalInputCreateProductTagInput),
+			graphql.NewInputUnmarshaler("CreateProductVariantInput", ec.unmarshalInputCreateProductVariantInput),
+			graphql.NewInputUnmarshaler("CreateSalesOpportunityInput", ec.unmarshalInputCreateSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("CreateSalesOpportunityNoteInput", ec.unmarshalInputCreateSalesOpportunityNoteInput),
+			graphql.NewInputUnmarshaler("CreateSalesPipelineInput", ec.unmarshalInputCreateSalesPipelineInput),
+			graphql.NewInputUnmarshaler("CreateSalesPipelineStageInput", ec.unmarshalInputCreateSalesPipelineStageInput),
+			graphql.NewInputUnmarshaler("CreateShippingPackageInput", ec.unmarshalInputCreateShippingPackageInput),
+			graphql.NewInputUnmarshaler("CreateShippingProfileInput", ec.unmarshalInputCreateShippingProfileInput),
+			graphql.NewInputUnmarshaler("CreateShippingRateInput", ec.unmarshalInputCreateShippingRateInput),
+			graphql.NewInputUnmarshaler("CreateShippingRateNameInput", ec.unmarshalInputCreateShippingRateNameInput),
+			graphql.NewInputUnmarshaler("CreateShippingZoneInput", ec.unmarshalInputCreateShippingZoneInput),
+			graphql.NewInputUnmarshaler("CreateStoreInput", ec.unmarshalInputCreateStoreInput),
+			graphql.NewInputUnmarshaler("CreateWebhookEndpointInput", ec.unmarshalInputCreateWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("CustomAttributeInput", ec.unmarshalInputCustomAttributeInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteContactTagInput", ec.unmarshalInputDeleteContactTagInput),
+			graphql.NewInputUnmarshaler("DeleteCourseLessonCompletionInput", ec.unmarshalInputDeleteCourseLessonCompletionInput),
+			graphql.NewInputUnmarshaler("DeleteFormFieldInput", ec.unmarshalInputDeleteFormFieldInput),
+			graphql.NewInputUnmarshaler("DeleteFormFieldOptionInput", ec.unmarshalInputDeleteFormFieldOptionInput),
+			graphql.NewInputUnmarshaler("DeleteFormFieldSetInput", ec.unmarshalInputDeleteFormFieldSetInput),
+			graphql.NewInputUnmarshaler("DeleteFormInput", ec.unmarshalInputDeleteFormInput),
+			graphql.NewInputUnmarshaler("DeleteFormsSubmissionAnswerInput", ec.unmarshalInputDeleteFormsSubmissionAnswerInput),
+			graphql.NewInputUnmarshaler("DeleteFormsSubmissionInput", ec.unmarshalInputDeleteFormsSubmissionInput),
+			graphql.NewInputUnmarshaler("DeleteFulfillmentInput", ec.unmarshalInputDeleteFulfillmentInput),
 			graphql.NewInputUnmarshaler("DeleteFulfillmentLocationInput", ec.unmarshalInputDeleteFulfillmentLocationInput),
 			graphql.NewInputUnmarshaler("DeleteFunnelTagInput", ec.unmarshalInputDeleteFunnelTagInput),
+			graphql.NewInputUnmarshaler("DeleteImageInput", ec.unmarshalInputDeleteImageInput),
+			graphql.NewInputUnmarshaler("DeleteOrderTagInput", ec.unmarshalInputDeleteOrderTagInput),
+			graphql.NewInputUnmarshaler("DeleteProductTagInput", ec.unmarshalInputDeleteProductTagInput),
+			graphql.NewInputUnmarshaler("DeleteSalesOpportunityInput", ec.unmarshalInputDeleteSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("DeleteSalesOpportunityNoteInput", ec.unmarshalInputDeleteSalesOpportunityNoteInput),
+			graphql.NewInputUnmarshaler("DeleteSalesPipelineStageInput", ec.unmarshalInputDeleteSalesPipelineStageInput),
+			graphql.NewInputUnmarshaler("DeleteShippingPackageInput", ec.unmarshalInputDeleteShippingPackageInput),
+			graphql.NewInputUnmarshaler("DeleteShippingProfileInput", ec.unmarshalInputDeleteShippingProfileInput),
+			graphql.NewInputUnmarshaler("DeleteShippingRateInput", ec.unmarshalInputDeleteShippingRateInput),
+			graphql.NewInputUnmarshaler("DeleteShippingRateNameInput", ec.unmarshalInputDeleteShippingRateNameInput),
+			graphql.NewInputUnmarshaler("DeleteShippingZoneInput", ec.unmarshalInputDeleteShippingZoneInput),
+			graphql.NewInputUnmarshaler("DeleteStoreInput", ec.unmarshalInputDeleteStoreInput),
+			graphql.NewInputUnmarshaler("DeleteWebhookEndpointInput", ec.unmarshalInputDeleteWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("FormSubmissionFilter", ec.unmarshalInputFormSubmissionFilter),
+			graphql.NewInputUnmarshaler("FulfillmentLineItemInput", ec.unmarshalInputFulfillmentLineItemInput),
 			graphql.NewInputUnmarshaler("FunnelFilter", ec.unmarshalInputFunnelFilter),
 			graphql.NewInputUnmarshaler("FunnelTagFilter", ec.unmarshalInputFunnelTagFilter),
 			graphql.NewInputUnmarshaler("LocationAddressInput", ec.unmarshalInputLocationAddressInput),
@@ -110,20 +183,57 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProductCollectionFilter", ec.unmarshalInputProductCollectionFilter),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
 			graphql.NewInputUnmarshaler("ProductPriceFilter", ec.unmarshalInputProductPriceFilter),
+			graphql.NewInputUnmarshaler("ProductPropertyInput", ec.unmarshalInputProductPropertyInput),
+			graphql.NewInputUnmarshaler("ProductPropertyValueInput", ec.unmarshalInputProductPropertyValueInput),
 			graphql.NewInputUnmarshaler("ProductTagFilter", ec.unmarshalInputProductTagFilter),
 			graphql.NewInputUnmarshaler("ProductVariantFilter", ec.unmarshalInputProductVariantFilter),
 			graphql.NewInputUnmarshaler("RedactContactInput", ec.unmarshalInputRedactContactInput),
 			graphql.NewInputUnmarshaler("RemoveContactTagInput", ec.unmarshalInputRemoveContactTagInput),
+			graphql.NewInputUnmarshaler("RemoveOrderTagInput", ec.unmarshalInputRemoveOrderTagInput),
+			graphql.NewInputUnmarshaler("ReorderFormFieldsInput", ec.unmarshalInputReorderFormFieldsInput),
 			graphql.NewInputUnmarshaler("SalesOpportunityFilter", ec.unmarshalInputSalesOpportunityFilter),
 			graphql.NewInputUnmarshaler("SalesOpportunityNoteFilter", ec.unmarshalInputSalesOpportunityNoteFilter),
 			graphql.NewInputUnmarshaler("SalesPipelineFilter", ec.unmarshalInputSalesPipelineFilter),
+			graphql.NewInputUnmarshaler("SalesPipelineStageInput", ec.unmarshalInputSalesPipelineStageInput),
 			graphql.NewInputUnmarshaler("Sort", ec.unmarshalInputSort),
+			graphql.NewInputUnmarshaler("UnarchiveProductInput", ec.unmarshalInputUnarchiveProductInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateContactTagInput", ec.unmarshalInputUpdateContactTagInput),
+			graphql.NewInputUnmarshaler("UpdateCourseEnrollmentInput", ec.unmarshalInputUpdateCourseEnrollmentInput),
+			graphql.NewInputUnmarshaler("UpdateCourseLessonInput", ec.unmarshalInputUpdateCourseLessonInput),
+			graphql.NewInputUnmarshaler("UpdateCourseSectionInput", ec.unmarshalInputUpdateCourseSectionInput),
+			graphql.NewInputUnmarshaler("UpdateFormFieldInput", ec.unmarshalInputUpdateFormFieldInput),
+			graphql.NewInputUnmarshaler("UpdateFormFieldOptionInput", ec.unmarshalInputUpdateFormFieldOptionInput),
+			graphql.NewInputUnmarshaler("UpdateFormFieldSetInput", ec.unmarshalInputUpdateFormFieldSetInput),
+			graphql.NewInputUnmarshaler("UpdateFormInput", ec.unmarshalInputUpdateFormInput),
+			graphql.NewInputUnmarshaler("UpdateFormsSubmissionAnswerInput", ec.unmarshalInputUpdateFormsSubmissionAnswerInput),
+			graphql.NewInputUnmarshaler("UpdateFormsSubmissionInput", ec.unmarshalInputUpdateFormsSubmissionInput),
+			graphql.NewInputUnmarshaler("UpdateFulfillmentInput", ec.unmarshalInputUpdateFulfillmentInput),
 			graphql.NewInputUnmarshaler("UpdateFulfillmentLocationInput", ec.unmarshalInputUpdateFulfillmentLocationInput),
+			graphql.NewInputUnmarshaler("UpdateFunnelInput", ec.unmarshalInputUpdateFunnelInput),
 			graphql.NewInputUnmarshaler("UpdateFunnelTagInput", ec.unmarshalInputUpdateFunnelTagInput),
+			graphql.NewInputUnmarshaler("UpdateImageInput", ec.unmarshalInputUpdateImageInput),
+			graphql.NewInputUnmarshaler("UpdateOrderInput", ec.unmarshalInputUpdateOrderInput),
+			graphql.NewInputUnmarshaler("UpdateOrderTagInput", ec.unmarshalInputUpdateOrderTagInput),
+			graphql.NewInputUnmarshaler("UpdatePageInput", ec.unmarshalInputUpdatePageInput),
+			graphql.NewInputUnmarshaler("UpdateProductCollectionInput", ec.unmarshalInputUpdateProductCollectionInput),
+			graphql.NewInputUnmarshaler("UpdateProductInput", ec.unmarshalInputUpdateProductInput),
+			graphql.NewInputUnmarshaler("UpdateProductPriceInput", ec.unmarshalInputUpdateProductPriceInput),
+			graphql.NewInputUnmarshaler("UpdateProductTagInput", ec.unmarshalInputUpdateProductTagInput),
+			graphql.NewInputUnmarshaler("UpdateProductVariantInput", ec.unmarshalInputUpdateProductVariantInput),
+			graphql.NewInputUnmarshaler("UpdateSalesOpportunityInput", ec.unmarshalInputUpdateSalesOpportunityInput),
 			graphql.NewInputUnmarshaler("UpdateSalesOpportunityNoteInput", ec.unmarshalInputUpdateSalesOpportunityNoteInput),
+			graphql.NewInputUnmarshaler("UpdateSalesPipelineInput", ec.unmarshalInputUpdateSalesPipelineInput),
+			graphql.NewInputUnmarshaler("UpdateSalesPipelineStageInput", ec.unmarshalInputUpdateSalesPipelineStageInput),
+			graphql.NewInputUnmarshaler("UpdateShippingPackageInput", ec.unmarshalInputUpdateShippingPackageInput),
+			graphql.NewInputUnmarshaler("UpdateShippingProfileInput", ec.unmarshalInputUpdateShippingProfileInput),
+			graphql.NewInputUnmarshaler("UpdateShippingRateInput", ec.unmarshalInputUpdateShippingRateInput),
+			graphql.NewInputUnmarshaler("UpdateShippingRateNameInput", ec.unmarshalInputUpdateShippingRateNameInput),
+			graphql.NewInputUnmarshaler("UpdateShippingZoneInput", ec.unmarshalInputUpdateShippingZoneInput),
+			graphql.NewInputUnmarshaler("UpdateStoreInput", ec.unmarshalInputUpdateStoreInput),
 			graphql.NewInputUnmarshaler("UpdateTeamInput", ec.unmarshalInputUpdateTeamInput),
+			graphql.NewInputUnmarshaler("UpdateThemeInput", ec.unmarshalInputUpdateThemeInput),
+			graphql.NewInputUnmarshaler("UpdateWebhookEndpointInput", ec.unmarshalInputUpdateWebhookEndpointInput),
 			graphql.NewInputUnmarshaler("UpdateWorkspaceInput", ec.unmarshalInputUpdateWorkspaceInput),
 			graphql.NewInputUnmarshaler("UpsertContactInput", ec.unmarshalInputUpsertContactInput),
 		)
@@ -1378,6 +1488,21 @@ type AppliedContactTagEdge {
 }
 
 """
+Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+"""
+input AppliedContactTagFilter {
+  """
+  Only these applied contact tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  ids: [ID!]
+
+  """
+  Only applied contact tags of these contact tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+}
+
+"""
 Input of ` + "`" + `applyContactTag` + "`" + `.
 """
 input ApplyContactTagInput @goModel(model: "map[string]any") {
@@ -1526,6 +1651,11 @@ extend type Contact {
   Applied contact tags of the contact. Cost: 1 REST call per 20 applied contact tags of each contact.
   """
   appliedTags(
+    """
+    Conditions that rows must meet.
+    """
+    filter: AppliedContactTagFilter
+
     """
     Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
     """
@@ -1838,6 +1968,66 @@ type CourseSectionEdge {
 }
 
 """
+Input of ` + "`" + `updateCourseSection` + "`" + `.
+"""
+input UpdateCourseSectionInput @goModel(model: "map[string]any") {
+  """
+  Section's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the section's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the section.
+  """
+  title: String
+
+  """
+  Description of the section.
+  """
+  description: String
+
+  """
+  Number of days from enrollment until the section opens.
+  """
+  daysTillDripAccess: Int
+
+  """
+  Whether the section is hidden from people who are not enrolled.
+  """
+  isHiddenFromNonMembers: Boolean
+
+  """
+  Raw id of the section that learners must complete before this one.
+  """
+  blockerSectionId: ID
+
+  """
+  Raw id of the lesson that learners must complete before this section.
+  """
+  blockerLessonId: ID
+}
+
+"""
+Result of ` + "`" + `updateCourseSection` + "`" + `.
+"""
+type UpdateCourseSectionPayload {
+  """
+  Section after the change; null if ClickFunnels refused.
+  """
+  courseSection: CourseSection @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 A lesson in a section of a course.
 """
 type CourseLesson implements Node {
@@ -1935,6 +2125,46 @@ type CourseLessonEdge {
   The lesson.
   """
   node: CourseLesson!
+}
+
+"""
+Input of ` + "`" + `updateCourseLesson` + "`" + `.
+"""
+input UpdateCourseLessonInput @goModel(model: "map[string]any") {
+  """
+  Lesson's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the lesson's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the lesson.
+  """
+  title: String
+
+  """
+  Content of the lesson.
+  """
+  body: String
+}
+
+"""
+Result of ` + "`" + `updateCourseLesson` + "`" + `.
+"""
+type UpdateCourseLessonPayload {
+  """
+  Lesson after the change; null if ClickFunnels refused.
+  """
+  courseLesson: CourseLesson @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
 }
 
 """
@@ -2057,6 +2287,261 @@ input CourseEnrollmentFilter {
   contactIds: [ID!]
 }
 
+"""
+Input of ` + "`" + `createCourseEnrollment` + "`" + `.
+"""
+input CreateCourseEnrollmentInput @goModel(model: "map[string]any") {
+  """
+  Course's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  courseId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the course's workspace. Required unless ` + "`" + `courseId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Whether the learner's access is suspended.
+  """
+  suspended: Boolean
+
+  """
+  Reason for the suspension.
+  """
+  suspensionReason: String
+
+  """
+  Contact who is enrolled, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID!
+}
+
+"""
+Result of ` + "`" + `createCourseEnrollment` + "`" + `.
+"""
+type CreateCourseEnrollmentPayload {
+  """
+  Enrollment after the change; null if ClickFunnels refused.
+  """
+  courseEnrollment: CourseEnrollment @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateCourseEnrollment` + "`" + `.
+"""
+input UpdateCourseEnrollmentInput @goModel(model: "map[string]any") {
+  """
+  Enrollment's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the enrollment's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Whether the learner's access is suspended.
+  """
+  suspended: Boolean
+
+  """
+  Reason for the suspension.
+  """
+  suspensionReason: String
+}
+
+"""
+Result of ` + "`" + `updateCourseEnrollment` + "`" + `.
+"""
+type UpdateCourseEnrollmentPayload {
+  """
+  Enrollment after the change; null if ClickFunnels refused.
+  """
+  courseEnrollment: CourseEnrollment @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A lesson that a learner has completed.
+"""
+type CourseLessonCompletion implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Time of the completion.
+  """
+  completedAt: DateTime
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Enrollment of the learner. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per enrollment.
+  """
+  enrollment: CourseEnrollment @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Lesson that was completed. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per lesson.
+  """
+  lesson: CourseLesson @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the lesson completion. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of lesson completions, as a Relay connection.
+"""
+type CourseLessonCompletionConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [CourseLessonCompletion!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [CourseLessonCompletionEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of lesson completions, with its cursor.
+"""
+type CourseLessonCompletionEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The lesson completion.
+  """
+  node: CourseLessonCompletion!
+}
+
+"""
+Conditions for lesson completions. Rows must meet all of them. An empty list of values matches no rows.
+"""
+input CourseLessonCompletionFilter {
+  """
+  Only lesson completions of these enrollments, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  enrollmentIds: [ID!]
+
+  """
+  Only lesson completions of these lessons, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  lessonIds: [ID!]
+}
+
+"""
+Input of ` + "`" + `createCourseLessonCompletion` + "`" + `.
+"""
+input CreateCourseLessonCompletionInput @goModel(model: "map[string]any") {
+  """
+  Course's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  courseId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the course's workspace. Required unless ` + "`" + `courseId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Enrollment of the learner, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  enrollmentId: ID!
+
+  """
+  Lesson that was completed, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  lessonId: ID!
+}
+
+"""
+Result of ` + "`" + `createCourseLessonCompletion` + "`" + `.
+"""
+type CreateCourseLessonCompletionPayload {
+  """
+  Lesson completion after the change; null if ClickFunnels refused.
+  """
+  courseLessonCompletion: CourseLessonCompletion @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteCourseLessonCompletion` + "`" + `.
+"""
+input DeleteCourseLessonCompletionInput @goModel(model: "map[string]any") {
+  """
+  Lesson completion's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the lesson completion's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteCourseLessonCompletion` + "`" + `.
+"""
+type DeleteCourseLessonCompletionPayload {
+  """
+  Global id of the deleted lesson completion; null if ClickFunnels refused.
+  """
+  deletedCourseLessonCompletionId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Courses of the workspace. Cost: 1 REST call per 20 courses.
@@ -2154,6 +2639,103 @@ extend type Course {
     """
     before: String
   ): CourseEnrollmentConnection @semanticNonNull
+
+  """
+  Lesson completions of the course. Cost: 1 REST call per 20 lesson completions of each course.
+  """
+  lessonCompletions(
+    """
+    Conditions that rows must meet.
+    """
+    filter: CourseLessonCompletionFilter
+
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): CourseLessonCompletionConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Changes a section. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateCourseSection(
+    """
+    Input of ` + "`" + `updateCourseSection` + "`" + `.
+    """
+    input: UpdateCourseSectionInput!
+  ): UpdateCourseSectionPayload
+
+  """
+  Changes a lesson. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateCourseLesson(
+    """
+    Input of ` + "`" + `updateCourseLesson` + "`" + `.
+    """
+    input: UpdateCourseLessonInput!
+  ): UpdateCourseLessonPayload
+
+  """
+  Creates an enrollment. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createCourseEnrollment(
+    """
+    Input of ` + "`" + `createCourseEnrollment` + "`" + `.
+    """
+    input: CreateCourseEnrollmentInput!
+  ): CreateCourseEnrollmentPayload
+
+  """
+  Changes an enrollment. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateCourseEnrollment(
+    """
+    Input of ` + "`" + `updateCourseEnrollment` + "`" + `.
+    """
+    input: UpdateCourseEnrollmentInput!
+  ): UpdateCourseEnrollmentPayload
+
+  """
+  Creates a lesson completion. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createCourseLessonCompletion(
+    """
+    Input of ` + "`" + `createCourseLessonCompletion` + "`" + `.
+    """
+    input: CreateCourseLessonCompletionInput!
+  ): CreateCourseLessonCompletionPayload
+
+  """
+  Deletes a lesson completion. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteCourseLessonCompletion(
+    """
+    Input of ` + "`" + `deleteCourseLessonCompletion` + "`" + `.
+    """
+    input: DeleteCourseLessonCompletionInput!
+  ): DeleteCourseLessonCompletionPayload
 }
 
 extend type CourseSection {
@@ -2213,6 +2795,1607 @@ extend type Contact {
     """
     before: String
   ): CourseEnrollmentConnection @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+`, BuiltIn: false},
+	{Name: "../sdl/form.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A form of a workspace. For the forms that visitors submit on pages, see ` + "`" + `FormSubmission` + "`" + `.
+"""
+type Form implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the form.
+  """
+  name: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the form. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of forms, as a Relay connection.
+"""
+type FormConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [Form!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of forms, with its cursor.
+"""
+type FormEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The form.
+  """
+  node: Form!
+}
+
+"""
+Input of ` + "`" + `createForm` + "`" + `.
+"""
+input CreateFormInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the form.
+  """
+  name: String!
+}
+
+"""
+Result of ` + "`" + `createForm` + "`" + `.
+"""
+type CreateFormPayload {
+  """
+  Form after the change; null if ClickFunnels refused.
+  """
+  form: Form @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateForm` + "`" + `.
+"""
+input UpdateFormInput @goModel(model: "map[string]any") {
+  """
+  Form's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the form.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `updateForm` + "`" + `.
+"""
+type UpdateFormPayload {
+  """
+  Form after the change; null if ClickFunnels refused.
+  """
+  form: Form @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteForm` + "`" + `.
+"""
+input DeleteFormInput @goModel(model: "map[string]any") {
+  """
+  Form's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteForm` + "`" + `.
+"""
+type DeleteFormPayload {
+  """
+  Global id of the deleted form; null if ClickFunnels refused.
+  """
+  deletedFormId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A group of fields of a form.
+"""
+type FormFieldSet implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Title of the field set.
+  """
+  title: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Form that contains the field set. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per form.
+  """
+  form: Form @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the field set. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of field sets, as a Relay connection.
+"""
+type FormFieldSetConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FormFieldSet!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormFieldSetEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of field sets, with its cursor.
+"""
+type FormFieldSetEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The field set.
+  """
+  node: FormFieldSet!
+}
+
+"""
+Input of ` + "`" + `createFormFieldSet` + "`" + `.
+"""
+input CreateFormFieldSetInput @goModel(model: "map[string]any") {
+  """
+  Form's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form's workspace. Required unless ` + "`" + `formId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the field set.
+  """
+  title: String!
+}
+
+"""
+Result of ` + "`" + `createFormFieldSet` + "`" + `.
+"""
+type CreateFormFieldSetPayload {
+  """
+  Field set after the change; null if ClickFunnels refused.
+  """
+  formFieldSet: FormFieldSet @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFormFieldSet` + "`" + `.
+"""
+input UpdateFormFieldSetInput @goModel(model: "map[string]any") {
+  """
+  Field set's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the field set's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Title of the field set.
+  """
+  title: String
+}
+
+"""
+Result of ` + "`" + `updateFormFieldSet` + "`" + `.
+"""
+type UpdateFormFieldSetPayload {
+  """
+  Field set after the change; null if ClickFunnels refused.
+  """
+  formFieldSet: FormFieldSet @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFormFieldSet` + "`" + `.
+"""
+input DeleteFormFieldSetInput @goModel(model: "map[string]any") {
+  """
+  Field set's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the field set's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFormFieldSet` + "`" + `.
+"""
+type DeleteFormFieldSetPayload {
+  """
+  Global id of the deleted field set; null if ClickFunnels refused.
+  """
+  deletedFormFieldSetId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A field of a form.
+"""
+type FormField implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Label that people see.
+  """
+  label: String!
+
+  """
+  Key of the field in submissions.
+  """
+  key: String! @goField(name: "Code")
+
+  """
+  Type of the field. ClickFunnels may add values.
+  """
+  fieldType: String
+
+  """
+  Whether people can choose several options.
+  """
+  allowMultiple: Boolean
+
+  """
+  Whether the field is hidden.
+  """
+  hidden: Boolean
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Field set that contains the field. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per field set.
+  """
+  fieldSet: FormFieldSet @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the form field. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of form fields, as a Relay connection.
+"""
+type FormFieldConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FormField!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormFieldEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of form fields, with its cursor.
+"""
+type FormFieldEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The form field.
+  """
+  node: FormField!
+}
+
+"""
+Input of ` + "`" + `createFormField` + "`" + `.
+"""
+input CreateFormFieldInput @goModel(model: "map[string]any") {
+  """
+  Field set's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formFieldSetId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the field set's workspace. Required unless ` + "`" + `formFieldSetId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Label that people see.
+  """
+  label: String!
+
+  """
+  Key of the field in submissions.
+  """
+  key: String!
+
+  """
+  Type of the field. ClickFunnels may add values.
+  """
+  fieldType: String
+
+  """
+  Whether people can choose several options.
+  """
+  allowMultiple: Boolean
+
+  """
+  Whether the field is hidden.
+  """
+  hidden: Boolean
+}
+
+"""
+Result of ` + "`" + `createFormField` + "`" + `.
+"""
+type CreateFormFieldPayload {
+  """
+  Form field after the change; null if ClickFunnels refused.
+  """
+  formField: FormField @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFormField` + "`" + `.
+"""
+input UpdateFormFieldInput @goModel(model: "map[string]any") {
+  """
+  Form field's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form field's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Label that people see.
+  """
+  label: String
+
+  """
+  Key of the field in submissions.
+  """
+  key: String
+
+  """
+  Type of the field. ClickFunnels may add values.
+  """
+  fieldType: String
+
+  """
+  Whether people can choose several options.
+  """
+  allowMultiple: Boolean
+
+  """
+  Whether the field is hidden.
+  """
+  hidden: Boolean
+}
+
+"""
+Result of ` + "`" + `updateFormField` + "`" + `.
+"""
+type UpdateFormFieldPayload {
+  """
+  Form field after the change; null if ClickFunnels refused.
+  """
+  formField: FormField @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFormField` + "`" + `.
+"""
+input DeleteFormFieldInput @goModel(model: "map[string]any") {
+  """
+  Form field's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form field's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFormField` + "`" + `.
+"""
+type DeleteFormFieldPayload {
+  """
+  Global id of the deleted form field; null if ClickFunnels refused.
+  """
+  deletedFormFieldId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+An option of a form field.
+"""
+type FormFieldOption implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Label that people see.
+  """
+  label: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Field that has the option. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per form field.
+  """
+  field: FormField @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the form field option. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of form field options, as a Relay connection.
+"""
+type FormFieldOptionConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FormFieldOption!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormFieldOptionEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of form field options, with its cursor.
+"""
+type FormFieldOptionEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The form field option.
+  """
+  node: FormFieldOption!
+}
+
+"""
+Input of ` + "`" + `createFormFieldOption` + "`" + `.
+"""
+input CreateFormFieldOptionInput @goModel(model: "map[string]any") {
+  """
+  Form field's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formFieldId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form field's workspace. Required unless ` + "`" + `formFieldId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Label that people see.
+  """
+  label: String!
+}
+
+"""
+Result of ` + "`" + `createFormFieldOption` + "`" + `.
+"""
+type CreateFormFieldOptionPayload {
+  """
+  Form field option after the change; null if ClickFunnels refused.
+  """
+  formFieldOption: FormFieldOption @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFormFieldOption` + "`" + `.
+"""
+input UpdateFormFieldOptionInput @goModel(model: "map[string]any") {
+  """
+  Form field option's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form field option's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Label that people see.
+  """
+  label: String
+}
+
+"""
+Result of ` + "`" + `updateFormFieldOption` + "`" + `.
+"""
+type UpdateFormFieldOptionPayload {
+  """
+  Form field option after the change; null if ClickFunnels refused.
+  """
+  formFieldOption: FormFieldOption @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFormFieldOption` + "`" + `.
+"""
+input DeleteFormFieldOptionInput @goModel(model: "map[string]any") {
+  """
+  Form field option's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form field option's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFormFieldOption` + "`" + `.
+"""
+type DeleteFormFieldOptionPayload {
+  """
+  Global id of the deleted form field option; null if ClickFunnels refused.
+  """
+  deletedFormFieldOptionId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A submission of a ` + "`" + `Form` + "`" + `, ClickFunnels' ` + "`" + `Forms::Submission` + "`" + `. It is not a ` + "`" + `FormSubmission` + "`" + `, which is the log of forms on pages.
+"""
+type FormsSubmission implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Form that was submitted. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per form.
+  """
+  form: Form @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Contact who submitted the form; null if unknown. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 contacts.
+  """
+  contact: Contact @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the submission. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of submissions, as a Relay connection.
+"""
+type FormsSubmissionConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FormsSubmission!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormsSubmissionEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of submissions, with its cursor.
+"""
+type FormsSubmissionEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The submission.
+  """
+  node: FormsSubmission!
+}
+
+"""
+Input of ` + "`" + `createFormsSubmission` + "`" + `.
+"""
+input CreateFormsSubmissionInput @goModel(model: "map[string]any") {
+  """
+  Form's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the form's workspace. Required unless ` + "`" + `formId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Contact who submitted the form; null if unknown, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID
+}
+
+"""
+Result of ` + "`" + `createFormsSubmission` + "`" + `.
+"""
+type CreateFormsSubmissionPayload {
+  """
+  Submission after the change; null if ClickFunnels refused.
+  """
+  formsSubmission: FormsSubmission @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFormsSubmission` + "`" + `.
+"""
+input UpdateFormsSubmissionInput @goModel(model: "map[string]any") {
+  """
+  Submission's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the submission's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Contact who submitted the form; null if unknown, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID
+}
+
+"""
+Result of ` + "`" + `updateFormsSubmission` + "`" + `.
+"""
+type UpdateFormsSubmissionPayload {
+  """
+  Submission after the change; null if ClickFunnels refused.
+  """
+  formsSubmission: FormsSubmission @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFormsSubmission` + "`" + `.
+"""
+input DeleteFormsSubmissionInput @goModel(model: "map[string]any") {
+  """
+  Submission's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the submission's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFormsSubmission` + "`" + `.
+"""
+type DeleteFormsSubmissionPayload {
+  """
+  Global id of the deleted submission; null if ClickFunnels refused.
+  """
+  deletedFormsSubmissionId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+An answer in a submission of a ` + "`" + `Form` + "`" + `.
+"""
+type FormsSubmissionAnswer implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Text of the answer.
+  """
+  entry: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Submission that contains the answer. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per submission.
+  """
+  submission: FormsSubmission @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Field that was answered. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per form field.
+  """
+  field: FormField @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Option that was chosen. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per form field option.
+  """
+  option: FormFieldOption @goField(batch: true, forceResolver: true)
+
+  """
+  Raw ids of the options that were chosen, if the field allows several.
+  """
+  fieldsOptionIds: [ID!]
+
+  """
+  Workspace of the answer. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of answers, as a Relay connection.
+"""
+type FormsSubmissionAnswerConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [FormsSubmissionAnswer!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FormsSubmissionAnswerEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of answers, with its cursor.
+"""
+type FormsSubmissionAnswerEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The answer.
+  """
+  node: FormsSubmissionAnswer!
+}
+
+"""
+Input of ` + "`" + `createFormsSubmissionAnswer` + "`" + `.
+"""
+input CreateFormsSubmissionAnswerInput @goModel(model: "map[string]any") {
+  """
+  Submission's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formsSubmissionId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the submission's workspace. Required unless ` + "`" + `formsSubmissionId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Text of the answer.
+  """
+  entry: String
+
+  """
+  Field that was answered, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  fieldId: ID!
+
+  """
+  Option that was chosen, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  optionId: ID
+
+  """
+  Raw ids of the options that were chosen, if the field allows several.
+  """
+  fieldsOptionIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `createFormsSubmissionAnswer` + "`" + `.
+"""
+type CreateFormsSubmissionAnswerPayload {
+  """
+  Answer after the change; null if ClickFunnels refused.
+  """
+  formsSubmissionAnswer: FormsSubmissionAnswer @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFormsSubmissionAnswer` + "`" + `.
+"""
+input UpdateFormsSubmissionAnswerInput @goModel(model: "map[string]any") {
+  """
+  Answer's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the answer's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Text of the answer.
+  """
+  entry: String
+
+  """
+  Field that was answered, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  fieldId: ID
+
+  """
+  Option that was chosen, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  optionId: ID
+
+  """
+  Raw ids of the options that were chosen, if the field allows several.
+  """
+  fieldsOptionIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `updateFormsSubmissionAnswer` + "`" + `.
+"""
+type UpdateFormsSubmissionAnswerPayload {
+  """
+  Answer after the change; null if ClickFunnels refused.
+  """
+  formsSubmissionAnswer: FormsSubmissionAnswer @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFormsSubmissionAnswer` + "`" + `.
+"""
+input DeleteFormsSubmissionAnswerInput @goModel(model: "map[string]any") {
+  """
+  Answer's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the answer's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFormsSubmissionAnswer` + "`" + `.
+"""
+type DeleteFormsSubmissionAnswerPayload {
+  """
+  Global id of the deleted answer; null if ClickFunnels refused.
+  """
+  deletedFormsSubmissionAnswerId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `reorderFormFields` + "`" + `.
+"""
+input ReorderFormFieldsInput @goModel(model: "map[string]any") {
+  """
+  Field set's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  formFieldSetId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the field set's workspace. Required unless ` + "`" + `formFieldSetId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  All fields of the field set in their new order, given by ` + "`" + `id` + "`" + ` or ` + "`" + `rawId` + "`" + `.
+  """
+  fieldIds: [ID!]!
+}
+
+"""
+Result of ` + "`" + `reorderFormFields` + "`" + `.
+"""
+type ReorderFormFieldsPayload {
+  """
+  Field set; null if ClickFunnels refused. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  formFieldSet: FormFieldSet
+
+  """
+  Raw ids of the fields in their new order; null if ClickFunnels refused.
+  """
+  orderedFieldIds: [ID!]
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+extend type Workspace {
+  """
+  Forms of the workspace. Cost: 1 REST call per 20 forms.
+  """
+  forms(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates a form. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createForm(
+    """
+    Input of ` + "`" + `createForm` + "`" + `.
+    """
+    input: CreateFormInput!
+  ): CreateFormPayload
+
+  """
+  Changes a form. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateForm(
+    """
+    Input of ` + "`" + `updateForm` + "`" + `.
+    """
+    input: UpdateFormInput!
+  ): UpdateFormPayload
+
+  """
+  Deletes a form. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteForm(
+    """
+    Input of ` + "`" + `deleteForm` + "`" + `.
+    """
+    input: DeleteFormInput!
+  ): DeleteFormPayload
+
+  """
+  Creates a field set. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFormFieldSet(
+    """
+    Input of ` + "`" + `createFormFieldSet` + "`" + `.
+    """
+    input: CreateFormFieldSetInput!
+  ): CreateFormFieldSetPayload
+
+  """
+  Changes a field set. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFormFieldSet(
+    """
+    Input of ` + "`" + `updateFormFieldSet` + "`" + `.
+    """
+    input: UpdateFormFieldSetInput!
+  ): UpdateFormFieldSetPayload
+
+  """
+  Deletes a field set. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFormFieldSet(
+    """
+    Input of ` + "`" + `deleteFormFieldSet` + "`" + `.
+    """
+    input: DeleteFormFieldSetInput!
+  ): DeleteFormFieldSetPayload
+
+  """
+  Creates a form field. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFormField(
+    """
+    Input of ` + "`" + `createFormField` + "`" + `.
+    """
+    input: CreateFormFieldInput!
+  ): CreateFormFieldPayload
+
+  """
+  Changes a form field. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFormField(
+    """
+    Input of ` + "`" + `updateFormField` + "`" + `.
+    """
+    input: UpdateFormFieldInput!
+  ): UpdateFormFieldPayload
+
+  """
+  Deletes a form field. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFormField(
+    """
+    Input of ` + "`" + `deleteFormField` + "`" + `.
+    """
+    input: DeleteFormFieldInput!
+  ): DeleteFormFieldPayload
+
+  """
+  Creates a form field option. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFormFieldOption(
+    """
+    Input of ` + "`" + `createFormFieldOption` + "`" + `.
+    """
+    input: CreateFormFieldOptionInput!
+  ): CreateFormFieldOptionPayload
+
+  """
+  Changes a form field option. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFormFieldOption(
+    """
+    Input of ` + "`" + `updateFormFieldOption` + "`" + `.
+    """
+    input: UpdateFormFieldOptionInput!
+  ): UpdateFormFieldOptionPayload
+
+  """
+  Deletes a form field option. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFormFieldOption(
+    """
+    Input of ` + "`" + `deleteFormFieldOption` + "`" + `.
+    """
+    input: DeleteFormFieldOptionInput!
+  ): DeleteFormFieldOptionPayload
+
+  """
+  Creates a submission. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFormsSubmission(
+    """
+    Input of ` + "`" + `createFormsSubmission` + "`" + `.
+    """
+    input: CreateFormsSubmissionInput!
+  ): CreateFormsSubmissionPayload
+
+  """
+  Changes a submission. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFormsSubmission(
+    """
+    Input of ` + "`" + `updateFormsSubmission` + "`" + `.
+    """
+    input: UpdateFormsSubmissionInput!
+  ): UpdateFormsSubmissionPayload
+
+  """
+  Deletes a submission. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFormsSubmission(
+    """
+    Input of ` + "`" + `deleteFormsSubmission` + "`" + `.
+    """
+    input: DeleteFormsSubmissionInput!
+  ): DeleteFormsSubmissionPayload
+
+  """
+  Creates an answer. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFormsSubmissionAnswer(
+    """
+    Input of ` + "`" + `createFormsSubmissionAnswer` + "`" + `.
+    """
+    input: CreateFormsSubmissionAnswerInput!
+  ): CreateFormsSubmissionAnswerPayload
+
+  """
+  Changes an answer. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFormsSubmissionAnswer(
+    """
+    Input of ` + "`" + `updateFormsSubmissionAnswer` + "`" + `.
+    """
+    input: UpdateFormsSubmissionAnswerInput!
+  ): UpdateFormsSubmissionAnswerPayload
+
+  """
+  Deletes an answer. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFormsSubmissionAnswer(
+    """
+    Input of ` + "`" + `deleteFormsSubmissionAnswer` + "`" + `.
+    """
+    input: DeleteFormsSubmissionAnswerInput!
+  ): DeleteFormsSubmissionAnswerPayload
+}
+
+extend type Form {
+  """
+  Field sets of the form. Cost: 1 REST call per 20 field sets of each form.
+  """
+  fieldSets(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormFieldSetConnection @semanticNonNull
+
+  """
+  Submissions of the form. Cost: 1 REST call per 20 submissions of each form.
+  """
+  submissions(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormsSubmissionConnection @semanticNonNull
+}
+
+extend type FormFieldSet {
+  """
+  Form fields of the field set. Cost: 1 REST call per 20 form fields of each field set.
+  """
+  fields(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormFieldConnection @semanticNonNull
+}
+
+extend type FormField {
+  """
+  Form field options of the form field. Cost: 1 REST call per 20 form field options of each form field.
+  """
+  options(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormFieldOptionConnection @semanticNonNull
+}
+
+extend type FormsSubmission {
+  """
+  Answers of the submission. Cost: 1 REST call per 20 answers of each submission.
+  """
+  answers(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FormsSubmissionAnswerConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Sets the order of the fields of a field set. Cost: 1 REST call.
+  """
+  reorderFormFields(
+    """
+    Input of ` + "`" + `reorderFormFields` + "`" + `.
+    """
+    input: ReorderFormFieldsInput!
+  ): ReorderFormFieldsPayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/form_submission.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2439,6 +4622,346 @@ extend type Page {
 }
 `, BuiltIn: false},
 	{Name: "../sdl/fulfillment.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A shipment of products to a contact.
+"""
+type Fulfillment implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  State of the fulfillment.
+  """
+  status: FulfillmentStatus
+
+  """
+  Number of the fulfillment in the workspace.
+  """
+  fulfillmentNumber: Int
+
+  """
+  URL at which the shipment is tracked.
+  """
+  trackingUrl: String
+
+  """
+  Name of the shipping provider.
+  """
+  shippingProvider: String
+
+  """
+  Code by which the shipment is tracked.
+  """
+  trackingCode: String
+
+  """
+  Line items of invoices that the shipment contains. Cost: none.
+  """
+  includedInvoicesLineItems: [IncludedLineItem!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Contact who receives the shipment. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 contacts.
+  """
+  contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Location that the shipment is sent from. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per location.
+  """
+  location: FulfillmentLocation @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  ` + "`" + `status` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawStatus: String @goField(name: "Status")
+
+  """
+  Workspace of the fulfillment. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of fulfillments, as a Relay connection.
+"""
+type FulfillmentConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [Fulfillment!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [FulfillmentEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of fulfillments, with its cursor.
+"""
+type FulfillmentEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The fulfillment.
+  """
+  node: Fulfillment!
+}
+
+"""
+Input of ` + "`" + `createFulfillment` + "`" + `.
+"""
+input CreateFulfillmentInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  URL at which the shipment is tracked.
+  """
+  trackingUrl: String
+
+  """
+  Name of the shipping provider.
+  """
+  shippingProvider: String
+
+  """
+  Code by which the shipment is tracked.
+  """
+  trackingCode: String
+
+  """
+  Contact who receives the shipment, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID!
+
+  """
+  Location that the shipment is sent from, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  locationId: ID!
+}
+
+"""
+Result of ` + "`" + `createFulfillment` + "`" + `.
+"""
+type CreateFulfillmentPayload {
+  """
+  Fulfillment after the change; null if ClickFunnels refused.
+  """
+  fulfillment: Fulfillment @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateFulfillment` + "`" + `.
+"""
+input UpdateFulfillmentInput @goModel(model: "map[string]any") {
+  """
+  Fulfillment's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the fulfillment's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  URL at which the shipment is tracked.
+  """
+  trackingUrl: String
+
+  """
+  Name of the shipping provider.
+  """
+  shippingProvider: String
+
+  """
+  Code by which the shipment is tracked.
+  """
+  trackingCode: String
+}
+
+"""
+Result of ` + "`" + `updateFulfillment` + "`" + `.
+"""
+type UpdateFulfillmentPayload {
+  """
+  Fulfillment after the change; null if ClickFunnels refused.
+  """
+  fulfillment: Fulfillment @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteFulfillment` + "`" + `.
+"""
+input DeleteFulfillmentInput @goModel(model: "map[string]any") {
+  """
+  Fulfillment's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the fulfillment's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteFulfillment` + "`" + `.
+"""
+type DeleteFulfillmentPayload {
+  """
+  Global id of the deleted fulfillment; null if ClickFunnels refused.
+  """
+  deletedFulfillmentId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `cancelFulfillment` + "`" + `.
+"""
+input CancelFulfillmentInput @goModel(model: "map[string]any") {
+  """
+  Fulfillment's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the fulfillment's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `cancelFulfillment` + "`" + `.
+"""
+type CancelFulfillmentPayload {
+  """
+  Fulfillment after the change; null if ClickFunnels refused.
+  """
+  fulfillment: Fulfillment @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+The state of a fulfillment.
+"""
+enum FulfillmentStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.FulfillmentStatus") {
+  """
+  The products were sent.
+  """
+  FULFILLED
+
+  """
+  The fulfillment was cancelled.
+  """
+  CANCELLED
+
+  """
+  The products came back into stock.
+  """
+  RESTOCKED
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+"""
+A line item of an invoice that is shipped or restocked.
+"""
+type IncludedLineItem {
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id.
+  """
+  publicId: String
+
+  """
+  Quantity of the line item.
+  """
+  quantity: Int
+
+  """
+  Raw id of the invoice's line item; see ` + "`" + `OrderInvoice.lineItems` + "`" + `.
+  """
+  invoicesLineItemId: ID
+
+  """
+  Fulfillment of the line item. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per fulfillment.
+  """
+  fulfillment: Fulfillment @goField(batch: true, forceResolver: true)
+}
+
+"""
+A line item of an invoice to ship.
+"""
+input FulfillmentLineItemInput @goModel(model: "map[string]any") {
+  """
+  Raw id of the invoice's line item; see ` + "`" + `OrderInvoice.lineItems` + "`" + `.
+  """
+  invoicesLineItemId: ID!
+
+  """
+  Quantity to ship.
+  """
+  quantity: Int!
+}
 
 """
 A place that products are sent from.
@@ -2777,6 +5300,36 @@ type LocationAddress {
 
 extend type Workspace {
   """
+  Fulfillments of the workspace. Cost: 1 REST call per 20 fulfillments.
+  """
+  fulfillments(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): FulfillmentConnection @semanticNonNull
+
+  """
   Locations of the workspace. Cost: 1 REST call per 20 locations.
   """
   fulfillmentLocations(
@@ -2809,6 +5362,46 @@ extend type Workspace {
 
 extend type Mutation {
   """
+  Creates a fulfillment. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createFulfillment(
+    """
+    Input of ` + "`" + `createFulfillment` + "`" + `.
+    """
+    input: CreateFulfillmentInput!
+  ): CreateFulfillmentPayload
+
+  """
+  Changes a fulfillment. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFulfillment(
+    """
+    Input of ` + "`" + `updateFulfillment` + "`" + `.
+    """
+    input: UpdateFulfillmentInput!
+  ): UpdateFulfillmentPayload
+
+  """
+  Deletes a fulfillment. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteFulfillment(
+    """
+    Input of ` + "`" + `deleteFulfillment` + "`" + `.
+    """
+    input: DeleteFulfillmentInput!
+  ): DeleteFulfillmentPayload
+
+  """
+  Cancels a fulfillment. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  cancelFulfillment(
+    """
+    Input of ` + "`" + `cancelFulfillment` + "`" + `.
+    """
+    input: CancelFulfillmentInput!
+  ): CancelFulfillmentPayload
+
+  """
   Creates a location. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createFulfillmentLocation(
@@ -2837,6 +5430,30 @@ extend type Mutation {
     """
     input: DeleteFulfillmentLocationInput!
   ): DeleteFulfillmentLocationPayload
+}
+
+extend input CreateFulfillmentInput {
+  """
+  Line items of invoices to ship; at least one.
+  """
+  lineItems: [FulfillmentLineItemInput!]!
+
+  """
+  Whether to ship products that are out of stock.
+  """
+  ignoreOutOfStock: Boolean
+
+  """
+  Whether ClickFunnels notifies the customer.
+  """
+  notifyCustomer: Boolean
+}
+
+extend input UpdateFulfillmentInput {
+  """
+  Whether ClickFunnels notifies the customer.
+  """
+  notifyCustomer: Boolean
 }
 `, BuiltIn: false},
 	{Name: "../sdl/funnel.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -2964,6 +5581,46 @@ input FunnelFilter {
   Only these funnels, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   ids: [ID!]
+}
+
+"""
+Input of ` + "`" + `updateFunnel` + "`" + `.
+"""
+input UpdateFunnelInput @goModel(model: "map[string]any") {
+  """
+  Funnel's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the funnel's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the funnel.
+  """
+  name: String
+
+  """
+  Whether the funnel takes real payments.
+  """
+  liveMode: Boolean
+}
+
+"""
+Result of ` + "`" + `updateFunnel` + "`" + `.
+"""
+type UpdateFunnelPayload {
+  """
+  Funnel after the change; null if ClickFunnels refused.
+  """
+  funnel: Funnel @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
 }
 
 """
@@ -3240,6 +5897,16 @@ extend type Workspace {
 
 extend type Mutation {
   """
+  Changes a funnel. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateFunnel(
+    """
+    Input of ` + "`" + `updateFunnel` + "`" + `.
+    """
+    input: UpdateFunnelInput!
+  ): UpdateFunnelPayload
+
+  """
   Creates a funnel tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
   """
   createFunnelTag(
@@ -3357,6 +6024,111 @@ type ImageEdge {
   node: Image!
 }
 
+"""
+Input of ` + "`" + `createImage` + "`" + `.
+"""
+input CreateImageInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Alternative text.
+  """
+  altText: String
+
+  """
+  Name of the image.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `createImage` + "`" + `.
+"""
+type CreateImagePayload {
+  """
+  Image after the change; null if ClickFunnels refused.
+  """
+  image: Image @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateImage` + "`" + `.
+"""
+input UpdateImageInput @goModel(model: "map[string]any") {
+  """
+  Image's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the image's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Alternative text.
+  """
+  altText: String
+
+  """
+  Name of the image.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `updateImage` + "`" + `.
+"""
+type UpdateImagePayload {
+  """
+  Image after the change; null if ClickFunnels refused.
+  """
+  image: Image @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteImage` + "`" + `.
+"""
+input DeleteImageInput @goModel(model: "map[string]any") {
+  """
+  Image's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the image's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteImage` + "`" + `.
+"""
+type DeleteImagePayload {
+  """
+  Global id of the deleted image; null if ClickFunnels refused.
+  """
+  deletedImageId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Images of the workspace. Cost: 1 REST call per 20 images.
@@ -3387,6 +6159,52 @@ extend type Workspace {
     """
     before: String
   ): ImageConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates an image. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createImage(
+    """
+    Input of ` + "`" + `createImage` + "`" + `.
+    """
+    input: CreateImageInput!
+  ): CreateImagePayload
+
+  """
+  Changes an image. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateImage(
+    """
+    Input of ` + "`" + `updateImage` + "`" + `.
+    """
+    input: UpdateImageInput!
+  ): UpdateImagePayload
+
+  """
+  Deletes an image. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteImage(
+    """
+    Input of ` + "`" + `deleteImage` + "`" + `.
+    """
+    input: DeleteImageInput!
+  ): DeleteImagePayload
+}
+
+extend input CreateImageInput {
+  """
+  URL that ClickFunnels copies the image from.
+  """
+  uploadSourceUrl: String!
+}
+
+extend input UpdateImageInput {
+  """
+  URL that ClickFunnels copies the new image from. Without it, the image stays.
+  """
+  uploadSourceUrl: String
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -3697,6 +6515,41 @@ input OrderFilter {
 }
 
 """
+Input of ` + "`" + `updateOrder` + "`" + `.
+"""
+input UpdateOrderInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Notes of the team about the order.
+  """
+  notes: String
+}
+
+"""
+Result of ` + "`" + `updateOrder` + "`" + `.
+"""
+type UpdateOrderPayload {
+  """
+  Order after the change; null if ClickFunnels refused.
+  """
+  order: Order @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 A line item of an order.
 """
 type OrderLineItem {
@@ -3939,6 +6792,18 @@ extend type Contact {
     before: String
   ): OrderConnection @semanticNonNull @goField(batch: true, forceResolver: true)
 }
+
+extend type Mutation {
+  """
+  Changes an order. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateOrder(
+    """
+    Input of ` + "`" + `updateOrder` + "`" + `.
+    """
+    input: UpdateOrderInput!
+  ): UpdateOrderPayload
+}
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -4150,7 +7015,7 @@ input OrderInvoiceFilter {
 """
 The type of an invoice.
 """
-enum OrderInvoiceType {
+enum OrderInvoiceType @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.OrderInvoiceType") {
   """
   The start of a subscription.
   """
@@ -4355,7 +7220,7 @@ type OrderInvoiceLineItem {
 """
 The state of the fulfillment of an invoice's line item.
 """
-enum OrderInvoiceLineItemFulfillmentStatus {
+enum OrderInvoiceLineItemFulfillmentStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.OrderInvoiceLineItemFulfillmentStatus") {
   """
   Not fulfilled yet.
   """
@@ -4496,6 +7361,150 @@ extend type Order {
   ): OrderInvoiceConnection @semanticNonNull
 }
 `, BuiltIn: false},
+	{Name: "../sdl/order_invoice_restock.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+Products of invoices that came back into stock.
+"""
+type OrderInvoiceRestock implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  State of the restock.
+  """
+  status: OrderInvoiceRestockStatus
+
+  """
+  Line items of invoices that came back. Cost: none.
+  """
+  includedInvoicesLineItems: [IncludedLineItem!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Contact who sent the products back. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 contacts.
+  """
+  contact: Contact @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  ` + "`" + `status` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawStatus: String @goField(name: "Status")
+
+  """
+  Workspace of the restock. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of restocks, as a Relay connection.
+"""
+type OrderInvoiceRestockConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [OrderInvoiceRestock!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [OrderInvoiceRestockEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of restocks, with its cursor.
+"""
+type OrderInvoiceRestockEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The restock.
+  """
+  node: OrderInvoiceRestock!
+}
+
+"""
+The state of a restock.
+"""
+enum OrderInvoiceRestockStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.OrderInvoiceRestockStatus") {
+  """
+  The restock was cancelled.
+  """
+  CANCELLED
+
+  """
+  The products are in stock again.
+  """
+  RESTOCKED
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+extend type Workspace {
+  """
+  Restocks of the workspace. Cost: 1 REST call per 20 restocks.
+  """
+  orderInvoiceRestocks(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): OrderInvoiceRestockConnection @semanticNonNull
+}
+`, BuiltIn: false},
 	{Name: "../sdl/order_tag.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
@@ -4579,6 +7588,111 @@ type OrderTagEdge {
 }
 
 """
+Input of ` + "`" + `createOrderTag` + "`" + `.
+"""
+input CreateOrderTagInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the tag.
+  """
+  name: String!
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `createOrderTag` + "`" + `.
+"""
+type CreateOrderTagPayload {
+  """
+  Order tag after the change; null if ClickFunnels refused.
+  """
+  orderTag: OrderTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateOrderTag` + "`" + `.
+"""
+input UpdateOrderTagInput @goModel(model: "map[string]any") {
+  """
+  Order tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the tag.
+  """
+  name: String
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `updateOrderTag` + "`" + `.
+"""
+type UpdateOrderTagPayload {
+  """
+  Order tag after the change; null if ClickFunnels refused.
+  """
+  orderTag: OrderTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteOrderTag` + "`" + `.
+"""
+input DeleteOrderTagInput @goModel(model: "map[string]any") {
+  """
+  Order tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the order tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteOrderTag` + "`" + `.
+"""
+type DeleteOrderTagPayload {
+  """
+  Global id of the deleted order tag; null if ClickFunnels refused.
+  """
+  deletedOrderTagId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 A tag applied to an order.
 """
 type AppliedOrderTag implements Node {
@@ -4658,6 +7772,86 @@ type AppliedOrderTagEdge {
   node: AppliedOrderTag!
 }
 
+"""
+Input of ` + "`" + `applyOrderTag` + "`" + `.
+"""
+input ApplyOrderTagInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the tag. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  tagId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Input of ` + "`" + `removeOrderTag` + "`" + `.
+"""
+input RemoveOrderTagInput @goModel(model: "map[string]any") {
+  """
+  Order's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  orderId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the tag. Cost: 1 REST call for a ` + "`" + `publicId` + "`" + `.
+  """
+  tagId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `orderId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `applyOrderTag` + "`" + `.
+"""
+type ApplyOrderTagPayload {
+  """
+  Applied tag that was created; null if ClickFunnels refused.
+  """
+  appliedOrderTag: AppliedOrderTag
+
+  """
+  Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+  """
+  order: Order
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Result of ` + "`" + `removeOrderTag` + "`" + `.
+"""
+type RemoveOrderTagPayload {
+  """
+  Global id of the applied tag that was removed; null if ClickFunnels refused.
+  """
+  removedAppliedOrderTagId: ID
+
+  """
+  Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+  """
+  order: Order
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Order tags of the workspace. Cost: 1 REST call per 20 order tags.
@@ -4690,6 +7884,38 @@ extend type Workspace {
   ): OrderTagConnection @semanticNonNull
 }
 
+extend type Mutation {
+  """
+  Creates an order tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createOrderTag(
+    """
+    Input of ` + "`" + `createOrderTag` + "`" + `.
+    """
+    input: CreateOrderTagInput!
+  ): CreateOrderTagPayload
+
+  """
+  Changes an order tag. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateOrderTag(
+    """
+    Input of ` + "`" + `updateOrderTag` + "`" + `.
+    """
+    input: UpdateOrderTagInput!
+  ): UpdateOrderTagPayload
+
+  """
+  Deletes an order tag. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteOrderTag(
+    """
+    Input of ` + "`" + `deleteOrderTag` + "`" + `.
+    """
+    input: DeleteOrderTagInput!
+  ): DeleteOrderTagPayload
+}
+
 extend type Order {
   """
   Applied order tags of the order. Cost: 1 REST call per 20 applied order tags of each order.
@@ -4720,6 +7946,28 @@ extend type Order {
     """
     before: String
   ): AppliedOrderTagConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Adds a tag to an order, which keeps its other tags. A tag that does not exist is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call, or 2 with the payload's ` + "`" + `order` + "`" + `.
+  """
+  applyOrderTag(
+    """
+    Input of ` + "`" + `applyOrderTag` + "`" + `.
+    """
+    input: ApplyOrderTagInput!
+  ): ApplyOrderTagPayload
+
+  """
+  Removes a tag from an order: its applied tags are searched, and one of them is deleted. A tag that the order lacks is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call per 20 tags of the order and 1 more, or 2 with the payload's ` + "`" + `order` + "`" + `.
+  """
+  removeOrderTag(
+    """
+    Input of ` + "`" + `removeOrderTag` + "`" + `.
+    """
+    input: RemoveOrderTagInput!
+  ): RemoveOrderTagPayload
 }
 
 extend type Order {
@@ -5060,6 +8308,41 @@ input PageFilter {
   themeIds: [ID!]
 }
 
+"""
+Input of ` + "`" + `updatePage` + "`" + `.
+"""
+input UpdatePageInput @goModel(model: "map[string]any") {
+  """
+  Page's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the page's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the page.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `updatePage` + "`" + `.
+"""
+type UpdatePagePayload {
+  """
+  Page after the change; null if ClickFunnels refused.
+  """
+  page: Page @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
 extend type Workspace {
   """
   Pages of the workspace. Cost: 1 REST call per 20 pages.
@@ -5127,6 +8410,18 @@ extend type Funnel {
     """
     before: String
   ): PageConnection @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+extend type Mutation {
+  """
+  Changes a page. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updatePage(
+    """
+    Input of ` + "`" + `updatePage` + "`" + `.
+    """
+    input: UpdatePageInput!
+  ): UpdatePagePayload
 }
 
 extend input PageFilter {
@@ -5379,6 +8674,251 @@ input ProductFilter {
 }
 
 """
+Input of ` + "`" + `createProduct` + "`" + `.
+"""
+input CreateProductInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the product.
+  """
+  name: String!
+
+  """
+  URL path of the product.
+  """
+  currentPath: String
+
+  """
+  Whether the store shows the product.
+  """
+  visibleInStore: Boolean
+
+  """
+  Whether the customer center shows the product.
+  """
+  visibleInCustomerCenter: Boolean
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether affiliates earn a commission on the product.
+  """
+  commissionable: Boolean
+
+  """
+  URL that customers are sent to when they cancel.
+  """
+  cancellationFunnelUrl: String
+
+  """
+  Raw id of the funnel that the product's URL redirects to.
+  """
+  redirectFunnelId: ID
+
+  """
+  Tags of the product, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+
+  """
+  All images of the product, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageIds: [ID!]
+
+  """
+  Image for search engines, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  seoImageId: ID
+}
+
+"""
+Result of ` + "`" + `createProduct` + "`" + `.
+"""
+type CreateProductPayload {
+  """
+  Product after the change; null if ClickFunnels refused.
+  """
+  product: Product @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateProduct` + "`" + `.
+"""
+input UpdateProductInput @goModel(model: "map[string]any") {
+  """
+  Product's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the product.
+  """
+  name: String
+
+  """
+  URL path of the product.
+  """
+  currentPath: String
+
+  """
+  Whether the store shows the product.
+  """
+  visibleInStore: Boolean
+
+  """
+  Whether the customer center shows the product.
+  """
+  visibleInCustomerCenter: Boolean
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether affiliates earn a commission on the product.
+  """
+  commissionable: Boolean
+
+  """
+  URL that customers are sent to when they cancel.
+  """
+  cancellationFunnelUrl: String
+
+  """
+  Raw id of the funnel that the product's URL redirects to.
+  """
+  redirectFunnelId: ID
+
+  """
+  Raw ids of the product's variants.
+  """
+  variantIds: [ID!]
+
+  """
+  Raw ids of the product's prices.
+  """
+  priceIds: [ID!]
+
+  """
+  Tags of the product, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]
+
+  """
+  All images of the product, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageIds: [ID!]
+
+  """
+  Image for search engines, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  seoImageId: ID
+}
+
+"""
+Result of ` + "`" + `updateProduct` + "`" + `.
+"""
+type UpdateProductPayload {
+  """
+  Product after the change; null if ClickFunnels refused.
+  """
+  product: Product @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `archiveProduct` + "`" + `.
+"""
+input ArchiveProductInput @goModel(model: "map[string]any") {
+  """
+  Product's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `archiveProduct` + "`" + `.
+"""
+type ArchiveProductPayload {
+  """
+  Product after the change; null if ClickFunnels refused.
+  """
+  product: Product @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `unarchiveProduct` + "`" + `.
+"""
+input UnarchiveProductInput @goModel(model: "map[string]any") {
+  """
+  Product's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `unarchiveProduct` + "`" + `.
+"""
+type UnarchiveProductPayload {
+  """
+  Product after the change; null if ClickFunnels refused.
+  """
+  product: Product @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 A variant of a product, such as one of its sizes.
 """
 type ProductVariant implements Node {
@@ -5624,6 +9164,256 @@ input ProductVariantFilter {
 }
 
 """
+Input of ` + "`" + `createProductVariant` + "`" + `.
+"""
+input CreateProductVariantInput @goModel(model: "map[string]any") {
+  """
+  Product's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  productId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product's workspace. Required unless ` + "`" + `productId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the variant.
+  """
+  name: String!
+
+  """
+  Description of the variant.
+  """
+  description: String
+
+  """
+  Stock keeping unit (SKU).
+  """
+  sku: String
+
+  """
+  Type of the product, such as ` + "`" + `digital` + "`" + ` or ` + "`" + `physical` + "`" + `. ClickFunnels may add values.
+  """
+  productType: String!
+
+  """
+  Whether customers see the variant.
+  """
+  visible: Boolean
+
+  """
+  Whether the variant is archived.
+  """
+  archived: Boolean
+
+  """
+  Whether the stock is tracked.
+  """
+  trackQuantity: Boolean
+
+  """
+  Whether the variant must be shipped.
+  """
+  fulfillmentRequired: Boolean
+
+  """
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  weight: Decimal
+
+  """
+  Unit of the weight.
+  """
+  weightUnit: String!
+
+  """
+  Height, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  height: Decimal
+
+  """
+  Width, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  width: Decimal
+
+  """
+  Length, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  length: Decimal
+
+  """
+  Unit of height, width and length.
+  """
+  dimensionsUnit: String
+
+  """
+  Whether the variant is taxed.
+  """
+  taxable: String
+
+  """
+  Id of the tax category.
+  """
+  taxCategoryId: ID
+
+  """
+  Id of the country of manufacture.
+  """
+  countryOfManufactureId: ID
+
+  """
+  Raw ids of the locations that the variant is sent from.
+  """
+  fulfillmentsLocationIds: [ID!]
+
+  """
+  Images of the variant, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `createProductVariant` + "`" + `.
+"""
+type CreateProductVariantPayload {
+  """
+  Variant after the change; null if ClickFunnels refused.
+  """
+  productVariant: ProductVariant @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateProductVariant` + "`" + `.
+"""
+input UpdateProductVariantInput @goModel(model: "map[string]any") {
+  """
+  Variant's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the variant's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the variant.
+  """
+  name: String
+
+  """
+  Description of the variant.
+  """
+  description: String
+
+  """
+  Stock keeping unit (SKU).
+  """
+  sku: String
+
+  """
+  Type of the product, such as ` + "`" + `digital` + "`" + ` or ` + "`" + `physical` + "`" + `. ClickFunnels may add values.
+  """
+  productType: String
+
+  """
+  Whether customers see the variant.
+  """
+  visible: Boolean
+
+  """
+  Whether the variant is archived.
+  """
+  archived: Boolean
+
+  """
+  Whether the stock is tracked.
+  """
+  trackQuantity: Boolean
+
+  """
+  Whether the variant must be shipped.
+  """
+  fulfillmentRequired: Boolean
+
+  """
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  weight: Decimal
+
+  """
+  Unit of the weight.
+  """
+  weightUnit: String
+
+  """
+  Height, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  height: Decimal
+
+  """
+  Width, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  width: Decimal
+
+  """
+  Length, in ` + "`" + `dimensionsUnit` + "`" + `.
+  """
+  length: Decimal
+
+  """
+  Unit of height, width and length.
+  """
+  dimensionsUnit: String
+
+  """
+  Whether the variant is taxed.
+  """
+  taxable: String
+
+  """
+  Id of the tax category.
+  """
+  taxCategoryId: ID
+
+  """
+  Id of the country of manufacture.
+  """
+  countryOfManufactureId: ID
+
+  """
+  Raw ids of the locations that the variant is sent from.
+  """
+  fulfillmentsLocationIds: [ID!]
+
+  """
+  Images of the variant, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `updateProductVariant` + "`" + `.
+"""
+type UpdateProductVariantPayload {
+  """
+  Variant after the change; null if ClickFunnels refused.
+  """
+  productVariant: ProductVariant @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 The value of a property of a variant.
 """
 type ProductPropertyValue {
@@ -5859,9 +9649,269 @@ input ProductPriceFilter {
 }
 
 """
+Input of ` + "`" + `createProductPrice` + "`" + `.
+"""
+input CreateProductPriceInput @goModel(model: "map[string]any") {
+  """
+  Variant's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  productVariantId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the variant's workspace. Required unless ` + "`" + `productVariantId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the price.
+  """
+  name: String
+
+  """
+  Amount, in ` + "`" + `currency` + "`" + `.
+  """
+  amount: Decimal!
+
+  """
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
+  """
+  currency: String!
+
+  """
+  Cost to the seller, in ` + "`" + `currency` + "`" + `.
+  """
+  cost: Decimal
+
+  """
+  Amount that the price is compared with, in ` + "`" + `currency` + "`" + `.
+  """
+  compareAtAmount: Decimal
+
+  """
+  One-time amount at the start, in ` + "`" + `currency` + "`" + `.
+  """
+  setupAmount: Decimal
+
+  """
+  How the price is paid.
+  """
+  paymentType: ProductPricePaymentType
+
+  """
+  Number or duration of the payments.
+  """
+  duration: String!
+
+  """
+  Unit of the time between payments, such as ` + "`" + `months` + "`" + `.
+  """
+  interval: String!
+
+  """
+  Number of ` + "`" + `interval` + "`" + ` units between payments.
+  """
+  intervalCount: String!
+
+  """
+  Unit of the trial's duration.
+  """
+  trialInterval: String!
+
+  """
+  Duration of the trial, in ` + "`" + `trialInterval` + "`" + ` units.
+  """
+  trialDuration: String!
+
+  """
+  Price of the trial, in ` + "`" + `currency` + "`" + `.
+  """
+  trialAmount: Decimal!
+
+  """
+  Whether customers can cancel by themselves.
+  """
+  selfCancel: Boolean
+
+  """
+  Whether customers can upgrade by themselves.
+  """
+  selfUpgrade: Boolean
+
+  """
+  Whether customers can downgrade by themselves.
+  """
+  selfDowngrade: Boolean
+
+  """
+  Whether customers can reactivate by themselves.
+  """
+  selfReactivate: Boolean
+
+  """
+  Whether customers see the price.
+  """
+  visible: Boolean
+
+  """
+  Whether the price is archived.
+  """
+  archived: Boolean
+
+  """
+  Key that identifies the price in programs.
+  """
+  key: String
+}
+
+"""
+Result of ` + "`" + `createProductPrice` + "`" + `.
+"""
+type CreateProductPricePayload {
+  """
+  Price after the change; null if ClickFunnels refused.
+  """
+  productPrice: ProductPrice @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateProductPrice` + "`" + `.
+"""
+input UpdateProductPriceInput @goModel(model: "map[string]any") {
+  """
+  Price's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the price's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the price.
+  """
+  name: String
+
+  """
+  Amount, in ` + "`" + `currency` + "`" + `.
+  """
+  amount: Decimal
+
+  """
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
+  """
+  currency: String
+
+  """
+  Cost to the seller, in ` + "`" + `currency` + "`" + `.
+  """
+  cost: Decimal
+
+  """
+  Amount that the price is compared with, in ` + "`" + `currency` + "`" + `.
+  """
+  compareAtAmount: Decimal
+
+  """
+  One-time amount at the start, in ` + "`" + `currency` + "`" + `.
+  """
+  setupAmount: Decimal
+
+  """
+  How the price is paid.
+  """
+  paymentType: ProductPricePaymentType
+
+  """
+  Number or duration of the payments.
+  """
+  duration: String
+
+  """
+  Unit of the time between payments, such as ` + "`" + `months` + "`" + `.
+  """
+  interval: String
+
+  """
+  Number of ` + "`" + `interval` + "`" + ` units between payments.
+  """
+  intervalCount: String
+
+  """
+  Unit of the trial's duration.
+  """
+  trialInterval: String
+
+  """
+  Duration of the trial, in ` + "`" + `trialInterval` + "`" + ` units.
+  """
+  trialDuration: String
+
+  """
+  Price of the trial, in ` + "`" + `currency` + "`" + `.
+  """
+  trialAmount: Decimal
+
+  """
+  Whether customers can cancel by themselves.
+  """
+  selfCancel: Boolean
+
+  """
+  Whether customers can upgrade by themselves.
+  """
+  selfUpgrade: Boolean
+
+  """
+  Whether customers can downgrade by themselves.
+  """
+  selfDowngrade: Boolean
+
+  """
+  Whether customers can reactivate by themselves.
+  """
+  selfReactivate: Boolean
+
+  """
+  Whether customers see the price.
+  """
+  visible: Boolean
+
+  """
+  Whether the price is archived.
+  """
+  archived: Boolean
+
+  """
+  Key that identifies the price in programs.
+  """
+  key: String
+}
+
+"""
+Result of ` + "`" + `updateProductPrice` + "`" + `.
+"""
+type UpdateProductPricePayload {
+  """
+  Price after the change; null if ClickFunnels refused.
+  """
+  productPrice: ProductPrice @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 The way a price is paid.
 """
-enum ProductPricePaymentType {
+enum ProductPricePaymentType @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ProductPricePaymentType") {
   """
   Paid once.
   """
@@ -6079,9 +10129,164 @@ input ProductCollectionFilter {
 }
 
 """
+Input of ` + "`" + `createProductCollection` + "`" + `.
+"""
+input CreateProductCollectionInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the collection.
+  """
+  name: String!
+
+  """
+  Description of the collection.
+  """
+  description: String
+
+  """
+  Type of the collection, such as ` + "`" + `manual` + "`" + `. ClickFunnels may add values.
+  """
+  collectionType: String
+
+  """
+  Order in which the products are shown.
+  """
+  sortMethod: ProductCollectionSortMethod
+
+  """
+  Whether the store shows the collection.
+  """
+  visibleInStore: Boolean
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Products of the collection, in the collection's order, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  productIds: [ID!]
+
+  """
+  Image of the collection, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageId: ID
+
+  """
+  Image for social media, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  socialImageId: ID
+}
+
+"""
+Result of ` + "`" + `createProductCollection` + "`" + `.
+"""
+type CreateProductCollectionPayload {
+  """
+  Product collection after the change; null if ClickFunnels refused.
+  """
+  productCollection: ProductCollection @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateProductCollection` + "`" + `.
+"""
+input UpdateProductCollectionInput @goModel(model: "map[string]any") {
+  """
+  Product collection's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product collection's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the collection.
+  """
+  name: String
+
+  """
+  Description of the collection.
+  """
+  description: String
+
+  """
+  Type of the collection, such as ` + "`" + `manual` + "`" + `. ClickFunnels may add values.
+  """
+  collectionType: String
+
+  """
+  Order in which the products are shown.
+  """
+  sortMethod: ProductCollectionSortMethod
+
+  """
+  Whether the store shows the collection.
+  """
+  visibleInStore: Boolean
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Products of the collection, in the collection's order, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  productIds: [ID!]
+
+  """
+  Image of the collection, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  imageId: ID
+
+  """
+  Image for social media, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  socialImageId: ID
+}
+
+"""
+Result of ` + "`" + `updateProductCollection` + "`" + `.
+"""
+type UpdateProductCollectionPayload {
+  """
+  Product collection after the change; null if ClickFunnels refused.
+  """
+  productCollection: ProductCollection @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 The order in which a collection's products are shown.
 """
-enum ProductCollectionSortMethod {
+enum ProductCollectionSortMethod @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ProductCollectionSortMethod") {
   """
   In the order that people chose.
   """
@@ -6223,6 +10428,141 @@ input ProductTagFilter {
   ids: [ID!]
 }
 
+"""
+Input of ` + "`" + `createProductTag` + "`" + `.
+"""
+input CreateProductTagInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the tag.
+  """
+  name: String!
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `createProductTag` + "`" + `.
+"""
+type CreateProductTagPayload {
+  """
+  Product tag after the change; null if ClickFunnels refused.
+  """
+  productTag: ProductTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateProductTag` + "`" + `.
+"""
+input UpdateProductTagInput @goModel(model: "map[string]any") {
+  """
+  Product tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the tag.
+  """
+  name: String
+
+  """
+  Colour of the tag, such as ` + "`" + `#2563eb` + "`" + `.
+  """
+  color: String
+}
+
+"""
+Result of ` + "`" + `updateProductTag` + "`" + `.
+"""
+type UpdateProductTagPayload {
+  """
+  Product tag after the change; null if ClickFunnels refused.
+  """
+  productTag: ProductTag @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteProductTag` + "`" + `.
+"""
+input DeleteProductTagInput @goModel(model: "map[string]any") {
+  """
+  Product tag's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the product tag's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteProductTag` + "`" + `.
+"""
+type DeleteProductTagPayload {
+  """
+  Global id of the deleted product tag; null if ClickFunnels refused.
+  """
+  deletedProductTagId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A property that distinguishes the variants of a product.
+"""
+input ProductPropertyInput @goModel(model: "map[string]any") {
+  """
+  Raw id of the property; null for a new one.
+  """
+  id: ID
+
+  """
+  Name of the property, such as ` + "`" + `Colour` + "`" + `.
+  """
+  name: String
+}
+
+"""
+The value of a property of a variant.
+"""
+input ProductPropertyValueInput @goModel(model: "map[string]any") {
+  """
+  Raw id of the property; see ` + "`" + `Product.variantProperties` + "`" + `.
+  """
+  propertyId: ID
+
+  """
+  Value of the property, such as blue.
+  """
+  value: String
+}
+
 extend type Workspace {
   """
   Products of the workspace. Cost: 1 REST call per 20 products.
@@ -6330,6 +10670,138 @@ extend type Workspace {
   ): ProductTagConnection @semanticNonNull
 }
 
+extend type Mutation {
+  """
+  Creates a product. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createProduct(
+    """
+    Input of ` + "`" + `createProduct` + "`" + `.
+    """
+    input: CreateProductInput!
+  ): CreateProductPayload
+
+  """
+  Changes a product. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateProduct(
+    """
+    Input of ` + "`" + `updateProduct` + "`" + `.
+    """
+    input: UpdateProductInput!
+  ): UpdateProductPayload
+
+  """
+  Archives a product. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  archiveProduct(
+    """
+    Input of ` + "`" + `archiveProduct` + "`" + `.
+    """
+    input: ArchiveProductInput!
+  ): ArchiveProductPayload
+
+  """
+  Unarchives a product. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  unarchiveProduct(
+    """
+    Input of ` + "`" + `unarchiveProduct` + "`" + `.
+    """
+    input: UnarchiveProductInput!
+  ): UnarchiveProductPayload
+
+  """
+  Creates a variant. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createProductVariant(
+    """
+    Input of ` + "`" + `createProductVariant` + "`" + `.
+    """
+    input: CreateProductVariantInput!
+  ): CreateProductVariantPayload
+
+  """
+  Changes a variant. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateProductVariant(
+    """
+    Input of ` + "`" + `updateProductVariant` + "`" + `.
+    """
+    input: UpdateProductVariantInput!
+  ): UpdateProductVariantPayload
+
+  """
+  Creates a price. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createProductPrice(
+    """
+    Input of ` + "`" + `createProductPrice` + "`" + `.
+    """
+    input: CreateProductPriceInput!
+  ): CreateProductPricePayload
+
+  """
+  Changes a price. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateProductPrice(
+    """
+    Input of ` + "`" + `updateProductPrice` + "`" + `.
+    """
+    input: UpdateProductPriceInput!
+  ): UpdateProductPricePayload
+
+  """
+  Creates a product collection. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createProductCollection(
+    """
+    Input of ` + "`" + `createProductCollection` + "`" + `.
+    """
+    input: CreateProductCollectionInput!
+  ): CreateProductCollectionPayload
+
+  """
+  Changes a product collection. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateProductCollection(
+    """
+    Input of ` + "`" + `updateProductCollection` + "`" + `.
+    """
+    input: UpdateProductCollectionInput!
+  ): UpdateProductCollectionPayload
+
+  """
+  Creates a product tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createProductTag(
+    """
+    Input of ` + "`" + `createProductTag` + "`" + `.
+    """
+    input: CreateProductTagInput!
+  ): CreateProductTagPayload
+
+  """
+  Changes a product tag. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateProductTag(
+    """
+    Input of ` + "`" + `updateProductTag` + "`" + `.
+    """
+    input: UpdateProductTagInput!
+  ): UpdateProductTagPayload
+
+  """
+  Deletes a product tag. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteProductTag(
+    """
+    Input of ` + "`" + `deleteProductTag` + "`" + `.
+    """
+    input: DeleteProductTagInput!
+  ): DeleteProductTagPayload
+}
+
 extend type Product {
   """
   Variants of the product. Cost: 1 REST call per 20 variants of each product.
@@ -6433,6 +10905,44 @@ extend type ProductVariant {
     before: String
   ): ProductPriceConnection @semanticNonNull @goField(batch: true, forceResolver: true)
 }
+
+extend input CreateProductInput {
+  """
+  Properties that distinguish the variants, such as a colour.
+  """
+  variantProperties: [ProductPropertyInput!]
+}
+
+extend input CreateProductVariantInput {
+  """
+  Whether the variant is sold when it is out of stock.
+  """
+  outOfStockSales: Boolean
+
+  """
+  Values of the variant's properties, one for each property of the product.
+  """
+  propertiesValues: [ProductPropertyValueInput!]!
+}
+
+extend input UpdateProductInput {
+  """
+  Properties that distinguish the variants, such as a colour.
+  """
+  variantProperties: [ProductPropertyInput!]
+}
+
+extend input UpdateProductVariantInput {
+  """
+  Whether the variant is sold when it is out of stock.
+  """
+  outOfStockSales: Boolean
+
+  """
+  Values of the variant's properties, one for each property of the product.
+  """
+  propertiesValues: [ProductPropertyValueInput!]
+}
 `, BuiltIn: false},
 	{Name: "../sdl/sales.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -6532,6 +11042,71 @@ input SalesPipelineFilter {
 }
 
 """
+Input of ` + "`" + `createSalesPipeline` + "`" + `.
+"""
+input CreateSalesPipelineInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the pipeline.
+  """
+  name: String!
+}
+
+"""
+Result of ` + "`" + `createSalesPipeline` + "`" + `.
+"""
+type CreateSalesPipelinePayload {
+  """
+  Sales pipeline after the change; null if ClickFunnels refused.
+  """
+  salesPipeline: SalesPipeline @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateSalesPipeline` + "`" + `.
+"""
+input UpdateSalesPipelineInput @goModel(model: "map[string]any") {
+  """
+  Sales pipeline's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the sales pipeline's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the pipeline.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `updateSalesPipeline` + "`" + `.
+"""
+type UpdateSalesPipelinePayload {
+  """
+  Sales pipeline after the change; null if ClickFunnels refused.
+  """
+  salesPipeline: SalesPipeline @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
 A stage of a pipeline.
 """
 type SalesPipelineStage implements Node {
@@ -6599,6 +11174,126 @@ type SalesPipelineStage implements Node {
   Workspace of the pipeline stage. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
   """
   workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Input of ` + "`" + `createSalesPipelineStage` + "`" + `.
+"""
+input CreateSalesPipelineStageInput @goModel(model: "map[string]any") {
+  """
+  Sales pipeline's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  salesPipelineId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the sales pipeline's workspace. Required unless ` + "`" + `salesPipelineId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the stage.
+  """
+  name: String!
+
+  """
+  Position in the pipeline.
+  """
+  sortOrder: Int
+
+  """
+  Probability that opportunities of the stage are won, in percent.
+  """
+  closeProbability: Decimal!
+}
+
+"""
+Result of ` + "`" + `createSalesPipelineStage` + "`" + `.
+"""
+type CreateSalesPipelineStagePayload {
+  """
+  Pipeline stage after the change; null if ClickFunnels refused.
+  """
+  salesPipelineStage: SalesPipelineStage @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateSalesPipelineStage` + "`" + `.
+"""
+input UpdateSalesPipelineStageInput @goModel(model: "map[string]any") {
+  """
+  Pipeline stage's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the pipeline stage's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the stage.
+  """
+  name: String
+
+  """
+  Position in the pipeline.
+  """
+  sortOrder: Int
+
+  """
+  Probability that opportunities of the stage are won, in percent.
+  """
+  closeProbability: Decimal
+}
+
+"""
+Result of ` + "`" + `updateSalesPipelineStage` + "`" + `.
+"""
+type UpdateSalesPipelineStagePayload {
+  """
+  Pipeline stage after the change; null if ClickFunnels refused.
+  """
+  salesPipelineStage: SalesPipelineStage @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteSalesPipelineStage` + "`" + `.
+"""
+input DeleteSalesPipelineStageInput @goModel(model: "map[string]any") {
+  """
+  Pipeline stage's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the pipeline stage's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteSalesPipelineStage` + "`" + `.
+"""
+type DeleteSalesPipelineStagePayload {
+  """
+  Global id of the deleted pipeline stage; null if ClickFunnels refused.
+  """
+  deletedSalesPipelineStageId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
 }
 
 """
@@ -6744,6 +11439,151 @@ input SalesOpportunityFilter {
   Only rows with exactly one of these values of ` + "`" + `assigneeId` + "`" + `; at most 100.
   """
   assigneeIds: [ID!]
+}
+
+"""
+Input of ` + "`" + `createSalesOpportunity` + "`" + `.
+"""
+input CreateSalesOpportunityInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the opportunity.
+  """
+  name: String!
+
+  """
+  Value of the opportunity.
+  """
+  value: Decimal
+
+  """
+  Time when the opportunity was closed; null if it is open.
+  """
+  closedAt: DateTime
+
+  """
+  Raw id of the membership that the opportunity is assigned to.
+  """
+  assigneeId: ID
+
+  """
+  Contact of the possible sale, ClickFunnels' ` + "`" + `primary_contact` + "`" + `, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID!
+
+  """
+  Stage that the opportunity is in, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  stageId: ID!
+}
+
+"""
+Result of ` + "`" + `createSalesOpportunity` + "`" + `.
+"""
+type CreateSalesOpportunityPayload {
+  """
+  Sales opportunity after the change; null if ClickFunnels refused.
+  """
+  salesOpportunity: SalesOpportunity @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateSalesOpportunity` + "`" + `.
+"""
+input UpdateSalesOpportunityInput @goModel(model: "map[string]any") {
+  """
+  Sales opportunity's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the sales opportunity's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the opportunity.
+  """
+  name: String
+
+  """
+  Value of the opportunity.
+  """
+  value: Decimal
+
+  """
+  Time when the opportunity was closed; null if it is open.
+  """
+  closedAt: DateTime
+
+  """
+  Raw id of the membership that the opportunity is assigned to.
+  """
+  assigneeId: ID
+
+  """
+  Contact of the possible sale, ClickFunnels' ` + "`" + `primary_contact` + "`" + `, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  contactId: ID
+
+  """
+  Stage that the opportunity is in, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  stageId: ID
+}
+
+"""
+Result of ` + "`" + `updateSalesOpportunity` + "`" + `.
+"""
+type UpdateSalesOpportunityPayload {
+  """
+  Sales opportunity after the change; null if ClickFunnels refused.
+  """
+  salesOpportunity: SalesOpportunity @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteSalesOpportunity` + "`" + `.
+"""
+input DeleteSalesOpportunityInput @goModel(model: "map[string]any") {
+  """
+  Sales opportunity's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the sales opportunity's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteSalesOpportunity` + "`" + `.
+"""
+type DeleteSalesOpportunityPayload {
+  """
+  Global id of the deleted sales opportunity; null if ClickFunnels refused.
+  """
+  deletedSalesOpportunityId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
 }
 
 """
@@ -6956,6 +11796,21 @@ type DeleteSalesOpportunityNotePayload {
   userErrors: [UserError!]!
 }
 
+"""
+A stage of a pipeline.
+"""
+input SalesPipelineStageInput @goModel(model: "map[string]any") {
+  """
+  Name of the stage.
+  """
+  name: String
+
+  """
+  Probability that opportunities of the stage are won, in percent.
+  """
+  closeProbability: Int
+}
+
 extend type Workspace {
   """
   Sales pipelines of the workspace. Cost: 1 REST call per 20 sales pipelines.
@@ -7026,6 +11881,118 @@ extend type Workspace {
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates a sales pipeline. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createSalesPipeline(
+    """
+    Input of ` + "`" + `createSalesPipeline` + "`" + `.
+    """
+    input: CreateSalesPipelineInput!
+  ): CreateSalesPipelinePayload
+
+  """
+  Changes a sales pipeline. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSalesPipeline(
+    """
+    Input of ` + "`" + `updateSalesPipeline` + "`" + `.
+    """
+    input: UpdateSalesPipelineInput!
+  ): UpdateSalesPipelinePayload
+
+  """
+  Creates a pipeline stage. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createSalesPipelineStage(
+    """
+    Input of ` + "`" + `createSalesPipelineStage` + "`" + `.
+    """
+    input: CreateSalesPipelineStageInput!
+  ): CreateSalesPipelineStagePayload
+
+  """
+  Changes a pipeline stage. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSalesPipelineStage(
+    """
+    Input of ` + "`" + `updateSalesPipelineStage` + "`" + `.
+    """
+    input: UpdateSalesPipelineStageInput!
+  ): UpdateSalesPipelineStagePayload
+
+  """
+  Deletes a pipeline stage. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteSalesPipelineStage(
+    """
+    Input of ` + "`" + `deleteSalesPipelineStage` + "`" + `.
+    """
+    input: DeleteSalesPipelineStageInput!
+  ): DeleteSalesPipelineStagePayload
+
+  """
+  Creates a sales opportunity. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createSalesOpportunity(
+    """
+    Input of ` + "`" + `createSalesOpportunity` + "`" + `.
+    """
+    input: CreateSalesOpportunityInput!
+  ): CreateSalesOpportunityPayload
+
+  """
+  Changes a sales opportunity. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSalesOpportunity(
+    """
+    Input of ` + "`" + `updateSalesOpportunity` + "`" + `.
+    """
+    input: UpdateSalesOpportunityInput!
+  ): UpdateSalesOpportunityPayload
+
+  """
+  Deletes a sales opportunity. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteSalesOpportunity(
+    """
+    Input of ` + "`" + `deleteSalesOpportunity` + "`" + `.
+    """
+    input: DeleteSalesOpportunityInput!
+  ): DeleteSalesOpportunityPayload
+
+  """
+  Creates a note. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createSalesOpportunityNote(
+    """
+    Input of ` + "`" + `createSalesOpportunityNote` + "`" + `.
+    """
+    input: CreateSalesOpportunityNoteInput!
+  ): CreateSalesOpportunityNotePayload
+
+  """
+  Changes a note. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateSalesOpportunityNote(
+    """
+    Input of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
+    """
+    input: UpdateSalesOpportunityNoteInput!
+  ): UpdateSalesOpportunityNotePayload
+
+  """
+  Deletes a note. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteSalesOpportunityNote(
+    """
+    Input of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
+    """
+    input: DeleteSalesOpportunityNoteInput!
+  ): DeleteSalesOpportunityNotePayload
 }
 
 extend type Contact {
@@ -7161,36 +12128,18 @@ extend type SalesOpportunity {
   ): SalesOpportunityNoteConnection @semanticNonNull
 }
 
-extend type Mutation {
+extend input CreateSalesPipelineInput {
   """
-  Creates a note. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  Stages of the pipeline, in their order; at least one.
   """
-  createSalesOpportunityNote(
-    """
-    Input of ` + "`" + `createSalesOpportunityNote` + "`" + `.
-    """
-    input: CreateSalesOpportunityNoteInput!
-  ): CreateSalesOpportunityNotePayload
+  stages: [SalesPipelineStageInput!]!
+}
 
+extend input UpdateSalesPipelineInput {
   """
-  Changes a note. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  Stages of the pipeline, in their order.
   """
-  updateSalesOpportunityNote(
-    """
-    Input of ` + "`" + `updateSalesOpportunityNote` + "`" + `.
-    """
-    input: UpdateSalesOpportunityNoteInput!
-  ): UpdateSalesOpportunityNotePayload
-
-  """
-  Deletes a note. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
-  """
-  deleteSalesOpportunityNote(
-    """
-    Input of ` + "`" + `deleteSalesOpportunityNote` + "`" + `.
-    """
-    input: DeleteSalesOpportunityNoteInput!
-  ): DeleteSalesOpportunityNotePayload
+  stages: [SalesPipelineStageInput!]
 }
 `, BuiltIn: false},
 	{Name: "../sdl/schema.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -7221,7 +12170,7 @@ directive @semanticNonNull(
   levels: [Int!]! = [0]
 ) on FIELD_DEFINITION
 
-directive @goModel(model: String) on OBJECT | INPUT_OBJECT
+directive @goModel(model: String) on OBJECT | INPUT_OBJECT | ENUM
 
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean, type: String, batch: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 
@@ -7429,6 +12378,2094 @@ scalar Decimal
 Free-form JSON, as ClickFunnels sent it.
 """
 scalar JSON
+`, BuiltIn: false},
+	{Name: "../sdl/shipping.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A shipping profile: which variants are shipped at which rates.
+"""
+type ShippingProfile implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the profile.
+  """
+  name: String!
+
+  """
+  Raw ids of the variants that the profile applies to.
+  """
+  variantIds: [ID!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the shipping profile. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of shipping profiles, as a Relay connection.
+"""
+type ShippingProfileConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingProfile!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingProfileEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of shipping profiles, with its cursor.
+"""
+type ShippingProfileEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The shipping profile.
+  """
+  node: ShippingProfile!
+}
+
+"""
+Input of ` + "`" + `createShippingProfile` + "`" + `.
+"""
+input CreateShippingProfileInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the profile.
+  """
+  name: String!
+
+  """
+  Raw ids of the variants that the profile applies to.
+  """
+  variantIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `createShippingProfile` + "`" + `.
+"""
+type CreateShippingProfilePayload {
+  """
+  Shipping profile after the change; null if ClickFunnels refused.
+  """
+  shippingProfile: ShippingProfile @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateShippingProfile` + "`" + `.
+"""
+input UpdateShippingProfileInput @goModel(model: "map[string]any") {
+  """
+  Shipping profile's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping profile's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the profile.
+  """
+  name: String
+
+  """
+  Raw ids of the variants that the profile applies to.
+  """
+  variantIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `updateShippingProfile` + "`" + `.
+"""
+type UpdateShippingProfilePayload {
+  """
+  Shipping profile after the change; null if ClickFunnels refused.
+  """
+  shippingProfile: ShippingProfile @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteShippingProfile` + "`" + `.
+"""
+input DeleteShippingProfileInput @goModel(model: "map[string]any") {
+  """
+  Shipping profile's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping profile's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteShippingProfile` + "`" + `.
+"""
+type DeleteShippingProfilePayload {
+  """
+  Global id of the deleted shipping profile; null if ClickFunnels refused.
+  """
+  deletedShippingProfileId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Locations of a shipping profile that share zones.
+"""
+type ShippingLocationGroup implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the group.
+  """
+  name: String!
+
+  """
+  Raw ids of the locations.
+  """
+  fulfillmentsLocationIds: [ID!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Profile that the group belongs to. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per shipping profile.
+  """
+  profile: ShippingProfile @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Locations of the group. Cost: 1 REST call per 20 locations of the workspace, or 1 per location if that is less.
+  """
+  locations: [FulfillmentLocation!] @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the location group. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of location groups, as a Relay connection.
+"""
+type ShippingLocationGroupConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingLocationGroup!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingLocationGroupEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of location groups, with its cursor.
+"""
+type ShippingLocationGroupEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The location group.
+  """
+  node: ShippingLocationGroup!
+}
+
+"""
+A zone that a location group ships to.
+"""
+type ShippingZone implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the zone.
+  """
+  name: String!
+
+  """
+  Id of the address filter.
+  """
+  addressFilterId: ID
+
+  """
+  Ids of the regions in the zone.
+  """
+  regionIds: [ID!]
+
+  """
+  Ids of the countries in the zone.
+  """
+  countryIds: [ID!]
+
+  """
+  Whether the zone contains all places that no other zone contains.
+  """
+  includesRestOfWorld: Boolean
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Location group that ships to the zone. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per location group.
+  """
+  locationGroup: ShippingLocationGroup @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the shipping zone. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of shipping zones, as a Relay connection.
+"""
+type ShippingZoneConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingZone!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingZoneEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of shipping zones, with its cursor.
+"""
+type ShippingZoneEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The shipping zone.
+  """
+  node: ShippingZone!
+}
+
+"""
+Input of ` + "`" + `createShippingZone` + "`" + `.
+"""
+input CreateShippingZoneInput @goModel(model: "map[string]any") {
+  """
+  Location group's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  shippingLocationGroupId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the location group's workspace. Required unless ` + "`" + `shippingLocationGroupId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the zone.
+  """
+  name: String!
+
+  """
+  Id of the address filter.
+  """
+  addressFilterId: ID
+
+  """
+  Ids of the regions in the zone.
+  """
+  regionIds: [ID!]
+
+  """
+  Ids of the countries in the zone.
+  """
+  countryIds: [ID!]
+
+  """
+  Whether the zone contains all places that no other zone contains.
+  """
+  includesRestOfWorld: Boolean
+}
+
+"""
+Result of ` + "`" + `createShippingZone` + "`" + `.
+"""
+type CreateShippingZonePayload {
+  """
+  Shipping zone after the change; null if ClickFunnels refused.
+  """
+  shippingZone: ShippingZone @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateShippingZone` + "`" + `.
+"""
+input UpdateShippingZoneInput @goModel(model: "map[string]any") {
+  """
+  Shipping zone's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping zone's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the zone.
+  """
+  name: String
+
+  """
+  Id of the address filter.
+  """
+  addressFilterId: ID
+
+  """
+  Ids of the regions in the zone.
+  """
+  regionIds: [ID!]
+
+  """
+  Ids of the countries in the zone.
+  """
+  countryIds: [ID!]
+
+  """
+  Whether the zone contains all places that no other zone contains.
+  """
+  includesRestOfWorld: Boolean
+}
+
+"""
+Result of ` + "`" + `updateShippingZone` + "`" + `.
+"""
+type UpdateShippingZonePayload {
+  """
+  Shipping zone after the change; null if ClickFunnels refused.
+  """
+  shippingZone: ShippingZone @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteShippingZone` + "`" + `.
+"""
+input DeleteShippingZoneInput @goModel(model: "map[string]any") {
+  """
+  Shipping zone's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping zone's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteShippingZone` + "`" + `.
+"""
+type DeleteShippingZonePayload {
+  """
+  Global id of the deleted shipping zone; null if ClickFunnels refused.
+  """
+  deletedShippingZoneId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A rate for shipping to a zone.
+"""
+type ShippingRate implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Description of the rate.
+  """
+  description: String
+
+  """
+  Name of the shipping provider.
+  """
+  providerName: String
+
+  """
+  Price, in ` + "`" + `priceCurrency` + "`" + `.
+  """
+  price: Decimal
+
+  """
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
+  """
+  priceCurrency: String
+
+  """
+  Provider of live rates, such as ` + "`" + `Shippo` + "`" + `. ClickFunnels may add values.
+  """
+  liveRatesProvider: String
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Zone that the rate is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per shipping zone.
+  """
+  zone: ShippingZone @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Name of the rate that customers see. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per shipping rate name.
+  """
+  rateName: ShippingRateName @semanticNonNull @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the shipping rate. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of shipping rates, as a Relay connection.
+"""
+type ShippingRateConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingRate!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingRateEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of shipping rates, with its cursor.
+"""
+type ShippingRateEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The shipping rate.
+  """
+  node: ShippingRate!
+}
+
+"""
+Input of ` + "`" + `createShippingRate` + "`" + `.
+"""
+input CreateShippingRateInput @goModel(model: "map[string]any") {
+  """
+  Shipping zone's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  shippingZoneId: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping zone's workspace. Required unless ` + "`" + `shippingZoneId` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the shipping provider.
+  """
+  providerName: String
+
+  """
+  Price, in ` + "`" + `priceCurrency` + "`" + `.
+  """
+  price: Decimal!
+
+  """
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
+  """
+  priceCurrency: String!
+
+  """
+  Provider of live rates, such as ` + "`" + `Shippo` + "`" + `. ClickFunnels may add values.
+  """
+  liveRatesProvider: String
+
+  """
+  Name of the rate that customers see, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  rateNameId: ID!
+}
+
+"""
+Result of ` + "`" + `createShippingRate` + "`" + `.
+"""
+type CreateShippingRatePayload {
+  """
+  Shipping rate after the change; null if ClickFunnels refused.
+  """
+  shippingRate: ShippingRate @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateShippingRate` + "`" + `.
+"""
+input UpdateShippingRateInput @goModel(model: "map[string]any") {
+  """
+  Shipping rate's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping rate's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the shipping provider.
+  """
+  providerName: String
+
+  """
+  Price, in ` + "`" + `priceCurrency` + "`" + `.
+  """
+  price: Decimal
+
+  """
+  Three-letter code of the currency, in upper or lower case as ClickFunnels sends it.
+  """
+  priceCurrency: String
+
+  """
+  Provider of live rates, such as ` + "`" + `Shippo` + "`" + `. ClickFunnels may add values.
+  """
+  liveRatesProvider: String
+
+  """
+  Name of the rate that customers see, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  rateNameId: ID
+}
+
+"""
+Result of ` + "`" + `updateShippingRate` + "`" + `.
+"""
+type UpdateShippingRatePayload {
+  """
+  Shipping rate after the change; null if ClickFunnels refused.
+  """
+  shippingRate: ShippingRate @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteShippingRate` + "`" + `.
+"""
+input DeleteShippingRateInput @goModel(model: "map[string]any") {
+  """
+  Shipping rate's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping rate's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteShippingRate` + "`" + `.
+"""
+type DeleteShippingRatePayload {
+  """
+  Global id of the deleted shipping rate; null if ClickFunnels refused.
+  """
+  deletedShippingRateId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A name of shipping rates, such as ` + "`" + `Express` + "`" + `.
+"""
+type ShippingRateName implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name that customers see.
+  """
+  name: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the shipping rate name. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of shipping rate names, as a Relay connection.
+"""
+type ShippingRateNameConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingRateName!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingRateNameEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of shipping rate names, with its cursor.
+"""
+type ShippingRateNameEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The shipping rate name.
+  """
+  node: ShippingRateName!
+}
+
+"""
+Input of ` + "`" + `createShippingRateName` + "`" + `.
+"""
+input CreateShippingRateNameInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name that customers see.
+  """
+  name: String!
+}
+
+"""
+Result of ` + "`" + `createShippingRateName` + "`" + `.
+"""
+type CreateShippingRateNamePayload {
+  """
+  Shipping rate name after the change; null if ClickFunnels refused.
+  """
+  shippingRateName: ShippingRateName @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateShippingRateName` + "`" + `.
+"""
+input UpdateShippingRateNameInput @goModel(model: "map[string]any") {
+  """
+  Shipping rate name's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping rate name's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name that customers see.
+  """
+  name: String
+}
+
+"""
+Result of ` + "`" + `updateShippingRateName` + "`" + `.
+"""
+type UpdateShippingRateNamePayload {
+  """
+  Shipping rate name after the change; null if ClickFunnels refused.
+  """
+  shippingRateName: ShippingRateName @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteShippingRateName` + "`" + `.
+"""
+input DeleteShippingRateNameInput @goModel(model: "map[string]any") {
+  """
+  Shipping rate name's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping rate name's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteShippingRateName` + "`" + `.
+"""
+type DeleteShippingRateNamePayload {
+  """
+  Global id of the deleted shipping rate name; null if ClickFunnels refused.
+  """
+  deletedShippingRateNameId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A package that products are shipped in.
+"""
+type ShippingPackage implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the package.
+  """
+  name: String!
+
+  """
+  Type of the package.
+  """
+  packageType: ShippingPackageType
+
+  """
+  Height, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  height: Decimal
+
+  """
+  Width, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  width: Decimal
+
+  """
+  Length, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  length: Decimal
+
+  """
+  Unit of height, width and length.
+  """
+  distanceUnit: ShippingDistanceUnit
+
+  """
+  Weight of the empty package, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  emptyWeight: Decimal
+
+  """
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  weight: Decimal
+
+  """
+  Unit of the weights.
+  """
+  weightUnit: ShippingWeightUnit
+
+  """
+  Whether the package is used if no other is chosen.
+  """
+  defaultPackage: Boolean
+
+  """
+  Token by which the carrier knows the package.
+  """
+  token: String
+
+  """
+  Carrier of the package.
+  """
+  carrier: ShippingCarrier
+
+  """
+  ` + "`" + `packageType` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawPackageType: String @goField(name: "PackageType")
+
+  """
+  ` + "`" + `distanceUnit` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawDistanceUnit: String @goField(name: "DistanceUnit")
+
+  """
+  ` + "`" + `weightUnit` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawWeightUnit: String @goField(name: "WeightUnit")
+
+  """
+  ` + "`" + `carrier` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawCarrier: String @goField(name: "Carrier")
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the shipping package. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of shipping packages, as a Relay connection.
+"""
+type ShippingPackageConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [ShippingPackage!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ShippingPackageEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of shipping packages, with its cursor.
+"""
+type ShippingPackageEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The shipping package.
+  """
+  node: ShippingPackage!
+}
+
+"""
+Input of ` + "`" + `createShippingPackage` + "`" + `.
+"""
+input CreateShippingPackageInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the package.
+  """
+  name: String!
+
+  """
+  Type of the package.
+  """
+  packageType: ShippingPackageType!
+
+  """
+  Height, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  height: Decimal!
+
+  """
+  Width, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  width: Decimal!
+
+  """
+  Length, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  length: Decimal!
+
+  """
+  Unit of height, width and length.
+  """
+  distanceUnit: ShippingDistanceUnit!
+
+  """
+  Weight of the empty package, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  emptyWeight: Decimal
+
+  """
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  weight: Decimal
+
+  """
+  Unit of the weights.
+  """
+  weightUnit: ShippingWeightUnit
+
+  """
+  Whether the package is used if no other is chosen.
+  """
+  defaultPackage: Boolean
+
+  """
+  Carrier of the package.
+  """
+  carrier: ShippingCarrier
+}
+
+"""
+Result of ` + "`" + `createShippingPackage` + "`" + `.
+"""
+type CreateShippingPackagePayload {
+  """
+  Shipping package after the change; null if ClickFunnels refused.
+  """
+  shippingPackage: ShippingPackage @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateShippingPackage` + "`" + `.
+"""
+input UpdateShippingPackageInput @goModel(model: "map[string]any") {
+  """
+  Shipping package's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping package's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the package.
+  """
+  name: String
+
+  """
+  Type of the package.
+  """
+  packageType: ShippingPackageType
+
+  """
+  Height, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  height: Decimal
+
+  """
+  Width, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  width: Decimal
+
+  """
+  Length, in ` + "`" + `distanceUnit` + "`" + `.
+  """
+  length: Decimal
+
+  """
+  Unit of height, width and length.
+  """
+  distanceUnit: ShippingDistanceUnit
+
+  """
+  Weight of the empty package, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  emptyWeight: Decimal
+
+  """
+  Weight, in ` + "`" + `weightUnit` + "`" + `.
+  """
+  weight: Decimal
+
+  """
+  Unit of the weights.
+  """
+  weightUnit: ShippingWeightUnit
+
+  """
+  Whether the package is used if no other is chosen.
+  """
+  defaultPackage: Boolean
+
+  """
+  Carrier of the package.
+  """
+  carrier: ShippingCarrier
+}
+
+"""
+Result of ` + "`" + `updateShippingPackage` + "`" + `.
+"""
+type UpdateShippingPackagePayload {
+  """
+  Shipping package after the change; null if ClickFunnels refused.
+  """
+  shippingPackage: ShippingPackage @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteShippingPackage` + "`" + `.
+"""
+input DeleteShippingPackageInput @goModel(model: "map[string]any") {
+  """
+  Shipping package's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the shipping package's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteShippingPackage` + "`" + `.
+"""
+type DeleteShippingPackagePayload {
+  """
+  Global id of the deleted shipping package; null if ClickFunnels refused.
+  """
+  deletedShippingPackageId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+The type of a package.
+"""
+enum ShippingPackageType @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ShippingPackageType") {
+  """
+  A box.
+  """
+  BOX
+
+  """
+  An envelope.
+  """
+  ENVELOPE
+
+  """
+  A soft package.
+  """
+  SOFT_PACKAGE
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+"""
+A unit of length.
+"""
+enum ShippingDistanceUnit @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ShippingDistanceUnit") {
+  """
+  Inches.
+  """
+  IN
+
+  """
+  Centimetres.
+  """
+  CM
+
+  """
+  Feet.
+  """
+  FT
+
+  """
+  Metres.
+  """
+  M
+
+  """
+  Millimetres.
+  """
+  MM
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+"""
+A unit of weight.
+"""
+enum ShippingWeightUnit @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ShippingWeightUnit") {
+  """
+  Pounds.
+  """
+  LB
+
+  """
+  Kilograms.
+  """
+  KG
+
+  """
+  Grams.
+  """
+  G
+
+  """
+  Ounces.
+  """
+  OZ
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+"""
+A carrier of packages.
+"""
+enum ShippingCarrier @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.ShippingCarrier") {
+  """
+  FedEx.
+  """
+  FEDEX
+
+  """
+  UPS.
+  """
+  UPS
+
+  """
+  USPS.
+  """
+  USPS
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+extend type Workspace {
+  """
+  Shipping profiles of the workspace. Cost: 1 REST call per 20 shipping profiles.
+  """
+  shippingProfiles(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingProfileConnection @semanticNonNull
+
+  """
+  Shipping rate names of the workspace. Cost: 1 REST call per 20 shipping rate names.
+  """
+  shippingRateNames(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingRateNameConnection @semanticNonNull
+
+  """
+  Shipping packages of the workspace. Cost: 1 REST call per 20 shipping packages.
+  """
+  shippingPackages(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingPackageConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates a shipping profile. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createShippingProfile(
+    """
+    Input of ` + "`" + `createShippingProfile` + "`" + `.
+    """
+    input: CreateShippingProfileInput!
+  ): CreateShippingProfilePayload
+
+  """
+  Changes a shipping profile. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateShippingProfile(
+    """
+    Input of ` + "`" + `updateShippingProfile` + "`" + `.
+    """
+    input: UpdateShippingProfileInput!
+  ): UpdateShippingProfilePayload
+
+  """
+  Deletes a shipping profile. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteShippingProfile(
+    """
+    Input of ` + "`" + `deleteShippingProfile` + "`" + `.
+    """
+    input: DeleteShippingProfileInput!
+  ): DeleteShippingProfilePayload
+
+  """
+  Creates a shipping zone. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createShippingZone(
+    """
+    Input of ` + "`" + `createShippingZone` + "`" + `.
+    """
+    input: CreateShippingZoneInput!
+  ): CreateShippingZonePayload
+
+  """
+  Changes a shipping zone. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateShippingZone(
+    """
+    Input of ` + "`" + `updateShippingZone` + "`" + `.
+    """
+    input: UpdateShippingZoneInput!
+  ): UpdateShippingZonePayload
+
+  """
+  Deletes a shipping zone. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteShippingZone(
+    """
+    Input of ` + "`" + `deleteShippingZone` + "`" + `.
+    """
+    input: DeleteShippingZoneInput!
+  ): DeleteShippingZonePayload
+
+  """
+  Creates a shipping rate. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createShippingRate(
+    """
+    Input of ` + "`" + `createShippingRate` + "`" + `.
+    """
+    input: CreateShippingRateInput!
+  ): CreateShippingRatePayload
+
+  """
+  Changes a shipping rate. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateShippingRate(
+    """
+    Input of ` + "`" + `updateShippingRate` + "`" + `.
+    """
+    input: UpdateShippingRateInput!
+  ): UpdateShippingRatePayload
+
+  """
+  Deletes a shipping rate. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteShippingRate(
+    """
+    Input of ` + "`" + `deleteShippingRate` + "`" + `.
+    """
+    input: DeleteShippingRateInput!
+  ): DeleteShippingRatePayload
+
+  """
+  Creates a shipping rate name. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createShippingRateName(
+    """
+    Input of ` + "`" + `createShippingRateName` + "`" + `.
+    """
+    input: CreateShippingRateNameInput!
+  ): CreateShippingRateNamePayload
+
+  """
+  Changes a shipping rate name. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateShippingRateName(
+    """
+    Input of ` + "`" + `updateShippingRateName` + "`" + `.
+    """
+    input: UpdateShippingRateNameInput!
+  ): UpdateShippingRateNamePayload
+
+  """
+  Deletes a shipping rate name. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteShippingRateName(
+    """
+    Input of ` + "`" + `deleteShippingRateName` + "`" + `.
+    """
+    input: DeleteShippingRateNameInput!
+  ): DeleteShippingRateNamePayload
+
+  """
+  Creates a shipping package. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createShippingPackage(
+    """
+    Input of ` + "`" + `createShippingPackage` + "`" + `.
+    """
+    input: CreateShippingPackageInput!
+  ): CreateShippingPackagePayload
+
+  """
+  Changes a shipping package. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateShippingPackage(
+    """
+    Input of ` + "`" + `updateShippingPackage` + "`" + `.
+    """
+    input: UpdateShippingPackageInput!
+  ): UpdateShippingPackagePayload
+
+  """
+  Deletes a shipping package. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteShippingPackage(
+    """
+    Input of ` + "`" + `deleteShippingPackage` + "`" + `.
+    """
+    input: DeleteShippingPackageInput!
+  ): DeleteShippingPackagePayload
+}
+
+extend type ShippingProfile {
+  """
+  Location groups of the shipping profile. Cost: 1 REST call per 20 location groups of each shipping profile.
+  """
+  locationGroups(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingLocationGroupConnection @semanticNonNull
+}
+
+extend type ShippingLocationGroup {
+  """
+  Shipping zones of the location group. Cost: 1 REST call per 20 shipping zones of each location group.
+  """
+  zones(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingZoneConnection @semanticNonNull
+}
+
+extend type ShippingZone {
+  """
+  Shipping rates of the shipping zone. Cost: 1 REST call per 20 shipping rates of each shipping zone.
+  """
+  rates(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ShippingRateConnection @semanticNonNull
+}
+`, BuiltIn: false},
+	{Name: "../sdl/store.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A store of a workspace, which sells its products.
+"""
+type Store implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the store.
+  """
+  name: String!
+
+  """
+  URL path of the store.
+  """
+  currentPath: String
+
+  """
+  State of the store.
+  """
+  status: StoreStatus
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the store.
+  """
+  seoIndexable: Boolean
+
+  """
+  Raw id of the image for social media.
+  """
+  socialImageId: ID
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Image for social media. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per image.
+  """
+  socialImage: Image @goField(batch: true, forceResolver: true)
+
+  """
+  ` + "`" + `status` + "`" + ` as ClickFunnels sent it, also if the enum lacks the value.
+  """
+  rawStatus: String @goField(name: "Status")
+
+  """
+  Workspace of the store. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of stores, as a Relay connection.
+"""
+type StoreConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [Store!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [StoreEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of stores, with its cursor.
+"""
+type StoreEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The store.
+  """
+  node: Store!
+}
+
+"""
+Input of ` + "`" + `createStore` + "`" + `.
+"""
+input CreateStoreInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the store.
+  """
+  name: String!
+
+  """
+  URL path of the store.
+  """
+  currentPath: String
+
+  """
+  State of the store.
+  """
+  status: StoreStatus
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the store.
+  """
+  seoIndexable: Boolean
+
+  """
+  Image for social media, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  socialImageId: ID
+}
+
+"""
+Result of ` + "`" + `createStore` + "`" + `.
+"""
+type CreateStorePayload {
+  """
+  Store after the change; null if ClickFunnels refused.
+  """
+  store: Store @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateStore` + "`" + `.
+"""
+input UpdateStoreInput @goModel(model: "map[string]any") {
+  """
+  Store's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the store's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the store.
+  """
+  name: String
+
+  """
+  URL path of the store.
+  """
+  currentPath: String
+
+  """
+  State of the store.
+  """
+  status: StoreStatus
+
+  """
+  Title for search engines.
+  """
+  seoTitle: String
+
+  """
+  Description for search engines.
+  """
+  seoDescription: String
+
+  """
+  Whether search engines may index the store.
+  """
+  seoIndexable: Boolean
+
+  """
+  Image for social media, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  socialImageId: ID
+}
+
+"""
+Result of ` + "`" + `updateStore` + "`" + `.
+"""
+type UpdateStorePayload {
+  """
+  Store after the change; null if ClickFunnels refused.
+  """
+  store: Store @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteStore` + "`" + `.
+"""
+input DeleteStoreInput @goModel(model: "map[string]any") {
+  """
+  Store's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the store's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteStore` + "`" + `.
+"""
+type DeleteStorePayload {
+  """
+  Global id of the deleted store; null if ClickFunnels refused.
+  """
+  deletedStoreId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+The state of a store.
+"""
+enum StoreStatus @goModel(model: "github.com/funnelgraph/funnelgraph/graph/model.StoreStatus") {
+  """
+  Only the team sees the store.
+  """
+  DRAFT
+
+  """
+  Customers see the store.
+  """
+  PUBLISHED
+
+  """
+  Value that this schema does not know. The ` + "`" + `raw…` + "`" + ` field has it.
+  """
+  UNKNOWN
+}
+
+extend type Workspace {
+  """
+  Stores of the workspace. Cost: 1 REST call per 20 stores.
+  """
+  stores(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): StoreConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates a store. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createStore(
+    """
+    Input of ` + "`" + `createStore` + "`" + `.
+    """
+    input: CreateStoreInput!
+  ): CreateStorePayload
+
+  """
+  Changes a store. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateStore(
+    """
+    Input of ` + "`" + `updateStore` + "`" + `.
+    """
+    input: UpdateStoreInput!
+  ): UpdateStorePayload
+
+  """
+  Deletes a store. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteStore(
+    """
+    Input of ` + "`" + `deleteStore` + "`" + `.
+    """
+    input: DeleteStoreInput!
+  ): DeleteStorePayload
+}
 `, BuiltIn: false},
 	{Name: "../sdl/tag.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -7795,6 +14832,292 @@ extend type Query {
   ): Team
 }
 `, BuiltIn: false},
+	{Name: "../sdl/theme.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+A theme of pages.
+"""
+type Theme implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the theme.
+  """
+  name: String!
+
+  """
+  Name that the team gave the theme.
+  """
+  customName: String
+
+  """
+  All styles of the theme, by their ids and names. Cost: none.
+  """
+  styles: [NamedRecord!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Style that the theme uses. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per style.
+  """
+  currentStyle: Style @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the theme. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of themes, as a Relay connection.
+"""
+type ThemeConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [Theme!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [ThemeEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of themes, with its cursor.
+"""
+type ThemeEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The theme.
+  """
+  node: Theme!
+}
+
+"""
+Input of ` + "`" + `updateTheme` + "`" + `.
+"""
+input UpdateThemeInput @goModel(model: "map[string]any") {
+  """
+  Theme's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the theme's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name that the team gave the theme.
+  """
+  customName: String
+
+  """
+  Style that the theme uses, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  currentStyleId: ID
+}
+
+"""
+Result of ` + "`" + `updateTheme` + "`" + `.
+"""
+type UpdateThemePayload {
+  """
+  Theme after the change; null if ClickFunnels refused.
+  """
+  theme: Theme @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+A style of a theme: its colours and fonts.
+"""
+type Style implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the style.
+  """
+  name: String!
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Theme of the style. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per theme.
+  """
+  theme: Theme @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the style. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of styles, as a Relay connection.
+"""
+type StyleConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [Style!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [StyleEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of styles, with its cursor.
+"""
+type StyleEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The style.
+  """
+  node: Style!
+}
+
+extend type Workspace {
+  """
+  Themes of the workspace. Cost: 1 REST call per 20 themes.
+  """
+  themes(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): ThemeConnection @semanticNonNull
+
+  """
+  Styles of the workspace. Cost: 1 REST call per 20 styles.
+  """
+  styles(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): StyleConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Changes a theme. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateTheme(
+    """
+    Input of ` + "`" + `updateTheme` + "`" + `.
+    """
+    input: UpdateThemeInput!
+  ): UpdateThemePayload
+}
+`, BuiltIn: false},
 	{Name: "../sdl/user.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
 """
@@ -7912,6 +15235,457 @@ extend type Query {
     """
     before: String
   ): UserConnection @semanticNonNull
+}
+`, BuiltIn: false},
+	{Name: "../sdl/webhook.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
+
+"""
+An endpoint that ClickFunnels sends webhooks to.
+"""
+type WebhookEndpoint implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  Name of the endpoint.
+  """
+  name: String!
+
+  """
+  URL that receives the webhooks.
+  """
+  url: String!
+
+  """
+  Types of events that are sent, such as ` + "`" + `contact.created` + "`" + `.
+  """
+  eventTypeIds: [String!]
+
+  """
+  Version of the payloads; 2 for endpoints that were created through the API.
+  """
+  apiVersion: Int
+
+  """
+  Raw ids of the pages whose events are sent; null or empty for all pages.
+  """
+  pageIds: [ID!]
+
+  """
+  Raw ids of the funnels whose events are sent; null or empty for all funnels.
+  """
+  funnelIds: [ID!]
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Pages whose events are sent; null or empty for all pages. Cost: 1 REST call per 20 pages, for any number of endpoints.
+  """
+  pages: [Page!] @goField(batch: true, forceResolver: true)
+
+  """
+  Funnels whose events are sent; null or empty for all funnels. Cost: 1 REST call per 20 funnels, for any number of endpoints.
+  """
+  funnels: [Funnel!] @goField(batch: true, forceResolver: true)
+
+  """
+  Workspace of the webhook endpoint. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of webhook endpoints, as a Relay connection.
+"""
+type WebhookEndpointConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [WebhookEndpoint!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [WebhookEndpointEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of webhook endpoints, with its cursor.
+"""
+type WebhookEndpointEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The webhook endpoint.
+  """
+  node: WebhookEndpoint!
+}
+
+"""
+Input of ` + "`" + `createWebhookEndpoint` + "`" + `.
+"""
+input CreateWebhookEndpointInput @goModel(model: "map[string]any") {
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
+  """
+  workspaceId: ID!
+
+  """
+  Name of the endpoint.
+  """
+  name: String!
+
+  """
+  URL that receives the webhooks.
+  """
+  url: String!
+
+  """
+  Types of events that are sent, such as ` + "`" + `contact.created` + "`" + `.
+  """
+  eventTypeIds: [String!]
+
+  """
+  Pages whose events are sent; null or empty for all pages, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  pageIds: [ID!]
+
+  """
+  Funnels whose events are sent; null or empty for all funnels, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  funnelIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `createWebhookEndpoint` + "`" + `.
+"""
+type CreateWebhookEndpointPayload {
+  """
+  Webhook endpoint after the change; null if ClickFunnels refused.
+  """
+  webhookEndpoint: WebhookEndpoint @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `updateWebhookEndpoint` + "`" + `.
+"""
+input UpdateWebhookEndpointInput @goModel(model: "map[string]any") {
+  """
+  Webhook endpoint's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the webhook endpoint's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+
+  """
+  Name of the endpoint.
+  """
+  name: String
+
+  """
+  URL that receives the webhooks.
+  """
+  url: String
+
+  """
+  Types of events that are sent, such as ` + "`" + `contact.created` + "`" + `.
+  """
+  eventTypeIds: [String!]
+
+  """
+  Pages whose events are sent; null or empty for all pages, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  pageIds: [ID!]
+
+  """
+  Funnels whose events are sent; null or empty for all funnels, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  funnelIds: [ID!]
+}
+
+"""
+Result of ` + "`" + `updateWebhookEndpoint` + "`" + `.
+"""
+type UpdateWebhookEndpointPayload {
+  """
+  Webhook endpoint after the change; null if ClickFunnels refused.
+  """
+  webhookEndpoint: WebhookEndpoint @goField(name: "Record")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Input of ` + "`" + `deleteWebhookEndpoint` + "`" + `.
+"""
+input DeleteWebhookEndpointInput @goModel(model: "map[string]any") {
+  """
+  Webhook endpoint's global ` + "`" + `id` + "`" + `, or its ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+  """
+  id: ID!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the webhook endpoint's workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+  """
+  workspaceId: ID
+}
+
+"""
+Result of ` + "`" + `deleteWebhookEndpoint` + "`" + `.
+"""
+type DeleteWebhookEndpointPayload {
+  """
+  Global id of the deleted webhook endpoint; null if ClickFunnels refused.
+  """
+  deletedWebhookEndpointId: ID @goField(name: "ID")
+
+  """
+  Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+An event that ClickFunnels sends to webhook endpoints.
+"""
+type WebhookEvent implements Node {
+  """
+  Opaque global id, by which ` + "`" + `node` + "`" + ` finds the object.
+  """
+  id: ID! @goField(name: "Ref")
+
+  """
+  ClickFunnels' numeric id, as a string because it can exceed 32 bits.
+  """
+  rawId: ID!
+
+  """
+  Short public id, as in ClickFunnels' URLs.
+  """
+  publicId: String
+
+  """
+  UUID of the event, as in deliveries.
+  """
+  uuid: String
+
+  """
+  Type of the event, such as ` + "`" + `contact.created` + "`" + `. ClickFunnels may add values.
+  """
+  eventTypeId: String
+
+  """
+  Raw id of the record that the event is about.
+  """
+  subjectId: ID
+
+  """
+  Type of the record that the event is about, such as ` + "`" + `Contact` + "`" + `.
+  """
+  subjectType: String
+
+  """
+  Record as it was at the time of the event, in the form of the REST API.
+  """
+  data: JSON
+
+  """
+  Version of the payload.
+  """
+  apiVersion: Int
+
+  """
+  Page on which it happened.
+  """
+  page: NamedRecord
+
+  """
+  Funnel in which it happened.
+  """
+  funnel: NamedRecord
+
+  """
+  Time of creation.
+  """
+  createdAt: DateTime
+
+  """
+  Time of the last change.
+  """
+  updatedAt: DateTime
+
+  """
+  Workspace of the webhook event. Cost: none for ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` and lists, else 1 REST call.
+  """
+  workspace: Workspace @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+"""
+Page of webhook events, as a Relay connection.
+"""
+type WebhookEventConnection {
+  """
+  Rows of the page.
+  """
+  nodes: [WebhookEvent!]!
+
+  """
+  Rows of the page, each with its cursor.
+  """
+  edges: [WebhookEventEdge!]!
+
+  """
+  Cursors of the page, and whether there are more rows.
+  """
+  pageInfo: PageInfo!
+}
+
+"""
+Row of a page of webhook events, with its cursor.
+"""
+type WebhookEventEdge {
+  """
+  Cursor of the row, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `.
+  """
+  cursor: String!
+
+  """
+  The webhook event.
+  """
+  node: WebhookEvent!
+}
+
+extend type Workspace {
+  """
+  Webhook endpoints of the workspace. Cost: 1 REST call per 20 webhook endpoints.
+  """
+  webhookEndpoints(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): WebhookEndpointConnection @semanticNonNull
+
+  """
+  Webhook events of the workspace. Cost: 1 REST call per 20 webhook events.
+  """
+  webhookEvents(
+    """
+    Order of the rows; by default, the order of creation.
+    """
+    sort: Sort
+
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): WebhookEventConnection @semanticNonNull
+}
+
+extend type Mutation {
+  """
+  Creates a webhook endpoint. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  createWebhookEndpoint(
+    """
+    Input of ` + "`" + `createWebhookEndpoint` + "`" + `.
+    """
+    input: CreateWebhookEndpointInput!
+  ): CreateWebhookEndpointPayload
+
+  """
+  Changes a webhook endpoint. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  updateWebhookEndpoint(
+    """
+    Input of ` + "`" + `updateWebhookEndpoint` + "`" + `.
+    """
+    input: UpdateWebhookEndpointInput!
+  ): UpdateWebhookEndpointPayload
+
+  """
+  Deletes a webhook endpoint. A refusal is reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
+  """
+  deleteWebhookEndpoint(
+    """
+    Input of ` + "`" + `deleteWebhookEndpoint` + "`" + `.
+    """
+    input: DeleteWebhookEndpointInput!
+  ): DeleteWebhookEndpointPayload
 }
 `, BuiltIn: false},
 	{Name: "../sdl/workspace.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -8230,6 +16004,28 @@ func (ec *executionContext) childFields_ApplyContactTagPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type ApplyContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ApplyOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "appliedOrderTag":
+		return ec.fieldContext_ApplyOrderTagPayload_appliedOrderTag(ctx, field)
+	case "order":
+		return ec.fieldContext_ApplyOrderTagPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApplyOrderTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_ArchiveProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ArchiveProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_BillingSubscription(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8252,6 +16048,16 @@ func (ec *executionContext) childFields_BillingSubscription(ctx context.Context,
 		return ec.fieldContext_BillingSubscription_team(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BillingSubscription", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_CancelFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelFulfillmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8460,6 +16266,8 @@ func (ec *executionContext) childFields_Course(ctx context.Context, field graphq
 		return ec.fieldContext_Course_sections(ctx, field)
 	case "enrollments":
 		return ec.fieldContext_Course_enrollments(ctx, field)
+	case "lessonCompletions":
+		return ec.fieldContext_Course_lessonCompletions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Course", field.Name)
 }
@@ -8570,6 +16378,52 @@ func (ec *executionContext) childFields_CourseLesson(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type CourseLesson", field.Name)
 }
 
+func (ec *executionContext) childFields_CourseLessonCompletion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CourseLessonCompletion_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_CourseLessonCompletion_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_CourseLessonCompletion_publicId(ctx, field)
+	case "completedAt":
+		return ec.fieldContext_CourseLessonCompletion_completedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CourseLessonCompletion_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CourseLessonCompletion_updatedAt(ctx, field)
+	case "enrollment":
+		return ec.fieldContext_CourseLessonCompletion_enrollment(ctx, field)
+	case "lesson":
+		return ec.fieldContext_CourseLessonCompletion_lesson(ctx, field)
+	case "workspace":
+		return ec.fieldContext_CourseLessonCompletion_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLessonCompletion", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseLessonCompletionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CourseLessonCompletionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CourseLessonCompletionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CourseLessonCompletionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLessonCompletionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CourseLessonCompletionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CourseLessonCompletionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CourseLessonCompletionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CourseLessonCompletionEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_CourseLessonConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "nodes":
@@ -8678,6 +16532,86 @@ func (ec *executionContext) childFields_CreateContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CreateContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateCourseEnrollmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "courseEnrollment":
+		return ec.fieldContext_CreateCourseEnrollmentPayload_courseEnrollment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateCourseEnrollmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateCourseEnrollmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateCourseLessonCompletionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "courseLessonCompletion":
+		return ec.fieldContext_CreateCourseLessonCompletionPayload_courseLessonCompletion(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateCourseLessonCompletionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateCourseLessonCompletionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formFieldOption":
+		return ec.fieldContext_CreateFormFieldOptionPayload_formFieldOption(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormFieldOptionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormFieldOptionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormFieldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formField":
+		return ec.fieldContext_CreateFormFieldPayload_formField(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormFieldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormFieldPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormFieldSetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formFieldSet":
+		return ec.fieldContext_CreateFormFieldSetPayload_formFieldSet(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormFieldSetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormFieldSetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "form":
+		return ec.fieldContext_CreateFormPayload_form(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormsSubmissionAnswerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formsSubmissionAnswer":
+		return ec.fieldContext_CreateFormsSubmissionAnswerPayload_formsSubmissionAnswer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormsSubmissionAnswerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormsSubmissionAnswerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFormsSubmissionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formsSubmission":
+		return ec.fieldContext_CreateFormsSubmissionPayload_formsSubmission(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFormsSubmissionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFormsSubmissionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateFulfillmentLocationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillmentLocation":
@@ -8686,6 +16620,16 @@ func (ec *executionContext) childFields_CreateFulfillmentLocationPayload(ctx con
 		return ec.fieldContext_CreateFulfillmentLocationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateFulfillmentLocationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_CreateFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFulfillmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8698,6 +16642,76 @@ func (ec *executionContext) childFields_CreateFunnelTagPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type CreateFunnelTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateImagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "image":
+		return ec.fieldContext_CreateImagePayload_image(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateImagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateImagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderTag":
+		return ec.fieldContext_CreateOrderTagPayload_orderTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateOrderTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateProductCollectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCollection":
+		return ec.fieldContext_CreateProductCollectionPayload_productCollection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateProductCollectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateProductCollectionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_CreateProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateProductPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateProductPricePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productPrice":
+		return ec.fieldContext_CreateProductPricePayload_productPrice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateProductPricePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateProductPricePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateProductTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productTag":
+		return ec.fieldContext_CreateProductTagPayload_productTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateProductTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateProductTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateProductVariantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productVariant":
+		return ec.fieldContext_CreateProductVariantPayload_productVariant(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateProductVariantPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateProductVariantPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "salesOpportunityNote":
@@ -8706,6 +16720,106 @@ func (ec *executionContext) childFields_CreateSalesOpportunityNotePayload(ctx co
 		return ec.fieldContext_CreateSalesOpportunityNotePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateSalesOpportunityNotePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSalesOpportunityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunity":
+		return ec.fieldContext_CreateSalesOpportunityPayload_salesOpportunity(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSalesOpportunityPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSalesOpportunityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSalesPipelinePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesPipeline":
+		return ec.fieldContext_CreateSalesPipelinePayload_salesPipeline(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSalesPipelinePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSalesPipelinePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSalesPipelineStagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesPipelineStage":
+		return ec.fieldContext_CreateSalesPipelineStagePayload_salesPipelineStage(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSalesPipelineStagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSalesPipelineStagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateShippingPackagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingPackage":
+		return ec.fieldContext_CreateShippingPackagePayload_shippingPackage(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateShippingPackagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateShippingPackagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateShippingProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingProfile":
+		return ec.fieldContext_CreateShippingProfilePayload_shippingProfile(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateShippingProfilePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateShippingProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateShippingRateNamePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingRateName":
+		return ec.fieldContext_CreateShippingRateNamePayload_shippingRateName(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateShippingRateNamePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateShippingRateNamePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateShippingRatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingRate":
+		return ec.fieldContext_CreateShippingRatePayload_shippingRate(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateShippingRatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateShippingRatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateShippingZonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingZone":
+		return ec.fieldContext_CreateShippingZonePayload_shippingZone(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateShippingZonePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateShippingZonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_CreateStorePayload_store(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateStorePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateStorePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateWebhookEndpointPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhookEndpoint":
+		return ec.fieldContext_CreateWebhookEndpointPayload_webhookEndpoint(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateWebhookEndpointPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateWebhookEndpointPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CustomAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8738,6 +16852,76 @@ func (ec *executionContext) childFields_DeleteContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type DeleteContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteCourseLessonCompletionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedCourseLessonCompletionId":
+		return ec.fieldContext_DeleteCourseLessonCompletionPayload_deletedCourseLessonCompletionId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteCourseLessonCompletionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteCourseLessonCompletionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormFieldOptionId":
+		return ec.fieldContext_DeleteFormFieldOptionPayload_deletedFormFieldOptionId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormFieldOptionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormFieldOptionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormFieldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormFieldId":
+		return ec.fieldContext_DeleteFormFieldPayload_deletedFormFieldId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormFieldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormFieldPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormFieldSetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormFieldSetId":
+		return ec.fieldContext_DeleteFormFieldSetPayload_deletedFormFieldSetId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormFieldSetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormFieldSetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormId":
+		return ec.fieldContext_DeleteFormPayload_deletedFormId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormsSubmissionAnswerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormsSubmissionAnswerId":
+		return ec.fieldContext_DeleteFormsSubmissionAnswerPayload_deletedFormsSubmissionAnswerId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormsSubmissionAnswerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormsSubmissionAnswerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFormsSubmissionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFormsSubmissionId":
+		return ec.fieldContext_DeleteFormsSubmissionPayload_deletedFormsSubmissionId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFormsSubmissionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFormsSubmissionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteFulfillmentLocationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedFulfillmentLocationId":
@@ -8746,6 +16930,16 @@ func (ec *executionContext) childFields_DeleteFulfillmentLocationPayload(ctx con
 		return ec.fieldContext_DeleteFulfillmentLocationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteFulfillmentLocationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedFulfillmentId":
+		return ec.fieldContext_DeleteFulfillmentPayload_deletedFulfillmentId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteFulfillmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8758,6 +16952,36 @@ func (ec *executionContext) childFields_DeleteFunnelTagPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type DeleteFunnelTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteImagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedImageId":
+		return ec.fieldContext_DeleteImagePayload_deletedImageId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteImagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteImagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedOrderTagId":
+		return ec.fieldContext_DeleteOrderTagPayload_deletedOrderTagId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteOrderTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteProductTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedProductTagId":
+		return ec.fieldContext_DeleteProductTagPayload_deletedProductTagId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteProductTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteProductTagPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deletedSalesOpportunityNoteId":
@@ -8766,6 +16990,96 @@ func (ec *executionContext) childFields_DeleteSalesOpportunityNotePayload(ctx co
 		return ec.fieldContext_DeleteSalesOpportunityNotePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteSalesOpportunityNotePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSalesOpportunityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedSalesOpportunityId":
+		return ec.fieldContext_DeleteSalesOpportunityPayload_deletedSalesOpportunityId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSalesOpportunityPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSalesOpportunityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSalesPipelineStagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedSalesPipelineStageId":
+		return ec.fieldContext_DeleteSalesPipelineStagePayload_deletedSalesPipelineStageId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteSalesPipelineStagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSalesPipelineStagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteShippingPackagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedShippingPackageId":
+		return ec.fieldContext_DeleteShippingPackagePayload_deletedShippingPackageId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteShippingPackagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingPackagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteShippingProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedShippingProfileId":
+		return ec.fieldContext_DeleteShippingProfilePayload_deletedShippingProfileId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteShippingProfilePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteShippingRateNamePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedShippingRateNameId":
+		return ec.fieldContext_DeleteShippingRateNamePayload_deletedShippingRateNameId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteShippingRateNamePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingRateNamePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteShippingRatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedShippingRateId":
+		return ec.fieldContext_DeleteShippingRatePayload_deletedShippingRateId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteShippingRatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingRatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteShippingZonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedShippingZoneId":
+		return ec.fieldContext_DeleteShippingZonePayload_deletedShippingZoneId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteShippingZonePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteShippingZonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedStoreId":
+		return ec.fieldContext_DeleteStorePayload_deletedStoreId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteStorePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteStorePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteWebhookEndpointPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedWebhookEndpointId":
+		return ec.fieldContext_DeleteWebhookEndpointPayload_deletedWebhookEndpointId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteWebhookEndpointPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteWebhookEndpointPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8780,6 +17094,30 @@ func (ec *executionContext) childFields_EmailEngagement(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EmailEngagement", field.Name)
 }
 
+func (ec *executionContext) childFields_Form(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Form_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Form_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Form_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Form_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Form_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Form_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Form_workspace(ctx, field)
+	case "fieldSets":
+		return ec.fieldContext_Form_fieldSets(ctx, field)
+	case "submissions":
+		return ec.fieldContext_Form_submissions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Form", field.Name)
+}
+
 func (ec *executionContext) childFields_FormAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -8788,6 +17126,172 @@ func (ec *executionContext) childFields_FormAnswer(ctx context.Context, field gr
 		return ec.fieldContext_FormAnswer_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FormAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_FormConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FormField(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FormField_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_FormField_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_FormField_publicId(ctx, field)
+	case "label":
+		return ec.fieldContext_FormField_label(ctx, field)
+	case "key":
+		return ec.fieldContext_FormField_key(ctx, field)
+	case "fieldType":
+		return ec.fieldContext_FormField_fieldType(ctx, field)
+	case "allowMultiple":
+		return ec.fieldContext_FormField_allowMultiple(ctx, field)
+	case "hidden":
+		return ec.fieldContext_FormField_hidden(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FormField_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FormField_updatedAt(ctx, field)
+	case "fieldSet":
+		return ec.fieldContext_FormField_fieldSet(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FormField_workspace(ctx, field)
+	case "options":
+		return ec.fieldContext_FormField_options(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormField", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormFieldConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormFieldConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormFieldConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormFieldEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormFieldEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FormFieldOption_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_FormFieldOption_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_FormFieldOption_publicId(ctx, field)
+	case "label":
+		return ec.fieldContext_FormFieldOption_label(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FormFieldOption_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FormFieldOption_updatedAt(ctx, field)
+	case "field":
+		return ec.fieldContext_FormFieldOption_field(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FormFieldOption_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldOption", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldOptionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormFieldOptionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormFieldOptionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormFieldOptionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldOptionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldOptionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormFieldOptionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormFieldOptionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldOptionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldSet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FormFieldSet_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_FormFieldSet_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_FormFieldSet_publicId(ctx, field)
+	case "title":
+		return ec.fieldContext_FormFieldSet_title(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FormFieldSet_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FormFieldSet_updatedAt(ctx, field)
+	case "form":
+		return ec.fieldContext_FormFieldSet_form(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FormFieldSet_workspace(ctx, field)
+	case "fields":
+		return ec.fieldContext_FormFieldSet_fields(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldSet", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldSetConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormFieldSetConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormFieldSetConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormFieldSetConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldSetConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormFieldSetEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormFieldSetEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormFieldSetEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormFieldSetEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_FormSubmission(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8834,6 +17338,160 @@ func (ec *executionContext) childFields_FormSubmissionEdge(ctx context.Context, 
 		return ec.fieldContext_FormSubmissionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FormSubmissionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmission(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FormsSubmission_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_FormsSubmission_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_FormsSubmission_publicId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FormsSubmission_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FormsSubmission_updatedAt(ctx, field)
+	case "form":
+		return ec.fieldContext_FormsSubmission_form(ctx, field)
+	case "contact":
+		return ec.fieldContext_FormsSubmission_contact(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FormsSubmission_workspace(ctx, field)
+	case "answers":
+		return ec.fieldContext_FormsSubmission_answers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmission", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmissionAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FormsSubmissionAnswer_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_FormsSubmissionAnswer_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_FormsSubmissionAnswer_publicId(ctx, field)
+	case "entry":
+		return ec.fieldContext_FormsSubmissionAnswer_entry(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_FormsSubmissionAnswer_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_FormsSubmissionAnswer_updatedAt(ctx, field)
+	case "submission":
+		return ec.fieldContext_FormsSubmissionAnswer_submission(ctx, field)
+	case "field":
+		return ec.fieldContext_FormsSubmissionAnswer_field(ctx, field)
+	case "option":
+		return ec.fieldContext_FormsSubmissionAnswer_option(ctx, field)
+	case "fieldsOptionIds":
+		return ec.fieldContext_FormsSubmissionAnswer_fieldsOptionIds(ctx, field)
+	case "workspace":
+		return ec.fieldContext_FormsSubmissionAnswer_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmissionAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmissionAnswerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormsSubmissionAnswerConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormsSubmissionAnswerConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormsSubmissionAnswerConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmissionAnswerConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmissionAnswerEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormsSubmissionAnswerEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormsSubmissionAnswerEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmissionAnswerEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmissionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FormsSubmissionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FormsSubmissionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FormsSubmissionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmissionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FormsSubmissionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FormsSubmissionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FormsSubmissionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FormsSubmissionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Fulfillment_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Fulfillment_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Fulfillment_publicId(ctx, field)
+	case "status":
+		return ec.fieldContext_Fulfillment_status(ctx, field)
+	case "fulfillmentNumber":
+		return ec.fieldContext_Fulfillment_fulfillmentNumber(ctx, field)
+	case "trackingUrl":
+		return ec.fieldContext_Fulfillment_trackingUrl(ctx, field)
+	case "shippingProvider":
+		return ec.fieldContext_Fulfillment_shippingProvider(ctx, field)
+	case "trackingCode":
+		return ec.fieldContext_Fulfillment_trackingCode(ctx, field)
+	case "includedInvoicesLineItems":
+		return ec.fieldContext_Fulfillment_includedInvoicesLineItems(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Fulfillment_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Fulfillment_updatedAt(ctx, field)
+	case "contact":
+		return ec.fieldContext_Fulfillment_contact(ctx, field)
+	case "location":
+		return ec.fieldContext_Fulfillment_location(ctx, field)
+	case "rawStatus":
+		return ec.fieldContext_Fulfillment_rawStatus(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Fulfillment_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Fulfillment", field.Name)
+}
+
+func (ec *executionContext) childFields_FulfillmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FulfillmentConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FulfillmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FulfillmentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FulfillmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FulfillmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FulfillmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FulfillmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FulfillmentEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_FulfillmentLocation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9040,6 +17698,22 @@ func (ec *executionContext) childFields_ImageEdge(ctx context.Context, field gra
 		return ec.fieldContext_ImageEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ImageEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_IncludedLineItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rawId":
+		return ec.fieldContext_IncludedLineItem_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_IncludedLineItem_publicId(ctx, field)
+	case "quantity":
+		return ec.fieldContext_IncludedLineItem_quantity(ctx, field)
+	case "invoicesLineItemId":
+		return ec.fieldContext_IncludedLineItem_invoicesLineItemId(ctx, field)
+	case "fulfillment":
+		return ec.fieldContext_IncludedLineItem_fulfillment(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IncludedLineItem", field.Name)
 }
 
 func (ec *executionContext) childFields_IncludedPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9412,6 +18086,54 @@ func (ec *executionContext) childFields_OrderInvoiceLineItem(ctx context.Context
 		return ec.fieldContext_OrderInvoiceLineItem_rawFulfillmentStatus(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceLineItem", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceRestock(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderInvoiceRestock_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_OrderInvoiceRestock_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_OrderInvoiceRestock_publicId(ctx, field)
+	case "status":
+		return ec.fieldContext_OrderInvoiceRestock_status(ctx, field)
+	case "includedInvoicesLineItems":
+		return ec.fieldContext_OrderInvoiceRestock_includedInvoicesLineItems(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderInvoiceRestock_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_OrderInvoiceRestock_updatedAt(ctx, field)
+	case "contact":
+		return ec.fieldContext_OrderInvoiceRestock_contact(ctx, field)
+	case "rawStatus":
+		return ec.fieldContext_OrderInvoiceRestock_rawStatus(ctx, field)
+	case "workspace":
+		return ec.fieldContext_OrderInvoiceRestock_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceRestock", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceRestockConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OrderInvoiceRestockConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_OrderInvoiceRestockConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OrderInvoiceRestockConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceRestockConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderInvoiceRestockEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OrderInvoiceRestockEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OrderInvoiceRestockEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderInvoiceRestockEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderInvoiceVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10138,6 +18860,30 @@ func (ec *executionContext) childFields_RemoveContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type RemoveContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoveOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "removedAppliedOrderTagId":
+		return ec.fieldContext_RemoveOrderTagPayload_removedAppliedOrderTagId(ctx, field)
+	case "order":
+		return ec.fieldContext_RemoveOrderTagPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveOrderTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReorderFormFieldsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formFieldSet":
+		return ec.fieldContext_ReorderFormFieldsPayload_formFieldSet(ctx, field)
+	case "orderedFieldIds":
+		return ec.fieldContext_ReorderFormFieldsPayload_orderedFieldIds(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReorderFormFieldsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReorderFormFieldsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SalesOpportunity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -10326,6 +19072,426 @@ func (ec *executionContext) childFields_SalesPipelineStage(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type SalesPipelineStage", field.Name)
 }
 
+func (ec *executionContext) childFields_ShippingLocationGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingLocationGroup_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingLocationGroup_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingLocationGroup_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShippingLocationGroup_name(ctx, field)
+	case "fulfillmentsLocationIds":
+		return ec.fieldContext_ShippingLocationGroup_fulfillmentsLocationIds(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingLocationGroup_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingLocationGroup_updatedAt(ctx, field)
+	case "profile":
+		return ec.fieldContext_ShippingLocationGroup_profile(ctx, field)
+	case "locations":
+		return ec.fieldContext_ShippingLocationGroup_locations(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingLocationGroup_workspace(ctx, field)
+	case "zones":
+		return ec.fieldContext_ShippingLocationGroup_zones(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingLocationGroup", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingLocationGroupConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingLocationGroupConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingLocationGroupConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingLocationGroupConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingLocationGroupConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingLocationGroupEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingLocationGroupEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingLocationGroupEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingLocationGroupEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingPackage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingPackage_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingPackage_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingPackage_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShippingPackage_name(ctx, field)
+	case "packageType":
+		return ec.fieldContext_ShippingPackage_packageType(ctx, field)
+	case "height":
+		return ec.fieldContext_ShippingPackage_height(ctx, field)
+	case "width":
+		return ec.fieldContext_ShippingPackage_width(ctx, field)
+	case "length":
+		return ec.fieldContext_ShippingPackage_length(ctx, field)
+	case "distanceUnit":
+		return ec.fieldContext_ShippingPackage_distanceUnit(ctx, field)
+	case "emptyWeight":
+		return ec.fieldContext_ShippingPackage_emptyWeight(ctx, field)
+	case "weight":
+		return ec.fieldContext_ShippingPackage_weight(ctx, field)
+	case "weightUnit":
+		return ec.fieldContext_ShippingPackage_weightUnit(ctx, field)
+	case "defaultPackage":
+		return ec.fieldContext_ShippingPackage_defaultPackage(ctx, field)
+	case "token":
+		return ec.fieldContext_ShippingPackage_token(ctx, field)
+	case "carrier":
+		return ec.fieldContext_ShippingPackage_carrier(ctx, field)
+	case "rawPackageType":
+		return ec.fieldContext_ShippingPackage_rawPackageType(ctx, field)
+	case "rawDistanceUnit":
+		return ec.fieldContext_ShippingPackage_rawDistanceUnit(ctx, field)
+	case "rawWeightUnit":
+		return ec.fieldContext_ShippingPackage_rawWeightUnit(ctx, field)
+	case "rawCarrier":
+		return ec.fieldContext_ShippingPackage_rawCarrier(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingPackage_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingPackage_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingPackage_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingPackage", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingPackageConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingPackageConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingPackageConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingPackageConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingPackageConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingPackageEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingPackageEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingPackageEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingPackageEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingProfile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingProfile_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingProfile_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingProfile_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShippingProfile_name(ctx, field)
+	case "variantIds":
+		return ec.fieldContext_ShippingProfile_variantIds(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingProfile_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingProfile_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingProfile_workspace(ctx, field)
+	case "locationGroups":
+		return ec.fieldContext_ShippingProfile_locationGroups(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingProfileConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingProfileConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingProfileConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingProfileConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingProfileConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingProfileEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingProfileEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingProfileEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingProfileEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingRate_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingRate_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingRate_publicId(ctx, field)
+	case "description":
+		return ec.fieldContext_ShippingRate_description(ctx, field)
+	case "providerName":
+		return ec.fieldContext_ShippingRate_providerName(ctx, field)
+	case "price":
+		return ec.fieldContext_ShippingRate_price(ctx, field)
+	case "priceCurrency":
+		return ec.fieldContext_ShippingRate_priceCurrency(ctx, field)
+	case "liveRatesProvider":
+		return ec.fieldContext_ShippingRate_liveRatesProvider(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingRate_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingRate_updatedAt(ctx, field)
+	case "zone":
+		return ec.fieldContext_ShippingRate_zone(ctx, field)
+	case "rateName":
+		return ec.fieldContext_ShippingRate_rateName(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingRate_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRate", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRateConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingRateConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingRateConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingRateConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRateConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRateEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingRateEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingRateEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRateEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRateName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingRateName_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingRateName_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingRateName_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShippingRateName_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingRateName_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingRateName_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingRateName_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRateName", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRateNameConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingRateNameConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingRateNameConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingRateNameConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRateNameConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingRateNameEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingRateNameEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingRateNameEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingRateNameEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingZone(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShippingZone_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_ShippingZone_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_ShippingZone_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_ShippingZone_name(ctx, field)
+	case "addressFilterId":
+		return ec.fieldContext_ShippingZone_addressFilterId(ctx, field)
+	case "regionIds":
+		return ec.fieldContext_ShippingZone_regionIds(ctx, field)
+	case "countryIds":
+		return ec.fieldContext_ShippingZone_countryIds(ctx, field)
+	case "includesRestOfWorld":
+		return ec.fieldContext_ShippingZone_includesRestOfWorld(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShippingZone_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_ShippingZone_updatedAt(ctx, field)
+	case "locationGroup":
+		return ec.fieldContext_ShippingZone_locationGroup(ctx, field)
+	case "workspace":
+		return ec.fieldContext_ShippingZone_workspace(ctx, field)
+	case "rates":
+		return ec.fieldContext_ShippingZone_rates(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingZone", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingZoneConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ShippingZoneConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ShippingZoneConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShippingZoneConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingZoneConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShippingZoneEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShippingZoneEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShippingZoneEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShippingZoneEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Store(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Store_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Store_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Store_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Store_name(ctx, field)
+	case "currentPath":
+		return ec.fieldContext_Store_currentPath(ctx, field)
+	case "status":
+		return ec.fieldContext_Store_status(ctx, field)
+	case "seoTitle":
+		return ec.fieldContext_Store_seoTitle(ctx, field)
+	case "seoDescription":
+		return ec.fieldContext_Store_seoDescription(ctx, field)
+	case "seoIndexable":
+		return ec.fieldContext_Store_seoIndexable(ctx, field)
+	case "socialImageId":
+		return ec.fieldContext_Store_socialImageId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Store_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Store_updatedAt(ctx, field)
+	case "socialImage":
+		return ec.fieldContext_Store_socialImage(ctx, field)
+	case "rawStatus":
+		return ec.fieldContext_Store_rawStatus(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Store_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Store", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_StoreConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_StoreConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StoreConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StoreEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StoreEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Style(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Style_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Style_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Style_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Style_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Style_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Style_updatedAt(ctx, field)
+	case "theme":
+		return ec.fieldContext_Style_theme(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Style_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Style", field.Name)
+}
+
+func (ec *executionContext) childFields_StyleConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_StyleConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_StyleConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_StyleConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StyleConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_StyleEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_StyleEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_StyleEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StyleEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Team(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -10376,6 +19542,64 @@ func (ec *executionContext) childFields_TeamEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type TeamEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Theme(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Theme_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_Theme_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_Theme_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_Theme_name(ctx, field)
+	case "customName":
+		return ec.fieldContext_Theme_customName(ctx, field)
+	case "styles":
+		return ec.fieldContext_Theme_styles(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Theme_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Theme_updatedAt(ctx, field)
+	case "currentStyle":
+		return ec.fieldContext_Theme_currentStyle(ctx, field)
+	case "workspace":
+		return ec.fieldContext_Theme_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Theme", field.Name)
+}
+
+func (ec *executionContext) childFields_ThemeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ThemeConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_ThemeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ThemeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ThemeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ThemeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ThemeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ThemeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ThemeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UnarchiveProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_UnarchiveProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UnarchiveProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnarchiveProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -10396,6 +19620,96 @@ func (ec *executionContext) childFields_UpdateContactTagPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type UpdateContactTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateCourseEnrollmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "courseEnrollment":
+		return ec.fieldContext_UpdateCourseEnrollmentPayload_courseEnrollment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateCourseEnrollmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateCourseEnrollmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateCourseLessonPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "courseLesson":
+		return ec.fieldContext_UpdateCourseLessonPayload_courseLesson(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateCourseLessonPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateCourseLessonPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateCourseSectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "courseSection":
+		return ec.fieldContext_UpdateCourseSectionPayload_courseSection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateCourseSectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateCourseSectionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormFieldOptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formFieldOption":
+		return ec.fieldContext_UpdateFormFieldOptionPayload_formFieldOption(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormFieldOptionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormFieldOptionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormFieldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formField":
+		return ec.fieldContext_UpdateFormFieldPayload_formField(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormFieldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormFieldPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormFieldSetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formFieldSet":
+		return ec.fieldContext_UpdateFormFieldSetPayload_formFieldSet(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormFieldSetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormFieldSetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "form":
+		return ec.fieldContext_UpdateFormPayload_form(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormsSubmissionAnswerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formsSubmissionAnswer":
+		return ec.fieldContext_UpdateFormsSubmissionAnswerPayload_formsSubmissionAnswer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormsSubmissionAnswerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormsSubmissionAnswerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFormsSubmissionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "formsSubmission":
+		return ec.fieldContext_UpdateFormsSubmissionPayload_formsSubmission(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFormsSubmissionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFormsSubmissionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateFulfillmentLocationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fulfillmentLocation":
@@ -10404,6 +19718,26 @@ func (ec *executionContext) childFields_UpdateFulfillmentLocationPayload(ctx con
 		return ec.fieldContext_UpdateFulfillmentLocationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateFulfillmentLocationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFulfillmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fulfillment":
+		return ec.fieldContext_UpdateFulfillmentPayload_fulfillment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFulfillmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFulfillmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateFunnelPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "funnel":
+		return ec.fieldContext_UpdateFunnelPayload_funnel(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateFunnelPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateFunnelPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateFunnelTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10416,6 +19750,96 @@ func (ec *executionContext) childFields_UpdateFunnelTagPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type UpdateFunnelTagPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateImagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "image":
+		return ec.fieldContext_UpdateImagePayload_image(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateImagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateImagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_UpdateOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orderTag":
+		return ec.fieldContext_UpdateOrderTagPayload_orderTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateOrderTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateOrderTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdatePagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "page":
+		return ec.fieldContext_UpdatePagePayload_page(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdatePagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdatePagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProductCollectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCollection":
+		return ec.fieldContext_UpdateProductCollectionPayload_productCollection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateProductCollectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProductCollectionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_UpdateProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProductPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProductPricePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productPrice":
+		return ec.fieldContext_UpdateProductPricePayload_productPrice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateProductPricePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProductPricePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProductTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productTag":
+		return ec.fieldContext_UpdateProductTagPayload_productTag(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateProductTagPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProductTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProductVariantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productVariant":
+		return ec.fieldContext_UpdateProductVariantPayload_productVariant(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateProductVariantPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProductVariantPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateSalesOpportunityNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "salesOpportunityNote":
@@ -10426,6 +19850,96 @@ func (ec *executionContext) childFields_UpdateSalesOpportunityNotePayload(ctx co
 	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesOpportunityNotePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateSalesOpportunityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesOpportunity":
+		return ec.fieldContext_UpdateSalesOpportunityPayload_salesOpportunity(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSalesOpportunityPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesOpportunityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSalesPipelinePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesPipeline":
+		return ec.fieldContext_UpdateSalesPipelinePayload_salesPipeline(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSalesPipelinePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesPipelinePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSalesPipelineStagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "salesPipelineStage":
+		return ec.fieldContext_UpdateSalesPipelineStagePayload_salesPipelineStage(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateSalesPipelineStagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSalesPipelineStagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateShippingPackagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingPackage":
+		return ec.fieldContext_UpdateShippingPackagePayload_shippingPackage(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateShippingPackagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingPackagePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateShippingProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingProfile":
+		return ec.fieldContext_UpdateShippingProfilePayload_shippingProfile(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateShippingProfilePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateShippingRateNamePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingRateName":
+		return ec.fieldContext_UpdateShippingRateNamePayload_shippingRateName(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateShippingRateNamePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingRateNamePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateShippingRatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingRate":
+		return ec.fieldContext_UpdateShippingRatePayload_shippingRate(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateShippingRatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingRatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateShippingZonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shippingZone":
+		return ec.fieldContext_UpdateShippingZonePayload_shippingZone(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateShippingZonePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateShippingZonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateStorePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_UpdateStorePayload_store(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateStorePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateStorePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateTeamPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "team":
@@ -10434,6 +19948,26 @@ func (ec *executionContext) childFields_UpdateTeamPayload(ctx context.Context, f
 		return ec.fieldContext_UpdateTeamPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateTeamPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateThemePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "theme":
+		return ec.fieldContext_UpdateThemePayload_theme(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateThemePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateThemePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateWebhookEndpointPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhookEndpoint":
+		return ec.fieldContext_UpdateWebhookEndpointPayload_webhookEndpoint(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateWebhookEndpointPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateWebhookEndpointPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateWorkspacePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10558,6 +20092,118 @@ func (ec *executionContext) childFields_Visit(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Visit", field.Name)
 }
 
+func (ec *executionContext) childFields_WebhookEndpoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WebhookEndpoint_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_WebhookEndpoint_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_WebhookEndpoint_publicId(ctx, field)
+	case "name":
+		return ec.fieldContext_WebhookEndpoint_name(ctx, field)
+	case "url":
+		return ec.fieldContext_WebhookEndpoint_url(ctx, field)
+	case "eventTypeIds":
+		return ec.fieldContext_WebhookEndpoint_eventTypeIds(ctx, field)
+	case "apiVersion":
+		return ec.fieldContext_WebhookEndpoint_apiVersion(ctx, field)
+	case "pageIds":
+		return ec.fieldContext_WebhookEndpoint_pageIds(ctx, field)
+	case "funnelIds":
+		return ec.fieldContext_WebhookEndpoint_funnelIds(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_WebhookEndpoint_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_WebhookEndpoint_updatedAt(ctx, field)
+	case "pages":
+		return ec.fieldContext_WebhookEndpoint_pages(ctx, field)
+	case "funnels":
+		return ec.fieldContext_WebhookEndpoint_funnels(ctx, field)
+	case "workspace":
+		return ec.fieldContext_WebhookEndpoint_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEndpoint", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEndpointConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_WebhookEndpointConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_WebhookEndpointConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookEndpointConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEndpointConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEndpointEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookEndpointEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookEndpointEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEndpointEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WebhookEvent_id(ctx, field)
+	case "rawId":
+		return ec.fieldContext_WebhookEvent_rawId(ctx, field)
+	case "publicId":
+		return ec.fieldContext_WebhookEvent_publicId(ctx, field)
+	case "uuid":
+		return ec.fieldContext_WebhookEvent_uuid(ctx, field)
+	case "eventTypeId":
+		return ec.fieldContext_WebhookEvent_eventTypeId(ctx, field)
+	case "subjectId":
+		return ec.fieldContext_WebhookEvent_subjectId(ctx, field)
+	case "subjectType":
+		return ec.fieldContext_WebhookEvent_subjectType(ctx, field)
+	case "data":
+		return ec.fieldContext_WebhookEvent_data(ctx, field)
+	case "apiVersion":
+		return ec.fieldContext_WebhookEvent_apiVersion(ctx, field)
+	case "page":
+		return ec.fieldContext_WebhookEvent_page(ctx, field)
+	case "funnel":
+		return ec.fieldContext_WebhookEvent_funnel(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_WebhookEvent_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_WebhookEvent_updatedAt(ctx, field)
+	case "workspace":
+		return ec.fieldContext_WebhookEvent_workspace(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_WebhookEventConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_WebhookEventConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookEventConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEventEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Workspace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -10584,8 +20230,12 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_contactTags(ctx, field)
 	case "courses":
 		return ec.fieldContext_Workspace_courses(ctx, field)
+	case "forms":
+		return ec.fieldContext_Workspace_forms(ctx, field)
 	case "formSubmissions":
 		return ec.fieldContext_Workspace_formSubmissions(ctx, field)
+	case "fulfillments":
+		return ec.fieldContext_Workspace_fulfillments(ctx, field)
 	case "fulfillmentLocations":
 		return ec.fieldContext_Workspace_fulfillmentLocations(ctx, field)
 	case "funnels":
@@ -10598,6 +20248,8 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_orders(ctx, field)
 	case "orderInvoices":
 		return ec.fieldContext_Workspace_orderInvoices(ctx, field)
+	case "orderInvoiceRestocks":
+		return ec.fieldContext_Workspace_orderInvoiceRestocks(ctx, field)
 	case "orderTags":
 		return ec.fieldContext_Workspace_orderTags(ctx, field)
 	case "pages":
@@ -10612,6 +20264,22 @@ func (ec *executionContext) childFields_Workspace(ctx context.Context, field gra
 		return ec.fieldContext_Workspace_salesPipelines(ctx, field)
 	case "salesOpportunities":
 		return ec.fieldContext_Workspace_salesOpportunities(ctx, field)
+	case "shippingProfiles":
+		return ec.fieldContext_Workspace_shippingProfiles(ctx, field)
+	case "shippingRateNames":
+		return ec.fieldContext_Workspace_shippingRateNames(ctx, field)
+	case "shippingPackages":
+		return ec.fieldContext_Workspace_shippingPackages(ctx, field)
+	case "stores":
+		return ec.fieldContext_Workspace_stores(ctx, field)
+	case "themes":
+		return ec.fieldContext_Workspace_themes(ctx, field)
+	case "styles":
+		return ec.fieldContext_Workspace_styles(ctx, field)
+	case "webhookEndpoints":
+		return ec.fieldContext_Workspace_webhookEndpoints(ctx, field)
+	case "webhookEvents":
+		return ec.fieldContext_Workspace_webhookEvents(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Workspace", field.Name)
 }

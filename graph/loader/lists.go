@@ -33,11 +33,12 @@ const wholeList = 1 << 30
 // than one per id.
 //
 // For a scoped client it walks the list for a single id, too: such a record does not name its
-// workspace, so only the list proves that it belongs there.
+// workspace, so only the list proves that it belongs there. So it does for all clients if there is
+// no path for a single record.
 func findByWalk[T any](list *List[T]) *List[T] {
 	byMember := list.rows.fetchOne
 	list.rows.fetchOne = func(l *Loaders, ref upstream.Ref) (*T, error) {
-		if !l.client.Scoped() {
+		if byMember != nil && !l.client.Scoped() {
 			return byMember(l, ref)
 		}
 		var found *T

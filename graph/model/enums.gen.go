@@ -6,6 +6,14 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+var fulfillmentStatusWords = enum{"fulfilled", "cancelled", "restocked"}
+
+// MarshalFulfillmentStatus writes a value for gqlgen.
+func MarshalFulfillmentStatus(v string) graphql.Marshaler { return fulfillmentStatusWords.marshal(v) }
+
+// UnmarshalFulfillmentStatus reads an argument.
+func UnmarshalFulfillmentStatus(v any) (string, error) { return fulfillmentStatusWords.unmarshal(v) }
+
 var orderInvoiceTypeWords = enum{"initial", "renewal", "interim", "cancellation", "one_time", "refund", "charge", "one_time_sale"}
 
 // MarshalOrderInvoiceType writes a value for gqlgen.
@@ -24,6 +32,18 @@ func MarshalOrderInvoiceLineItemFulfillmentStatus(v string) graphql.Marshaler {
 // UnmarshalOrderInvoiceLineItemFulfillmentStatus reads an argument.
 func UnmarshalOrderInvoiceLineItemFulfillmentStatus(v any) (string, error) {
 	return orderInvoiceLineItemFulfillmentStatusWords.unmarshal(v)
+}
+
+var orderInvoiceRestockStatusWords = enum{"cancelled", "restocked"}
+
+// MarshalOrderInvoiceRestockStatus writes a value for gqlgen.
+func MarshalOrderInvoiceRestockStatus(v string) graphql.Marshaler {
+	return orderInvoiceRestockStatusWords.marshal(v)
+}
+
+// UnmarshalOrderInvoiceRestockStatus reads an argument.
+func UnmarshalOrderInvoiceRestockStatus(v any) (string, error) {
+	return orderInvoiceRestockStatusWords.unmarshal(v)
 }
 
 var productPricePaymentTypeWords = enum{"one_time", "subscription", "payment_plan"}
@@ -49,3 +69,51 @@ func MarshalProductCollectionSortMethod(v string) graphql.Marshaler {
 func UnmarshalProductCollectionSortMethod(v any) (string, error) {
 	return productCollectionSortMethodWords.unmarshal(v)
 }
+
+var shippingPackageTypeWords = enum{"box", "envelope", "soft_package"}
+
+// MarshalShippingPackageType writes a value for gqlgen.
+func MarshalShippingPackageType(v string) graphql.Marshaler {
+	return shippingPackageTypeWords.marshal(v)
+}
+
+// UnmarshalShippingPackageType reads an argument.
+func UnmarshalShippingPackageType(v any) (string, error) {
+	return shippingPackageTypeWords.unmarshal(v)
+}
+
+var shippingDistanceUnitWords = enum{"in", "cm", "ft", "m", "mm"}
+
+// MarshalShippingDistanceUnit writes a value for gqlgen.
+func MarshalShippingDistanceUnit(v string) graphql.Marshaler {
+	return shippingDistanceUnitWords.marshal(v)
+}
+
+// UnmarshalShippingDistanceUnit reads an argument.
+func UnmarshalShippingDistanceUnit(v any) (string, error) {
+	return shippingDistanceUnitWords.unmarshal(v)
+}
+
+var shippingWeightUnitWords = enum{"lb", "kg", "g", "oz"}
+
+// MarshalShippingWeightUnit writes a value for gqlgen.
+func MarshalShippingWeightUnit(v string) graphql.Marshaler { return shippingWeightUnitWords.marshal(v) }
+
+// UnmarshalShippingWeightUnit reads an argument.
+func UnmarshalShippingWeightUnit(v any) (string, error) { return shippingWeightUnitWords.unmarshal(v) }
+
+var shippingCarrierWords = enum{"fedex", "ups", "usps"}
+
+// MarshalShippingCarrier writes a value for gqlgen.
+func MarshalShippingCarrier(v string) graphql.Marshaler { return shippingCarrierWords.marshal(v) }
+
+// UnmarshalShippingCarrier reads an argument.
+func UnmarshalShippingCarrier(v any) (string, error) { return shippingCarrierWords.unmarshal(v) }
+
+var storeStatusWords = enum{"draft", "published"}
+
+// MarshalStoreStatus writes a value for gqlgen.
+func MarshalStoreStatus(v string) graphql.Marshaler { return storeStatusWords.marshal(v) }
+
+// UnmarshalStoreStatus reads an argument.
+func UnmarshalStoreStatus(v any) (string, error) { return storeStatusWords.unmarshal(v) }

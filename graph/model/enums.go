@@ -30,7 +30,7 @@ func (e enum) marshal(value string) graphql.Marshaler {
 func (enum) unmarshal(v any) (string, error) {
 	name, _ := v.(string)
 	if name == unknown {
-		return "", errors.New("UNKNOWN is no value to filter by: it stands for any that is newer than the schema")
+		return "", errors.New("UNKNOWN is no value for an input: it stands for values that are newer than the schema")
 	}
 	return strings.ToLower(name), nil
 }

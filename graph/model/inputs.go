@@ -12,12 +12,30 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
+// Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+type AppliedContactTagFilter struct {
+	// Only these applied contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
+	// Only applied contact tags of these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+}
+
 // Result of `applyContactTag`.
 type ApplyContactTagPayload struct {
 	// Applied tag that was created; null if ClickFunnels refused.
 	AppliedContactTag *upstream.AppliedContactTag `json:"appliedContactTag,omitzero"`
 	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Reasons why ClickFunnels refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Result of `applyOrderTag`.
+type ApplyOrderTagPayload struct {
+	// Applied tag that was created; null if ClickFunnels refused.
+	AppliedOrderTag *upstream.AppliedOrderTag `json:"appliedOrderTag,omitzero"`
+	// Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	Order *upstream.Order `json:"order,omitzero"`
 	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -48,6 +66,14 @@ type CourseEnrollmentFilter struct {
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 	// Only enrollments of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
+}
+
+// Conditions for lesson completions. Rows must meet all of them. An empty list of values matches no rows.
+type CourseLessonCompletionFilter struct {
+	// Only lesson completions of these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	EnrollmentIds graphql.Omittable[[]string] `json:"enrollmentIds,omitzero"`
+	// Only lesson completions of these lessons, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	LessonIds graphql.Omittable[[]string] `json:"lessonIds,omitzero"`
 }
 
 // Conditions for form submissions. Rows must meet all of them. An empty list of values matches no rows.
@@ -186,6 +212,26 @@ type RemoveContactTagPayload struct {
 	RemovedAppliedContactTagID *string `json:"removedAppliedContactTagId,omitzero"`
 	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
+	// Reasons why ClickFunnels refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Result of `removeOrderTag`.
+type RemoveOrderTagPayload struct {
+	// Global id of the applied tag that was removed; null if ClickFunnels refused.
+	RemovedAppliedOrderTagID *string `json:"removedAppliedOrderTagId,omitzero"`
+	// Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	Order *upstream.Order `json:"order,omitzero"`
+	// Reasons why ClickFunnels refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Result of `reorderFormFields`.
+type ReorderFormFieldsPayload struct {
+	// Field set; null if ClickFunnels refused. Cost: none for `id`, `rawId` and lists, else 1 REST call.
+	FormFieldSet *upstream.FormFieldSet `json:"formFieldSet,omitzero"`
+	// Raw ids of the fields in their new order; null if ClickFunnels refused.
+	OrderedFieldIds []string `json:"orderedFieldIds,omitzero"`
 	// Reasons why ClickFunnels refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }

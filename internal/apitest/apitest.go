@@ -14,6 +14,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 // API is the simulated API over HTTP. It is safe for concurrent use, but its fields must not change
@@ -43,7 +44,7 @@ func New(tb testing.TB) *API {
 		}
 	}))
 	tb.Cleanup(server.Close)
-	client, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(server.URL, "http://")), Attempts: 1})
+	client, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(server.URL, "http://")), Transport: transport.Config{Attempts: 1}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/funnelgraph/funnelgraph/upstream"
 	"github.com/funnelgraph/funnelgraph/upstream/demo"
+	"github.com/funnelgraph/funnelgraph/upstream/transport"
 )
 
 func TestHandlerStartsATraceWhereItIsWanted(t *testing.T) {
@@ -148,7 +149,7 @@ func TestExplanationReplacesNoOtherExtension(t *testing.T) {
 func TestExplanationCountsCallsByOrigin(t *testing.T) {
 	api := httptest.NewServer(demo.New())
 	defer api.Close()
-	c, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(api.URL, "http://")), CacheTTL: time.Minute, Attempts: 1})
+	c, err := upstream.New(upstream.Config{URLTemplate: demo.Template(strings.TrimPrefix(api.URL, "http://")), Transport: transport.Config{CacheTTL: time.Minute, Attempts: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestExplanationCountsCallsByOrigin(t *testing.T) {
 // TestExplanationCountsSharedCalls makes the same call twice at once.
 func TestExplanationCountsSharedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, err := upstream.New(upstream.Config{Transport: slowTransport{}})
+		c, err := upstream.New(upstream.Config{Transport: transport.Config{RoundTripper: slowTransport{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +232,7 @@ func TestExplanationIsJSONWithRoundedTimes(t *testing.T) {
 			t.Errorf("%s is %g ms, want %g", d, got, want)
 		}
 	}
-	text, err := json.Marshal(Explanation{Calls: []Call{{Method: "GET", Host: "h", Path: "/teams", Status: 200, Origin: upstream.FromCache}}})
+	text, err := json.Marshal(Explanation{Calls: []Call{{Method: "GET", Host: "h", Path: "/teams", Status: 200, Origin: transport.FromCache}}})
 	const want = `{"calls":[{"method":"GET","host":"h","path":"/teams","status":200,"origin":"cache","startMs":0,"durationMs":0}],"network":0,"coalesced":0,"cache":0,"chain":0,"complexity":0,"durationMs":0}`
 	if err != nil || string(text) != want {
 		t.Errorf("%s %v, want %s", text, err, want)

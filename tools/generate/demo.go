@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -11,63 +12,125 @@ import (
 func (d *Description) writeDemo(c *code) error {
 	c.begin("demo", nil, nil)
 	c.line("// Resources are the resources of workspaces.\nvar Resources = []Resource{")
+	e := &expansion{Description: d}
 	for _, r := range d.inOrder() {
 		if r.Accounts {
 			continue
 		}
-		list, parentKey := r.Lists[0], ""
-		segments := append([]string(nil), list.Path...)
-		for i, segment := range segments {
-			if strings.HasPrefix(segment, "{") {
-				segments[i], parentKey = "*", strings.Trim(segment, "{}")
-			}
-		}
+		list := r.Lists[0]
+		path, parentKey := starred(list.Path)
 		field := list.Field
 		if d.comesWithParent(list) {
 			field = ""
 		}
-		c.line("{\nType: %q, Kind: %q, Path: %q, List: %q, Field: %q,\nParent: %q, ParentKey: %q, Body: %q, Write: []string{%s}, Filters: []string{%s},\nFields: []Field{",
-			r.Type.Name, kindOf(r), strings.Join(r.Path, "/"), strings.Join(segments, "/"), field, list.Parent, parentKey, r.Body, quoted(r.Write), quoted(r.Filters))
-		d.writeDemoFields(c, r.Type, "")
+		c.line("{\nType: %q, Kind: %q, Path: %q, List: %q, Field: %q,\nParent: %q, ParentKey: %q, Body: %q, Write: []string{%s}, Filters: []string{%s},",
+			r.Type.Name, kindOf(r), strings.Join(r.Path, "/"), path, field, list.Parent, parentKey, r.Body, quoted(r.Write), quoted(r.Filters))
+		if r.Create.Parent != list.Parent {
+			path, key := starred(r.Create.Path)
+			c.line("CreateParent: %q, CreatePath: %q, CreateKey: %q,", r.Create.Parent, path, key)
+		}
+		if r.Owner != "" {
+			c.line("Owner: %q,", r.Owner)
+		}
+		if r.Actions != nil {
+			c.line("Actions: []string{%s},", quoted(r.Actions))
+		}
+		if r.Listed {
+			c.line("Listed: true,")
+		}
+		c.line("Fields: []Field{")
+		e.writeDemoFields(c, r.Type.Fields, isComposed(r.Type), "")
+		e.writeDemoInputs(c, r)
 		c.line("},\n},")
 	}
 	c.line("}")
 	return nil
 }
 
+// starred returns a path with stars for its ids, and the key of the last id.
+func starred(path []string) (starred, key string) {
+	segments := slices.Clone(path)
+	for i, segment := range segments {
+		if strings.HasPrefix(segment, "{") {
+			segments[i], key = "*", strings.Trim(segment, "{}")
+		}
+	}
+	return strings.Join(segments, "/"), key
+}
+
 // writeDemoFields writes the fields of a type that REST sends as values, and its relations.
 // object is the key that holds an object of the type, empty for a record.
-func (d *Description) writeDemoFields(c *code, definition *ast.Definition, object string) {
-	for _, f := range definition.Fields {
-		input := arguments{f.Directives.ForName("input")}
-		name, key, extra := f.Type.Name(), (arguments{f.Directives.ForName("key")}).text("name", snake(f.Name)), ""
-		below := key
-		if isComposed(definition) {
-			key = strings.ReplaceAll(around(f), "*", object)
-		}
-		if isComposed(d.Types[name]) {
-			key = ""
-		}
-		if belongsTo := f.Directives.ForName("belongsTo"); belongsTo != nil {
-			c.line("{Name: %q, Key: %q, To: %q},", f.Name, arguments{belongsTo}.text("key", ""), name)
-			continue
-		}
-		if len(f.Arguments) > 0 || f.Directives.ForName("hasMany") != nil || f.Directives.ForName("resolve") != nil || d.Resources[name] != nil {
-			continue
-		}
+func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, composed bool, object string) {
+	for _, f := range fields {
+		name, extra := f.Type.Name(), ""
+		key := arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
 		if f.Type.Elem != nil {
 			extra += ", List: true"
 		}
-		if input.directive != nil {
-			extra += fmt.Sprintf(", Create: %q, Update: %q", input.text("create", ""), input.text("update", ""))
+		if in := (arguments{f.Directives.ForName("input")}); in.directive != nil {
+			extra += fmt.Sprintf(", Input: %q, Create: %q, Update: %q", e.inputName(f), in.text("create", ""), in.text("update", ""))
 		}
-		t := d.Types[name]
-		if t == nil || t.Kind != ast.Object {
-			c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, key, name, extra)
+		isMany := f.Directives.ForName("hasMany") != nil
+		if (f.Directives.ForName("belongsTo") != nil || isMany && f.Directives.ForName("key") == nil) && relationKey(f) != "" {
+			c.line("{Name: %q, Key: %q, To: %q%s},", f.Name, relationKey(f), name, extra)
 			continue
 		}
-		c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, key, name, extra)
-		d.writeDemoFields(c, t, below)
-		c.line("}},")
+		if len(f.Arguments) > 0 || isMany || f.Directives.ForName("resolve") != nil || e.Resources[name] != nil {
+			continue
+		}
+		below := key
+		if composed {
+			key = strings.ReplaceAll(around(f), "*", object)
+		}
+		if isComposed(e.Types[name]) {
+			key = ""
+		}
+		e.writeDemoField(c, f, key, below, extra)
 	}
+}
+
+// writeDemoField writes a field with a value, and the fields of an object.
+func (e *expansion) writeDemoField(c *code, f *ast.FieldDefinition, key, below, extra string) {
+	name := f.Type.Name()
+	t := e.Types[name]
+	if t != nil && t.Kind == ast.Enum {
+		extra += fmt.Sprintf(", Word: %q", t.EnumValues[0].Name)
+	}
+	if t == nil || t.Kind != ast.Object && t.Kind != ast.InputObject {
+		c.line("{Name: %q, Key: %q, Type: %q%s},", f.Name, key, name, extra)
+		return
+	}
+	c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, key, name, extra)
+	e.writeDemoFields(c, t.Fields, isComposed(t), below)
+	c.line("}},")
+}
+
+// writeDemoInputs writes the fields that only inputs have.
+func (e *expansion) writeDemoInputs(c *code, r *Resource) {
+	known := make(map[string]bool)
+	for _, f := range slices.Concat(e.extraInputs(r, "create"), e.extraInputs(r, "update")) {
+		if known[f.Name] {
+			continue
+		}
+		known[f.Name] = true
+		extra := fmt.Sprintf(", InputOnly: true, Input: %q, Create: %q, Update: %q", f.Name, requirement(e.extraInputs(r, "create"), f.Name), requirement(e.extraInputs(r, "update"), f.Name))
+		if f.Type.Elem != nil {
+			extra += ", List: true"
+		}
+		key := arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
+		e.writeDemoField(c, f, key, key, extra)
+	}
+}
+
+// requirement returns whether inputs must have a field: REQUIRED, OPTIONAL, or empty if they lack
+// it.
+func requirement(fields []*ast.FieldDefinition, name string) string {
+	i := slices.IndexFunc(fields, func(f *ast.FieldDefinition) bool { return f.Name == name })
+	switch {
+	case i < 0:
+		return ""
+	case fields[i].Type.NonNull:
+		return "REQUIRED"
+	}
+	return "OPTIONAL"
 }

@@ -51,6 +51,10 @@ type Resource struct {
 	Sort         string // NONE, CHANGE or POSITION
 	Body         string
 	Write        []string
+	Actions      []string // words of paths below a record, such as archive
+	Create       List     // path that creates records, and its parent
+	Creator      string   // the client's method that creates records; empty for the generated one
+	Listed       bool     // whether only the list has the records: there is no path for one
 	Relations    []*Relation
 
 	// Workspace, Connect and Attributes name functions of package graph. They are empty or
@@ -239,6 +243,7 @@ func (d *Description) readResources() error {
 				Path: strings.Split(args.text("path", ""), "/"), Noun: args.text("noun", ""),
 				Accounts: args.text("host", "WORKSPACE") == "ACCOUNTS",
 				Filters:  args.texts("filters"), Sort: args.text("sort", "CHANGE"), Write: args.texts("write"),
+				Actions: args.texts("actions"), Listed: args.text("member", "true") == "false",
 			}
 			r.Record, r.Owner = args.text("record", definition.Name), args.text("owner", "")
 			r.Naming = args.text("naming", map[bool]string{true: "ALWAYS", false: "SOMETIMES"}[r.Owner == ""])
@@ -254,6 +259,10 @@ func (d *Description) readResources() error {
 			}
 			if r.Lists == nil {
 				r.Lists = []List{{Path: append([]string{"workspaces", "{workspace_id}"}, r.Path...)}}
+			}
+			r.Create, r.Creator = List{Path: r.Lists[0].Path}, args.text("creator", "")
+			if path := args.text("create", ""); path != "" {
+				r.Create.Path = strings.Split(path, "/")
 			}
 			d.Resources[definition.Name] = r
 		}
@@ -329,6 +338,9 @@ func (d *Description) readLists() error {
 				if err := d.findParent(r, &r.Lists[i]); err != nil {
 					return err
 				}
+			}
+			if err := d.findParent(r, &r.Create); err != nil {
+				return err
 			}
 		}
 	}

@@ -374,7 +374,7 @@ func openEnum(definition *ast.Definition) *ast.Definition {
 	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
 		Name: "UNKNOWN", Description: "Value that this schema does not know. The `raw…` field has it.",
 	})
-	return &own
+	return modelled(&own, module+"/graph/model."+own.Name)
 }
 
 // Constructors for parts of a schema.

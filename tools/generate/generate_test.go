@@ -61,7 +61,7 @@ func TestGolden(t *testing.T) {
 
 // TestDeterministic expands the project's own description several times.
 func TestDeterministic(t *testing.T) {
-	sources, err := read("../../schema")
+	sources, err := readSources("../../schema")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestMistakes(t *testing.T) {
 		"field that is not embedded":  {`embeds: ["publicId", "name"]`, `embeds: ["nam"]`, "Garden has no field nam"},
 		"embedded without a key":      {` @key(name: "bed", for: ["beds"], workspace: SOMETIMES)`, "", "a relation that rows embed has @key"},
 		"parent of a list":            {`"gardens/{garden_id}/plants"`, `"beds/{bed_id}/plants"`, "no resource has the path beds, below which Plant is listed"},
-		"relation to no resource":     {`garden: Garden @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
+		"relation to no resource":     {`garden: Garden @input(update: OPTIONAL, as: TEXT) @belongsTo`, `garden: Light @belongsTo`, "Light is no resource, so Plant.garden cannot belong to it"},
 		"inverse without a filter":    {`key: "garden_id", embeds`, `key: "bed_id", inverse: "beds", embeds`, "Plant has no filter bed_id, which the inverse needs"},
 		"records without a key":       {`@hasMany(key: "gardens", embeds: ["name"])`, `@hasMany`, "@hasMany has either key or walk"},
 		"records of no resource":      {`gardens: [Garden!] @hasMany`, `gardens: [Light!] @hasMany`, "Light is no resource, so PlantNote cannot have many"},

@@ -119,6 +119,9 @@ func (d *Description) writePayloads(c *code) error {
 				c.line("%s = Written[upstream.%s]", name, r.Record)
 			}
 		}
+		for _, action := range r.Actions {
+			c.line("%s%sPayload = Written[upstream.%s]", upperFirst(action), r.Type.Name, r.Record)
+		}
 	}
 	c.line(")")
 	return nil
@@ -302,6 +305,9 @@ func (d *Description) loaderOf(r *Resource) string {
 		many = "byFilter((*upstream.Client)." + plural(name) + ")"
 	}
 	loader := fmt.Sprintf("newResource(fromWorkspace((*upstream.Client).%s), %s)", name, many)
+	if r.Listed {
+		loader = fmt.Sprintf("newResource[upstream.%s](nil, nil)", r.Record)
+	}
 	if r.Owner != "" {
 		loader += fmt.Sprintf(".ownedBy((*upstream.%s).Owner, %d)", r.Record, d.ownerDepth(r)-1)
 	}
@@ -355,12 +361,12 @@ func (d *Description) writeClient(c *code) error {
 		for _, list := range r.Lists {
 			d.writeList(c, r, list)
 		}
-		name, noun := r.Type.Name, r.Noun
-		c.line("// %s fetches %s by its raw or public id.", name, article(noun))
-		c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", name, r.Record)
-		c.line("return oneIn[%s](ctx, c, p, %s, id)\n}\n", r.Record, quoted(r.Path))
+		d.writeMember(c, r)
 		for _, write := range r.Write {
 			d.writeWrite(c, r, write)
+		}
+		for _, action := range r.Actions {
+			d.writeAction(c, r, action)
 		}
 	}
 	return nil
@@ -374,8 +380,8 @@ func (d *Description) writeAddresses(c *code, r *Resource) {
 	c.line("func (r *%s) Owner() Ref { return r.%sRef() }\n", r.Record, upperFirst(r.Owner))
 }
 
-// writeList writes the client's method for a list. The method is hand-written for a list below a
-// record that is not the owner, since its rows must remember that record.
+// writeList writes the client's method for a list. Rows that have a key for the record above them
+// remember it, even if the API does not send it.
 func (d *Description) writeList(c *code, r *Resource, list List) {
 	name, keys := plural(r.Type.Name), ""
 	if len(r.Filters) > 0 {
@@ -388,21 +394,32 @@ func (d *Description) writeList(c *code, r *Resource, list List) {
 		c.line("return listIn[%s](ctx, c, p, q, \"workspaces\", thisWorkspace, %s)\n}\n", r.Record, quoted(list.Path[2:]))
 		return
 	}
-	if r.Owner == "" || r.relation(r.Owner).To != list.Parent {
-		return
-	}
-	parent, argument := d.Resources[list.Parent], lowerFirst(camel(r.Owner))
+	parent, key := d.Resources[list.Parent], strings.Trim(list.Path[len(d.Resources[list.Parent].Path)], "{}")
+	argument := camel(strings.TrimSuffix(key, "_id"))
 	c.line("// %s lists the %s of %s, given by its raw or public id.%s", name, r.Plural, article(parent.Noun), keys)
 	c.line("func (c *Client) %s(ctx context.Context, p Place, %s string, q Query) (*Page[%s], error) {", name, argument, r.Record)
-	c.line("return listIn[%s](ctx, c, p, q, %s, %s, %s)\n}\n", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
+	call := fmt.Sprintf("listIn[%s](ctx, c, p, q, %s, %s, %s)", r.Record, quoted(parent.Path), argument, quoted(list.Path[len(parent.Path)+1:]))
+	if r.remembers(key) {
+		call = fmt.Sprintf("setAbove[%s](%q, %s)(%s)", r.Record, key, argument, call)
+	}
+	c.line("return %s\n}\n", call)
+}
+
+// remembers reports whether the records have a key without a field.
+func (r *Resource) remembers(key string) bool {
+	return slices.ContainsFunc(r.Type.Directives.ForNames("key"), func(directive *ast.Directive) bool {
+		return arguments{directive}.text("name", "") == key
+	})
 }
 
 func (d *Description) writeWrite(c *code, r *Resource, write string) {
 	name, record := r.Type.Name, r.Record
 	switch write {
 	case "CREATE":
-		if parent := d.Resources[r.Lists[0].Parent]; parent != nil && !parent.Accounts {
-			d.writeCreateBelow(c, r, parent)
+		if parent := d.Resources[r.Create.Parent]; parent != nil && !parent.Accounts {
+			if r.Creator == "" {
+				d.writeCreateBelow(c, r, parent)
+			}
 			return
 		}
 		c.line("// Create%s creates %s with the attributes of the body `%s` (clickfunnels-api.md §5). It is sent\n// again only if it was certainly not carried out.", name, article(r.Noun), r.Body)
@@ -423,13 +440,35 @@ func (d *Description) writeWrite(c *code, r *Resource, write string) {
 	}
 }
 
+// writeMember writes the method that fetches a record.
+func (d *Description) writeMember(c *code, r *Resource) {
+	if r.Listed {
+		return
+	}
+	c.line("// %s fetches %s by its raw or public id.", r.Type.Name, article(r.Noun))
+	c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", r.Type.Name, r.Record)
+	c.line("return oneIn[%s](ctx, c, p, %s, id)\n}\n", r.Record, quoted(r.Path))
+}
+
+// writeAction writes the method that posts to a path below a record.
+func (d *Description) writeAction(c *code, r *Resource, action string) {
+	name := upperFirst(action) + r.Type.Name
+	c.line("// %s %s %s, given by its raw or public id.", name, inflected(action), article(r.Noun))
+	c.line("func (c *Client) %s(ctx context.Context, p Place, id string) (*%s, error) {", name, r.Record)
+	c.line("return actedOn(ctx, c, p, id, (*Client).%s, %s, id, %q)\n}\n", r.Type.Name, quoted(r.Path), action)
+}
+
 // writeCreateBelow writes the method that creates a record below another one.
 func (d *Description) writeCreateBelow(c *code, r, parent *Resource) {
-	name, argument, list := r.Type.Name, lowerFirst(r.Owner), r.Lists[0].Path
+	name, path, owner := r.Type.Name, r.Create.Path, "nil"
+	argument := camel(strings.TrimSuffix(strings.Trim(path[len(parent.Path)], "{}"), "_id"))
+	if r.Owner != "" && r.relation(r.Owner).To == parent.Type.Name {
+		owner = "(*" + r.Record + ").Owner"
+	}
 	c.line("// Create%s creates %s of %s, given by its raw or public id, with the attributes of the\n// body `%s` (clickfunnels-api.md §5). It is sent again only if it was certainly not carried out.", name, article(r.Noun), article(parent.Noun), r.Body)
 	c.line("func (c *Client) Create%s(ctx context.Context, p Place, %s string, attributes any) (*%s, error) {", name, argument, r.Record)
-	c.line("return createdBelow(ctx, c, p, %q, attributes, (*Client).%s, %s, (*%s).Owner, %s, %s, %s)\n}\n",
-		r.Body, parent.Type.Name, argument, r.Record, quoted(parent.Path), argument, quoted(list[len(parent.Path)+1:]))
+	c.line("return createdBelow[%s, %s](ctx, c, p, %q, attributes, (*Client).%s, %s, %s, %s, %s, %s)\n}\n",
+		parent.Record, r.Record, r.Body, parent.Type.Name, argument, owner, quoted(parent.Path), argument, quoted(path[len(parent.Path)+1:]))
 }
 
 // quoted returns segments of a path as Go arguments.

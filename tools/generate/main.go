@@ -1,9 +1,17 @@
 // Command generate expands the description in schema/ into the schema for clients and into Go
 // code. Run it with `go generate ./...`, before gqlgen.
+//
+// Its subcommands compare the description with the REST API:
+//
+//   - generate record openapi.json prints the operations of an OpenAPI description, with the names
+//     and types of their properties.
+//   - generate drift openapi.json prints the operations and properties that the description lacks,
+//     has in addition, or types otherwise. Without a file, it uses the recorded operations.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,7 +30,18 @@ func main() {
 	to := flag.String("to", "graph/sdl", "folder of the expanded schema; its *.graphqls files are replaced")
 	root := flag.String("root", ".", "root of the project, where Go files are written")
 	flag.Parse()
-	if err := run(*from, *to, *root); err != nil {
+	var err error
+	switch flag.Arg(0) {
+	case "":
+		err = run(*from, *to, *root)
+	case "record":
+		err = record(os.Stdout, flag.Arg(1))
+	case "drift":
+		err = drift(os.Stdout, *from, cmp.Or(flag.Arg(1), filepath.Join(*root, recorded)))
+	default:
+		err = fmt.Errorf("there is no subcommand %s: use record or drift", flag.Arg(0))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
@@ -31,7 +50,7 @@ func main() {
 // run reads the description in one folder, and writes the expanded schema to another and the Go
 // files below root.
 func run(from, to, root string) error {
-	sources, err := read(from)
+	sources, err := readSources(from)
 	if err != nil {
 		return err
 	}
@@ -44,6 +63,9 @@ func run(from, to, root string) error {
 			return err
 		}
 	}
+	if err := writeCoverage(sources, root); err != nil {
+		return err
+	}
 	if err := clearFolder(to); err != nil {
 		return err
 	}
@@ -55,8 +77,35 @@ func run(from, to, root string) error {
 	return nil
 }
 
-// read returns the files of a description in the order of their names.
-func read(folder string) ([]*ast.Source, error) {
+// writeCoverage writes docs/coverage.md below root, if the API's operations are recorded there.
+func writeCoverage(sources []*ast.Source, root string) error {
+	api, err := ReadAPI(filepath.Join(root, recorded))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	reasons, err := os.ReadFile(filepath.Join(root, reasonsFile)) //nolint:gosec // named by the program
+	if err != nil {
+		return err
+	}
+	d, err := Describe(sources)
+	if err != nil {
+		return err
+	}
+	if _, err := d.Expand(); err != nil {
+		return err
+	}
+	page, err := d.coverage(api, readReasons(string(reasons)))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, "docs", "coverage.md"), page, 0o600)
+}
+
+// readSources returns the files of a description in the order of their names.
+func readSources(folder string) ([]*ast.Source, error) {
 	names, err := filepath.Glob(filepath.Join(folder, "*.graphqls"))
 	if err != nil {
 		return nil, err

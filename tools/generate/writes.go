@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -14,20 +15,28 @@ func (e *expansion) writes(r *Resource) {
 		case "CREATE":
 			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: after an error with the outcome `UNKNOWN`, look for it before you try again. Refused values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
-				record(r, "create"))
+				recordPayload(r, "create"))
 		case "UPDATE":
 			e.mutation(r, "update", "Changes "+article(r.Noun)+". Omitted fields keep their values; null clears them. Refused values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
-				record(r, "update"))
+				recordPayload(r, "update"))
 		case "DELETE":
 			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
 				input("Delete"+r.Type.Name+"Input", "Input of `delete"+r.Type.Name+"`.", e.target(r)...),
 				payload(r, "delete", bound(field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused."), "ID")))
 		}
 	}
+	for _, action := range r.Actions {
+		e.mutation(r, action, upperFirst(inflected(action))+" "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
+			input(upperFirst(action)+r.Type.Name+"Input", "Input of `"+action+r.Type.Name+"`.", e.target(r)...),
+			recordPayload(r, action))
+	}
 }
 
-// mutation adds the mutation for a verb: create, update or delete.
+// inflected returns a verb in the third person, such as cancels.
+func inflected(verb string) string { return verb + "s" }
+
+// mutation adds the mutation for a verb: create, update, delete or an action.
 func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast.Definition) {
 	f := field(verb+r.Type.Name, out.Name, description)
 	f.Arguments = ast.ArgumentDefinitionList{argument("input", in.Name+"!", in.Description)}
@@ -40,7 +49,10 @@ func (e *expansion) mutation(r *Resource, verb, description string, in, out *ast
 func (e *expansion) mutationBody(r *Resource, verb string) string {
 	name, complete := r.Type.Name, e.completion(r, verb)
 	loader, client := "loader."+plural(name), "(*upstream.Client)."+upperFirst(verb)+name
-	switch parent := e.Resources[r.Lists[0].Parent]; {
+	if verb == "create" && r.Creator != "" {
+		client = "(*upstream.Client)." + r.Creator
+	}
+	switch parent := e.Resources[r.Create.Parent]; {
 	case verb == "create" && parent != nil && !parent.Accounts:
 		return fmt.Sprintf("return createBelow(ctx, input, loader.%s, upstream.Kind%s, %q, %s, %s, %s)", plural(parent.Type.Name), parent.Type.Name, lowerFirst(parent.Type.Name)+"Id", loader, client, complete)
 	case verb == "create":
@@ -49,32 +61,123 @@ func (e *expansion) mutationBody(r *Resource, verb string) string {
 		return fmt.Sprintf("return updateOnAccounts(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
 	case verb == "update":
 		return fmt.Sprintf("return update(ctx, input, %s, upstream.Kind%s, %s, %s)", loader, name, client, complete)
+	case slices.Contains(r.Actions, verb):
+		return fmt.Sprintf("return act(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
 	}
 	return fmt.Sprintf("return remove(ctx, input, %s, upstream.Kind%s, %s)", loader, name, client)
 }
 
-// completion returns the expression for the function that completes the body of a write. It is a
-// function that the description names, or one that replaces ids by the raw ids that bodies take.
+// completion returns the expression for the function that completes the body of a write: a function
+// that the description names, and those for fields whose values differ from the body's.
 func (e *expansion) completion(r *Resource, verb string) string {
+	var all []string
 	if r.Attributes != "nil" {
-		return r.Attributes
+		all = append(all, r.Attributes)
 	}
 	var ids []string
-	for _, f := range r.Type.Fields {
-		if directive := f.Directives.ForName("input"); directive != nil && f.Type.Name() == "ID" && (arguments{directive}).text(verb, "") != "" {
-			ids = append(ids, fmt.Sprintf("%q", f.Name))
+	for _, f := range e.given(r, verb) {
+		switch name := e.inputName(f); {
+		case f.Directives.ForName("belongsTo") != nil:
+			all = append(all, fmt.Sprintf("recordID(%q, %q, loader.%s, upstream.Kind%s)", name, relationKey(f), plural(f.Type.Name()), f.Type.Name()))
+		case f.Directives.ForName("hasMany") != nil:
+			all = append(all, fmt.Sprintf("recordIDs(%q, %q, loader.%s, upstream.Kind%s)", name, relationKey(f), plural(f.Type.Name()), f.Type.Name()))
+		default:
+			if key := (arguments{f.Directives.ForName("key")}).text("name", snake(name)); key != snake(name) {
+				all = append(all, fmt.Sprintf("renamed(%q, %q)", name, key))
+			}
+			ids = append(ids, e.idPaths(f.Type.Name(), name)...)
+		}
+		as := arguments{f.Directives.ForName("input")}.text("as", "")
+		if verb == "update" {
+			as = arguments{f.Directives.ForName("input")}.text("updateAs", as)
+		}
+		switch as {
+		case "NUMBER":
+			all = append(all, fmt.Sprintf("asNumber(%q)", e.inputName(f)))
+		case "TEXT":
+			all = append(all, fmt.Sprintf("asText(%q)", e.bodyKey(f)))
 		}
 	}
-	if ids == nil {
-		return "nil"
+	if ids != nil {
+		all = append([]string{"rawAttributes(" + quoted(ids) + ")"}, all...)
 	}
-	return "rawAttributes(" + strings.Join(ids, ", ") + ")"
+	switch len(all) {
+	case 0:
+		return "nil"
+	case 1:
+		return all[0]
+	}
+	return "completions(" + strings.Join(all, ", ") + ")"
+}
+
+// bodyKey returns the key of a field's value in bodies.
+func (e *expansion) bodyKey(f *ast.FieldDefinition) string {
+	if key := relationKey(f); key != "" {
+		return key
+	}
+	return arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
+}
+
+// idPaths returns the paths of the ids in an input value of a type, such as `lines.itemId`.
+func (e *expansion) idPaths(typeName, path string) []string {
+	if typeName == "ID" {
+		return []string{path}
+	}
+	var all []string
+	if of := e.Types[typeName]; of != nil && (of.Kind == ast.InputObject || of.Kind == ast.Object) {
+		for _, f := range of.Fields {
+			all = append(all, e.idPaths(f.Type.Name(), path+"."+f.Name)...)
+		}
+	}
+	return all
+}
+
+// relationKey returns the REST key that holds the ids of a relation.
+func relationKey(f *ast.FieldDefinition) string {
+	return arguments{f.Directives.ForName("hasMany")}.text("key", arguments{f.Directives.ForName("belongsTo")}.text("key", ""))
+}
+
+// given returns the fields that a mutation takes: fields of the type with @input, and fields that an
+// extension of the input adds.
+func (e *expansion) given(r *Resource, verb string) []*ast.FieldDefinition {
+	var all []*ast.FieldDefinition
+	for _, f := range r.Type.Fields {
+		if directive := f.Directives.ForName("input"); directive != nil && (arguments{directive}).text(verb, "") != "" {
+			all = append(all, f)
+		}
+	}
+	if r.Attributes != "nil" { // completes the extension by hand
+		return all
+	}
+	return append(all, e.extraInputs(r, verb)...)
+}
+
+// extraInputs returns the fields that an extension adds to the input of a mutation.
+func (d *Description) extraInputs(r *Resource, verb string) []*ast.FieldDefinition {
+	var all []*ast.FieldDefinition
+	for typeName, f := range d.fields() {
+		if typeName == upperFirst(verb)+r.Type.Name+"Input" && d.Types[typeName] == nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// inputName returns the name of a field in inputs. Relations are given by ids.
+func (e *expansion) inputName(f *ast.FieldDefinition) string {
+	switch {
+	case f.Directives.ForName("belongsTo") != nil:
+		return f.Name + "Id"
+	case f.Directives.ForName("hasMany") != nil:
+		return camel(relationKey(f))
+	}
+	return f.Name
 }
 
 // placeOfNew returns the input fields that say where a record is created: in a workspace, or
 // below the record that lists its kind.
 func (e *expansion) placeOfNew(r *Resource) []*ast.FieldDefinition {
-	parent := r.Lists[0].Parent
+	parent := r.Create.Parent
 	if parent == "Query" || parent == "Workspace" {
 		return []*ast.FieldDefinition{field("workspaceId", "ID!", "`id`, `rawId` or `publicId` of the workspace.")}
 	}
@@ -100,20 +203,24 @@ func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
 	for _, f := range r.Type.Fields {
-		directive := f.Directives.ForName("input")
-		if directive == nil {
-			continue
-		}
-		requirement := arguments{directive}.text(verb, "")
+		requirement := arguments{f.Directives.ForName("input")}.text(verb, "")
 		if requirement == "" {
 			continue
 		}
-		t := *f.Type
+		t, description := *f.Type, f.Description
+		if e.Resources[f.Type.Name()] != nil {
+			t = *typeOf("ID")
+			if f.Type.Elem != nil {
+				t = *typeOf("[ID!]")
+			}
+			description, _, _ = strings.Cut(description, " Cost:")
+			description = strings.TrimSuffix(description, ".") + ", given by `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
+		}
 		t.NonNull = requirement == "REQUIRED"
-		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object {
+		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object && e.Resources[object.Name] == nil {
 			t.NamedType = e.partInput(object)
 		}
-		all = append(all, &ast.FieldDefinition{Name: f.Name, Type: &t, Description: f.Description})
+		all = append(all, &ast.FieldDefinition{Name: e.inputName(f), Type: &t, Description: description})
 	}
 	return all
 }
@@ -133,8 +240,8 @@ func (e *expansion) partInput(object *ast.Definition) string {
 	return name
 }
 
-// record returns the payload of a mutation that returns the record.
-func record(r *Resource, verb string) *ast.Definition {
+// recordPayload returns the payload of a mutation that returns the record.
+func recordPayload(r *Resource, verb string) *ast.Definition {
 	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change; null if ClickFunnels refused."), "Record"))
 }
 

@@ -186,8 +186,10 @@ type table struct {
 	writes *writes
 	// complete, if not nil, returns a row with values from other tables.
 	complete func(row) row
-	// resource is the description that the table was made from; nil for hand-written tables.
+	// resource is the description of the rows, nil for those of the accounts host and for a second
+	// list. derived reports whether the table was made from it.
 	resource *Resource
+	derived  bool
 	// subdomain returns the host of a row.
 	subdomain func(row) string
 
@@ -248,7 +250,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 	rows := t.rows
 	if t.parents != nil {
 		owner, ok := t.parents.find(parent)
-		if !ok || t.hostOf(owner) != subdomain {
+		if !ok || hostOf(t.parents, owner) != subdomain {
 			fail(w, http.StatusNotFound, "Not found: Record missing")
 			return
 		}
@@ -288,13 +290,13 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, t *table, sub
 	send(w, http.StatusOK, slices.Concat([]byte("["), bytes.Join(out, []byte(",")), []byte("]")))
 }
 
-// hostOf returns the host of the list below an owner. A team's workspaces are on the accounts host.
-// Lists below a workspace or one of its records are on the workspace's host.
-func (t *table) hostOf(owner row) string {
+// hostOf returns the host of the lists below an owner. A team's workspaces are on the accounts
+// host. Lists below a workspace or one of its records are on the workspace's host.
+func hostOf(owners *table, owner row) string {
 	if subdomain, ok := owner["subdomain"].(string); ok {
 		return subdomain
 	}
-	return t.parents.subdomain(owner)
+	return owners.subdomain(owner)
 }
 
 func filtered(rows []row, keep func(row) bool) []row {

@@ -14,8 +14,9 @@ type fixtures struct {
 	shop
 	school
 	sales
-	// derived holds the tables made from the description, by the path of their records.
-	derived map[string]*table
+	// derived holds the tables made from the description, by the path of their records. tables holds
+	// the tables of all resources, by type.
+	derived, tables map[string]*table
 }
 
 // maxContactsWithFixtures is how many contacts of a workspace have other records.
@@ -58,6 +59,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 			}
 		}
 	}
+	indexed(slices.Concat(others, tables, derived))
 	r.fillDerived()
 	return slices.Concat(tables, derived)
 }

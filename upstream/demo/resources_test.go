@@ -9,7 +9,7 @@ import (
 // TestTablesAcceptDeclaredFilters checks that each table accepts the filters of the description.
 func TestTablesAcceptDeclaredFilters(t *testing.T) {
 	for _, r := range Resources {
-		i := slices.IndexFunc(example(), func(t *table) bool { return t.member == r.Path+"/*" })
+		i := slices.IndexFunc(example(), func(t *table) bool { return t.resource != nil && t.resource.Type == r.Type })
 		if i < 0 {
 			t.Errorf("no table for %s", r.Type)
 			continue

@@ -9,14 +9,18 @@ var (
 )
 
 // school holds the tables of courses and enrollments.
-type school struct{ courses, sections, lessons, enrollments *table }
+type school struct {
+	courses, sections, lessons, enrollments *table
+
+	lessonsOf map[int64][]row // by the course's id
+}
 
 func (s school) tables() []*table {
 	return []*table{s.sections, s.lessons, s.enrollments, s.courses}
 }
 
 func (r *fixtures) newSchool() school {
-	s := school{courses: r.workspaceTable("courses", nil).omitting("workspace_id")}
+	s := school{courses: r.workspaceTable("courses", nil).omitting("workspace_id"), lessonsOf: make(map[int64][]row)}
 	s.sections = childTable(s.courses, "course_id", "courses/*/sections", "courses/sections", nil)
 	s.lessons = childTable(s.sections, "section_id", "courses/sections/*/lessons", "courses/lessons", nil)
 	s.enrollments = childTable(s.courses, "course_id", "courses/*/enrollments", "courses/enrollments", keys("id", "contact_id"))
@@ -39,9 +43,9 @@ func (r *fixtures) addCourses(workspace row) []row {
 		for n := range sectionTitles { // the last section comes first
 			section := r.addSection(course, root, sectionTitles[n], len(sectionTitles)-1-n)
 			for k, title := range lessonTitles {
-				r.lessons.appendRow(r.lessons.nextRow(83_001, hours+3), row{
+				r.lessonsOf[course.id()] = append(r.lessonsOf[course.id()], r.lessons.appendRow(r.lessons.nextRow(83_001, hours+3), row{
 					"section_id": section.id(), "title": title, "body": "<p>" + title + "</p>", "published_at": at(hours + 4), "current_path": nil, "sort_order": k,
-				})
+				}))
 			}
 		}
 		all[i] = course
@@ -68,5 +72,10 @@ func (r *fixtures) enroll(contact row, courses []row, i int) {
 			"contact_id": contact.id(), "course_id": course.id(), "suspended": i%10 == 6, "suspension_reason": nil, "current_path": fmt.Sprintf("/enrollments/%x", enrollment.id()),
 			"origination_source_type": "Membership", "origination_source_id": int64(54),
 		})
+		for k, lesson := range r.lessonsOf[course.id()][:i%4] {
+			r.addExample(r.derived["courses/lesson_completions"], course, 86_001, row{
+				"enrollment_id": enrollment.id(), "lesson_id": lesson.id(), "completed_at": at(int64(310 + i + 24*k)),
+			})
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (r *fixtures) addGoods(workspace row) []goods {
 	}
 	images := make([]row, 2)
 	for i := range images {
-		images[i] = r.derived["images"].addExample(workspace, 78_501, row{"url": fmt.Sprintf("https://%s.example.com/images/%d.png", workspace["subdomain"], i+1), "alt_text": productNames[i]})
+		images[i] = r.addExample(r.derived["images"], workspace, 78_501, row{"url": fmt.Sprintf("https://%s.example.com/images/%d.png", workspace["subdomain"], i+1), "alt_text": productNames[i]})
 	}
 	all := make([]goods, n)
 	products := make([]row, n)

@@ -53,7 +53,7 @@ func (r *fixtures) addPages(workspace row) []row {
 	page("About", nil)
 	first := len(r.pages.rows)
 	for i, name := range funnelNames {
-		tag := r.derived["funnels/tags"].addExample(workspace, 801, row{"name": name + "s", "color": tagColors[i]})
+		tag := r.addExample(r.derived["funnels/tags"], workspace, 801, row{"name": name + "s", "color": tagColors[i]})
 		funnel := r.funnels.appendRow(r.funnels.nextRow(20_001, int64(i)), row{
 			"workspace_id": workspace.id(), "name": name, "archived": i == 1, "current_path": "/" + strings.ToLower(name), "live_mode": i != 2,
 			"favicon_image_id": nil, "tags": []row{only(tag, "id", "public_id", "name", "color")},

@@ -23,15 +23,21 @@ type writes struct {
 	// unique within the parent.
 	required []string
 	unique   string
-	// make returns a new row of a parent without attributes; nil if rows cannot be created.
-	make func(id int64, parent row) row
+	// make returns a new row of a parent without attributes; nil if rows cannot be created. path is
+	// the path that creates rows, and parents are the rows that its star stands for.
+	make    func(id int64, parent row) row
+	path    string
+	parents *table
 	// changed completes a row after its attributes are set. It returns a message if the change is
 	// refused.
 	changed func(r row, attributes map[string]any) (refusal string)
+	// created, if not nil, adds what belongs to a new row.
+	created func(r row, attributes map[string]any)
 	// destroy deletes a row; nil if rows cannot be deleted.
 	destroy func(row)
-	// actions holds other operations, keyed by method and last path segment.
-	actions map[string]func(row)
+	// actions holds other operations, keyed by method and last path segment. They return a message if
+	// the operation is refused.
+	actions map[string]func(row) (refusal string)
 }
 
 // maxBody bounds a request body, in bytes.
@@ -44,7 +50,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 		if t.writes == nil {
 			continue
 		}
-		if parent, ok := match(t.list, path); ok && r.Method == http.MethodPost && t.writes.make != nil {
+		if parent, ok := match(t.writes.path, path); ok && r.Method == http.MethodPost && t.writes.make != nil {
 			s.create(w, r, t, subdomain, parent, false)
 			return true
 		}
@@ -55,7 +61,7 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 		for action, do := range t.writes.actions {
 			method, segment, _ := strings.Cut(action, " ")
 			if id, ok := match(t.member+"/"+segment, path); ok && r.Method == method {
-				s.act(w, t, subdomain, id, do)
+				s.act(w, t, subdomain, id, method == http.MethodPost, do)
 				return true
 			}
 		}
@@ -70,7 +76,10 @@ func (s *Server) serveWrite(w http.ResponseWriter, r *http.Request, subdomain, p
 			s.update(w, r, t, subdomain, id)
 			return true
 		case r.Method == http.MethodDelete && t.writes.destroy != nil:
-			s.act(w, t, subdomain, id, t.writes.destroy)
+			s.act(w, t, subdomain, id, false, func(found row) string {
+				t.writes.destroy(found)
+				return ""
+			})
 			return true
 		}
 	}
@@ -102,8 +111,8 @@ func (t *table) read(w http.ResponseWriter, r *http.Request) (map[string]any, bo
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdomain, parent string, upsert bool) {
-	owner, ok := t.parents.find(parent)
-	if !ok || t.hostOf(owner) != subdomain {
+	owner, ok := t.writes.parents.find(parent)
+	if !ok || hostOf(t.writes.parents, owner) != subdomain {
 		fail(w, http.StatusNotFound, "Not found: Record missing")
 		return
 	}
@@ -129,7 +138,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, t *table, subdom
 	}
 	made := t.writes.make(last+1, owner)
 	made["created_at"] = now()
-	s.set(w, t, made, owner.id(), given, http.StatusCreated)
+	s.set(w, t, made, made[t.parent], given, http.StatusCreated)
 }
 
 func (s *Server) update(w http.ResponseWriter, r *http.Request, t *table, subdomain, id string) {
@@ -176,20 +185,31 @@ func (s *Server) set(w http.ResponseWriter, t *table, r row, parent any, given m
 		t.rows[i] = changed
 	} else {
 		t.rows = append(t.rows, changed)
+		if t.writes.created != nil {
+			t.writes.created(changed, given)
+		}
 	}
 	indexed(s.tables)
 	send(w, status, t.expanded(changed, nil))
 }
 
-func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, do func(row)) {
+// act carries out an operation on a row. The response is the row, or empty.
+func (s *Server) act(w http.ResponseWriter, t *table, subdomain, id string, sendsRow bool, do func(row) (refusal string)) {
 	found, ok := t.find(id)
 	if !ok || t.subdomain(found) != subdomain {
 		fail(w, http.StatusNotFound, "Not found: Record missing")
 		return
 	}
-	do(found)
+	if refusal := do(found); refusal != "" {
+		fail(w, http.StatusConflict, refusal)
+		return
+	}
 	found["updated_at"] = now()
 	indexed(s.tables)
+	if sendsRow {
+		send(w, http.StatusOK, t.expanded(found, nil))
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -235,10 +255,11 @@ func addWrites(teams, workspaces, tags, applied, contacts *table) {
 		},
 		changed: func(r row, given map[string]any) string { return setContact(r, given, tags, applied) },
 		destroy: func(r row) { r["deleted_at"] = now() },
-		actions: map[string]func(row){"DELETE gdpr_destroy": func(r row) {
+		actions: map[string]func(row) string{"DELETE gdpr_destroy": func(r row) string {
 			for _, key := range []string{"email_address", "first_name", "last_name", "phone_number", "fb_url", "twitter_url", "instagram_url", "linkedin_url", "website_url"} {
 				r[key] = nil
 			}
+			return ""
 		}},
 	}
 	applied.writes = &writes{
@@ -263,6 +284,9 @@ func addWrites(teams, workspaces, tags, applied, contacts *table) {
 				untag(contact, r["tag_id"].(int64))
 			}
 		},
+	}
+	for _, t := range []*table{tags, applied, contacts} {
+		t.writes.path, t.writes.parents = t.list, t.parents
 	}
 }
 

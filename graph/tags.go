@@ -1,0 +1,155 @@
+package graph
+
+import (
+	"context"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/funnelgraph/funnelgraph/graph/loader"
+	"github.com/funnelgraph/funnelgraph/graph/model"
+	"github.com/funnelgraph/funnelgraph/upstream"
+)
+
+// Mutations that apply tags to records, and remove them.
+
+// taggable says how the tags of a kind of record are applied and removed. O are the records, T their
+// tags, and A the records that join them.
+type taggable[O, T, A any] struct {
+	kind, tagKind upstream.Kind
+	noun          string
+	filtered      bool // whether the list of applied tags can be filtered by tag
+	records       *loader.Resource[O]
+	tags          *loader.Resource[T]
+	applied       *loader.Resource[A]
+	list          *loader.List[A]
+	tagID         func(*A) string
+	apply         func(c *upstream.Client, ctx context.Context, p upstream.Place, record, tag string) (*A, error)
+	remove        func(c *upstream.Client, ctx context.Context, p upstream.Place, applied string) error
+	refFields     func() fieldSet
+}
+
+var contactTags = taggable[upstream.Contact, upstream.ContactTag, upstream.AppliedContactTag]{
+	upstream.KindContact, upstream.KindContactTag, "contact", true, loader.Contacts, loader.ContactTags, loader.AppliedContactTags, loader.AppliedContactTagList,
+	(*upstream.AppliedContactTag).TagID, (*upstream.Client).ApplyContactTag, (*upstream.Client).RemoveAppliedContactTag, func() fieldSet { return contactRefFields },
+}
+
+var orderTags = taggable[upstream.Order, upstream.OrderTag, upstream.AppliedOrderTag]{
+	upstream.KindOrder, upstream.KindOrderTag, "order", false, loader.Orders, loader.OrderTags, loader.AppliedOrderTags, loader.AppliedOrderTagList,
+	(*upstream.AppliedOrderTag).TagID, (*upstream.Client).ApplyOrderTag, (*upstream.Client).RemoveAppliedOrderTag, func() fieldSet { return orderRefFields },
+}
+
+func applyContactTag(ctx context.Context, input map[string]any) (*model.ApplyContactTagPayload, error) {
+	applied, contact, refusals, err := applyTag(ctx, contactTags, input)
+	return &model.ApplyContactTagPayload{AppliedContactTag: applied, Contact: contact, UserErrors: refusals}, err
+}
+
+func removeContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error) {
+	id, contact, refusals, err := removeTag(ctx, contactTags, input)
+	return &model.RemoveContactTagPayload{RemovedAppliedContactTagID: id, Contact: contact, UserErrors: refusals}, err
+}
+
+func applyOrderTag(ctx context.Context, input map[string]any) (*model.ApplyOrderTagPayload, error) {
+	applied, order, refusals, err := applyTag(ctx, orderTags, input)
+	return &model.ApplyOrderTagPayload{AppliedOrderTag: applied, Order: order, UserErrors: refusals}, err
+}
+
+func removeOrderTag(ctx context.Context, input map[string]any) (*model.RemoveOrderTagPayload, error) {
+	id, order, refusals, err := removeTag(ctx, orderTags, input)
+	return &model.RemoveOrderTagPayload{RemovedAppliedOrderTagID: id, Order: order, UserErrors: refusals}, err
+}
+
+// applyTag applies a tag. It returns the applied tag, and the record if the payload has it.
+func applyTag[O, T, A any, PT keyed[T]](ctx context.Context, t taggable[O, T, A], input map[string]any) (applied *A, record *O, refusals []*model.UserError, err error) {
+	l := loader.From(ctx)
+	ref, tag, err := recordAndTag[O, T, A, PT](ctx, l, t, input)
+	if err == nil {
+		applied, err = loader.Write(l, t.applied, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*A, error) {
+			return t.apply(c, ctx, p, ref.ID, tag)
+		})
+	}
+	refusals, err = userErrors(ctx, err)
+	if err == nil && applied != nil {
+		record = payloadRecord(ctx, l, t, ref)
+	}
+	return applied, record, refusals, err
+}
+
+// removeTag removes a tag. It returns the global id of the applied tag, and the record if the
+// payload has it.
+func removeTag[O, T, A any, PT keyed[T], PA interface {
+	keyed[A]
+	model.Node
+}](ctx context.Context, t taggable[O, T, A], input map[string]any) (id *string, record *O, refusals []*model.UserError, err error) {
+	l := loader.From(ctx)
+	ref, tag, err := recordAndTag[O, T, A, PT](ctx, l, t, input)
+	var applied *A
+	if err == nil {
+		applied, err = appliedTag(ctx, t, ref, tag)
+	}
+	if err == nil {
+		_, err = loader.Write(l, t.applied, ref.Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*A, error) {
+			return nil, t.remove(c, ctx, p, PA(applied).Key())
+		})
+	}
+	failed := err != nil
+	if refusals, err = userErrors(ctx, err); failed {
+		return nil, nil, refusals, err
+	}
+	return globalID(PA(applied).Ref()), payloadRecord(ctx, l, t, ref), refusals, nil
+}
+
+// appliedTag returns the record that joins a record and a tag. Its error is about the field tagId
+// if the record does not have the tag.
+func appliedTag[O, T, A any](ctx context.Context, t taggable[O, T, A], ref upstream.Ref, tag string) (*A, error) {
+	q := upstream.Query{}
+	if t.filtered {
+		filter, err := upstream.Filter("").With("tag_id", tag)
+		if err != nil {
+			return nil, err
+		}
+		q.Filter = filter
+	}
+	found, err := t.list.From(ctx).Load(ref, q, upstream.Window{Limit: maxRows})
+	if err != nil {
+		return nil, err
+	}
+	// ClickFunnels ignores a filter that it does not know (clickfunnels-api.md §3.3).
+	i := slices.IndexFunc(found.Rows, func(a *A) bool { return t.tagID(a) == tag })
+	if i < 0 {
+		return nil, aboutField("tagId", upstream.NewError(upstream.NotFound, "The "+t.noun+" does not have this tag."))
+	}
+	return found.Rows[i], nil
+}
+
+// recordAndTag returns the ref of a record and the raw id of a tag of its workspace.
+func recordAndTag[O, T, A any, PT keyed[T]](ctx context.Context, l *loader.Loaders, t taggable[O, T, A], input map[string]any) (ref upstream.Ref, tag string, err error) {
+	if ref, err = refIn(l, t.kind, optional(input, "workspaceId"), input[t.noun+"Id"].(string)); err != nil {
+		return ref, "", err
+	}
+	raw, err := rawIDs[T, PT](ctx, t.tags, t.tagKind, ref.Parent, []string{input["tagId"].(string)})
+	if err != nil {
+		return ref, "", aboutField("tagId", err)
+	}
+	return ref, string(raw[0]), nil
+}
+
+// payloadRecord returns the record for a payload, as it is after the change, or nil if it is not
+// selected. If it cannot be loaded, only that field fails, since the change was made.
+func payloadRecord[O, T, A any](ctx context.Context, l *loader.Loaders, t taggable[O, T, A], ref upstream.Ref) *O {
+	op := graphql.GetOperationContext(ctx)
+	for _, field := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
+		if field.Name != t.noun {
+			continue
+		}
+		if only, _ := t.refFields().coverage(op, field); only && upstream.IsRawID(ref.ID) {
+			return upstream.NewRecord[O](ref)
+		}
+		record, err := t.records.Of(l).Load(ref)
+		if err != nil {
+			graphql.AddError(graphql.WithPathContext(ctx, graphql.NewPathWithField(field.Alias)), err)
+		}
+		return record
+	}
+	return nil
+}
