@@ -84,14 +84,20 @@ const noMatch upstream.Filter = "\x00"
 // ClickFunnels documents no limit (clickfunnels-api.md §9, 4).
 const maxFilterValues = 100
 
-// narrow restricts a filter to rows whose key is one of the values. Nil values do not restrict
-// it; an empty list matches no row. It sorts the values in place.
+// emptyFilter is the error of a condition without values. It would match no row, which is rarely
+// what a caller wants.
+func emptyFilter(argument string) error {
+	return badInput("%s is an empty list: give it a value, or leave it out.", argument)
+}
+
+// narrow restricts a filter to rows whose key is one of the values. Nil values do not restrict it.
+// It sorts the values in place.
 func narrow(f upstream.Filter, key, argument string, values []string) (upstream.Filter, error) {
 	switch {
 	case f == noMatch || values == nil:
 		return f, nil
 	case len(values) == 0:
-		return noMatch, nil
+		return "", emptyFilter(argument)
 	case len(values) > maxFilterValues:
 		return "", badInput("%s has %d values; it can have %d.", argument, len(values), maxFilterValues)
 	}
@@ -106,6 +112,7 @@ type listQuery struct {
 	workspace string          // raw or public id
 	query     upstream.Query
 	err       error
+	narrowed  []string // keys of conditions by ids
 }
 
 // sorted returns the query of a workspace's list in a given order. A nil sort means the order of
@@ -147,6 +154,9 @@ func (c *listQuery) boolean(key, argument string, value graphql.Omittable[*bool]
 // names by id, rawId or publicId.
 func ids[T any, P keyed[T]](c *listQuery, key, argument string, records *loader.Resource[T], kind upstream.Kind, values graphql.Omittable[[]string]) {
 	if c.err == nil {
+		if values.Value() != nil {
+			c.narrowed = append(c.narrowed, key)
+		}
 		c.query.Filter, c.err = narrowByIDs[T, P](c.query.Filter, key, argument, records.From(c.ctx), kind, c.workspace, values.Value())
 	}
 }
@@ -160,11 +170,15 @@ type keyed[T any] interface {
 // narrowByIDs is [narrow] for ids in any form. Filters take raw ids only (clickfunnels-api.md §1), so it looks
 // up public ones. An unknown public id matches nothing, as an unknown raw id does.
 func narrowByIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, records *loader.Records[T], kind upstream.Kind, workspace string, ids []string) (upstream.Filter, error) {
-	if f == noMatch || ids == nil {
+	switch {
+	case ids == nil:
 		return f, nil
-	}
-	if len(ids) > maxFilterValues {
+	case len(ids) == 0:
+		return "", emptyFilter(argument)
+	case len(ids) > maxFilterValues:
 		return "", badInput("%s has %d values; it can have %d.", argument, len(ids), maxFilterValues)
+	case f == noMatch:
+		return f, nil
 	}
 	raw, public := []string{}, []upstream.Ref(nil)
 	for _, id := range ids {
@@ -188,5 +202,49 @@ func narrowByIDs[T any, P keyed[T]](f upstream.Filter, key, argument string, rec
 			return "", errs[i]
 		}
 	}
+	if len(raw) == 0 {
+		return noMatch, nil
+	}
 	return narrow(f, key, argument, raw)
+}
+
+// names restricts the list to rows whose key is the id of one of the records that the argument
+// names. records is the workspace's list of these records, which has a filter for names.
+func names[T any, P keyed[T]](c *listQuery, key, argument string, records *loader.List[T], values graphql.Omittable[[]string]) {
+	all := slices.Clone(values.Value())
+	if c.err != nil || all == nil {
+		return
+	}
+	if slices.Contains(c.narrowed, key) {
+		c.err = badInput("Give %s or the ids of the same records, not both.", argument)
+		return
+	}
+	filter, err := narrow("", "name", argument, slices.Clone(all))
+	if err != nil {
+		c.err = err
+		return
+	}
+	found, err := records.From(c.ctx).Load(upstream.Ref{Kind: upstream.KindWorkspace, ID: c.workspace}, upstream.Query{Filter: filter}, upstream.Window{Limit: maxFilterValues})
+	if err != nil {
+		c.err = err
+		return
+	}
+	ids := make([]string, len(found.Rows))
+	for i, record := range found.Rows {
+		ids[i] = P(record).Key()
+	}
+	// Names are unique. The records may lack their names, which the operation need not select.
+	for i, name := range all {
+		all[i] = strings.ToLower(name)
+	}
+	slices.Sort(all)
+	switch n := len(slices.Compact(all)); {
+	case len(ids) < n:
+		c.err = badInput("%s has a name that no record has.", argument)
+		return
+	case len(ids) > n:
+		c.err = upstream.NewError(upstream.Unavailable, "ClickFunnels sent more records than were named.")
+		return
+	}
+	c.query.Filter, c.err = narrow(c.query.Filter, key, argument, ids)
 }

@@ -24,6 +24,16 @@ type Session struct {
 	// Exceeded, if not nil, is called once when a response exceeds Objects. The response is then
 	// allowed.
 	Exceeded func()
+	// Viewer is the operation's caller.
+	Viewer Viewer
+}
+
+// Viewer is the caller of an operation, as the field `viewer` shows it.
+type Viewer struct {
+	// Name is the caller's name, empty if it has none.
+	Name string
+	// ReadOnly callers may not run mutations.
+	ReadOnly bool
 }
 
 // NewExecutor returns an executor. It gets the session of each operation from the operation's
@@ -57,6 +67,7 @@ func newExecutor(session func(context.Context) Session, introspection, oracle bo
 		l := loader.New(with.Calls, with.Client.WithProjection(documentOf(op).projection)) //nolint:contextcheck // made of ctx
 		x := &execution{schema: schema, loaders: l, spans: newSpans(ctx), objects: &objectCount{Session: &with}, hasNullVariable: hasNull(op.Variables)}
 		op.ResolverMiddleware = x.middleware
+		ctx = context.WithValue(ctx, viewerKey{}, with.Viewer)
 		return x.spans.untilEnd(next(context.WithValue(loader.With(ctx, l), executionKey{}, x)))
 	})
 	return e

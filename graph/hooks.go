@@ -14,11 +14,11 @@ import (
 // Resolvers that the description in schema/ names as hand-written.
 
 func contactByIDs(ctx context.Context, id string, workspaceID *string) (*upstream.Contact, error) {
-	return contactIn(ctx, workspaceID, id)
+	return recordByID(ctx, loader.Contacts, upstream.KindContact, id, workspaceID, contactRefFields)
 }
 
 func workspaceContact(ctx context.Context, workspace *upstream.Workspace, id string) (*upstream.Contact, error) {
-	return contactByID(ctx, workspace.Key(), id)
+	return recordIn(ctx, loader.Contacts, upstream.KindContact, workspace.Key(), id, contactRefFields)
 }
 
 // connectContacts is [connect] for contacts. If the full tags of their applied tags are selected,

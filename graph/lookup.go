@@ -22,19 +22,27 @@ func teamByID(ctx context.Context, id string) (*upstream.Team, error) {
 	return loader.Teams.From(ctx).Load(ref)
 }
 
-// workspaceByID returns a workspace by its id, rawId or publicId. A given subdomain saves the
-// call to find it.
-func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream.Workspace, error) {
-	l := loader.From(ctx)
-	ref, err := model.ParseID(upstream.KindWorkspace, "", id)
+// workspaceByID returns a workspace by its id, rawId or publicId, or by its subdomain alone. With
+// both, the subdomain saves the call to find it.
+func workspaceByID(ctx context.Context, id, subdomain *string) (*upstream.Workspace, error) {
+	l, label := loader.From(ctx), ""
+	if subdomain != nil {
+		var err error
+		if label, err = upstream.ParseSubdomain(*subdomain); err != nil {
+			return nil, err
+		}
+	}
+	if id == nil {
+		if label == "" {
+			return nil, badInput("Give the id of the workspace, or its subdomain.")
+		}
+		return workspaceAt(ctx, label)
+	}
+	ref, err := model.ParseID(upstream.KindWorkspace, "", *id)
 	if err != nil {
 		return nil, err
 	}
-	if subdomain != nil {
-		label, err := upstream.ParseSubdomain(*subdomain)
-		if err != nil {
-			return nil, err
-		}
+	if label != "" {
 		l.GiveSubdomain(ref.ID, label)
 	}
 	if l.Located(ref.ID) && workspaceRefFieldsBy(ref.ID).coversAndVerifies(ctx) {
@@ -43,23 +51,23 @@ func workspaceByID(ctx context.Context, id string, subdomain *string) (*upstream
 	return loader.Workspaces.Of(l).Load(ref)
 }
 
-// contactIn returns a contact by its id, rawId or publicId. workspace is an id of its workspace
-// in any form; it may be nil if the contact's id is global.
-func contactIn(ctx context.Context, workspace *string, id string) (*upstream.Contact, error) {
+// recordByID returns a workspace's record by its id, rawId or publicId. workspace is an id of its
+// workspace in any form; it may be nil if the record's id is global. A record whose selection
+// fields cover is not loaded.
+func recordByID[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, id string, workspace *string, fields fieldSet) (*T, error) {
 	if workspace == nil {
-		return contactByID(ctx, "", id)
+		return recordIn[T, P](ctx, records, kind, "", id, fields)
 	}
 	ref, err := model.ParseID(upstream.KindWorkspace, "", *workspace)
 	if err != nil {
 		return nil, err
 	}
-	return contactByID(ctx, ref.ID, id)
+	return recordIn[T, P](ctx, records, kind, ref.ID, id, fields)
 }
 
-// contactByID returns a contact by its id in any form. workspace is its workspace's raw or public
-// id, or empty if the contact's id is global.
-func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, error) {
-	ref, err := model.ParseID(upstream.KindContact, workspace, id)
+// recordIn is [recordByID] for a workspace's raw or public id, or "" if the record's id is global.
+func recordIn[T any, P keyed[T]](ctx context.Context, records *loader.Resource[T], kind upstream.Kind, workspace, id string, fields fieldSet) (*T, error) {
+	ref, err := model.ParseID(kind, workspace, id)
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +77,18 @@ func contactByID(ctx context.Context, workspace, id string) (*upstream.Contact, 
 		if err != nil {
 			return nil, err
 		}
-		if ref, err = model.ParseID(upstream.KindContact, parent, id); err != nil {
+		if ref, err = model.ParseID(kind, parent, id); err != nil {
 			return nil, err
 		}
 		ref.Parent = parent
 	}
 	if ref.Parent == "" {
-		return nil, badInput("Give workspaceId as well: a contact's raw or public id does not tell its workspace.")
+		return nil, badInput("Give workspaceId as well: a raw or public id does not tell its workspace.")
 	}
-	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && contactRefFields.coversAndVerifies(ctx) {
-		return upstream.NewRecord[upstream.Contact](ref), nil
+	if upstream.IsRawID(ref.ID) && upstream.IsRawID(ref.Parent) && fields.coversAndVerifies(ctx) {
+		return upstream.NewRecord[T](ref), nil
 	}
-	return loader.Contacts.Of(l).Load(ref)
+	return records.Of(l).Load(ref)
 }
 
 // node returns the object with a global id.

@@ -17,6 +17,7 @@ func contactQuery(ctx context.Context, workspace string, filter *model.ContactFi
 		ids(c, "id", "ids", loader.Contacts, upstream.KindContact, filter.Ids)
 		c.values("email_address", "emailAddresses", filter.EmailAddresses)
 		ids(c, "tag_ids", "tagIds", loader.ContactTags, upstream.KindContactTag, filter.TagIds)
+		names(c, "tag_ids", "tagNames", loader.ContactTagList, filter.TagNames)
 		c.boolean("is_active", "isActive", filter.IsActive)
 	}
 	return c.query, c.err

@@ -200,31 +200,38 @@ func connectionsOf[O, T any](ctx context.Context, objs []*O, records *loader.Res
 	if err != nil {
 		return nil, err
 	}
-	windowOf := func(o *O) (of []upstream.Ref, more bool) {
+	refsOf := func(o *O) (of []upstream.Ref, more bool) {
 		kind, workspace, all := ids(o)
-		if w.Backward {
-			all = slices.Clone(all)
-			slices.Reverse(all)
-		}
-		if i := slices.Index(all, w.Cursor); w.Cursor != "" && i >= 0 {
-			all = all[i+1:]
-		}
-		return refs(kind, workspace, all[:min(len(all), w.Limit)]), len(all) > w.Limit
+		all, more = rowsOf(all, w, func(id string) string { return id })
+		return refs(kind, workspace, all), more
 	}
-	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := windowOf(o); return of })
+	lists, err := listsOf(ctx, objs, records, func(o *O) []upstream.Ref { of, _ := refsOf(o); return of })
 	connections := make([]*model.Connection[T], len(objs))
 	for i, rows := range lists {
 		if rows == nil {
 			continue
 		}
-		if w.Backward {
-			rows = slices.Clone(rows) // another object may share it
-			slices.Reverse(rows)
-		}
-		_, more := windowOf(objs[i])
+		_, more := refsOf(objs[i])
 		connections[i] = model.NewConnection(upstream.Slice[T]{Rows: rows, More: more}, w)
 	}
 	return connections, err
+}
+
+// rowsOf returns the rows of a list in a window, in the order of the list, and whether more follow in
+// the direction of the window's walk.
+func rowsOf[E any](all []E, w upstream.Window, id func(E) string) (rows []E, more bool) {
+	i := -1
+	if w.Cursor != "" {
+		i = slices.IndexFunc(all, func(e E) bool { return id(e) == w.Cursor })
+	}
+	if w.Backward {
+		if i >= 0 {
+			all = all[:i]
+		}
+		return all[max(0, len(all)-w.Limit):], len(all) > w.Limit
+	}
+	all = all[i+1:]
+	return all[:min(len(all), w.Limit)], len(all) > w.Limit
 }
 
 // refs returns the refs of a workspace's records, given by raw ids. It returns at most maxRows.

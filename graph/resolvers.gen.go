@@ -655,12 +655,180 @@ func (queryResolver) Contact(ctx context.Context, id string, workspaceId *string
 	return contactByIDs(ctx, id, workspaceId)
 }
 
+func (queryResolver) ContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.ContactTag, error) {
+	return recordByID(ctx, loader.ContactTags, upstream.KindContactTag, id, workspaceId, contactTagRefFields)
+}
+
+func (queryResolver) AppliedContactTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedContactTag, error) {
+	return recordByID(ctx, loader.AppliedContactTags, upstream.KindAppliedContactTag, id, workspaceId, appliedContactTagRefFields)
+}
+
+func (queryResolver) Course(ctx context.Context, id string, workspaceId *string) (*upstream.Course, error) {
+	return recordByID(ctx, loader.Courses, upstream.KindCourse, id, workspaceId, courseRefFields)
+}
+
+func (queryResolver) CourseSection(ctx context.Context, id string, workspaceId *string) (*upstream.CourseSection, error) {
+	return recordByID(ctx, loader.CourseSections, upstream.KindCourseSection, id, workspaceId, courseSectionRefFields)
+}
+
+func (queryResolver) CourseLesson(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLesson, error) {
+	return recordByID(ctx, loader.CourseLessons, upstream.KindCourseLesson, id, workspaceId, courseLessonRefFields)
+}
+
+func (queryResolver) CourseEnrollment(ctx context.Context, id string, workspaceId *string) (*upstream.CourseEnrollment, error) {
+	return recordByID(ctx, loader.CourseEnrollments, upstream.KindCourseEnrollment, id, workspaceId, courseEnrollmentRefFields)
+}
+
+func (queryResolver) CourseLessonCompletion(ctx context.Context, id string, workspaceId *string) (*upstream.CourseLessonCompletion, error) {
+	return recordByID(ctx, loader.CourseLessonCompletions, upstream.KindCourseLessonCompletion, id, workspaceId, courseLessonCompletionRefFields)
+}
+
+func (queryResolver) Form(ctx context.Context, id string, workspaceId *string) (*upstream.Form, error) {
+	return recordByID(ctx, loader.Forms, upstream.KindForm, id, workspaceId, formRefFields)
+}
+
+func (queryResolver) FormFieldSet(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldSet, error) {
+	return recordByID(ctx, loader.FormFieldSets, upstream.KindFormFieldSet, id, workspaceId, formFieldSetRefFields)
+}
+
+func (queryResolver) FormField(ctx context.Context, id string, workspaceId *string) (*upstream.FormField, error) {
+	return recordByID(ctx, loader.FormFields, upstream.KindFormField, id, workspaceId, formFieldRefFields)
+}
+
+func (queryResolver) FormFieldOption(ctx context.Context, id string, workspaceId *string) (*upstream.FormFieldOption, error) {
+	return recordByID(ctx, loader.FormFieldOptions, upstream.KindFormFieldOption, id, workspaceId, formFieldOptionRefFields)
+}
+
+func (queryResolver) FormsSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmission, error) {
+	return recordByID(ctx, loader.FormsSubmissions, upstream.KindFormsSubmission, id, workspaceId, formsSubmissionRefFields)
+}
+
+func (queryResolver) FormsSubmissionAnswer(ctx context.Context, id string, workspaceId *string) (*upstream.FormsSubmissionAnswer, error) {
+	return recordByID(ctx, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, id, workspaceId, formsSubmissionAnswerRefFields)
+}
+
+func (queryResolver) FormSubmission(ctx context.Context, id string, workspaceId *string) (*upstream.FormSubmission, error) {
+	return recordByID(ctx, loader.FormSubmissions, upstream.KindFormSubmission, id, workspaceId, formSubmissionRefFields)
+}
+
+func (queryResolver) Fulfillment(ctx context.Context, id string, workspaceId *string) (*upstream.Fulfillment, error) {
+	return recordByID(ctx, loader.Fulfillments, upstream.KindFulfillment, id, workspaceId, fulfillmentRefFields)
+}
+
+func (queryResolver) FulfillmentLocation(ctx context.Context, id string, workspaceId *string) (*upstream.FulfillmentLocation, error) {
+	return recordByID(ctx, loader.FulfillmentLocations, upstream.KindFulfillmentLocation, id, workspaceId, fulfillmentLocationRefFields)
+}
+
+func (queryResolver) Funnel(ctx context.Context, id string, workspaceId *string) (*upstream.Funnel, error) {
+	return recordByID(ctx, loader.Funnels, upstream.KindFunnel, id, workspaceId, funnelRefFields)
+}
+
+func (queryResolver) FunnelTag(ctx context.Context, id string, workspaceId *string) (*upstream.FunnelTag, error) {
+	return recordByID(ctx, loader.FunnelTags, upstream.KindFunnelTag, id, workspaceId, funnelTagRefFields)
+}
+
+func (queryResolver) Image(ctx context.Context, id string, workspaceId *string) (*upstream.Image, error) {
+	return recordByID(ctx, loader.Images, upstream.KindImage, id, workspaceId, imageRefFields)
+}
+
+func (queryResolver) Order(ctx context.Context, id string, workspaceId *string) (*upstream.Order, error) {
+	return recordByID(ctx, loader.Orders, upstream.KindOrder, id, workspaceId, orderRefFields)
+}
+
+func (queryResolver) OrderInvoice(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoice, error) {
+	return recordByID(ctx, loader.OrderInvoices, upstream.KindOrderInvoice, id, workspaceId, orderInvoiceRefFields)
+}
+
+func (queryResolver) OrderInvoiceRestock(ctx context.Context, id string, workspaceId *string) (*upstream.OrderInvoiceRestock, error) {
+	return recordByID(ctx, loader.OrderInvoiceRestocks, upstream.KindOrderInvoiceRestock, id, workspaceId, orderInvoiceRestockRefFields)
+}
+
+func (queryResolver) OrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTag, error) {
+	return recordByID(ctx, loader.OrderTags, upstream.KindOrderTag, id, workspaceId, orderTagRefFields)
+}
+
+func (queryResolver) AppliedOrderTag(ctx context.Context, id string, workspaceId *string) (*upstream.AppliedOrderTag, error) {
+	return recordByID(ctx, loader.AppliedOrderTags, upstream.KindAppliedOrderTag, id, workspaceId, appliedOrderTagRefFields)
+}
+
+func (queryResolver) OrderTransaction(ctx context.Context, id string, workspaceId *string) (*upstream.OrderTransaction, error) {
+	return recordByID(ctx, loader.OrderTransactions, upstream.KindOrderTransaction, id, workspaceId, orderTransactionRefFields)
+}
+
+func (queryResolver) Page(ctx context.Context, id string, workspaceId *string) (*upstream.WebPage, error) {
+	return recordByID(ctx, loader.Pages, upstream.KindPage, id, workspaceId, pageRefFields)
+}
+
+func (queryResolver) Product(ctx context.Context, id string, workspaceId *string) (*upstream.Product, error) {
+	return recordByID(ctx, loader.Products, upstream.KindProduct, id, workspaceId, productRefFields)
+}
+
+func (queryResolver) ProductVariant(ctx context.Context, id string, workspaceId *string) (*upstream.ProductVariant, error) {
+	return recordByID(ctx, loader.ProductVariants, upstream.KindProductVariant, id, workspaceId, productVariantRefFields)
+}
+
+func (queryResolver) ProductPrice(ctx context.Context, id string, workspaceId *string) (*upstream.ProductPrice, error) {
+	return recordByID(ctx, loader.ProductPrices, upstream.KindProductPrice, id, workspaceId, productPriceRefFields)
+}
+
+func (queryResolver) ProductCollection(ctx context.Context, id string, workspaceId *string) (*upstream.ProductCollection, error) {
+	return recordByID(ctx, loader.ProductCollections, upstream.KindProductCollection, id, workspaceId, productCollectionRefFields)
+}
+
+func (queryResolver) ProductTag(ctx context.Context, id string, workspaceId *string) (*upstream.ProductTag, error) {
+	return recordByID(ctx, loader.ProductTags, upstream.KindProductTag, id, workspaceId, productTagRefFields)
+}
+
+func (queryResolver) SalesPipeline(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipeline, error) {
+	return recordByID(ctx, loader.SalesPipelines, upstream.KindSalesPipeline, id, workspaceId, salesPipelineRefFields)
+}
+
+func (queryResolver) SalesPipelineStage(ctx context.Context, id string, workspaceId *string) (*upstream.SalesPipelineStage, error) {
+	return recordByID(ctx, loader.SalesPipelineStages, upstream.KindSalesPipelineStage, id, workspaceId, salesPipelineStageRefFields)
+}
+
+func (queryResolver) SalesOpportunity(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunity, error) {
+	return recordByID(ctx, loader.SalesOpportunities, upstream.KindSalesOpportunity, id, workspaceId, salesOpportunityRefFields)
+}
+
+func (queryResolver) SalesOpportunityNote(ctx context.Context, id string, workspaceId *string) (*upstream.SalesOpportunityNote, error) {
+	return recordByID(ctx, loader.SalesOpportunityNotes, upstream.KindSalesOpportunityNote, id, workspaceId, salesOpportunityNoteRefFields)
+}
+
 func (queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
 	return node(ctx, id)
 }
 
 func (queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	return nodes(ctx, ids)
+}
+
+func (queryResolver) ShippingProfile(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingProfile, error) {
+	return recordByID(ctx, loader.ShippingProfiles, upstream.KindShippingProfile, id, workspaceId, shippingProfileRefFields)
+}
+
+func (queryResolver) ShippingLocationGroup(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingLocationGroup, error) {
+	return recordByID(ctx, loader.ShippingLocationGroups, upstream.KindShippingLocationGroup, id, workspaceId, shippingLocationGroupRefFields)
+}
+
+func (queryResolver) ShippingZone(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingZone, error) {
+	return recordByID(ctx, loader.ShippingZones, upstream.KindShippingZone, id, workspaceId, shippingZoneRefFields)
+}
+
+func (queryResolver) ShippingRate(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRate, error) {
+	return recordByID(ctx, loader.ShippingRates, upstream.KindShippingRate, id, workspaceId, shippingRateRefFields)
+}
+
+func (queryResolver) ShippingRateName(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingRateName, error) {
+	return recordByID(ctx, loader.ShippingRateNames, upstream.KindShippingRateName, id, workspaceId, shippingRateNameRefFields)
+}
+
+func (queryResolver) ShippingPackage(ctx context.Context, id string, workspaceId *string) (*upstream.ShippingPackage, error) {
+	return recordByID(ctx, loader.ShippingPackages, upstream.KindShippingPackage, id, workspaceId, shippingPackageRefFields)
+}
+
+func (queryResolver) Store(ctx context.Context, id string, workspaceId *string) (*upstream.Store, error) {
+	return recordByID(ctx, loader.Stores, upstream.KindStore, id, workspaceId, storeRefFields)
 }
 
 func (queryResolver) Teams(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Team], error) {
@@ -671,12 +839,36 @@ func (queryResolver) Team(ctx context.Context, id string) (*upstream.Team, error
 	return teamByID(ctx, id)
 }
 
+func (queryResolver) Theme(ctx context.Context, id string, workspaceId *string) (*upstream.Theme, error) {
+	return recordByID(ctx, loader.Themes, upstream.KindTheme, id, workspaceId, themeRefFields)
+}
+
+func (queryResolver) Style(ctx context.Context, id string, workspaceId *string) (*upstream.Style, error) {
+	return recordByID(ctx, loader.Styles, upstream.KindStyle, id, workspaceId, styleRefFields)
+}
+
 func (queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.User], error) {
 	return connect(ctx, loader.UserList, upstream.Ref{}, upstream.Query{}, first, after, last, before)
 }
 
-func (queryResolver) Workspace(ctx context.Context, id string, subdomain *string) (*upstream.Workspace, error) {
+func (queryResolver) WebhookEndpoint(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEndpoint, error) {
+	return recordByID(ctx, loader.WebhookEndpoints, upstream.KindWebhookEndpoint, id, workspaceId, webhookEndpointRefFields)
+}
+
+func (queryResolver) WebhookEvent(ctx context.Context, id string, workspaceId *string) (*upstream.WebhookEvent, error) {
+	return recordByID(ctx, loader.WebhookEvents, upstream.KindWebhookEvent, id, workspaceId, webhookEventRefFields)
+}
+
+func (queryResolver) Workspace(ctx context.Context, id *string, subdomain *string) (*upstream.Workspace, error) {
 	return workspaceByID(ctx, id, subdomain)
+}
+
+func (queryResolver) Workspaces(ctx context.Context, first *int, after *string, last *int, before *string) (*model.Connection[upstream.Workspace], error) {
+	return workspaces(ctx, first, after, last, before)
+}
+
+func (queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
+	return viewer(ctx)
 }
 
 // ContactTag implements [exec.ResolverRoot].

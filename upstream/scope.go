@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -110,6 +111,17 @@ func (c *Client) Within(s *Scope) *Client {
 // Scoped reports whether the client has a scope. A scoped client looks up where records belong
 // instead of trusting its caller.
 func (c *Client) Scoped() bool { return c.scope != nil }
+
+// ScopedWorkspaces returns the raw ids of the workspaces in the client's scope, in ascending order. It
+// is nil if the scope names no workspaces.
+func (c *Client) ScopedWorkspaces() []string {
+	if c.scope == nil || c.scope.workspaces == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(c.scope.workspaces), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+}
 
 // SeesTeam reports whether the client may see the team with this raw id. The team need not exist.
 func (c *Client) SeesTeam(id string) bool { return c.scope.team(id) }

@@ -2457,7 +2457,7 @@ func (ec *executionContext) unmarshalInputContactFilter(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "emailAddresses", "isActive", "tagIds"}
+	fieldsInOrder := [...]string{"ids", "emailAddresses", "isActive", "tagIds", "tagNames"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2492,6 +2492,13 @@ func (ec *executionContext) unmarshalInputContactFilter(ctx context.Context, obj
 				return it, err
 			}
 			it.TagIds = graphql.OmittableOf(data)
+		case "tagNames":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagNames"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TagNames = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil

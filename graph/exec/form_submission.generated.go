@@ -880,6 +880,13 @@ func (ec *executionContext) marshalNFormSubmissionEdge2ᚖgithubᚗcomᚋfunnelg
 	return ec._FormSubmissionEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOFormSubmission2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐFormSubmission(ctx context.Context, sel ast.SelectionSet, v *upstream.FormSubmission) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FormSubmission(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOFormSubmissionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.FormSubmission]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

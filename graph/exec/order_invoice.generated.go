@@ -2423,6 +2423,13 @@ func (ec *executionContext) marshalNOrderInvoiceType2string(ctx context.Context,
 	return res
 }
 
+func (ec *executionContext) marshalOOrderInvoice2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoice(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderInvoice) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderInvoice(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOOrderInvoiceConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderInvoice]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

@@ -711,6 +711,13 @@ func (ec *executionContext) marshalNOrderInvoiceRestockEdge2ᚖgithubᚗcomᚋfu
 	return ec._OrderInvoiceRestockEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOOrderInvoiceRestock2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderInvoiceRestock(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderInvoiceRestock) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderInvoiceRestock(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOOrderInvoiceRestockConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderInvoiceRestock]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

@@ -981,6 +981,13 @@ func (ec *executionContext) marshalNOrderTransactionEdge2ᚖgithubᚗcomᚋfunne
 	return ec._OrderTransactionEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOOrderTransaction2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐOrderTransaction(ctx context.Context, sel ast.SelectionSet, v *upstream.OrderTransaction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderTransaction(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOOrderTransactionConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.OrderTransaction]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

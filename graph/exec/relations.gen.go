@@ -154,6 +154,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().ContactTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.contactTag": {
+		context: (*executionContext).fieldContext_Query_contactTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ContactTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createContactTag": {
 		context: (*executionContext).fieldContext_Mutation_createContactTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -206,6 +212,12 @@ var relations = map[string]*Relation{
 			return one(r.Contact().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) })[0], args["filter"].(*model.AppliedContactTagFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.appliedContactTag": {
+		context: (*executionContext).fieldContext_Query_appliedContactTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().AppliedContactTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.applyContactTag": {
 		context: (*executionContext).fieldContext_Mutation_applyContactTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -231,6 +243,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Courses(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.course": {
+		context: (*executionContext).fieldContext_Query_course,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Course(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"CourseSection.course": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_CourseSection_course,
@@ -249,6 +267,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Course_sections,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Course().Sections(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.courseSection": {
+		context: (*executionContext).fieldContext_Query_courseSection,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().CourseSection(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.updateCourseSection": {
@@ -275,6 +299,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_CourseSection_lessons,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.CourseSection().Lessons(ctx, typed(objs, func(r *upstream.Record) *upstream.CourseSection { return (*upstream.CourseSection)(r) })[0], args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.courseLesson": {
+		context: (*executionContext).fieldContext_Query_courseLesson,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().CourseLesson(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.updateCourseLesson": {
@@ -315,6 +345,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Contact_enrollments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Contact().Enrollments(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.courseEnrollment": {
+		context: (*executionContext).fieldContext_Query_courseEnrollment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().CourseEnrollment(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createCourseEnrollment": {
@@ -362,6 +398,12 @@ var relations = map[string]*Relation{
 			return one(r.Course().LessonCompletions(ctx, typed(objs, func(r *upstream.Record) *upstream.Course { return (*upstream.Course)(r) })[0], args["filter"].(*model.CourseLessonCompletionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.courseLessonCompletion": {
+		context: (*executionContext).fieldContext_Query_courseLessonCompletion,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().CourseLessonCompletion(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createCourseLessonCompletion": {
 		context: (*executionContext).fieldContext_Mutation_createCourseLessonCompletion,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -385,6 +427,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_forms,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().Forms(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.form": {
+		context: (*executionContext).fieldContext_Query_form,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Form(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createForm": {
@@ -425,6 +473,12 @@ var relations = map[string]*Relation{
 			return one(r.Form().FieldSets(ctx, typed(objs, func(r *upstream.Record) *upstream.Form { return (*upstream.Form)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.formFieldSet": {
+		context: (*executionContext).fieldContext_Query_formFieldSet,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormFieldSet(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createFormFieldSet": {
 		context: (*executionContext).fieldContext_Mutation_createFormFieldSet,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -463,6 +517,12 @@ var relations = map[string]*Relation{
 			return one(r.FormFieldSet().Fields(ctx, typed(objs, func(r *upstream.Record) *upstream.FormFieldSet { return (*upstream.FormFieldSet)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.formField": {
+		context: (*executionContext).fieldContext_Query_formField,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormField(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createFormField": {
 		context: (*executionContext).fieldContext_Mutation_createFormField,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -499,6 +559,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_FormField_options,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.FormField().Options(ctx, typed(objs, func(r *upstream.Record) *upstream.FormField { return (*upstream.FormField)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.formFieldOption": {
+		context: (*executionContext).fieldContext_Query_formFieldOption,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormFieldOption(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFormFieldOption": {
@@ -544,6 +610,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Form_submissions,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Form().Submissions(ctx, typed(objs, func(r *upstream.Record) *upstream.Form { return (*upstream.Form)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.formsSubmission": {
+		context: (*executionContext).fieldContext_Query_formsSubmission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormsSubmission(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFormsSubmission": {
@@ -596,6 +668,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_FormsSubmission_answers,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.FormsSubmission().Answers(ctx, typed(objs, func(r *upstream.Record) *upstream.FormsSubmission { return (*upstream.FormsSubmission)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.formsSubmissionAnswer": {
+		context: (*executionContext).fieldContext_Query_formsSubmissionAnswer,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormsSubmissionAnswer(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFormsSubmissionAnswer": {
@@ -663,6 +741,12 @@ var relations = map[string]*Relation{
 			return each(r.Page().FormSubmissions(ctx, typed(objs, func(r *upstream.Record) *upstream.WebPage { return (*upstream.WebPage)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.formSubmission": {
+		context: (*executionContext).fieldContext_Query_formSubmission,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FormSubmission(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Fulfillment.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Fulfillment_contact,
@@ -688,6 +772,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_fulfillments,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().Fulfillments(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.fulfillment": {
+		context: (*executionContext).fieldContext_Query_fulfillment,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Fulfillment(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFulfillment": {
@@ -732,6 +822,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_fulfillmentLocations,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().FulfillmentLocations(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.fulfillmentLocation": {
+		context: (*executionContext).fieldContext_Query_fulfillmentLocation,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FulfillmentLocation(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFulfillmentLocation": {
@@ -779,6 +875,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Funnels(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FunnelFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.funnel": {
+		context: (*executionContext).fieldContext_Query_funnel,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Funnel(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.updateFunnel": {
 		context: (*executionContext).fieldContext_Mutation_updateFunnel,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -796,6 +898,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_funnelTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().FunnelTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.FunnelTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.funnelTag": {
+		context: (*executionContext).fieldContext_Query_funnelTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().FunnelTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createFunnelTag": {
@@ -827,6 +935,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_images,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().Images(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.image": {
+		context: (*executionContext).fieldContext_Query_image,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Image(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createImage": {
@@ -881,6 +995,12 @@ var relations = map[string]*Relation{
 			return each(r.Contact().Orders(ctx, typed(objs, func(r *upstream.Record) *upstream.Contact { return (*upstream.Contact)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.order": {
+		context: (*executionContext).fieldContext_Query_order,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Order(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.updateOrder": {
 		context: (*executionContext).fieldContext_Mutation_updateOrder,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -927,6 +1047,12 @@ var relations = map[string]*Relation{
 			return one(r.Order().Invoices(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["filter"].(*model.OrderInvoiceFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.orderInvoice": {
+		context: (*executionContext).fieldContext_Query_orderInvoice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().OrderInvoice(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"OrderInvoiceRestock.contact": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderInvoiceRestock_contact,
@@ -947,6 +1073,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().OrderInvoiceRestocks(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.orderInvoiceRestock": {
+		context: (*executionContext).fieldContext_Query_orderInvoiceRestock,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().OrderInvoiceRestock(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"OrderTag.workspace": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_OrderTag_workspace,
@@ -958,6 +1090,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_orderTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().OrderTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.orderTag": {
+		context: (*executionContext).fieldContext_Query_orderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().OrderTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createOrderTag": {
@@ -1005,6 +1143,12 @@ var relations = map[string]*Relation{
 			return one(r.Order().AppliedTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.appliedOrderTag": {
+		context: (*executionContext).fieldContext_Query_appliedOrderTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().AppliedOrderTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.applyOrderTag": {
 		context: (*executionContext).fieldContext_Mutation_applyOrderTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1044,6 +1188,12 @@ var relations = map[string]*Relation{
 			return one(r.Order().Transactions(ctx, typed(objs, func(r *upstream.Record) *upstream.Order { return (*upstream.Order)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.orderTransaction": {
+		context: (*executionContext).fieldContext_Query_orderTransaction,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().OrderTransaction(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Page.funnel": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Page_funnel,
@@ -1069,6 +1219,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Funnel_pages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.Funnel().Pages(ctx, typed(objs, func(r *upstream.Record) *upstream.Funnel { return (*upstream.Funnel)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.page": {
+		context: (*executionContext).fieldContext_Query_page,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Page(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.updatePage": {
@@ -1132,6 +1288,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Products(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.product": {
+		context: (*executionContext).fieldContext_Query_product,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Product(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createProduct": {
 		context: (*executionContext).fieldContext_Mutation_createProduct,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1183,6 +1345,12 @@ var relations = map[string]*Relation{
 			return one(r.Product().Variants(ctx, typed(objs, func(r *upstream.Record) *upstream.Product { return (*upstream.Product)(r) })[0], args["filter"].(*model.ProductVariantFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.productVariant": {
+		context: (*executionContext).fieldContext_Query_productVariant,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ProductVariant(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createProductVariant": {
 		context: (*executionContext).fieldContext_Mutation_createProductVariant,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1220,6 +1388,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_ProductVariant_prices,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.ProductVariant().Prices(ctx, typed(objs, func(r *upstream.Record) *upstream.ProductVariant { return (*upstream.ProductVariant)(r) }), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.productPrice": {
+		context: (*executionContext).fieldContext_Query_productPrice,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ProductPrice(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createProductPrice": {
@@ -1268,6 +1442,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().ProductCollections(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductCollectionFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.productCollection": {
+		context: (*executionContext).fieldContext_Query_productCollection,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ProductCollection(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createProductCollection": {
 		context: (*executionContext).fieldContext_Mutation_createProductCollection,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1291,6 +1471,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_productTags,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().ProductTags(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.ProductTagFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.productTag": {
+		context: (*executionContext).fieldContext_Query_productTag,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ProductTag(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createProductTag": {
@@ -1331,6 +1517,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().SalesPipelines(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["filter"].(*model.SalesPipelineFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.salesPipeline": {
+		context: (*executionContext).fieldContext_Query_salesPipeline,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SalesPipeline(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createSalesPipeline": {
 		context: (*executionContext).fieldContext_Mutation_createSalesPipeline,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1355,6 +1547,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_SalesPipelineStage_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return each(r.SalesPipelineStage().Workspace(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) })))
+		},
+	},
+	"Query.salesPipelineStage": {
+		context: (*executionContext).fieldContext_Query_salesPipelineStage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SalesPipelineStage(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createSalesPipelineStage": {
@@ -1437,6 +1635,12 @@ var relations = map[string]*Relation{
 			return each(r.SalesPipelineStage().Opportunities(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesPipelineStage { return (*upstream.SalesPipelineStage)(r) }), args["sort"].(*model.PlacedSort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.salesOpportunity": {
+		context: (*executionContext).fieldContext_Query_salesOpportunity,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SalesOpportunity(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createSalesOpportunity": {
 		context: (*executionContext).fieldContext_Mutation_createSalesOpportunity,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1473,6 +1677,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_SalesOpportunity_opportunityNotes,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.SalesOpportunity().OpportunityNotes(ctx, typed(objs, func(r *upstream.Record) *upstream.SalesOpportunity { return (*upstream.SalesOpportunity)(r) })[0], args["filter"].(*model.SalesOpportunityNoteFilter), args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.salesOpportunityNote": {
+		context: (*executionContext).fieldContext_Query_salesOpportunityNote,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().SalesOpportunityNote(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createSalesOpportunityNote": {
@@ -1517,6 +1727,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_shippingProfiles,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().ShippingProfiles(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.shippingProfile": {
+		context: (*executionContext).fieldContext_Query_shippingProfile,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingProfile(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createShippingProfile": {
@@ -1564,6 +1780,12 @@ var relations = map[string]*Relation{
 			return one(r.ShippingProfile().LocationGroups(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingProfile { return (*upstream.ShippingProfile)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.shippingLocationGroup": {
+		context: (*executionContext).fieldContext_Query_shippingLocationGroup,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingLocationGroup(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"ShippingZone.locationGroup": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_ShippingZone_locationGroup,
@@ -1582,6 +1804,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_ShippingLocationGroup_zones,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.ShippingLocationGroup().Zones(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingLocationGroup { return (*upstream.ShippingLocationGroup)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.shippingZone": {
+		context: (*executionContext).fieldContext_Query_shippingZone,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingZone(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createShippingZone": {
@@ -1629,6 +1857,12 @@ var relations = map[string]*Relation{
 			return one(r.ShippingZone().Rates(ctx, typed(objs, func(r *upstream.Record) *upstream.ShippingZone { return (*upstream.ShippingZone)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.shippingRate": {
+		context: (*executionContext).fieldContext_Query_shippingRate,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingRate(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createShippingRate": {
 		context: (*executionContext).fieldContext_Mutation_createShippingRate,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1660,6 +1894,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().ShippingRateNames(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.shippingRateName": {
+		context: (*executionContext).fieldContext_Query_shippingRateName,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingRateName(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createShippingRateName": {
 		context: (*executionContext).fieldContext_Mutation_createShippingRateName,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1689,6 +1929,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_shippingPackages,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().ShippingPackages(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.shippingPackage": {
+		context: (*executionContext).fieldContext_Query_shippingPackage,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().ShippingPackage(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createShippingPackage": {
@@ -1727,6 +1973,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_stores,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().Stores(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.store": {
+		context: (*executionContext).fieldContext_Query_store,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Store(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Mutation.createStore": {
@@ -1799,6 +2051,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().Themes(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.theme": {
+		context: (*executionContext).fieldContext_Query_theme,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Theme(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.updateTheme": {
 		context: (*executionContext).fieldContext_Mutation_updateTheme,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1823,6 +2081,12 @@ var relations = map[string]*Relation{
 		context: (*executionContext).fieldContext_Workspace_styles,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
 			return one(r.Workspace().Styles(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.style": {
+		context: (*executionContext).fieldContext_Query_style,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Style(ctx, args["id"].(string), args["workspaceId"].(*string)))
 		},
 	},
 	"Query.users": {
@@ -1858,6 +2122,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().WebhookEndpoints(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.webhookEndpoint": {
+		context: (*executionContext).fieldContext_Query_webhookEndpoint,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().WebhookEndpoint(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Mutation.createWebhookEndpoint": {
 		context: (*executionContext).fieldContext_Mutation_createWebhookEndpoint,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
@@ -1889,6 +2159,12 @@ var relations = map[string]*Relation{
 			return one(r.Workspace().WebhookEvents(ctx, typed(objs, func(r *upstream.Record) *upstream.Workspace { return (*upstream.Workspace)(r) })[0], args["sort"].(*model.Sort), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
 		},
 	},
+	"Query.webhookEvent": {
+		context: (*executionContext).fieldContext_Query_webhookEvent,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().WebhookEvent(ctx, args["id"].(string), args["workspaceId"].(*string)))
+		},
+	},
 	"Workspace.team": {
 		Batch:   true,
 		context: (*executionContext).fieldContext_Workspace_team,
@@ -1917,7 +2193,19 @@ var relations = map[string]*Relation{
 	"Query.workspace": {
 		context: (*executionContext).fieldContext_Query_workspace,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
-			return one(r.Query().Workspace(ctx, args["id"].(string), args["subdomain"].(*string)))
+			return one(r.Query().Workspace(ctx, args["id"].(*string), args["subdomain"].(*string)))
+		},
+	},
+	"Query.workspaces": {
+		context: (*executionContext).fieldContext_Query_workspaces,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Workspaces(ctx, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)))
+		},
+	},
+	"Query.viewer": {
+		context: (*executionContext).fieldContext_Query_viewer,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Query().Viewer(ctx))
 		},
 	},
 }

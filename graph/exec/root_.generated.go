@@ -562,7 +562,7 @@ type ContactEdge {
 }
 
 """
-Conditions for contacts. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for contacts. Rows must meet all of them. Lists of values must not be empty.
 """
 input ContactFilter {
   """
@@ -1164,6 +1164,11 @@ extend input ContactFilter {
   Only contacts with any of these tags, given by ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `; at most 100. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   tagIds: [ID!]
+
+  """
+  Only contacts with any of the tags with these names; at most 100. Use it or ` + "`" + `tagIds` + "`" + `, not both. Cost: 1 REST call per 20 names.
+  """
+  tagNames: [String!]
 }
 
 extend input CreateContactInput {
@@ -1273,7 +1278,7 @@ type ContactTagEdge {
 }
 
 """
-Conditions for contact tags. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for contact tags. Rows must meet all of them. Lists of values must not be empty.
 """
 input ContactTagFilter {
   """
@@ -1488,7 +1493,7 @@ type AppliedContactTagEdge {
 }
 
 """
-Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for applied contact tags. Rows must meet all of them. Lists of values must not be empty.
 """
 input AppliedContactTagFilter {
   """
@@ -1612,6 +1617,38 @@ extend type Workspace {
     """
     before: String
   ): ContactTagConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Contact tag by its id. Cost: 1 REST call per 20 contact tags of a workspace.
+  """
+  contactTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ContactTag
+
+  """
+  Applied contact tag by its id. Cost: 1 REST call.
+  """
+  appliedContactTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): AppliedContactTag
 }
 
 extend type Mutation {
@@ -2273,7 +2310,7 @@ type CourseEnrollmentEdge {
 }
 
 """
-Conditions for enrollments. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for enrollments. Rows must meet all of them. Lists of values must not be empty.
 """
 input CourseEnrollmentFilter {
   """
@@ -2458,7 +2495,7 @@ type CourseLessonCompletionEdge {
 }
 
 """
-Conditions for lesson completions. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for lesson completions. Rows must meet all of them. Lists of values must not be empty.
 """
 input CourseLessonCompletionFilter {
   """
@@ -2572,6 +2609,83 @@ extend type Workspace {
     """
     before: String
   ): CourseConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Course by its id. Cost: 1 REST call.
+  """
+  course(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Course
+
+  """
+  Section by its id. Cost: 1 REST call.
+  """
+  courseSection(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): CourseSection
+
+  """
+  Lesson by its id. Cost: 1 REST call.
+  """
+  courseLesson(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): CourseLesson
+
+  """
+  Enrollment by its id. Cost: 1 REST call.
+  """
+  courseEnrollment(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): CourseEnrollment
+
+  """
+  Lesson completion by its id. Cost: 1 REST call.
+  """
+  courseLessonCompletion(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): CourseLessonCompletion
 }
 
 extend type Course {
@@ -4046,6 +4160,98 @@ extend type Workspace {
   ): FormConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Form by its id. Cost: 1 REST call.
+  """
+  form(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Form
+
+  """
+  Field set by its id. Cost: 1 REST call.
+  """
+  formFieldSet(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormFieldSet
+
+  """
+  Form field by its id. Cost: 1 REST call.
+  """
+  formField(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormField
+
+  """
+  Form field option by its id. Cost: 1 REST call.
+  """
+  formFieldOption(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormFieldOption
+
+  """
+  Submission by its id. Cost: 1 REST call.
+  """
+  formsSubmission(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormsSubmission
+
+  """
+  Answer by its id. Cost: 1 REST call.
+  """
+  formsSubmissionAnswer(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormsSubmissionAnswer
+}
+
 extend type Mutation {
   """
   Creates a form. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -4486,7 +4692,7 @@ type FormSubmissionEdge {
 }
 
 """
-Conditions for form submissions. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for form submissions. Rows must meet all of them. Lists of values must not be empty.
 """
 input FormSubmissionFilter {
   """
@@ -4619,6 +4825,23 @@ extend type Page {
     """
     before: String
   ): FormSubmissionConnection @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+extend type Query {
+  """
+  Form submission by its id. Cost: 1 REST call per 20 form submissions of a workspace.
+  """
+  formSubmission(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FormSubmission
 }
 `, BuiltIn: false},
 	{Name: "../sdl/fulfillment.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -5360,6 +5583,38 @@ extend type Workspace {
   ): FulfillmentLocationConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Fulfillment by its id. Cost: 1 REST call.
+  """
+  fulfillment(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Fulfillment
+
+  """
+  Location by its id. Cost: 1 REST call.
+  """
+  fulfillmentLocation(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FulfillmentLocation
+}
+
 extend type Mutation {
   """
   Creates a fulfillment. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -5574,7 +5829,7 @@ type FunnelEdge {
 }
 
 """
-Conditions for funnels. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for funnels. Rows must meet all of them. Lists of values must not be empty.
 """
 input FunnelFilter {
   """
@@ -5704,7 +5959,7 @@ type FunnelTagEdge {
 }
 
 """
-Conditions for funnel tags. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for funnel tags. Rows must meet all of them. Lists of values must not be empty.
 """
 input FunnelTagFilter {
   """
@@ -5893,6 +6148,38 @@ extend type Workspace {
     """
     before: String
   ): FunnelTagConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Funnel by its id. Cost: 1 REST call per 20 funnels of a workspace.
+  """
+  funnel(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Funnel
+
+  """
+  Funnel tag by its id. Cost: 1 REST call per 20 funnel tags of a workspace.
+  """
+  funnelTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): FunnelTag
 }
 
 extend type Mutation {
@@ -6159,6 +6446,23 @@ extend type Workspace {
     """
     before: String
   ): ImageConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Image by its id. Cost: 1 REST call.
+  """
+  image(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Image
 }
 
 extend type Mutation {
@@ -6490,7 +6794,7 @@ type OrderEdge {
 }
 
 """
-Conditions for orders. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for orders. Rows must meet all of them. Lists of values must not be empty.
 """
 input OrderFilter {
   """
@@ -6793,6 +7097,23 @@ extend type Contact {
   ): OrderConnection @semanticNonNull @goField(batch: true, forceResolver: true)
 }
 
+extend type Query {
+  """
+  Order by its id. Cost: 1 REST call per 20 orders of a workspace.
+  """
+  order(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Order
+}
+
 extend type Mutation {
   """
   Changes an order. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -6983,7 +7304,7 @@ type OrderInvoiceEdge {
 }
 
 """
-Conditions for invoices. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for invoices. Rows must meet all of them. Lists of values must not be empty.
 """
 input OrderInvoiceFilter {
   """
@@ -7360,6 +7681,23 @@ extend type Order {
     before: String
   ): OrderInvoiceConnection @semanticNonNull
 }
+
+extend type Query {
+  """
+  Invoice by its id. Cost: 1 REST call.
+  """
+  orderInvoice(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): OrderInvoice
+}
 `, BuiltIn: false},
 	{Name: "../sdl/order_invoice_restock.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -7503,6 +7841,23 @@ extend type Workspace {
     """
     before: String
   ): OrderInvoiceRestockConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Restock by its id. Cost: 1 REST call.
+  """
+  orderInvoiceRestock(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): OrderInvoiceRestock
 }
 `, BuiltIn: false},
 	{Name: "../sdl/order_tag.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
@@ -7884,6 +8239,38 @@ extend type Workspace {
   ): OrderTagConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Order tag by its id. Cost: 1 REST call.
+  """
+  orderTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): OrderTag
+
+  """
+  Applied order tag by its id. Cost: 1 REST call.
+  """
+  appliedOrderTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): AppliedOrderTag
+}
+
 extend type Mutation {
   """
   Creates an order tag. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -8150,6 +8537,23 @@ extend type Order {
     before: String
   ): OrderTransactionConnection @semanticNonNull
 }
+
+extend type Query {
+  """
+  Transaction by its id. Cost: 1 REST call.
+  """
+  orderTransaction(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): OrderTransaction
+}
 `, BuiltIn: false},
 	{Name: "../sdl/page.graphqls", Input: `# Code generated by tools/generate. DO NOT EDIT.
 
@@ -8289,7 +8693,7 @@ type PageEdge {
 }
 
 """
-Conditions for pages. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for pages. Rows must meet all of them. Lists of values must not be empty.
 """
 input PageFilter {
   """
@@ -8410,6 +8814,23 @@ extend type Funnel {
     """
     before: String
   ): PageConnection @semanticNonNull @goField(batch: true, forceResolver: true)
+}
+
+extend type Query {
+  """
+  Page by its id. Cost: 1 REST call per 20 pages of a workspace.
+  """
+  page(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Page
 }
 
 extend type Mutation {
@@ -8649,7 +9070,7 @@ type ProductEdge {
 }
 
 """
-Conditions for products. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for products. Rows must meet all of them. Lists of values must not be empty.
 """
 input ProductFilter {
   """
@@ -9139,7 +9560,7 @@ type ProductVariantEdge {
 }
 
 """
-Conditions for variants. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for variants. Rows must meet all of them. Lists of values must not be empty.
 """
 input ProductVariantFilter {
   """
@@ -9624,7 +10045,7 @@ type ProductPriceEdge {
 }
 
 """
-Conditions for prices. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for prices. Rows must meet all of them. Lists of values must not be empty.
 """
 input ProductPriceFilter {
   """
@@ -10109,7 +10530,7 @@ type ProductCollectionEdge {
 }
 
 """
-Conditions for product collections. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for product collections. Rows must meet all of them. Lists of values must not be empty.
 """
 input ProductCollectionFilter {
   """
@@ -10419,7 +10840,7 @@ type ProductTagEdge {
 }
 
 """
-Conditions for product tags. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for product tags. Rows must meet all of them. Lists of values must not be empty.
 """
 input ProductTagFilter {
   """
@@ -10668,6 +11089,83 @@ extend type Workspace {
     """
     before: String
   ): ProductTagConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Product by its id. Cost: 1 REST call per 20 products of a workspace.
+  """
+  product(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Product
+
+  """
+  Variant by its id. Cost: 1 REST call.
+  """
+  productVariant(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ProductVariant
+
+  """
+  Price by its id. Cost: 1 REST call.
+  """
+  productPrice(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ProductPrice
+
+  """
+  Product collection by its id. Cost: 1 REST call per 20 product collections of a workspace.
+  """
+  productCollection(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ProductCollection
+
+  """
+  Product tag by its id. Cost: 1 REST call per 20 product tags of a workspace.
+  """
+  productTag(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ProductTag
 }
 
 extend type Mutation {
@@ -11032,7 +11530,7 @@ type SalesPipelineEdge {
 }
 
 """
-Conditions for sales pipelines. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for sales pipelines. Rows must meet all of them. Lists of values must not be empty.
 """
 input SalesPipelineFilter {
   """
@@ -11412,7 +11910,7 @@ type SalesOpportunityEdge {
 }
 
 """
-Conditions for sales opportunities. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for sales opportunities. Rows must meet all of them. Lists of values must not be empty.
 """
 input SalesOpportunityFilter {
   """
@@ -11672,7 +12170,7 @@ type SalesOpportunityNoteEdge {
 }
 
 """
-Conditions for notes. Rows must meet all of them. An empty list of values matches no rows.
+Conditions for notes. Rows must meet all of them. Lists of values must not be empty.
 """
 input SalesOpportunityNoteFilter {
   """
@@ -11881,6 +12379,68 @@ extend type Workspace {
     """
     before: String
   ): SalesOpportunityConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Sales pipeline by its id. Cost: 1 REST call per 20 sales pipelines of a workspace.
+  """
+  salesPipeline(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): SalesPipeline
+
+  """
+  Pipeline stage by its id. Cost: 1 REST call.
+  """
+  salesPipelineStage(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): SalesPipelineStage
+
+  """
+  Sales opportunity by its id. Cost: 1 REST call per 20 sales opportunities of a workspace.
+  """
+  salesOpportunity(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): SalesOpportunity
+
+  """
+  Note by its id. Cost: 1 REST call.
+  """
+  salesOpportunityNote(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): SalesOpportunityNote
 }
 
 extend type Mutation {
@@ -13863,6 +14423,98 @@ extend type Workspace {
   ): ShippingPackageConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Shipping profile by its id. Cost: 1 REST call.
+  """
+  shippingProfile(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingProfile
+
+  """
+  Location group by its id. Cost: 1 REST call.
+  """
+  shippingLocationGroup(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingLocationGroup
+
+  """
+  Shipping zone by its id. Cost: 1 REST call.
+  """
+  shippingZone(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingZone
+
+  """
+  Shipping rate by its id. Cost: 1 REST call.
+  """
+  shippingRate(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingRate
+
+  """
+  Shipping rate name by its id. Cost: 1 REST call.
+  """
+  shippingRateName(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingRateName
+
+  """
+  Shipping package by its id. Cost: 1 REST call.
+  """
+  shippingPackage(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): ShippingPackage
+}
+
 extend type Mutation {
   """
   Creates a shipping profile. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -14433,6 +15085,23 @@ extend type Workspace {
     """
     before: String
   ): StoreConnection @semanticNonNull
+}
+
+extend type Query {
+  """
+  Store by its id. Cost: 1 REST call.
+  """
+  store(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Store
 }
 
 extend type Mutation {
@@ -15106,6 +15775,38 @@ extend type Workspace {
   ): StyleConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Theme by its id. Cost: 1 REST call.
+  """
+  theme(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Theme
+
+  """
+  Style by its id. Cost: 1 REST call.
+  """
+  style(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): Style
+}
+
 extend type Mutation {
   """
   Changes a theme. Omitted fields keep their values; null clears them. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15656,6 +16357,38 @@ extend type Workspace {
   ): WebhookEventConnection @semanticNonNull
 }
 
+extend type Query {
+  """
+  Webhook endpoint by its id. Cost: 1 REST call.
+  """
+  webhookEndpoint(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): WebhookEndpoint
+
+  """
+  Webhook event by its id. Cost: 1 REST call.
+  """
+  webhookEvent(
+    """
+    Global ` + "`" + `id` + "`" + `, or ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `.
+    """
+    id: ID!
+
+    """
+    ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `id` + "`" + ` is a global id.
+    """
+    workspaceId: ID
+  ): WebhookEvent
+}
+
 extend type Mutation {
   """
   Creates a webhook endpoint. It is never created twice: after an error with the outcome ` + "`" + `UNKNOWN` + "`" + `, look for it before you try again. Refused values are reported in ` + "`" + `userErrors` + "`" + `. Cost: 1 REST call.
@@ -15815,6 +16548,31 @@ type UpdateWorkspacePayload {
   userErrors: [UserError!]!
 }
 
+"""
+The caller of an operation.
+"""
+type Viewer {
+  """
+  Name of the client in the server's access file; null if the caller sent a ClickFunnels token of its own.
+  """
+  name: String
+
+  """
+  Whether the caller may run mutations.
+  """
+  canWrite: Boolean!
+
+  """
+  Workspaces that the caller may see. Cost: that of ` + "`" + `Query.workspaces` + "`" + `, or 1 REST call per workspace if the access file names them.
+  """
+  workspaces: [Workspace!]
+
+  """
+  User that the ClickFunnels token belongs to, which is usually not a person; null for clients with restricted access. Cost: 1 REST call.
+  """
+  user: User
+}
+
 extend type Team {
   """
   Workspaces of the team. Cost: 1 REST call per 20 workspaces of each team.
@@ -15856,19 +16614,49 @@ extend type Mutation {
 
 extend type Query {
   """
-  Workspace by its id. Cost: none if only its lists or records are selected and its subdomain is given or already known, else 1 REST call.
+  Workspace by its id, by its id and subdomain, or by its subdomain alone. Cost: none if only its lists or records are selected, and its id is given and its subdomain is given or already known; else 1 REST call. By its subdomain alone: the cost of ` + "`" + `workspaces` + "`" + `.
   """
   workspace(
     """
     ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace.
     """
-    id: ID!
+    id: ID
 
     """
-    Subdomain of the workspace, such as ` + "`" + `acme` + "`" + `, if you know it. It saves the REST call that looks it up.
+    Subdomain of the workspace, such as ` + "`" + `acme` + "`" + `. Beside ` + "`" + `id` + "`" + `, it saves the REST call that looks it up.
     """
     subdomain: String
   ): Workspace
+
+  """
+  Workspaces of all teams, in the order of their teams. All of them are read, whatever page is selected. Cost: 1 REST call per 20 teams and 1 per 20 workspaces of each team.
+  """
+  workspaces(
+    """
+    Number of rows from the start, or after the cursor ` + "`" + `after` + "`" + `: 1 to 100, by default 20.
+    """
+    first: Int
+
+    """
+    Cursor that the page starts after. Use it with ` + "`" + `first` + "`" + `.
+    """
+    after: String
+
+    """
+    Number of rows from the end, or before the cursor ` + "`" + `before` + "`" + `: 1 to 100.
+    """
+    last: Int
+
+    """
+    Cursor that the page ends before. Use it with ` + "`" + `last` + "`" + `.
+    """
+    before: String
+  ): WorkspaceConnection @semanticNonNull
+
+  """
+  Caller of the operation, and what it may see and do. Cost: none without ` + "`" + `workspaces` + "`" + ` and ` + "`" + `user` + "`" + `.
+  """
+  viewer: Viewer!
 }
 `, BuiltIn: false},
 }
@@ -20050,6 +20838,20 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_code(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Viewer_name(ctx, field)
+	case "canWrite":
+		return ec.fieldContext_Viewer_canWrite(ctx, field)
+	case "workspaces":
+		return ec.fieldContext_Viewer_workspaces(ctx, field)
+	case "user":
+		return ec.fieldContext_Viewer_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
 
 func (ec *executionContext) childFields_Visit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -2163,6 +2163,13 @@ func (ec *executionContext) marshalOWebhookEndpointConnection2ᚖgithubᚗcomᚋ
 	return ec._WebhookEndpointConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOWebhookEvent2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐWebhookEvent(ctx context.Context, sel ast.SelectionSet, v *upstream.WebhookEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._WebhookEvent(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOWebhookEventConnection2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐConnection(ctx context.Context, sel ast.SelectionSet, v *model.Connection[upstream.WebhookEvent]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null

@@ -25,8 +25,8 @@ type List[T any] struct {
 
 func newList[T any](rows *Resource[T], fetch fetchPage[T]) *List[T] { return &List[T]{rows, fetch} }
 
-// wholeList is the size of a window that holds any list. The call budget bounds such a walk.
-const wholeList = 1 << 30
+// WholeList is the size of a window that holds any list. The call budget bounds such a walk.
+const WholeList = 1 << 30
 
 // findByWalk makes the list the way to find its records by id, since REST has no filter for them
 // (clickfunnels-api.md §6). For several ids it walks the list until all are found, but makes no more calls
@@ -42,7 +42,7 @@ func findByWalk[T any](list *List[T]) *List[T] {
 			return byMember(l, ref)
 		}
 		var found *T
-		err := pageThrough(l, list, ref.Parent, wholeList, func(rows []*T) bool {
+		err := pageThrough(l, list, ref.Parent, WholeList, func(rows []*T) bool {
 			i := slices.IndexFunc(rows, func(t *T) bool {
 				_, ids := list.rows.addressOf(t)
 				return slices.Contains(ids, ref.ID)
@@ -187,7 +187,7 @@ func (l *Lists[T]) pageFetcher(parent upstream.Ref) func(context.Context, upstre
 // id. It ignores errors: loads of rows that are missing then fetch them.
 func (l *Lists[T]) Preload(parents []upstream.Ref) {
 	_ = concurrently(l.loaders, len(parents), func(on *Loaders, i int) error {
-		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: wholeList})
+		_, err := l.list.Of(on).Load(parents[i], upstream.Query{}, upstream.Window{Limit: WholeList})
 		return err
 	})
 }

@@ -193,6 +193,9 @@ func (l *Loaders) WorkspaceID(id string) (string, error) {
 	return p.WorkspaceID, err
 }
 
+// ScopedWorkspaces returns the raw ids of the workspaces in the client's scope, nil if it names none.
+func (l *Loaders) ScopedWorkspaces() []string { return l.client.ScopedWorkspaces() }
+
 // Scoped reports whether the client may not see everything that its token reaches.
 func (l *Loaders) Scoped() bool { return l.client.Scoped() }
 

@@ -242,7 +242,7 @@ func onlyOwned[T any](rows *Resource[T], fetch fetchPage[T]) fetchPage[T] {
 // allRowsOf returns the refs of all records of a workspace's list.
 func allRowsOf[T any, P row[T]](list *List[T]) func(*Loaders, upstream.Ref) ([]upstream.Ref, error) {
 	return func(l *Loaders, workspace upstream.Ref) ([]upstream.Ref, error) {
-		all, err := list.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: wholeList})
+		all, err := list.Of(l).Load(workspace, upstream.Query{}, upstream.Window{Limit: WholeList})
 		refs := make([]upstream.Ref, len(all.Rows))
 		for i, t := range all.Rows {
 			refs[i] = P(t).Ref()

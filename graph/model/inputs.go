@@ -12,7 +12,7 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Conditions for applied contact tags. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for applied contact tags. Rows must meet all of them. Lists of values must not be empty.
 type AppliedContactTagFilter struct {
 	// Only these applied contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -40,7 +40,7 @@ type ApplyOrderTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for contacts. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for contacts. Rows must meet all of them. Lists of values must not be empty.
 type ContactFilter struct {
 	// Only these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -50,9 +50,11 @@ type ContactFilter struct {
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
 	// Only contacts with any of these tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
+	// Only contacts with any of the tags with these names; at most 100. Use it or `tagIds`, not both. Cost: 1 REST call per 20 names.
+	TagNames graphql.Omittable[[]string] `json:"tagNames,omitzero"`
 }
 
-// Conditions for contact tags. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for contact tags. Rows must meet all of them. Lists of values must not be empty.
 type ContactTagFilter struct {
 	// Only these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -60,7 +62,7 @@ type ContactTagFilter struct {
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for enrollments. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for enrollments. Rows must meet all of them. Lists of values must not be empty.
 type CourseEnrollmentFilter struct {
 	// Only these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -68,7 +70,7 @@ type CourseEnrollmentFilter struct {
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 }
 
-// Conditions for lesson completions. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for lesson completions. Rows must meet all of them. Lists of values must not be empty.
 type CourseLessonCompletionFilter struct {
 	// Only lesson completions of these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	EnrollmentIds graphql.Omittable[[]string] `json:"enrollmentIds,omitzero"`
@@ -76,7 +78,7 @@ type CourseLessonCompletionFilter struct {
 	LessonIds graphql.Omittable[[]string] `json:"lessonIds,omitzero"`
 }
 
-// Conditions for form submissions. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for form submissions. Rows must meet all of them. Lists of values must not be empty.
 type FormSubmissionFilter struct {
 	// Only these form submissions, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -86,13 +88,13 @@ type FormSubmissionFilter struct {
 	PageIds graphql.Omittable[[]string] `json:"pageIds,omitzero"`
 }
 
-// Conditions for funnels. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for funnels. Rows must meet all of them. Lists of values must not be empty.
 type FunnelFilter struct {
 	// Only these funnels, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for funnel tags. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for funnel tags. Rows must meet all of them. Lists of values must not be empty.
 type FunnelTagFilter struct {
 	// Only these funnel tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -100,7 +102,7 @@ type FunnelTagFilter struct {
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for orders. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for orders. Rows must meet all of them. Lists of values must not be empty.
 type OrderFilter struct {
 	// Only these orders, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -112,7 +114,7 @@ type OrderFilter struct {
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
 }
 
-// Conditions for invoices. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for invoices. Rows must meet all of them. Lists of values must not be empty.
 type OrderInvoiceFilter struct {
 	// Only these invoices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -126,7 +128,7 @@ type OrderInvoiceFilter struct {
 	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
 }
 
-// Conditions for pages. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for pages. Rows must meet all of them. Lists of values must not be empty.
 type PageFilter struct {
 	// Only these pages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -146,7 +148,7 @@ type PlacedSort struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// Conditions for product collections. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for product collections. Rows must meet all of them. Lists of values must not be empty.
 type ProductCollectionFilter struct {
 	// Only these product collections, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -156,7 +158,7 @@ type ProductCollectionFilter struct {
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for products. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for products. Rows must meet all of them. Lists of values must not be empty.
 type ProductFilter struct {
 	// Only these products, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -168,7 +170,7 @@ type ProductFilter struct {
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for prices. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for prices. Rows must meet all of them. Lists of values must not be empty.
 type ProductPriceFilter struct {
 	// Only these prices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -180,13 +182,13 @@ type ProductPriceFilter struct {
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for product tags. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for product tags. Rows must meet all of them. Lists of values must not be empty.
 type ProductTagFilter struct {
 	// Only these product tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for variants. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for variants. Rows must meet all of them. Lists of values must not be empty.
 type ProductVariantFilter struct {
 	// Only these variants, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -236,7 +238,7 @@ type ReorderFormFieldsPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for sales opportunities. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for sales opportunities. Rows must meet all of them. Lists of values must not be empty.
 type SalesOpportunityFilter struct {
 	// Only these sales opportunities, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -250,7 +252,7 @@ type SalesOpportunityFilter struct {
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
-// Conditions for notes. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for notes. Rows must meet all of them. Lists of values must not be empty.
 type SalesOpportunityNoteFilter struct {
 	// Only these notes, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
@@ -258,7 +260,7 @@ type SalesOpportunityNoteFilter struct {
 	CreatedByIds graphql.Omittable[[]string] `json:"createdByIds,omitzero"`
 }
 
-// Conditions for sales pipelines. Rows must meet all of them. An empty list of values matches no rows.
+// Conditions for sales pipelines. Rows must meet all of them. Lists of values must not be empty.
 type SalesPipelineFilter struct {
 	// Only these sales pipelines, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`

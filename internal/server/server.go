@@ -186,6 +186,7 @@ func newExecutor(cfg config.Config, p Parts) *executor.Executor {
 		}
 		return graph.Session{
 			Client: client, Calls: caller.Policy.Allow(ctx),
+			Viewer:  graph.Viewer{Name: caller.Policy.Client, ReadOnly: caller.ReadOnly},
 			Objects: caller.Policy.Objects, Exceeded: caller.Policy.Exceeded(ctx, "objects", caller.Policy.Objects),
 		}
 	}, cfg.Introspection)

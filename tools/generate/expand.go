@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -174,8 +175,38 @@ func (e *expansion) resource(r *Resource) error {
 			e.addResolver(relation.To, f, e.inverseBody(r, relation))
 		}
 	}
+	e.rootField(r)
 	e.writes(r)
 	return nil
+}
+
+// rootField adds the root field that looks a record up by its id, unless the description has one.
+func (e *expansion) rootField(r *Resource) {
+	name := lowerFirst(r.Type.Name)
+	if r.Accounts || e.hasQuery(name) {
+		return
+	}
+	cost := "1 REST call"
+	if r.isBatched() {
+		cost = "1 REST call per 20 " + r.Plural + " of a workspace"
+	}
+	f := field(name, r.Type.Name, upperFirst(r.Noun)+" by its id. Cost: "+cost+".")
+	f.Arguments = ast.ArgumentDefinitionList{
+		argument("id", "ID!", "Global `id`, or `rawId` or `publicId` together with `workspaceId`."),
+		argument("workspaceId", "ID", "`id`, `rawId` or `publicId` of the workspace. Required unless `id` is a global id."),
+	}
+	e.extend("Query", f)
+	e.addResolver("Query", f, fmt.Sprintf("return recordByID(ctx, loader.%s, upstream.Kind%s, id, workspaceId, %sRefFields)", plural(r.Type.Name), r.Type.Name, name))
+}
+
+// hasQuery reports whether the description has a root field with a name.
+func (d *Description) hasQuery(name string) bool {
+	for typeName, f := range d.fields() {
+		if typeName == "Query" && f.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // comesWithParent reports whether the parent's type already describes the list by hand, since its
@@ -320,7 +351,7 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 		return nil, nil //nolint:nilnil // see above
 	}
 	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
-		Description: "Conditions for " + r.Plural + ". Rows must meet all of them. An empty list of values matches no rows."}
+		Description: "Conditions for " + r.Plural + ". Rows must meet all of them. Lists of values must not be empty."}
 	for _, key := range r.Filters {
 		condition, err := e.condition(r, key)
 		if err != nil {

@@ -201,18 +201,26 @@ func (d *Description) conditionOf(r *Resource, key string) (string, error) {
 			return byIDs(relation.Field.Name+"Ids", relation.To), nil
 		}
 	}
+	var lines []string
 	for _, f := range d.filterFields(r) {
 		args := arguments{f.Directives.ForName("filter")}
 		if args.text("key", "") != key {
 			continue
 		}
-		if to := args.text("to", ""); to != "" {
-			if d.Resources[to] == nil {
-				return "", errorAt(f.Position, "%s is no resource", to)
-			}
-			return byIDs(f.Name, to), nil
+		to := args.text("to", "")
+		switch {
+		case to != "" && d.Resources[to] == nil:
+			return "", errorAt(f.Position, "%s is no resource", to)
+		case args.text("byName", "") == "true":
+			lines = append(lines, fmt.Sprintf("names(c, %q, %q, loader.%s, filter.%s)", key, f.Name, listName(d.Resources[to], d.Resources[to].Lists[0]), upperFirst(f.Name)))
+		case to != "":
+			lines = append(lines, byIDs(f.Name, to))
+		default:
+			lines = append(lines, plain(f))
 		}
-		return plain(f), nil
+	}
+	if lines != nil {
+		return strings.Join(lines, "\n"), nil
 	}
 	i := slices.IndexFunc(r.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == key })
 	f := *r.Type.Fields[i] // the filter's field was made from it

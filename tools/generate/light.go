@@ -6,15 +6,15 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// writeFieldSets writes the field sets of every resource that a relation leads to: the fields
-// that can be answered without loading the record.
+// writeFieldSets writes the field sets of the resources: the fields that can be answered without
+// loading the record.
 func (d *Description) writeFieldSets(c *code) error {
 	c.begin("graph", nil, nil)
 	c.line("// The field sets of records. Those named …RefFields need only a reference to the record. Those\n// named embedded… need only what another record embeds of it.\nvar (")
 	relations := d.relations()
 	for _, r := range d.inOrder() {
 		to := slices.DeleteFunc(slices.Clone(relations), func(each relationUse) bool { return each.field.Type.Name() != r.Type.Name })
-		if len(to) == 0 && r.Type.Name != "Workspace" {
+		if len(to) == 0 && r.Accounts && r.Type.Name != "Workspace" {
 			continue
 		}
 		free, verifying := d.refFields(r)
