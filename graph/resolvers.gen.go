@@ -266,6 +266,10 @@ func (mutationResolver) ApplyContactTag(ctx context.Context, input map[string]an
 	return applyContactTag(ctx, input)
 }
 
+func (mutationResolver) ApplyContactTags(ctx context.Context, input map[string]any) (*model.ApplyContactTagsPayload, error) {
+	return applyContactTags(ctx, input)
+}
+
 func (mutationResolver) RemoveContactTag(ctx context.Context, input map[string]any) (*model.RemoveContactTagPayload, error) {
 	return removeContactTag(ctx, input)
 }

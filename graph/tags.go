@@ -2,7 +2,10 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -152,4 +155,88 @@ func payloadRecord[O, T, A any](ctx context.Context, l *loader.Loaders, t taggab
 		return record
 	}
 	return nil
+}
+
+// maxBulkCalls is how many REST calls a bulk mutation can make.
+const maxBulkCalls = 500
+
+// applyContactTags applies tags to contacts of one workspace. The transport's limiter decides how
+// many calls run side by side.
+func applyContactTags(ctx context.Context, input map[string]any) (*model.ApplyContactTagsPayload, error) {
+	l := loader.From(ctx)
+	contacts, tags, err := contactsAndTags(ctx, l, input)
+	refusals, err := userErrors(ctx, err)
+	if err != nil || len(refusals) > 0 {
+		return &model.ApplyContactTagsPayload{AppliedContactTags: []*upstream.AppliedContactTag{}, UserErrors: refusals}, err
+	}
+	applied, errs := make([]*upstream.AppliedContactTag, len(contacts)*len(tags)), make([]error, len(contacts)*len(tags))
+	_, err = loader.Write(l, loader.AppliedContactTags, contacts[0].Parent, func(ctx context.Context, c *upstream.Client, p upstream.Place) (*upstream.AppliedContactTag, error) {
+		var wg sync.WaitGroup
+		for i := range applied {
+			wg.Go(func() {
+				applied[i], errs[i] = c.ApplyContactTag(ctx, p, contacts[i/len(tags)].ID, tags[i%len(tags)])
+			})
+		}
+		wg.Wait()
+		return nil, nil //nolint:nilnil // several records
+	})
+	if err != nil {
+		return nil, err
+	}
+	payload := &model.ApplyContactTagsPayload{AppliedContactTags: []*upstream.AppliedContactTag{}, UserErrors: []*model.UserError{}}
+	for i, err := range errs {
+		if err == nil {
+			payload.AppliedContactTags = append(payload.AppliedContactTags, applied[i])
+			continue
+		}
+		payload.UserErrors = append(payload.UserErrors, bulkErrors(ctx, err, "contactIds", i/len(tags))...)
+	}
+	return payload, nil
+}
+
+// contactsAndTags returns the contacts of an input, and the raw ids of its tags. It refuses more
+// than [maxBulkCalls] pairs, and contacts of several workspaces.
+func contactsAndTags(ctx context.Context, l *loader.Loaders, input map[string]any) (contacts []upstream.Ref, tags []string, err error) {
+	ids, tagIDs := input["contactIds"].([]string), input["tagIds"].([]string)
+	if n := len(ids) * len(tagIDs); n == 0 || n > maxBulkCalls {
+		return nil, nil, aboutField("contactIds", badInput("The number of contacts times the number of tags is %d; it can be 1 to %d.", n, maxBulkCalls))
+	}
+	for _, id := range ids {
+		ref, err := refIn(l, upstream.KindContact, optional(input, "workspaceId"), id)
+		if err != nil {
+			return nil, nil, err
+		}
+		if contacts = append(contacts, ref); ref.Parent != contacts[0].Parent {
+			return nil, nil, aboutField("contactIds", badInput("All contacts must belong to one workspace."))
+		}
+	}
+	raw, err := rawIDs(ctx, loader.ContactTags, upstream.KindContactTag, contacts[0].Parent, tagIDs)
+	for _, id := range raw {
+		tags = append(tags, string(id))
+	}
+	return contacts, tags, aboutField("tagIds", err)
+}
+
+// bulkErrors returns the error of one call of a bulk mutation as user errors about an element of a
+// field.
+func bulkErrors(ctx context.Context, err error, field string, index int) []*model.UserError {
+	all, failed := userErrors(ctx, err)
+	if failed != nil {
+		all = []*model.UserError{{Message: messageOf(failed), Code: model.UserErrorCodeFailed}}
+		if errors.Is(failed, upstream.NotFound) {
+			all[0].Code = model.UserErrorCodeNotFound
+		}
+	}
+	for _, each := range all {
+		each.Field, each.Path = &field, []string{field, strconv.Itoa(index)}
+	}
+	return all
+}
+
+// messageOf returns the message of an error that callers may see.
+func messageOf(err error) string {
+	if failed, ok := errors.AsType[*upstream.Error](err); ok {
+		return failed.Message
+	}
+	return "The REST call failed."
 }

@@ -564,6 +564,70 @@ func (ec *executionContext) fieldContext_ApplyContactTagPayload_userErrors(_ con
 	return fc, nil
 }
 
+func (ec *executionContext) _ApplyContactTagsPayload_appliedContactTags(ctx context.Context, field graphql.CollectedField, obj *model.ApplyContactTagsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApplyContactTagsPayload_appliedContactTags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AppliedContactTags, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*upstream.AppliedContactTag) graphql.Marshaler {
+			return ec.marshalNAppliedContactTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐAppliedContactTagᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApplyContactTagsPayload_appliedContactTags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApplyContactTagsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AppliedContactTag(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApplyContactTagsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ApplyContactTagsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApplyContactTagsPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApplyContactTagsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApplyContactTagsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ContactTag_id(ctx context.Context, field graphql.CollectedField, obj *upstream.ContactTag) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1389,6 +1453,63 @@ func UnmarshalApplyContactTagInput(ctx context.Context, raw any) (map[string]any
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputApplyContactTagsInput(ctx context.Context, obj any) (map[string]any, error) {
+	var it map[string]any
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"contactIds", "tagIds", "workspaceId"}
+	it = make(map[string]any, len(asMap))
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "contactIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["contactIds"] = data
+		case "tagIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tagIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["tagIds"] = data
+		case "workspaceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("workspaceId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it["workspaceId"] = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApplyContactTagsInput unmarshals raw into the ApplyContactTagsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApplyContactTagsInput(ctx context.Context, raw any) (map[string]any, error) {
+	var out map[string]any
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyContactTagsInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputContactTagFilter(ctx context.Context, obj any) (model.ContactTagFilter, error) {
 	var it model.ContactTagFilter
 	if obj == nil {
@@ -1869,6 +1990,44 @@ func (ec *executionContext) _ApplyContactTagPayload(ctx context.Context, sel ast
 	return out
 }
 
+var applyContactTagsPayloadImplementors = []string{"ApplyContactTagsPayload"}
+
+func (ec *executionContext) _ApplyContactTagsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApplyContactTagsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, applyContactTagsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApplyContactTagsPayload")
+		case "appliedContactTags":
+			out.Values[i] = ec._ApplyContactTagsPayload_appliedContactTags(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ApplyContactTagsPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var contactTagImplementors = []string{"ContactTag", "Tag", "Node"}
 
 func (ec *executionContext) _ContactTag(ctx context.Context, sel ast.SelectionSet, obj *upstream.ContactTag) graphql.Marshaler {
@@ -2273,6 +2432,11 @@ func (ec *executionContext) unmarshalNApplyContactTagInput2map(ctx context.Conte
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNApplyContactTagsInput2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := ec.unmarshalInputApplyContactTagsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNContactTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ContactTag) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "ContactTag", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -2377,6 +2541,13 @@ func (ec *executionContext) marshalOApplyContactTagPayload2ᚖgithubᚗcomᚋfun
 		return graphql.Null
 	}
 	return ec._ApplyContactTagPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOApplyContactTagsPayload2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋgraphᚋmodelᚐApplyContactTagsPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApplyContactTagsPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ApplyContactTagsPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOContactTag2ᚕᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐContactTagᚄ(ctx context.Context, sel ast.SelectionSet, v []*upstream.ContactTag) graphql.Marshaler {

@@ -224,6 +224,12 @@ var relations = map[string]*Relation{
 			return one(r.Mutation().ApplyContactTag(ctx, args["input"].(map[string]any)))
 		},
 	},
+	"Mutation.applyContactTags": {
+		context: (*executionContext).fieldContext_Mutation_applyContactTags,
+		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {
+			return one(r.Mutation().ApplyContactTags(ctx, args["input"].(map[string]any)))
+		},
+	},
 	"Mutation.removeContactTag": {
 		context: (*executionContext).fieldContext_Mutation_removeContactTag,
 		resolve: func(ctx context.Context, r ResolverRoot, args map[string]any, objs []any) ([]any, error) {

@@ -107,6 +107,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AppliedContactTagFilter", ec.unmarshalInputAppliedContactTagFilter),
 			graphql.NewInputUnmarshaler("ApplyContactTagInput", ec.unmarshalInputApplyContactTagInput),
+			graphql.NewInputUnmarshaler("ApplyContactTagsInput", ec.unmarshalInputApplyContactTagsInput),
 			graphql.NewInputUnmarshaler("ApplyOrderTagInput", ec.unmarshalInputApplyOrderTagInput),
 			graphql.NewInputUnmarshaler("ArchiveProductInput", ec.unmarshalInputArchiveProductInput),
 			graphql.NewInputUnmarshaler("CancelFulfillmentInput", ec.unmarshalInputCancelFulfillmentInput),
@@ -1528,6 +1529,26 @@ input ApplyContactTagInput @goModel(model: "map[string]any") {
 }
 
 """
+Input of ` + "`" + `applyContactTags` + "`" + `.
+"""
+input ApplyContactTagsInput @goModel(model: "map[string]any") {
+  """
+  Global ids of the contacts, or their ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` together with ` + "`" + `workspaceId` + "`" + `. All belong to one workspace. The number of contacts times the number of tags is at most 500.
+  """
+  contactIds: [ID!]!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the tags. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
+  """
+  tagIds: [ID!]!
+
+  """
+  ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + ` of the workspace. Required unless ` + "`" + `contactIds` + "`" + ` has global ids.
+  """
+  workspaceId: ID
+}
+
+"""
 Input of ` + "`" + `removeContactTag` + "`" + `.
 """
 input RemoveContactTagInput @goModel(model: "map[string]any") {
@@ -1563,6 +1584,21 @@ type ApplyContactTagPayload {
 
   """
   Reasons why ClickFunnels refused; empty on success.
+  """
+  userErrors: [UserError!]!
+}
+
+"""
+Result of ` + "`" + `applyContactTags` + "`" + `.
+"""
+type ApplyContactTagsPayload {
+  """
+  Applied tags that were created, in the order of the contacts.
+  """
+  appliedContactTags: [AppliedContactTag!]!
+
+  """
+  Failures, one for each contact and tag. Empty if all succeeded.
   """
   userErrors: [UserError!]!
 }
@@ -1725,6 +1761,16 @@ extend type Mutation {
     """
     input: ApplyContactTagInput!
   ): ApplyContactTagPayload
+
+  """
+  Adds tags to many contacts of a workspace. The calls run side by side, within the concurrency limit of the token. A failed call costs only its own contact and tag, and is reported in ` + "`" + `userErrors` + "`" + ` with the path of the contact. Cost: 1 REST call per contact and tag.
+  """
+  applyContactTags(
+    """
+    Input of ` + "`" + `applyContactTags` + "`" + `.
+    """
+    input: ApplyContactTagsInput!
+  ): ApplyContactTagsPayload
 
   """
   Removes a tag from a contact: one call finds the applied tag, another deletes it. A tag that the contact lacks is reported in ` + "`" + `userErrors` + "`" + `. Cost: 2 REST calls, or 3 with the payload's ` + "`" + `contact` + "`" + `.
@@ -12779,6 +12825,11 @@ type UserError {
   field: String
 
   """
+  Path of the value that the error is about in a list of the input, such as ` + "`" + `["contactIds", "3"]` + "`" + `. Only bulk mutations have it.
+  """
+  path: [String!]
+
+  """
   Message that says what is wrong, in ClickFunnels' words.
   """
   message: String!
@@ -12807,6 +12858,11 @@ enum UserErrorCode {
   A record that the input names does not exist.
   """
   NOT_FOUND
+
+  """
+  The REST call for one value of a bulk mutation failed. The message says whether the change may have been made.
+  """
+  FAILED
 }
 
 """
@@ -16790,6 +16846,16 @@ func (ec *executionContext) childFields_ApplyContactTagPayload(ctx context.Conte
 		return ec.fieldContext_ApplyContactTagPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApplyContactTagPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ApplyContactTagsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "appliedContactTags":
+		return ec.fieldContext_ApplyContactTagsPayload_appliedContactTags(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApplyContactTagsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyContactTagsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ApplyOrderTagPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20832,6 +20898,8 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 	switch field.Name {
 	case "field":
 		return ec.fieldContext_UserError_field(ctx, field)
+	case "path":
+		return ec.fieldContext_UserError_path(ctx, field)
 	case "message":
 		return ec.fieldContext_UserError_message(ctx, field)
 	case "code":

@@ -30,6 +30,14 @@ type ApplyContactTagPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Result of `applyContactTags`.
+type ApplyContactTagsPayload struct {
+	// Applied tags that were created, in the order of the contacts.
+	AppliedContactTags []*upstream.AppliedContactTag `json:"appliedContactTags"`
+	// Failures, one for each contact and tag. Empty if all succeeded.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Result of `applyOrderTag`.
 type ApplyOrderTagPayload struct {
 	// Applied tag that was created; null if ClickFunnels refused.
@@ -288,6 +296,8 @@ type UpsertContactPayload struct {
 type UserError struct {
 	// Input field that the error is about, such as `emailAddress`. Null if it concerns the whole input, or if the field is unknown.
 	Field *string `json:"field,omitzero"`
+	// Path of the value that the error is about in a list of the input, such as `["contactIds", "3"]`. Only bulk mutations have it.
+	Path []string `json:"path,omitzero"`
 	// Message that says what is wrong, in ClickFunnels' words.
 	Message string `json:"message"`
 	// Code of the refusal.
@@ -481,17 +491,20 @@ const (
 	UserErrorCodeConflict UserErrorCode = "CONFLICT"
 	// A record that the input names does not exist.
 	UserErrorCodeNotFound UserErrorCode = "NOT_FOUND"
+	// The REST call for one value of a bulk mutation failed. The message says whether the change may have been made.
+	UserErrorCodeFailed UserErrorCode = "FAILED"
 )
 
 var AllUserErrorCode = []UserErrorCode{
 	UserErrorCodeInvalid,
 	UserErrorCodeConflict,
 	UserErrorCodeNotFound,
+	UserErrorCodeFailed,
 }
 
 func (e UserErrorCode) IsValid() bool {
 	switch e {
-	case UserErrorCodeInvalid, UserErrorCodeConflict, UserErrorCodeNotFound:
+	case UserErrorCodeInvalid, UserErrorCodeConflict, UserErrorCodeNotFound, UserErrorCodeFailed:
 		return true
 	}
 	return false
