@@ -464,7 +464,7 @@ type Contact implements Node {
   """
   Avatar image of the contact. Current workspaces no longer have it.
   """
-  avatarImage: JSON
+  avatarImage: JSON @deprecated(reason: "ClickFunnels no longer sends it.")
 
   """
   Reason why the contact gets no e-mails; null if there is none.
