@@ -131,7 +131,7 @@ var addressType = RowType{name: "Address", composed: true, keys: []key{
 	{name: "postal_code", field: "postalCode", around: "*_postal_code"},
 }}
 
-// Contact is a row of the graph's type Contact. A person known to a workspace.
+// Contact is a row of the graph's type Contact. A contact of a workspace. It can be anonymous.
 type Contact struct{ Row }
 
 func (*Contact) describe() *RowType { return &contactType }
@@ -201,7 +201,7 @@ var contactType = RowType{name: "Contact", kind: "contact", parent: "workspace_i
 	{name: "tags", shape: asRows, of: "ContactTag", field: "taggings", naming: namedSometimes, also: []string{"applied_tags", "taggings"}},
 }}
 
-// ContactVisits is a row of the graph's type ContactVisits. Visits of a contact to a workspace's pages.
+// ContactVisits is a row of the graph's type ContactVisits. Visits of a contact to pages of a workspace.
 type ContactVisits struct{ Row }
 
 func (*ContactVisits) describe() *RowType { return &contactVisitsType }
@@ -216,7 +216,7 @@ var contactVisitsType = RowType{name: "ContactVisits", keys: []key{
 	{name: "last_visit_with_utm", shape: asRow, of: "Visit", field: "lastVisitWithUtm"},
 }}
 
-// Visit is a row of the graph's type Visit. A visit and where it came from.
+// Visit is a row of the graph's type Visit. A visit, and its source.
 type Visit struct{ Row }
 
 func (*Visit) describe() *RowType { return &visitType }
@@ -293,7 +293,7 @@ var contactTagType = RowType{name: "ContactTag", kind: "contact_tag", parent: "w
 	{name: "applied_at", shape: asTime},
 }}
 
-// ContactTagging is a row of the graph's type ContactTagging. A tag of a contact, with the time when it was applied.
+// ContactTagging is a row of the graph's type ContactTagging. A tag of a contact, with the time when the tag was applied.
 type ContactTagging struct{ Row }
 
 func (*ContactTagging) describe() *RowType { return &contactTaggingType }
@@ -304,7 +304,7 @@ var contactTaggingType = RowType{name: "ContactTagging", keys: []key{
 	{name: "applied_at", shape: asTime, field: "appliedAt"},
 }}
 
-// AppliedContactTag is a row of the graph's type AppliedContactTag. A tag applied to a contact.
+// AppliedContactTag is a row of the graph's type AppliedContactTag. The assignment of a tag to a contact.
 type AppliedContactTag struct{ Row }
 
 func (*AppliedContactTag) describe() *RowType { return &appliedContactTagType }
@@ -487,7 +487,7 @@ var courseEnrollmentType = RowType{name: "CourseEnrollment", kind: "course_enrol
 	{name: "course_id"},
 }}
 
-// CourseLessonCompletion is a row of the graph's type CourseLessonCompletion. A lesson that a learner has completed.
+// CourseLessonCompletion is a row of the graph's type CourseLessonCompletion. The completion of a lesson by an enrolled contact.
 type CourseLessonCompletion struct{ Row }
 
 func (*CourseLessonCompletion) describe() *RowType { return &courseLessonCompletionType }
@@ -514,7 +514,7 @@ var courseLessonCompletionType = RowType{name: "CourseLessonCompletion", kind: "
 	{name: "lesson_id"},
 }}
 
-// Form is a row of the graph's type Form. A form of a workspace. For the forms that visitors submit on pages, see `FormSubmission`.
+// Form is a row of the graph's type Form. A form of a workspace. Its submissions are `FormsSubmission` records. Submissions of forms on pages are `FormSubmission` records.
 type Form struct{ Row }
 
 func (*Form) describe() *RowType { return &formType }
@@ -603,7 +603,7 @@ var formFieldOptionType = RowType{name: "FormFieldOption", kind: "form_field_opt
 	{name: "field_id"},
 }}
 
-// FormsSubmission is a row of the graph's type FormsSubmission. A submission of a `Form`, ClickFunnels' `Forms::Submission`. It is not a `FormSubmission`, which is the log of forms on pages.
+// FormsSubmission is a row of the graph's type FormsSubmission. A submission of a `Form` (`Forms::Submission` in ClickFunnels). Do not confuse it with `FormSubmission`, a submission of a form on a page.
 type FormsSubmission struct{ Row }
 
 func (*FormsSubmission) describe() *RowType { return &formsSubmissionType }
@@ -660,7 +660,7 @@ var formsSubmissionAnswerType = RowType{name: "FormsSubmissionAnswer", kind: "fo
 	{name: "fields_option_ids", shape: asTexts, field: "fieldsOptionIds"},
 }}
 
-// FormSubmission is a row of the graph's type FormSubmission. A form that a visitor submitted on a page.
+// FormSubmission is a row of the graph's type FormSubmission. A submission of a form on a page. For submissions of a `Form`, see `FormsSubmission`.
 type FormSubmission struct{ Row }
 
 func (*FormSubmission) describe() *RowType { return &formSubmissionType }
@@ -724,7 +724,7 @@ var fulfillmentType = RowType{name: "Fulfillment", kind: "fulfillment", parent: 
 	{name: "location_id"},
 }}
 
-// IncludedLineItem is a row of the graph's type IncludedLineItem. A line item of an invoice that is shipped or restocked.
+// IncludedLineItem is a row of the graph's type IncludedLineItem. A shipped or restocked line item of an invoice.
 type IncludedLineItem struct{ Row }
 
 func (*IncludedLineItem) describe() *RowType { return &includedLineItemType }
@@ -800,7 +800,7 @@ var locationAddressType = RowType{name: "LocationAddress", keys: []key{
 	{name: "postal_code", field: "postalCode"},
 }}
 
-// Funnel is a row of the graph's type Funnel. A funnel: pages that visitors go through.
+// Funnel is a row of the graph's type Funnel. A funnel: a sequence of pages for visitors.
 type Funnel struct{ Row }
 
 func (*Funnel) describe() *RowType { return &funnelType }
@@ -1024,7 +1024,7 @@ var orderLineItemType = RowType{name: "OrderLineItem", parent: "workspace_id", n
 	{name: "products_variant", shape: asRow, of: "OrderVariant", field: "variant", also: []string{"variant"}},
 }}
 
-// OrderPrice is a row of the graph's type OrderPrice. The price of a line item.
+// OrderPrice is a row of the graph's type OrderPrice. The price of a line item of an order or invoice.
 type OrderPrice struct{ Row }
 
 func (*OrderPrice) describe() *RowType { return &orderPriceType }
@@ -1066,7 +1066,7 @@ var orderVariantType = RowType{name: "OrderVariant", parent: "workspace_id", nam
 	{name: "sku", field: "sku"},
 }}
 
-// NamedRecord is a row of the graph's type NamedRecord. A record with only its ids and name.
+// NamedRecord is a row of the graph's type NamedRecord. A related record, with only its `rawId`, `publicId` and `name`.
 type NamedRecord struct{ Row }
 
 func (*NamedRecord) describe() *RowType { return &namedRecordType }
@@ -1081,7 +1081,7 @@ var namedRecordType = RowType{name: "NamedRecord", parent: "workspace_id", namin
 	{name: "name", field: "name"},
 }}
 
-// OrderAffiliate is a row of the graph's type OrderAffiliate. An affiliate who is paid for referring a customer.
+// OrderAffiliate is a row of the graph's type OrderAffiliate. An affiliate who referred a customer.
 type OrderAffiliate struct{ Row }
 
 func (*OrderAffiliate) describe() *RowType { return &orderAffiliateType }
@@ -1094,7 +1094,7 @@ var orderAffiliateType = RowType{name: "OrderAffiliate", keys: []key{
 	{name: "email", field: "email"},
 }}
 
-// OrderReferralCode is a row of the graph's type OrderReferralCode. A referral code that brought a customer.
+// OrderReferralCode is a row of the graph's type OrderReferralCode. A referral code of an order.
 type OrderReferralCode struct{ Row }
 
 func (*OrderReferralCode) describe() *RowType { return &orderReferralCodeType }
@@ -1268,7 +1268,7 @@ var orderInvoiceVariantType = RowType{name: "OrderInvoiceVariant", parent: "work
 	{name: "fulfillment_required", shape: asBoolean, field: "fulfillmentRequired"},
 }}
 
-// OrderInvoiceRestock is a row of the graph's type OrderInvoiceRestock. Products of invoices that came back into stock.
+// OrderInvoiceRestock is a row of the graph's type OrderInvoiceRestock. A return of invoiced products to the stock.
 type OrderInvoiceRestock struct{ Row }
 
 func (*OrderInvoiceRestock) describe() *RowType { return &orderInvoiceRestockType }
@@ -1313,7 +1313,7 @@ var orderTagType = RowType{name: "OrderTag", kind: "order_tag", parent: "workspa
 	{name: "color", field: "color", required: true},
 }}
 
-// AppliedOrderTag is a row of the graph's type AppliedOrderTag. A tag applied to an order.
+// AppliedOrderTag is a row of the graph's type AppliedOrderTag. The assignment of a tag to an order.
 type AppliedOrderTag struct{ Row }
 
 func (*AppliedOrderTag) describe() *RowType { return &appliedOrderTagType }
@@ -1434,7 +1434,7 @@ var webPageType = RowType{name: "Page", kind: "page", parent: "workspace_id", na
 	{name: "funnel", shape: asRow, of: "Funnel", id: "funnel_id", naming: namedSometimes, also: []string{"pages"}},
 }}
 
-// Product is a row of the graph's type Product. A product of a workspace. Its variants have prices.
+// Product is a row of the graph's type Product. A product of a workspace. It has variants, and the variants have prices.
 type Product struct{ Row }
 
 func (*Product) describe() *RowType { return &productType }
@@ -1593,7 +1593,7 @@ var productPropertyValueType = RowType{name: "ProductPropertyValue", keys: []key
 	{name: "value", field: "value"},
 }}
 
-// PlatformApplication is a row of the graph's type PlatformApplication. An application that works with ClickFunnels.
+// PlatformApplication is a row of the graph's type PlatformApplication. An application of the ClickFunnels platform.
 type PlatformApplication struct{ Row }
 
 func (*PlatformApplication) describe() *RowType { return &platformApplicationType }
@@ -1605,7 +1605,7 @@ var platformApplicationType = RowType{name: "PlatformApplication", keys: []key{
 	{name: "trusted_skus", shape: asTexts, field: "trustedSkus"},
 }}
 
-// ProductPrice is a row of the graph's type ProductPrice. A price of a product variant, and how it is paid.
+// ProductPrice is a row of the graph's type ProductPrice. A price of a product variant, with its payment terms.
 type ProductPrice struct{ Row }
 
 func (*ProductPrice) describe() *RowType { return &productPriceType }
@@ -1733,7 +1733,7 @@ var productTagType = RowType{name: "ProductTag", kind: "product_tag", parent: "w
 	{name: "color", field: "color", required: true},
 }}
 
-// SalesPipeline is a row of the graph's type SalesPipeline. A sales pipeline: stages that opportunities go through.
+// SalesPipeline is a row of the graph's type SalesPipeline. A sales pipeline. Its opportunities move through its stages.
 type SalesPipeline struct{ Row }
 
 func (*SalesPipeline) describe() *RowType { return &salesPipelineType }
@@ -1787,7 +1787,7 @@ var salesPipelineStageType = RowType{name: "SalesPipelineStage", kind: "sales_pi
 	{name: "pipeline_id"},
 }}
 
-// SalesOpportunity is a row of the graph's type SalesOpportunity. A possible sale to a contact.
+// SalesOpportunity is a row of the graph's type SalesOpportunity. A sales opportunity: a possible sale to a contact.
 type SalesOpportunity struct{ Row }
 
 func (*SalesOpportunity) describe() *RowType { return &salesOpportunityType }
@@ -1867,7 +1867,7 @@ var salesOpportunityNoteType = RowType{name: "SalesOpportunityNote", kind: "sale
 	{name: "opportunity_id"},
 }}
 
-// ShippingProfile is a row of the graph's type ShippingProfile. A shipping profile: which variants are shipped at which rates.
+// ShippingProfile is a row of the graph's type ShippingProfile. A set of product variants that share shipping zones and rates.
 type ShippingProfile struct{ Row }
 
 func (*ShippingProfile) describe() *RowType { return &shippingProfileType }
@@ -1886,7 +1886,7 @@ var shippingProfileType = RowType{name: "ShippingProfile", kind: "shipping_profi
 	{name: "variant_ids", shape: asTexts, field: "variantIds"},
 }}
 
-// ShippingLocationGroup is a row of the graph's type ShippingLocationGroup. Locations of a shipping profile that share zones.
+// ShippingLocationGroup is a row of the graph's type ShippingLocationGroup. Fulfillment locations of a shipping profile that ship to the same zones.
 type ShippingLocationGroup struct{ Row }
 
 func (*ShippingLocationGroup) describe() *RowType { return &shippingLocationGroupType }
@@ -2033,7 +2033,7 @@ var shippingPackageType = RowType{name: "ShippingPackage", kind: "shipping_packa
 	{name: "carrier", field: "carrier", raw: "rawCarrier", words: shippingCarrierWords, also: []string{"raw_carrier"}},
 }}
 
-// Store is a row of the graph's type Store. A store of a workspace, which sells its products.
+// Store is a row of the graph's type Store. A store that sells products of the workspace.
 type Store struct{ Row }
 
 func (*Store) describe() *RowType { return &storeType }
@@ -2065,7 +2065,7 @@ var storeType = RowType{name: "Store", kind: "store", parent: "workspace_id", na
 	{name: "social_image_id", field: "socialImageId"},
 }}
 
-// Team is a row of the graph's type Team. A team, which owns workspaces and subscribes to ClickFunnels.
+// Team is a row of the graph's type Team. A team. It owns workspaces and has subscriptions to ClickFunnels.
 type Team struct{ Row }
 
 func (*Team) describe() *RowType { return &teamType }
@@ -2150,7 +2150,7 @@ var billingSubscriptionType = RowType{name: "BillingSubscription", kind: "billin
 	{name: "included_prices", shape: asRows, of: "IncludedPrice", field: "includedPrices"},
 }}
 
-// IncludedPrice is a row of the graph's type IncludedPrice. A price of a subscription.
+// IncludedPrice is a row of the graph's type IncludedPrice. A price in a subscription to ClickFunnels.
 type IncludedPrice struct{ Row }
 
 func (*IncludedPrice) describe() *RowType { return &includedPriceType }
@@ -2196,7 +2196,7 @@ var themeType = RowType{name: "Theme", kind: "theme", parent: "workspace_id", na
 	{name: "current_style_id"},
 }}
 
-// Style is a row of the graph's type Style. A style of a theme: its colours and fonts.
+// Style is a row of the graph's type Style. A style of a theme: its colors and fonts.
 type Style struct{ Row }
 
 func (*Style) describe() *RowType { return &styleType }
@@ -2239,7 +2239,7 @@ var userType = RowType{name: "User", kind: "user", keys: []key{
 	{name: "locale", field: "locale"},
 }}
 
-// WebhookEndpoint is a row of the graph's type WebhookEndpoint. An endpoint that ClickFunnels sends webhooks to.
+// WebhookEndpoint is a row of the graph's type WebhookEndpoint. A URL that ClickFunnels sends webhooks to.
 type WebhookEndpoint struct{ Row }
 
 func (*WebhookEndpoint) describe() *RowType { return &webhookEndpointType }
@@ -2297,7 +2297,7 @@ var webhookEventType = RowType{name: "WebhookEvent", kind: "webhook_event", pare
 	{name: "funnel", shape: asRow, of: "NamedRecord", field: "funnel"},
 }}
 
-// Workspace is a row of the graph's type Workspace. A workspace, which holds contacts and their data and has its own subdomain.
+// Workspace is a row of the graph's type Workspace. A workspace of a team. It contains contacts, orders, products and other records, and has its own subdomain.
 type Workspace struct{ Row }
 
 func (*Workspace) describe() *RowType { return &workspaceType }

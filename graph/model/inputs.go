@@ -12,21 +12,21 @@ import (
 	"github.com/funnelgraph/funnelgraph/upstream"
 )
 
-// Conditions for applied contact tags. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for applied contact tags. An applied contact tag must meet all of them. A list of values must not be empty.
 type AppliedContactTagFilter struct {
-	// Only these applied contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these applied contact tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only applied contact tags of these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only applied contact tags of these contact tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
 }
 
 // Result of `applyContactTag`.
 type ApplyContactTagPayload struct {
-	// Applied tag that was created; null if ClickFunnels refused.
+	// New applied tag. Null if the change was rejected.
 	AppliedContactTag *upstream.AppliedContactTag `json:"appliedContactTag,omitzero"`
-	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	// Contact after the change. Null if the change was rejected. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -40,279 +40,279 @@ type ApplyContactTagsPayload struct {
 
 // Result of `applyOrderTag`.
 type ApplyOrderTagPayload struct {
-	// Applied tag that was created; null if ClickFunnels refused.
+	// New applied tag. Null if the change was rejected.
 	AppliedOrderTag *upstream.AppliedOrderTag `json:"appliedOrderTag,omitzero"`
-	// Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	// Order after the change. Null if the change was rejected. Cost: 1 REST call.
 	Order *upstream.Order `json:"order,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for contacts. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for contacts. A contact must meet all of them. A list of values must not be empty.
 type ContactFilter struct {
-	// Only these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these contacts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with exactly one of these values of `emailAddress`; at most 100.
+	// Only contacts whose `emailAddress` equals one of these values. At most 100 values.
 	EmailAddresses graphql.Omittable[[]string] `json:"emailAddresses,omitzero"`
-	// Only rows with this value of `isActive`.
+	// Only contacts whose `isActive` has this value.
 	IsActive graphql.Omittable[*bool] `json:"isActive,omitzero"`
-	// Only contacts with any of these tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only contacts with at least one of these tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	TagIds graphql.Omittable[[]string] `json:"tagIds,omitzero"`
-	// Only contacts with any of the tags with these names; at most 100. Use it or `tagIds`, not both. Cost: 1 REST call per 20 names.
+	// Only contacts with at least one of the tags with these names. At most 100 values. Use it or `tagIds`, not both. Cost: 1 REST call per 20 names.
 	TagNames graphql.Omittable[[]string] `json:"tagNames,omitzero"`
 }
 
-// Conditions for contact tags. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for contact tags. A contact tag must meet all of them. A list of values must not be empty.
 type ContactTagFilter struct {
-	// Only these contact tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these contact tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with exactly one of these values of `name`; at most 100.
+	// Only contact tags whose `name` equals one of these values. At most 100 values.
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for enrollments. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for enrollments. An enrollment must meet all of them. A list of values must not be empty.
 type CourseEnrollmentFilter struct {
-	// Only these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these enrollments. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only enrollments of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only enrollments of these contacts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
 }
 
-// Conditions for lesson completions. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for lesson completions. A lesson completion must meet all of them. A list of values must not be empty.
 type CourseLessonCompletionFilter struct {
-	// Only lesson completions of these enrollments, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only lesson completions of these enrollments. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	EnrollmentIds graphql.Omittable[[]string] `json:"enrollmentIds,omitzero"`
-	// Only lesson completions of these lessons, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only lesson completions of these lessons. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	LessonIds graphql.Omittable[[]string] `json:"lessonIds,omitzero"`
 }
 
-// Conditions for form submissions. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for form submissions. A form submission must meet all of them. A list of values must not be empty.
 type FormSubmissionFilter struct {
-	// Only these form submissions, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these form submissions. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only submissions by these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only submissions by these contacts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Only submissions on these pages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only submissions on these pages. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	PageIds graphql.Omittable[[]string] `json:"pageIds,omitzero"`
 }
 
-// Conditions for funnels. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for funnels. A funnel must meet all of them. A list of values must not be empty.
 type FunnelFilter struct {
-	// Only these funnels, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these funnels. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for funnel tags. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for funnel tags. A funnel tag must meet all of them. A list of values must not be empty.
 type FunnelTagFilter struct {
-	// Only these funnel tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these funnel tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with exactly one of these values of `name`; at most 100.
+	// Only funnel tags whose `name` equals one of these values. At most 100 values.
 	Names graphql.Omittable[[]string] `json:"names,omitzero"`
 }
 
-// Conditions for orders. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for orders. An order must meet all of them. A list of values must not be empty.
 type OrderFilter struct {
-	// Only these orders, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these orders. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only orders of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only orders of these contacts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Only rows with exactly one of these values of `orderType`; at most 100.
+	// Only orders whose `orderType` equals one of these values. At most 100 values.
 	OrderTypes graphql.Omittable[[]string] `json:"orderTypes,omitzero"`
-	// Only rows with this value of `liveMode`.
+	// Only orders whose `liveMode` has this value.
 	LiveMode graphql.Omittable[*bool] `json:"liveMode,omitzero"`
 }
 
-// Conditions for invoices. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for invoices. An invoice must meet all of them. A list of values must not be empty.
 type OrderInvoiceFilter struct {
-	// Only these invoices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these invoices. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with exactly one of these values of `status`; at most 100.
+	// Only invoices whose `status` equals one of these values. At most 100 values.
 	Statuses graphql.Omittable[[]string] `json:"statuses,omitzero"`
-	// Only rows with exactly one of these values of `invoiceType`; at most 100.
+	// Only invoices whose `invoiceType` equals one of these values. At most 100 values.
 	InvoiceTypes graphql.Omittable[[]string] `json:"invoiceTypes,omitzero"`
-	// Only rows with exactly one of these values of `invoiceNumber`; at most 100.
+	// Only invoices whose `invoiceNumber` equals one of these values. At most 100 values.
 	InvoiceNumbers graphql.Omittable[[]string] `json:"invoiceNumbers,omitzero"`
-	// Only rows with exactly one of these values of `externalId`; at most 100.
+	// Only invoices whose `externalId` equals one of these values. At most 100 values.
 	ExternalIds graphql.Omittable[[]string] `json:"externalIds,omitzero"`
 }
 
-// Conditions for pages. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for pages. A page must meet all of them. A list of values must not be empty.
 type PageFilter struct {
-	// Only these pages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these pages. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only pages of these funnels, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only pages of these funnels. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	FunnelIds graphql.Omittable[[]string] `json:"funnelIds,omitzero"`
-	// Only rows with exactly one of these values of `themeId`; at most 100.
+	// Only pages whose `themeId` equals one of these values. At most 100 values.
 	ThemeIds graphql.Omittable[[]string] `json:"themeIds,omitzero"`
-	// Whether to return pages of funnels (true) or standalone pages (false).
+	// If true, only pages of funnels; if false, only standalone pages.
 	FunnelPages graphql.Omittable[*bool] `json:"funnelPages,omitzero"`
 }
 
-// The order of rows that have a position.
+// The sort order of a list of records with a position.
 type PlacedSort struct {
-	// Property to sort by. Rows with equal values are in the order of creation.
+	// Property to sort by. Records with equal values are in the order of creation.
 	Property PlacedSortProperty `json:"property"`
-	// Direction of the order.
+	// Sort direction.
 	Direction SortDirection `json:"direction"`
 }
 
-// Conditions for product collections. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for product collections. A product collection must meet all of them. A list of values must not be empty.
 type ProductCollectionFilter struct {
-	// Only these product collections, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these product collections. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with this value of `visibleInStore`.
+	// Only product collections whose `visibleInStore` has this value.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Only rows with this value of `archived`.
+	// Only product collections whose `archived` has this value.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for products. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for products. A product must meet all of them. A list of values must not be empty.
 type ProductFilter struct {
-	// Only these products, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these products. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with this value of `visibleInStore`.
+	// Only products whose `visibleInStore` has this value.
 	VisibleInStore graphql.Omittable[*bool] `json:"visibleInStore,omitzero"`
-	// Only rows with this value of `visibleInCustomerCenter`.
+	// Only products whose `visibleInCustomerCenter` has this value.
 	VisibleInCustomerCenter graphql.Omittable[*bool] `json:"visibleInCustomerCenter,omitzero"`
-	// Only rows with this value of `archived`.
+	// Only products whose `archived` has this value.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for prices. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for prices. A price must meet all of them. A list of values must not be empty.
 type ProductPriceFilter struct {
-	// Only these prices, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these prices. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only prices of these variants, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only prices of these variants. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	VariantIds graphql.Omittable[[]string] `json:"variantIds,omitzero"`
-	// Only rows with this value of `visible`.
+	// Only prices whose `visible` has this value.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Only rows with this value of `archived`.
+	// Only prices whose `archived` has this value.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
 }
 
-// Conditions for product tags. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for product tags. A product tag must meet all of them. A list of values must not be empty.
 type ProductTagFilter struct {
-	// Only these product tags, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these product tags. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// Conditions for variants. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for variants. A variant must meet all of them. A list of values must not be empty.
 type ProductVariantFilter struct {
-	// Only these variants, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these variants. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with this value of `visible`.
+	// Only variants whose `visible` has this value.
 	Visible graphql.Omittable[*bool] `json:"visible,omitzero"`
-	// Only rows with this value of `archived`.
+	// Only variants whose `archived` has this value.
 	Archived graphql.Omittable[*bool] `json:"archived,omitzero"`
-	// Only rows with this value of `fulfillmentRequired`.
+	// Only variants whose `fulfillmentRequired` has this value.
 	FulfillmentRequired graphql.Omittable[*bool] `json:"fulfillmentRequired,omitzero"`
 }
 
 // Result of `redactContact`.
 type RedactContactPayload struct {
-	// Global id of the redacted contact; null if ClickFunnels refused.
+	// Global id of the redacted contact. Null if the change was rejected.
 	RedactedContactID *string `json:"redactedContactId,omitzero"`
-	// Reasons for the refusal; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Result of `removeContactTag`.
 type RemoveContactTagPayload struct {
-	// Global id of the applied tag that was removed; null if ClickFunnels refused.
+	// Global id of the applied tag that was removed. Null if the change was rejected.
 	RemovedAppliedContactTagID *string `json:"removedAppliedContactTagId,omitzero"`
-	// Contact after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	// Contact after the change. Null if the change was rejected. Cost: 1 REST call.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Result of `removeOrderTag`.
 type RemoveOrderTagPayload struct {
-	// Global id of the applied tag that was removed; null if ClickFunnels refused.
+	// Global id of the applied tag that was removed. Null if the change was rejected.
 	RemovedAppliedOrderTagID *string `json:"removedAppliedOrderTagId,omitzero"`
-	// Order after the change; null if ClickFunnels refused. Cost: 1 REST call.
+	// Order after the change. Null if the change was rejected. Cost: 1 REST call.
 	Order *upstream.Order `json:"order,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Result of `reorderFormFields`.
 type ReorderFormFieldsPayload struct {
-	// Field set; null if ClickFunnels refused. Cost: none for `id`, `rawId` and lists, else 1 REST call.
+	// Field set after the change. Null if the change was rejected. Cost: 1 REST call; none if you select only `id`, `rawId` and lists.
 	FormFieldSet *upstream.FormFieldSet `json:"formFieldSet,omitzero"`
-	// Raw ids of the fields in their new order; null if ClickFunnels refused.
+	// Raw ids of the fields, in the new order. Null if the change was rejected.
 	OrderedFieldIds []string `json:"orderedFieldIds,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Conditions for sales opportunities. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for sales opportunities. A sales opportunity must meet all of them. A list of values must not be empty.
 type SalesOpportunityFilter struct {
-	// Only these sales opportunities, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these sales opportunities. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only opportunities in these pipelines, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities in these pipelines. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	PipelineIds graphql.Omittable[[]string] `json:"pipelineIds,omitzero"`
-	// Only opportunities in these stages, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities in these stages. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	StageIds graphql.Omittable[[]string] `json:"stageIds,omitzero"`
-	// Only opportunities of these contacts, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only opportunities of these contacts. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	ContactIds graphql.Omittable[[]string] `json:"contactIds,omitzero"`
-	// Only rows with exactly one of these values of `assigneeId`; at most 100.
+	// Only sales opportunities whose `assigneeId` equals one of these values. At most 100 values.
 	AssigneeIds graphql.Omittable[[]string] `json:"assigneeIds,omitzero"`
 }
 
-// Conditions for notes. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for notes. A note must meet all of them. A list of values must not be empty.
 type SalesOpportunityNoteFilter struct {
-	// Only these notes, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these notes. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
-	// Only rows with exactly one of these values of `createdById`; at most 100.
+	// Only notes whose `createdById` equals one of these values. At most 100 values.
 	CreatedByIds graphql.Omittable[[]string] `json:"createdByIds,omitzero"`
 }
 
-// Conditions for sales pipelines. Rows must meet all of them. Lists of values must not be empty.
+// Conditions for sales pipelines. A sales pipeline must meet all of them. A list of values must not be empty.
 type SalesPipelineFilter struct {
-	// Only these sales pipelines, given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`.
+	// Only these sales pipelines. Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`.
 	Ids graphql.Omittable[[]string] `json:"ids,omitzero"`
 }
 
-// The order of rows.
+// The sort order of a list.
 type Sort struct {
-	// Property to sort by. Rows with equal values are in the order of creation.
+	// Property to sort by. Records with equal values are in the order of creation.
 	Property SortProperty `json:"property"`
-	// Direction of the order.
+	// Sort direction.
 	Direction SortDirection `json:"direction"`
 }
 
 // Result of `upsertContact`.
 type UpsertContactPayload struct {
-	// Contact after the change; null if ClickFunnels refused.
+	// Contact after the change. Null if the change was rejected.
 	Contact *upstream.Contact `json:"contact,omitzero"`
-	// True if the contact was created, false if it was updated. Null if ClickFunnels refused, or if the call was retried and an earlier attempt may have created the contact.
+	// True if the contact was created, false if it was updated. Null if the change was rejected. Also null if the server retried the call and cannot tell which attempt created the contact.
 	Created *bool `json:"created,omitzero"`
-	// Reasons why ClickFunnels refused; empty on success.
+	// Reasons why the change was rejected. Empty on success.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A reason why ClickFunnels refused a change.
+// A reason why a change was rejected.
 type UserError struct {
-	// Input field that the error is about, such as `emailAddress`. Null if it concerns the whole input, or if the field is unknown.
+	// Input field that the error is about, such as `emailAddress`. Null if the error concerns the whole input, or if the field is unknown.
 	Field *string `json:"field,omitzero"`
 	// Path of the value that the error is about in a list of the input, such as `["contactIds", "3"]`. Only bulk mutations have it.
 	Path []string `json:"path,omitzero"`
-	// Message that says what is wrong, in ClickFunnels' words.
+	// Explanation of the error, usually from ClickFunnels.
 	Message string `json:"message"`
-	// Code of the refusal.
+	// Kind of the error.
 	Code UserErrorCode `json:"code"`
 }
 
-// The properties that rows with a position can be sorted by.
+// The properties that a list of records with a position can be sorted by.
 type PlacedSortProperty string
 
 const (
-	// Numeric id, which is the order of creation.
+	// Numeric id. Ids increase in the order of creation.
 	PlacedSortPropertyID PlacedSortProperty = "ID"
 	// Time of the last change.
 	PlacedSortPropertyUpdatedAt PlacedSortProperty = "UPDATED_AT"
-	// Position of the row, as people see it.
+	// Position as shown in ClickFunnels.
 	PlacedSortPropertySortOrder PlacedSortProperty = "SORT_ORDER"
 )
 
@@ -365,7 +365,7 @@ func (e PlacedSortProperty) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// The direction of an order.
+// The sort direction.
 type SortDirection string
 
 const (
@@ -423,11 +423,11 @@ func (e SortDirection) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// The properties that rows can be sorted by.
+// The properties that a list can be sorted by.
 type SortProperty string
 
 const (
-	// Numeric id, which is the order of creation.
+	// Numeric id. Ids increase in the order of creation.
 	SortPropertyID SortProperty = "ID"
 	// Time of the last change.
 	SortPropertyUpdatedAt SortProperty = "UPDATED_AT"
@@ -481,15 +481,15 @@ func (e SortProperty) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// The kinds of refusals.
+// The kinds of errors for which a change is rejected.
 type UserErrorCode string
 
 const (
 	// A value is missing or invalid.
 	UserErrorCodeInvalid UserErrorCode = "INVALID"
-	// The record is already in that state, or another state forbids the change.
+	// The record already has the requested state, or its state does not allow the change.
 	UserErrorCodeConflict UserErrorCode = "CONFLICT"
-	// A record that the input names does not exist.
+	// The input has the id of a record that does not exist.
 	UserErrorCodeNotFound UserErrorCode = "NOT_FOUND"
 	// The REST call for one value of a bulk mutation failed. The message says whether the change may have been made.
 	UserErrorCodeFailed UserErrorCode = "FAILED"

@@ -131,7 +131,7 @@ func (e *expansion) resource(r *Resource) error {
 	own.Directives = without(r.Type.Directives, typeDirectives...)
 	own.Interfaces = append(slices.Clone(r.Type.Interfaces), "Node")
 	own.Fields = ast.FieldList{
-		bound(field("id", "ID!", "Opaque global id, by which `node` finds the object."), "Ref"),
+		bound(field("id", "ID!", "Opaque global id. Pass it to `node` to load the object."), "Ref"),
 		field("rawId", "ID!", "ClickFunnels' numeric id, as a string because it can exceed 32 bits."),
 		field("publicId", "String", "Short public id, as in ClickFunnels' URLs."),
 	}
@@ -147,7 +147,7 @@ func (e *expansion) resource(r *Resource) error {
 	)
 	own.Fields = append(own.Fields, fields[relations:]...)
 	if !r.Accounts {
-		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+". Cost: none for `id`, `rawId` and lists, else 1 REST call.")))
+		workspace := batched(unlessFailed(field("workspace", "Workspace", "Workspace of the "+r.Noun+"."+workspaceCost(r))))
 		own.Fields = append(own.Fields, workspace)
 		e.addResolver(r.Type.Name, workspace, workspaceBody(r))
 	}
@@ -254,7 +254,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 			e.addResolver(typeName, &own, body)
 		}
 		if enum := e.Types[f.Type.Name()]; enum != nil && enum.Directives.ForName("open") != nil {
-			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "`"+f.Name+"` as ClickFunnels sent it, also if the enum lacks the value."), accessor(f)))
+			raw = append(raw, bound(field("raw"+upperFirst(f.Name), "String", "Original value of `"+f.Name+"` from ClickFunnels. Use it if `"+f.Name+"` is `UNKNOWN`."), accessor(f)))
 		}
 	}
 	return append(all, raw...)
@@ -266,28 +266,47 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 	if cost := args.text("cost", ""); cost != "" {
 		return "Cost: " + cost
 	}
-	without, call := "for `id` and `rawId`", "1 REST call per "+to.Noun
-	if embeds := args.texts("embeds"); len(embeds) > 0 {
-		without = "for `" + strings.Join(append([]string{"id", "rawId"}, embeds...), "`, `") + "`"
-	}
+	call := "1 REST call per " + to.Noun
 	if to.isBatched() {
 		call = "1 REST call per 20 " + to.Plural
 	}
-	return "Cost: none " + without + ", else " + call + "."
+	if lacks := args.texts("lacks"); len(lacks) > 0 {
+		return "Cost: " + call + " if you select " + joined(lacks, "or") + "; otherwise none."
+	}
+	return "Cost: " + call + "; none if you select only " + joined(append([]string{"id", "rawId"}, args.texts("embeds")...), "and") + "."
+}
+
+// joined returns names as code, with a word before the last one, such as "`id` and `rawId`".
+func joined(names []string, word string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return "`" + names[0] + "`"
+	}
+	return "`" + strings.Join(names[:last], "`, `") + "` " + word + " `" + names[last] + "`"
+}
+
+// workspaceCost returns the cost note of a record's workspace, empty if the rows embed it.
+func workspaceCost(r *Resource) string {
+	for _, key := range r.Type.Directives.ForNames("key") {
+		if (arguments{key}).text("type", "") == "Workspace" {
+			return ""
+		}
+	}
+	return " Cost: 1 REST call per workspace; none if you select only `id`, `rawId` and lists."
 }
 
 // list returns the field that holds a list of a resource.
 func (e *expansion) list(r *Resource, list List) *ast.FieldDefinition {
-	of, cost := "that the token may see", "1 REST call per 20 "+r.Plural
+	of, cost := "that the token has access to", "1 REST call per 20 "+r.Plural
 	if parent := e.Resources[list.Parent]; parent != nil {
 		of = "of the " + parent.Noun
 		if list.Parent != "Workspace" {
-			cost += " of each " + parent.Noun
+			cost += ", separately for each " + parent.Noun
 		}
 	}
 	f := field(list.Field, r.Type.Name+"Connection", strings.Join(strings.Fields(upperFirst(r.Plural)+" "+of+". "+r.Note+" Cost: "+cost+"."), " "))
 	if len(r.Filters) > 0 {
-		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that rows must meet."))
+		f.Arguments = append(f.Arguments, argument("filter", r.Type.Name+"Filter", "Conditions that the "+r.Plural+" must meet."))
 	}
 	f.Arguments = append(f.Arguments, window(r.Sort)...)
 	return unlessFailed(f)
@@ -300,11 +319,11 @@ func (e *expansion) inverse(r *Resource, relation *Relation) *ast.FieldDefinitio
 		of = " of the same " + parent.Noun
 	}
 	f := field(relation.Inverse, r.Type.Name+"Connection",
-		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", for any number of "+to.Plural+of+".")
+		upperFirst(r.Plural)+" of the "+to.Noun+". Cost: 1 REST call per 20 "+r.Plural+", counted over all "+to.Plural+of+".")
 	f.Arguments = window(r.Sort)
 	if relation.Across != "" {
 		f.Arguments = window("NONE") // several lists are merged by id
-		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call per 20 " + relation.Across + " and 1 for each of them, for any number of " + to.Plural + "."
+		f.Description = upperFirst(r.Plural) + " of the " + to.Noun + ". Cost: 1 REST call per 20 " + relation.Across + " of the workspace, plus 1 per 20 " + r.Plural + " of each of these " + relation.Across + ", counted over all " + to.Plural + "."
 	}
 	return batched(unlessFailed(f))
 }
@@ -314,36 +333,36 @@ func window(sort string) ast.ArgumentDefinitionList {
 	var arguments ast.ArgumentDefinitionList
 	switch sort {
 	case "CHANGE":
-		arguments = append(arguments, argument("sort", "Sort", "Order of the rows; by default, the order of creation."))
+		arguments = append(arguments, argument("sort", "Sort", "Sort order of the list. Default: order of creation."))
 	case "POSITION":
-		arguments = append(arguments, argument("sort", "PlacedSort", "Order of the rows; by default, the order of creation."))
+		arguments = append(arguments, argument("sort", "PlacedSort", "Sort order of the list. Default: order of creation."))
 	}
 	return append(arguments,
-		argument("first", "Int", "Number of rows from the start, or after the cursor `after`: 1 to 100, by default 20. Cost: 1 REST call per 20 rows, in sequence."),
-		argument("after", "String", "Cursor that the page starts after. Use it with `first`."),
-		argument("last", "Int", "Number of rows from the end, or before the cursor `before`: 1 to 100."),
-		argument("before", "String", "Cursor that the page ends before. Use it with `last`."),
+		argument("first", "Int", "Number of records (1 to 100, default 20), from the start or after `after`. More than 20 need several sequential REST calls."),
+		argument("after", "String", "Returns the records after this cursor. Use it with `first`."),
+		argument("last", "Int", "Number of records (1 to 100, no default), from the end or before `before`. More than 20 need several sequential REST calls."),
+		argument("before", "String", "Returns the records before this cursor. Use it with `last`."),
 	)
 }
 
 func connection(r *Resource) *ast.Definition {
 	name := r.Type.Name
-	return object(name+"Connection", "Page of "+r.Plural+", as a Relay connection.",
-		field("nodes", "["+name+"!]!", "Rows of the page."),
-		field("edges", "["+name+"Edge!]!", "Rows of the page, each with its cursor."),
-		field("pageInfo", "PageInfo!", "Cursors of the page, and whether there are more rows."),
+	return object(name+"Connection", "A Relay connection of "+r.Plural+".",
+		field("nodes", "["+name+"!]!", "Requested "+r.Plural+"."),
+		field("edges", "["+name+"Edge!]!", "Requested "+r.Plural+", each with its cursor."),
+		field("pageInfo", "PageInfo!", "First and last cursor, and whether there are more "+r.Plural+"."),
 	)
 }
 
 func edge(r *Resource) *ast.Definition {
-	return object(r.Type.Name+"Edge", "Row of a page of "+r.Plural+", with its cursor.",
-		field("cursor", "String!", "Cursor of the row, for `after` and `before`."),
+	return object(r.Type.Name+"Edge", upperFirst(article(r.Noun))+" in a connection, with its cursor.",
+		field("cursor", "String!", "Cursor of the "+r.Noun+", for `after` and `before`."),
 		field("node", r.Type.Name+"!", "The "+r.Noun+"."),
 	)
 }
 
 // byID ends the description of an argument that takes the ids of records.
-const byID = ", given by `id`, `rawId` or `publicId`; at most 100. Cost: 1 REST call per `publicId`."
+const byID = ". Each value is an `id`, `rawId` or `publicId`. At most 100 values. Cost: 1 REST call per `publicId`."
 
 // filter returns the input type of a resource's filter, nil if it has none.
 func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
@@ -351,7 +370,7 @@ func (e *expansion) filter(r *Resource) (*ast.Definition, error) {
 		return nil, nil //nolint:nilnil // see above
 	}
 	input := &ast.Definition{Kind: ast.InputObject, Name: r.Type.Name + "Filter",
-		Description: "Conditions for " + r.Plural + ". Rows must meet all of them. Lists of values must not be empty."}
+		Description: "Conditions for " + r.Plural + ". " + upperFirst(article(r.Noun)) + " must meet all of them. A list of values must not be empty."}
 	for _, key := range r.Filters {
 		condition, err := e.condition(r, key)
 		if err != nil {
@@ -385,9 +404,9 @@ func (e *expansion) condition(r *Resource, key string) (*ast.FieldDefinition, er
 		}
 		switch t := f.Type.Name(); t {
 		case "Boolean":
-			return field(f.Name, t, "Only rows with this value of `"+f.Name+"`."), nil
+			return field(f.Name, t, "Only "+r.Plural+" whose `"+f.Name+"` has this value."), nil
 		default:
-			return field(plural(f.Name), "["+t+"!]", "Only rows with exactly one of these values of `"+f.Name+"`; at most 100."), nil
+			return field(plural(f.Name), "["+t+"!]", "Only "+r.Plural+" whose `"+f.Name+"` equals one of these values. At most 100 values."), nil
 		}
 	}
 	for _, f := range e.filterFields(r) {
@@ -403,7 +422,7 @@ func openEnum(definition *ast.Definition) *ast.Definition {
 	own := *definition
 	own.Directives = without(definition.Directives, "open")
 	own.EnumValues = append(slices.Clone(definition.EnumValues), &ast.EnumValueDefinition{
-		Name: "UNKNOWN", Description: "Value that this schema does not know. The `raw…` field has it.",
+		Name: "UNKNOWN", Description: "A value that this schema does not define. The field `raw…` has the original value.",
 	})
 	return modelled(&own, module+"/graph/model."+own.Name)
 }

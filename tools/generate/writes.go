@@ -13,21 +13,21 @@ func (e *expansion) writes(r *Resource) {
 	for _, write := range r.Write {
 		switch write {
 		case "CREATE":
-			e.mutation(r, "create", "Creates "+article(r.Noun)+". It is never created twice: after an error with the outcome `UNKNOWN`, look for it before you try again. Refused values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "create", "Creates "+article(r.Noun)+". The server never repeats a create that may have succeeded. After an error with `outcome: \"UNKNOWN\"`, check whether the "+r.Noun+" exists before you retry. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Create"+r.Type.Name+"Input", "Input of `create"+r.Type.Name+"`.", append(e.placeOfNew(r), e.inputs(r, "create")...)...),
 				recordPayload(r, "create"))
 		case "UPDATE":
-			e.mutation(r, "update", "Changes "+article(r.Noun)+". Omitted fields keep their values; null clears them. Refused values are reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "update", "Changes "+article(r.Noun)+". An omitted field keeps its value. Null clears a field, unless its description says otherwise. Rejected values are reported in `userErrors`. Cost: 1 REST call.",
 				input("Update"+r.Type.Name+"Input", "Input of `update"+r.Type.Name+"`.", append(e.target(r), e.inputs(r, "update")...)...),
 				recordPayload(r, "update"))
 		case "DELETE":
-			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
+			e.mutation(r, "delete", "Deletes "+article(r.Noun)+". A rejection is reported in `userErrors`. Cost: 1 REST call.",
 				input("Delete"+r.Type.Name+"Input", "Input of `delete"+r.Type.Name+"`.", e.target(r)...),
-				payload(r, "delete", bound(field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+"; null if ClickFunnels refused."), "ID")))
+				payload(r, "delete", bound(field("deleted"+r.Type.Name+"Id", "ID", "Global id of the deleted "+r.Noun+". Null if the change was rejected."), "ID")))
 		}
 	}
 	for _, action := range r.Actions {
-		e.mutation(r, action, upperFirst(inflected(action))+" "+article(r.Noun)+". A refusal is reported in `userErrors`. Cost: 1 REST call.",
+		e.mutation(r, action, upperFirst(inflected(action))+" "+article(r.Noun)+". A rejection is reported in `userErrors`. Cost: 1 REST call.",
 			input(upperFirst(action)+r.Type.Name+"Input", "Input of `"+action+r.Type.Name+"`.", e.target(r)...),
 			recordPayload(r, action))
 	}
@@ -214,7 +214,7 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 				t = *typeOf("[ID!]")
 			}
 			description, _, _ = strings.Cut(description, " Cost:")
-			description = strings.TrimSuffix(description, ".") + ", given by `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
+			description += " Accepts `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
 		}
 		t.NonNull = requirement == "REQUIRED"
 		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object && e.Resources[object.Name] == nil {
@@ -242,10 +242,10 @@ func (e *expansion) partInput(object *ast.Definition) string {
 
 // recordPayload returns the payload of a mutation that returns the record.
 func recordPayload(r *Resource, verb string) *ast.Definition {
-	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change; null if ClickFunnels refused."), "Record"))
+	return payload(r, verb, bound(field(lowerFirst(r.Type.Name), r.Type.Name, upperFirst(r.Noun)+" after the change. Null if the change was rejected."), "Record"))
 }
 
 func payload(r *Resource, verb string, result *ast.FieldDefinition) *ast.Definition {
 	return object(upperFirst(verb)+r.Type.Name+"Payload", "Result of `"+verb+r.Type.Name+"`.", result,
-		field("userErrors", "[UserError!]!", "Reasons why ClickFunnels refused; empty on success."))
+		field("userErrors", "[UserError!]!", "Reasons why the change was rejected. Empty on success."))
 }
