@@ -101,6 +101,8 @@ func (w walk) queries(t *testing.T) []string {
 				record(w.lists(f))
 			case w.isRecord(f.Type):
 				record(w.relation(f))
+			case w.relationsWithin(f.Type) != "":
+				record(f.Name + " { " + w.relationsWithin(f.Type) + " }")
 			}
 		}
 	}
@@ -161,6 +163,23 @@ func (w walk) fields(t *ast.Type) string {
 			all = append(all, f.Name)
 		default:
 			all = append(all, f.Name+" { "+w.fields(f.Type)+" }")
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// relationsWithin returns the relations of an object that is embedded in a record, and of objects
+// within it. It is empty if there are none.
+func (w walk) relationsWithin(t *ast.Type) string {
+	var all []string
+	for _, f := range w.Types[t.Name()].Fields {
+		if strings.HasPrefix(f.Name, "__") {
+			continue
+		}
+		if w.isRecord(f.Type) {
+			all = append(all, w.relation(f))
+		} else if below := w.relationsWithin(f.Type); below != "" {
+			all = append(all, f.Name+" { "+below+" }")
 		}
 	}
 	return strings.Join(all, " ")
