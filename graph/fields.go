@@ -56,10 +56,26 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 		if v != nil {
 			return strconv.AppendBool(b, *v), false, nil
 		}
+	case []string:
+		if v != nil {
+			return appendTexts(b, v), false, nil
+		}
 	default:
 		return b, true, fmt.Errorf("%T is no scalar", v)
 	}
 	return b, true, nil
+}
+
+// appendTexts appends the JSON of a list of texts.
+func appendTexts(b []byte, texts []string) []byte {
+	b = append(b, '[')
+	for i, text := range texts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = upstream.AppendQuoted(b, text)
+	}
+	return append(b, ']')
 }
 
 // readObject reads a field that is an object or a list of objects. It returns nil, a record, or a

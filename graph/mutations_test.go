@@ -308,3 +308,29 @@ func TestMutationsOfEveryShape(t *testing.T) {
 		o.Want(t, test.calls...)
 	}
 }
+
+// TestReorderReturnsTheNewOrder answers one reordering with ids, and refuses another.
+func TestReorderReturnsTheNewOrder(t *testing.T) {
+	const mutation = `mutation { m: reorderFormFields(input: { formFieldSetId: "7", workspaceId: "101", fieldIds: ["2", "1"] }) { formFieldSet { rawId } orderedFieldIds userErrors { message } } }`
+	for _, test := range []struct {
+		status     int
+		body, want string
+	}{
+		{http.StatusOK, `{"ordered_field_ids":[2,"1"]}`, `{"formFieldSet":{"rawId":"7"},"orderedFieldIds":["2","1"],"userErrors":[]}`},
+		{http.StatusOK, `{"ordered_field_ids":[]}`, `{"formFieldSet":{"rawId":"7"},"orderedFieldIds":[],"userErrors":[]}`},
+		{http.StatusUnprocessableEntity, `{"error":"No"}`, `{"formFieldSet":null,"orderedFieldIds":null,"userErrors":[{"message":"No"}]}`},
+	} {
+		o := newOperations(t)
+		o.Locating(t, "101")
+		o.Answer = func(w http.ResponseWriter, _ *http.Request, path string) bool {
+			if path != "/forms/field_sets/7/fields/reorder" {
+				return false
+			}
+			w.WriteHeader(test.status)
+			_, _ = io.WriteString(w, test.body)
+			return true
+		}
+		o.answeredWhole(t, mutation, `{"data":{"m":`+test.want+`}}`)
+		o.Want(t, "POST acme-academy /forms/field_sets/7/fields/reorder")
+	}
+}

@@ -363,7 +363,7 @@ func (mutationResolver) CreateFormsSubmissionAnswer(ctx context.Context, input m
 }
 
 func (mutationResolver) UpdateFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.UpdateFormsSubmissionAnswerPayload, error) {
-	return update(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).UpdateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
+	return update(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).UpdateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), asText("field_id"), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
 }
 
 func (mutationResolver) DeleteFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.DeleteFormsSubmissionAnswerPayload, error) {

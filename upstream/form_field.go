@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,8 +28,9 @@ func (c *Client) ReorderFormFields(ctx context.Context, p Place, fieldSet string
 			if err := json.Unmarshal(body, &answer); err != nil {
 				return unreadable(err)
 			}
-			for _, id := range answer.OrderedFieldIDs {
-				ordered = append(ordered, integerID(id.String()))
+			ordered = make([]string, len(answer.OrderedFieldIDs))
+			for i, id := range answer.OrderedFieldIDs { // numbers or texts (clickfunnels-api.md §5)
+				ordered[i] = integerID(strings.Trim(id.String(), `"`))
 			}
 			return nil
 		})
