@@ -2407,7 +2407,7 @@ type CourseLessonCompletion implements Node {
   updatedAt: DateTime
 
   """
-  Enrollment of the learner. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per enrollment.
+  Enrollment of the learner. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 enrollments of each course. Outside the list of a course: 1 REST call per enrollment.
   """
   enrollment: CourseEnrollment @semanticNonNull @goField(batch: true, forceResolver: true)
 
@@ -9573,7 +9573,7 @@ type ProductPrice implements Node {
   updatedAt: DateTime
 
   """
-  Variant that the price is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per variant.
+  Variant that the price is for. Cost: none for ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `, else 1 REST call per 20 variants of each product. Outside the list of a product: 1 REST call per variant.
   """
   variant: ProductVariant @goField(batch: true, forceResolver: true)
 
