@@ -250,21 +250,50 @@ func inWorkspace(workspace, id string) loader.Parent {
 	return loader.Parent{List: upstream.Ref{Kind: upstream.KindWorkspace, ID: workspace}, ID: id}
 }
 
-// priceVariants returns the variants of prices. Variants of one product are found in one call, if
-// a price names its product.
-func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
-	variants := loader.ProductVariants.From(ctx)
+// listedBelow is the way to records that REST lists for one parent at a time, with a filter for
+// their ids.
+type listedBelow[O, T any] struct {
+	records  *loader.Resource[T]
+	children *loader.Children[T]
+	// ref returns the ref of an object's record, and list the parent that lists it. The parent's ID
+	// is empty if unknown.
+	ref, list func(*O) upstream.Ref
+	fields    fieldSet // that need only the ref
+}
+
+// relatedBelow returns one record for each object. It finds records of one parent in one call per
+// page, and records of unknown parents one by one.
+func relatedBelow[O, T any](ctx context.Context, objs []*O, to listedBelow[O, T]) ([]*T, error) {
+	records := to.records.From(ctx)
 	var unknown []loader.Parent
-	for _, price := range objs {
-		if _, cached, _ := variants.Cached(price.Owner()); !cached && price.ProductID() != "" && upstream.IsRawID(price.VariantID()) {
-			product := upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
-			unknown = append(unknown, loader.Parent{List: product, ID: price.VariantID()})
+	for _, obj := range objs {
+		ref, list := to.ref(obj), to.list(obj)
+		if _, cached, _ := records.Cached(ref); !cached && list.ID != "" && upstream.IsRawID(ref.ID) {
+			unknown = append(unknown, loader.Parent{List: list, ID: ref.ID})
 		}
 	}
-	if len(unknown) > 0 && !productVariantRefFields.covers(ctx) {
-		loader.ProductVariantsByID.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // caches them
+	if len(unknown) > 0 && !to.fields.covers(ctx) {
+		to.children.Of(ctx, unknown, upstream.Query{}, upstream.Window{Limit: 1}, false) // caches them
 	}
-	return related(ctx, objs, variants, (*upstream.ProductPrice).Owner, productVariantRefFields, upstream.NewRecord[upstream.ProductVariant])
+	return related(ctx, objs, records, to.ref, to.fields, upstream.NewRecord[T])
+}
+
+// priceVariants returns the variants of prices, which products list.
+func priceVariants(ctx context.Context, objs []*upstream.ProductPrice) ([]*upstream.ProductVariant, error) {
+	return relatedBelow(ctx, objs, listedBelow[upstream.ProductPrice, upstream.ProductVariant]{
+		loader.ProductVariants, loader.ProductVariantsByID, (*upstream.ProductPrice).Owner, func(price *upstream.ProductPrice) upstream.Ref {
+			return upstream.Ref{Kind: upstream.KindProduct, Parent: price.WorkspaceID(), ID: price.ProductID()}
+		}, productVariantRefFields,
+	})
+}
+
+// completionEnrollments returns the enrollments of lesson completions, which courses list.
+func completionEnrollments(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.CourseEnrollment, error) {
+	return relatedBelow(ctx, objs, listedBelow[upstream.CourseLessonCompletion, upstream.CourseEnrollment]{
+		loader.CourseEnrollments, loader.CourseEnrollmentsByID, (*upstream.CourseLessonCompletion).Owner, func(completion *upstream.CourseLessonCompletion) upstream.Ref {
+			return upstream.Ref{Kind: upstream.KindCourse, Parent: completion.WorkspaceID(), ID: completion.CourseID()}
+		}, courseEnrollmentRefFields,
+	})
 }
 
 // stagesOf returns the stages of pipelines, which embed them except for the times of creation and

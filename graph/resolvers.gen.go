@@ -996,7 +996,7 @@ func (*Resolver) CourseLessonCompletion() exec.CourseLessonCompletionResolver {
 type courseLessonCompletionResolver struct{}
 
 func (courseLessonCompletionResolver) Enrollment(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.CourseEnrollment, error) {
-	return related(ctx, objs, loader.CourseEnrollments.From(ctx), (*upstream.CourseLessonCompletion).EnrollmentRef, courseEnrollmentRefFields, upstream.NewRecord[upstream.CourseEnrollment])
+	return completionEnrollments(ctx, objs)
 }
 
 func (courseLessonCompletionResolver) Lesson(ctx context.Context, objs []*upstream.CourseLessonCompletion) ([]*upstream.CourseLesson, error) {

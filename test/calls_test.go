@@ -27,7 +27,7 @@ type callRow struct {
 }
 
 // callTable holds the number of REST calls of each query. It is the least that the API allows.
-var callTable = append(derivedCalls(), []callRow{
+var callTable = slices.Concat(derivedCalls(), relationCalls(), []callRow{
 	{name: "teams", query: `{ teams { nodes { name } } }`, want: 1},
 	{name: "teams, workspaces, contacts", query: nested, want: 1 + 3 + 12, why: "1 + T + T·W"},
 	{name: "first page of workspaces only", query: `{ teams { nodes { workspaces { nodes { name } } } } }`, want: 1 + 3},
@@ -116,6 +116,9 @@ var callTable = append(derivedCalls(), []callRow{
 	{name: "courses with enrollments and other contact fields", query: `{ workspace(id: "101", subdomain: "acme-academy") { courses(first: 1) { nodes { enrollments(first: 20) { nodes { contact { emailAddress timeZone } } } } } } }`, want: 3, why: "enrollments do not embed the time zone: 20 contacts, one filter[id]"},
 	{name: "pipelines with stages and opportunities", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { name stages { name closeProbability opportunities { nodes { name value contact { emailAddress } pipeline { name } stage { name } notes { content } } } } } } } }`, want: 2, why: "a pipeline embeds its stages; one filter for all opportunities"},
 	{name: "pipelines with all fields of their stages", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { stages { name createdAt } } } } }`, want: 2, why: "embedded stages have no createdAt, so each pipeline's stages are listed"},
+	{name: "pipelines with the pipelines of their stages", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { stages { pipeline { createdAt } } } } } }`, want: 1, why: "they are already read"},
+	{name: "opportunities with all fields of their notes", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesOpportunities { nodes { notes { content createdAt updatedAt opportunity { createdAt } } } } } }`, want: 1, why: "an opportunity embeds its notes"},
+	{name: "products with all fields of their collections", query: `{ workspace(id: "101", subdomain: "acme-academy") { products { nodes { collections { nodes { createdAt } } } } } }`, want: 2, why: "all collections are on one page, which names their products"},
 	{name: "pipelines with their opportunities", query: `{ workspace(id: "101", subdomain: "acme-academy") { salesPipelines { nodes { opportunities(sort: { property: SORT_ORDER, direction: DESC }) { nodes { name } } } } } }`, want: 2},
 	{name: "courses of a workspace by its public id", query: `{ workspace(id: "` + public101 + `", subdomain: "acme-academy") { courses { nodes { id workspace { rawId } } } } }`, want: 2, why: "ids hold the workspace's raw id, which no course names"},
 	{name: "orders with invoices and transactions", query: `{ workspace(id: "101", subdomain: "acme-academy") { orders(first: 3) { nodes { invoices { nodes { invoiceNumber order { orderNumber contact { emailAddress } } contact { emailAddress } } } transactions { nodes { amount order { orderNumber } } } } } } }`, want: 7, why: "REST lists both for one order at a time: 1 + N + N"},
@@ -129,7 +132,7 @@ var callTable = append(derivedCalls(), []callRow{
 	{name: "only pageInfo", query: `{ teams { pageInfo { hasNextPage endCursor } } }`, want: 1},
 	{name: "only the type names of rows", query: `{ teams { nodes { __typename } } }`, want: 1},
 	{name: "skipped", query: `query($no: Boolean = false) { teams @include(if: $no) { nodes { name } } }`, want: 0},
-}...)
+})
 
 // derivedCalls returns rows for the resources that are simulated from their description.
 func derivedCalls() []callRow {

@@ -501,6 +501,7 @@ func (r *CourseLessonCompletion) LessonID() string { return r.related("lesson_id
 func (r *CourseLessonCompletion) LessonRef() Ref {
 	return Ref{Kind: KindCourseLesson, Parent: r.parent, ID: r.LessonID()}
 }
+func (r *CourseLessonCompletion) CourseID() string    { return r.text("course_id") }
 func (r *CourseLessonCompletion) WorkspaceID() string { return r.parent }
 
 var courseLessonCompletionType = RowType{name: "CourseLessonCompletion", kind: "course_lesson_completion", parent: "workspace_id", naming: namedSometimes, keys: []key{
@@ -512,6 +513,7 @@ var courseLessonCompletionType = RowType{name: "CourseLessonCompletion", kind: "
 	{name: "completed_at", shape: asTime, field: "completedAt"},
 	{name: "enrollment_id"},
 	{name: "lesson_id"},
+	{name: "course_id", required: true},
 }}
 
 // Form is a row of the graph's type Form. A form of a workspace. Its submissions are `FormsSubmission` records. Submissions of forms on pages are `FormSubmission` records.

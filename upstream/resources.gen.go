@@ -148,7 +148,7 @@ func (r *CourseLessonCompletion) Owner() Ref { return r.EnrollmentRef() }
 
 // CourseLessonCompletions lists the lesson completions of a course, given by its raw or public id. Filter keys: enrollment_id, lesson_id.
 func (c *Client) CourseLessonCompletions(ctx context.Context, p Place, course string, q Query) (*Page[CourseLessonCompletion], error) {
-	return listIn[CourseLessonCompletion](ctx, c, p, q, "courses", course, "lesson_completions")
+	return setAbove[CourseLessonCompletion]("course_id", course)(listIn[CourseLessonCompletion](ctx, c, p, q, "courses", course, "lesson_completions"))
 }
 
 // CourseLessonCompletion fetches a lesson completion by its raw or public id.

@@ -194,7 +194,12 @@ type data struct {
 		Contacts    rows[graphRow] `json:"contacts"`
 		Contact     graphRow       `json:"contact"`
 		ContactTags rows[tag]      `json:"contactTags"`
+
+		Courses       rows[graphCourse]      `json:"courses"`
+		OrderInvoices rows[graphInvoice]     `json:"orderInvoices"`
+		Fulfillments  rows[graphFulfillment] `json:"fulfillments"`
 	} `json:"workspace"`
+	Node graphForm `json:"node"`
 }
 
 // graphRow is a contact in a GraphQL response.

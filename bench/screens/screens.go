@@ -1,4 +1,4 @@
-// Package screens loads five screens of an application in two ways: with the REST calls of a
+// Package screens loads eight screens of an application in two ways: with the REST calls of a
 // careful client, and with one GraphQL operation. It measures both on a simulated mobile
 // connection. docs/screens.md has the results.
 package screens
@@ -178,6 +178,9 @@ var Screens = []Screen{
 			return []string{names(d.Workspace.ContactTags.Nodes), names(d.Workspace.Contact.Tags)}
 		},
 	},
+	courseProgress,
+	fulfillmentDesk,
+	formResults,
 }
 
 // contactDetail makes all independent calls in parallel. The enrollments follow the courses, which

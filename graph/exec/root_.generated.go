@@ -2490,7 +2490,7 @@ type CourseLessonCompletion implements Node {
   updatedAt: DateTime
 
   """
-  Enrollment of the contact who completed the lesson. Cost: 1 REST call per enrollment; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  Enrollment of the contact who completed the lesson. Cost: 1 REST call per 20 enrollments of each course, or 1 per enrollment outside the list of a course; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
   """
   enrollment: CourseEnrollment @semanticNonNull @goField(batch: true, forceResolver: true)
 
@@ -10040,7 +10040,7 @@ type ProductPrice implements Node {
   updatedAt: DateTime
 
   """
-  Variant that has the price. Cost: 1 REST call per variant; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
+  Variant that has the price. Cost: 1 REST call per 20 variants of each product, or 1 per variant outside the list of a product; none if you select only ` + "`" + `id` + "`" + ` and ` + "`" + `rawId` + "`" + `.
   """
   variant: ProductVariant @goField(batch: true, forceResolver: true)
 

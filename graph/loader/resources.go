@@ -21,7 +21,8 @@ var (
 	UserList      = newList(Users, listOfToken((*upstream.Client).Users))
 	WorkspaceList = newList(Workspaces, listOfTeam((*upstream.Client).Workspaces))
 
-	ProductVariantsByID = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
+	CourseEnrollmentsByID = byKey(CourseEnrollmentList, "id", func(e *upstream.CourseEnrollment) string { return e.RawID() })
+	ProductVariantsByID   = byKey(ProductVariantList, "id", func(v *upstream.ProductVariant) string { return v.RawID() })
 )
 
 // kinds says how the records of each kind with global ids are loaded.

@@ -31,6 +31,7 @@ func contactFixtures(workspaces, contacts *table, others []*table) []*table {
 	r.sales = r.newSales()
 	tables := slices.Concat(r.site.tables(), r.shop.tables(), r.school.tables(), r.sales.tables())
 	derived := r.derive(slices.Concat(others, tables))
+	r.derived["courses/lesson_completions"].omitting("course_id")
 	for _, workspace := range workspaces.rows {
 		pages := r.addPages(workspace)
 		goods := r.addGoods(workspace)

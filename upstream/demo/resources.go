@@ -179,18 +179,35 @@ const derivedPerParent = 3
 
 // fillDerived adds records to the derived tables without any.
 func (r *fixtures) fillDerived() {
+	begun := make(map[*table]bool)
 	for _, resource := range Resources {
-		t := r.derived[resource.Path]
-		if t == nil || len(t.rows) > 0 {
-			continue
-		}
-		for _, parent := range t.parents.rows {
-			for range derivedPerParent {
-				r.addExample(t, parent, 200_001, nil)
-			}
-		}
-		t.index()
+		r.fill(r.derived[resource.Path], begun)
 	}
+}
+
+// fill adds records to a derived table, after the tables that they lead to. It skips tables that
+// are nil, begun or filled.
+func (r *fixtures) fill(t *table, begun map[*table]bool) {
+	if t == nil || begun[t] || len(t.rows) > 0 {
+		return
+	}
+	begun[t] = true
+	r.fill(r.derived[strings.TrimSuffix(t.parents.member, "/*")], begun)
+	for _, f := range t.resource.Fields {
+		if to := r.tables[f.To]; to != nil {
+			r.fill(r.derived[to.resource.Path], begun)
+		}
+	}
+	for _, parent := range t.parents.rows {
+		for n := range derivedPerParent {
+			var own row
+			if story := stories[t.resource.Path]; story != nil {
+				own = story(r, parent, n)
+			}
+			r.addExample(t, parent, 200_001, own)
+		}
+	}
+	t.index()
 }
 
 // addExample adds a record with example values for the description's types. own overrides them.
