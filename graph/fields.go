@@ -37,17 +37,6 @@ func (f *field) appendLeaf(b []byte, record any) (out []byte, null bool, err err
 		if v != nil {
 			return upstream.AppendQuoted(b, *v), false, nil
 		}
-	case []string:
-		if v != nil {
-			b = append(b, '[')
-			for i, text := range v {
-				if i > 0 {
-					b = append(b, ',')
-				}
-				b = upstream.AppendQuoted(b, text)
-			}
-			return append(b, ']'), false, nil
-		}
 	case model.UserErrorCode:
 		return upstream.AppendQuoted(b, string(v)), false, nil
 	case bool:
