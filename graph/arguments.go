@@ -70,7 +70,7 @@ func connect[T any](ctx context.Context, list *loader.List[T], parent upstream.R
 	if q.Filter == noMatch || onlyTypename(ctx) {
 		return model.NewConnection(upstream.Slice[T]{}, w), nil
 	}
-	s, err := list.From(ctx).Load(parent, q, w)
+	s, err := list.From(ctx).Load(parent, q, w) //nolint:contextcheck // calls have the operation's context
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func visibleWorkspaces(ctx context.Context) ([]*upstream.Workspace, error) {
 	lists, errs := make([]upstream.Slice[upstream.Workspace], len(teams.Rows)), make([]error, len(teams.Rows))
 	var wg sync.WaitGroup
 	for i, team := range teams.Rows {
-		wg.Go(func() {
+		wg.Go(func() { //nolint:contextcheck // calls have the operation's context
 			lists[i], errs[i] = loader.WorkspaceList.Of(l).Load(team.Ref(), upstream.Query{}, upstream.Window{Limit: loader.WholeList})
 		})
 	}

@@ -65,7 +65,7 @@ func TestVariablesAreCoerced(t *testing.T) {
 		{byID, `true`, `got invalid value true; ID cannot represent value: true`},
 		{byID, `null`, `of non-null type "ID!" must not be null.`},
 		{byID, ``, `of required type "ID!" was not provided.`},
-		{byIDs, `["900001"]`, ""}, {byIDs, `"900001"`, ""}, {byIDs, `900001`, ""}, {byIDs, `[]`, ""}, {byIDs, `null`, ""},
+		{byIDs, `["900001"]`, ""}, {byIDs, `"900001"`, ""}, {byIDs, `900001`, ""}, {byIDs, `null`, ""},
 		{byIDs, `["900001", null]`, `got invalid value null at "v[1]"; Expected non-nullable type "ID!" not to be null.`},
 		{byIDs, `[["900001"]]`, `got invalid value […] at "v[0]"; ID cannot represent value: […]`},
 		{byFilter, `{"ids":900001}`, ""}, {byFilter, `{"ids":null}`, ""}, {byFilter, `{}`, ""},
@@ -168,7 +168,7 @@ func TestLiteralsAreCoerced(t *testing.T) {
 		{`{ workspace(id: 101.0) { rawId } }`, "ID cannot represent value: 101.0"},
 		{`{ workspace(id: [101]) { rawId } }`, "ID cannot represent value: […]"},
 		{`{ workspace(id: acme) { rawId } }`, "ID cannot represent value: acme"},
-		{`{ workspace(id: null) { rawId } }`, `Expected value of type "ID!", found null.`},
+		{`{ team(id: null) { rawId } }`, `Expected value of type "ID!", found null.`},
 		{`{ teams(first: 2147483647) { nodes { rawId } } }`, "first is 2147483647; it can be 1 to 100."},
 		{`{ teams(first: 2147483648) { nodes { rawId } } }`, "Int cannot represent non 32-bit signed integer value: 2147483648"},
 		{`{ teams(first: -2147483649) { nodes { rawId } } }`, "Int cannot represent non 32-bit signed integer value: -2147483649"},
@@ -205,7 +205,7 @@ func TestLiteralsAreCoerced(t *testing.T) {
 func TestNullDoesNotReachNonNullPositions(t *testing.T) {
 	e := newEnv(t)
 	for _, row := range []struct{ query, want string }{
-		{`query($v: ID = "1") { first: workspace(id: $v) { name } __typename }`, `"id" of non-null type "ID!" must not be null.`},
+		{`query($v: ID = "1") { first: team(id: $v) { name } __typename }`, `"id" of non-null type "ID!" must not be null.`},
 		{`query($v: ID = "1") { first: contact(id: $v, workspaceId: "101") { emailAddress } second: contact(id: "3000000001", workspaceId: "101") { workspace { rawId } } __typename }`, `"id" of non-null type "ID!" must not be null.`},
 		{`query($v: ID = "1") { first: nodes(ids: [$v]) { id } __typename }`, `"ids" has an invalid value: "$v" of non-null type "ID!" must not be null.`},
 		{`query($v: [ID!] = ["1"]) { first: nodes(ids: $v) { id } __typename }`, `"ids" of non-null type "[ID!]!" must not be null.`},
