@@ -38,15 +38,16 @@ func TestAddedResource(t *testing.T) {
 	ask := demoOf(t, filepath.Join(root, "funnelgraph"))
 
 	listed := ask(`{ workspace(id: "101") { gadgets(first: 1) { nodes { id rawId name wheels price { amount currency } keeper { id } workspace { name } } } } }`)
-	const want = `{"data":{"workspace":{"gadgets":{"nodes":[{"id":"ID","rawId":"200001","name":"Name 1","wheels":0,"price":{"amount":"0.50","currency":"PRICE UNIT 1"},"keeper":null,"workspace":{"name":"Acme Academy"}}]}}}`
+	const want = `{"data":{"workspace":{"gadgets":{"nodes":[{"id":"ID","rawId":"200001","name":"Name 1","wheels":0,"price":{"amount":"0.50","currency":"PRICE UNIT 1"},"keeper":{"id":"KEEPER"},"workspace":{"name":"Acme Academy"}}]}}}`
 	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(listed)
-	if id == nil || !strings.HasPrefix(strings.Replace(listed, id[1], "ID", 1), want) {
+	keeper := regexp.MustCompile(`"keeper":{"id":"([^"]+)"`).FindStringSubmatch(listed)
+	if id == nil || keeper == nil || !strings.HasPrefix(strings.NewReplacer(id[1], "ID", keeper[1], "KEEPER").Replace(listed), want) {
 		t.Fatalf("got  %s\nwant %s", listed, want)
 	}
 	for query, want := range map[string]string{
 		`{ node(id: "ID") { ... on Gadget { name } } }`:                                                                                       `{"data":{"node":{"name":"Name 1"}}`,
-		`{ workspace(id: "101") { gadgets(filter: { ids: ["ID"], keeperIds: [] }) { nodes { name } } } }`:                                     `{"data":{"workspace":{"gadgets":{"nodes":[]}}}`,
-		`{ workspace(id: "101") { contacts(first: 1) { nodes { gadgets { nodes { name } } } } } }`:                                            `{"data":{"workspace":{"contacts":{"nodes":[{"gadgets":{"nodes":[]}}]}}}`,
+		`{ workspace(id: "101") { gadgets(filter: { ids: ["ID"], keeperIds: ["7"] }) { nodes { name } } } }`:                                  `{"data":{"workspace":{"gadgets":{"nodes":[]}}}`,
+		`{ workspace(id: "101") { contacts(first: 1) { nodes { gadgets { nodes { name } } } } } }`:                                            `{"data":{"workspace":{"contacts":{"nodes":[{"gadgets":{"nodes":[{"name":"Name 1"}]}}]}}}`,
 		`mutation { createGadget(input: { workspaceId: "101", name: "Cart", wheels: 4 }) { gadget { name wheels } userErrors { message } } }`: `{"data":{"createGadget":{"gadget":{"name":"Cart","wheels":4},"userErrors":[]}}`,
 	} {
 		if got := ask(strings.ReplaceAll(query, "ID", id[1])); !strings.HasPrefix(got, want) {
@@ -59,7 +60,7 @@ func TestAddedResource(t *testing.T) {
 func copyOfProject(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, folder := range []string{"schema", "graph", "upstream", "internal", "tools/generate"} {
+	for _, folder := range []string{"schema", "graph", "upstream", "internal", "tools/generate", "docs"} {
 		if err := os.CopyFS(filepath.Join(root, folder), os.DirFS(filepath.Join("../..", folder))); err != nil {
 			t.Fatal(err)
 		}
