@@ -96,6 +96,7 @@ var expected = []struct{ query, message string }{
 	// Restocks have no example. Prism's own has the id 0, which is before any cursor, and belongs to
 	// another workspace.
 	{" on OrderInvoiceRestock {", "There is no such record."},
+	{"{ orderInvoiceRestock(", "There is no such record."},
 	{" orderInvoiceRestocks(", "ClickFunnels does not continue this list after the given cursor"},
 	// The recorded theme's style is not in the recorded list of styles.
 	{" currentStyle {", "There is no such record."},

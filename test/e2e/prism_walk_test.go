@@ -79,6 +79,7 @@ func (w walk) queries(t *testing.T) []string {
 		case w.isConnection(f.Type):
 			all = append(all, "{ "+w.lists(f)+" }")
 		case w.ids[f.Type.Name()] != "":
+			w.given[f.Name+".id"] = w.ids[f.Type.Name()]
 			all = append(all, "{ "+w.relation(f)+" }")
 		}
 	}
@@ -211,9 +212,11 @@ func (w walk) value(path string, t *ast.Type) string {
 	}
 	of := w.Types[t.Name()]
 	if of.Kind == ast.InputObject {
-		all := make([]string, len(of.Fields))
-		for i, f := range of.Fields {
-			all[i] = f.Name + ": " + w.value(of.Name+"."+f.Name, f.Type)
+		var all []string
+		for _, f := range of.Fields {
+			if f.Name != "tagNames" { // excludes tagIds
+				all = append(all, f.Name+": "+w.value(of.Name+"."+f.Name, f.Type))
+			}
 		}
 		return "{ " + strings.Join(all, ", ") + " }"
 	}
