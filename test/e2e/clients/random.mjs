@@ -1,5 +1,5 @@
 // Generates random operations for the schema. Equal seeds generate equal operations.
-import { GraphQLError, getNamedType, getNullableType, isAbstractType, isCompositeType, isEnumType, isInputObjectType, isListType, isNonNullType } from "graphql";
+import { GraphQLError, getNamedType, getNullableType, isAbstractType, isCompositeType, isEnumType, isInputObjectType, isListType, isNonNullType, print, valueFromASTUntyped } from "graphql";
 
 import { schema } from "./funnelgraph.mjs";
 
@@ -31,6 +31,14 @@ schema.getType("DateTime").parseValue = (value) => {
   if (typeof value !== "string" || Number.isNaN(Date.parse(value))) throw new GraphQLError("no DateTime");
   return value;
 };
+
+const decimal = (value, shown) => {
+  const isText = typeof value === "string" && /^-?(0|[1-9]\d*)(\.\d+)?([eE]-?\d+)?$/.test(value);
+  if (typeof value !== "number" && !isText) throw new GraphQLError(`Decimal cannot represent a non decimal value: ${shown}`);
+  return value;
+};
+schema.getType("Decimal").parseValue = (value) => decimal(value, JSON.stringify(value));
+schema.getType("Decimal").parseLiteral = (node) => decimal(node.kind === "EnumValue" ? null : valueFromASTUntyped(node), print(node));
 
 const names = Object.keys(schema.getTypeMap()).filter((name) => !name.startsWith("__"));
 const composites = names.filter((name) => isCompositeType(schema.getType(name)));
@@ -163,7 +171,7 @@ export class Writer {
       return `{ ${all.join(", ")} }`;
     }
     if (isEnumType(type)) return this.random.pick(type.getValues()).name;
-    return this.random.pick({ Int: ["1", "2", "3"], Float: ["1", "1.5"], Boolean: ["true", "false"], ID: ['"101"', "101", '"x"'], String: ['"a"', '"1"', '"""a"""'] }[type.name] ?? ['"2025-01-31T09:30:00.000Z"']);
+    return this.random.pick({ Int: ["1", "2", "3"], Float: ["1", "1.5"], Boolean: ["true", "false"], ID: ['"101"', "101", '"x"'], String: ['"a"', '"1"', '"""a"""'], Decimal: ['"12.50"', "7", "1.5"] }[type.name] ?? ['"2025-01-31T09:30:00.000Z"']);
   }
 
   /** Returns a value of a type as JSON text. */
@@ -178,7 +186,7 @@ export class Writer {
       return `{${all.join(",")}}`;
     }
     if (isEnumType(type)) return JSON.stringify(this.random.pick(type.getValues()).name);
-    return this.random.pick({ Int: ["1", "2.0", "3e0"], Float: ["1", "1.5"], Boolean: ["true", "false"], ID: ['"101"', "101", "101.0", '"x"'], String: ['"a"', '"1"'] }[type.name] ?? ['"2025-01-31T09:30:00.000Z"']);
+    return this.random.pick({ Int: ["1", "2.0", "3e0"], Float: ["1", "1.5"], Boolean: ["true", "false"], ID: ['"101"', "101", "101.0", '"x"'], String: ['"a"', '"1"'], Decimal: ['"12.50"', "7", "1.5"] }[type.name] ?? ['"2025-01-31T09:30:00.000Z"']);
   }
 }
 
