@@ -185,7 +185,7 @@ func TestDeferredCallsBeginAfterTheFirstPart(t *testing.T) {
 		t.Errorf("%d parts, and %d calls of the deferred fragment before the first part; want 2 and 0", len(all), early.Load())
 	}
 	if calls := o.Take(); calls[0] != "accounts /teams" || len(calls) != 3 {
-		t.Errorf("calls %q, want that of the first part before the two others", calls)
+		t.Errorf("calls %q, want the call for the first part before the two others", calls)
 	}
 }
 

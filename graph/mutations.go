@@ -240,8 +240,9 @@ func recordIDs[T any, P keyed[T]](field, key string, records *loader.Resource[T]
 	}
 }
 
-// rawAttributes returns a completion that replaces global ids by raw ids, which bodies take
-// (clickfunnels-api.md §1). A field can be the path of an id within the input, such as
+// rawAttributes returns a completion that replaces ids by raw ids, which bodies take
+// (clickfunnels-api.md §1). Only memberships are given by global ids here; see [recordID] for records
+// that the loaders find. A field can be the path of an id within the input, such as
 // `lineItems.invoicesLineItemId`.
 func rawAttributes(fields ...string) completion {
 	return func(_ context.Context, _ string, body map[string]any) error {
@@ -284,11 +285,11 @@ func replaceIDs(body map[string]any, path string) error {
 func setRawIDs(body map[string]any, key, field string, ids []string, as func([]jsontext.Value) any) error {
 	raw := make([]jsontext.Value, len(ids))
 	for i, id := range ids {
-		if ref, ok := model.ParseGlobalID(id); ok {
+		if ref, ok := model.ParseGlobalID(id); ok && ref.Kind == upstream.KindMembership {
 			id = ref.ID
 		}
 		if !upstream.IsRawID(id) {
-			return badInput("Give %s as an id or a rawId.", field)
+			return badInput("Give %s as a rawId, which is a number.", field)
 		}
 		raw[i] = jsontext.Value(id)
 	}

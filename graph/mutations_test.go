@@ -42,20 +42,21 @@ func TestInputsBecomeBodies(t *testing.T) {
 
 // TestIDsInBodiesAreRaw pins the ids that bodies take.
 func TestIDsInBodiesAreRaw(t *testing.T) {
-	complete := rawAttributes("imageId")
+	complete := rawAttributes("assigneeId")
 	for given, want := range map[string]string{
-		"7": `{"image_id":7}`,
-		model.GlobalID(upstream.Ref{Kind: upstream.KindImage, Parent: "101", ID: "8"}): `{"image_id":8}`,
+		"7": `{"assignee_id":7}`,
+		model.GlobalID(upstream.Ref{Kind: upstream.KindMembership, Parent: "11", ID: "8"}): `{"assignee_id":8}`,
+		model.GlobalID(upstream.Ref{Kind: upstream.KindContact, Parent: "101", ID: "8"}):   "", // of another kind
 		"abcdef": "",
 	} {
-		body := map[string]any{"image_id": &given}
+		body := map[string]any{"assignee_id": &given}
 		err := complete(t.Context(), "101", body)
 		text, _ := json.Marshal(body)
 		if want != "" && (err != nil || string(text) != want) {
 			t.Errorf("%s becomes %s with the error %v, want %s", given, text, err, want)
 		}
-		if about, ok := errors.AsType[*inputError](err); want == "" && (!ok || about.field != "imageId") {
-			t.Errorf("%s: got the error %v, want one about imageId", given, err)
+		if about, ok := errors.AsType[*inputError](err); want == "" && (!ok || about.field != "assigneeId") {
+			t.Errorf("%s: got the error %v, want one about assigneeId", given, err)
 		}
 	}
 	for _, body := range []map[string]any{{}, {"image_id": (*string)(nil)}} {

@@ -275,7 +275,7 @@ func (mutationResolver) RemoveContactTag(ctx context.Context, input map[string]a
 }
 
 func (mutationResolver) UpdateCourseSection(ctx context.Context, input map[string]any) (*model.UpdateCourseSectionPayload, error) {
-	return update(ctx, input, loader.CourseSections, upstream.KindCourseSection, (*upstream.Client).UpdateCourseSection, rawAttributes("blockerSectionId", "blockerLessonId"))
+	return update(ctx, input, loader.CourseSections, upstream.KindCourseSection, (*upstream.Client).UpdateCourseSection, completions(recordID("blockerSectionId", "blocker_section_id", loader.CourseSections, upstream.KindCourseSection), recordID("blockerLessonId", "blocker_lesson_id", loader.CourseLessons, upstream.KindCourseLesson)))
 }
 
 func (mutationResolver) UpdateCourseLesson(ctx context.Context, input map[string]any) (*model.UpdateCourseLessonPayload, error) {
@@ -359,11 +359,11 @@ func (mutationResolver) DeleteFormsSubmission(ctx context.Context, input map[str
 }
 
 func (mutationResolver) CreateFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.CreateFormsSubmissionAnswerPayload, error) {
-	return createBelow(ctx, input, loader.FormsSubmissions, upstream.KindFormsSubmission, "formsSubmissionId", loader.FormsSubmissionAnswers, (*upstream.Client).CreateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
+	return createBelow(ctx, input, loader.FormsSubmissions, upstream.KindFormsSubmission, "formsSubmissionId", loader.FormsSubmissionAnswers, (*upstream.Client).CreateFormsSubmissionAnswer, completions(recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption), recordIDs("fieldsOptionIds", "fields_option_ids", loader.FormFieldOptions, upstream.KindFormFieldOption)))
 }
 
 func (mutationResolver) UpdateFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.UpdateFormsSubmissionAnswerPayload, error) {
-	return update(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).UpdateFormsSubmissionAnswer, completions(rawAttributes("fieldsOptionIds"), recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), asText("field_id"), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption)))
+	return update(ctx, input, loader.FormsSubmissionAnswers, upstream.KindFormsSubmissionAnswer, (*upstream.Client).UpdateFormsSubmissionAnswer, completions(recordID("fieldId", "field_id", loader.FormFields, upstream.KindFormField), asText("field_id"), recordID("optionId", "fields_option_id", loader.FormFieldOptions, upstream.KindFormFieldOption), recordIDs("fieldsOptionIds", "fields_option_ids", loader.FormFieldOptions, upstream.KindFormFieldOption)))
 }
 
 func (mutationResolver) DeleteFormsSubmissionAnswer(ctx context.Context, input map[string]any) (*model.DeleteFormsSubmissionAnswerPayload, error) {
@@ -459,11 +459,11 @@ func (mutationResolver) UpdatePage(ctx context.Context, input map[string]any) (*
 }
 
 func (mutationResolver) CreateProduct(ctx context.Context, input map[string]any) (*model.CreateProductPayload, error) {
-	return create(ctx, input, loader.Products, (*upstream.Client).CreateProduct, completions(rawAttributes("redirectFunnelId", "variantProperties.id"), asText("redirect_funnel_id"), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
+	return create(ctx, input, loader.Products, (*upstream.Client).CreateProduct, completions(rawAttributes("variantProperties.id"), recordID("redirectFunnelId", "redirect_funnel_id", loader.Funnels, upstream.KindFunnel), asText("redirect_funnel_id"), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
 }
 
 func (mutationResolver) UpdateProduct(ctx context.Context, input map[string]any) (*model.UpdateProductPayload, error) {
-	return update(ctx, input, loader.Products, upstream.KindProduct, (*upstream.Client).UpdateProduct, completions(rawAttributes("redirectFunnelId", "variantIds", "priceIds", "variantProperties.id"), asText("redirect_funnel_id"), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
+	return update(ctx, input, loader.Products, upstream.KindProduct, (*upstream.Client).UpdateProduct, completions(rawAttributes("variantProperties.id"), recordID("redirectFunnelId", "redirect_funnel_id", loader.Funnels, upstream.KindFunnel), asText("redirect_funnel_id"), recordIDs("variantIds", "variant_ids", loader.ProductVariants, upstream.KindProductVariant), recordIDs("priceIds", "price_ids", loader.ProductPrices, upstream.KindProductPrice), recordIDs("tagIds", "tag_ids", loader.ProductTags, upstream.KindProductTag), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage), recordID("seoImageId", "seo_image_id", loader.Images, upstream.KindImage), asText("seo_image_id")))
 }
 
 func (mutationResolver) ArchiveProduct(ctx context.Context, input map[string]any) (*model.ArchiveProductPayload, error) {
@@ -475,11 +475,11 @@ func (mutationResolver) UnarchiveProduct(ctx context.Context, input map[string]a
 }
 
 func (mutationResolver) CreateProductVariant(ctx context.Context, input map[string]any) (*model.CreateProductVariantPayload, error) {
-	return createBelow(ctx, input, loader.Products, upstream.KindProduct, "productId", loader.ProductVariants, (*upstream.Client).CreateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "fulfillmentsLocationIds", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
+	return createBelow(ctx, input, loader.Products, upstream.KindProduct, "productId", loader.ProductVariants, (*upstream.Client).CreateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("fulfillmentsLocationIds", "fulfillments_location_ids", loader.FulfillmentLocations, upstream.KindFulfillmentLocation), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
 }
 
 func (mutationResolver) UpdateProductVariant(ctx context.Context, input map[string]any) (*model.UpdateProductVariantPayload, error) {
-	return update(ctx, input, loader.ProductVariants, upstream.KindProductVariant, (*upstream.Client).UpdateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "fulfillmentsLocationIds", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
+	return update(ctx, input, loader.ProductVariants, upstream.KindProductVariant, (*upstream.Client).UpdateProductVariant, completions(rawAttributes("taxCategoryId", "countryOfManufactureId", "propertiesValues.propertyId"), asNumber("weight"), asNumber("height"), asNumber("width"), asNumber("length"), asText("tax_category_id"), asText("country_of_manufacture_id"), recordIDs("fulfillmentsLocationIds", "fulfillments_location_ids", loader.FulfillmentLocations, upstream.KindFulfillmentLocation), recordIDs("imageIds", "image_ids", loader.Images, upstream.KindImage)))
 }
 
 func (mutationResolver) CreateProductPrice(ctx context.Context, input map[string]any) (*model.CreateProductPricePayload, error) {
@@ -555,11 +555,11 @@ func (mutationResolver) DeleteSalesOpportunityNote(ctx context.Context, input ma
 }
 
 func (mutationResolver) CreateShippingProfile(ctx context.Context, input map[string]any) (*model.CreateShippingProfilePayload, error) {
-	return create(ctx, input, loader.ShippingProfiles, (*upstream.Client).CreateShippingProfile, rawAttributes("variantIds"))
+	return create(ctx, input, loader.ShippingProfiles, (*upstream.Client).CreateShippingProfile, recordIDs("variantIds", "variant_ids", loader.ProductVariants, upstream.KindProductVariant))
 }
 
 func (mutationResolver) UpdateShippingProfile(ctx context.Context, input map[string]any) (*model.UpdateShippingProfilePayload, error) {
-	return update(ctx, input, loader.ShippingProfiles, upstream.KindShippingProfile, (*upstream.Client).UpdateShippingProfile, rawAttributes("variantIds"))
+	return update(ctx, input, loader.ShippingProfiles, upstream.KindShippingProfile, (*upstream.Client).UpdateShippingProfile, recordIDs("variantIds", "variant_ids", loader.ProductVariants, upstream.KindProductVariant))
 }
 
 func (mutationResolver) DeleteShippingProfile(ctx context.Context, input map[string]any) (*model.DeleteShippingProfilePayload, error) {

@@ -2085,12 +2085,12 @@ input UpdateCourseSectionInput @goModel(model: "map[string]any") {
   isHiddenFromNonMembers: Boolean
 
   """
-  Raw id of the section that contacts must complete before this one.
+  The section that contacts must complete before this one. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   blockerSectionId: ID
 
   """
-  Raw id of the lesson that contacts must complete before this section.
+  The lesson that contacts must complete before this section. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   blockerLessonId: ID
 }
@@ -4034,7 +4034,7 @@ input CreateFormsSubmissionAnswerInput @goModel(model: "map[string]any") {
   optionId: ID
 
   """
-  Raw ids of the chosen options, if the field allows several.
+  The chosen options, if the field allows several. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   fieldsOptionIds: [ID!]
 }
@@ -4084,7 +4084,7 @@ input UpdateFormsSubmissionAnswerInput @goModel(model: "map[string]any") {
   optionId: ID
 
   """
-  Raw ids of the chosen options, if the field allows several.
+  The chosen options, if the field allows several. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   fieldsOptionIds: [ID!]
 }
@@ -9190,7 +9190,7 @@ input CreateProductInput @goModel(model: "map[string]any") {
   cancellationFunnelUrl: String
 
   """
-  Raw id of the funnel to which the product's URL redirects.
+  The funnel to which the product's URL redirects. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   redirectFunnelId: ID
 
@@ -9280,17 +9280,17 @@ input UpdateProductInput @goModel(model: "map[string]any") {
   cancellationFunnelUrl: String
 
   """
-  Raw id of the funnel to which the product's URL redirects.
+  The funnel to which the product's URL redirects. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   redirectFunnelId: ID
 
   """
-  Raw ids of the product's variants.
+  The product's variants. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   variantIds: [ID!]
 
   """
-  Raw ids of the product's prices.
+  The product's prices. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   priceIds: [ID!]
 
@@ -9730,7 +9730,7 @@ input CreateProductVariantInput @goModel(model: "map[string]any") {
   countryOfManufactureId: ID
 
   """
-  Raw ids of the fulfillment locations that ship the variant.
+  The fulfillment locations that ship the variant. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   fulfillmentsLocationIds: [ID!]
 
@@ -9855,7 +9855,7 @@ input UpdateProductVariantInput @goModel(model: "map[string]any") {
   countryOfManufactureId: ID
 
   """
-  Raw ids of the fulfillment locations that ship the variant.
+  The fulfillment locations that ship the variant. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   fulfillmentsLocationIds: [ID!]
 
@@ -13092,7 +13092,7 @@ input CreateShippingProfileInput @goModel(model: "map[string]any") {
   name: String!
 
   """
-  Raw ids of the variants that the profile applies to.
+  The variants that the profile applies to. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   variantIds: [ID!]
 }
@@ -13132,7 +13132,7 @@ input UpdateShippingProfileInput @goModel(model: "map[string]any") {
   name: String
 
   """
-  Raw ids of the variants that the profile applies to.
+  The variants that the profile applies to. Accepts ` + "`" + `id` + "`" + `, ` + "`" + `rawId` + "`" + ` or ` + "`" + `publicId` + "`" + `. Cost: 1 REST call per ` + "`" + `publicId` + "`" + `.
   """
   variantIds: [ID!]
 }
@@ -16619,7 +16619,7 @@ type Viewer {
   canWrite: Boolean!
 
   """
-  Workspaces that the caller may see. Cost: that of ` + "`" + `Query.workspaces` + "`" + `, or 1 REST call per workspace if the access file names them.
+  Workspaces that the caller may see. Cost: 1 REST call per 20 teams and 1 per 20 workspaces of each team, or 1 per workspace if the access file lists workspaces.
   """
   workspaces: [Workspace!]
 

@@ -71,7 +71,7 @@ func TestFailedPageFailsOnlyItsWindows(t *testing.T) {
 			t.Errorf("the first page: %d rows and the error %v, want one row", len(s.Rows), err)
 		}
 		if _, err := list.Of(l).Load(upstream.Ref{}, upstream.Query{}, upstream.Window{Limit: 21}); !errors.Is(err, upstream.Unavailable) {
-			t.Errorf("both pages: got the error %v, want that of the second", err)
+			t.Errorf("both pages: got the error %v, want the error of the second page", err)
 		}
 	}
 	failed := func() (err error) {

@@ -169,7 +169,7 @@ func TestExplanationCountsCallsByOrigin(t *testing.T) {
 		t.Errorf("%d calls over the network, %d from the cache, %d shared, a chain of %d; want 2, 1, 0 and 3", what.Network, what.Cache, what.Coalesced, what.Chain)
 	}
 	if want := 1 + 3*2; what.Complexity != want {
-		t.Errorf("complexity %d, want %d: that of the operation", what.Complexity, want)
+		t.Errorf("the trace has complexity %d, want the complexity of the operation, %d", what.Complexity, want)
 	}
 	var got []string
 	for _, call := range what.Calls {

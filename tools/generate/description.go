@@ -104,7 +104,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany} {
+	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany, d.checkInputs} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -397,6 +397,17 @@ func (d *Description) checkMany() error {
 			return errorAt(directive.Position, "%s has no field %s", to.Type.Name, to.missingField(args.texts("embeds")))
 		case walk != "" && !slices.ContainsFunc(to.Type.Fields, func(f *ast.FieldDefinition) bool { return snake(f.Name) == walk }):
 			return errorAt(directive.Position, "%s has no field for %s", to.Type.Name, walk)
+		}
+	}
+	return nil
+}
+
+// checkInputs checks that @input(of:) names resources.
+func (d *Description) checkInputs() error {
+	for _, f := range d.fields() {
+		of := arguments{f.Directives.ForName("input")}.text("of", "")
+		if of != "" && (d.Resources[of] == nil || f.Type.Name() != "ID") {
+			return errorAt(f.Position, "@input(of:) is for ids of a resource, and %s is none", of)
 		}
 	}
 	return nil

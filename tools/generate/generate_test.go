@@ -110,6 +110,7 @@ func TestMistakes(t *testing.T) {
 		"object in a composed one":    {"soldBy: String", "soldBy: Place", "the fields of a composed type are scalars"},
 		"form of no text":             {"evergreen: Boolean", "evergreen: Boolean @key(as: CODE)", "@key(as:) is for texts"},
 		"key without a name":          {`@resource(path: "gardens", noun: "garden")`, `@resource(path: "gardens", noun: "garden") @key(type: "Int")`, "@key lacks the argument name"},
+		"ids of no resource":          {`@input(of: "Garden", create`, `@input(of: "Light", create`, "@input(of:) is for ids of a resource, and Light is none"},
 		"type that is defined twice":  {`"A garden."`, "type Light { id: ID }\n", "the type Light is defined twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,7 +76,11 @@ func (e *expansion) completion(r *Resource, verb string) string {
 	}
 	var ids []string
 	for _, f := range e.given(r, verb) {
-		switch name := e.inputName(f); {
+		switch name, of := e.inputName(f), (arguments{f.Directives.ForName("input")}).text("of", ""); {
+		case of != "" && f.Type.Elem != nil:
+			all = append(all, fmt.Sprintf("recordIDs(%q, %q, loader.%s, upstream.Kind%s)", name, e.bodyKey(f), plural(of), of))
+		case of != "":
+			all = append(all, fmt.Sprintf("recordID(%q, %q, loader.%s, upstream.Kind%s)", name, e.bodyKey(f), plural(of), of))
 		case f.Directives.ForName("belongsTo") != nil:
 			all = append(all, fmt.Sprintf("recordID(%q, %q, loader.%s, upstream.Kind%s)", name, relationKey(f), plural(f.Type.Name()), f.Type.Name()))
 		case f.Directives.ForName("hasMany") != nil:
@@ -199,6 +203,9 @@ func (e *expansion) target(r *Resource) []*ast.FieldDefinition {
 	}
 }
 
+// rawIDs removes the form of the ids from the description of a field, since inputs accept all forms.
+var rawIDs = strings.NewReplacer("Raw ids of the ", "The ", "Raw id of the ", "The ")
+
 // inputs returns the input fields of a mutation, with the descriptions of the type's fields.
 func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 	var all []*ast.FieldDefinition
@@ -208,11 +215,17 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 			continue
 		}
 		t, description := *f.Type, f.Description
+		of := arguments{f.Directives.ForName("input")}.text("of", "")
+		if of != "" {
+			description = rawIDs.Replace(description)
+		}
 		if e.Resources[f.Type.Name()] != nil {
 			t = *typeOf("ID")
 			if f.Type.Elem != nil {
 				t = *typeOf("[ID!]")
 			}
+		}
+		if of != "" || e.Resources[f.Type.Name()] != nil {
 			description, _, _ = strings.Cut(description, " Cost:")
 			description += " Accepts `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
 		}
