@@ -233,7 +233,7 @@ func (x *execution) tryHold(c *resolverCall) bool {
 	if x.released {
 		return false
 	}
-	if c.isLookup() && (c.kind != "" || c.objectSelection() == nil) {
+	if c.isLookup() && (c.kind != "" || c.objectSelection == nil) {
 		if x.parent.isDeferred {
 			return x.parent.tryHold(c)
 		}

@@ -200,7 +200,7 @@ func (c *resolverCall) addFollowUps(workspace string, next []loader.BatchKey) {
 // attachMembers attaches the value of an object field that needs no resolver but has loaded
 // fields below it. It returns the new objects as one group.
 func (x *execution) attachMembers(f *field, objs []*object) [][]*object {
-	sub := f.objectSelection()
+	sub := f.objectSelection
 	var group []*object
 	for _, obj := range objs {
 		r := &obj.results[f.slot]
@@ -345,7 +345,7 @@ type attachment struct {
 func (a *attachment) value(v any, from *object) (any, error) {
 	switch v := v.(type) {
 	case model.Rows:
-		sub := a.objectSelection()
+		sub := a.objectSelection
 		return a.object(v, from), a.objects.add(v.Len() * max(1, sub.listCount()))
 	case []any:
 		list := make([]*object, len(v))
@@ -360,7 +360,7 @@ func (a *attachment) value(v any, from *object) (any, error) {
 }
 
 func (a *attachment) object(record any, from *object) *object {
-	sub := a.objectSelection()
+	sub := a.objectSelection
 	if sub == nil { // the field's type is an interface
 		sub = a.selectionFor(typeNameOf(record.(model.Node).Ref().Kind))
 	}
@@ -463,7 +463,7 @@ func (x *execution) newRootCall(f *field, root *object) *resolverCall {
 func (c *resolverCall) expectArgument(name, value string) {
 	ref, ok := model.ParseGlobalID(value)
 	switch {
-	case ok && c.objectSelection() == nil:
+	case ok && c.objectSelection == nil:
 		c.addBatch(loader.WorkspaceOf(ref), ref.Kind, c.selectionFor(typeNameOf(ref.Kind)).followUps)
 	case ok:
 		c.addBatch(loader.WorkspaceOf(ref), c.kind, c.followUps)

@@ -60,6 +60,9 @@ type field struct {
 	slot int
 	// column is the field's column in a row, nil if the record is no row.
 	column *upstream.RowField
+	// objectSelection is the selection of the field's objects. It is nil if the field has no objects or an
+	// abstract type.
+	objectSelection *selection
 
 	planner    *planner
 	isLeaf     bool // whether the type is a scalar, an enum, or a list of these
@@ -119,8 +122,10 @@ func (s *selection) add(collected graphql.CollectedField) {
 			f.batchLevel = s.lookupLevel
 		}
 	}
-	sub := f.objectSelection()
-	if f.relation == nil && (sub == nil || !sub.needsObjects()) {
+	if def := s.planner.schema.Types[f.Definition.Type.Name()]; def.Kind == ast.Object && !strings.HasPrefix(def.Name, "__") {
+		f.objectSelection = f.selectionFor(def.Name)
+	}
+	if f.relation == nil && (f.objectSelection == nil || !f.objectSelection.needsObjects()) {
 		return
 	}
 	f.slot = len(s.loadedFields)
@@ -128,8 +133,8 @@ func (s *selection) add(collected graphql.CollectedField) {
 	if f.kind != "" {
 		s.addFollowUps(loader.BatchKey{Kind: f.kind, Level: f.batchLevel})
 	}
-	if sub != nil && sub.def.Name != "Team" { // a team leads to other workspaces
-		f.followUps = sub.followUps
+	if f.objectSelection != nil && f.objectSelection.def.Name != "Team" { // a team leads to other workspaces
+		f.followUps = f.objectSelection.followUps
 		s.addFollowUps(f.followUps...)
 	}
 }
@@ -171,16 +176,6 @@ func (f *field) lookupLevel() int {
 		return f.batchLevel
 	}
 	return f.level
-}
-
-// objectSelection returns the selection of the field's objects. It is nil if the field has no
-// objects or an abstract type.
-func (f *field) objectSelection() *selection {
-	def := f.planner.schema.Types[f.Definition.Type.Name()]
-	if def.Kind != ast.Object || f.Name == "__typename" || strings.HasPrefix(def.Name, "__") {
-		return nil
-	}
-	return f.selectionFor(def.Name)
 }
 
 // selectionFor returns the selection of the field's objects of one type.

@@ -194,7 +194,7 @@ func (w *writer) objectValue(f *field, t *ast.Type, value any) bool {
 	case list:
 		return w.list(t, v.n, func(i int) bool { return w.objectValue(f, t.Elem, v.at(i)) })
 	}
-	return w.object(f.objectSelection(), value, nil)
+	return w.object(f.objectSelection, value, nil)
 }
 
 // introspection writes `__schema` or `__type`, which gqlgen's executor answers.
