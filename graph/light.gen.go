@@ -33,7 +33,7 @@ var (
 	embeddedFunnelTags               = funnelTagRefFields.with("publicId", "name", "color")
 	imageRefFields                   = fieldSet{"Image", []string{"id", "rawId", "workspace"}, []string{}}
 	orderRefFields                   = fieldSet{"Order", []string{"id", "rawId", "workspace"}, []string{"invoices", "appliedTags", "transactions"}}
-	embeddedOrderInvoiceOrder        = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
+	embeddedOrderInvoiceOrder        = orderRefFields.with("publicId", "orderNumber", "liveMode", "orderType", "billingStatus", "serviceStatus", "totalAmount.amount", "inTrial", "trialEndAt", "nextChargeAt", "activatedAt", "canceledAt", "canceledBy", "cancelReason", "cancelDescription", "churnedAt", "notes", "originationChannelId", "originationChannelType", "originationChannelName", "shippingAddress", "billingAddress", "tagIds", "affiliate", "referralCode", "contact", "page", "tags")
 	orderInvoiceRefFields            = fieldSet{"OrderInvoice", []string{"id", "rawId", "workspace"}, []string{}}
 	orderInvoiceRestockRefFields     = fieldSet{"OrderInvoiceRestock", []string{"id", "rawId", "workspace"}, []string{}}
 	orderTagRefFields                = fieldSet{"OrderTag", []string{"id", "rawId", "workspace"}, []string{}}

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -18,7 +19,8 @@ import (
 // light.gen.go.
 type fieldSet struct {
 	typeName string
-	// free are the fields that need no REST call.
+	// free are the fields that need no REST call. An object that lacks some fields is given by the
+	// others, such as `totalAmount.amount`.
 	free []string
 	// verifying are the fields that make a REST call of their own, which fails if the object does
 	// not exist.
@@ -72,11 +74,20 @@ func (o fieldSet) coverageOf(op *graphql.OperationContext, set ast.SelectionSet)
 		switch {
 		case slices.Contains(o.verifying, f.Name):
 			calls = true
-		case f.Name != "__typename" && !slices.Contains(o.free, f.Name):
+		case f.Name != "__typename" && !slices.Contains(o.free, f.Name) && !o.coversObject(op, f):
 			return false, calls
 		}
 	}
 	return true, calls
+}
+
+// coversObject reports whether the set has a part of an object, and each field that is selected of it.
+func (o fieldSet) coversObject(op *graphql.OperationContext, object graphql.CollectedField) bool {
+	prefix := object.Name + "."
+	return slices.ContainsFunc(o.free, func(name string) bool { return strings.HasPrefix(name, prefix) }) &&
+		!slices.ContainsFunc(graphql.CollectFields(op, object.Selections, nil), func(f graphql.CollectedField) bool {
+			return f.Name != "__typename" && !slices.Contains(o.free, prefix+f.Name)
+		})
 }
 
 // selects reports whether a field is selected directly below the current field.

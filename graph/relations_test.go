@@ -42,6 +42,14 @@ func TestRelationsLoadInOneBatch(t *testing.T) {
 			[]string{lists101 + "pages", lists101 + "funnels id×2"},
 		},
 		{
+			"the part of an amount that a record embeds", `orderInvoices(first: 1) { nodes { order { totalAmount { __typename amount } } } }`,
+			`{"orderInvoices":{"nodes":[{"order":{"totalAmount":{"__typename":"Money","amount":"27.00"}}}]}}`, []string{lists101 + "orders/invoices"},
+		},
+		{
+			"the other part of an amount", `orderInvoices(first: 1) { nodes { order { totalAmount { ... on Money { currency } } } } }`,
+			`{"orderInvoices":{"nodes":[{"order":{"totalAmount":{"currency":"USD"}}}]}}`, []string{lists101 + "orders/invoices", "acme-academy /orders/50001"},
+		},
+		{
 			"an embedded list", `contacts(first: 2) { nodes { tags { name } } }`,
 			`{"contacts":{"nodes":[{"tags":[]},{"tags":[{"name":"Lead"}]}]}}`, []string{lists101 + "contacts"},
 		},

@@ -6,6 +6,7 @@ var hooks = map[string]func(*Row){
 	"AppliedContactTag": identifyTag,
 	"Membership":        dropTeamForUser,
 	"Order":             dropPartialWorkspace,
+	"OrderInvoice":      shareCurrency,
 	"SalesOpportunity":  identifyNotes,
 }
 
@@ -30,6 +31,15 @@ func identifyNotes(r *Row) {
 	if position, ok := r.position("notes"); ok {
 		for _, note := range r.childrenAt(position) {
 			note.set("opportunity_id", r.RawID())
+		}
+	}
+}
+
+// shareCurrency sets the currency of the line items, whose amounts are in the invoice's currency.
+func shareCurrency(r *Row) {
+	if position, ok := r.position("line_items"); ok {
+		for _, item := range r.childrenAt(position) {
+			item.share("currency", r)
 		}
 	}
 }

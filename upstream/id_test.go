@@ -24,7 +24,7 @@ func TestDecimalIDsAreIntegers(t *testing.T) {
 		o := rows[0]
 		for got, want := range map[string]string{
 			o.RawID(): "3000000001", *o.PublicID(): "3e9", o.text("workspace_id"): "101", o.ContactID(): "3000000002", o.PageID(): "9007199254740993",
-			*o.ExternalID(): "4.0", *o.OriginationChannelID(): "7.5", *o.TotalAmount(): "97.00",
+			*o.ExternalID(): "4.0", *o.OriginationChannelID(): "7.5", o.TotalAmount().Amount(): "97.00",
 			o.Contact().RawID(): "3000000000", *o.Contact().EmailAddress(): "1.50", o.Contact().Tags()[0].RawID(): "10", o.Contact().Tags()[0].Name(): "2.0",
 		} {
 			if got != want {

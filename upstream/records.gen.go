@@ -57,6 +57,7 @@ var types = []*RowType{
 	&funnelType,
 	&funnelTagType,
 	&imageType,
+	&moneyType,
 	&orderType,
 	&orderLineItemType,
 	&orderPriceType,
@@ -119,16 +120,16 @@ func (r *Address) Country() *string          { return r.textOrNil("country") }
 func (r *Address) PostalCode() *string       { return r.textOrNil("postal_code") }
 
 var addressType = RowType{name: "Address", composed: true, keys: []key{
-	{name: "first_name", field: "firstName", around: "*_first_name"},
-	{name: "last_name", field: "lastName", around: "*_last_name"},
-	{name: "organization_name", field: "organizationName", around: "*_organization_name"},
-	{name: "phone_number", field: "phoneNumber", around: "*_phone_number"},
-	{name: "street_one", field: "streetOne", around: "*_street_one"},
-	{name: "street_two", field: "streetTwo", around: "*_street_two"},
-	{name: "city", field: "city", around: "*_city"},
-	{name: "region", field: "region", around: "*_region"},
-	{name: "country", field: "country", around: "*_country"},
-	{name: "postal_code", field: "postalCode", around: "*_postal_code"},
+	{name: "first_name", field: "firstName"},
+	{name: "last_name", field: "lastName"},
+	{name: "organization_name", field: "organizationName"},
+	{name: "phone_number", field: "phoneNumber"},
+	{name: "street_one", field: "streetOne"},
+	{name: "street_two", field: "streetTwo"},
+	{name: "city", field: "city"},
+	{name: "region", field: "region"},
+	{name: "country", field: "country"},
+	{name: "postal_code", field: "postalCode"},
 }}
 
 // Contact is a row of the graph's type Contact. A contact of a workspace. It can be anonymous.
@@ -878,6 +879,19 @@ var imageType = RowType{name: "Image", kind: "image", parent: "workspace_id", na
 	{name: "name", field: "name"},
 }}
 
+// Money is a row of the graph's type Money. An amount of money.
+type Money struct{ Row }
+
+func (*Money) describe() *RowType { return &moneyType }
+
+func (r *Money) Amount() string    { return r.text("amount") }
+func (r *Money) Currency() *string { return r.textOrNil("currency") }
+
+var moneyType = RowType{name: "Money", composed: true, keys: []key{
+	{name: "amount", shape: asAmount, field: "amount", required: true},
+	{name: "currency", shape: asCode, field: "currency"},
+}}
+
 // Order is a row of the graph's type Order. A purchase or subscription of a contact.
 type Order struct{ Row }
 
@@ -888,8 +902,8 @@ func (r *Order) LiveMode() *bool                  { return r.boolean("live_mode"
 func (r *Order) OrderType() *string               { return r.textOrNil("order_type") }
 func (r *Order) BillingStatus() *string           { return r.textOrNil("billing_status") }
 func (r *Order) ServiceStatus() *string           { return r.textOrNil("service_status") }
-func (r *Order) TotalAmount() *string             { return r.textOrNil("total_amount") }
-func (r *Order) TaxAmount() *string               { return r.textOrNil("tax_amount") }
+func (r *Order) TotalAmount() *Money              { return (*Money)(r.part("total_amount")) }
+func (r *Order) TaxAmount() *Money                { return (*Money)(r.part("tax_amount")) }
 func (r *Order) Currency() string                 { return r.text("currency") }
 func (r *Order) InTrial() *bool                   { return r.boolean("in_trial") }
 func (r *Order) TrialEndAt() *time.Time           { return r.time("trial_end_at") }
@@ -951,9 +965,9 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "order_type", field: "orderType"},
 	{name: "billing_status", field: "billingStatus"},
 	{name: "service_status", field: "serviceStatus"},
-	{name: "total_amount", field: "totalAmount"},
-	{name: "tax_amount", field: "taxAmount"},
-	{name: "currency", field: "currency", required: true},
+	{name: "total_amount", shape: asRow, of: "Money", field: "totalAmount", parts: []string{"total_amount", "currency"}},
+	{name: "tax_amount", shape: asRow, of: "Money", field: "taxAmount", parts: []string{"tax_amount", "currency"}},
+	{name: "currency", shape: asCode, field: "currency", required: true},
 	{name: "in_trial", shape: asBoolean, field: "inTrial"},
 	{name: "trial_end_at", shape: asTime, field: "trialEndAt"},
 	{name: "next_charge_at", shape: asTime, field: "nextChargeAt"},
@@ -977,8 +991,8 @@ var orderType = RowType{name: "Order", kind: "order", parent: "workspace_id", na
 	{name: "external_id", field: "externalId"},
 	{name: "workspace_sharing_id", field: "workspaceSharingId"},
 	{name: "previous_line_item", field: "previousLineItem"},
-	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress"},
-	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress"},
+	{name: "shipping_address", shape: asRow, of: "Address", field: "shippingAddress", parts: []string{"shipping_address_first_name", "shipping_address_last_name", "shipping_address_organization_name", "shipping_address_phone_number", "shipping_address_street_one", "shipping_address_street_two", "shipping_address_city", "shipping_address_region", "shipping_address_country", "shipping_address_postal_code"}},
+	{name: "billing_address", shape: asRow, of: "Address", field: "billingAddress", parts: []string{"billing_address_first_name", "billing_address_last_name", "billing_address_organization_name", "billing_address_phone_number", "billing_address_street_one", "billing_address_street_two", "billing_address_city", "billing_address_region", "billing_address_country", "billing_address_postal_code"}},
 	{name: "tag_ids", shape: asTexts, field: "tagIds"},
 	{name: "discount_ids", shape: asTexts, field: "discountIds"},
 	{name: "line_items", shape: asRows, of: "OrderLineItem", field: "lineItems"},
@@ -1031,7 +1045,7 @@ type OrderPrice struct{ Row }
 
 func (*OrderPrice) describe() *RowType { return &orderPriceType }
 
-func (r *OrderPrice) Amount() *string        { return r.textOrNil("amount") }
+func (r *OrderPrice) Amount() *Money         { return (*Money)(r.part("amount")) }
 func (r *OrderPrice) Currency() *string      { return r.textOrNil("currency") }
 func (r *OrderPrice) Duration() *string      { return r.textOrNil("duration") }
 func (r *OrderPrice) Interval() *string      { return r.textOrNil("interval") }
@@ -1042,8 +1056,8 @@ var orderPriceType = RowType{name: "OrderPrice", parent: "workspace_id", naming:
 	{name: "workspace_id"},
 	{name: "id", field: "rawId", required: true},
 	{name: "public_id", field: "publicId"},
-	{name: "amount", field: "amount"},
-	{name: "currency", field: "currency"},
+	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
+	{name: "currency", shape: asCode, field: "currency"},
 	{name: "duration", field: "duration"},
 	{name: "interval", field: "interval"},
 	{name: "interval_count", field: "intervalCount"},
@@ -1117,12 +1131,12 @@ func (*OrderInvoice) describe() *RowType { return &orderInvoiceType }
 func (r *OrderInvoice) InvoiceNumber() *string        { return r.textOrNil("invoice_number") }
 func (r *OrderInvoice) Status() *string               { return r.textOrNil("status") }
 func (r *OrderInvoice) InvoiceType() *string          { return r.textOrNil("invoice_type") }
-func (r *OrderInvoice) DueAmount() *string            { return r.textOrNil("due_amount") }
-func (r *OrderInvoice) TotalAmount() *string          { return r.textOrNil("total_amount") }
-func (r *OrderInvoice) SubtotalAmount() *string       { return r.textOrNil("subtotal_amount") }
-func (r *OrderInvoice) TaxAmount() *string            { return r.textOrNil("tax_amount") }
-func (r *OrderInvoice) ShippingAmount() *string       { return r.textOrNil("shipping_amount") }
-func (r *OrderInvoice) DiscountAmount() *string       { return r.textOrNil("discount_amount") }
+func (r *OrderInvoice) DueAmount() *Money             { return (*Money)(r.part("due_amount")) }
+func (r *OrderInvoice) TotalAmount() *Money           { return (*Money)(r.part("total_amount")) }
+func (r *OrderInvoice) SubtotalAmount() *Money        { return (*Money)(r.part("subtotal_amount")) }
+func (r *OrderInvoice) TaxAmount() *Money             { return (*Money)(r.part("tax_amount")) }
+func (r *OrderInvoice) ShippingAmount() *Money        { return (*Money)(r.part("shipping_amount")) }
+func (r *OrderInvoice) DiscountAmount() *Money        { return (*Money)(r.part("discount_amount")) }
 func (r *OrderInvoice) Currency() *string             { return r.textOrNil("currency") }
 func (r *OrderInvoice) IssuedAt() *time.Time          { return r.time("issued_at") }
 func (r *OrderInvoice) DueAt() *time.Time             { return r.time("due_at") }
@@ -1152,13 +1166,13 @@ var orderInvoiceType = RowType{name: "OrderInvoice", kind: "order_invoice", pare
 	{name: "invoice_number", field: "invoiceNumber"},
 	{name: "status", field: "status"},
 	{name: "invoice_type", field: "invoiceType", raw: "rawInvoiceType", words: orderInvoiceTypeWords, also: []string{"raw_invoice_type"}},
-	{name: "due_amount", field: "dueAmount"},
-	{name: "total_amount", field: "totalAmount"},
-	{name: "subtotal_amount", field: "subtotalAmount"},
-	{name: "tax_amount", field: "taxAmount"},
-	{name: "shipping_amount", field: "shippingAmount"},
-	{name: "discount_amount", field: "discountAmount"},
-	{name: "currency", field: "currency"},
+	{name: "due_amount", shape: asRow, of: "Money", field: "dueAmount", parts: []string{"due_amount", "currency"}},
+	{name: "total_amount", shape: asRow, of: "Money", field: "totalAmount", parts: []string{"total_amount", "currency"}},
+	{name: "subtotal_amount", shape: asRow, of: "Money", field: "subtotalAmount", parts: []string{"subtotal_amount", "currency"}},
+	{name: "tax_amount", shape: asRow, of: "Money", field: "taxAmount", parts: []string{"tax_amount", "currency"}},
+	{name: "shipping_amount", shape: asRow, of: "Money", field: "shippingAmount", parts: []string{"shipping_amount", "currency"}},
+	{name: "discount_amount", shape: asRow, of: "Money", field: "discountAmount", parts: []string{"discount_amount", "currency"}},
+	{name: "currency", shape: asCode, field: "currency"},
 	{name: "issued_at", shape: asTime, field: "issuedAt"},
 	{name: "due_at", shape: asTime, field: "dueAt"},
 	{name: "paid_at", shape: asTime, field: "paidAt"},
@@ -1181,18 +1195,20 @@ func (r *OrderInvoiceLineItem) ExternalID() *string        { return r.textOrNil(
 func (r *OrderInvoiceLineItem) PaymentType() *string       { return r.textOrNil("payment_type") }
 func (r *OrderInvoiceLineItem) Description() *string       { return r.textOrNil("description") }
 func (r *OrderInvoiceLineItem) Quantity() *int             { return r.integer("quantity") }
-func (r *OrderInvoiceLineItem) Amount() *string            { return r.textOrNil("amount") }
+func (r *OrderInvoiceLineItem) Amount() *Money             { return (*Money)(r.part("amount")) }
 func (r *OrderInvoiceLineItem) FulfillmentStatus() *string { return r.textOrNil("fulfillment_status") }
 func (r *OrderInvoiceLineItem) ExternalProductID() *string { return r.textOrNil("external_product_id") }
-func (r *OrderInvoiceLineItem) DiscountAmount() *string    { return r.textOrNil("discount_amount") }
-func (r *OrderInvoiceLineItem) StateTaxAmount() *string    { return r.textOrNil("state_tax_amount") }
-func (r *OrderInvoiceLineItem) CountyTaxAmount() *string   { return r.textOrNil("county_tax_amount") }
-func (r *OrderInvoiceLineItem) CityTaxAmount() *string     { return r.textOrNil("city_tax_amount") }
-func (r *OrderInvoiceLineItem) DistrictTaxAmount() *string { return r.textOrNil("district_tax_amount") }
-func (r *OrderInvoiceLineItem) StateTaxRate() *string      { return r.textOrNil("state_tax_rate") }
-func (r *OrderInvoiceLineItem) CountyTaxRate() *string     { return r.textOrNil("county_tax_rate") }
-func (r *OrderInvoiceLineItem) CityTaxRate() *string       { return r.textOrNil("city_tax_rate") }
-func (r *OrderInvoiceLineItem) DistrictTaxRate() *string   { return r.textOrNil("district_tax_rate") }
+func (r *OrderInvoiceLineItem) DiscountAmount() *Money     { return (*Money)(r.part("discount_amount")) }
+func (r *OrderInvoiceLineItem) StateTaxAmount() *Money     { return (*Money)(r.part("state_tax_amount")) }
+func (r *OrderInvoiceLineItem) CountyTaxAmount() *Money    { return (*Money)(r.part("county_tax_amount")) }
+func (r *OrderInvoiceLineItem) CityTaxAmount() *Money      { return (*Money)(r.part("city_tax_amount")) }
+func (r *OrderInvoiceLineItem) DistrictTaxAmount() *Money {
+	return (*Money)(r.part("district_tax_amount"))
+}
+func (r *OrderInvoiceLineItem) StateTaxRate() *string    { return r.textOrNil("state_tax_rate") }
+func (r *OrderInvoiceLineItem) CountyTaxRate() *string   { return r.textOrNil("county_tax_rate") }
+func (r *OrderInvoiceLineItem) CityTaxRate() *string     { return r.textOrNil("city_tax_rate") }
+func (r *OrderInvoiceLineItem) DistrictTaxRate() *string { return r.textOrNil("district_tax_rate") }
 func (r *OrderInvoiceLineItem) CountryTaxJurisdiction() *string {
 	return r.textOrNil("country_tax_jurisdiction")
 }
@@ -1222,14 +1238,14 @@ var orderInvoiceLineItemType = RowType{name: "OrderInvoiceLineItem", parent: "wo
 	{name: "payment_type", field: "paymentType"},
 	{name: "description", field: "description"},
 	{name: "quantity", shape: asInt, field: "quantity"},
-	{name: "amount", field: "amount"},
+	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
 	{name: "fulfillment_status", field: "fulfillmentStatus", raw: "rawFulfillmentStatus", words: orderInvoiceLineItemFulfillmentStatusWords, also: []string{"raw_fulfillment_status"}},
 	{name: "external_product_id", field: "externalProductId"},
-	{name: "discount_amount", field: "discountAmount"},
-	{name: "state_tax_amount", field: "stateTaxAmount"},
-	{name: "county_tax_amount", field: "countyTaxAmount"},
-	{name: "city_tax_amount", field: "cityTaxAmount"},
-	{name: "district_tax_amount", field: "districtTaxAmount"},
+	{name: "discount_amount", shape: asRow, of: "Money", field: "discountAmount", parts: []string{"discount_amount", "currency"}},
+	{name: "state_tax_amount", shape: asRow, of: "Money", field: "stateTaxAmount", parts: []string{"state_tax_amount", "currency"}},
+	{name: "county_tax_amount", shape: asRow, of: "Money", field: "countyTaxAmount", parts: []string{"county_tax_amount", "currency"}},
+	{name: "city_tax_amount", shape: asRow, of: "Money", field: "cityTaxAmount", parts: []string{"city_tax_amount", "currency"}},
+	{name: "district_tax_amount", shape: asRow, of: "Money", field: "districtTaxAmount", parts: []string{"district_tax_amount", "currency"}},
 	{name: "state_tax_rate", field: "stateTaxRate"},
 	{name: "county_tax_rate", field: "countyTaxRate"},
 	{name: "city_tax_rate", field: "cityTaxRate"},
@@ -1347,7 +1363,7 @@ func (*OrderTransaction) describe() *RowType { return &orderTransactionType }
 
 func (r *OrderTransaction) Status() *string       { return r.textOrNil("status") }
 func (r *OrderTransaction) Result() *string       { return r.textOrNil("result") }
-func (r *OrderTransaction) Amount() *string       { return r.textOrNil("amount") }
+func (r *OrderTransaction) Amount() *Money        { return (*Money)(r.part("amount")) }
 func (r *OrderTransaction) Currency() *string     { return r.textOrNil("currency") }
 func (r *OrderTransaction) Reason() *string       { return r.textOrNil("reason") }
 func (r *OrderTransaction) ExternalType() *string { return r.textOrNil("external_type") }
@@ -1378,8 +1394,8 @@ var orderTransactionType = RowType{name: "OrderTransaction", kind: "order_transa
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "status", field: "status"},
 	{name: "result", field: "result"},
-	{name: "amount", field: "amount"},
-	{name: "currency", field: "currency"},
+	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
+	{name: "currency", shape: asCode, field: "currency"},
 	{name: "reason", field: "reason"},
 	{name: "external_type", field: "externalType"},
 	{name: "external_id", field: "externalId"},
@@ -1612,27 +1628,27 @@ type ProductPrice struct{ Row }
 
 func (*ProductPrice) describe() *RowType { return &productPriceType }
 
-func (r *ProductPrice) Name() *string            { return r.textOrNil("name") }
-func (r *ProductPrice) Amount() *string          { return r.textOrNil("amount") }
-func (r *ProductPrice) Currency() *string        { return r.textOrNil("currency") }
-func (r *ProductPrice) Cost() *string            { return r.textOrNil("cost") }
-func (r *ProductPrice) CompareAtAmount() *string { return r.textOrNil("compare_at_amount") }
-func (r *ProductPrice) SetupAmount() *string     { return r.textOrNil("setup_amount") }
-func (r *ProductPrice) PaymentType() *string     { return r.textOrNil("payment_type") }
-func (r *ProductPrice) Duration() *string        { return r.textOrNil("duration") }
-func (r *ProductPrice) Interval() *string        { return r.textOrNil("interval") }
-func (r *ProductPrice) IntervalCount() *string   { return r.textOrNil("interval_count") }
-func (r *ProductPrice) TrialInterval() *string   { return r.textOrNil("trial_interval") }
-func (r *ProductPrice) TrialDuration() *string   { return r.textOrNil("trial_duration") }
-func (r *ProductPrice) TrialAmount() *string     { return r.textOrNil("trial_amount") }
-func (r *ProductPrice) SelfCancel() *bool        { return r.boolean("self_cancel") }
-func (r *ProductPrice) SelfUpgrade() *bool       { return r.boolean("self_upgrade") }
-func (r *ProductPrice) SelfDowngrade() *bool     { return r.boolean("self_downgrade") }
-func (r *ProductPrice) SelfReactivate() *bool    { return r.boolean("self_reactivate") }
-func (r *ProductPrice) Visible() *bool           { return r.boolean("visible") }
-func (r *ProductPrice) Archived() *bool          { return r.boolean("archived") }
-func (r *ProductPrice) Code() *string            { return r.textOrNil("key") }
-func (r *ProductPrice) VariantID() string        { return r.related("variant_id", "") }
+func (r *ProductPrice) Name() *string           { return r.textOrNil("name") }
+func (r *ProductPrice) Amount() *Money          { return (*Money)(r.part("amount")) }
+func (r *ProductPrice) Currency() *string       { return r.textOrNil("currency") }
+func (r *ProductPrice) Cost() *Money            { return (*Money)(r.part("cost")) }
+func (r *ProductPrice) CompareAtAmount() *Money { return (*Money)(r.part("compare_at_amount")) }
+func (r *ProductPrice) SetupAmount() *Money     { return (*Money)(r.part("setup_amount")) }
+func (r *ProductPrice) PaymentType() *string    { return r.textOrNil("payment_type") }
+func (r *ProductPrice) Duration() *string       { return r.textOrNil("duration") }
+func (r *ProductPrice) Interval() *string       { return r.textOrNil("interval") }
+func (r *ProductPrice) IntervalCount() *string  { return r.textOrNil("interval_count") }
+func (r *ProductPrice) TrialInterval() *string  { return r.textOrNil("trial_interval") }
+func (r *ProductPrice) TrialDuration() *string  { return r.textOrNil("trial_duration") }
+func (r *ProductPrice) TrialAmount() *Money     { return (*Money)(r.part("trial_amount")) }
+func (r *ProductPrice) SelfCancel() *bool       { return r.boolean("self_cancel") }
+func (r *ProductPrice) SelfUpgrade() *bool      { return r.boolean("self_upgrade") }
+func (r *ProductPrice) SelfDowngrade() *bool    { return r.boolean("self_downgrade") }
+func (r *ProductPrice) SelfReactivate() *bool   { return r.boolean("self_reactivate") }
+func (r *ProductPrice) Visible() *bool          { return r.boolean("visible") }
+func (r *ProductPrice) Archived() *bool         { return r.boolean("archived") }
+func (r *ProductPrice) Code() *string           { return r.textOrNil("key") }
+func (r *ProductPrice) VariantID() string       { return r.related("variant_id", "") }
 func (r *ProductPrice) VariantRef() Ref {
 	return Ref{Kind: KindProductVariant, Parent: r.parent, ID: r.VariantID()}
 }
@@ -1646,18 +1662,18 @@ var productPriceType = RowType{name: "ProductPrice", kind: "product_price", pare
 	{name: "created_at", shape: asTime, field: "createdAt"},
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "name", field: "name"},
-	{name: "amount", field: "amount"},
-	{name: "currency", field: "currency"},
-	{name: "cost", field: "cost"},
-	{name: "compare_at_amount", field: "compareAtAmount"},
-	{name: "setup_amount", field: "setupAmount"},
+	{name: "amount", shape: asRow, of: "Money", field: "amount", parts: []string{"amount", "currency"}},
+	{name: "currency", shape: asCode, field: "currency"},
+	{name: "cost", shape: asRow, of: "Money", field: "cost", parts: []string{"cost", "currency"}},
+	{name: "compare_at_amount", shape: asRow, of: "Money", field: "compareAtAmount", parts: []string{"compare_at_amount", "currency"}},
+	{name: "setup_amount", shape: asRow, of: "Money", field: "setupAmount", parts: []string{"setup_amount", "currency"}},
 	{name: "payment_type", field: "paymentType", raw: "rawPaymentType", words: productPricePaymentTypeWords, also: []string{"raw_payment_type"}},
 	{name: "duration", field: "duration"},
 	{name: "interval", field: "interval"},
 	{name: "interval_count", field: "intervalCount"},
 	{name: "trial_interval", field: "trialInterval"},
 	{name: "trial_duration", field: "trialDuration"},
-	{name: "trial_amount", field: "trialAmount"},
+	{name: "trial_amount", shape: asRow, of: "Money", field: "trialAmount", parts: []string{"trial_amount", "currency"}},
 	{name: "self_cancel", shape: asBoolean, field: "selfCancel"},
 	{name: "self_upgrade", shape: asBoolean, field: "selfUpgrade"},
 	{name: "self_downgrade", shape: asBoolean, field: "selfDowngrade"},
@@ -1951,7 +1967,7 @@ func (*ShippingRate) describe() *RowType { return &shippingRateType }
 
 func (r *ShippingRate) Description() *string       { return r.textOrNil("description") }
 func (r *ShippingRate) ProviderName() *string      { return r.textOrNil("provider_name") }
-func (r *ShippingRate) Price() *string             { return r.textOrNil("price") }
+func (r *ShippingRate) Price() *Money              { return (*Money)(r.part("price")) }
 func (r *ShippingRate) PriceCurrency() *string     { return r.textOrNil("price_currency") }
 func (r *ShippingRate) LiveRatesProvider() *string { return r.textOrNil("live_rates_provider") }
 func (r *ShippingRate) ZoneID() string             { return r.related("zone_id", "") }
@@ -1972,8 +1988,8 @@ var shippingRateType = RowType{name: "ShippingRate", kind: "shipping_rate", pare
 	{name: "updated_at", shape: asTime, field: "updatedAt"},
 	{name: "description", field: "description"},
 	{name: "provider_name", field: "providerName"},
-	{name: "price", field: "price"},
-	{name: "price_currency", field: "priceCurrency"},
+	{name: "price", shape: asRow, of: "Money", field: "price", parts: []string{"price", "price_currency"}},
+	{name: "price_currency", shape: asCode, field: "priceCurrency"},
 	{name: "live_rates_provider", field: "liveRatesProvider"},
 	{name: "zone_id"},
 	{name: "rates_name_id"},

@@ -125,6 +125,15 @@ func (r *Row) set(key, id string) {
 	}
 }
 
+// share sets the value of a key, if it is null, to the value in another row of the same response.
+// That value must be as it was decoded.
+func (r *Row) share(key string, of *Row) {
+	to, wanted := r.position(key)
+	if from, ok := of.position(key); ok && wanted && r.values[to] == (span{}) {
+		r.values[to] = of.values[from]
+	}
+}
+
 // drop sets the value of a key to null.
 func (r *Row) drop(key string) {
 	if position, ok := r.position(key); ok {

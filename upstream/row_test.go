@@ -11,7 +11,7 @@ import (
 // TestAppendField writes values of every shape as response text.
 func TestAppendField(t *testing.T) {
 	invoice, err := ParseRecord[OrderInvoice]("101", `{"id":3.0e9,"public_id":null,"invoice_number":17,"status":{"a":"\u00e9"},"invoice_type":"ONE","total_amount":97.00,
-		"eligible_for_fulfillment":"f","paid_at":"2025-01-31 10:00:00 +0200","issued_at":"2025-01-31T10:00:00.000Z","due_at":"never","currency":"a\"\n\u0001\ud800",
+		"eligible_for_fulfillment":"f","paid_at":"2025-01-31 10:00:00 +0200","issued_at":"2025-01-31T10:00:00.000Z","due_at":"never","external_id":"a\"\n\u0001\ud800",
 		"fulfillment_status":"x","line_items":[null,{"id":1,"quantity":"3.0","fulfillment_status":"complete"},{"quantity":4e9}],"order":{"id":5,"tag_ids":[1.0,null,"","b\"c"]},"order_id":5}`)
 	if err != nil {
 		t.Fatal(err)
@@ -25,10 +25,15 @@ func TestAppendField(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"rawId": `"3000000000"`, "publicId": "", "invoiceNumber": `"17"`, "status": `"{\"a\":\"\\u00e9\"}"`, "invoiceType": `"UNKNOWN"`, "rawInvoiceType": `"ONE"`,
-		"totalAmount": `"97.00"`, "dueAmount": "", "eligibleForFulfillment": "false", "paidAt": `"2025-01-31T08:00:00.000Z"`, "issuedAt": `"2025-01-31T10:00:00.000Z"`, "dueAt": "",
-		"currency": `"a\"\n\u0001` + "\uFFFD" + `"`,
+		"eligibleForFulfillment": "false", "paidAt": `"2025-01-31T08:00:00.000Z"`, "issuedAt": `"2025-01-31T10:00:00.000Z"`, "dueAt": "",
+		"externalId": `"a\"\n\u0001` + "\uFFFD" + `"`,
 	} {
 		check(&invoice.Row, "OrderInvoice", name, want)
+	}
+	amounts := TypeByName("OrderInvoice")
+	check(&invoice.Child(amounts.Field("totalAmount")).Row, "Money", "amount", `"97.00"`)
+	if due := invoice.Child(amounts.Field("dueAmount")); due != nil {
+		t.Errorf("the amount due is %v", due)
 	}
 	lines := TypeByName("OrderInvoice").Field("lineItems")
 	items := invoice.Children(lines)
@@ -146,23 +151,81 @@ func TestComposedObjects(t *testing.T) {
 	}
 }
 
+// TestAmountsShareTheCurrency reads amounts whose currency is a key of the same row, of the row or of
+// the invoice that contains the row.
+func TestAmountsShareTheCurrency(t *testing.T) {
+	const body = `[{"id":1,"line_items":[{"discount_amount":0.5},{"discount_amount":"6","currency":"gbp"}],
+		"due_amount":"","tax_amount":" ","total_amount":97,"currency":"usd"},{"id":2,"total_amount":"1","currency":""}]`
+	for name, test := range map[string]struct {
+		p        *Projection
+		currency string
+	}{
+		"every key":     {nil, "USD"},
+		"both members":  {named("total_amount", "due_amount", "tax_amount", "line_items", "discount_amount", "amount", "currency"), "USD"},
+		"no currencies": {named("total_amount", "due_amount", "tax_amount", "line_items", "discount_amount", "amount"), ""},
+		"no amounts":    {named("total_amount", "due_amount", "tax_amount", "line_items", "discount_amount", "currency"), "USD"},
+	} {
+		rows, err := decodeList[OrderInvoice]([]byte(body), test.p)
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
+		}
+		for _, row := range rows {
+			row.setWorkspace("101", namedSometimes)
+		}
+		check := func(what string, m *Money, amount, currency string) {
+			t.Helper()
+			if m == nil || m.Amount() != amount || m.text("currency") != currency {
+				t.Errorf("%s: %s is %+v, want %s %s", name, what, m, amount, currency)
+			}
+		}
+		check("the total", rows[0].TotalAmount(), "97.00", test.currency)
+		check("the other total", rows[1].TotalAmount(), "1.00", "")
+		if due, tax := rows[0].DueAmount(), rows[0].TaxAmount(); due != nil || tax != nil {
+			t.Errorf("%s: blank amounts are %+v and %+v, want null", name, due, tax)
+		}
+		items := rows[0].LineItems()
+		check("the discount", items[0].DiscountAmount(), "0.50", test.currency)
+		if test.currency != "" {
+			check("an item with a currency of its own", items[1].DiscountAmount(), "6.00", "GBP")
+		}
+	}
+}
+
 // TestAmountsAndCodes reads amounts and codes in many formats.
 func TestAmountsAndCodes(t *testing.T) {
 	for _, test := range []struct {
 		shape      shape
 		sent, want string
 	}{
+		{asAmount, `97`, `"97.00"`},
+		{asAmount, `"97"`, `"97.00"`},
 		{asAmount, `1.5`, `"1.50"`},
 		{asAmount, `"1.5"`, `"1.50"`},
-		{asAmount, `"-7"`, `"-7.00"`},
+		{asAmount, `"97.00"`, `"97.00"`},
 		{asAmount, `"10.000"`, `"10.00"`},
+		{asAmount, `"97.120"`, `"97.12"`},
+		{asAmount, `"97.123"`, `"97.123"`}, // never rounded
 		{asAmount, `"0.005"`, `"0.005"`},
-		{asAmount, `"1e3"`, `"1e3"`},
+		{asAmount, `12345678901234567890123.5`, `"12345678901234567890123.50"`},
+		{asAmount, `12345678901234567890123`, `"12345678901234567890123.00"`},
+		{asAmount, `"-7"`, `"-7.00"`},
+		{asAmount, `-7.5`, `"-7.50"`},
+		{asAmount, `-0.0`, `"0.00"`},
+		{asAmount, `"5."`, `"5.00"`},
+		{asAmount, `" 97.5 "`, `"97.50"`},
+		{asAmount, `1e3`, `"1000.00"`},
+		{asAmount, `9.75e1`, `"9.75e1"`}, // exact as it is
+		{asAmount, `"1,000.5"`, `"1,000.5"`},
 		{asAmount, `"free"`, `"free"`},
 		{asAmount, `"."`, `"."`},
 		{asAmount, `""`, ``},
+		{asAmount, `" "`, ``},
 		{asAmount, `null`, ``},
 		{asCode, `"usd"`, `"USD"`},
+		{asCode, `"Usd "`, `"USD"`},
+		{asCode, `840`, `"840"`},
+		{asCode, `""`, ``},
+		{asCode, `" "`, ``},
 		{asCode, `null`, ``},
 	} {
 		s := scanner{text: []byte(test.sent)}

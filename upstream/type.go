@@ -49,9 +49,9 @@ const (
 	asMembers
 	asRow
 	asRows
-	// asAmount is a decimal, written with at least two decimals.
+	// asAmount is a decimal, written with at least two decimals. A blank text is null.
 	asAmount
-	// asCode is a text, written in upper case.
+	// asCode is a text, written in upper case. A blank text is null.
 	asCode
 	// asPresence keeps only whether the value is null.
 	asPresence
@@ -73,9 +73,9 @@ type key struct {
 	expand bool
 	// id is the key with the id of the embedded record.
 	id string
-	// around is the key of the surrounding row that holds the value of a composed object's member.
-	// A star in it stands for the key of the object.
-	around string
+	// parts are the keys of the row that hold the values of a composed object, in the order of its
+	// type's keys.
+	parts []string
 	// naming overrides the naming of the child rows' type.
 	naming naming
 
@@ -160,8 +160,8 @@ type part struct {
 	positions []int // of its keys in the surrounding row
 }
 
-// presenceKey replaces the unwanted members of a part. Whether they are null decides whether the
-// part is null; see [Row.part].
+// presenceKey replaces the unwanted members of a part that may be null. Whether they are null
+// decides whether the part is null; see [Row.part].
 var presenceKey = &key{shape: asPresence}
 
 func (t *RowType) layout(want func(*key) bool) *layout {
@@ -189,11 +189,10 @@ func (l *layout) addPart(k *key, want func(*key) bool) {
 	p := part{typ: k.typ}
 	for slot := range k.typ.keys {
 		member := &k.typ.keys[slot]
-		name := strings.ReplaceAll(member.around, "*", k.name)
-		if !want(member) {
+		if !member.required && !want(member) {
 			member = presenceKey
 		}
-		p.positions = append(p.positions, l.add(name, member))
+		p.positions = append(p.positions, l.add(k.parts[slot], member))
 	}
 	l.parts[k.name] = p
 }
@@ -285,7 +284,7 @@ func (r *Row) AppendField(b []byte, f *RowField) (out []byte, null bool, err err
 		value = r.block[at.begin:at.end]
 	}
 	switch {
-	case value == "" && f.key.required && f.key.shape == asText:
+	case value == "" && f.key.required && (f.key.shape == asText || f.key.shape == asCode):
 		return append(b, `""`...), false, nil
 	case value == "":
 		return b, true, nil

@@ -62,19 +62,25 @@ func (k *key) appendScalar(b []byte, kind byte, text []byte) []byte {
 			b = AppendTime(b, t)
 		}
 	case asAmount:
-		if len(text) > 0 {
+		if text = bytes.TrimSpace(text); len(text) > 0 {
 			b = appendQuoted(b, twoDecimals(string(text)))
 		}
 	case asCode:
-		b = appendQuoted(b, strings.ToUpper(string(text)))
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			b = appendQuoted(b, strings.ToUpper(string(text)))
+		}
 	default:
 		b = appendQuoted(b, integerIn(k.isID, kind, text))
 	}
 	return b
 }
 
-// twoDecimals returns a decimal with at least two decimals. Other texts are unchanged.
+// twoDecimals returns a decimal with at least two decimals. It never rounds. Other texts are
+// unchanged.
 func twoDecimals(text string) string {
+	if integer, ok := wholeNumber(text); ok { // of any form, such as 1e3 or -0.0
+		return integer + ".00"
+	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	if digits := strings.TrimPrefix(whole, "-"); digits == "" || strings.Trim(digits+fraction, "0123456789") != "" {
 		return text

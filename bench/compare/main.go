@@ -97,8 +97,8 @@ func funnelgraph(name string, of group, command func(c *exec.Cmd)) server {
 		flat:   graphql(`{ workspace(id: "101", subdomain: "acme-academy") { contacts { nodes { id emailAddress firstName lastName } } } }`),
 		relations: graphql(`{ teams { nodes { workspaces { nodes {` +
 			` contacts { edges { cursor node { id emailAddress tags { name color } customAttributes { key value } workspace { name team { name } }` +
-			` orders(first: 3) { nodes { id totalAmount contact { id } lineItems { quantity } } } } } }` +
-			` orders { nodes { id totalAmount contact { id tags { name } } } }` +
+			` orders(first: 3) { nodes { id totalAmount { amount } contact { id } lineItems { quantity } } } } } }` +
+			` orders { nodes { id totalAmount { amount } contact { id tags { name } } } }` +
 			` products { nodes { id name } } } } } } }`),
 	}
 }

@@ -215,8 +215,10 @@ type graphRow struct {
 	} `json:"customAttributes"`
 	Orders rows[struct {
 		OrderNumber string `json:"orderNumber"`
-		TotalAmount string `json:"totalAmount"`
-		Currency    string `json:"currency"`
+		TotalAmount struct {
+			Amount   string `json:"amount"`
+			Currency string `json:"currency"`
+		} `json:"totalAmount"`
 	}] `json:"orders"`
 	Opportunities rows[struct {
 		Name  string `json:"name"`

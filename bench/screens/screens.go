@@ -96,7 +96,7 @@ var Screens = []Screen{
       id firstName lastName emailAddress phoneNumber
       tags { name color }
       customAttributes { key value }
-      orders(first: 20) { nodes { id orderNumber totalAmount currency } }
+      orders(first: 20) { nodes { id orderNumber totalAmount { amount currency } } }
       opportunities(first: 20) { nodes { id name value stage { name } } }
       enrollments(first: 20) { nodes { id course { title } } }
     }
@@ -112,7 +112,7 @@ var Screens = []Screen{
 				shown = append(shown, attribute.Key+" "+attribute.Value)
 			}
 			for _, o := range c.Orders.Nodes {
-				shown = append(shown, o.OrderNumber+" "+o.TotalAmount+" "+o.Currency)
+				shown = append(shown, o.OrderNumber+" "+o.TotalAmount.Amount+" "+o.TotalAmount.Currency)
 			}
 			for _, o := range c.Opportunities.Nodes {
 				shown = append(shown, o.Name+" "+o.Value+" "+o.Stage.Name)
@@ -222,7 +222,7 @@ func contactDetail(ctx context.Context, c *client) ([]string, error) {
 		shown = append(shown, key+" "+of.CustomAttributes[key])
 	}
 	for _, o := range orders {
-		shown = append(shown, o.OrderNumber+" "+o.TotalAmount+" "+o.Currency)
+		shown = append(shown, o.OrderNumber+" "+o.TotalAmount+" "+strings.ToUpper(o.Currency))
 	}
 	for _, o := range opportunities {
 		shown = append(shown, o.Name+" "+o.Value+" "+o.Stage.Name)

@@ -182,15 +182,24 @@ func (ec *executionContext) _OrderInvoice_dueAmount(ctx context.Context, field g
 			return obj.DueAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_dueAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -205,15 +214,24 @@ func (ec *executionContext) _OrderInvoice_totalAmount(ctx context.Context, field
 			return obj.TotalAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_totalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -228,15 +246,24 @@ func (ec *executionContext) _OrderInvoice_subtotalAmount(ctx context.Context, fi
 			return obj.SubtotalAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_subtotalAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -251,15 +278,24 @@ func (ec *executionContext) _OrderInvoice_taxAmount(ctx context.Context, field g
 			return obj.TaxAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_taxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -274,15 +310,24 @@ func (ec *executionContext) _OrderInvoice_shippingAmount(ctx context.Context, fi
 			return obj.ShippingAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_shippingAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -297,15 +342,24 @@ func (ec *executionContext) _OrderInvoice_discountAmount(ctx context.Context, fi
 			return obj.DiscountAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoice_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoice) (ret graphql.Marshaler) {
@@ -1059,15 +1113,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_amount(ctx context.Context, fi
 			return obj.Amount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_fulfillmentStatus(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1128,15 +1191,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_discountAmount(ctx context.Con
 			return obj.DiscountAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_discountAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1151,15 +1223,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_stateTaxAmount(ctx context.Con
 			return obj.StateTaxAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_stateTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1174,15 +1255,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_countyTaxAmount(ctx context.Co
 			return obj.CountyTaxAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_countyTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1197,15 +1287,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_cityTaxAmount(ctx context.Cont
 			return obj.CityTaxAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_cityTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {
@@ -1220,15 +1319,24 @@ func (ec *executionContext) _OrderInvoiceLineItem_districtTaxAmount(ctx context.
 			return obj.DistrictTaxAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderInvoiceLineItem_districtTaxAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderInvoiceLineItem", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderInvoiceLineItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderInvoiceLineItem_stateTaxRate(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderInvoiceLineItem) (ret graphql.Marshaler) {

@@ -157,15 +157,24 @@ func (ec *executionContext) _OrderTransaction_amount(ctx context.Context, field 
 			return obj.Amount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_OrderTransaction_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderTransaction", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderTransaction",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderTransaction_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.OrderTransaction) (ret graphql.Marshaler) {

@@ -2879,15 +2879,24 @@ func (ec *executionContext) _ProductPrice_amount(ctx context.Context, field grap
 			return obj.Amount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductPrice_currency(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2925,15 +2934,24 @@ func (ec *executionContext) _ProductPrice_cost(ctx context.Context, field graphq
 			return obj.Cost(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_cost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2948,15 +2966,24 @@ func (ec *executionContext) _ProductPrice_compareAtAmount(ctx context.Context, f
 			return obj.CompareAtAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_compareAtAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -2971,15 +2998,24 @@ func (ec *executionContext) _ProductPrice_setupAmount(ctx context.Context, field
 			return obj.SetupAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_setupAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductPrice_paymentType(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {
@@ -3132,15 +3168,24 @@ func (ec *executionContext) _ProductPrice_trialAmount(ctx context.Context, field
 			return obj.TrialAmount(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *upstream.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖgithubᚗcomᚋfunnelgraphᚋfunnelgraphᚋupstreamᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ProductPrice_trialAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProductPrice", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ProductPrice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProductPrice_selfCancel(ctx context.Context, field graphql.CollectedField, obj *upstream.ProductPrice) (ret graphql.Marshaler) {

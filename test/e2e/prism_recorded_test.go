@@ -202,7 +202,7 @@ func selection(of demo.Resource, path, key string, recorded any) (fields, read s
 			fields, want := embedded(drop(at(recorded, "0"), "invoice_id"))
 			return "lineItems { " + fields + " }", "lineItems.0", want
 		}
-		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } price { rawId publicId amount currency duration interval intervalCount } variant { rawId publicId name description sku } }`,
+		return `lineItems { rawId publicId quantity prorated createdAt updatedAt originalProduct { rawId publicId name } price { rawId publicId amount { amount currency } currency duration interval intervalCount } variant { rawId publicId name description sku } }`,
 			"lineItems.0", withRawIDs(at(recorded, "0"))
 	case "memberships":
 		if path == "/users/{id}" {
@@ -210,8 +210,11 @@ func selection(of demo.Resource, path, key string, recorded any) (fields, read s
 		}
 		return "memberships { rawId }", "memberships", recorded
 	}
-	if address, member, ok := addressKey(key); ok {
-		return address + " { " + member + " }", address + "." + member, recorded
+	if object, member, ok := composedKey(key); ok {
+		return object + " { " + member + " }", object + "." + member, recorded
+	}
+	if key == "price" || key == "cost" {
+		return key + " { amount }", key + ".amount", recorded
 	}
 	for _, f := range of.Fields {
 		switch {
@@ -236,9 +239,12 @@ func selection(of demo.Resource, path, key string, recorded any) (fields, read s
 	return camel(key), camel(key), recorded
 }
 
-// addressKey splits a key such as shipping_address_city into the field of the address and the
-// field within it.
-func addressKey(key string) (address, member string, ok bool) {
+// composedKey splits a key such as shipping_address_city or total_amount into the field with the
+// object and the field within it.
+func composedKey(key string) (object, member string, ok bool) {
+	if key == "amount" || strings.HasSuffix(key, "_amount") {
+		return camel(key), "amount", true
+	}
 	kind, member, ok := strings.Cut(key, "_address_")
 	return kind + "Address", camel(member), ok
 }
@@ -264,12 +270,12 @@ func embedded(recorded any) (fields string, want map[string]any) {
 	var b strings.Builder
 	want = make(map[string]any)
 	for key, value := range recorded.(map[string]any) {
-		if address, member, ok := addressKey(key); ok {
-			b.WriteString(address + " { " + member + " } ")
-			if want[address] == nil {
-				want[address] = make(map[string]any)
+		if object, member, ok := composedKey(key); ok {
+			b.WriteString(object + " { " + member + " } ")
+			if want[object] == nil {
+				want[object] = make(map[string]any)
 			}
-			with(want[address], member, value)
+			with(want[object], member, value)
 			continue
 		}
 		name := camel(key)
@@ -319,6 +325,10 @@ func withRawIDs(recorded any) any {
 		case "id":
 			out["rawId"] = plain(value)
 		case "order_id", "key": // order_id is the id of the parent, and key is not declared
+		case "amount":
+			out[key] = map[string]any{"amount": value, "currency": strings.ToUpper(fmt.Sprint(object["currency"]))}
+		case "currency":
+			out[key] = strings.ToUpper(fmt.Sprint(value))
 		default:
 			out[camel(strings.TrimPrefix(key, "products_"))] = withRawIDs(value)
 		}

@@ -45,10 +45,10 @@ func TestAddedResource(t *testing.T) {
 		t.Fatalf("got  %s\nwant %s", listed, want)
 	}
 	for query, want := range map[string]string{
-		`{ node(id: "ID") { ... on Gadget { name } } }`:                                                                                       `{"data":{"node":{"name":"Name 1"}}`,
-		`{ workspace(id: "101") { gadgets(filter: { ids: ["ID"], keeperIds: ["7"] }) { nodes { name } } } }`:                                  `{"data":{"workspace":{"gadgets":{"nodes":[]}}}`,
-		`{ workspace(id: "101") { contacts(first: 1) { nodes { gadgets { nodes { name } } } } } }`:                                            `{"data":{"workspace":{"contacts":{"nodes":[{"gadgets":{"nodes":[{"name":"Name 1"}]}}]}}}`,
-		`mutation { createGadget(input: { workspaceId: "101", name: "Cart", wheels: 4 }) { gadget { name wheels } userErrors { message } } }`: `{"data":{"createGadget":{"gadget":{"name":"Cart","wheels":4},"userErrors":[]}}`,
+		`{ node(id: "ID") { ... on Gadget { name } } }`:                                                                                                                     `{"data":{"node":{"name":"Name 1"}}`,
+		`{ workspace(id: "101") { gadgets(filter: { ids: ["ID"], keeperIds: ["7"] }) { nodes { name } } } }`:                                                                `{"data":{"workspace":{"gadgets":{"nodes":[]}}}`,
+		`{ workspace(id: "101") { contacts(first: 1) { nodes { gadgets { nodes { name } } } } } }`:                                                                          `{"data":{"workspace":{"contacts":{"nodes":[{"gadgets":{"nodes":[{"name":"Name 1"}]}}]}}}`,
+		`mutation { createGadget(input: { workspaceId: "101", name: "Cart", wheels: 4, price: 12.5 }) { gadget { name wheels price { amount } } userErrors { message } } }`: `{"data":{"createGadget":{"gadget":{"name":"Cart","wheels":4,"price":{"amount":"12.50"}},"userErrors":[]}}`,
 	} {
 		if got := ask(strings.ReplaceAll(query, "ID", id[1])); !strings.HasPrefix(got, want) {
 			t.Errorf("%s\ngot  %s\nwant %s", query, got, want)

@@ -39,7 +39,7 @@ func (d *Description) writeDemo(c *code) error {
 			c.line("Listed: true,")
 		}
 		c.line("Fields: []Field{")
-		e.writeDemoFields(c, r.Type.Fields, isComposed(r.Type), "")
+		e.writeDemoFields(c, r.Type.Fields, nil)
 		e.writeDemoInputs(c, r)
 		c.line("},\n},")
 	}
@@ -59,11 +59,11 @@ func starred(path []string) (starred, key string) {
 }
 
 // writeDemoFields writes the fields of a type that REST sends as values, and its relations.
-// object is the key that holds an object of the type, empty for a record.
-func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, composed bool, object string) {
+// object is the field with the object if the type is composed, otherwise nil.
+func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, object *ast.FieldDefinition) {
 	for _, f := range fields {
 		name, extra := f.Type.Name(), ""
-		key := arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
+		key := keyOf(f)
 		if f.Type.Elem != nil {
 			extra += ", List: true"
 		}
@@ -78,19 +78,21 @@ func (e *expansion) writeDemoFields(c *code, fields ast.FieldList, composed bool
 		if len(f.Arguments) > 0 || isMany || f.Directives.ForName("resolve") != nil || e.Resources[name] != nil {
 			continue
 		}
-		below := key
-		if composed {
-			key = strings.ReplaceAll(around(f), "*", object)
+		if object != nil {
+			key = partKey(object, f)
 		}
-		if isComposed(e.Types[name]) {
-			key = ""
+		if of := e.Types[name]; isComposed(of) {
+			if extra != "" {
+				c.line("{Name: %q, Key: %q, Type: %q, InputOnly: true%s},", f.Name, key, mainPart(of).Type.Name(), extra)
+			}
+			key, extra = "", ""
 		}
-		e.writeDemoField(c, f, key, below, extra)
+		e.writeDemoField(c, f, key, extra)
 	}
 }
 
 // writeDemoField writes a field with a value, and the fields of an object.
-func (e *expansion) writeDemoField(c *code, f *ast.FieldDefinition, key, below, extra string) {
+func (e *expansion) writeDemoField(c *code, f *ast.FieldDefinition, key, extra string) {
 	name := f.Type.Name()
 	t := e.Types[name]
 	if t != nil && t.Kind == ast.Enum {
@@ -101,7 +103,10 @@ func (e *expansion) writeDemoField(c *code, f *ast.FieldDefinition, key, below, 
 		return
 	}
 	c.line("{Name: %q, Key: %q, Type: %q%s, Fields: []Field{", f.Name, key, name, extra)
-	e.writeDemoFields(c, t.Fields, isComposed(t), below)
+	if !isComposed(t) {
+		f = nil
+	}
+	e.writeDemoFields(c, t.Fields, f)
 	c.line("}},")
 }
 
@@ -117,8 +122,8 @@ func (e *expansion) writeDemoInputs(c *code, r *Resource) {
 		if f.Type.Elem != nil {
 			extra += ", List: true"
 		}
-		key := arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
-		e.writeDemoField(c, f, key, key, extra)
+		key := keyOf(f)
+		e.writeDemoField(c, f, key, extra)
 	}
 }
 

@@ -104,7 +104,7 @@ func Describe(sources []*ast.Source) (*Description, error) {
 		}
 		d.Files = append(d.Files, &File{source.Name, document})
 	}
-	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany, d.checkInputs} {
+	for _, read := range []func() error{d.readTypes, d.inherit, d.checkDirectives, d.readResources, d.readRelations, d.readLists, d.checkOwners, d.checkMany, d.checkInputs, d.checkComposed} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -408,6 +408,31 @@ func (d *Description) checkInputs() error {
 		of := arguments{f.Directives.ForName("input")}.text("of", "")
 		if of != "" && (d.Resources[of] == nil || f.Type.Name() != "ID") {
 			return errorAt(f.Position, "@input(of:) is for ids of a resource, and %s is none", of)
+		}
+	}
+	return nil
+}
+
+// checkComposed checks the fields with objects of composed types.
+func (d *Description) checkComposed() error {
+	for _, f := range d.fields() {
+		of, parts := d.Types[f.Type.Name()], f.Directives.ForNames("compose")
+		if !isComposed(of) {
+			if len(parts) > 0 {
+				return errorAt(f.Position, "@compose is for objects of composed types")
+			}
+			continue
+		}
+		switch {
+		case f.Type.Elem != nil:
+			return errorAt(f.Position, "%s is composed: its objects are not listed", of.Name)
+		case f.Directives.ForName("input") != nil && mainPart(of) == nil:
+			return errorAt(f.Position, "inputs do not take a %s, which has no field with the key %s", of.Name, ownKey)
+		}
+		for _, part := range parts {
+			if name := (arguments{part}).text("field", ""); of.Fields.ForName(name) == nil {
+				return errorAt(part.Position, "%s has no field %s", of.Name, name)
+			}
 		}
 	}
 	return nil

@@ -180,7 +180,7 @@ func (d *Description) keysOf(r *Resource) map[string]string {
 // addKeys adds the REST keys that hold a field's value.
 func (d *Description) addKeys(all map[string]string, f *ast.FieldDefinition) {
 	directive := f.Directives.ForName("key")
-	key := arguments{directive}.text("name", snake(f.Name))
+	key := keyOf(f)
 	if relation := f.Directives.ForName("belongsTo"); relation != nil {
 		all[arguments{relation}.text("key", "")] = "ID"
 		if directive == nil {
@@ -189,7 +189,7 @@ func (d *Description) addKeys(all map[string]string, f *ast.FieldDefinition) {
 	}
 	if t := d.Types[f.Type.Name()]; isComposed(t) {
 		for _, part := range t.Fields {
-			all[strings.ReplaceAll(around(part), "*", key)] = part.Type.Name()
+			all[partKey(f, part)] = part.Type.Name()
 		}
 		return
 	}
@@ -198,7 +198,8 @@ func (d *Description) addKeys(all map[string]string, f *ast.FieldDefinition) {
 	}
 }
 
-// kindOfValue returns the type of a field's value: a scalar, object, list or any.
+// kindOfValue returns the type of a field's value: a scalar, object, list or any. It is the type of
+// the value that inputs take for a composed object.
 func kindOfValue(d *Description, f *ast.FieldDefinition) string {
 	t := d.Types[f.Type.Name()]
 	switch {
@@ -206,6 +207,8 @@ func kindOfValue(d *Description, f *ast.FieldDefinition) string {
 		return "list"
 	case t != nil && t.Kind == ast.Enum:
 		return "String"
+	case isComposed(t):
+		return mainPart(t).Type.Name()
 	case t != nil && t.Kind == ast.Object:
 		return "object"
 	case f.Type.Name() == "JSON":

@@ -233,7 +233,7 @@ func (e *expansion) fields(typeName string, fields ast.FieldList) ast.FieldList 
 	var all, raw ast.FieldList
 	for _, f := range fields {
 		own := *f
-		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve", "key")
+		own.Directives = without(f.Directives, "belongsTo", "input", "list", "filter", "hasMany", "resolve", "key", "compose")
 		if list := f.Directives.ForName("list"); list != nil {
 			own.Type = typeOf(f.Type.Name() + "Connection")
 			own.Arguments = window(arguments{list}.text("sort", "CHANGE"))
@@ -271,7 +271,8 @@ func (e *expansion) cost(f *ast.FieldDefinition) string {
 		call = "1 REST call per 20 " + to.Plural
 	}
 	if lacks := args.texts("lacks"); len(lacks) > 0 {
-		return "Cost: " + call + " if you select " + joined(lacks, "or") + "; otherwise none."
+		_, missing := e.fieldsExcept(to, lacks)
+		return "Cost: " + call + " if you select " + joined(missing, "or") + "; otherwise none."
 	}
 	return "Cost: " + call + "; none if you select only " + joined(append([]string{"id", "rawId"}, args.texts("embeds")...), "and") + "."
 }

@@ -23,7 +23,7 @@ func (d *Description) writeFieldSets(c *code) error {
 			args := arguments{each.directive}
 			embeds := args.texts("embeds")
 			if lacks := args.texts("lacks"); lacks != nil {
-				embeds = d.fieldsExcept(r, lacks)
+				embeds, _ = d.fieldsExcept(r, lacks)
 			}
 			if embeds == nil {
 				continue
@@ -85,15 +85,38 @@ func (d *Description) refFields(r *Resource) (free, verifying []string) {
 	return free, verifying
 }
 
-// fieldsExcept returns the fields that come with a resource's record, except for some.
-func (d *Description) fieldsExcept(r *Resource, some []string) []string {
-	all := slices.Clone(recordFields[2:])
+// fieldsExcept returns the fields that come with a resource's record if it lacks some, and the
+// missing ones. A composed object that lacks a key of these is given by its own fields, such as
+// `totalAmount.currency`.
+func (d *Description) fieldsExcept(r *Resource, lacks []string) (present, missing []string) {
+	isLacking := func(name string) bool { return slices.Contains(lacks, name) }
+	present, missing = slices.DeleteFunc(slices.Clone(recordFields[2:]), isLacking), slices.Clone(lacks)
+	var keys []string // that are missing
 	for typeName, f := range d.fields() {
-		if typeName == r.Type.Name {
-			all = append(all, f.Name)
+		if typeName == r.Type.Name && isLacking(f.Name) {
+			keys = append(keys, keyOf(f))
 		}
 	}
-	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(some, name) })
+	for typeName, f := range d.fields() {
+		if typeName != r.Type.Name || isLacking(f.Name) {
+			continue
+		}
+		var has, hasNot []string
+		if of := d.Types[f.Type.Name()]; isComposed(of) {
+			for _, part := range of.Fields {
+				if name := f.Name + "." + part.Name; slices.Contains(keys, partKey(f, part)) {
+					hasNot = append(hasNot, name)
+				} else {
+					has = append(has, name)
+				}
+			}
+		}
+		if hasNot == nil {
+			has = []string{f.Name}
+		}
+		present, missing = append(present, has...), append(missing, hasNot...)
+	}
+	return present, missing
 }
 
 // writeChildren writes the loaders of rows that belong to other records.

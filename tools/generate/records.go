@@ -22,10 +22,10 @@ type rowType struct {
 
 // rowKey is a key of a row. Its fields are those of the type key in package upstream.
 type rowKey struct {
-	name, shape, of, field, raw, words, id, naming, around string
-	kind, parent                                           string // of a type
-	required, expand, isResource, composed                 bool
-	also                                                   []string
+	name, shape, of, field, raw, words, id, naming string
+	kind, parent                                   string // of a type
+	required, expand, isResource, composed         bool
+	also, parts                                    []string
 }
 
 // writeRecords writes the Go types of records, with the keys that upstream decodes.
@@ -111,7 +111,6 @@ func (k *rowKey) String() string {
 	add("raw: %q", k.raw)
 	add("words: %s", k.words)
 	add("id: %q", k.id)
-	add("around: %q", k.around)
 	if k.naming != "" {
 		parts = append(parts, "naming: named"+upperFirst(strings.ToLower(k.naming)))
 	}
@@ -123,6 +122,9 @@ func (k *rowKey) String() string {
 	}
 	if k.composed {
 		parts = append(parts, "composed: true")
+	}
+	if len(k.parts) > 0 {
+		add("parts: []string{%s}", quoted(k.parts))
 	}
 	if len(k.also) > 0 {
 		add("also: []string{%s}", quoted(k.also))
@@ -161,7 +163,34 @@ func (d *Description) rowTypes() ([]*rowType, error) {
 			all = append(all, t)
 		}
 	}
-	return all, nil
+	return all, checkForms(all)
+}
+
+// checkForms checks that a key has one form if several fields have it, such as an amount's currency
+// and the currency itself.
+func checkForms(rows []*rowType) error {
+	members := make(map[string][]*rowKey)
+	for _, t := range rows {
+		members[t.definition.Name] = t.keys
+	}
+	for _, t := range rows {
+		shapes := make(map[string]string)
+		for _, k := range t.keys {
+			if k.parts == nil {
+				shapes[k.name] = k.shape
+			}
+		}
+		for _, k := range t.keys {
+			for i, key := range k.parts {
+				member := members[k.of][i]
+				if shape, known := shapes[key]; known && shape != member.shape {
+					return errorAt(t.definition.Fields.ForName(k.field).Position, "another field has the key of %s.%s in a different form: see @key(as:)", k.field, member.field)
+				}
+				shapes[key] = member.shape
+			}
+		}
+	}
+	return nil
 }
 
 // rowFields returns the fields of a type and of its extensions that rows hold a value for, and
@@ -288,13 +317,10 @@ func (d *Description) rowField(t *rowType, f *ast.FieldDefinition) error {
 		k.expand = args.text("expand", "") == "true"
 	}
 	if t.composed {
-		k.around, k.name = around(f), snake(f.Name)
+		k.name = snake(f.Name)
 		if scalar, ok := scalars[f.Type.Name()]; !ok || f.Type.Elem != nil || scalar.shape == "asJSON" {
 			return errorAt(f.Position, "the fields of a composed type are scalars")
 		}
-	}
-	if isComposed(d.Types[f.Type.Name()]) && (f.Type.Elem != nil || f.Directives.ForName("input") != nil) {
-		return errorAt(f.Position, "%s is composed: its objects are neither listed nor taken by inputs", f.Type.Name())
 	}
 	method := accessor(f)
 	if slices.Contains(reservedMethods, method) {
@@ -318,10 +344,36 @@ func isComposed(definition *ast.Definition) bool {
 	return definition != nil && definition.Directives.ForName("composed") != nil
 }
 
-// around returns the key that holds the value of a composed type's field, in the row that
-// contains the object. A star stands for the key of the object.
-func around(f *ast.FieldDefinition) string {
-	return arguments{f.Directives.ForName("key")}.text("name", "*_"+snake(f.Name))
+// keyOf returns the REST key of a field.
+func keyOf(f *ast.FieldDefinition) string {
+	return arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
+}
+
+// ownKey is the key of a composed type's field that has the key of the object.
+const ownKey = "*"
+
+// partKey returns the key that holds the value of a composed object's field, in the row that
+// contains the object. f is the field with the object.
+func partKey(f, member *ast.FieldDefinition) string {
+	for _, directive := range f.Directives.ForNames("compose") {
+		if args := (arguments{directive}); args.text("field", "") == member.Name {
+			return args.text("key", "")
+		}
+	}
+	pattern := arguments{member.Directives.ForName("key")}.text("name", ownKey+"_"+snake(member.Name))
+	return strings.ReplaceAll(pattern, ownKey, keyOf(f))
+}
+
+// mainPart returns the field of a composed type that has the key of the object, nil if there is none.
+// Inputs take its value instead of the object.
+func mainPart(composed *ast.Definition) *ast.FieldDefinition {
+	i := slices.IndexFunc(composed.Fields, func(f *ast.FieldDefinition) bool {
+		return arguments{f.Directives.ForName("key")}.text("name", "") == ownKey
+	})
+	if i < 0 {
+		return nil
+	}
+	return composed.Fields[i]
 }
 
 // relation adds the key and the methods for the ref of a related record.
@@ -377,6 +429,9 @@ func (d *Description) value(t *rowType, f *ast.FieldDefinition, k *rowKey, metho
 		}
 		if isComposed(definition) {
 			read = fmt.Sprintf("(*%s)(r.part(%q))", record, k.name)
+			for _, member := range definition.Fields {
+				k.parts = append(k.parts, partKey(f, member))
+			}
 		}
 	case definition != nil && definition.Kind == ast.Enum:
 		k.words = lowerFirst(name) + "Words"

@@ -119,7 +119,7 @@ func (e *expansion) bodyKey(f *ast.FieldDefinition) string {
 	if key := relationKey(f); key != "" {
 		return key
 	}
-	return arguments{f.Directives.ForName("key")}.text("name", snake(f.Name))
+	return keyOf(f)
 }
 
 // idPaths returns the paths of the ids in an input value of a type, such as `lines.itemId`.
@@ -230,7 +230,10 @@ func (e *expansion) inputs(r *Resource, verb string) []*ast.FieldDefinition {
 			description += " Accepts `id`, `rawId` or `publicId`. Cost: 1 REST call per `publicId`."
 		}
 		t.NonNull = requirement == "REQUIRED"
-		if object := e.Types[f.Type.Name()]; object != nil && object.Kind == ast.Object && e.Resources[object.Name] == nil {
+		switch object := e.Types[f.Type.Name()]; {
+		case isComposed(object):
+			t.NamedType = mainPart(object).Type.Name()
+		case object != nil && object.Kind == ast.Object && e.Resources[object.Name] == nil:
 			t.NamedType = e.partInput(object)
 		}
 		all = append(all, &ast.FieldDefinition{Name: e.inputName(f), Type: &t, Description: description})

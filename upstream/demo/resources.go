@@ -44,7 +44,7 @@ type Field struct {
 	// Input is the field's name in inputs. Create and Update tell whether the write accepts the field:
 	// REQUIRED, OPTIONAL or empty.
 	Input, Create, Update string
-	// InputOnly reports whether records lack the field.
+	// InputOnly reports whether only inputs have the field.
 	InputOnly bool
 	Word      string  // a value of an enum
 	Fields    []Field // of an object

@@ -44,8 +44,10 @@ const Prices = graphql(`
         nodes {
           prices {
             nodes {
-              amount
-              currency
+              amount {
+                amount
+                currency
+              }
               paymentType
             }
           }
@@ -113,8 +115,8 @@ export function amounts(workspace: string): string[] {
   const products = run(Prices, { workspace }).workspace?.products?.nodes ?? [];
   const prices = products.flatMap((product) => product.prices?.nodes ?? []);
   // @ts-expect-error Amounts of money are strings.
-  prices[0]?.amount satisfies number | null | undefined;
-  return prices.filter(({ paymentType }) => paymentType !== "UNKNOWN").map(({ amount, currency }) => `${amount} ${currency}`);
+  prices[0]?.amount?.amount satisfies number | null | undefined;
+  return prices.filter(({ paymentType }) => paymentType !== "UNKNOWN").flatMap(({ amount }) => (amount ? `${amount.amount} ${amount.currency}` : []));
 }
 
 export function title(id: string): string | null {

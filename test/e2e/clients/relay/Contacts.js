@@ -57,7 +57,10 @@ graphql`
     orders(first: 2) {
       nodes {
         orderNumber
-        totalAmount
+        totalAmount {
+          amount
+          currency
+        }
       }
     }
   }
